@@ -1,6 +1,6 @@
 """Compare the speed of a batch with plain loops, with one process per core and with a single process.
 
-    python benchmarks/batch.py [--pictures N] [--side PX] [--rounds N]
+    python -m benchmarks.batch [--pictures N] [--side PX] [--rounds N]
 
 The results are written to benchmarks/results/batch.json. All ways run in rotation, so that other load on the
 machine affects each of them; compare their CPU seconds. Every process is warmed up with a first picture.
@@ -15,17 +15,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from dioptre.batch.batch import run_batch
+from dioptre.batch.engine import Executor
 from dioptre.batch.here import LocalExecutor, cores
-from dioptre.batch.work import Made, Task, make, prepare
+from dioptre.batch.work import Made, Outcome, Task, make, prepare
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parents[1]
+Measured = tuple[float, float]  # wall seconds, CPU seconds
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
 
 
@@ -78,7 +81,7 @@ def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
     done.wait()
 
 
-def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> tuple[float, float]:
+def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> Measured:
     """Measure plain loops over the photographs, split evenly between processes.
 
     Args:
@@ -111,37 +114,59 @@ def cpu_s(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def batch(paths: list[Path], processes: int) -> tuple[float, float]:
-    """Measure a complete batch: scan, hash, schedule, publish, and write the contact sheet.
+class Metered:
+    """An executor that reads the CPU seconds of its processes before it ends them.
 
-    The worker processes are warm, as in `plain`.
+    Attributes:
+        ended_at_cpu_s: CPU seconds of this process and of the executor's processes at the time of `close`.
+    """
+
+    def __init__(self, executor: Executor, pids: Sequence[int | None]) -> None:
+        self._executor = executor
+        self._pids = pids
+        self.ended_at_cpu_s = 0.0
+
+    def cpu_s(self) -> float:
+        return sum(map(cpu_s, self._pids)) + cpu_s(os.getpid())
+
+    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
+        return self._executor.has_room(task, running)
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        return self._executor.submit(task)
+
+    def close(self) -> None:
+        self.ended_at_cpu_s = self.cpu_s()
+        self._executor.close()
+
+
+def whole_batch(paths: list[Path], executor: Executor, pids: Sequence[int | None]) -> Measured:
+    """Measure a complete batch: scan, hash, schedule, publish, and write the contact sheet.
 
     Args:
         paths: The photographs, all in one folder.
-        processes: Number of worker processes.
+        executor: Runs the tasks and is closed at the end.
+        pids: Its processes.
 
     Returns:
-        Wall seconds, and the CPU seconds of the workers and of this process together.
+        Wall seconds, and the CPU seconds of those processes and of this one together.
     """
-    folder = paths[0].parent
+    metered = Metered(executor, pids)
+    with tempfile.TemporaryDirectory() as out:
+        started, cpu = time.monotonic(), metered.cpu_s()
+        target = Path(out) / "out"
+        summary = run_batch(paths[0].parent, target, PORTRAIT, executor=lambda _: metered, watcher=Quiet())
+        took = time.monotonic() - started
+    assert summary.made == len(paths)
+    return took, metered.ended_at_cpu_s - cpu
+
+
+def here(paths: list[Path], processes: int) -> Measured:
+    """Measure a batch with this many local worker processes, which are warm, as in `plain`."""
     executor = LocalExecutor(processes=processes, budget_bytes=1 << 40)
     for future in [executor.submit(task(paths[0])) for _ in range(processes)]:
         assert isinstance(future.result(), Made)
-    workers = [each.pid for each in multiprocessing.active_children()]
-    with tempfile.TemporaryDirectory() as out:
-        started, cpu = time.monotonic(), sum(map(cpu_s, workers)) + cpu_s(os.getpid())
-        ended: list[float] = []
-        close = executor.close
-
-        def count_and_close() -> None:
-            ended.append(sum(map(cpu_s, workers)) + cpu_s(os.getpid()))
-            close()
-
-        executor.close = count_and_close  # type: ignore[method-assign]
-        summary = run_batch(folder, Path(out) / "out", PORTRAIT, executor=lambda _: executor, watcher=Quiet())
-        took = time.monotonic() - started
-    assert summary.made == len(paths)
-    return took, ended[0] - cpu
+    return whole_batch(paths, executor, [each.pid for each in multiprocessing.active_children()])
 
 
 def main() -> None:
@@ -152,11 +177,11 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="dioptre-benchmark-"))
     paths = pictures(folder, options.pictures, options.side)
-    ways: dict[str, Callable[[], tuple[float, float]]] = {
+    ways: dict[str, Callable[[], Measured]] = {
         "one process a core, plain loop": lambda: plain(paths, cores()),
-        "batch, one process a core": lambda: batch(paths, cores()),
+        "batch, one process a core": lambda: here(paths, cores()),
         "one process, plain loop": lambda: plain(paths, 1),
-        "batch, one process": lambda: batch(paths, 1),
+        "batch, one process": lambda: here(paths, 1),
     }
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for _ in range(options.rounds):

@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -28,26 +26,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batch import PORTRAIT, Quiet, cpu_s, pictures, plain, task
-from dioptre.batch.batch import run_batch
-from dioptre.batch.engine import Crew
-from dioptre.batch.here import LocalCrew, cores
-from dioptre.batch.many import DaskCrew, make_on_worker
+from benchmarks.batch import Measured, here, pictures, plain, task, whole_batch
+from dioptre.batch.here import cores
+from dioptre.batch.many import DaskExecutor, make_on_worker
 from dioptre.batch.work import Made
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "results" / "batch_curve.json"
 DRAWING = ROOT / "docs" / "images" / "batch-curve.svg"
 LOOP = "plain loop"
-Measured = tuple[float, float]  # wall seconds, CPU seconds
-
-
-def here(paths: list[Path], processes: int) -> Measured:
-    """Measure `batch` with this many local worker processes."""
-    crew = LocalCrew(processes=processes, budget_bytes=1 << 40)
-    for future in [crew.submit(task(paths[0])) for _ in range(processes)]:
-        assert isinstance(future.result(), Made)
-    return _batch(paths, crew, [each.pid for each in multiprocessing.active_children()])
 
 
 def dask(paths: list[Path], workers: int) -> Measured:
@@ -59,8 +46,8 @@ def dask(paths: list[Path], workers: int) -> Measured:
             first = task(paths[0])
             warm = [client.submit(make_on_worker, first, workers=[one], pure=False) for one in pids]
             assert all(isinstance(each.result(), Made) for each in warm)
-        crew = DaskCrew(cluster.scheduler_address)
-        return _batch(paths, crew, list(pids.values()))
+        executor = DaskExecutor(cluster.scheduler_address)
+        return whole_batch(paths, executor, list(pids.values()))
 
 
 @contextmanager
@@ -69,31 +56,6 @@ def _cluster(workers: int) -> Iterator[Any]:
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=workers, **options) as cluster:
         yield cluster
-
-
-def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured:
-    """Measure a complete batch: scan, hash, schedule, publish, and write the contact sheet."""
-    ended: list[float] = []
-    close = crew.close
-
-    def total() -> float:
-        return sum(map(cpu_s, pids)) + cpu_s(os.getpid())
-
-    def count_and_close() -> None:
-        ended.append(total())
-        close()
-
-    crew.close = count_and_close
-
-    def give(_: int) -> Crew:
-        return crew  # type: ignore[no-any-return]
-
-    with tempfile.TemporaryDirectory() as out:
-        started, cpu = time.monotonic(), total()
-        summary = run_batch(paths[0].parent, Path(out) / "out", PORTRAIT, crew=give, watcher=Quiet())
-        took = time.monotonic() - started
-    assert summary.made == len(paths)
-    return took, ended[0] - cpu
 
 
 Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: wall, CPU, load

@@ -1,6 +1,6 @@
 """Compare the depth of single photographs with measured depth, and with FastDepth and a plane.
 
-    python benchmarks/depth.py DATA [--fastdepth PACKAGE] [--model ID] [--json FILE]
+    python -m benchmarks.depth DATA [--fastdepth PACKAGE] [--model ID] [--json FILE]
 
 DATA contains NAME.png or NAME.jpg and NAME.npz with `gt` (H, W; 0 where unknown), `valid` (bool) and `kind`:
 "depth_m", or inverse depth as "disparity_px", "disparity_per_m" or "disparity_rel". PACKAGE is the npm package

@@ -1,6 +1,6 @@
 """Measure how much of a subject's outline the depth step follows, on hand-drawn outlines of three example pictures.
 
-    python benchmarks/depth_outlines.py [--model ID] [--json FILE]
+    python -m benchmarks.depth_outlines [--model ID] [--json FILE]
 
 At every pixel along an outline, the depth is sampled along the normal, 10 pixels inwards and outwards. The step is
 at the steepest fall. It counts as found within 2 pixels of the outline, if depth falls by at least 2 % of its range

@@ -1,6 +1,6 @@
 """Time the depth network in several runtimes with the same weights, in one run.
 
-    python benchmarks/depth_speed.py [--sizes 1x518x518 2x392x518] [--threads 1] [-o FILE]
+    python -m benchmarks.depth_speed [--sizes 1x518x518 2x392x518] [--threads 1] [-o FILE]
 
 race.py explains how times are measured; ratios are relative to OpenVINO in float32. The weights are random: PyTorch
 draws them in the original network of `transformers`, JAX and OpenVINO load them through our converter, and ONNX
@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from published_networks import random_depth_anything
-from race import race, report, serve, told
+from benchmarks.published_networks import random_depth_anything
+from benchmarks.race import race, report, serve, told
 
 ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
 REFERENCE = ENGINES[0]
@@ -60,8 +60,8 @@ def main() -> None:
 
 
 def command(size: str, threads: int, engine: str) -> list[str]:
-    """Return the arguments with which this script serves one engine to `race`."""
-    return [__file__, "--sizes", size, "--threads", str(threads), "--serve", engine]
+    """Return the arguments with which Python serves one engine to `race`."""
+    return ["-m", "benchmarks.depth_speed", "--sizes", size, "--threads", str(threads), "--serve", engine]
 
 
 def serve_one(engine: str, size: str, threads: int) -> None:

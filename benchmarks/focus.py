@@ -1,6 +1,6 @@
 """Measure whether Portrait blur focuses on the sharp part of a subject whose parts are at several depths.
 
-    PYTHONPATH=core:. python benchmarks/focus.py PICTURES… [--json FILE]
+    python -m benchmarks.focus PICTURES… [--json FILE]
 
 PICTURES are photographs, or folders of them. In photographs whose subject has parts far apart in depth, the
 farthest and the nearest part are put into focus in turn: the lens blur makes the other one unsharp, with a disc
@@ -40,8 +40,8 @@ def main() -> None:
     photographs, changed = 0, 0
     right: dict[tuple[float, str], list[bool]] = {}
     for file in files:
-        with Image.open(file) as image:
-            image = image.convert("RGB")
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
         image.thumbnail((LARGEST_PX, LARGEST_PX))
         picture = np.asarray(image, np.float32) / 255
         disparity = estimate_depth(picture).disparity

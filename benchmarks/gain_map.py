@@ -1,6 +1,6 @@
 """Measure the benefit of a gain map for the lens blur, against ray-traced scenes with their true dynamic range.
 
-    python benchmarks/gain_map.py [DATA]
+    python -m benchmarks.gain_map [DATA]
 
 DATA contains blur/NAME.npz as in `lens_blur.py`. Each sharp scene is written as a JPEG clipped at white, and as an
 Ultra HDR JPEG by libultrahdr (through libvips). The JPEG is blurred without and with the default highlight boost,

@@ -4,10 +4,13 @@ SIZES holds the megapixels, separated by commas, and may be empty to run no jobs
 OUT is the folder that receives gimp.json.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import gi
 
@@ -15,51 +18,50 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, Gio
 
 TICKS = os.sysconf("SC_CLK_TCK")
-BLUR = {"max_radius": 60.0, "focal_disparity": 0.8}
+GIMP, WORKER = "gimp-console", "dioptre.worker"
+BLUR: dict[str, Any] = {"max_radius": 60.0, "focal_disparity": 0.8}
 
 
-def process(words):
-    """Return the id of the process whose command contains one of `words`, or None."""
+def process(name: str) -> int | None:
+    """Return the id of the process whose command contains `name`, or None."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if any(word in part for word in words for part in command[:4]):
+            if any(name in part for part in command[:4]):
                 return int(entry.name)
     return None
 
 
-def gimp():
-    """Return the process id of this GIMP."""
-    return process(("gimp-console",))
+def running(name: str) -> int:
+    """Return the id of the process whose command contains `name`."""
+    number = process(name)
+    if number is None:
+        raise SystemExit(f"{name} is not running")
+    return number
 
 
-def worker():
-    """Return the process id of the worker, or None."""
-    return process(("dioptre.worker",))
-
-
-def cpu_s(number):
+def cpu_s(number: int) -> float:
     """Return the CPU seconds that all threads of a process have used so far."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def peak_bytes(number):
+def peak_bytes(number: int) -> int:
     """Return the largest resident set size of a process since the last `forget_peaks`."""
     lines = Path(f"/proc/{number}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
-def forget_peaks():
+def forget_peaks() -> None:
     """Reset the recorded memory peaks of GIMP and the worker."""
-    for number in filter(None, (gimp(), worker())):
+    for number in filter(None, (process(GIMP), process(WORKER))):
         Path(f"/proc/{number}/clear_refs").write_text("5")
 
 
-def photo(megapixels, *, as_float):
+def photo(megapixels: float, *, as_float: bool) -> Any:
     """Load the photograph, scaled to this many megapixels, as 8-bit or as float with alpha."""
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
     scale = (megapixels * 1e6 / (image.get_width() * image.get_height())) ** 0.5
@@ -70,7 +72,7 @@ def photo(megapixels, *, as_float):
     return image
 
 
-def call(name, image, layer, **options):
+def call(name: str, image: Any, layer: Any, **options: Any) -> bool:
     """Call a procedure without a dialog and return whether it succeeded."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
@@ -83,25 +85,26 @@ def call(name, image, layer, **options):
     return answer.index(0) == Gimp.PDBStatusType.SUCCESS
 
 
-def timed(what, megapixels, name, *, as_float=False, **options):
+def timed(what: str, megapixels: float, name: str, *, as_float: bool = False, **options: Any) -> dict[str, Any]:
     """Run one job on a new photograph and return a row with its times and memory peaks."""
     image = photo(megapixels, as_float=as_float)
     layer = image.get_layers()[0]
     if name == "dioptre-lens-blur":
         call("dioptre-depth", image, layer)
     forget_peaks()
-    before, began = (cpu_s(worker()) if worker() else 0.0), time.monotonic()
+    number = process(WORKER)
+    before, began = (cpu_s(number) if number else 0.0), time.monotonic()
     if not call(name, image, layer, **options):
         raise SystemExit(f"{name} failed")
-    row = {"what": what, "megapixels": megapixels, "wall_s": round(time.monotonic() - began, 2)}
-    row["worker_cpu_s"] = round(cpu_s(worker()) - before, 2)
-    row["gimp_peak_mb"], row["worker_peak_mb"] = (round(peak_bytes(each()) / 1e6) for each in (gimp, worker))
+    row: dict[str, Any] = {"what": what, "megapixels": megapixels, "wall_s": round(time.monotonic() - began, 2)}
+    row["worker_cpu_s"] = round(cpu_s(running(WORKER)) - before, 2)
+    row["gimp_peak_mb"], row["worker_peak_mb"] = (round(peak_bytes(running(name)) / 1e6) for name in (GIMP, WORKER))
     row["load"] = round(os.getloadavg()[0], 1)
     image.delete()
     return row
 
 
-def start():
+def start() -> dict[str, Any]:
     """Time a call that is refused at once, to measure the start of the plug-in alone."""
     image = photo(0.1, as_float=False)
     began = time.monotonic()
@@ -110,7 +113,7 @@ def start():
     return {"what": "start of the plug-in", "wall_s": round(time.monotonic() - began, 2)}
 
 
-def make_document():
+def make_document() -> None:
     """Save the document on which the dialog is opened."""
     image = photo(2, as_float=False)
     file = Gio.File.new_for_path(str(Path(os.environ["OUT"], "start.xcf")))

@@ -1,6 +1,6 @@
 """Measure how long a dialog waits for previews and results, with and without the cache of network outputs.
 
-    python benchmarks/kept.py [--megapixels N] [--runs N] [--json FILE]
+    python -m benchmarks.kept [--megapixels N] [--runs N] [--json FILE]
 
 One warm worker runs without the cache and one with it. With both, a dialog opens on a picture (the first draft,
 including the transfer of the picture, and the exact preview after it), closes, and opens again on the same pixels
@@ -19,7 +19,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,9 +35,9 @@ from dioptre.caching import choice
 from dioptre.caching.digests import digest_of_bytes
 from dioptre.imaging.resize import resize
 from dioptre_link import start
-from dioptre_link.client import Result, Worker
+from dioptre_link.client import Job, Result, Stored, Worker
 from dioptre_link.operation import Role
-from dioptre_link.paths import data_dir
+from dioptre_link.paths import cache_dir, data_dir
 from dioptre_link.wire import PixelFormat
 
 OPERATION = "portrait"
@@ -52,7 +52,7 @@ class Dialog:
     def __init__(self, worker: Worker, pixels: np.ndarray) -> None:
         self._worker = worker
         self._pixels = pixels
-        self._picture = None
+        self._picture: Stored | None = None
 
     def first_draft(self) -> tuple[float, float]:
         """Send the picture to the worker and read the first draft."""
@@ -77,9 +77,19 @@ class Dialog:
             digest = read(self._submit().wait())
         return took[0], digest
 
-    def _submit(self, **options):
-        inputs = {"picture": self._picture}
-        return self._worker.submit(OPERATION, {"f_number": 2.0}, inputs, colour_format=FORMAT, **options)
+    def _submit(
+        self, *, preview_px: int | None = None, draft: bool = False, keep: Mapping[Role, str] | None = None
+    ) -> Job:
+        assert self._picture is not None, "the first draft stores the picture"
+        return self._worker.submit(
+            OPERATION,
+            {"f_number": 2.0},
+            {"picture": self._picture},
+            colour_format=FORMAT,
+            preview_px=preview_px,
+            draft=draft,
+            keep=keep,
+        )
 
 
 def read(result: Result) -> str:
@@ -149,10 +159,10 @@ def measure(keep: bool, *, megapixels: float, runs: int) -> tuple[dict[str, list
 @contextmanager
 def home() -> Iterator[None]:
     """Use a temporary data folder with the user's weights and compiled programs linked into it."""
-    weights, compiled = data_dir() / "weights", start.cache_dir() / "compiled"
+    weights, compiled = data_dir() / "weights", cache_dir() / "compiled"
     with tempfile.TemporaryDirectory(prefix="dioptre-kept-") as folder:
         os.environ["DIOPTRE_HOME"] = folder
-        for target, source in ((data_dir() / "weights", weights), (start.cache_dir() / "compiled", compiled)):
+        for target, source in ((data_dir() / "weights", weights), (cache_dir() / "compiled", compiled)):
             target.parent.mkdir(parents=True)
             source.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source)

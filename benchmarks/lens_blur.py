@@ -1,6 +1,6 @@
 """Compare the quality and time of the lens blur with GEGL's and G'MIC's map-driven blurs and with a plain gather.
 
-    python benchmarks/lens_blur.py [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
+    python -m benchmarks.lens_blur [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
 
 DATA contains blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px:
 ray-traced truth of a thin lens. PSNR is computed in linear light, with both pictures clipped to 0 to 1. GEGL runs
@@ -23,6 +23,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from dioptre import runtime
@@ -211,9 +212,7 @@ def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, fl
     dioptre(linear, disparity, focal, largest)  # compiles the program before the timing
     made = least_in_turns(
         {
-            f"dioptre, radius {radius * factor:g}": (
-                lambda factor=factor: dioptre(linear, disparity, focal, largest * factor)
-            )
+            f"dioptre, radius {radius * factor:g}": partial(dioptre, linear, disparity, focal, largest * factor)
             for factor in (1.0, 0.5, 2.0)
         },
         runs,
@@ -221,10 +220,10 @@ def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, fl
     preview = largest * (1.5 / megapixels) ** 0.5
     for name, method in {"dioptre, 1.5 megapixels": dioptre, "dioptre, draft of 1.5 megapixels": draft}.items():
         method(small, small_disparity, focal, preview)
-        made[name] = least(lambda method=method: method(small, small_disparity, focal, preview), runs + 4)
+        made[name] = least(partial(method, small, small_disparity, focal, preview), runs + 4)
     if shutil.which("gegl"):
         for name in ("lens-blur", "variable-blur"):
-            made[name] = least(lambda name=name: gegl(f"gegl:{name}")(linear, disparity, focal, largest), 1)
+            made[name] = least(partial(gegl(f"gegl:{name}"), linear, disparity, focal, largest), 1)
         if shutil.which("gmic"):
             made["gmic fx_blur_dof"] = least(lambda: gmic(linear, disparity, focal, largest), 1)
         made["reading and writing"] = least(lambda: gegl("nothing")(linear, disparity, focal, largest), 1)

@@ -1,6 +1,6 @@
 """Measure the link alone: the worker's start, a round trip of 24 megapixels, and a small preview.
 
-    python benchmarks/link.py [--megapixels N] [--runs N] [--json FILE]
+    python -m benchmarks.link [--megapixels N] [--runs N] [--json FILE]
 
 The operation returns the picture unchanged, so that only the link, the pixel formats and the checks are timed.
 "write" and "read" are the editor's own part, from and to its memory; "job" is the rest. Wall seconds are the least

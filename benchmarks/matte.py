@@ -1,6 +1,6 @@
 """Measure how well subjects are cut out, on pictures with true mattes or masks, compared with MODNet and U²-Net-P.
 
-    PYTHONPATH=core:.:DATA python benchmarks/matte.py DATA [--set matte|subject] [--json FILE]
+    PYTHONPATH=DATA python -m benchmarks.matte DATA [--set matte|subject] [--json FILE]
 
 DATA contains `matte/` (pictures with true alpha), `subject/` (pictures with true masks) and `evalkit.py`, with the
 loaders and the scores: error in the band (where the truth is partly transparent, and nearby), error over the

@@ -1,6 +1,6 @@
 """Measure the peak memory of each operation from file to files, without the memory of the picture itself.
 
-    python benchmarks/memory.py [--megapixels 12 100] [--only depth …] [-o FILE]
+    python -m benchmarks.memory [--megapixels 12 100] [--only depth …] [-o FILE]
 
 Every operation runs in a separate process, as the command line runs it: it reads a JPEG, computes, and writes all
 its files. The figure is the most memory that the process ever held (Linux: VmHWM) minus 12 bytes for each pixel of

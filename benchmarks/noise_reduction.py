@@ -1,6 +1,6 @@
 """Measure the benefit of noise reduction for the super-resolution of noisy and compressed pictures.
 
-    python benchmarks/noise_reduction.py PICTURES [--count 12] [--scale 2] [-o FILE]
+    python -m benchmarks.noise_reduction PICTURES [--count 12] [--scale 2] [-o FILE]
 
 PICTURES is a folder of clean photographs. They are enlarged without, with automatic, and with the best noise
 reduction. The centre of each is reduced (bicubic), gets noise (Gaussian in every channel, or behind a Bayer mosaic
@@ -135,8 +135,8 @@ def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Ge
     """Add noise, with or without a Bayer mosaic, and compress as JPEG; pictures are (h, w, 3) in [0, 1]."""
     values = picture * 255
     if degradation.mosaic:
-        rows, columns = np.indices(values.shape[:2]) % 2
-        mosaic = np.take_along_axis(values, (2 - rows - columns)[..., None], axis=2)[..., 0]  # B G / G R
+        channel = 2 - (np.indices(values.shape[:2]) % 2).sum(axis=0)  # B G / G R
+        mosaic = np.take_along_axis(values, channel[..., None], axis=2)[..., 0]
         noisy = np.clip(mosaic + random.normal(0, degradation.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
         codes = cv2.cvtColor(noisy, cv2.COLOR_BayerRG2RGB_EA)
     else:

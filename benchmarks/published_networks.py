@@ -8,9 +8,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dioptre.models.package_files import Package
 
 Run = Callable[[np.ndarray], np.ndarray]
 """Maps a picture (1, h, w, 3) in [0, 1] to the enlarged picture (1, H, W, 3), not clipped."""
@@ -62,8 +65,8 @@ def in_onnx_runtime(model: str, packages: Path, *, threads: int | None = None) -
         SystemExit: The network is not SPAN, the only one that has a graph.
     """
     import onnxruntime
-    from super_resolution_graph import onnx_graph
 
+    from benchmarks.super_resolution_graph import onnx_graph
     from dioptre.models.package_files import read_package
     from dioptre.models.span.convert import upstream_weights
 
@@ -78,21 +81,20 @@ def in_onnx_runtime(model: str, packages: Path, *, threads: int | None = None) -
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def run(x: np.ndarray) -> np.ndarray:
-        made: np.ndarray = session.run(None, {"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
-        return made.transpose(0, 2, 3, 1)
+        enlarged: np.ndarray = session.run(None, {"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
+        return enlarged.transpose(0, 2, 3, 1)
 
     return run
 
 
-def published(model: str) -> Any:
+def published(model: str) -> Package:
     """Return the description of the package that contains a network's original weights."""
-    from dioptre.models.rrdb import convert as rrdb
-    from dioptre.models.span import convert as span
-    from dioptre.models.srvgg import convert as srvgg
+    from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE, X4PLUS_PACKAGE
+    from dioptre.models.span.convert import package
 
     if model.startswith("span-x"):
-        return span.package(scale=int(model[-1]), channels=48)
-    return {"realesr-animevideov3": srvgg.PACKAGE, "realesrgan-x4plus": rrdb.PACKAGE}[model]
+        return package(scale=int(model[-1]), channels=48)
+    return {"realesr-animevideov3": ANIMEVIDEO_PACKAGE, "realesrgan-x4plus": X4PLUS_PACKAGE}[model]
 
 
 def random_depth_anything() -> Any:

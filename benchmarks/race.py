@@ -24,7 +24,7 @@ def race(
 
     Args:
         engines: Names of the engines.
-        command: Returns the arguments with which the calling script serves an engine; see `serve`.
+        command: Returns Python's arguments to serve an engine; see `serve`.
         threads: Number of threads of each engine.
         rounds: How often each engine runs.
         reference: Engine to which the ratios relate; the first available one if it is missing.

@@ -1,7 +1,7 @@
 """Measure how time depends on pixels, radius, threads and tile size, and draw each curve as a small SVG.
 
-    python benchmarks/scaling.py [--curves pixels radius threads tiles] [-o FILE.json] [--plots FOLDER]
-    python benchmarks/scaling.py --draw FILE.json --plots FOLDER
+    python -m benchmarks.scaling [--curves pixels radius threads tiles] [-o FILE.json] [--plots FOLDER]
+    python -m benchmarks.scaling --draw FILE.json --plots FOLDER
 
 CPU seconds are the least of the runs, over all threads; wall seconds are only meaningful on an idle machine. Each
 number of threads is measured in a separate process that may use as many cores.

@@ -1,6 +1,6 @@
 """Measure how many clicks a selection of the subject needs: overlap with the true mask after 0, 1, 2 and 3 clicks.
 
-    PYTHONPATH=core:.:DATA python benchmarks/select_clicks.py DATA [--set subject|matte] [--every N] [--json FILE]
+    PYTHONPATH=DATA python -m benchmarks.select_clicks DATA [--set subject|matte] [--every N] [--json FILE]
 
 DATA contains `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. Clicks follow a rule: each is
 placed in the middle of the largest wrong region (the pixel deepest inside it), and adds where the subject is

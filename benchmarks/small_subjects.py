@@ -1,6 +1,6 @@
 """Measure how accurately small subjects are cut out, with and without the second pass on a crop.
 
-    PYTHONPATH=core:. python benchmarks/small_subjects.py --portraits PICTURES… --scenes PICTURES… [--json FILE]
+    python -m benchmarks.small_subjects --portraits PICTURES… --scenes PICTURES… [--json FILE]
 
 PORTRAITS show one large subject each. It is cut out at its full size by `find_subject` and pasted into each of the
 SCENES, pictures without a subject, at a half to a sixteenth of the scene's height. The matte with which it was
@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 from pathlib import Path
+from unittest.mock import patch
 
 from dioptre import runtime
 
@@ -26,6 +27,7 @@ from PIL import Image
 from dioptre.imaging.resize import resize
 from dioptre.pipelines import subject
 from dioptre.pipelines.subject import find_subject
+from dioptre.pipelines.window import window_round
 
 SCENE = (1200, 1600)
 SHARES = (0.5, 0.25, 0.125, 0.0625)
@@ -76,7 +78,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     scenes = [resize(opened(file), SCENE, method="bicubic") for file in arguments.scenes]
-    window_round = subject.window_round
     looks = {
         "two looks": (window_round, False),
         "one look": (lambda *_, **__: None, False),
@@ -93,8 +94,8 @@ def main() -> None:
             for share in SHARES:
                 picture, truth = placed(cut_out[box], alpha[box], scene, share)
                 for by, (window, clicked) in looks.items():
-                    subject.window_round = window
-                    found = find_subject(picture, at=middle(truth) if clicked else None).alpha
+                    with patch.object(subject, "window_round", window):
+                        found = find_subject(picture, at=middle(truth) if clicked else None).alpha
                     both, either = np.minimum(found, truth).sum(), np.maximum(found, truth).sum()
                     error = float(np.abs(found - truth).sum() / truth.sum())
                     errors.setdefault((share, by), []).append(error if both > 0.1 * either else math.inf)

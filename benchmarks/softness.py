@@ -1,6 +1,6 @@
 """Measure super-resolution of soft pictures without deconvolution, with the true softness, and with a wrong one.
 
-    python benchmarks/softness.py PICTURES [--count 10] [--scale 2] [-o FILE]
+    python -m benchmarks.softness PICTURES [--count 10] [--scale 2] [-o FILE]
 
 PICTURES is a folder of sharp photographs. The centre of each is blurred in linear light, reduced (bicubic), gets
 noise, is saved as JPEG, and is enlarged again. "as it is" removes noise and JPEG blocks, but no softness. PSNR is

@@ -1,6 +1,6 @@
 """Measure how strongly the lens blur responds to invisible differences: rounding in the last digits of the depth.
 
-    PYTHONPATH=core:. python benchmarks/steadiness.py PICTURES [--longest 480] [--every 1] [--json FILE]
+    python -m benchmarks.steadiness PICTURES [--longest 480] [--every 1] [--json FILE]
 
 Each photograph below PICTURES is reduced and its depth estimated. It is blurred with the focus at the median depth
 (`portrait` would keep a subject sharp), once unchanged and once with uniform noise added to the depth. For each

@@ -1,6 +1,6 @@
 """Measure how much of the subject is found, on COCO photographs with outlined people, animals and things.
 
-    PYTHONPATH=core:. python benchmarks/subject.py PICTURES INSTANCES.json … [--json FILE]
+    python -m benchmarks.subject PICTURES INSTANCES.json … [--json FILE]
 
 PICTURES contains the photographs by COCO's names, at any depth; missing ones are left out. So are photographs under
 licences that allow training, and those whose subject is not clear. The subject is one to three people or animals of

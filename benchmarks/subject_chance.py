@@ -1,6 +1,6 @@
 """Measure how reliably pictures with one subject are distinguished from scenes without a subject.
 
-    PYTHONPATH=core:. python -m benchmarks.subject_chance PICTURES [--json FILE]
+    python -m benchmarks.subject_chance PICTURES [--json FILE]
 
 PICTURES contains the COCO photographs listed in `with_subject.txt` and `without_subject.txt` (in this folder),
 which were sorted by eye, at any depth. Their licences exclude them from training. `right` is the fraction

@@ -1,6 +1,6 @@
 """Compare the quality of super-resolution with that of the original runtimes on the same weights.
 
-    python benchmarks/super_resolution.py DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
+    python -m benchmarks.super_resolution DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
 super_resolution_speed.py measures times. DATA contains SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are
 of BT.601 luma (16 to 235) of the rounded 8-bit picture, without a border of S pixels, as in the literature. With
@@ -14,6 +14,7 @@ import argparse
 import json
 import platform
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ runtime.prepare()  # before JAX is imported
 
 import numpy as np
 from PIL import Image
-from published_networks import in_ncnn, in_onnx_runtime
 
+from benchmarks.published_networks import in_ncnn, in_onnx_runtime
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ENTRIES, ModelKind, is_installed
@@ -81,7 +82,7 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
     if arguments.restoring:
         for entry in ENTRIES.values():
             if entry.kind is ModelKind.SUPER_RESOLUTION and entry.convert and is_installed(entry):
-                chosen[entry.id] = lambda x, model=entry.id: super_resolution(x, scale=scale, model=model)
+                chosen[entry.id] = partial(super_resolution, scale=scale, model=entry.id)
     if arguments.packages:
         ncnn, onnx = (make(f"span-x{scale}", arguments.packages) for make in (in_ncnn, in_onnx_runtime))
         chosen["span, original in ncnn"] = lambda x: ncnn(x[None])[0]

@@ -1,6 +1,6 @@
 """Time super-resolution in several runtimes on the same weights, in one run.
 
-    python benchmarks/super_resolution_speed.py --packages FOLDER [--models span-x4 …] [--threads 1] [-o FILE]
+    python -m benchmarks.super_resolution_speed --packages FOLDER [--models span-x4 …] [--threads 1] [-o FILE]
 
 race.py explains how times are measured; ratios are relative to ncnn. FOLDER contains the published packages, which
 ncnn runs unchanged; OpenVINO and ONNX Runtime run graphs with the same weights.
@@ -16,8 +16,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from published_networks import in_ncnn, in_onnx_runtime
-from race import race, report, serve, told
+from benchmarks.published_networks import in_ncnn, in_onnx_runtime
+from benchmarks.race import race, report, serve, told
 
 ENGINES = ("ncnn", "jax", "openvino-f32", "openvino-bf16", "onnxruntime")
 REFERENCE = ENGINES[0]
@@ -59,8 +59,8 @@ def main() -> None:
 
 
 def command(model: str, arguments: argparse.Namespace, engine: str) -> list[str]:
-    """Return the arguments with which this script serves one engine to `race`."""
-    words = [__file__, "--packages", str(arguments.packages), "--models", model]
+    """Return the arguments with which Python serves one engine to `race`."""
+    words = ["-m", "benchmarks.super_resolution_speed", "--packages", str(arguments.packages), "--models", model]
     return [
         *words,
         "--threads",

@@ -1,6 +1,6 @@
 """Compare white balance with ground truth: Dioptre, no correction, grey-world, shades-of-grey, GIMP and OpenCV.
 
-    python benchmarks/white_balance.py PAIRS... [--mixed DIR] [--confidence] [--time] [--json FILE]
+    python -m benchmarks.white_balance PAIRS... [--mixed DIR] [--confidence] [--time] [--json FILE]
 
 PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) if only some pixels
 are scored). The part of NAME before the first underscore is the data set. `training.white_balance.held_out` writes
@@ -40,6 +40,9 @@ SCORED_PIXELS = 4000  # evenly spaced; means over more pixels differ by less tha
 
 Method = Callable[[np.ndarray], np.ndarray]
 """Maps an sRGB-encoded picture (H, W, 3), float32, to the balanced picture."""
+
+Results = dict[str, dict[str, dict[str, float]]]
+"""Scores by name, by method and set or by picture and method."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +182,7 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
     return {**means, SCORES[3]: float(np.mean(worst))}
 
 
-def table(results: dict[str, dict[str, dict[str, float]]], counts: dict[str, int]) -> str:
+def table(results: Results, counts: dict[str, int]) -> str:
     """Return a Markdown table with a row for each method and a column for each set."""
     families = list(counts)
     lines = ["| | " + " | ".join(f"{f} ({counts[f]})" for f in families) + " |", "|---|" + "---|" * len(families)]
@@ -194,7 +197,7 @@ def table(results: dict[str, dict[str, dict[str, float]]], counts: dict[str, int
     return "\n".join(lines)
 
 
-def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[str, int]]:
+def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[Results, dict[str, int]]:
     """Score all methods on all folders.
 
     Returns:
@@ -209,7 +212,7 @@ def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[
     return {name: {f: summary(found) for f, found in by.items()} for name, by in rows.items()}, counts
 
 
-def gains(results: dict[str, dict[str, dict[str, float]]]) -> str:
+def gains(results: Results) -> str:
     """Describe, one line for each set, how far Dioptre's errors are below those of the best other method."""
     lines = []
     for family, ours in results["Dioptre"].items():
@@ -252,7 +255,7 @@ def confidences(folders: list[Path]) -> list[dict[str, float]]:
     return found
 
 
-def mixed(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+def mixed(folder: Path) -> Results:
     """Return the scores under mixed light, by picture and method."""
     results = {}
     for pair in pairs(folder):
@@ -277,7 +280,7 @@ def times() -> dict[str, float]:
         "12 MP, the estimate": lambda: estimate_light(picture),
         "1 MP, the estimate": lambda: estimate_light(picture[:1000, :1000]),
     }
-    found = {}
+    found: dict[str, float] = {}
     for name, task in tasks.items():
         task()
         least, wall = np.inf, np.inf

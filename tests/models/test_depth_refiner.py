@@ -16,7 +16,7 @@ TOLERANCE = 5e-6  # float32 in another order of summation; the output range is 1
 
 
 def golden_inputs(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same inputs as training/dioptre-depth-refiner/golden.py."""
+    """Return the same inputs as training/depth_refiner/golden.py."""
     y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     rgb = np.stack([0.5 + 0.5 * np.sin(0.11 * x + 0.07 * k * y + k) for k in range(3)], axis=-1)
     rgb[:, : width // 2] *= 0.3

@@ -12,8 +12,10 @@ depth.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -37,7 +39,7 @@ def nyu_sources(folder: Path) -> list[Read]:
         frame = nyu.read(folder, number)
         return Source(srgb=frame.srgb, disparity=1 / np.maximum(frame.depth_m, _NEAREST_M), exact=False)
 
-    return [lambda n=n: read(n) for n in nyu.training_numbers(folder)]
+    return [partial(read, n) for n in nyu.training_numbers(folder)]
 
 
 def rendered_sources(folder: Path) -> list[Read]:
@@ -48,7 +50,7 @@ def rendered_sources(folder: Path) -> list[Read]:
         srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
         return Source(srgb=srgb, disparity=1 / np.maximum(depth_m, _NEAREST_M), exact=True)
 
-    return [lambda p=p: read(p) for p in sorted(folder.glob("*.npy"))]
+    return [partial(read, p) for p in sorted(folder.glob("*.npy"))]
 
 
 def labelled_sources(folder: Path) -> list[Read]:
@@ -58,7 +60,7 @@ def labelled_sources(folder: Path) -> list[Read]:
         srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
         return Source(srgb=srgb, disparity=np.load(path).astype(np.float32), exact=False)
 
-    return [lambda p=p: read(p) for p in sorted(folder.glob("*.npy"))]
+    return [partial(read, p) for p in sorted(folder.glob("*.npy"))]
 
 
 class Store:
@@ -126,7 +128,7 @@ def fill(
         if views := waiting[shape]:
             batch = np.stack([view.srgb for view in views])
             batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])  # one program per shape
-            stores[shape].add(np.asarray(network.tokens(batch)), views)
+            stores[shape].add(np.asarray(network.tokens(jnp.asarray(batch))), views)
             waiting[shape] = []
 
     for number, read in enumerate(sources):

@@ -47,7 +47,8 @@ def defocus(
     apart, out = np.hypot(g[:, None], g), np.zeros((size, size, 4))
     largest_px = rng.uniform(0.008, 0.035) * size
     for k in range(layers):
-        inside = (disparity >= edges[k] if k else True) & (disparity < edges[k + 1] if k < layers - 1 else True)
+        lower, upper = edges[k] if k else -np.inf, edges[k + 1] if k < layers - 1 else np.inf
+        inside = (disparity >= lower) & (disparity < upper)
         radius = largest_px * abs((edges[k] + edges[k + 1]) / 2 - sharp) / (high - low + 1e-6)
         part = np.concatenate([linear_rgb, np.ones_like(linear_rgb[..., :1])], -1) * inside[..., None]
         if radius > 0.5:

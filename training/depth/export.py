@@ -9,6 +9,7 @@ backbone were trained too, its checkpoint, weights/dioptre-depth-backbone, must 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -51,7 +52,7 @@ DINOV2_NOTICE = (
 NOTICE = "Copyright 2026 The Dioptre authors. Furniture models: the Sweet Home 3D contributors, CC BY 3.0 and CC0."
 
 
-def head_card(about: dict) -> Card:
+def head_card(about: dict[str, Any]) -> Card:
     """Return the card of the depth head."""
     return Card(
         id="dioptre-depth-head",
@@ -75,7 +76,7 @@ def head_card(about: dict) -> Card:
     )
 
 
-def backbone_card(about: dict) -> Card:
+def backbone_card(about: dict[str, Any]) -> Card:
     """Return the card of DINOv2 with its blocks and its norm trained further."""
     return Card(
         id="dioptre-depth-backbone",

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -108,7 +109,7 @@ def _parts(archive: zipfile.ZipFile, model: Model) -> Iterator[Part]:
     points: list[list[float]] = []
     uvs: list[list[float]] = []
     faces: dict[str, list[tuple[tuple[int, int], ...]]] = {}
-    materials: dict[str, dict] = {}
+    materials: dict[str, dict[str, Any]] = {}
     current = ""
     for line in archive.read(model.name).decode("latin-1").splitlines():
         key, *words = line.split() or [""]
@@ -150,9 +151,9 @@ def _parts(archive: zipfile.ZipFile, model: Model) -> Iterator[Part]:
         )
 
 
-def _materials(archive: zipfile.ZipFile, path: str) -> dict[str, dict]:
-    found: dict[str, dict] = {}
-    current: dict = {}
+def _materials(archive: zipfile.ZipFile, path: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    current: dict[str, Any] = {}
     for words in (line.split() for line in archive.read(path).decode("latin-1").splitlines()):
         if words[:1] == ["newmtl"]:
             current = found[" ".join(words[1:])] = {}

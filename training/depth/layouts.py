@@ -210,14 +210,14 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
 def _furnish(s: Scene, cast: Cast, size_m: tuple[float, float]) -> None:
     """Add a piece of furniture, often against a wall, often with objects on it."""
     rng, (w, d) = s.rng, size_m
-    x, piece, yaw = w / 2, _one(s.rng, cast.large), s.rng.integers(4) * np.pi / 2
+    x, piece, yaw = w / 2, _one(s.rng, cast.large), float(s.rng.integers(4) * np.pi / 2)
     at = np.array([rng.uniform(-0.84, 0.84) * x, 0, rng.uniform(0.15, 0.95) * d])
     back, top = piece.size_m[2] / 2, piece.size_m[1]
     if rng.random() < 0.5:
         walls = [
-            ([at[0], 0, d - back], np.pi),
-            ([back - x, 0, at[2]], np.pi / 2),
-            ([x - back, 0, at[2]], -np.pi / 2),
+            (np.array([at[0], 0, d - back]), np.pi),
+            (np.array([back - x, 0, at[2]]), np.pi / 2),
+            (np.array([x - back, 0, at[2]]), -np.pi / 2),
         ]
         at, yaw = walls[rng.integers(3)]
     s.place(cast.library, piece, at, yaw=yaw + rng.normal(0, 0.1))

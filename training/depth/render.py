@@ -10,6 +10,7 @@ LLVM 16 or later (set DRJIT_LIBLLVM_PATH; LLVM 15 cannot compile one of the kern
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import mitsuba as mi
 import numpy as np
@@ -24,7 +25,9 @@ LEAST_BRIGHTNESS = 12
 BLURRED = {"portrait": 0.4, "closeup": 0.4, "table": 0.4}
 
 
-def trace(scene: object, camera: Camera, *, size: int, samples: int, seed: int) -> tuple | None:
+def trace(
+    scene: Any, camera: Camera, *, size: int, samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Trace one view of a scene.
 
     Args:

@@ -27,7 +27,7 @@ class Scene:
         uv: np.ndarray | None = None,
         colour: Any = (0.6, 0.6, 0.6),
         texture: np.ndarray | None = None,
-        emitter: dict | None = None,
+        emitter: dict[str, Any] | None = None,
         mirror: bool = False,
     ) -> None:
         """Add triangles.
@@ -224,7 +224,9 @@ def _projected(corners: np.ndarray, repeat_m: float) -> np.ndarray:
     return np.take_along_axis(corners, plane[:, None, :].repeat(3, 1), 2) / repeat_m
 
 
-def _mesh(corners: np.ndarray, *, uv: Any, colour: Any, skin: dict, emitter: dict | None) -> Any:
+def _mesh(
+    corners: np.ndarray, *, uv: Any, colour: Any, skin: dict[str, Any], emitter: dict[str, Any] | None
+) -> Any:
     props = mi.Properties()
     props["bsdf"] = mi.load_dict({"type": "twosided", "skin": skin})
     if emitter:

@@ -28,9 +28,9 @@ class Materials:
 
 def texture(rng: np.random.Generator, files: tuple[Path, ...]) -> np.ndarray:
     """Return a small picture (h, w, 3) uint8 with slightly changed exposure and colours."""
-    image = Image.open(files[rng.integers(len(files))])
-    image.draft("RGB", (2 * _TEXTURE_PX, 2 * _TEXTURE_PX))
-    image = image.convert("RGB")
+    file = Image.open(files[rng.integers(len(files))])
+    file.draft("RGB", (2 * _TEXTURE_PX, 2 * _TEXTURE_PX))
+    image = file.convert("RGB")
     image.thumbnail((_TEXTURE_PX, _TEXTURE_PX), reducing_gap=2)
     changed = np.asarray(image) * rng.uniform(0.6, 1.2) * rng.uniform(0.85, 1.15, 3)
     return np.clip(changed, 0, 255).astype(np.uint8)

@@ -37,7 +37,7 @@ def unflat(arrays: dict[str, Any], like: Values, *, origin: Path) -> Values:
 
 def write_values(path: Path, values: Values) -> None:
     """Write the values to one file."""
-    np.savez(path, **{name: np.asarray(value) for name, value in flat(values).items()})
+    np.savez(path, allow_pickle=False, **{name: np.asarray(value) for name, value in flat(values).items()})
 
 
 def read_values(path: Path, like: Values) -> Values:
@@ -72,7 +72,7 @@ def write_pieces(folder: Path, values: Values, *, largest_bytes: int = LARGEST_F
             size += piece.nbytes
     paths = [folder / f"values-{number}.npz" for number in range(len(files))]
     for path, content in zip(paths, files, strict=True):
-        np.savez(path, **content)
+        np.savez(path, allow_pickle=False, **content)
     return paths
 
 

@@ -68,9 +68,11 @@ class Canvas:
         """Return colours times coverage, (SIDE, SIDE, 3) in 0 to 255, and coverage in [0, 1], at the kept size."""
         cover = np.asarray(self.mask, np.float32) / 255
         thick = np.asarray(self.colours, np.float32) * cover[..., None]
-        return tuple(
-            x.reshape(SIDE, FINE, SIDE, FINE, -1).mean((1, 3)).squeeze() for x in (thick, cover[..., None])
-        )  # type: ignore[return-value]
+
+        def reduced(x: np.ndarray) -> np.ndarray:
+            return x.reshape(SIDE, FINE, SIDE, FINE, -1).mean((1, 3)).squeeze()
+
+        return reduced(thick), reduced(cover)
 
 
 def _colour(colour: np.ndarray) -> tuple[int, ...]:
@@ -109,7 +111,7 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
             field / np.abs(field).max() + rng.uniform(0.5, 1.0) - 1.6 * (x**2 + (y - rng.uniform(-0.2, 0.4)) ** 2)
         )
         return texture(rng, photos), field > 0
-    body = bodies[rng.integers(len(bodies))]
+    body = bodies[int(rng.integers(len(bodies)))]
     tall = rng.uniform(0.5, 1.0) * SIDE / max(body.mask.shape)
     size = [max(2, round(n * tall)) for n in body.mask.shape[::-1]]
     part = np.asarray(Image.fromarray(body.colours).resize(size, Image.Resampling.BICUBIC))
@@ -128,7 +130,7 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
 
 def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
     """Return a random crop of a photograph, (SIDE, SIDE, 3)."""
-    photo = photos[rng.integers(len(photos))]
+    photo = photos[int(rng.integers(len(photos)))]
     side = int(min(photo.shape[:2]) * rng.uniform(0.3, 1))
     top, left = (rng.integers(n - side + 1) for n in photo.shape[:2])
     part = Image.fromarray(photo[top : top + side, left : left + side]).resize(

@@ -94,7 +94,7 @@ def main() -> None:
 
     @jax.jit
     def step(state: Any, memory: Any, average: Any, batch: Batch, key: Array) -> tuple[Any, Any, Any, Array]:
-        truth, weight = (batch[name].astype(jnp.float32) / 255 for name in ("alpha", "weight"))
+        truth, weight = (jnp.asarray(batch[name], jnp.float32) / 255 for name in ("alpha", "weight"))
 
         def loss(values: Any) -> Array:
             return loss_of(answer(nnx.merge(graph, values), batch, key), truth, weight)
@@ -125,9 +125,9 @@ def main() -> None:
         number += 1
         ended = number >= arguments.steps or time.monotonic() - start >= arguments.seconds
         if number % SAVE_EVERY == 0 or ended:
-            leaves = {str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(kept))}
+            saved = {str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(kept))}
             unfinished = file.with_suffix(".unfinished")
-            unfinished.write_bytes(serialization.msgpack_serialize({"step": number, "leaves": leaves}))
+            unfinished.write_bytes(serialization.msgpack_serialize({"step": number, "leaves": saved}))
             unfinished.replace(file)
             save_network(kept["average"], arguments.run / "average.safetensors")
             made, known = held_out_error(run, kept["average"], views.held_out)

@@ -33,6 +33,7 @@ from training.subject.outlines import FREE_LICENCES, Outlined, read
 from .composites import SIDE, Body, composite
 
 _LARGEST_PX = 1000
+_MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
 _LEAST_PX = 120  # smallest longer side of a body
 _BAND = 0.02  # error of hand-drawn outlines, as a fraction of the side
 _SAME = 0.9  # overlap above which MODNet's edge is used as truth
@@ -68,7 +69,7 @@ class Viewer:
             The backbone's features, both known maps, and the three inputs, resized and in 8 bits.
         """
         small = resize(picture, (self._side, self._side), method="bilinear")
-        x = (small / max(float(small.max()), 1e-3) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+        x = (small / max(float(small.max()), 1e-3) - _MEAN) / _DEVIATION
         features, maps = (np.asarray(v) for v in self._look(self._state, x[None]))
         planes = {"picture": picture, "alpha": alpha, "weight": weight}
         made = {name: _bytes(resize(plane, (SIDE, SIDE), method="area")) for name, plane in planes.items()}
@@ -76,7 +77,7 @@ class Viewer:
 
     def both(self, view: dict[str, np.ndarray]) -> np.ndarray:
         """Return where both known maps contain the subject, (SIDE, SIDE)."""
-        seen = (view["maps"] > 127).all(0).astype(np.float32)
+        seen = np.all(view["maps"] > 127, axis=0, keepdims=True)[0].astype(np.float32)
         return resize(seen, (SIDE, SIDE), method="bilinear") > 0.5
 
 
@@ -116,8 +117,8 @@ def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
 
 def opened(path: Path) -> np.ndarray:
     """Read a photograph, at most _LARGEST_PX large."""
-    with Image.open(path) as image:
-        image = image.convert("RGB")
+    with Image.open(path) as file:
+        image = file.convert("RGB")
         image.thumbnail((_LARGEST_PX, _LARGEST_PX))
         return np.asarray(image)
 
@@ -161,7 +162,7 @@ def main() -> None:
             view = viewer.view(picture, alpha, np.ones_like(alpha))
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as out:
-            np.savez(out, **view)
+            np.savez(out, allow_pickle=False, **view)
         unfinished.rename(path)
 
 

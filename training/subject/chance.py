@@ -102,7 +102,10 @@ def main() -> None:
     print(f"with a subject: {has.sum()}, {right[has].mean():.3f} right")
     print(f"without: {(~has).sum()}, {right[~has].mean():.3f} right")
     weights, bias = fit(rows, has)
-    save_file({"chance.kernel": np.float32(weights[:, None]), "chance.bias": np.float32([bias])}, options.out)
+    save_file(
+        {"chance.kernel": weights[:, None].astype(np.float32), "chance.bias": np.array([bias], np.float32)},
+        options.out,
+    )
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def main() -> None:
         if not file.exists() and (view := job(np.random.default_rng(number))) is not None:
             unfinished = file.with_suffix(".unfinished")
             with unfinished.open("wb") as stream:
-                np.savez(stream, **view)  # type: ignore[arg-type]
+                np.savez(stream, allow_pickle=False, **view)
             unfinished.rename(file)
 
 

@@ -42,6 +42,7 @@ LEFT_OUT, BY_DEPTH = (Path(__file__).with_name(name) for name in ("left_out.txt"
 _CONFIG = SubjectConfig()
 _SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of the backbone's input
 _FINE_PX = _CONFIG.grid * FINENESS  # side of the head's output
+_MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
 _LARGEST_PX = 800  # longest side of a photograph of an object
 _WHOLE_VIEWS = {True: 9, False: 18}  # more for objects, of which there are fewer photographs than of the living
 _PORTRAIT_VIEWS = 12
@@ -77,7 +78,7 @@ class Viewer:
             small = np.clip(resize(np.ascontiguousarray(x, np.float32), (side, side), method="area"), 0, 1)
             return small[:, ::-1] if mirrored else small
 
-        x = (squeezed(picture, _SEEN_PX) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+        x = (squeezed(picture, _SEEN_PX) - _MEAN) / _DEVIATION
         planes = {"picture": picture, "target": target, "weight": weight}
         return {
             "features": np.asarray(self._features(x[None].astype(np.float32))).astype(np.float16),
@@ -98,8 +99,8 @@ def of_outlined(
         main, unknown, living = found
         target, weight = at_the_edge(picture, main), 1.0 - unknown
         for rows, columns, changed in parts(target, rng, _WHOLE_VIEWS[living]):
-            seen = tuple(x[rows, columns] for x in (picture, target, weight))
-            yield "alive" if living else "things", viewer.view(*seen, rng if changed else None)
+            seen, wanted, counted = (x[rows, columns] for x in (picture, target, weight))
+            yield "alive" if living else "things", viewer.view(seen, wanted, counted, rng if changed else None)
     for number in sorted(np.flatnonzero(~behind), key=lambda n: -instances[n]["area"])[:_INSTANCES]:
         for _ in range(_CROPS[bool(alive[number])]):
             window = round_instance(instances[number], photo.size, rng)
@@ -108,8 +109,9 @@ def of_outlined(
             found = subject(masks[:, window[0], window[1]], alive=alive, behind=behind)
             if found is not None and 0.04 < found[0].mean() < 0.8:
                 main, unknown, living = found
-                seen = (picture[window], at_the_edge(np.ascontiguousarray(picture[window]), main), 1.0 - unknown)
-                yield "alive-crops" if living else "things-crops", viewer.view(*seen, rng)
+                seen = picture[window]
+                target, weight = at_the_edge(np.ascontiguousarray(seen), main), 1.0 - unknown
+                yield "alive-crops" if living else "things-crops", viewer.view(seen, target, weight, rng)
 
 
 def name_of(path: Path) -> str:
@@ -164,8 +166,8 @@ def main() -> None:
     objects = [path for path in objects if name_of(path) not in left_out]
     for number, file in enumerate([*outlined, *objects]):
         rng = np.random.default_rng(number)
-        with Image.open(file) as image:
-            image = image.convert("RGB")
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
             if file.name in photos:
                 made = of_outlined(viewer, photos[file.name], np.asarray(image, np.float32) / 255, rng)
             else:
@@ -178,6 +180,7 @@ def main() -> None:
         for kind, rows in views.items():
             np.savez(
                 arguments.out / f"{kind}-{number:05}.npz",
+                allow_pickle=False,
                 **{name: np.stack([r[name] for r in rows]) for name in rows[0]},
             )
 

@@ -160,7 +160,7 @@ def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[
     matching = _spectrum(spectral / "cmf" / "cmf_1931.json")
     reflectance = _spectrum(spectral / "training" / "training_spectral.json")
     nm = np.arange(380, 781, 5)
-    s, c, r = (np.stack([table[w] for w in nm]) for table in (sensitivity, matching, reflectance))
+    s, c, r = (np.stack([table[int(w)] for w in nm]) for table in (sensitivity, matching, reflectance))
     matrices = []
     for kelvin in (3000, 6500):
         light = _black_body(nm, kelvin)
@@ -257,7 +257,7 @@ def main() -> None:
     every = [camera(options.spectral, name, lights) for name in names]
     keys = ("matrices", "black_bodies", "lights")
     stacked = {key: np.stack([found[key] for found in every]).astype(np.float32) for key in keys}
-    np.savez(options.out / "cameras.npz", names=np.array(names), **stacked)
+    np.savez(options.out / "cameras.npz", allow_pickle=False, names=np.array(names), **stacked)
     print(f"cameras: {len(names)}")
     emulator = Emulator(options.augmenter)
     for folder, name in CAMERAS.items():
@@ -266,14 +266,14 @@ def main() -> None:
             continue
         material = raws(options.raw / folder) | camera(options.spectral, name)
         material |= developed(material, emulator, np.random.default_rng(0))
-        np.savez(options.out / f"raw_{folder}.npz", camera=np.array(name), **material)
+        np.savez(options.out / f"raw_{folder}.npz", allow_pickle=False, camera=np.array(name), **material)
         print(f"{folder}: {len(material['thumbnails'])}")
     photos = photographs(options.photos, emulator)
-    np.savez(options.out / "photos.npz", **photos)
+    np.savez(options.out / "photos.npz", allow_pickle=False, **photos)
     print(f"photos: {len(photos['thumbnails'])}")
     if options.more:
         more = photographs(options.more, emulator, only=listed(Path(__file__).with_name("more.txt")))
-        np.savez(options.out / "photos_more.npz", **more)
+        np.savez(options.out / "photos_more.npz", allow_pickle=False, **more)
         print(f"more photos: {len(more['thumbnails'])}")
 
 

@@ -79,7 +79,8 @@ def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Pat
                 row[side] = np.round(255 * colours).astype(np.uint8)
             for part, values in row.items():
                 made.setdefault(part, []).append(values)
-        np.savez(folder / f"{kind}_{block:03}.npz", **{part: np.concatenate(rows) for part, rows in made.items()})
+        columns = {part: np.concatenate(rows) for part, rows in made.items()}
+        np.savez(folder / f"{kind}_{block:03}.npz", allow_pickle=False, **columns)
         print(json.dumps({"samples": (block + 1) * BLOCK, "cpu_s": round(time.process_time())}), flush=True)
 
 
@@ -110,7 +111,8 @@ def main() -> None:
     data = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
     trained = nnx.All(nnx.Param, lambda path, _: not is_frozen(path))
-    graph, state, rest = nnx.split(network, trained, ...)
+    parts: Any = nnx.split(network, trained, ...)
+    graph, state, rest = parts
     steps = options.epochs * (len(data["seen"]) // options.batch)
     schedule = optax.warmup_cosine_decay_schedule(0, options.rate, 100, steps, options.rate * 0.01)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=0.05))

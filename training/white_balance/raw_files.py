@@ -40,7 +40,8 @@ class RawFiles:
             pictures.append((balanced * full[-1][:, None, None, None]).astype(np.float16))
         self.pictures, self.full = np.concatenate(pictures), np.concatenate(full)
         warmth = np.log(self.lights[:, 0] / self.lights[:, 2])
-        edges = np.linspace(*np.quantile(warmth, [0.01, 0.99]), _WARMTHS + 1)[1:-1]
+        coldest, warmest = np.quantile(warmth, [0.01, 0.99])
+        edges = np.linspace(coldest, warmest, _WARMTHS + 1)[1:-1]
         of = np.digitize(warmth, edges)
         self.by_warmth = [found for k in range(_WARMTHS) if len(found := np.flatnonzero(of == k))]
 

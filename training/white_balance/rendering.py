@@ -135,7 +135,8 @@ def _product(planes: list[Array], matrix: Array) -> list[Array]:
     The channels are separate arrays because that is many times faster than one array.
     """
     return [
-        sum(plane * matrix[:, k, channel, None, None] for k, plane in enumerate(planes)) for channel in range(3)
+        reduce(jnp.add, (plane * matrix[:, k, channel, None, None] for k, plane in enumerate(planes)))
+        for channel in range(3)
     ]
 
 

@@ -34,6 +34,7 @@ NATIVE = 0.5  # fraction of other cameras' pictures shown as unprocessed raws
 RAW_FILES = 0.6  # fraction of the unprocessed raws that are real, not derived from a right picture
 WITHOUT_CURVE = 0.7  # fraction of the unprocessed raws with only sRGB's encoding, as raw readers show them
 STYLES_APART = (3, 5)  # the emulator's shade and tungsten in "camera standard", never trained on
+STYLES = tuple(style for style in range(10) if style not in STYLES_APART)
 D65 = jnp.array(D65_XY)
 _RUN, _EVERY = 12, 8
 
@@ -115,7 +116,7 @@ class Material:
         rng: np.random.Generator,
         size: int,
         *,
-        styles: tuple[int, ...] = tuple(s for s in range(10) if s not in STYLES_APART),
+        styles: tuple[int, ...] = STYLES,
         kinds: tuple[float, ...] = (0.17, 0.44, 0.32, 0.07),
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,

@@ -65,7 +65,7 @@ def first_basis(material: Material, size: int) -> np.ndarray:
     for _ in range(20):
         batch = material.batch(rng, 32, kinds=(0.0, 0.7, 0.3, 0.0), noisy=0.0)
         wrong, right = (np.asarray(batch[name]).reshape(32, -1, 3)[:, ::8] for name in ("wrong", "right"))
-        means = [np.maximum(np.asarray(srgb_to_linear(x)).mean(axis=1), 1e-4) for x in (wrong, right)]
+        means = [np.maximum(np.asarray(srgb_to_linear(jnp.asarray(x))).mean(axis=1), 1e-4) for x in (wrong, right)]
         log = np.log(means[0] / means[1])
         chroma = jnp.asarray(np.clip(log[:, ::2] - log[:, 1:2], -1.5, 1.5))
         white = jnp.stack([jnp.exp(chroma[:, 0]), jnp.ones(32), jnp.exp(chroma[:, 1])], axis=-1)

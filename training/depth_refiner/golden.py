@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from network import Refiner
+
+from .network import Refiner
 
 PLACES = 64
 SHAPE = (96, 160)

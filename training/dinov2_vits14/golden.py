@@ -12,6 +12,7 @@ import onnxruntime
 
 from dioptre.models.depth_anything_v2.published import PACKAGE
 from dioptre.models.package_files import read_package
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 PLACES = 64
 SIDE = 224
@@ -27,7 +28,7 @@ def picture() -> np.ndarray:
     k, y, x = np.meshgrid(np.arange(3), np.arange(SIDE), np.arange(SIDE), indexing="ij")
     waves = [np.mod(t, 510) for t in (3 * x + 5 * y + 37 * k, 7 * x - 4 * y + 101 * k)]
     values = sum(np.where(t < 256, t, 510 - t) for t in waves) // 2
-    mean, deviation = (np.float32(v).reshape(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, deviation = (np.array(v, np.float32).reshape(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION))
     return ((values.astype(np.float32) / 255 - mean) / deviation).astype(np.float32)
 
 
