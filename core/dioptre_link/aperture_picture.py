@@ -15,8 +15,8 @@ OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_ey
 CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
 """Positions in the picture, relative to its centre; the corners are at distance 1, y points down."""
 
-_SUBSAMPLES = 2  # number of samples per pixel along each axis
-_REACH = 2.0  # half-width of the drawing, in radii of a circular opening: enough for the longest oval
+_SUBSAMPLES = 2  # number of samples per pixel along each axis, for smooth edges
+_REACH = 2.0  # half-width of the drawing, in radii of a circular opening; fits even the longest oval
 
 
 def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from .errors import DioptreError
 from .wire import Pixels
 
-BAND_BYTES = 32 << 20  # large enough for speed, small compared with the memory of a picture
+BAND_BYTES = 32 << 20  # size of a band: large enough for speed, small compared with a whole picture
 
 
 class DiskFullError(DioptreError):
@@ -46,7 +46,7 @@ class Buffer:
         self.pixels = pixels
         self.path = folder / pixels.file
         self._on_delete = on_delete
-        self.sent = not create  # inline transport: whether the worker has these bytes
+        self.sent = not create  # with inline transport: whether the worker already has these bytes
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= os.O_CREAT | os.O_EXCL if create else 0
         try:
@@ -136,8 +136,8 @@ class Buffer:
 def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
     """Return the error to show for an OSError that occurred while writing `nbytes` to `folder`.
 
-    The system may refuse space that it reports as free, because of a quota or a disk that is shared by several
-    machines.
+    A write can fail even though the system reports enough free space, because of a quota or because other machines
+    use the same disk.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = 0

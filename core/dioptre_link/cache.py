@@ -21,7 +21,7 @@ def keep_newest(folder: Path, *, limit_bytes: int) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Yield the last use (as accurately as the file system records it), size and path of each file."""
+    """Yield the time of the last use (as precise as the file system records it), size and path of each file."""
     with suppress(OSError):
         for path in folder.iterdir():
             with suppress(OSError):

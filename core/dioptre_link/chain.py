@@ -17,15 +17,15 @@ from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
 CHAIN = "recipe"
-_MAX_STEPS = 32  # more than any practical recipe
+_MAX_STEPS = 32  # maximum number of steps, more than any practical recipe has
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Operation):
     """Several steps, described like a single operation.
 
-    `parameters` lists those of all steps, to show which kinds of options occur; the options of the chain itself are
-    `title` and `steps`.
+    `parameters` lists the parameters of all steps, to show which kinds of options occur; the options of the chain
+    itself are `title` and `steps`.
     """
 
     steps: tuple[Step, ...]

@@ -15,15 +15,15 @@
                 set_rows(first, rows, pixels.read_rows(first, rows))
     worker.close()
 
-The first call that needs the worker starts it (`worker.connect(on_wait=…)` does so in advance). If the worker has
-ended since, the next `new_buffer` or `submit` starts another one; using buffers of the old one raises
+The first call that needs the worker starts it (`worker.connect(on_wait=…)` does so in advance). If it has
+ended since, the next `new_buffer` or `submit` starts another worker; using buffers of the old one raises
 WorkerLostError.
 
 *From a main loop*: `job.poll()` never waits. It returns a `Progress`, the `Result`, or None if nothing has arrived,
-and raises the job's DioptreError (`Cancelled` after a cancellation). Watch `worker.fileno()` for reading
-(GLib.io_add_watch, QSocketNotifier) and call `job.poll()` until it returns None whenever it is readable, or poll
+and raises the job's DioptreError (`Cancelled` after a cancellation). Watch `worker.fileno()` for data
+(GLib.io_add_watch, QSocketNotifier) and call `job.poll()` until it returns None whenever there is some, or poll
 with a timer. *From a thread*: use `job.wait()` or `for event in job.events()`. A Worker must be used by one thread
-at a time; only `job.cancel()` may be called from another. Closing the worker, or ending the client's process,
+at a time; only `job.cancel()` may be called from another. Closing the `Worker`, or ending the client's process,
 cancels its jobs.
 
 *Formats*: see `wire.PixelFormat`. Colours have sRGB primaries. `submit(colour_format=…)` sets the format of
@@ -140,7 +140,9 @@ class Worker:
         self._connection = connect(find, self._client, inline=self._inline, timeout_s=timeout_s, on_wait=on_wait)
 
     def fileno(self) -> int:
-        """Return the connection's file descriptor, to watch for reading; a new connection has another one.
+        """Return the connection's file descriptor, so that callers can wait for incoming data.
+
+        Each new connection has a different descriptor.
 
         Raises:
             WorkerLostError: there is no connection.
@@ -243,7 +245,7 @@ class Worker:
         return self._connection.submit({"type": "fetch", "job": self._count, "network": network_id})
 
     def expect(self, operation: str) -> None:
-        """Announce the next operation, so that a worker that is still warming up prepares this one first."""
+        """Announce the next operation, so that a worker that is still warming up prepares that operation first."""
         self.connect()
         assert self._connection is not None
         self._connection.send({"type": "expect", "operation": operation})

@@ -31,8 +31,9 @@ from .jobs import (
 from .scratch import Scratch, sweep
 from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
-REPLY_TIMEOUT_S = 20.0  # limit for answers that require no computation; a worker that swaps may take seconds
-ENDING_S = 10.0  # a worker that is ending releases its port, socket and lock within this time
+# Time limit for answers that require no computation: a worker may take seconds on a machine that is swapping.
+REPLY_TIMEOUT_S = 20.0
+ENDING_S = 10.0  # a worker that is shutting down releases its port, socket and lock within this time
 
 
 class Connection:
@@ -55,7 +56,7 @@ class Connection:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def handshake(self, client: str, rendezvous: start.Rendezvous, *, inline: bool) -> None:
-        """Authenticate, and agree with the worker on a shared folder or on inline transport.
+        """Authenticate, and find out whether a folder can be shared with the worker or pixels must be sent inline.
 
         Raises:
             VersionError: the worker speaks another version of the protocol.
@@ -197,7 +198,7 @@ class Connection:
                 if not _readable(self.socket, timeout_s):
                     return False
                 data = self.socket.recv(MAX_MESSAGE_BYTES)
-            except (OSError, ValueError):  # ValueError: the socket was closed meanwhile
+            except (OSError, ValueError):  # a ValueError means that the socket was closed meanwhile
                 data = b""
             if not data:
                 self.fail(WorkerLostError("Dioptre's worker stopped unexpectedly."))
@@ -325,11 +326,11 @@ def connect(
             connection.fail(error)
             if rendezvous.protocol > PROTOCOL or replaced:
                 raise
-            replaced = True  # after an update, an old worker may still be running: the new one replaces it
+            replaced = True  # after an update, a worker of the old version may still be running
             _retire(rendezvous, deadline, on_wait)
         except WorkerSilentError:
             raise
-        except WorkerLostError as error:  # the worker was just ending (idle, shut down, crashed): try again
+        except WorkerLostError as error:  # the worker was just ending (idle, shut down or crashed), so try again
             connection.fail(error)
             if time.monotonic() > min(deadline, began + ENDING_S):
                 raise
@@ -380,8 +381,8 @@ def _worker_error(message: Mapping[str, Any]) -> DioptreError:
 
 
 def _readable(connected: socket.socket, timeout_s: float) -> bool:
-    """Return whether data arrives within `timeout_s`; uses `poll`, as `select` fails with a thousand open files."""
-    if not hasattr(select, "poll"):  # Windows, whose `select` has no such limit
+    """Return whether data arrives within `timeout_s`; uses `poll`, as `select` fails beyond 1023 open files."""
+    if not hasattr(select, "poll"):  # on Windows, where `select` has no such limit
         return bool(select.select([connected], [], [], timeout_s)[0])
     poll = select.poll()
     poll.register(connected, select.POLLIN)
@@ -389,7 +390,7 @@ def _readable(connected: socket.socket, timeout_s: float) -> bool:
 
 
 def _visible_folder(told: str, nonce_file: str) -> Path | None:
-    """Find the worker's folder: at the path that the worker reports, or in this process's own exchange folder."""
+    """Find the connection's folder: at the path that the worker reports, or in this process's exchange folder."""
     name = Path(told).name
     for folder in (Path(told), start.exchange_dir() / name):
         with suppress(OSError):

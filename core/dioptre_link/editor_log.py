@@ -10,7 +10,7 @@ from pathlib import Path
 from .paths import log_dir
 from .printable import PrintableFormatter
 
-LIMIT_BYTES = 1 << 20  # about 10,000 lines; one older file of the same size is kept
+LIMIT_BYTES = 1 << 20  # size limit of a log file, about 10,000 lines; one older file is kept as well
 
 
 class EditorLog:

@@ -34,7 +34,7 @@ class DioptreError(Exception):
 
 
 def unexpected(error: Exception, sentence: str, *, log: object) -> DioptreError:
-    """Return an error for a bug in Dioptre.
+    """Return the error to show for an unexpected exception, which is a bug in Dioptre.
 
     Args:
         error: the unexpected exception.

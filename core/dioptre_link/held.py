@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-TRIES = 200  # two seconds in total: enough for another program to read a small file, or for a virus scanner
+TRIES = 200  # two seconds in total, enough for another program or a virus scanner to read a small file
 _PAUSE_S = 0.01
 
 
@@ -23,7 +23,7 @@ def unlink(path: Path) -> None:
 
 
 def _patiently(action: Callable[[], object]) -> None:
-    """Run an action, repeating it on Windows while it is denied."""
+    """Run an action; on Windows, repeat it as long as access is denied."""
     for tries_left in reversed(range(TRIES if sys.platform == "win32" else 1)):
         try:
             action()

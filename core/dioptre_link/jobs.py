@@ -16,8 +16,8 @@ from .errors import Cancelled, DioptreError
 from .language import Message
 from .operation import Role
 
-SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds; after this time it counts as hung
-SLICE_S = 0.1  # waits are split into slices, so that a cancellation or another thread can interrupt them
+SILENCE_S = 90.0  # after this time without a message, a worker counts as hung; busy ones report every few seconds
+SLICE_S = 0.1  # waits are split into slices this long, so that cancellations and other threads can interrupt them
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class VersionError(DioptreError):
 class Carrier(Protocol):
     """The transport of a job's events, implemented by the connection to the worker.
 
-    heard: the time at which data last arrived, by `time.monotonic`.
+    Attributes:
+        heard: time at which data last arrived, in seconds of `time.monotonic`.
     """
 
     @property

@@ -28,7 +28,7 @@ DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
-_NESTED = 2  # levels of nested values that are translated, such as a reason inside a sentence
+_NESTED = 2  # maximum depth of messages nested as values, such as a reason inside a sentence
 
 
 class Message(str):
@@ -127,7 +127,7 @@ def _from_template(message: Message, found: gettext.NullTranslations, depth: int
     template = found.gettext(message.template)
     try:
         return template.format_map(values)
-    except (KeyError, ValueError, IndexError):  # the translation has other placeholders
+    except (KeyError, ValueError, IndexError):  # the translation has different placeholders
         return str(message)
 
 
@@ -139,7 +139,7 @@ def _escaped(text: str) -> str:
 def _translation(languages: tuple[str, ...] | None) -> gettext.NullTranslations | None:
     try:
         return gettext.translation(DOMAIN, FOLDER, languages=languages)
-    except (OSError, ValueError, EOFError):  # none for this language, or a damaged file
+    except (OSError, ValueError, EOFError):  # there is no catalogue for this language, or it is damaged
         return None
 
 

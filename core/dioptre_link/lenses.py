@@ -4,7 +4,7 @@
     view = lens.view_at(2.1)                         # the lens's view, or a picture's: `View(focal_diagonals=…)`
     depth_of_field(lens, view, focus_m=2.1)          # .near_m, .far_m, .hyperfocal_m
 
-All blur is measured against the picture's diagonal, whatever its size in pixels.
+All blur sizes are fractions of the picture's diagonal, so they are independent of its size in pixels.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ _TINT_PER_DUV = 3000
 
 
 def _from_1(recipe: dict[str, Any]) -> None:
-    """Convert tint to units of 1/3000 Duv, as in raw converters, and write the old default focus range, 0."""
+    """Convert tint to 1/3000 Duv, as in raw converters, and write the old default focus range, 0, explicitly."""
     for options in _options_of(recipe, "lens_blur"):
         if options.get("focus_range") is None:
             options["focus_range"] = 0.0
@@ -67,7 +67,7 @@ def migrated(
     while version < to:
         try:
             table[version](result)
-        except (KeyError, TypeError, AttributeError) as error:  # unknown version, or not in that version's format
+        except (KeyError, TypeError, AttributeError) as error:  # unknown version, or wrong format for it
             raise UnknownVersionError(version) from error
         version += 1
         result["version"] = version

@@ -39,7 +39,7 @@ class Kind(Enum):
 PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
 """Kinds whose values are positions in the picture."""
 
-_LISTS = (Kind.POINTS, Kind.STROKES)  # lists of positions in one particular picture, empty by default
+_LISTS = (Kind.POINTS, Kind.STROKES)  # kinds whose values are lists of positions, empty by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,11 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()  # labels of the choices in an editor's list; default: derived from their names
+    shown: tuple[str, ...] = ()  # labels of the choices in an editor; by default, derived from their names
     slider: tuple[float, float] | None = None  # range of the slider in an editor; values outside it can be typed
     unit: str = ""
     group: str = ""
-    simple: bool = False  # shown in the short version of a dialog
+    simple: bool = False  # whether to show it in the short version of a dialog
 
     def check(self, value: Any) -> Any:
         """Convert a value to this parameter's type and check its range.
@@ -135,7 +135,7 @@ class Parameter:
         return ""
 
     def points_of(self, value: Any) -> tuple[tuple[float, float], ...]:
-        """Return the positions in the picture that a value contains: a point, points, or the corners of a box."""
+        """Return the positions that a value contains: a point, several points, or the corners of a box."""
         if value is None:
             return ()
         match self.kind:
@@ -167,7 +167,7 @@ class Input(Enum):
     PICTURE = "picture"
     DISPARITY = "disparity"
     SELECTION = "selection"
-    SUBJECT = "subject"  # coverage of a subject found earlier, so that previews need not find it again
+    SUBJECT = "subject"  # coverage of a known subject, for previews
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,7 @@ class Memory:
 
     @staticmethod
     def most(memories: Iterable[Memory]) -> Memory:
-        """Return enough memory for several operations that run one after another."""
+        """Return the memory that suffices for several operations, run one after another."""
         every = tuple(memories)
         return Memory(
             fixed_mib=max(one.fixed_mib for one in every), bytes_per_pixel=max(one.bytes_per_pixel for one in every)
@@ -275,8 +275,7 @@ class Operation:
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options to store in recipes and documents, without empty lists of strokes or points.
 
-        This keeps recipes that do not use them readable for older versions of Dioptre that do not know these
-        options.
+        Without these options, older versions of Dioptre that do not know them can still read the recipe.
         """
         empty = {p.name for p in self.parameters if p.kind in _LISTS and not options.get(p.name)}
         return {name: value for name, value in options.items() if name not in empty}
@@ -350,7 +349,7 @@ def _points(value: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _box(value: Any) -> tuple[float, float, float, float]:
-    """Parse a box and order its sides, whichever two opposite corners are given."""
+    """Parse a box given by any two opposite corners, and put its sides in order."""
     x, y, across, down = (_float(side) for side in (value.split(",") if isinstance(value, str) else value))
     left, top, right, bottom = min(x, across), min(y, down), max(x, across), max(y, down)
     if left == right or top == bottom:

@@ -15,7 +15,7 @@ import re
 import sys
 from pathlib import Path
 
-POINTER = "environment.json"  # file in the data folder: {"environment": name of the active folder}
+POINTER = "environment.json"  # file in the data folder that names the active environment's folder
 _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
 
 

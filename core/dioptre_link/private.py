@@ -7,7 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
-_LOCKED_BYTE = 1 << 30  # beyond the content of lock files, because a locked byte cannot be read on Windows
+_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
 def is_private(folder: Path) -> bool:
@@ -19,7 +19,7 @@ def is_private(folder: Path) -> bool:
     if not stat.S_ISDIR(found.st_mode):
         return False
     if sys.platform == "win32":
-        return True  # a user's profile is not accessible to other users by default
+        return True  # by default, other users cannot access a user's profile
     return found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 

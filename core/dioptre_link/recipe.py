@@ -18,7 +18,7 @@ from .operation import nearest
 from .regular import read_regular
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
-_MAX_BYTES = 1 << 20  # far more than any real recipe, which has a few hundred bytes
+_MAX_BYTES = 1 << 20  # size limit of a recipe, which usually has a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -99,7 +99,7 @@ class Recipe:
         return told
 
     def to_json(self) -> str:
-        """Return the recipe as indented JSON, from which `from_json` restores an equal recipe."""
+        """Return the recipe as indented JSON; `from_json` restores an equal recipe from it."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod

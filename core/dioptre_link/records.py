@@ -19,10 +19,11 @@ from .language import Message
 from .migrations import migrated_options
 from .operation import Operation, Role
 
-VERSION = 2  # shared with recipes, whose migrations update older entries
-# Results whose layers are gone are kept, since an undo may restore them, but not indefinitely.
+VERSION = 2  # equals the version of recipes, whose migrations also update older entries
+# Maximum number of entries. Results whose layers were deleted are kept, since an undo may restore the layers, but
+# only up to this number.
 MAX_ENTRIES = 100
-GROUP = "group"  # key of the layer group around a result, in addition to the roles
+GROUP = "group"  # key in `outputs` of the layer group that contains a result; the other keys are roles
 NOWHERE = (0, 0, 0, 0)
 
 
@@ -34,7 +35,7 @@ class Link:
         id: the editor's persistent id, which survives renaming and moving.
         name: the layer's name at that time, for messages about a deleted layer.
         sha256: checksum of its pixels at that time; "" if it is not needed.
-        rect: x, y, width and height of those pixels, if the editor's layers have no size of their own.
+        rect: x, y, width and height of those pixels, for editors whose layers have no fixed size.
     """
 
     id: int | str
@@ -79,12 +80,12 @@ class Entry:
 
     @property
     def described(self) -> Operation:
-        """The operation that computed the result. Raises UsageError if it belongs to a newer Dioptre."""
+        """The operation that computed the result; raises UsageError if this version of Dioptre does not know it."""
         return described(self.operation, self.options)
 
     @property
     def known(self) -> Operation | None:
-        """The operation that computed the result; None if it belongs to a newer Dioptre."""
+        """The operation that computed the result; None if this version of Dioptre does not know it."""
         try:
             return self.described
         except UsageError:

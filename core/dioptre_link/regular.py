@@ -1,4 +1,4 @@
-"""Read small files from untrusted folders: only regular files, up to a size, without blocking."""
+"""Read small files from untrusted folders: only regular files up to a size limit, and never blocking."""
 
 from __future__ import annotations
 

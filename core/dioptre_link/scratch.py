@@ -1,4 +1,4 @@
-"""Temporary folders that are deleted when their process ends or, if it is killed, when the next one starts.
+"""Temporary folders that are deleted when their process ends or, if it was killed, by the next process.
 
 They are in the user's cache, in a folder that other users cannot access, so everything found there is Dioptre's
 own. Next to each folder is a lock file; the lock is released when the process ends, in whatever way.
@@ -21,13 +21,14 @@ from .paths import cache_dir
 from .private import is_private, lock
 
 _LOCK = ".lock"
-# Age from which a lock file without a folder counts as abandoned; normally the folder follows within microseconds.
+# Age above which a lock file without a folder counts as abandoned; normally, the folder is created microseconds
+# later.
 _BEGINNING_S = 600.0
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Create a folder and remove it at the end, after removing those of killed processes."""
+    """Remove the folders of killed processes, yield a new folder, and remove it at the end."""
     scratch = Scratch()
     try:
         yield scratch.path
@@ -59,7 +60,7 @@ class Scratch:
         self._unlock()
         if self._base is not None:
             with suppress(OSError):
-                self._base.rmdir()  # succeeds only if no other folder is left
+                self._base.rmdir()  # this succeeds only if no other folder is left
 
     def _create(self, base: Path) -> None:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -24,9 +24,9 @@ from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 from .private import lock
 
-START_TIMEOUT_S = 60.0  # a first start from a slow disk reads about 300 MB of libraries
-POLL_S = 0.05  # interval for checking the rendezvous file: too short to notice, long enough to cause no load
-CONNECT_TIMEOUT_S = 5.0  # the local machine answers at once unless it is thrashing
+START_TIMEOUT_S = 60.0  # time limit: a first start reads about 300 MB of libraries, perhaps from a slow disk
+POLL_S = 0.05  # interval of checks for the rendezvous file: too short to notice, too long to cause load
+CONNECT_TIMEOUT_S = 5.0  # time limit: the local machine accepts a connection at once unless it is overloaded
 
 _KEPT_VARIABLES = (
     *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PATH"),
@@ -55,8 +55,8 @@ class Rendezvous:
         pid: process id of the worker.
         protocol: version of the protocol.
         version: version of Dioptre.
-        unix_socket: name of a Unix socket in `meeting_dir()`, "" if there is none. It reaches a worker outside a
-            sandbox that has a separate network.
+        unix_socket: name of a Unix socket in `meeting_dir()`, "" if there is none. Through it, a client in a
+            sandbox with a separate network can reach a worker outside.
     """
 
     port: int
@@ -119,7 +119,7 @@ def log_file() -> Path:
 
 
 def start_log_file() -> Path:
-    """Return the file with the output of the most recently started worker, up to the time it opened its own log."""
+    """Return the path of the file with the output of the most recent worker until it opened its own log."""
     return log_dir() / "worker-start.log"
 
 
@@ -188,10 +188,10 @@ def find_or_start(
     private_dir(meeting_dir())
     deadline = time.monotonic() + timeout_s
     with _start_lock(deadline, on_wait):
-        if found := _connect_running():  # another client was faster
+        if found := _connect_running():  # another client has started a worker meanwhile
             return found
         process = _spawn(list(command) if command is not None else worker_command())
-        threading.Thread(target=process.wait, daemon=True).start()  # reap the worker if it ends before this process
+        threading.Thread(target=process.wait, daemon=True).start()  # avoids a zombie process if it ends early
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found
@@ -215,7 +215,7 @@ def private_dir(folder: Path) -> Path:
 
 
 def is_running() -> bool:
-    """Return whether a worker holds its lock; its rendezvous file alone may be left over from a crash."""
+    """Return whether a worker holds the lock; a rendezvous file alone may be left over from a crash."""
     try:
         with worker_lock_file().open("rb") as file:
             return not lock(file.fileno(), shared=True)
@@ -244,9 +244,9 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     private_dir(log_dir())
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        # CREATE_NO_WINDOW gives a console without a window, which the worker's children inherit. DETACHED_PROCESS
-        # would cancel
-        # it: the environment's python.exe starts another Python, which would then open a console window.
+        # CREATE_NO_WINDOW gives the worker a console without a window, which its children inherit. DETACHED_PROCESS
+        # would override that flag: the environment's python.exe starts another Python, which would then open a
+        # console window.
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         detached = {"creationflags": flags}
     try:
@@ -282,7 +282,7 @@ def _wait(on_wait: Callable[[], None] | None) -> None:
 
 @contextmanager
 def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator[None]:
-    """Hold the lock of the client that starts the worker; the system releases it if that client dies."""
+    """Hold the lock that a client needs to start the worker; the system releases it if that client dies."""
     with (meeting_dir() / "start.lock").open("a+b") as file:
         while not lock(file.fileno()):
             if time.monotonic() > deadline:

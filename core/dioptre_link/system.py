@@ -8,9 +8,9 @@ import subprocess
 import sys
 from functools import lru_cache
 
-INSTALL = "python3 install.py"  # as written in messages
+INSTALL = "python3 install.py"  # the installer's command, as it appears in messages
 _PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # variables that gettext reads, in its order
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext reads them
 _DEFAULTS_TIMEOUT_S = 5
 
 
@@ -20,7 +20,7 @@ def for_this_system(text: str) -> str:
 
 
 def writable(text: str, encoding: str) -> str:
-    """Replace characters that a terminal's code page lacks with plain ones."""
+    """If a terminal's code page lacks some characters, replace them by plain ones or escapes."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -37,21 +37,21 @@ from .networks import Network
 from .operation import Role
 
 PROTOCOL = 2
-"""Increase this with every change that an older side would misunderstand."""
+"""Version of the protocol; increase it with every change that older clients or workers would misunderstand."""
 
-MAX_MESSAGE_BYTES = 1 << 20  # a submit with every option is under 10 kB; a chunk is the largest message
+MAX_MESSAGE_BYTES = 1 << 20  # a `submit` with every option is under 10 kB; a `chunk` is the largest message
 # Number of pixel bytes in one `chunk`: 512 kB as base64, half the size of the largest message.
 CHUNK_BYTES = 384 << 10
-MAX_SIDE_PX = 1 << 18  # GIMP's limit for the side of a picture
-MAX_BUFFER_BYTES = 1 << 36  # 64 GiB: rejects absurd values before any arithmetic; memory is exhausted long before
+MAX_SIDE_PX = 1 << 18  # maximum width and height of a picture, the same as in GIMP
+MAX_BUFFER_BYTES = 1 << 36  # 64 GiB, more than any real picture: absurd sizes are rejected before any arithmetic
 
 DTYPES = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
-"""Bytes per sample. Integers use the full range (255 or 65535 is 1.0), floats nominally [0, 1]; native order."""
+"""Bytes per sample. Integers use their full range (255 or 65535 is 1.0), floats nominally [0, 1]. Native order."""
 
 ORDERS = ("rgb", "bgr")
 ENCODINGS = ("srgb", "linear")
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # cannot be written to a log or a file name
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # lone surrogates cannot be written to logs or file names
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(\.raw)?", re.ASCII)
 
 
@@ -158,7 +158,7 @@ def decode(line: bytes, *, sender: str) -> dict[str, Any]:
 
 
 def decode_hello(line: bytes) -> dict[str, Any] | None:
-    """Decode a client's first message, of any protocol version: protocol, token and client. None if it is invalid.
+    """Decode a client's first message in any protocol version: protocol, token and client; None if invalid.
 
     These fields, and the answer `error`, are the same in all protocol versions.
     """

@@ -173,7 +173,7 @@ def fit_embedded(
     refine: bool = True,
     progress: Progress = no_progress,
 ) -> Depth:
-    """Enlarge the camera's depth map to the size of the picture and optionally align it with its edges.
+    """Enlarge the camera's depth map to the size of the picture and optionally align it with the picture's edges.
 
     A map that is nearly as fine as the refiner's working size keeps its own edges and is only enlarged along those
     of the picture.

@@ -42,7 +42,7 @@ def apply_correction(
     Args:
         image: (H, W, 3 or 4), sRGB-encoded, straight alpha.
         source: the illuminant of the picture.
-        source_xy: its exact chromaticity, if temperature and tint do not describe it.
+        source_xy: exact chromaticity of `source`, if temperature and tint do not describe it.
         target: the illuminant of the result.
         residual: as in `dioptre.colour.correction.correct`.
     """

@@ -1,4 +1,4 @@
-"""White balance: estimate the illuminant and render the picture as under daylight.
+"""White balance: estimate the illuminant and render the picture as if taken in daylight.
 
 A small network estimates the illuminant and a smooth residual correction from a thumbnail. Every pixel then goes
 through that single mapping (`dioptre.colour.correction`), so detail, grain and bright values survive.
@@ -84,7 +84,7 @@ class _Choice:
 
     Attributes:
         light: the illuminant.
-        xy: its exact chromaticity.
+        xy: exact chromaticity of `light`.
         residual: (9, 3), coefficients of `dioptre.colour.correction`.
         estimate: the estimate that this is based on.
     """

@@ -56,7 +56,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._folder = Folder(server.exchange)
         self._uploads = Uploads(self._folder)
-        self._shared: bool | None = None  # None: not decided yet
+        self._shared: bool | None = None  # None until it is known
         self._nonce = secrets.token_hex(16)
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, Job] = {}

@@ -74,7 +74,7 @@ DEPTH_PARAMETERS = (
     ),
 )
 
-_FULL = (1300, 1950)  # the smallest size whose depth needs as many doublings as that of larger photos
+_FULL = (1300, 1950)  # smallest picture whose depth map is doubled as often as that of any larger picture
 
 OPERATION = Operation(
     name="depth",

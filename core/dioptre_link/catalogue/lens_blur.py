@@ -20,9 +20,9 @@ _PIECES = Parameter(
     group="Layers",
 )
 
-_ONE_TILE = (214, 320)  # size of a single tile of the blur
+_ONE_TILE = (214, 320)  # (height, width) of a picture that the blur processes as a single tile
 _FOCUS = {"focal_disparity": 0.8}
-_WARM_UP = (  # these runs compile tiles of every size, and drafts
+_WARM_UP = (  # together, these runs compile the programs for tiles of every size and for drafts
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 1.4, **_FOCUS}),
     WarmUp(options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, options={"f_number": 1.4, **_FOCUS}),

@@ -1,4 +1,4 @@
-"""Logic shared by the GIMP and Krita plug-ins: traits of operations, views, state, previews, updates and refusals.
+"""Logic shared by the GIMP and Krita plug-ins: dialog state, previews and their views, updates, errors.
 
 It uses only the standard library and depends on neither an editor nor a widget toolkit.
 """

@@ -12,8 +12,8 @@ from ..operation import Operation
 SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
 """The options that a shape sets. The rotation of the blades remains the user's choice."""
 
-_MARGIN = 1.4  # size of a complete drawing, relative to the part that contains the longest of these discs
-_TOLERANCE = 1e-6  # GIMP and Qt return numbers that were converted to text and back
+_MARGIN = 1.4  # size of the whole drawing of a disc, divided by the length of the longest of these shapes
+_TOLERANCE = 1e-6  # for comparing numbers that GIMP and Qt converted to text and back
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The focus brush in a preview: its tools, the user's strokes, and their display.
 
-Like those of `state`, most functions take a state and return the next one. A place is a pair of fractions of the
-picture's sides.
+Like the functions of `state`, most functions here take a state and return the next one. A place is a pair of
+fractions of the picture's sides.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from .events import Image
 from .state import Brush, Phase, Point, State, Tool
 
 Change = Callable[[Callable[[State], State]], object]
-"""Function that applies a change, itself a function of the state, to a dialog."""
+"""Function that changes a dialog's state; its argument is a function from the old to the new state."""
 
 SMALLEST, LARGEST = 0.005, 0.2
 """Range of the brush's radius that a user can set, as a fraction of the picture's longer side."""
 
 SEEN = (1 + HARD) / 2
-"""Fraction of the radius at which a stroke is displayed: there its effect is one half."""
+"""Radius of the displayed stroke, as a fraction of the brush's radius: at its edge, the effect is one half."""
 
-OVERLAY_PX = 512  # longer side of an overlay picture
+OVERLAY_PX = 512  # longer side of an overlay, in pixels
 COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Colours of an overlay's values as red, green, blue and alpha: nothing, keep sharp, allow blur."""
+"""Colour of each value of an overlay as red, green, blue and alpha: no stroke, keep sharp, allow blur."""
 
-_OCTAVES = math.log2(LARGEST / SMALLEST)  # length of the slider in octaves of the radius
-_NOTCH = 1.25  # factor on the radius for one notch of the mouse wheel
+_OCTAVES = math.log2(LARGEST / SMALLEST)  # range of the size slider, as the number of doublings of the radius
+_NOTCH = 1.25  # factor by which one notch of the mouse wheel changes the radius
 _STEP = 0.2  # smallest distance between points of a stroke, as a fraction of the radius
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}
 _TIPS = {
@@ -58,7 +58,7 @@ def tip(tool: Tool) -> str:
 
 
 def is_offered(state: State) -> bool:
-    """Return whether the focus brush is available; it is not for a recipe, which has its own strokes."""
+    """Return whether the focus brush is available; recipes lack it, because they contain their own strokes."""
     option = _option(state)
     return option is not None and option.name in state.options
 
@@ -173,7 +173,7 @@ class Painting:
 
 
 class Overlay:
-    """The strokes as a picture of values for `COLOURS`.
+    """The strokes, painted as an image of indices into `COLOURS`.
 
     They are shown while the user paints and until a preview includes them; the focus view always shows them.
     """

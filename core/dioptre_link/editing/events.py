@@ -1,4 +1,4 @@
-"""Events on the way to a preview or a result: progress steps, drafts and images."""
+"""Events while a preview or a result is computed: progress, drafts and images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Step:
     Attributes:
         fraction: the fraction done, 0 to 1.
         phase: the current phase as text.
-        waiting: whether nothing can be done until the worker answers.
+        waiting: whether the task is waiting for the worker, so the caller may wait too.
     """
 
     fraction: float
@@ -63,7 +63,7 @@ class Shown:
         depth_before: the depth layer that the operation changes.
         confidence: confidence of the depth.
         subject: coverage of the subject.
-        selection: how much of each pixel is selected, 255 for all of it.
+        selection: how much of each pixel is selected, from 0 to 255 (completely).
         values: values that were decided automatically.
         messages: sentences for the user.
     """

@@ -1,4 +1,4 @@
-"""The offer to download a network while a choice in a dialog names one that is not installed.
+"""The offer to download a network that is selected in a dialog but not installed.
 
     store.set(states.listed(store.state, worker.networks()))    # a short request; not on the editor's main thread
     offer = fetching.offer_of(store.state)                      # None: nothing to show next to the choice
@@ -7,7 +7,7 @@
     steps = fetching.fetch(worker, network)                     # Steps, with `fetching.began`, `stepped`, `failed`
     store.set(fetching.fetched(store.state, networks))          # phase WAITING again: request a preview
 
-Meanwhile, the state disables OK (`can_make`) and marks the preview (`Phase.MISSING`).
+Until the network is installed, the state disables OK (`can_make`) and marks the preview (`Phase.MISSING`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def offer_of(state: State) -> Offer | None:
 
 
 def needs(state: State) -> Message | None:
-    """Return the reason why there is no preview, to display in its place; None if no network is missing."""
+    """Return the text to display in place of the preview if a network is missing; None if none is."""
     network = state.missing
     parameter = None if network is None else _parameter_of(state.operation, network)
     if network is None or parameter is None:
@@ -114,7 +114,7 @@ def fetched(state: State, networks: tuple[Network, ...]) -> State:
 
 
 def failed(state: State, error: DioptreError) -> State:
-    """Record why the download failed; after a cancellation, the offer is shown as before."""
+    """Record why the download failed; after a cancellation, show the original offer again."""
     if state.fetch is None or isinstance(error, Cancelled):
         return replace(state, fetch=None)
     return replace(state, fetch=replace(state.fetch, message=error.message, hint=error.hint))

@@ -5,7 +5,8 @@
         first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
 
 The zip contains the installer, the core and the weights along with the plug-in (`installer/zips.py` writes it).
-Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these and do not need this module.
+Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these files and do not use this
+module.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from ..start import WorkerMissingError, clean_environment, environment_python, i
 from .events import Step, Steps
 
 LINK = Path(__file__).resolve().parents[1]
-SOURCE = LINK.parent / "source"  # the parts of a checkout that the installer needs
-ABOUT = "about.json"  # file in SOURCE with the version and the hash of the core
+SOURCE = LINK.parent / "source"  # folder with those parts of a checkout that the installer needs
+ABOUT = "about.json"  # file in SOURCE that contains the version and the hash of the core
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre computes outside of the editor, in a Python environment of its own. Its packages come from the Python "
@@ -48,11 +49,11 @@ PHASES = (  # the installer's phases, listed here for translation
     Message("Starting Dioptre for the first time"),
     Message("Copying the weights"),
 )
-_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # format of the installer's progress lines for programs
-# Minor versions of Python 3 that can start the installer, which then finds a suitable Python for the core.
+_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # progress line: fraction, phase, detail
+# Range of minor versions of Python 3 that can run the installer, which then finds a suitable Python for the core.
 _OLDEST_MINOR, _NEWEST_MINOR = 10, 14
 _PROBE_TIMEOUT_S = 30
-_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # not on the PATH of programs started from the Finder
+_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # missing from the PATH of programs started from the Finder
 _MAC_FRAMEWORK = Path("/Library/Frameworks/Python.framework/Versions")
 
 
@@ -71,7 +72,7 @@ def is_needed() -> bool:
 
 def _is_older(installed: dict[str, Any], ours: dict[str, Any]) -> bool:
     if not installed.get("core"):
-        return True  # the installation was interrupted
+        return True  # an earlier installation was interrupted
     return _numbers(installed) <= _numbers(ours) and installed["core"] != ours.get("core", installed["core"])
 
 
@@ -99,7 +100,7 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         DioptreError: the installation failed, or there is no Python to start the installer.
     """
     python = yield from _find_python()
-    # A private folder of this name shows the installer that Dioptre uses the data folder.
+    # The installer recognises Dioptre's data folder by a private subfolder with this name.
     private_dir(paths.data_dir() / "writing")
     process = subprocess.Popen(  # noqa: S603  (a verified Python, and the installer of this plug-in)
         [*python, "-u", str(SOURCE / "install.py"), "--version"],
@@ -114,14 +115,14 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         yield from _follow(process, said, poll_s)
     except GeneratorExit:
         process.terminate()
-        threading.Thread(target=process.wait, daemon=True).start()  # the editor must not wait
+        threading.Thread(target=process.wait, daemon=True).start()  # avoids blocking the editor
         raise
     if process.returncode:
         raise _failure(said)
 
 
 def adopt(folder: Path) -> None:
-    """Use the Dioptre installed in `folder` from now on; raise DioptreError if there is none."""
+    """From now on, use the Dioptre that is installed in `folder`; raise DioptreError if there is none."""
     for data in (folder, folder / "data", folder / "Dioptre" / "data", folder / "dioptre"):
         if paths.interpreter(paths.environment_dir(data)).exists():
             kinds = ("data", "cache", "log")
@@ -186,7 +187,7 @@ def _phase(text: str, detail: str) -> str:
 
 
 def _failure(said: list[str]) -> DioptreError:
-    """Build the error from the installer's output: its error, its hint, and the path of its log."""
+    """Build an error from the last lines of the installer: its message, its hint, and the path of its log."""
     found = {name: text for line in said for name, _, text in [line.partition(": ")] if name in _FIELDS}
     log = Message(" (log: {log})", log=found["Log"]) if "Log" in found else ""
     return DioptreError(
@@ -212,7 +213,7 @@ def _find_python() -> Steps[list[str]]:
 
 
 def _candidates() -> Iterator[list[str]]:
-    """Yield possible commands, without the editor's own Python, which cannot create virtual environments."""
+    """Yield candidate commands, leaving out the editor's own Python, which cannot create virtual environments."""
     if sys.platform == "win32":
         if launcher := shutil.which("py"):
             yield [launcher, "-3"]

@@ -34,7 +34,7 @@ def fixed(sharp: Range) -> Options:
 
 
 def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
-    """Return the part of the range that a press at `at` grips: an end within `tolerance`, else the middle."""
+    """Return the part that a mouse press at `at` would drag: an end within `tolerance`, or else the middle."""
     return Grip.END if min(abs(at - end) for end in sharp) <= tolerance else Grip.MIDDLE
 
 

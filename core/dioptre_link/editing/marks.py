@@ -1,4 +1,4 @@
-"""Markings on a preview: the subject's outline, the position of the automatic focus, and its description."""
+"""Markings on a preview: the subject's outline, and the position and description of the automatic focus."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from . import traits, views
 from .events import Image
 from .state import State
 
-INSIDE = 128  # coverage, out of 255, from which a pixel belongs to the subject
+INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
-_KEEP = "keep_subject"  # name of the option
-_SAMPLES = 48  # number of samples along the shorter side for finding the focus position
-_DEPTH_WEIGHT = 4.0  # weight of a difference in depth, relative to a distance in the picture
+_KEEP = "keep_subject"  # name of the option that pulls the subject's depth into focus
+_SAMPLES = 48  # number of sampled pixels along the shorter side when the focus position is searched
+_DEPTH_WEIGHT = 4.0  # weight of a difference in disparity, relative to the distance within the picture
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
@@ -25,7 +25,7 @@ def outline(coverage: Image) -> bytes:
     across = whole ^ (whole >> 8) | whole ^ (whole << 8)
     along = whole ^ (whole >> 8 * width) | whole ^ (whole << 8 * width)
     edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
-    edge[::width] = edge[width - 1 :: width] = bytes(height)  # the end of a row does not continue in the next one
+    edge[::width] = edge[width - 1 :: width] = bytes(height)  # rows are not connected at their ends
     edge[:width] = edge[-width:] = bytes(width)
     return bytes(edge)
 

@@ -1,7 +1,7 @@
 """Selecting objects in a preview by clicks and boxes: the resulting changes of the options.
 
-A plain click sets the operation's point, if it has one, and starts again with the object there. Shift adds another
-object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
+A plain click sets the operation's point, if it has one: the object at the point becomes the new subject. Shift adds
+another object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from . import traits
 Options = Mapping[str, Any]
 Point = tuple[float, float]
 
-# Fraction of the longer side: a click this close to a point of the other kind removes that point.
+# A click within this distance (as a fraction of the longer side) of a point of the opposite kind (add or remove)
+# only deletes that point.
 _TAKES_BACK = 0.015
-_LEAST_BOX = 0.01  # fraction of the shorter side: a smaller box is treated as an unsteady click
+_LEAST_BOX = 0.01  # smaller boxes, as a fraction of the shorter side, are treated as unsteady clicks
 
 
 class Click(Enum):
@@ -32,7 +33,7 @@ class Click(Enum):
 
 
 def click_of(*, shift: bool, alt: bool, control: bool) -> Click:
-    """Return the effect of a click from the keys held; Ctrl works like Alt, as some desktops reserve Alt+click."""
+    """Return the effect of a click with the given keys held; Ctrl acts like Alt, which some desktops reserve."""
     if alt or control:
         return Click.REMOVE
     return Click.ADD if shift else Click.CHOOSE

@@ -1,7 +1,8 @@
 """Live previews: the picture stays in the worker, and each change of an option requests a small result.
 
-A `PreviewSession` is used through generators of steps that never wait: GIMP runs them from its main loop, Krita on
-a thread (`events.drain`). If the operation supports it, a draft appears at once and the exact preview follows.
+A `PreviewSession` computes previews in generators of steps that never wait: GIMP runs them from its main loop,
+Krita on a thread (`events.drain`). If the operation supports it, a draft appears at once and the exact preview
+follows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PATIENCE_S = 1.0
 SETTLE_MS = 30
 """Pause after a change before the preview is requested, since a moving slider sends many changes."""
 
-SUBJECTS = 8  # number of subjects kept in the worker, by the places that the user chose
+SUBJECTS = 8  # maximum number of subjects kept in the worker, one for each choice of places by the user
 LEAST_PX = 16  # smallest longer side of a preview that the worker accepts
 
 
@@ -48,7 +49,7 @@ class PreviewSession:
         self._asked_s = 0.0
         self._drafting = False
         self._finding: Hashable = None  # key of the depth and subject that the current preview is computing
-        # Key of the inputs that the networks have processed, so that the next draft is fast.
+        # Key of the inputs for which the worker has cached the networks' outputs, so that the next draft is fast.
         self._looked: Hashable = None
         self._forget()
 
@@ -59,19 +60,19 @@ class PreviewSession:
         self._depth: Stored | None = None
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
-        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # (name, coverage) by `Request.choice`
+        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # (name, coverage) for each `Request.choice`
         self._latest: Hashable = None  # the choice of the most recently found subject
         self._latest_point: Point | None = None
 
     def stored(self, name: str, key: Hashable) -> Stored | None:
-        """Return an input that the worker already has, for the full-size run; None if its pixels differ."""
+        """Return an input that the worker already has, for use in the full-size run; None if its pixels changed."""
         return self._stored.get(name) if self._keys.get(name) == key else None
 
     def should_wait(self, request: Request) -> bool:
         """Return whether to let the current preview continue for now; ask again after `SETTLE_MS`."""
         young = time.monotonic() - self._asked_s < PATIENCE_S
         if self._finding is not None and self._finding == _found_by(request):
-            return True  # this request needs the result of the current one as well
+            return True  # this request also needs what the current preview is finding
         at_once = self.can_draft(request) or self._looked == _found_by(request)
         return self._drafting or (young and not at_once)
 
@@ -152,7 +153,7 @@ class PreviewSession:
         return shown
 
     def _draft(self, request: Request) -> Generator[Step | Shown, None, None]:
-        """Yield a draft from known results: with the known subject if the point is on it, else a plain lens blur.
+        """Yield a draft from known results: with the known subject if the point is on it, else only a lens blur.
 
         A new point on the known subject also gets an exact blur with that subject, before the subject is found
         again. Adding an object to the known subject, or removing one, only takes effect in the exact preview.
@@ -209,7 +210,7 @@ class PreviewSession:
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
-            options["confidence"] = True  # costs nothing extra, and there is a view for it
+            options["confidence"] = True  # it costs nothing and has a view of its own
         job = self._worker.submit(
             operation.name,
             options,

@@ -1,4 +1,4 @@
-"""The preview of a recipe: its steps without enlargements."""
+"""The preview of a recipe, which shows all of its steps except enlargements."""
 
 from __future__ import annotations
 

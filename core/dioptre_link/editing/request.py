@@ -12,7 +12,7 @@ from ..operation import PLACES, Operation
 from . import traits
 from .events import Image, Steps
 
-DETAIL_SHAPE = 3 / 2  # ratio of width to height of the part that an enlargement shows
+DETAIL_SHAPE = 3 / 2  # ratio of width to height of the part shown in the preview of an enlargement
 
 Point = tuple[float, float]
 
@@ -44,7 +44,7 @@ class Request:
         place: centre of the part that an enlargement shows, as fractions of the sides.
         crop: for enlargements, returns the inputs' pixels in a rectangle (left, top, width, height) as buffers,
             which the session deletes.
-        depth_image: the given depth layer, reduced, for the views that show it.
+        depth_image: the depth layer given as input, at a reduced size, for the views that show it.
     """
 
     operation: Operation

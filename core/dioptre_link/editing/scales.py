@@ -10,7 +10,7 @@ from ..operation import Kind, Parameter
 RATIO_FROM = 10.0
 """If the ends of a range differ by this factor, the slider is logarithmic: equal steps look equally large."""
 
-_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # decimals shown for ranges of up to a given span
+_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # (largest span of a range, number of decimals shown)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +20,11 @@ class Scale:
     Attributes:
         minimum: lower end of the slider's range.
         maximum: upper end of the slider's range.
-        least: smallest value that can be typed; values beyond the slider's range are shown at its end.
+        least: smallest value that can be typed; a value outside the slider's range is shown at the nearest end.
         most: largest value that can be typed.
         ratio: whether the slider is logarithmic.
         digits: number of decimals.
-        step: change by a key or the mouse wheel.
+        step: change of the value by one key press or one notch of the mouse wheel.
         backwards: whether the maximum is at the left end.
     """
 

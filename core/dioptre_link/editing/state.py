@@ -91,7 +91,7 @@ class State:
 
     Attributes:
         operation: the operation.
-        options: all options; None for those chosen automatically.
+        options: all options; the value None stands for an automatic choice.
         view: name of the current view; see `views`.
         phase: phase of the preview.
         fraction: progress of the current step, 0 to 1.
@@ -102,8 +102,8 @@ class State:
         place: centre of the part that an enlargement shows, as fractions of the picture's sides.
         working: whether the result itself is being computed.
         replaces: id of the recorded result that OK replaces; "" to add a new one.
-        networks: the networks that the worker listed last; empty before that.
-        fetch: the download of one of them.
+        networks: the networks in the worker's latest list; empty until it arrives.
+        fetch: a download of a network that is running or has failed; None if there is none.
         brush: the focus brush.
     """
 
@@ -136,7 +136,7 @@ class State:
 
     @property
     def out_of_date(self) -> bool:
-        """Whether to mark the current view, because it shows no result or one of other options."""
+        """Whether to mark the current view, because it shows no result, or the result of different options."""
         return views.VIEWS[self.view].shows_after and self.phase is not Phase.READY
 
     @property
@@ -218,7 +218,7 @@ def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> Stat
 def _chosen(state: State, options: Mapping[str, Any]) -> State:
     try:
         return _asked(replace(state, options=state.operation.check(options)))
-    except UsageError as error:  # more points than the option allows
+    except UsageError as error:  # there are more points than the option allows
         return replace(state, message=error.message, hint=error.hint)
 
 
@@ -241,7 +241,7 @@ def stepped(state: State, step: Step) -> State:
 def arrived(state: State, shown: Shown) -> State:
     """Show a preview. A draft replaces only the picture and keeps the automatically chosen values."""
     if state.phase is Phase.MISSING:
-        return state  # the preview belongs to earlier options
+        return state  # the options have changed since the preview was requested
     if shown.draft:
         kept = state.shown
         merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
