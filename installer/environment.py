@@ -79,7 +79,7 @@ class Folders:
     def environments(self) -> list[Path]:
         """Every environment in the data folder, including unfinished and outdated ones."""
         folders = [path for path in self.data.glob("environment*") if path.is_dir()]
-        unfinished = "environment.new"  # Its name in version 0.1.0.
+        unfinished = "environment.new"  # Name of such a folder in version 0.1.0.
         return [path for path in folders if self.paths.is_environment(path.name) or path.name == unfinished]
 
     @property

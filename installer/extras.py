@@ -19,7 +19,7 @@ from .console import Failure
 NAMES = ("gpu", "openvino")  # Each extra has its own lock file.
 RECORD = "extras.json"
 _OURS = {"dioptre", "pip", "setuptools", "wheel"}
-# Files that exist if an NVIDIA driver is installed; the last is that of the Windows Subsystem for Linux.
+# Files that exist if a GPU driver is installed; the last exists in the Windows Subsystem for Linux.
 _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 

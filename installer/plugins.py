@@ -42,7 +42,7 @@ def install_gimp(
 
 
 def update(where: Folders, gimp: ModuleType) -> None:
-    """Update installed plug-ins to the version of this checkout, because it must match the core's version."""
+    """Update installed plug-ins to the version of this checkout, because plug-ins and core must match."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")

@@ -67,7 +67,7 @@ class Staging:
 
         Raises:
             FileExists: the name is taken and `force` is off. Raised before any work is done.
-            UnwritableFile: the name is that of a folder, or the system does not support it.
+            UnwritableFile: a folder has this name, or the system does not support the name.
             ValueError: the name is already in the set.
         """
         if any(file.name == name for file in self._files):

@@ -61,7 +61,7 @@ def write_result(
         The paths of the files.
 
     Raises:
-        FileExists: a file already exists and `force` is off, or is the input file.
+        FileExists: a file already exists and `force` is off, or a result would replace the input file.
         UnwritableFile: a file cannot be written.
     """
     name = _operation(recipe)
