@@ -35,7 +35,7 @@ class Task:
     Attributes:
         name: name of the picture in the batch.
         stem: start of the names of its results.
-        source: path of the picture, which is read there unless `content` is given.
+        source: path of the picture; the file is not read if `content` is given.
         sha256: of the picture's bytes; a worker that reads different bytes reports `NOT_HERE`.
         recipe: the recipe as JSON types.
         everything: also create layers, depth and a preview sheet, as `run` does.

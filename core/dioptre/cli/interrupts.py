@@ -41,7 +41,8 @@ class Interrupts:
         """Ignore signals from now on: the exit code is final.
 
         If a KeyboardInterrupt ever propagated out of code run by `exec`, as in `dataclass`, Python ends with SIGINT
-        regardless of the exit code, even if the exception was caught later. Running an empty string resets this.
+        regardless of the exit code, even if the exception was caught later. Running an empty string with
+        `exec` resets this.
         """
         exec("")  # noqa: S102
         for number in _numbers():

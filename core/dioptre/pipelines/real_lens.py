@@ -63,7 +63,7 @@ def is_wanted(options: Mapping[str, Any]) -> bool:
 
 
 def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale:
-    """Return the scale of the depth map: as set by the options, else as measured, else assumed.
+    """Return the metric scale of the depth map: the one set by the options, else the measured or an assumed one.
 
     Raises:
         UsageError: white would be farther away than black.

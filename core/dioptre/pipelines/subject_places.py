@@ -101,7 +101,7 @@ def _window_of(box: Box, size: tuple[int, int]) -> Window:
 
 
 def _inside(box: Box, window: Window) -> np.ndarray:
-    """Return a mask on the window's square: 1 inside a box given in pixels of the picture, 0 outside."""
+    """Return a mask at the network's resolution: 1 inside a box given in pixels of the picture, 0 outside."""
     (top, left), (bottom, right) = (window.place(corner, SIDE_PX) for corner in (box[:2], box[2:]))
     inside = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     inside[top : bottom + 1, left : right + 1] = 1.0

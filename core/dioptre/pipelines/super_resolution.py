@@ -185,7 +185,7 @@ class _How:
             )
 
     def stages(self) -> tuple[Loaded, ...]:
-        """Return the networks that, applied in turn, enlarge by at least the requested scale."""
+        """Return the networks that enlarge by at least the requested scale when they run one after another."""
         if self.model == "default":
             if self.scale <= 2:
                 return (_network(_FAITHFUL[2]),)

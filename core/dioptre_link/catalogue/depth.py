@@ -1,4 +1,4 @@
-"""The operation that estimates depth from one picture, and the depth options of others."""
+"""The operation that estimates depth from one picture, and the depth options of other operations."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def to_replace(
 ) -> Entry | None:
     """Return the newest result of the same operation on the same picture that is still in the document.
 
-    An interactive run replaces it instead of adding another group.
+    An interactive run replaces that result instead of adding another group.
 
     Args:
         entries: the recorded results, oldest first.
