@@ -24,7 +24,7 @@ _FOLDER = "writing"
 _SUFFIX = ".jsonl"
 _MAX_BYTES = 1 << 20
 _BEGINNING_S = 600.0  # time allowed for an entry's first note, which normally follows within microseconds
-_KEPT_S = 90 * 24 * 3600.0  # age from which an entry is dropped, because its disk is assumed to be gone
+_KEPT_S = 90 * 24 * 3600.0  # age at which an entry is dropped, as its folder's disk is assumed to be gone
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 

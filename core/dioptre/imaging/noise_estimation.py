@@ -54,7 +54,7 @@ _BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # bands of coefficients: ranges of t
 _COARSE_BANDS = ((1, 2), (2, 3))  # bands in which colour noise survives JPEG compression
 _COLOUR_NOISE = 2.1  # standard deviation of red - green divided by that of luma, for equal noise in all channels
 _COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # that ratio after JPEG; noise (0 to 1) that quality 50 may hide
-_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of blocks, the smoothest, that are measured
+_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the smoothest blocks to measure
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
 _GREY = 0.01  # largest red - green, in 1/255, of a grey picture, whose colours show no noise
 # Fitted to the strengths that gave the smallest error on photos enlarged to twice their size.
