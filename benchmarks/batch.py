@@ -2,8 +2,8 @@
 
     python -m benchmarks.batch [--pictures N] [--side PX] [--rounds N]
 
-The results are written to benchmarks/results/batch.json. All ways run in rotation, so that other load on the
-machine affects each of them; compare their CPU seconds. Every process is warmed up with a first picture.
+The results are written to benchmarks/results/batch.json. The methods run in rotation, so that other load on the
+machine affects them equally; compare their CPU seconds. Every process is warmed up with a first picture.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pictures(folder: Path, count: int, side_px: int) -> list[Path]:
     Args:
         folder: Existing folder that receives the JPEG files.
         count: Number of photographs. Examples repeat with a different rotation.
-        side_px: Width of each photograph in pixels; the height is two thirds of it before the rotation.
+        side_px: Width of each photograph in pixels; the height is two thirds of the width, before the rotation.
 
     Returns:
         The paths of the photographs, in the order of their names.
@@ -72,7 +72,7 @@ def task(path: Path) -> Task:
 
 
 def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
-    """Warm up, wait for the other processes at `begin`, then process all paths."""
+    """Warm up, wait at the barrier `begin` for the other processes, then process all paths."""
     prepare(threads=threads)
     assert isinstance(make(task(Path(paths[0]))), Made)
     begin.wait()
@@ -90,7 +90,7 @@ def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> M
         threads: Threads of each process. None divides all cores evenly between the processes.
 
     Returns:
-        Wall seconds, and the CPU seconds of all processes together.
+        Wall-clock seconds, and the CPU seconds of all processes together.
     """
     context = multiprocessing.get_context("spawn")
     begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)

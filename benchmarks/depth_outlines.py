@@ -3,15 +3,15 @@
     python -m benchmarks.depth_outlines [--model ID] [--json FILE]
 
 At every pixel along an outline, the depth is sampled along the normal, 10 pixels inwards and outwards. The step is
-at the steepest fall. It counts as found within 2 pixels of the outline, if depth falls by at least 2 % of its range
-from 4 pixels before to 4 pixels behind. Outlines end at the picture's border. Two maps are measured: the estimate
-alone, and the map that *Portrait blur* uses, with its step moved to the subject's matte.
+at the steepest drop. It counts as found within 2 pixels of the outline, if the disparity drops by at least 2 % of
+its range from 4 pixels before to 4 pixels behind the step. Outlines end at the picture's border. Two maps are
+measured: the estimate alone, and the map that *Portrait blur* uses, with its step moved to the subject's matte.
 
 `depth_outlines.json` contains lists of [x, y] in pixels from the centre of the first pixel, with the near side on
 the right of the direction of travel. The outlines were drawn on enlarged pictures, moved to the colour edges by
 GrabCut where that looked right, and smoothed; the saucer is an ellipse fitted to 39 points. The cat's right side,
 fur out of focus in front of a blanket of the same colour, was drawn by eye alone, on the picture enlarged 10 to 18
-times with stretched contrast, without looking at any depth map.
+times with stretched contrast, without reference to any depth map.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _along(disparity: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.n
         outline: (n, 2), x and y in pixels, with the near side on the right of the direction of travel.
 
     Returns:
-        The distance in pixels between the outline and the steepest fall, and the height of the step, one value each
-        for every pixel of the outline.
+        The distance in pixels between the outline and the steepest drop, and the height of the step: one value of
+            each for every pixel of the outline.
     """
     sides = np.diff(outline, axis=0)
     lengths = np.hypot(*sides.T)
@@ -84,7 +84,7 @@ def _along(disparity: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.n
     offsets = np.linspace(-REACH_PX, REACH_PX, 2 * REACH_PX * SAMPLES_A_PX + 1)
     x, y = (points[:, None] + offsets[:, None] * outwards[:, None]).transpose(2, 0, 1)
     profile = map_coordinates(disparity, [y, x], order=1, mode="nearest")
-    fall = profile[:, :-SAMPLES_A_PX] - profile[:, SAMPLES_A_PX:]  # fall per pixel
+    fall = profile[:, :-SAMPLES_A_PX] - profile[:, SAMPLES_A_PX:]  # Drop of the disparity per pixel.
     steepest = fall.argmax(1) + SAMPLES_A_PX // 2
     rows, beside = np.arange(len(profile)), BESIDE_PX * SAMPLES_A_PX
     before, behind = np.maximum(steepest - beside, 0), np.minimum(steepest + beside, len(offsets) - 1)

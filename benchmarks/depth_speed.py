@@ -25,7 +25,7 @@ from benchmarks.race import race, report, serve, told
 ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
 REFERENCE = ENGINES[0]
 SIZES = ("1x518x518", "2x392x518")
-AGREEMENT = 1e-4  # largest difference, as a fraction of the output's range; not checked for bfloat16
+AGREEMENT = 1e-4  # Largest difference from PyTorch, as a fraction of the output's range; not checked for bfloat16.
 
 Run = Callable[[Any], Any]
 """Maps pictures (n, h, w, 3) to depth (n, h, w), as NumPy arrays."""
@@ -68,7 +68,7 @@ def serve_one(engine: str, size: str, threads: int) -> None:
     """Build one engine, check its output against PyTorch's, then time it on request."""
     from dioptre import runtime
 
-    runtime.prepare()  # before JAX is imported
+    runtime.prepare()  # Must run before JAX is imported.
     import numpy as np
     import torch
 
@@ -81,7 +81,7 @@ def serve_one(engine: str, size: str, threads: int) -> None:
     if engine != "torch":
         del model
     for _ in range(2):
-        made = np.asarray(run(x))  # compile and warm up
+        made = np.asarray(run(x))  # The first runs compile and warm up.
     if not engine.endswith("bf16"):
         assert np.abs(made - expected).max() < AGREEMENT * np.ptp(expected)
     serve(lambda: np.asarray(run(x)))

@@ -50,7 +50,7 @@ def main() -> None:
         if not subject.found or not depths or max(depths) - min(depths) < APART:
             continue
         far, near = min(depths), max(depths)
-        grey = np.full_like(picture, 0.5)  # without any detail the focus is the median of the depth
+        grey = np.full_like(picture, 0.5)  # In a picture without any detail, the focus is the median of the depth.
         median = focus_of(grey, subject.alpha, disparity)[0]
         photographs += 1
         changed += subject.focal_disparity != median

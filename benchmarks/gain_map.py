@@ -4,8 +4,8 @@
 
 DATA contains blur/NAME.npz as in `lens_blur.py`. Each sharp scene is written as a JPEG clipped at white, and as an
 Ultra HDR JPEG by libultrahdr (through libvips). The JPEG is blurred without and with the default highlight boost,
-the Ultra HDR JPEG with its gain map. The scores are the PSNR of `lens_blur.py` and the error of the brightest
-hundredth of the truth in stops; the last column scores the written result after it was read again.
+the Ultra HDR JPEG with its gain map. The scores are the PSNR of `lens_blur.py` and the error, in stops, of the
+brightest hundredth of the true pixels; the last column scores the written result after it was read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dioptre import runtime
 
-runtime.prepare()  # before JAX is imported
+runtime.prepare()  # Must run before JAX is imported.
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def written(linear: np.ndarray, path: Path) -> None:
 
 
 def scored(made: np.ndarray, truth: np.ndarray) -> str:
-    """Return the PSNR, and the mean error of the brightest hundredth of the truth in stops, as text."""
+    """Return as text the PSNR, and the mean error, in stops, of the brightest hundredth of the true pixels."""
     light = truth.max(axis=2)
     bright = light >= np.quantile(light, 0.99)
     stops = np.log2(np.maximum(made.max(axis=2)[bright], 1e-3) / light[bright])

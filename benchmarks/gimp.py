@@ -26,7 +26,7 @@ from tests.editors.host import CHECKOUT, HOME, ProductPython, Tree
 LIMIT_S = 3600
 GIMPRC = '(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n(color-profile-policy keep)\n'
 PHOTO = "examples/coffee.jpg"
-PLAIN = {"DIOPTRE_ACCELERATOR": "none"}  # a default installation has no optional accelerator
+PLAIN = {"DIOPTRE_ACCELERATOR": "none"}  # Environment of a default installation, which has no optional accelerator.
 PREVIEWS = re.compile(r"INFO ((?:Draft|Preview) by .*: [\d.]+ s)$", re.MULTILINE)
 LOGGED = re.compile(r"INFO ((?:Read|Made) .*: [\d.]+ s)$", re.MULTILINE)
 

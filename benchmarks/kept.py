@@ -5,8 +5,8 @@
 One warm worker runs without the cache and one with it. With both, a dialog opens on a picture (the first draft,
 including the transfer of the picture, and the exact preview after it), closes, and opens again on the same pixels
 (with a new connection, as editors do). Then OK computes the full result twice; the second corresponds to Update or
-to another aperture. Wall seconds are the least of the runs; CPU seconds are the worker's and depend less on other
-work on the machine. The results of both workers are compared bit by bit.
+to another aperture. Wall-clock seconds are the fastest run's; CPU seconds are the worker's and depend less on other
+work on the machine. The results of the two workers are compared bit by bit.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def read(result: Result) -> str:
 
 @contextmanager
 def timed(worker: Worker) -> Iterator[list[tuple[float, float]]]:
-    """Measure a block of code; the list receives wall seconds and the worker's CPU seconds when the block ends."""
+    """Time a `with` block; at its end, append wall-clock seconds and the worker's CPU seconds to the list."""
     worker.connect()
     rendezvous = start.Rendezvous.read()
     assert rendezvous is not None
@@ -125,10 +125,10 @@ def picture(name: str, megapixels: float) -> np.ndarray:
 
 
 def measure(keep: bool, *, megapixels: float, runs: int) -> tuple[dict[str, list[tuple[float, float]]], str]:
-    """Run all dialogs against one warm worker, with or without the worker's cache of kept values.
+    """Run all dialogs against one warm worker, with or without the worker's cache of network outputs.
 
     Returns:
-        Wall and CPU seconds of every run by the name of the step, and the digest of the result.
+        Wall-clock and CPU seconds of every run, by the name of the step, and the digest of the result.
     """
     os.environ[choice.VARIABLE] = "1" if keep else "0"
     pixels, other = picture("astronaut.jpg", megapixels), picture("coffee.jpg", megapixels)

@@ -3,10 +3,10 @@
     python -m benchmarks.krita EDITOR-TREE [--sizes 2,12,24] [--spaces 12] [--previews 2,12] [--json FILE]
 
 EDITOR-TREE is built by tests/editors/tree; the package under test is the one in this environment. Each row is one
-job on a photograph of that size, after a small job that compiled and started everything. "longest stall" is the
-longest time between two turns of Krita's event loop (a timer that fires every 4 ms). "own CPU" is the most that the
-interface's thread computed in one such gap; the rest of a stall is waiting for Krita's own threads or for other
-programs. The load is printed with the times, which depend on it.
+job on a photograph of the stated size, after a small job that compiled and started everything. "longest stall" is
+the longest time between two turns of Krita's event loop (a timer that fires every 4 ms). "own CPU" is the most that
+the interface's thread computed in one such gap; the rest of a stall is waiting for Krita's own threads or for other
+programs. The machine's load, which affects the times, is printed with them.
 """
 
 from __future__ import annotations

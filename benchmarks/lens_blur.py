@@ -6,8 +6,8 @@ DATA contains blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, 
 ray-traced truth of a thin lens. PSNR is computed in linear light, with both pictures clipped to 0 to 1. GEGL runs
 through its own command line on float TIFF files; its lens-blur and variable-blur take the radius from a map
 (focus-blur takes none). The gather blurs each pixel with the disc of its own depth. GEGL's times include reading
-and writing, which is also measured alone. All times are wall time and CPU time of all threads, the least of the
-runs.
+and writing, which is also measured alone. All times are the wall-clock time and the CPU time of all threads in the
+fastest run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 
 from dioptre import runtime
 
-runtime.prepare()  # before JAX is imported
+runtime.prepare()  # Must run before JAX is imported.
 
 import numpy as np
 import tifffile
@@ -165,19 +165,19 @@ def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndar
 
 
 def least(work: Callable[[], object], runs: int) -> dict[str, float]:
-    """Return the least wall and CPU seconds of several runs."""
+    """Return the wall-clock and CPU seconds of the fastest of several runs."""
     return least_in_turns({"work": work}, runs)["work"]
 
 
 def least_in_turns(works: dict[str, Callable[[], object]], runs: int) -> dict[str, dict[str, float]]:
-    """Time several functions in rotation, so that each meets the same state of the machine and its memory.
+    """Time several functions in rotation, so that all of them run under the same conditions.
 
     Args:
         works: The functions by name.
         runs: Number of rounds.
 
     Returns:
-        The least wall and CPU seconds of each function, by name.
+        The smallest wall-clock and CPU seconds of each function, by name.
     """
 
     def cpu() -> float:
@@ -200,16 +200,16 @@ def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, fl
     Args:
         megapixels: Size of the scene.
         radius: Radius of the strongest blur in pixels.
-        runs: Number of rounds; the least times count.
+        runs: Number of rounds; the smallest times count.
 
     Returns:
-        Wall and CPU seconds by the name of the method.
+        Wall-clock and CPU seconds by the name of the method.
     """
     linear, disparity = scene(megapixels)
     small, small_disparity = scene(1.5)
     focal = 0.5
-    largest = radius / 0.5  # the wall is half the disparity range from the focus
-    dioptre(linear, disparity, focal, largest)  # compiles the program before the timing
+    largest = radius / 0.5  # The scene's wall is half the disparity range away from the focus.
+    dioptre(linear, disparity, focal, largest)  # This call compiles the program before the timing.
     made = least_in_turns(
         {
             f"dioptre, radius {radius * factor:g}": partial(dioptre, linear, disparity, focal, largest * factor)

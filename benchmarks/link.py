@@ -3,8 +3,8 @@
     python -m benchmarks.link [--megapixels N] [--runs N] [--json FILE]
 
 The operation returns the picture unchanged, so that only the link, the pixel formats and the checks are timed.
-"write" and "read" are the editor's own part, from and to its memory; "job" is the rest. Wall seconds are the least
-of the runs; CPU seconds are those of both processes together and depend less on other work on the machine.
+"write" and "read" are the editor's own part, from and to its memory; "job" is the rest. Wall-clock seconds are the
+fastest run's; CPU seconds are those of both processes together and depend less on other work on the machine.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ os._exit(work(run=run, warm_up=(), idle_s=600))
 
 @dataclass
 class Timing:
-    """Seconds of one run."""
+    """Seconds that each part of one run took."""
 
     write: float
     job: float
@@ -65,7 +65,7 @@ class Timing:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Return a function that gives the seconds since its last call."""
+    """Return a function that returns the seconds since its previous call."""
     last = [time.perf_counter()]
 
     def lap() -> float:
@@ -103,12 +103,12 @@ def round_trip(worker: Worker, size: tuple[int, int], layout: PixelFormat) -> Ti
 
 
 def _bytes(pattern: bytes, length: int) -> bytes:
-    """Repeat the pattern to this many bytes."""
+    """Repeat the pattern until it has `length` bytes."""
     return (pattern * (length // len(pattern) + 1))[:length]
 
 
 def preview(worker: Worker) -> float:
-    """Return the least seconds that the link adds to a 1024-pixel preview of a picture the worker already holds."""
+    """Return the link's smallest overhead, in seconds, for a 1024-pixel preview of a stored picture."""
     with worker.new_buffer(3000, 2000, PixelFormat("u8")) as buffer:
         picture = worker.store("photo", "picture", buffer)
     times = []
@@ -124,7 +124,7 @@ def preview(worker: Worker) -> float:
 
 @contextmanager
 def home() -> Iterator[None]:
-    """Use a temporary data folder."""
+    """Use a temporary data folder during the `with` block."""
     with tempfile.TemporaryDirectory(prefix="dioptre-link-") as folder:
         os.environ["DIOPTRE_HOME"] = folder
         yield

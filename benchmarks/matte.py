@@ -41,7 +41,7 @@ GROUPS = {
     "things": ("object", "plant", "vehicle"),
 }
 BEYOND_REACH = "glass"
-HOLE = 0.01  # smallest hole that is counted, as a fraction of the subject
+HOLE = 0.01  # Smallest hole that is counted, as a fraction of the subject's area.
 
 Cut = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps a picture (h, w, 3) and its disparity (h, w) to alpha (h, w)."""

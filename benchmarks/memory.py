@@ -3,9 +3,9 @@
     python -m benchmarks.memory [--megapixels 12 100] [--only depth …] [-o FILE]
 
 Every operation runs in a separate process, as the command line runs it: it reads a JPEG, computes, and writes all
-its files. The figure is the most memory that the process ever held (Linux: VmHWM) minus 12 bytes for each pixel of
-the picture; Python, JAX and the networks are included. For an enlargement of the whole picture the result is
-subtracted too: it has the size named, and the picture a quarter of it.
+its files. The figure is the most memory that the process ever held (VmHWM on Linux), minus 12 bytes for each pixel
+of the picture; Python, JAX and the networks are included. For an enlargement of the whole picture the result is
+subtracted too: the result has the stated number of pixels, and the picture a quarter of that.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has held.
+    """Return the largest amount of memory, in bytes, that this process has held.
 
     `getrusage` is not used because it includes the peak of the parent process.
 
@@ -159,7 +159,7 @@ def command(name: str) -> Callable[[Path], None]:
 
 
 def load(folder: Path) -> None:
-    """Read the picture and do nothing else."""
+    """Read the picture, to measure reading alone."""
     from dioptre import files
 
     files.load(folder / "picture.jpg")
@@ -178,7 +178,7 @@ def super_resolution_part(folder: Path) -> None:
 
 
 def super_resolution_whole(folder: Path) -> None:
-    """Enlarge the whole picture of a quarter of the size by 2."""
+    """Enlarge the whole quarter-size picture by a factor of 2."""
     from dioptre.cli.main import run as dioptre
 
     dioptre(["super-resolution", str(folder / "quarter.jpg"), "--scale", "2", "-o", str(folder / "out" / "x2.jpg")])

@@ -2,10 +2,10 @@
 
     python -m benchmarks.noise_reduction PICTURES [--count 12] [--scale 2] [-o FILE]
 
-PICTURES is a folder of clean photographs. They are enlarged without, with automatic, and with the best noise
-reduction. The centre of each is reduced (bicubic), gets noise (Gaussian in every channel, or behind a Bayer mosaic
-and demosaiced along edges), is saved as JPEG, and is enlarged again. "best" is the best of ten strengths for each
-picture, an approximate upper bound for any estimate. PSNR is of luma, without a border as wide as the scale.
+PICTURES is a folder of clean photographs. The centre of each is reduced (bicubic), gets noise (Gaussian in every
+channel, or on a Bayer mosaic that is then demosaiced along edges), is saved as JPEG, and is enlarged again:
+without, with automatic, and with the best noise reduction. "best" is the best of ten strengths for each picture, an
+approximate upper bound for any estimate. PSNR is of luma, without a border as wide as the scale.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dioptre import runtime
 
-runtime.prepare()  # before JAX is imported
+runtime.prepare()  # Must run before JAX is imported.
 
 import cv2
 import numpy as np
@@ -30,9 +30,9 @@ from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
 STRENGTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-NOISES = (0, 3, 6, 12, 20)  # standard deviation in 8-bit code values
+NOISES = (0, 3, 6, 12, 20)  # Standard deviations of the noise, in 8-bit code values.
 QUALITIES = (None, 95, 90, 80, 60, 40, 20)
-SIDE_PX = 144  # side of the reduced picture
+SIDE_PX = 144  # Side of the reduced picture, in pixels.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 

@@ -45,7 +45,8 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
         net.load_model(str(Path(folder) / "net.bin"))
 
     def run(x: np.ndarray) -> np.ndarray:
-        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # named, to outlive the ncnn.Mat
+        # A variable keeps the array alive as long as the ncnn.Mat.
+        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))
         extractor = net.create_extractor()
         extractor.input(net.input_names()[0], ncnn.Mat(planes))
         return np.array(extractor.extract(net.output_names()[0])[1]).transpose(1, 2, 0)[None]
@@ -120,5 +121,5 @@ def random_depth_anything() -> Any:
             deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
             centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
             parameter.copy_(centre + deviation * torch.randn_like(parameter))
-        model.head.conv3.bias.fill_(2.0)  # keeps the final ReLU from zeroing half of the output
+        model.head.conv3.bias.fill_(2.0)  # Without this bias, the final ReLU would zero half of the output.
     return model

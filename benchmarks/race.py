@@ -1,8 +1,8 @@
 """Time several engines on the same work in rotation; each runs in its own process and waits for its turn.
 
 Ratios are medians over the rounds, each relative to the reference's time in the same round, because other load on
-the machine slows both. On a busy machine use one thread and CPU time: engines that spin while they wait for their
-own threads lose time there that they would not lose on an idle machine.
+the machine slows both. On a busy machine, use one thread and CPU time: with several threads, an engine that spins
+while it waits for its threads loses time that it would not lose on an idle machine.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def race(
         command: Returns Python's arguments to serve an engine; see `serve`.
         threads: Number of threads of each engine.
         rounds: How often each engine runs.
-        reference: Engine to which the ratios relate; the first available one if it is missing.
+        reference: Engine to which the ratios relate; if it is not available, the first engine that is.
 
     Returns:
-        For each available engine its least wall and CPU seconds and the median ratios to the reference.
+        For each available engine, its smallest wall-clock and CPU seconds, and its median ratios to the reference.
     """
     children = {engine: _start(command(engine), threads) for engine in engines}
     times: dict[str, list[tuple[float, float]]] = {}

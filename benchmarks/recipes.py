@@ -38,7 +38,7 @@ from tests.plugin.krita import conftest as krita
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "results" / "recipes.json"
 SIZE = (240, 160)
-SMALL = (96, 64)  # size of the pictures that are enlarged
+SMALL = (96, 64)  # Size of pictures for recipes that enlarge them.
 PHOTOS = {"pet": "chelsea", "landscape": "chelsea", "print": "chelsea", "product": "coffee", "old-scan": "coffee"}
 SELECTION = (60, 40, 80, 50)
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -54,7 +54,8 @@ DEPTH_AND_BLUR = [
     {"operation": "white_balance", "options": {"temperature": 4300.0}},
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
-SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")  # run by the tests too
+# The tests run these recipes, too.
+SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 CLI = "command line"
 _SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")
@@ -100,7 +101,7 @@ class Made:
     """Output of a runner.
 
     Attributes:
-        codes: Code values (H, W, C).
+        codes: Code values of the pixels, (H, W, C).
         steps: Steps that the runner recorded.
         updated: Code values after Update; None for the command line.
     """
@@ -272,7 +273,7 @@ def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict
 
 
 def _of_others(first: list[Order], made: Mapping[str, Mapping[str, Made]], runner: str) -> list[Order]:
-    """Return the orders with the steps that other runners recorded, unless these equal the original recipe."""
+    """Return an order for each other runner whose recorded steps differ from the recipe's, with those steps."""
     return [
         replace(order, name=f"{order.name}-{number}", steps=made[maker][order.name].steps)
         for order in first

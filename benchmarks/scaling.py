@@ -3,8 +3,8 @@
     python -m benchmarks.scaling [--curves pixels radius threads tiles] [-o FILE.json] [--plots FOLDER]
     python -m benchmarks.scaling --draw FILE.json --plots FOLDER
 
-CPU seconds are the least of the runs, over all threads; wall seconds are only meaningful on an idle machine. Each
-number of threads is measured in a separate process that may use as many cores.
+CPU seconds are the sum over all threads, in the fastest run; wall-clock seconds are only meaningful on an idle
+machine. Each number of threads is measured in a separate process that may use the same number of cores.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     if arguments.inside:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.inside])  # before any thread starts
+        # Must run before any thread starts.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.inside])
         options = {"focal_disparity": 0.5, "max_radius": 30.0} if arguments.operation == "lens_blur" else {}
         print(json.dumps(timed(arguments.operation, THREADED[arguments.operation], options)))
         return
@@ -77,7 +78,7 @@ def radius() -> Iterator[dict[str, Any]]:
 
 
 def threads() -> Iterator[dict[str, Any]]:
-    """Time the operations with a growing number of threads; these wall times need an idle machine."""
+    """Time the operations with a growing number of threads; the wall-clock times need an idle machine."""
     for operation in THREADED:
         for count in range(1, len(os.sched_getaffinity(0)) + 1):
             done = subprocess.run(  # noqa: S603
@@ -111,7 +112,7 @@ AXES = {
 
 
 def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[str, float]:
-    """Return the least times of one operation on a synthetic scene."""
+    """Return the smallest times of one operation on a synthetic scene."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()
@@ -125,7 +126,7 @@ def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[st
 
 
 def least(work: Callable[[], object]) -> dict[str, float]:
-    """Return the least wall and CPU seconds over `RUNS` runs, after one run that compiles."""
+    """Return the smallest wall-clock and CPU seconds of `RUNS` runs, after one run that compiles."""
     work()
     walls, cpus = [], []
     for _ in range(RUNS):
@@ -158,7 +159,8 @@ def plot(name: str, rows: list[dict[str, Any]]) -> str:
         line = " ".join(f"{x},{y}" for x, y in points)
         drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
-        falls = points[-1][1] > points[0][1]  # a falling line leaves room for its label next to the first point
+        # A falling line has room for its label to the left of its first point.
+        falls = points[-1][1] > points[0][1]
         x, y = (points[0][0] - 8, points[0][1] + 4) if falls else (points[-1][0], points[-1][1] - 8)
         label = escape(operation.replace("_", " "))
         drawn.append(f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="end">{label}</text>')

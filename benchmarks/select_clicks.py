@@ -3,10 +3,10 @@
     PYTHONPATH=DATA python -m benchmarks.select_clicks DATA [--set subject|matte] [--every N] [--json FILE]
 
 DATA contains `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. Clicks follow a rule: each is
-placed in the middle of the largest wrong region (the pixel deepest inside it), and adds where the subject is
-missing or removes where too much is selected. A picture gets no more clicks when its largest wrong region is
-smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing is found
-without a click, the overlap is 0.
+placed in the middle of the largest wrong region (the pixel deepest inside it), and adds to the selection where the
+subject is missing, or subtracts where too much is selected. A picture gets no more clicks when its largest wrong
+region is smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing
+is found without a click, the overlap is 0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 CLICKS = 3
-DONE = 0.01  # stop when the largest wrong region is smaller, as a fraction of the subject's area
+DONE = 0.01  # No more clicks if the largest wrong region is smaller than this fraction of the subject's area.
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dioptre import runtime
 
-runtime.prepare()  # before JAX is imported
+runtime.prepare()  # Must run before JAX is imported.
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,9 +29,9 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
-BLURS = (0.3, 0.45, 0.6, 0.8, 1.0)  # standard deviation in pixels of the reduced picture
+BLURS = (0.3, 0.45, 0.6, 0.8, 1.0)  # Standard deviations of the blur, in pixels of the reduced picture.
 WRONG = (-0.15, 0.15)
-SIDE_PX = 192  # side of the reduced picture
+SIDE_PX = 192  # Side of the reduced picture, in pixels.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 

@@ -3,9 +3,10 @@
     python -m benchmarks.steadiness PICTURES [--longest 480] [--every 1] [--json FILE]
 
 Each photograph below PICTURES is reduced and its depth estimated. It is blurred with the focus at the median depth
-(`portrait` would keep a subject sharp), once unchanged and once with uniform noise added to the depth. For each
-radius (at a disparity difference of 1, as a fraction of the longer side) and each noise level, the script prints
-the fraction of pixels that change by more than one 8-bit code value, and the largest change in such values.
+(not by `portrait`, which would keep a subject sharp), once with the depth unchanged and once with uniform noise
+added to it. For each radius (at a disparity difference of 1, as a fraction of the longer side) and each noise
+level, the script prints the fraction of pixels that change by more than one 8-bit code value, and the largest
+change in code values.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Measure how much of the subject is found, on COCO photographs with outlined people, animals and things.
+"""Measure how much of the subject is found, on COCO photographs with outlined people, animals and objects.
 
     python -m benchmarks.subject PICTURES INSTANCES.json … [--json FILE]
 
-PICTURES contains the photographs by COCO's names, at any depth; missing ones are left out. So are photographs under
-licences that allow training, and those whose subject is not clear. The subject is one to three people or animals of
-about the same size in front or, in pictures without any, one or two things.
+PICTURES contains the photographs under COCO's file names, in any subfolder; missing ones are skipped. So are
+photographs under licences that allow training, and those whose subject is not clear. The subject is one to three
+people or animals of about the same size in front or, in pictures without people and animals, one or two objects.
 
 The scores are intersection over union (IoU) with the outlines at each photograph's own size, as the mean and the
 mean of the worst quarter; recall and precision of pixels; and `beside`: the area included outside any outline,
 relative to the subject. `Portrait blur` is the region that it keeps sharp, with the disparity that it estimates;
-`its map` is the network's own map, thresholded at a half. Both are also measured with U²-Net-P alone, whose map
-background removers with that network show.
+`its map` is the network's own map, thresholded at a half. Both are also measured with U²-Net-P alone, whose map is
+the output of background removers that use that network.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Find = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def cases(
     photos: dict[str, Outlined], found: dict[str, Path]
 ) -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
-    """Yield the kind, the file, the true subject and the mask of everything outlined, for each test photograph."""
+    """Yield the kind, the file, the true subject and the mask of all outlined objects, for each test photograph."""
     names = sorted(name for name in photos if name in found and photos[name].licence not in FREE_LICENCES)
     np.random.default_rng(SEED).shuffle(names)
     left = dict(CASES)
@@ -63,7 +63,7 @@ def score(chosen: np.ndarray, subject: np.ndarray, outlined: np.ndarray) -> tupl
     """Score a chosen mask; all masks are (h, w) and boolean.
 
     Returns:
-        IoU, recall, precision, and the area chosen outside anything outlined as a fraction of the subject.
+        IoU, recall, precision, and the chosen area outside all outlines, as a fraction of the subject's area.
     """
     both, either, size = (chosen & subject).sum(), (chosen | subject).sum(), subject.sum()
     return both / either, both / size, both / max(chosen.sum(), 1), (chosen & ~outlined).sum() / size

@@ -2,8 +2,8 @@
 
     python -m benchmarks.subject_chance PICTURES [--json FILE]
 
-PICTURES contains the COCO photographs listed in `with_subject.txt` and `without_subject.txt` (in this folder),
-which were sorted by eye, at any depth. Their licences exclude them from training. `right` is the fraction
+PICTURES contains, in any subfolder, the COCO photographs listed in `with_subject.txt` and `without_subject.txt` (in
+this folder), which were sorted by eye. Their licences exclude them from training. `right` is the fraction
 classified correctly by `Portrait blur`'s own decision; `as stated` compares the chance that the result states with
 the fraction of photographs that have a subject.
 """

@@ -1,4 +1,4 @@
-"""Compare the quality of super-resolution with that of the original runtimes on the same weights.
+"""Compare the quality of super-resolution with that of the original runtimes, which run the same weights.
 
     python -m benchmarks.super_resolution DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from dioptre import runtime
 
-runtime.prepare()  # before JAX is imported
+runtime.prepare()  # Must run before JAX is imported.
 
 import numpy as np
 from PIL import Image
@@ -160,7 +160,7 @@ def machine() -> dict[str, str]:
     for name in ("jax", "numpy", "pillow", "ncnn", "onnxruntime"):
         try:
             packages[name] = version(name)
-        except ImportError:  # PackageNotFoundError when it is not installed
+        except ImportError:  # PackageNotFoundError if the package is not installed.
             continue
     return {
         "processor": platform.processor() or platform.machine(),

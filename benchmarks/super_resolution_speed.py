@@ -22,8 +22,9 @@ from benchmarks.race import race, report, serve, told
 ENGINES = ("ncnn", "jax", "openvino-f32", "openvino-bf16", "onnxruntime")
 REFERENCE = ENGINES[0]
 MODELS = ("span-x4", "span-x2", "realesr-animevideov3", "realesrgan-x4plus")
-TILE_PX = {"realesrgan-x4plus": 64}  # smaller, because a 64-pixel tile already costs 147 GFLOP
-WHOLE_PX = (1224, 1632)  # 2 megapixels
+# Side of a tile; small, because even a 64-pixel tile of this network costs 147 GFLOP.
+TILE_PX = {"realesrgan-x4plus": 64}
+WHOLE_PX = (1224, 1632)  # Height and width of the picture: 2 megapixels.
 EXAMPLE = Path(__file__).parents[1] / "examples" / "coffee.jpg"
 Run = Callable[..., Any]
 
@@ -75,7 +76,7 @@ def serve_one(arguments: argparse.Namespace) -> None:
     """Build one engine, then time it on request."""
     from dioptre import runtime
 
-    runtime.prepare()  # before JAX is imported
+    runtime.prepare()  # Must run before JAX is imported.
     import numpy as np
     from PIL import Image
 
@@ -108,7 +109,7 @@ def serve_one(arguments: argparse.Namespace) -> None:
 
     tile = np.ascontiguousarray(photo[None, :256, :256]) if arguments.whole else x
     for _ in range(2):
-        np.asarray(run(tile))  # compile and warm up
+        np.asarray(run(tile))  # The first runs compile and warm up.
     serve(work)
 
 
@@ -121,7 +122,7 @@ def jax_engine(model: str, arguments: argparse.Namespace) -> Run:
 
 
 def openvino_engine(precision: str) -> Callable[[str, argparse.Namespace], Run]:
-    """Return a maker of functions that run the network in OpenVINO at this precision."""
+    """Return a factory of functions that run the network in OpenVINO at this precision."""
 
     def make(model: str, arguments: argparse.Namespace) -> Run:
         from dioptre.models.acceleration import OpenVino
@@ -133,7 +134,7 @@ def openvino_engine(precision: str) -> Callable[[str, argparse.Namespace], Run]:
 
 
 def published_engine(make: Callable[..., Run]) -> Callable[[str, argparse.Namespace], Run]:
-    """Adapt a maker from `published_networks` to this script's arguments."""
+    """Adapt a factory from `published_networks` to this script's arguments."""
     return lambda model, arguments: make(model, arguments.packages, threads=arguments.threads)
 
 

@@ -4,7 +4,8 @@
 
 PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) if only some pixels
 are scored). The part of NAME before the first underscore is the data set. `training.white_balance.held_out` writes
-such folders. For the sets "balanced" and "own", whose pictures are right, the scores measure the change.
+such folders. For the sets "balanced" and "own", whose pictures are already right, the scores measure how much they
+change.
 
 The scores are MSE (0..255 squared), the mean angle between colours in degrees, and CIEDE2000: means over the
 pictures, and for ΔE also the mean of the worst quarter. --confidence compares the stated confidence with the actual
@@ -36,7 +37,7 @@ SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-SCORED_PIXELS = 4000  # evenly spaced; means over more pixels differ by less than 1 %
+SCORED_PIXELS = 4000  # Evenly spaced pixels that are scored; means over more pixels differ by less than 1 %.
 
 Method = Callable[[np.ndarray], np.ndarray]
 """Maps an sRGB-encoded picture (H, W, 3), float32, to the balanced picture."""
@@ -91,7 +92,7 @@ def encode(linear: np.ndarray) -> np.ndarray:
 
 
 def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
-    """Balance by shades of grey (Finlayson and Trezzi 2004) in linear light, with gains whose mean is one.
+    """Apply the shades-of-grey method (Finlayson and Trezzi 2004) in linear light, with gains whose mean is 1.
 
     Power 1 is the grey-world method.
     """
@@ -230,8 +231,8 @@ def confidences(folders: list[Path]) -> list[dict[str, float]]:
     """Group the pictures into five ranges of confidence.
 
     Returns:
-        For each range that occurs the number of pictures, their mean confidence, the fraction with an error of at
-        most GOOD_DE, and the mean error.
+        For each range that contains pictures: their number, their mean confidence, the fraction with an error of at
+            most GOOD_DE, and the mean error.
     """
     rows = []
     for folder in folders:
@@ -273,7 +274,7 @@ def mixed(folder: Path) -> Results:
 
 
 def times() -> dict[str, float]:
-    """Return the least CPU and wall seconds after a warm-up run."""
+    """Return the smallest CPU and wall-clock seconds after a warm-up run."""
     picture = np.random.default_rng(0).random((3000, 4000, 3), np.float32)
     tasks: dict[str, Callable[[], object]] = {
         "12 MP, all": lambda: white_balance(picture),

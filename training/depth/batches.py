@@ -14,7 +14,7 @@ from .views import PATCH_PX, SHAPES, lesson
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A set of cached views, and how many of them each batch takes."""
+    """A set of cached views, and the number of them in each batch."""
 
     folder: Path
     count: int
@@ -64,7 +64,7 @@ def batches(
         start: Number of the first step.
         per_patch: Samples of the disparity along each side of a patch.
         far: Exponent of the weight of far pixels.
-        seed: Seed of the order.
+        seed: Seed for shuffling the views.
     """
     series: dict[str, list[Any]] = {shape: [] for shape in SHAPES}
     sizes = dict.fromkeys(SHAPES, 0)

@@ -27,7 +27,7 @@ EXACT = "EXACT"
 MEASURED = "MEASURED"
 _BATCH = 8
 _NEAREST_M = 0.05
-_TURNED = 0.4  # fraction of the measured frames' views that are rotated
+_TURNED = 0.4  # Fraction of the views of measured frames that are rotated.
 
 Read = Callable[[], Source]
 
@@ -64,7 +64,7 @@ def labelled_sources(folder: Path) -> list[Read]:
 
 
 class Store:
-    """The cached arrays of one shape, allocated for the largest possible number of views and cropped on closing."""
+    """The cached arrays of one shape, allocated for the largest possible number of views and trimmed on closing."""
 
     def __init__(self, folder: Path, shape: str, size: int) -> None:
         self.folder, self.shape, self.count = folder, shape, 0
@@ -86,7 +86,7 @@ class Store:
         self.count = end
 
     def close(self) -> None:
-        """Save the arrays without their unused ends."""
+        """Save the arrays, trimmed to the rows in use."""
         for name, array in self.arrays.items():
             np.save(self._path(f"{name}.part"), array[: self.count])
             self._path(f"{name}.part").rename(self._path(name))
@@ -111,14 +111,15 @@ def fill(
         folder: Folder of the cache.
         sources: Readers of the pictures.
         network: The network that computes the tokens.
-        views: Views of each picture. The first shows nearly all of it with unchanged colours.
+        views: Number of views of each picture. The first shows nearly all of the picture with unchanged colours.
         seed: Seed of the views.
         exact: Whether depth edges are true.
         measured: Whether depth was measured; some of these views are rotated.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)  # RGB-D frames have a landscape format
+    # Probability of each shape; RGB-D frames are in landscape format.
+    chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)
     shapes = rng.choice(list(SHAPES), size=(len(sources), views), p=chances)
     stores = {shape: Store(folder, shape, int((shapes == shape).sum())) for shape in SHAPES}
     waiting: dict[str, list[View]] = {shape: [] for shape in SHAPES}

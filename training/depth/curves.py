@@ -21,7 +21,7 @@ def drawn(curves: dict[str, list[list[float]]]) -> str:
     """Return an SVG of the error over the number of pictures seen.
 
     Args:
-        curves: By name, points of thousands of pictures seen and AbsRel.
+        curves: The points of each curve by its name: thousands of pictures seen, and AbsRel.
     """
     most = max(x for points in curves.values() for x, _ in points)
     right, bottom = WIDTH - 2 * MARGIN, HEIGHT - MARGIN
@@ -51,7 +51,7 @@ def drawn(curves: dict[str, list[list[float]]]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in places]
         x, y = places[-1]
-        lowest = max(y + 4, lowest + 14)  # keeps labels apart
+        lowest = max(y + 4, lowest + 14)  # This distance keeps labels apart.
         parts.append(f'<text x="{x + 8}" y="{lowest}" fill="{colour}">{escape(name)}</text>')
     parts.append(f'<text x="{MARGIN}" y="{MARGIN - 18}">AbsRel</text>')
     parts.append(f'<text x="{right}" y="{HEIGHT - 12}" text-anchor="end">thousands of pictures seen</text>')

@@ -1,4 +1,4 @@
-"""Turn traced radiance into a photograph: noise filter, lens blur, exposure, sensor noise, tone curve."""
+"""Turn traced radiance into a photograph by a noise filter, lens blur, exposure, sensor noise and a tone curve."""
 
 import numpy as np
 

@@ -97,7 +97,7 @@ def score_photos(estimate: Estimate, folder: Path) -> dict[str, Score]:
     """Score the photographs of a folder, by their names.
 
     Photographs whose inverse depth is only relative are left out because their far end is near zero. A border of 8
-    pixels is not scored; Kinect pictures lose another 10, which their registration left white.
+    pixels is not scored, nor are another 10 pixels of Kinect pictures, which the registration left white.
     """
     scores = {}
     for path in sorted(folder.glob("*.npz")):

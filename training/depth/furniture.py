@@ -12,7 +12,8 @@ from PIL import Image
 
 OUTDOORS = frozenset(["Exterior", "Vehicles", "Characters"])
 _TEXTURE_PX = 256
-_LEAST_OPAQUE = 0.6  # more transparent parts are left out: glass shows two depths
+# Smallest opacity of a part; more transparent ones are left out, because glass shows two depths.
+_LEAST_OPAQUE = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)

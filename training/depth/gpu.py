@@ -33,9 +33,9 @@ from .values import write_pieces
 from .views import LARGE_SHAPES, SHAPES, draw, lesson
 
 _SAVE_EVERY_S = 120
-_TRIES = 5  # attempts to draw a view that is not flat; then the largest crop is used
-_FAR = 0.5  # exponent of the weight of far pixels
-_ENOUGH_ROUNDS = 10**6  # a plain repeat() overflows the length
+_TRIES = 5  # Number of attempts to draw a view that is not flat, before the largest crop is used.
+_FAR = 0.5  # Exponent of the weight of far pixels.
+_ENOUGH_ROUNDS = 10**6  # Without a number, repeat() would overflow the data set's length.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Recipe:
         decay: Weight decay.
         average: Decay of the running average of the values.
         workers: Processes that draw views.
-        seed: Seed of the views and the order.
+        seed: Seed for drawing and shuffling the views.
     """
 
     seconds: float = 1200

@@ -18,7 +18,8 @@ from .values import load
 from .views import PATCH_PX, SHAPES, normalised
 
 SIZES_PX = (224, 280, 364)
-LARGEST_SPREAD = 0.45  # standard deviation between estimates, in mean absolute deviations of the picture
+# Largest standard deviation between estimates, relative to the picture's mean absolute deviation.
+LARGEST_SPREAD = 0.45
 LEAST_KNOWN = 0.6
 SHORT_SIDE_PX = 392
 FEWEST_PX = PATCH_PX * min(min(grid) for grid in SHAPES.values())

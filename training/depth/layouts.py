@@ -24,7 +24,7 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True)
 class Cast:
-    """The library's models, grouped by the roles that they can play."""
+    """The library's models, grouped by the roles that they can have in a scene."""
 
     library: Library
     people: list[Model]
@@ -81,7 +81,8 @@ def arrange(rng: np.random.Generator, cast: Cast, materials: Materials) -> Arran
         return scene, kind, _table(scene, cast, centre)
 
     def camera() -> Camera:
-        level = rng.normal(1.6, 0.1) if rng.random() < 0.6 else rng.uniform(0.5, 2)  # mostly at eye height
+        # The camera is mostly at eye height.
+        level = rng.normal(1.6, 0.1) if rng.random() < 0.6 else rng.uniform(0.5, 2)
         depth = rng.uniform(-2, 2) if open_air else rng.uniform(0.1, 0.35) * d
         origin = np.array([rng.uniform(-0.4, 0.4) * w, level, depth])
         yaw, pitch = rng.normal(0, 0.5), rng.normal(-0.12, 0.18)
@@ -96,7 +97,7 @@ def street(s: Scene, cast: Cast) -> None:
     rng = s.rng
     skin, colour = surface(rng, s.materials)
     s.quad([-80, 0, 80], [160, 0, 0], [0, 0, -160], texture=skin, colour=colour, repeat_m=rng.uniform(1, 5))
-    for _ in range(rng.integers(2, 9)):  # buildings
+    for _ in range(rng.integers(2, 9)):  # Buildings.
         w, n, h = rng.uniform(4, 20), rng.uniform(4, 12), rng.uniform(3, 22)
         skin, colour = surface(rng, s.materials)
         at, repeat = _around(rng, rng.uniform(7, 60) + w / 2, 1.1), rng.uniform(2, 6)
@@ -174,7 +175,7 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
     w, d, h = size_m
     x, wall = w / 2, surface(rng, s.materials)
     faces = (
-        ([-x, 0, d], [w, 0, 0], [0, 0, -d]),  # floor, ceiling, left, right, far, near
+        ([-x, 0, d], [w, 0, 0], [0, 0, -d]),  # Floor, ceiling, left, right, far and near wall.
         ([-x, h, 0], [w, 0, 0], [0, 0, d]),
         ([-x, 0, d], [0, 0, -d], [0, h, 0]),
         ([x, 0, 0], [0, 0, d], [0, h, 0]),
@@ -186,7 +187,7 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
         if number == 1 and rng.random() < 0.8:
             skin, colour = None, np.full(3, rng.uniform(0.6, 0.9))
         s.quad(*face, texture=skin, colour=colour, repeat_m=rng.uniform(0.5, 3))
-    for _ in range(rng.integers(1, 4)):  # lamps, windows
+    for _ in range(rng.integers(1, 4)):  # Lamps and windows.
         light = rng.uniform([0.8, 0.7, 0.5], 1) * rng.uniform(4, 14)
         a, b = rng.uniform(0.3, 1.8), rng.uniform(0.4, 1.5)
         if rng.random() < 0.6:
@@ -195,7 +196,7 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
             m = rng.choice([-1, 1])
             corner = [m * (x - 0.01), rng.uniform(0.5, h - b), rng.uniform(0.2, d - 0.2)]
             s.quad(corner, [0, 0, m * a], [0, b, 0], radiance=light[::-1])
-    for _ in range(rng.integers(0, 7)):  # framed pictures and mirrors
+    for _ in range(rng.integers(0, 7)):  # Framed pictures and mirrors.
         picture, a, m = wall_picture(rng, s.materials), rng.uniform(0.3, 1.4), rng.integers(3) - 1
         b = a * picture.shape[0] / picture.shape[1]
         y, z = rng.uniform(0.6, max(0.7, h - b - 0.1)), rng.uniform(0, d - a)
@@ -299,7 +300,8 @@ def _closeup(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
     subject = _one(rng, cast.animals if beast else cast.people if draw < 0.7 else cast.things)
     wide, top, deep = subject.size_m
     human = subject.person and top > 1.2
-    low = 0.0 if top > 0.8 or rng.random() < 0.3 else rng.uniform(0.3, 0.9)  # small objects lie on a surface
+    # Small objects mostly lie on a surface.
+    low = 0.0 if top > 0.8 or rng.random() < 0.3 else rng.uniform(0.3, 0.9)
     if low:
         b = rng.uniform(0.4, 2)
         skin, colour = surface(rng, s.materials)
@@ -332,7 +334,7 @@ def _portrait(s: Scene, cast: Cast, centre: np.ndarray, *, open_air: bool) -> Ca
     s.place(cast.library, subject, centre, yaw=rng.normal(np.pi if rng.random() < 0.7 else 0, 0.6))
     top = subject.size_m[1]
     level = top * rng.uniform(0.5, 0.95)
-    if subject.person and rng.random() < 0.3:  # an object in the person's hands
+    if subject.person and rng.random() < 0.3:  # An object in the person's hands.
         at = centre + [rng.normal(0, 0.12), top * rng.uniform(0.5, 0.7), -rng.uniform(0.2, 0.4)]
         s.ball(at, rng.uniform(0.12, 0.35, 3))
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _SCALES = (1, 2, 4, 8)
-_COARSE = 4  # edges of measured depth are accurate enough from this scale on
-_FLAT = 1e-4  # added to the variance, for constant outputs
-_WRONG = 0.8  # logarithmic errors beyond this count only a tenth
-_SPARSE = 3  # medians and quantiles are taken over every third row and column
+_COARSE = 4  # Smallest scale at which the edges of measured depth are accurate enough.
+_FLAT = 1e-4  # Added to the variance, so that a constant output does not cause a division by zero.
+_WRONG = 0.8  # Logarithmic error above which any excess counts only a tenth.
+_SPARSE = 3  # Medians and quantiles use every third row and column.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,8 @@ def loss(
         known = weight > 0
         sparse = jnp.where(known, jax.lax.stop_gradient(output), jnp.nan)[::_SPARSE, ::_SPARSE]
         centred = jnp.where(known, output - jnp.nanmedian(sparse), 0)
-        count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)  # no error without known pixels
+        # The lower limits keep the error at 0 without known pixels.
+        count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)
         normalised = centred / jnp.maximum(jnp.abs(centred).sum() / count, 1e-3)
         difference = jnp.where(known, normalised - target, 0)
         error = jnp.abs(difference)
@@ -95,7 +96,8 @@ def batch_loss(output: Float[Array, "n H W"], batch: dict[str, Any]) -> tuple[Fl
 def _fitted_error(output: Array, truth: Array) -> Array:
     """Return the logarithmic error after a least-squares fit of scale and shift, as in `evaluate.score`.
 
-    Errors above `_WRONG` count a tenth, so that wild pixels cost little more than wrong ones.
+    Only a tenth of an error's excess over `_WRONG` counts, so that outliers cost little more than other wrong
+    pixels.
     """
     known = truth > 0
     count = jnp.maximum(known.sum(), 1)

@@ -1,8 +1,8 @@
 """The depth network in two parts: a frozen first part, and a second part that is trained.
 
-The tokens of the first part are computed once for each view and cached (`cache.py`). The second part is the last
-blocks of the backbone, its norm and the DPT head. Even with these blocks frozen too, so that only the head is
-trained, each step costs the forward pass of six blocks.
+The tokens of the first part are computed once for each view and cached (`cache.py`). The second part consists of
+the last blocks of the backbone, its norm and the DPT head. Even if these blocks are frozen too, so that only the
+head is trained, each step includes a forward pass through six blocks.
 """
 
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ def training_numbers(folder: Path) -> list[int]:
 
 
 def watched_numbers(folder: Path) -> list[int]:
-    """Return the official training frames that are held out, to choose between runs."""
+    """Return the official training frames that are held out for choosing between runs."""
     return [n for n in official_split(folder)[0] if n in KEPT_OUT and n not in SEEN_IN_EVALUATION]
 
 

@@ -20,7 +20,7 @@ from .views import Source
 
 SHORT_SIDE_PX = 336
 QUALITY = 82
-_DECADES = 2.5  # range of inverse depth below its largest value; farther pixels are clipped
+_DECADES = 2.5  # Range of inverse depth below its largest value, in decades; farther pixels are clipped.
 
 
 def packed(source: Source) -> tuple[bytes, bytes]:
@@ -43,7 +43,7 @@ def packed(source: Source) -> tuple[bytes, bytes]:
 
 
 def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
-    """Reverse `packed` up to rounding.
+    """Reverse `packed`, except for rounding.
 
     Args:
         picture: The JPEG file.

@@ -38,8 +38,8 @@ def trace(
         seed: Seed of the sampler.
 
     Returns:
-        Radiance, z-depth in metres and albedo; None for a view from inside an object, mostly of the sky, or nearly
-        flat.
+        Radiance, z-depth in metres and albedo; None if the camera is inside an object, or if the view is nearly
+        flat or shows mostly sky.
     """
     import drjit as dr
 
@@ -64,7 +64,7 @@ def trace(
     grid = mi.Point2f(mi.Float(np.tile(g, size)), mi.Float(np.repeat(g, size)))
     ray, _ = sensor.sample_ray(0.0, 0.5, grid, mi.Point2f(0.5, 0.5))
     hit = scene.ray_intersect(ray)
-    dr.eval(hit.t, ray.d)  # compiles one small kernel for all scenes
+    dr.eval(hit.t, ray.d)  # This compiles one small kernel for all scenes.
     depth = np.array(hit.t) * (forward @ np.array(ray.d))
     depth = np.where(np.isfinite(depth), depth, np.inf).reshape(size, size)
     dull = np.std(1 / depth) < 0.12 * np.mean(1 / depth)
@@ -108,7 +108,7 @@ def main() -> None:
             if rng.random() < BLURRED.get(kind, 0.12):
                 light = defocus(rng, light, depth)
             srgb = develop(rng, light)
-            if srgb.mean() < LEAST_BRIGHTNESS:  # hardly any light reached the camera
+            if srgb.mean() < LEAST_BRIGHTNESS:  # Hardly any light reached the camera.
                 continue
             name = options.out / f"{seed:06d}_{done}_{kind}"
             Image.fromarray(srgb).save(name.with_suffix(".jpg"), quality=int(rng.integers(80, 96)))

@@ -91,14 +91,14 @@ class Scene:
     def place(
         self, library: Library, model: Model, at: Any, *, yaw: float, scale: float = 1.0, fur_m: float = 0.0
     ) -> None:
-        """Place a model at a point, sometimes with other colours or with one pattern all over.
+        """Place a model at a point, sometimes in different colours or with one pattern all over.
 
         Args:
             library: Library that holds the model's mesh.
             model: The model.
-            at: Centre of its foot in metres.
+            at: Centre of the model's base, in metres.
             yaw: Rotation about the vertical in radians.
-            scale: Size relative to the model's own.
+            scale: Size relative to the original model.
             fur_m: Length of the fur; 0 for none.
         """
         rng = self.rng

@@ -11,7 +11,7 @@ _TEXTURE_PX = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Materials:
-    """Files of textures: `surfaces` tile; `photos` hang on walls and serve as patterns for objects."""
+    """Texture files: tileable `surfaces`, and `photos` for pictures on walls and patterns on objects."""
 
     surfaces: tuple[Path, ...]
     photos: tuple[Path, ...]
@@ -47,7 +47,7 @@ def pattern(rng: np.random.Generator, materials: Materials) -> np.ndarray:
 
 
 def surface(rng: np.random.Generator, materials: Materials) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return a texture or None, and a colour, for a wall or floor; about a third are plain paint."""
+    """Return a texture or None, and a colour, for a wall or floor; about a third look like plain paint."""
     if rng.random() < 0.35:
         return None, rng.uniform(0.25, 0.9) * rng.uniform(0.75, 1, 3)
     return texture(rng, materials.surfaces), np.full(3, 0.5)

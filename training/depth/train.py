@@ -41,7 +41,7 @@ class Recipe:
         average: Decay of the running average of the values.
         far: Exponent of the weight of far pixels.
         per_patch: Samples of the output along each side of a patch.
-        seed: Seed of the order.
+        seed: Seed for shuffling the views.
     """
 
     steps: int = 3000

@@ -1,4 +1,4 @@
-"""Draw training views: random crops of a picture and its inverse depth, altered as by cameras and files."""
+"""Draw training views: random crops of a picture and its inverse depth, with simulated cameras and compression."""
 
 import io
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": 
 """Additional shapes of views for training the whole network with `gpu.py`."""
 
 _LEAST_KNOWN = 0.3
-_FLATTEST = 0.05  # views with a smaller standard deviation over mean are too flat to learn from
+_FLATTEST = 0.05  # Smallest standard deviation divided by the mean; views below this are too flat to learn from.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Source:
     Attributes:
         srgb: (H, W, 3) uint8.
         disparity: (H, W) float32, inverse depth in any unit, NaN where unknown.
-        exact: Whether depth has true edges (rendered), in which case it is sampled and never averaged.
+        exact: Whether the depth has true edges because it was rendered; such depth is sampled and never averaged.
     """
 
     srgb: np.ndarray
@@ -80,7 +80,7 @@ def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float =
 
 
 def turned(rng: np.random.Generator, source: Source) -> Source:
-    """Rotate the picture by a few degrees, as a tilted camera would; the depth along the axis does not change."""
+    """Rotate the picture by a few degrees, like a tilted camera; depth along the optical axis does not change."""
     degrees = float(np.clip(rng.normal(0, 2.5), -6, 6))
     height, width = source.disparity.shape
     sine, rest = np.sin(np.radians(abs(degrees))), 1 - np.cos(np.radians(degrees))
@@ -107,7 +107,7 @@ def changed(rng: np.random.Generator, picture: Image.Image, *, strength: float =
     Args:
         rng: Chooses which properties change, and how far.
         picture: The view.
-        strength: Factor of the size of the changes.
+        strength: Factor that scales the changes.
     """
     s = strength
     for enhance, spread in (
@@ -154,10 +154,11 @@ def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) ->
     Returns:
         target: (H, W) normalised disparity, 0 where unknown.
         weight: (H, W), larger for far pixels, 0 where unknown.
-        measured: (H, W) inverse depth over its middle value, 0 where it was not measured.
+        measured: (H, W) inverse depth divided by its median, 0 where it was not measured.
         exact: 1 if depth edges are true, otherwise 0.
     """
-    middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
+    # The median is 0 if the sky covers more than half.
+    middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))
     weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** far, 0.5, 2.5)
     return {
         "target": np.nan_to_num(normalised(disparity)).astype(np.float32),

@@ -65,7 +65,7 @@ class Refiner(nn.Module):
         y = torch.cat([x, F.pixel_shuffle(F.relu(self.tail(y)), 2)], 1)
         y = self.last2(F.relu(self.last1(y)))
         height, width = x.shape[2:]
-        shift = self.reach * torch.tanh(y[:, :2] / 2)  # columns, rows
+        shift = self.reach * torch.tanh(y[:, :2] / 2)  # Shift along columns and rows.
         row, column = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
         place = [(column + shift[:, 0]) * 2 / width - 1, (row + shift[:, 1]) * 2 / height - 1]
         moved = F.grid_sample(coarse, torch.stack(place, -1), padding_mode="border", align_corners=False)

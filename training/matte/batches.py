@@ -11,8 +11,8 @@ import numpy as np
 from .network import GRID
 
 BATCH = 4
-_HELD_OUT = 16  # the last of every 16 views is held out
-_BLIND = 0.1  # fraction of the views in which one known map is blanked
+_HELD_OUT = 16  # The last of every 16 views is held out.
+_BLIND = 0.1  # Fraction of the views in which one known map is blanked.
 
 Batch = dict[str, np.ndarray]
 

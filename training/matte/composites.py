@@ -1,8 +1,8 @@
 """Composite whole subjects with exact alpha over a photograph: bodies with hair or fur, plants, wheels and meshes.
 
-Everything is drawn FINE times larger than it is kept and then averaged, with colours premultiplied by coverage, so
+Everything is drawn FINE times larger than the result and then averaged, with colours premultiplied by coverage, so
 alpha is exact. A body is a person, animal or object, cut out of a photograph slightly inside its outline and still
-recognisable for the networks; without outlined photographs it is a blob with a photograph's texture.
+recognisable to the networks; without outlined photographs it is a blob with a photograph's texture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Body:
 
 
 class Canvas:
-    """Colour and coverage at the fine size; widths and positions are in pixels of the kept size."""
+    """Colours and coverage, FINE times larger than the result; widths and positions are in pixels of the result."""
 
     def __init__(self, colours: np.ndarray) -> None:
         self.colours = Image.fromarray(colours).resize((_N, _N), Image.Resampling.BILINEAR)
@@ -54,8 +54,8 @@ class Canvas:
             self._paint.polygon(path, fill=_colour(colour))
 
     def add(self, mask: np.ndarray) -> None:
-        """Cover a mask (h, w), bool, at the kept size."""
-        field = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)  # hides the mask's pixel steps
+        """Cover a mask (h, w), bool, of the result's size."""
+        field = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)  # Smooths the mask's jagged edge.
         grown = Image.fromarray(field).resize((_N, _N), Image.Resampling.BICUBIC)
         self.mask.paste(255, mask=Image.fromarray((np.asarray(grown) > 0.5).astype(np.uint8) * 255))
         self._cover = ImageDraw.Draw(self.mask)
@@ -65,7 +65,7 @@ class Canvas:
         self._cover.polygon([tuple(point) for point in np.asarray(points) * FINE], fill=0)
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return colours times coverage, (SIDE, SIDE, 3) in 0 to 255, and coverage in [0, 1], at the kept size."""
+        """Return premultiplied colours (SIDE, SIDE, 3), 0 to 255, and coverage, 0 to 1, both reduced in size."""
         cover = np.asarray(self.mask, np.float32) / 255
         thick = np.asarray(self.colours, np.float32) * cover[..., None]
 
@@ -125,7 +125,7 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
     mask, colours = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE, 3), np.uint8)
     mask[place], colours[place] = inside, part
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    return colours[tuple(nearest)], mask  # extends the body's colours for strands outside
+    return colours[tuple(nearest)], mask  # Strands outside the body take its nearest colour.
 
 
 def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
@@ -164,7 +164,7 @@ def strands(rng: Rng, canvas: Canvas, mask: np.ndarray, colours: np.ndarray) -> 
         return
     down, across = np.gradient(field)
     fur = rng.random() < 0.5
-    if not fur:  # around one place, as on a head
+    if not fur:  # Hair grows around one place, as on a head.
         centre = rim[rim[:, 0].argmin()] if rng.random() < 0.7 else rim[rng.integers(len(rim))]
         rim = rim[np.abs(rim - centre).max(1) < rng.uniform(0.15, 0.4) * SIDE]
     reach = rng.uniform(4, 25) if fur else rng.uniform(15, 120)

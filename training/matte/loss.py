@@ -25,7 +25,7 @@ def loss_of(
     soft = ((truth > 0.02) & (truth < 0.98)).astype(jnp.float32)
     side = 2 * _BAND_PX + 1
     band = jax.lax.reduce_window(soft, 0.0, jax.lax.max, (1, side, side), (1, 1, 1), "SAME")
-    alpha = truth + weight * (alpha - truth)  # unknown pixels cause no error at any scale
+    alpha = truth + weight * (alpha - truth)  # Unknown pixels cause no error at any scale.
     counted = weight * (1 + _IN_BAND * band)
     total = _mean(jnp.abs(alpha - truth), counted)
     made, true, known = alpha, truth, weight
@@ -41,7 +41,7 @@ def _mean(error: Array, weight: Array) -> Array:
 
 
 def _halved(x: Float[Array, "n s s"]) -> tuple[Array, Array]:
-    """Return the picture at half the size, and the detail that this loses."""
+    """Return the picture at half the size, and the detail that is lost by this."""
     n, height, width = x.shape
     small = x.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4))
     return small, x - jax.image.resize(small, x.shape, "linear")

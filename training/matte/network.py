@@ -9,17 +9,17 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-TAPS, WIDTH, GRID = 4, 384, 24  # number of taps, channels and side of the backbone's features
+TAPS, WIDTH, GRID = 4, 384, 24  # Number of taps, channels of each, and side of the grid of the backbone's features.
 SIDE = 512
 _TAP, _DEEP = 48, 128
-_SEEN = (16, 32, 48, 96)  # channels at a half, a quarter, an eighth, a sixteenth of the side
+_SEEN = (16, 32, 48, 96)  # Number of channels at a half, a quarter, an eighth and a sixteenth of the side.
 _MADE = (24, 40, 64, 96)
 
 
 class SoftAlpha(nnx.Module):
     """Network that predicts the alpha of a square picture as a change of the known maps' log odds.
 
-    It has about 1 million values. The last layer runs at half the side and predicts four pixels per position.
+    It has about 1 million values. The last layer works at half the side and predicts four pixels per position.
     """
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:

@@ -35,7 +35,7 @@ from .schedule import rate_of
 DECAY, AVERAGED = 0.02, 0.998
 STEPS = 12_000
 SAVE_EVERY = 50
-_DROPPED = 0.2  # fraction of a tap's channels dropped in training
+_DROPPED = 0.2  # Fraction of each tap's channels that are dropped in training.
 
 
 def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:
@@ -59,7 +59,7 @@ def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:
 
 
 def held_out_error(run: Any, state: Any, files: list[Path]) -> tuple[float, float]:
-    """Return the mean error in the band of exact alphas, of the network and of the known maps' mean."""
+    """Return the mean errors of the network and of the known maps' mean, in the band of exact alphas."""
     errors = []
     for path in files[:24]:
         view = np.load(path)

@@ -2,8 +2,8 @@
 
     python -m training.subject.chance OUT.safetensors --pictures FOLDER …
 
-The photographs are those of `with_subject.txt` and `without_subject.txt`, sorted by eye; they are searched by name
-below the folders. OUT is an input of convert.py. The result of a cross-validation is printed.
+The photographs are those listed in `with_subject.txt` and `without_subject.txt`, sorted by eye; they are searched
+by name below the folders. OUT is an input of convert.py. The result of a cross-validation is printed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from dioptre.models.subject.config import SubjectConfig
 from dioptre.pipelines.subject_views import network_input
 from training.lists import with_and_without_subject
 
-_DIRECTIONS = 40  # number of principal directions: a token has more values than there are photographs
+# Number of principal directions to which a token is reduced, because it has more values than there are photographs.
+_DIRECTIONS = 40
 _DECAY = 1.0
 _FOLDS = 10
 _SIDE_PX = SubjectConfig().side_px
@@ -81,7 +82,7 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def cross_validated(rows: np.ndarray, has: np.ndarray) -> np.ndarray:
-    """Return the log odds of each photograph, predicted by a fit to the other folds."""
+    """Return the log odds of each photograph, predicted by a model fitted to the other folds."""
     order, odds = np.random.default_rng(1).permutation(len(has)), np.zeros(len(has))
     for fold in range(_FOLDS):
         out = order[fold::_FOLDS]

@@ -55,7 +55,7 @@ class Views:
 
 
 def mirrored(row: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Mirror a view left to right; the features are nearly those of the mirrored picture."""
+    """Mirror a view left to right; mirrored features are nearly those of the mirrored picture."""
     features = row["features"]
     grid = round(features.shape[1] ** 0.5)
     turned = features.reshape(len(features), grid, grid, -1)[:, :, ::-1].reshape(features.shape)

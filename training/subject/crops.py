@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from dioptre.imaging.matting import refine_matte
 
-SAME = 0.9  # a matte replaces its outline above this overlap (IoU)
+SAME = 0.9  # Overlap (IoU) with its outline above which a matte replaces the outline.
 
 
 def at_the_edge(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:

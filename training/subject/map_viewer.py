@@ -15,8 +15,8 @@ from dioptre.models.subject.module import joined
 from dioptre.pipelines.subject_views import network_input
 
 _CONFIG = SubjectConfig()
-FINE_PX = _CONFIG.grid * FINENESS  # side of the head's output
-_AGREED = 0.6  # overlap of both networks' maps above which they serve as truth
+FINE_PX = _CONFIG.grid * FINENESS  # Side of the head's output, in pixels.
+_AGREED = 0.6  # Overlap (IoU) of the two networks' maps above which they serve as truth.
 
 View = dict[str, np.ndarray]
 
@@ -82,6 +82,6 @@ class MapViewer:
 
 
 def squeezed(x: np.ndarray, side: int) -> np.ndarray:
-    """Resize an array of any shape to a square, ignoring its aspect ratio, clipped to [0, 1]."""
+    """Resize an array of any shape to a square, ignoring its aspect ratio, and clip it to [0, 1]."""
     made: np.ndarray = np.clip(resize(np.ascontiguousarray(x, np.float32), (side, side), method="area"), 0, 1)
     return made

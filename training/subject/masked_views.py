@@ -4,7 +4,7 @@ python -m training.subject.masked_views OUT --voc DIR DIR --horses DIR --fashion
     --coco DIR --instances JSON … --grounds DIR … [--count N] [--part K OF]
 
 The views include U²-Net-P's map. Each is a file OUT/KIND-NAME.npz, so that `go_on.py` can already train on existing
-ones. The kinds alternate in the proportions of SHARES until there are COUNT views. Each photograph gives one view:
+ones. The kinds alternate in the proportions of SHARES until there are COUNT views. Each photograph yields one view:
 the whole or a crop, with changed light half of the time and mirrored half of the time.
 """
 
@@ -46,7 +46,7 @@ SHARES = {
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
 COUNT = 2600
 _LARGEST_PX = 900
-_SHARE = (0.03, 0.85)  # smallest and largest fraction of the picture that a subject may cover
+_SHARE = (0.03, 0.85)  # Smallest and largest fraction of the picture that a subject may cover.
 
 Job = Callable[[np.random.Generator], View | None]
 Jobs = dict[str, list[tuple[str, Job]]]
@@ -56,7 +56,7 @@ Jobs = dict[str, list[tuple[str, Job]]]
 def changed(
     picture: np.ndarray, target: np.ndarray, weight: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Change the light and mirror the picture, half of the time each."""
+    """Change the light half of the time, and mirror the picture half of the time."""
     if rng.random() < 0.5:
         light = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
         picture = (np.clip(picture * light, 0, 1) ** rng.uniform(0.8, 1.25)).astype(np.float32)
@@ -185,7 +185,7 @@ def _loaded(viewer: MapViewer, load: Callable[[], Masked], rng: np.random.Genera
 
 
 def _add_outlined(found: Jobs, viewer: MapViewer, options: argparse.Namespace) -> None:
-    """Add COCO's free photographs: whole views and close-ups of the living, three views of every other photo."""
+    """Add COCO's free photographs: whole views and close-ups of people and animals, three views of all others."""
     files = {path.name: path for path in options.coco.rglob("*.jpg")}
     photos = {n: p for n, p in read(options.instances).items() if p.licence in FREE_LICENCES and n in files}
     singles = set(read(options.singles)) - set(read([j for j in options.instances if j not in options.singles]))

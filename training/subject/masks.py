@@ -18,10 +18,10 @@ from dioptre.imaging.regions import label_regions
 from training.lists import listed
 
 KEPT_OUT = Path(__file__).with_name("kept_out.txt")
-ALIVE = frozenset({3, 8, 10, 12, 13, 15, 17})  # VOC's bird, cat, cow, dog, horse, person, sheep
-BEHIND = frozenset({9, 11, 18})  # VOC's chair, dining table, sofa
+ALIVE = frozenset({3, 8, 10, 12, 13, 15, 17})  # VOC's numbers of bird, cat, cow, dog, horse, person, sheep.
+BEHIND = frozenset({9, 11, 18})  # VOC's numbers of chair, dining table, sofa.
 UNSAID = 255
-_SMALLEST = 0.004  # smallest connected region, as a fraction of the picture
+_SMALLEST = 0.004  # Smallest connected region that is used, as a fraction of the picture.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def voc(pictures: Path, masks: Path) -> Iterator[Named]:
 
 
 def fashion(folder: Path) -> Iterator[Named]:
-    """Yield Clothing Co-Parsing's photographs; everything labelled is one person with clothes and accessories."""
+    """Yield the photographs of Clothing Co-Parsing; the labels cover one person with clothes and accessories."""
 
     def load(labels: Path) -> Masked:
         return _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)
@@ -78,7 +78,7 @@ def people(folder: Path) -> Iterator[Named]:
 
 
 def horses(folder: Path) -> Iterator[Named]:
-    """Yield Weizmann's horses, one in each picture."""
+    """Yield the pictures of the Weizmann Horse data set, one horse in each."""
     for file in sorted((folder / "rgb").glob("*.jpg")):
         yield file.stem, partial(_of_file, file, folder / "figure_ground" / file.name)
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-FREE_LICENCES = frozenset({4, 5, 7, 8})  # CC BY, CC BY-SA, no known restrictions, United States government
+# COCO's ids of CC BY, CC BY-SA, no known restrictions and US government works.
+FREE_LICENCES = frozenset({4, 5, 7, 8})
 # Furniture and fixtures on which other objects lie, or in front of which they stand.
 BEHIND = frozenset({"bed", "bench", "chair", "couch", "dining table", "oven", "refrigerator", "sink", "toilet"})
 BEHIND |= {"traffic light", "tv"}
-CROWD = 0.05  # a picture is unusable if an unseparated crowd covers a larger fraction of it
-MAIN, OF_WEIGHT = 0.3, 0.05  # thresholds relative to the largest weight
+CROWD = 0.05  # Largest fraction of a usable picture that an unseparated crowd covers.
+# Weights above which an instance is the subject or a possible part of it, relative to the largest.
+MAIN, OF_WEIGHT = 0.3, 0.05
 FAINTEST = 0.01
 Instance = dict[str, Any]
 
@@ -109,8 +111,8 @@ def subject(
 ) -> tuple[np.ndarray, np.ndarray, bool] | None:
     """Find the subject of a picture or crop.
 
-    The subject is the set of instances with the largest weights: large, central and alive. Instances that touch it
-    (a bicycle, an umbrella) or weigh a little less may or may not belong to it.
+    The subject is the set of instances with the largest weights: those that are large, central and alive. Instances
+    that touch it (a bicycle, an umbrella) or weigh a little less may or may not belong to it.
 
     Args:
         masks: (k, h, w) of the instances, True inside.

@@ -2,9 +2,9 @@
 
 python -m training.subject.views OUT --pictures DIR --instances JSON … --objects DIR …
 
-Only freely licensed photographs are used. The kinds, mixed in each batch, are whole outlined photographs of the
-living and of things, and crops around single instances of both. Objects are photographs without outlines, except
-for those in `left_out.txt`; their target is the region of which U²-Net-P is certain. Portraits are those in
+Only freely licensed photographs are used. The kinds, mixed in each batch, are whole outlined photographs of people
+or animals and of things, and crops around single instances of both. Objects are photographs without outlines,
+except for those in `left_out.txt`; their target is the region of which U²-Net-P is certain. Portraits are those in
 `by_depth.txt`; their target is the region of the depth map that matches U²-Net-P's map.
 """
 
@@ -47,7 +47,7 @@ _LARGEST_PX = 800  # longest side of a photograph of an object
 _WHOLE_VIEWS = {True: 9, False: 18}  # more for objects, of which there are fewer photographs than of the living
 _PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
-_INSTANCES = 6  # number of the largest instances that get crops
+_INSTANCES = 6  # Number of instances that get crops, the largest first.
 
 
 class Viewer:
@@ -89,7 +89,7 @@ class Viewer:
 def of_outlined(
     viewer: Viewer, photo: Outlined, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
-    """Yield kinds and views: the whole photograph and crops of it, then close-ups of single instances."""
+    """Yield the kind and view of the whole photograph, of crops of it, then of close-ups of single instances."""
     if photo.is_crowded or not photo.outlined:
         return
     instances = photo.outlined
@@ -115,7 +115,7 @@ def of_outlined(
 
 
 def name_of(path: Path) -> str:
-    """Return a photograph's name as the lists write it, with its folder."""
+    """Return a photograph's name with its folder, as written in the lists."""
     return f"{path.parent.name}/{path.name}"
 
 

@@ -1,10 +1,10 @@
-"""Fit how `dioptre.pipelines.light` uses the network's belief, for the removal of a cast and for the confidence.
+"""Fit how `dioptre.pipelines.light` uses the network's belief, to remove a cast and to state its confidence.
 
     python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
 
 Prints `_SURE` and `_CHANCE`, fitted to validation pairs. `_SURE` removes as much of a cast as possible while
-balanced photographs change by at most --balanced. `_CHANCE` gives the most likely chance that a result is within
-GOOD_DE of the right one.
+balanced photographs change by at most --balanced. `_CHANCE` is the maximum-likelihood fit of the chance that a
+result is within GOOD_DE of the right one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> d
         batches: Batches of pairs.
 
     Returns:
-        For every pair the belief, the length of the cast, the expected ΔE, and the error left at each of SHARES.
+        For every pair, the belief, the length of the cast, the expected ΔE, and the remaining error at each of
+        SHARES.
     """
     from colour.difference import delta_E_CIE2000
 

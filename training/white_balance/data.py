@@ -1,4 +1,4 @@
-r"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
+r"""Prepare the training material: thumbnails of balanced photographs and raws, their plausible casts, and cameras.
 
     python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR \
         [--more DIR]
@@ -27,7 +27,8 @@ RAW_PX = 64
 HISTOGRAM_BINS = 60
 NEIGHBOURS = 25
 FALL_OFF = 0.25
-CAMERAS = {  # folder of raws -> camera whose sensitivities develop them: the same or a related sensor
+# Folder of raws → camera with the same or a related sensor, whose sensitivities are used to develop them.
+CAMERAS = {
     "TAU_N_D810": "Nikon_D810",
     "TAU_C_5DSR": "Canon_EOS_5DS",
     "Gehler-Shi": "Canon_EOS_5D_Mark_II",
@@ -42,7 +43,7 @@ CAMERAS = {  # folder of raws -> camera whose sensitivities develop them: the sa
     "NUS-Sony": "Sony_ILCE-6400",
 }
 KELVINS = np.geomspace(2000, 12000, 40)
-TONE_LEVEL = 0.97  # quantile of the brightest channel that becomes 1
+TONE_LEVEL = 0.97  # Quantile of the brightest channel's values that is scaled to 1.
 
 
 class Emulator:
@@ -136,7 +137,7 @@ def _without_chart(raw: np.ndarray) -> np.ndarray:
         return raw
     rows, columns = (kept[np.arange(RAW_PX) * len(kept) // RAW_PX] for kept in (rows, columns))
     raw, black = raw[rows][:, columns], black[rows][:, columns]
-    for axis in (0, 1):  # adjacent pixels are partly dark
+    for axis in (0, 1):  # Pixels next to a black one are partly black.
         black = black | np.roll(black, 1, axis) | np.roll(black, -1, axis)
     if not 0 < black.mean() < 0.6:
         return raw
@@ -154,7 +155,7 @@ def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[
 
     Returns:
         matrices (2, 3, 3) from white-balanced camera RGB to linear sRGB under 3,000 and 6,500 K; black_bodies (40,
-        3) with their kelvins; and lights (n, 3). Green is 1 in all raw values of lights.
+        3) and their temperatures in kelvins; and lights (n, 3). Green is 1 in all raw values of lights.
     """
     sensitivity = _spectrum(spectral / "camera" / f"{name}_380_780_5.json")
     matching = _spectrum(spectral / "cmf" / "cmf_1931.json")
@@ -169,7 +170,7 @@ def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[
         linear = (xyz * [0.95047, 1, 1.08883]) @ XYZ_TO_LINEAR_RGB.T
         balanced = (r * light[:, None]).T @ s / white_raw
         fit = np.linalg.lstsq(balanced, linear, rcond=None)[0]
-        matrices.append(fit / fit.sum(axis=0))  # white stays white
+        matrices.append(fit / fit.sum(axis=0))  # The columns add up to 1, so that white stays white.
     black_bodies = np.stack([_black_body(nm, kelvin) for kelvin in KELVINS]) @ s
     found = {
         "matrices": np.stack(matrices),
@@ -217,7 +218,7 @@ def _spectrum(path: Path) -> dict[int, np.ndarray]:
 def developed(
     material: dict[str, np.ndarray], emulator: Emulator, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Develop raws with the right balance.
+    """Develop raws with the correct white balance.
 
     Args:
         material: `thumbnails` and `lights` of `raws`, and `matrices` of `camera`.

@@ -4,8 +4,8 @@
 
 The convolutions' features of each picture are stored, so that a step over 256 pictures costs no more than one over
 a few pictures with the whole network. Samples are added to those already in --out. The result is a blend of the
-values of --start and the trained values, with the weight --keep of the latter, because after many epochs these
-memorise the samples.
+values of --start and the trained values, because the latter memorise the samples after many epochs. --keep is the
+weight of the trained values.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ from .values import go_on_from
 
 FROZEN = ("hist_", "heat", "prior", "picture")
 PIXELS = 96
-MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # small batches fit the processor's caches and are twice as fast
+MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # Batch sizes; small batches fit the processor's caches and are twice as fast.
 BLOCK = 2048
-KINDS: dict[str, dict[str, Any]] = {  # kind of sample -> options of the pairs; the position is part of the seed
+# Kind of sample → options of the pairs. The kind's position is part of the seed.
+KINDS: dict[str, dict[str, Any]] = {
     "seen": {},
     "shown": {"kinds": (0, 0, 1, 0), "photos": 0.3, "native": 1.0},
     "photographs": {"kinds": (0.17, 0.83, 0, 0), "photos": 1.0, "noisy": 0.0},

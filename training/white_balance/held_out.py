@@ -5,12 +5,17 @@
 photos and spectral are the inputs of `data.py`, material is its output. sensor contains NAME.npz with `raw`
 (uint16), `white_level` and `illuminant` of a camera that no training picture comes from.
 
-The sets are: emulated, held-out photographs with about four wrong camera settings each; style, the same photographs
-with settings that training does not use; balanced, the same photographs unchanged; dark, the same at a sixth of the
-light with a small sensor's noise and one wrong setting; developed, held-out raw thumbnails with wrong gains;
-camera, raws of the other sensor, developed with a rendering (matrix, filmic curve) that training does not use;
-shown, the same raws unprocessed, with neither matrix nor balance; known, held-out unprocessed raws of the cameras
-used in training; own, pictures whose colour is their own (fires, stages, graded pictures) and must not change.
+The sets are:
+
+- "emulated": held-out photographs with about four wrong camera settings each
+- "style": the same photographs with settings that training does not use
+- "balanced": the same photographs unchanged
+- "dark": the same photographs at a sixth of the light, with a small sensor's noise and one wrong setting
+- "developed": held-out raw thumbnails with wrong gains
+- "camera": raws of the other sensor, developed with a rendering (matrix, filmic curve) that training does not use
+- "shown": the same raws unprocessed, with neither matrix nor balance
+- "known": held-out unprocessed raws of the cameras used in training
+- "own": pictures whose colour cast is intentional (fires, stages, graded pictures) and must not change
 """
 
 from __future__ import annotations
@@ -25,12 +30,12 @@ from .data import CAMERAS, camera
 from .samples import LISTS, STYLES_APART, left_out, part
 
 LONGEST_PX = 256
-OWN = ("# coloured light", "# graded in one colour")  # sections of left_out.txt
+OWN = ("# coloured light", "# graded in one colour")  # Sections of left_out.txt whose pictures form the set "own".
 OTHER_CAMERA = "Sony_ILCE-7RM2"
 WRONG_KELVINS = (2800, 4000, 8500)
-SHOWN_LEVEL = 0.995  # quantile of the raw values that becomes white
+SHOWN_LEVEL = 0.995  # Quantile of the raw values that is rendered as white.
 KNOWN_OF_EACH = 12
-NOISE = 0.012  # standard deviation at the dark pictures' exposure, in linear values: that of a phone at night
+NOISE = 0.012  # Standard deviation of the noise in dark pictures, in linear values; typical of a phone at night.
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
@@ -75,11 +80,11 @@ def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
             write(options.out, f"{family}_{i}_{style}", terms(right) @ mappings[i, style], right)
         dim, style = decode(right) / 6, int(rng.integers(10))
         noisy = encode(dim + np.sqrt(NOISE**2 * (0.2 + dim * 6)) * rng.standard_normal(dim.shape))
-        write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # the truth is noisy too
+        write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # The truth is noisy, too.
 
 
 def own_colours(options: argparse.Namespace) -> None:
-    """Write the photographs of `left_out.txt` whose own colours must stay; their input is their truth."""
+    """Write the photographs of `left_out.txt` whose colour cast is intentional; input and truth are the same."""
     names: list[str] = []
     for line in (LISTS / "left_out.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
@@ -117,7 +122,7 @@ def known_sensors(options: argparse.Namespace, rng: np.random.Generator) -> None
 
 
 def just_shown(folder: Path, name: str, raw: np.ndarray, light: np.ndarray) -> None:
-    """Write an unprocessed raw file as its sensor recorded it, and the same with the right white balance."""
+    """Write an unprocessed raw as its sensor recorded it, and its counterpart with the right white balance."""
     level = max(np.quantile(raw, SHOWN_LEVEL), 1e-3)
     write(folder, name, encode(raw / level), encode(np.minimum(raw / light, 1) / level))
 

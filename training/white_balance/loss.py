@@ -14,11 +14,11 @@ from dioptre.models.white_balance.module import Reading
 
 from .samples import D65
 
-EMPHASIS = 0.1  # increase of an error's weight per ΔE of error
+EMPHASIS = 0.1  # Increase of an error's weight per unit of ΔE.
 
 LAB_FROM_LINEAR = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8729]], np.float32
-)  # XYZ relative to D65 white
+)  # Linear sRGB to XYZ, relative to D65 white.
 
 
 def lab(srgb_encoded: Array) -> Array:
@@ -29,12 +29,12 @@ def lab(srgb_encoded: Array) -> Array:
 
 
 def corrected(wrong: Array, chroma: Array, residual: Array) -> Array:
-    """Correct the colours of the wrong pictures by the network's output, as the pipeline does.
+    """Correct the colours of the miscoloured pictures by the network's output, as the pipeline does.
 
     Args:
         wrong: (n, pixels, 3), sRGB-encoded.
         chroma: (n, 2), logarithms of the illuminant's r/g and b/g.
-        residual: (n, 9, 3), polynomial that corrects what the change of the illuminant leaves.
+        residual: (n, 9, 3), polynomial that corrects the remaining colour error after the change of the illuminant.
     """
     white = jnp.stack([jnp.exp(chroma[:, 0]), jnp.ones(len(chroma)), jnp.exp(chroma[:, 1])], axis=-1)
 

@@ -58,7 +58,7 @@ def part_of(rng: np.random.Generator, picture: np.ndarray, side: int, *, linear:
 
 
 def smaller(pictures: np.ndarray, times: int) -> np.ndarray:
-    """Return pictures (N, h, w, 3) uint8 with their sides divided by `times`, averaged."""
+    """Return pictures (N, h, w, 3) uint8, reduced by averaging to sides divided by `times`."""
     if times == 1:
         return pictures
     n, height, width, _ = pictures.shape

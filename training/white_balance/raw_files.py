@@ -10,10 +10,12 @@ from .data import TONE_LEVEL
 from .pictures import part_of
 from .sensors import near_identity, shift
 
-EVERY_LIGHT = 0.5  # fraction of the raws drawn evenly by warmth, because most were taken outdoors
-OFF_BLACK = 0.5  # fraction with a slightly wrong black level, which shows in the shadows
-OFF_BY = 1e-3, 6e-2  # range of that error in raw values; half of the time equal in all channels
-SHIFTED = 0.8  # fraction shown as by another sensor, so that the network does not memorise lights
+# Fraction of the raws drawn evenly by the warmth of their light, because most were taken outdoors.
+EVERY_LIGHT = 0.5
+OFF_BLACK = 0.5  # Fraction of the raws with a slightly wrong black level, which shows in the shadows.
+OFF_BY = 1e-3, 6e-2  # Range of the black level's error in raw values; half of the time it is equal in all channels.
+# Fraction of the raws converted to another sensor's colours, so that the network does not memorise lights.
+SHIFTED = 0.8
 _WARMTHS = 8
 
 

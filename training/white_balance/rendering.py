@@ -12,8 +12,8 @@ from jax import Array
 from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb
 
-FILMIC = 0.55  # fraction of the raws with a compressed highlight range; half of these also have a toe
-FOREIGN_MATRICES = 0.4  # fraction of the raws with a colour error as large as that of another sensor's matrix
+FILMIC = 0.55  # Fraction of the raws with compressed highlights; half of these also have a toe in their tone curve.
+FOREIGN_MATRICES = 0.4  # Fraction of the raws with a colour error as large as another sensor's matrix would cause.
 
 
 def random_rendering(
@@ -24,7 +24,7 @@ def random_rendering(
     Args:
         rng: Source of randomness.
         is_raw: (n,) which pictures are raws.
-        n_noisy: Number of noisy pictures, the first ones.
+        n_noisy: Number of noisy pictures, which come first.
         without_curve: (n,) which pictures get only an exposure.
 
     Returns:
@@ -36,7 +36,7 @@ def random_rendering(
     foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
     bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
     bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
-    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # noisy pictures are more often dark
+    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # Noisy pictures are more often dark.
     gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
     gain = np.where(plain, 1.0, gain)
     gain = np.where(without_curve, np.exp(rng.uniform(-0.9, 0.3, n)), gain)
@@ -45,12 +45,14 @@ def random_rendering(
     exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
     clips = rng.random(n) < 0.5
     filmic = is_raw & ~plain & (rng.random(n) < FILMIC)
-    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # value that becomes white
+    # Linear value that becomes white.
+    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)
     toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
     shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
     s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
     tone = np.stack([gain, shoulder * ~without_curve, s_curve * ~without_curve, exponent, clips, level, toe])
-    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # columns add up to one, so grey stays grey
+    # The columns add up to 1, so that grey stays grey.
+    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)
     return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
 
@@ -96,7 +98,8 @@ def pairs(
     right = [toned(plane) for plane in linear]
     as_raw = shown[:, None, None]
     sensor = [jnp.where(as_raw, *both) for both in zip(_product(unlimited, white), planes, strict=True)]
-    blown = jnp.clip((reduce(jnp.minimum, sensor) / ceiling - 0.88) / 0.1, 0, 1)  # white in any balance
+    # Blown highlights stay white whatever the balance.
+    blown = jnp.clip((reduce(jnp.minimum, sensor) / ceiling - 0.88) / 0.1, 0, 1)
     unbalanced = [jnp.where(as_raw, *both) for both in zip(unlimited, linear, strict=True)]
 
     def cast(linear: list[Array], right: list[Array], rows: slice) -> list[Array]:
@@ -132,7 +135,7 @@ def _planes(colours: Array) -> list[Array]:
 def _product(planes: list[Array], matrix: Array) -> list[Array]:
     """Multiply channels (n, h, w) by matrices (n, channels, 3).
 
-    The channels are separate arrays because that is many times faster than one array.
+    The channels are separate arrays, which is many times faster than a single array.
     """
     return [
         reduce(jnp.add, (plane * matrix[:, k, channel, None, None] for k, plane in enumerate(planes)))

@@ -2,8 +2,8 @@
 
 A right picture (a crop of a photograph, a developed raw, or two of these side by side) gets a different rendering
 (colour matrix, exposure, tone curve), and the same picture is rendered with a cast: a setting of the white-balance
-emulator or a blend of two, another of 46 cameras developed for the wrong light, an unprocessed raw file, or a pure
-change of the light. A fraction has no cast.
+emulator or a blend of two, one of 46 other cameras developed for the wrong light, an unprocessed raw file, or a
+pure change of the light. A fraction of the pictures has no cast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from .sensors import Sensors
 
 LISTS = Path(__file__).parent
 SIDE = WhiteBalanceConfig().coarse_px
-FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # keeps fine detail: highlights and shadows of a few pixels
+# Large enough to keep fine detail, such as highlights and shadows of a few pixels.
+FINE_SIDE = WhiteBalanceConfig().thumbnail_px
 PHOTOS_SHARE = 0.5
 NOISY_SHARE = 0.3
 UNKNOWN_STYLES = 0.4  # fraction of the emulator's settings with an added difference between picture styles
@@ -51,7 +52,7 @@ def part(n: int, which: str) -> np.ndarray:
 
 
 def left_out(which: str = "test") -> frozenset[str]:
-    """Return the names of photographs that must not be used, because their right balance is unknown or by licence.
+    """Return the names of photographs that must not be used because of their licence or an unknown right balance.
 
     Photographs whose licences do not allow commercial use or changes are excluded from training only.
     """
@@ -77,7 +78,8 @@ class Material:
             pictures, mappings = [photos["thumbnails"][keep]], [photos["mappings"][keep]]
         if which == "training" and (folder / "photos_more.npz").exists():
             with np.load(folder / "photos_more.npz") as photos:
-                pictures += [pictures[0], photos["thumbnails"]]  # the most carefully chosen count twice
+                # The most carefully chosen photographs count twice.
+                pictures += [pictures[0], photos["thumbnails"]]
                 mappings += [mappings[0], photos["mappings"]]
         pictures = [smaller(thumbnails, FINE_SIDE // side) for thumbnails in pictures]
         self.photos = Right(
@@ -213,13 +215,13 @@ class Material:
 
 
 def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...], unknown: float) -> np.ndarray:
-    """Return a polynomial for a camera setting, for a blend of two, or for a part of the way to it.
+    """Return a polynomial for a camera setting, at full or partial strength, or for a blend of two settings.
 
     Args:
         rng: Source of randomness.
         mappings: (10, 9, 3) settings of the picture. They come in pairs: one white point in two picture styles.
         styles: Settings to choose from.
-        unknown: Probability of adding a part of the difference within such a pair, for a style unlike the known
+        unknown: Probability of adding a fraction of the difference within such a pair, for a style unlike the known
             ones.
     """
     first, second = rng.choice(styles, size=2)

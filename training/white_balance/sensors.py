@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-UNKNOWN_SENSORS = 0.5  # fraction of the cameras that mix colours unlike any known one
-OWN_LIGHTS = 0.7  # fraction of the raws shown under their real light, so that lamps light rooms
-EVERY_MAKER = 0.5  # fraction of the cameras drawn evenly by maker, because few known ones are compacts or phones
-SHIFT = 0.09  # standard deviation of ln r/g and ln b/g between sensors; known ones differ by twice as much
+UNKNOWN_SENSORS = 0.5  # Fraction of the cameras that mix colours unlike any known camera.
+OWN_LIGHTS = 0.7  # Fraction of the raws shown under their real light, so that rooms are mostly lit by lamps.
+# Fraction of the cameras drawn evenly by maker, because few known cameras are compacts or phones.
+EVERY_MAKER = 0.5
+# Standard deviation of ln r/g and ln b/g between simulated sensors; known ones differ by twice as much.
+SHIFT = 0.09
 CAMERAS_APART = (
     "Sony_ILCE-7RM2",
     "Nikon_D850",
@@ -29,7 +31,7 @@ class Sensors:
 
         Args:
             folder: Folder of the material.
-            which: "training", or any other value for the cameras that are held out.
+            which: "training"; any other value selects the cameras that are held out.
         """
         with np.load(folder / "cameras.npz") as cameras:
             names = cameras["names"]
@@ -60,9 +62,9 @@ class Sensors:
     def wrongly_set(self, rng: np.random.Generator) -> np.ndarray:
         """Return a matrix from right linear colours to those of a camera set for the wrong light.
 
-        A third of the settings are another camera's, as when a raw file is developed with another camera's numbers,
-        which causes green and magenta casts. A tenth have no setting at all. Half of the cameras are blends of two
-        known ones.
+        A third of the settings belong to another camera, as when a raw file is developed with that camera's
+        matrices and gains, which causes green and magenta casts. A tenth have no setting at all. Half of the
+        cameras are blends of two known ones.
         """
         camera, other = self.camera(rng), self.camera(rng)
         chance = rng.random()
@@ -70,7 +72,9 @@ class Sensors:
         believed = np.ones(3) if chance < 0.1 else self.light(rng, other if chance < 0.45 else camera)
         gains = true / believed
         shares = rng.random(2)
-        if rng.random() < 0.5:  # developed for the light it is set for, otherwise with one matrix for all
+        # Half of the time, the matrix suits the light that the camera is set for; otherwise it is the same for all
+        # lights.
+        if rng.random() < 0.5:
             shares[1] = shares[0]
         matrices = camera @ self.matrices.reshape(len(camera), -1)
         first, second = (

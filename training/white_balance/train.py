@@ -51,7 +51,7 @@ def loss_of(
 
 
 def first_basis(material: Material, size: int) -> np.ndarray:
-    """Compute the initial basis of the residual polynomials from pairs whose illuminant is guessed by their means.
+    """Compute the initial basis of the residual polynomials, with illuminants estimated from the pairs' means.
 
     Args:
         material: Source of the pairs.
