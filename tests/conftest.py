@@ -17,19 +17,20 @@ from jaxtyping import install_import_hook
 from dioptre_link.paths import cache_dir
 
 MOST_WORKERS = 4
-WORKER_BYTES = 5 << 30  # The most that one process needs.
+WORKER_BYTES = 5 << 30  # Largest amount of memory that one process needs.
 
 # Compiled programs may persist between runs; everything else is private.
-os.environ["DIOPTRE_ACCELERATOR"] = "none"  # The reference; tests/models/test_acceleration.py covers the others.
+# Plain JAX, the reference; tests/models/test_acceleration.py covers the accelerators.
+os.environ["DIOPTRE_ACCELERATOR"] = "none"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
 os.environ["DIOPTRE_KEEP"] = "0"  # No test may use results that another test computed or faked.
 os.environ["LANGUAGE"] = "en"  # Tests check the text of messages.
-_weights = Path(_home.name) / "data" / "weights"  # Contains the bundled weights, as after an installation.
+_weights = Path(_home.name) / "data" / "weights"  # The bundled weights, as after an installation.
 _weights.mkdir(parents=True)
 for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json"):
-    if sys.platform == "win32":  # Links need a privilege there.
+    if sys.platform == "win32":  # Symbolic links need a privilege on Windows.
         shutil.copytree(_card.parent, _weights / _card.parent.name)
     else:
         (_weights / _card.parent.name).symlink_to(_card.parent)
@@ -38,7 +39,7 @@ from dioptre import runtime  # noqa: E402  (the home must be set first)
 
 runtime.prepare()
 _hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
-_hook.__enter__()  # Stays active for the whole run, because the modules must be imported under it.
+_hook.__enter__()  # The hook stays active for the whole run, because all modules must be imported under it.
 
 
 def pytest_unconfigure() -> None:
@@ -74,7 +75,7 @@ def compiled() -> Iterator[list[float]]:
         yield programs
         before = len(programs)
         jax.jit(lambda x: x + before)(1.0)
-        assert len(programs) > before  # Proves that the listener is called.
+        assert len(programs) > before  # This proves that the listener is called.
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
 

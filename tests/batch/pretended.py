@@ -46,7 +46,7 @@ def make(task: Task) -> Outcome:
     name = Path(task.name).stem
     if name.startswith("dies"):
         os.kill(os.getpid(), signal.SIGKILL)
-    if name.startswith("once"):  # Crashes the first time only.
+    if name.startswith("once"):  # Crash the first time only.
         marker = task.source.with_suffix(".seen")
         if not marker.exists():
             marker.touch()

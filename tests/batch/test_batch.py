@@ -105,7 +105,8 @@ def test_results_lie_where_the_pictures_lie(photos: Path) -> None:
             ("a-portrait", ".jpg"),
             ("below/a-portrait", ".jpg"),
             ("below/deeper/ünï côde-portrait", ".jpg"),
-            ("b-jpg-portrait", ".jpg"),  # Without the old suffix, both would write the same recipe.
+            # Without the source's suffix in the name, both pictures would write the same recipe.
+            ("b-jpg-portrait", ".jpg"),
             ("b-png-portrait", ".png"),
         )
         for suffix in (kind, ".json")
@@ -231,7 +232,7 @@ def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
     page = photos.parent / "out" / "contact-sheet.html"
     first = page.read_text(encoding="utf-8")
     assert first.count("<figure>") == len(NAMES)
-    assert "process " in first  # The messages of the results.
+    assert "process " in first  # The page shows the messages of the results.
     again = batch(photos)
     assert len(again.failures) == len(NAMES)  # The results already exist.
     assert page.read_text(encoding="utf-8") == first

@@ -33,7 +33,7 @@ from . import pretended
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 TIMEOUT_S = 120
-BALANCE = Recipe(steps=(Step(operation="white_balance"),))  # Uses the smallest network.
+BALANCE = Recipe(steps=(Step(operation="white_balance"),))  # This operation uses the smallest network.
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
 
@@ -165,7 +165,7 @@ def test_the_same_pictures_as_here_and_networks_loaded_once(
     assert (here.made, here.failures) == (9, {})
     assert pixels(tmp_path / "many") == pixels(tmp_path / "here")
     assert (tmp_path / "many" / "contact-sheet.html").read_bytes().count(b"<figure>") == 9
-    for path in sorted(photos.iterdir())[:2]:  # `run` uses all cores and may therefore round differently.
+    for path in sorted(photos.iterdir())[:2]:  # A single run uses all cores and may therefore round differently.
         assert command_line(["white-balance", str(path), "-o", str(tmp_path / path.name)]) == 0
         alone = np.asarray(Image.open(tmp_path / path.name)).astype(int)
         together = np.asarray(Image.open(tmp_path / "here" / f"{path.stem}-white-balance.png")).astype(int)
@@ -255,7 +255,7 @@ def test_machines_without_a_common_disk(
     folder = tmp_path / "dask"
     folder.mkdir()
     address = "tls://10.213.7.1:28786"
-    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # Hides the pictures from that machine.
+    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # Runs a program that cannot see the pictures.
     with ExitStack() as stack:
         start = stack.enter_context
         start(

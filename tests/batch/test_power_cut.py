@@ -1,7 +1,7 @@
 """A power cut at any moment, tested by replaying every state in which it can leave the disk.
 
-The writer's operations are recorded. Each file name, and the content of each file, that was not synced before the
-cut may or may not be on the disk, in any combination.
+The writer's operations are recorded. Any file name or file content that was not synced before the cut may or may
+not be on the disk, in any combination.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from dioptre.caching.digests import digest_of_array, digest_of_bytes, digest_of_file
 
-LARGE = np.random.default_rng(1).integers(0, 256, 11_000_000, np.uint8)  # Three blocks.
+LARGE = np.random.default_rng(1).integers(0, 256, 11_000_000, np.uint8)  # Large enough for three blocks.
 
 
 def test_the_number_of_cores_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_a_damaged_file_is_removed_and_computed_again(
     assert step.runs == 2
     assert again.planes["disparity"].tobytes() == whole.planes["disparity"].tobytes()
     cache.result("depth", {"picture": PICTURE}, step)
-    assert step.runs == 2  # The new file is complete.
+    assert step.runs == 2  # The rewritten file is complete and is used.
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
@@ -155,8 +155,8 @@ def test_what_was_used_longest_ago_goes_first(cache: DiskCache, folder: Path) ->
         for path in files(folder):
             os.utime(path, (path.stat().st_atime - 100, path.stat().st_mtime - 100))
         assert age < 3
-    cache.result("a", {}, steps["a"])  # The most recently used entry.
-    cache.result("d", {}, steps["d"])  # Does not fit in addition to the other three.
+    cache.result("a", {}, steps["a"])  # Now "a" is the most recently used entry.
+    cache.result("d", {}, steps["d"])  # This entry does not fit in addition to the other three.
     assert sum(path.stat().st_size for path in files(folder)) <= 1 << 20
     cache.result("a", {}, steps["a"])
     cache.result("c", {}, steps["c"])

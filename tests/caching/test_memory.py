@@ -21,7 +21,7 @@ class Step:
 def test_a_step_runs_once_for_the_same_pixels() -> None:
     kept: dict[str, StepResult] = {}
     step, picture = Step(), np.ones((4, 5, 3), np.float32)
-    for _ in range(2):  # Two previews, each with a new cache on the same picture's storage.
+    for _ in range(2):  # Two previews of one picture, each with a new cache object over the same stored results.
         cache = MemoryCache(kept)
         assert cache.result("depth", {"picture": picture.copy()}, step).facts == {"run": 1}
     assert MemoryCache(kept).result("depth", {"picture": picture * 2}, step).facts == {"run": 2}
@@ -51,7 +51,7 @@ def test_the_oldest_goes_first() -> None:
 
 
 def test_a_plane_of_a_result_is_known_by_its_step() -> None:
-    """Otherwise its content would be read for every key."""
+    """Otherwise the plane's content would be read for every key."""
     kept: dict[str, StepResult] = {}
     cache, step = MemoryCache(kept), Step()
     plane = cache.result("depth", {}, step).planes["plane"]

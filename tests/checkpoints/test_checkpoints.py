@@ -57,7 +57,7 @@ def test_saving_again_replaces(folder: Path) -> None:
 def test_storage_rounds_to_its_precision_and_no_further(tmp_path: Path, storage: str) -> None:
     rng = np.random.default_rng(1)
     original = {"matrix": rng.normal(size=(3, 64, 32)).astype(np.float32), "vector": np.ones(5, np.float32)}
-    original["matrix"][0, 0, :3] = (0.0, 6e-8, -60000.0)  # The ends of half precision's range.
+    original["matrix"][0, 0, :3] = (0.0, 6e-8, -60000.0)  # Zero and both ends of half precision's range.
     _, arrays = read(save(tmp_path, card(storage=storage), original))
     rounded = original["matrix"] if storage == "float32" else original["matrix"].astype(np.float16)
     np.testing.assert_array_equal(arrays["matrix"], rounded)
@@ -107,7 +107,7 @@ def test_every_misfit_is_listed_in_one_error() -> None:
 
 
 def test_a_flipped_bit_is_found(folder: Path) -> None:
-    # Excludes the card, which lists the arrays.
+    # Damage an array, not the card, which is checked separately.
     arrays = (path for path in (folder / "arrays").rglob("*") if path.is_file())
     largest = max(arrays, key=lambda path: path.stat().st_size)
     data = bytearray(largest.read_bytes())
@@ -208,7 +208,7 @@ def announce(folder: Path, name: str, **changes: object) -> None:
 def test_what_is_announced_is_checked_before_memory_is_taken(
     folder: Path, changes: dict[str, object], wanted: dict[str, tuple[int, ...]] | None, words: str
 ) -> None:
-    """Such a folder terminated the whole process, which no except clause can catch."""
+    """Without the check, such a folder would terminate the whole process, which no except clause can prevent."""
     shapes = {name: array.shape for name, array in values().items()}
     announce(folder, "first.bias", **changes)
     with pytest.raises(WeightsError) as caught:

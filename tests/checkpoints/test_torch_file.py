@@ -139,7 +139,7 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, protoc
         model(tensor("../0", (1,), (1,), values=1)),
         model(tensor("0", (-1,), (1,), values=24)),
         model(tensor("0", (2, 3, 4), (12, 4, 2), values=24)),
-        model(tensor("0", (5, 5), (0, 1), values=24)),  # Repeats values: 25 of 24.
+        model(tensor("0", (5, 5), (0, 1), values=24)),  # A stride of 0 repeats values: 25 elements from 24 values.
         model(tensor("0", (24,), (1,), values=24, offset=1)),
         model(tensor("0", (1 << 30, 1 << 30), (0, 0), values=24)),
         model(tensor("0", (1,) * 9, (1,) * 9, values=24)),

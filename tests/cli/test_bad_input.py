@@ -164,7 +164,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     code, _, err = dioptre("run", photo, "-o", tmp_path / "file" / "out")
     assert code == 1
     assert "part of its path is not a folder" in err
-    # Simulates a read-only folder, because root may write anywhere.
+    # Simulate a read-only folder, because root may write anywhere.
     monkeypatch.setattr(os, "access", lambda *_: False)
     code, _, err = dioptre("run", photo, "-o", tmp_path / "out")
     assert code == 1

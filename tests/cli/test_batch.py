@@ -128,7 +128,7 @@ def test_what_concerns_all_pictures_is_said_before_any_work(photos: Path, tmp_pa
 
 @contextmanager
 def started(photos: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a batch and wait until it works on the last, slow pictures and has finished the first ones."""
+    """Start a batch and wait until it has finished the first pictures and is working on the last, slow ones."""
     for index in range(2):
         Image.new("RGB", (24, 16)).save(photos / f"slow{index}.jpg")
     with subprocess.Popen(

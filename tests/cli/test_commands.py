@@ -108,7 +108,7 @@ def test_a_device_or_a_fifo_is_no_recipe_and_nobody_waits_for_it(
 ) -> None:
     fifo = tmp_path / "fifo.json"
     os.mkfifo(fifo)
-    for path in ("/dev/null", fifo):  # Not an empty file, which would get a different message.
+    for path in ("/dev/null", fifo):  # These are not empty files, which would get a different message.
         code, _, err = dioptre("run", photo, "-o", tmp_path / "out", option, path)
         assert code in (1, 2)
         assert "cannot be read" in err
@@ -264,7 +264,7 @@ def test_wrong_use_is_two_short_lines_and_code_2(
     [
         ("run", "-o", "out", "--focus", "9999,3"),
         ("portrait", "-o", "out", "--focus", "3,-1"),
-        ("lens-blur", "-o", "out.jpg", "--focus", "48.5,3"),  # Refused before the depth is estimated.
+        ("lens-blur", "-o", "out.jpg", "--focus", "48.5,3"),  # The point is refused before the depth is estimated.
         ("white-balance", "-o", "out.jpg", "--neutral", "9999,3"),
     ],
 )

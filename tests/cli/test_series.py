@@ -42,7 +42,7 @@ def test_a_folder_is_a_series(series: Path, tmp_path: Path, dioptre: Run, pipeli
     assert code == 0
     assert [Path(line).name for line in out.splitlines()] == ["a.jpg", "b.png", "c.jpg"]
     heard = [call[2].references for call in pipelines]
-    # The cold one was taken under another illuminant.
+    # The cold picture was taken under a different illuminant.
     assert [len(references) for references in heard] == [2, 2, 1]
     np.testing.assert_array_equal(heard[0][0], heard[1][0])
 

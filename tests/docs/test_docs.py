@@ -64,7 +64,7 @@ OURS = (
     "--gimp-dir",
     "--krita-dir",
 )
-README = "README.md"  # Its commands build on each other.
+README = "README.md"  # The commands on this page build on each other.
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
 
 
@@ -145,7 +145,7 @@ def test_commands_do_what_they_say(
     words = arguments(command)
     if words is None or words[0] in ("doctor", "worker", "bench"):
         return
-    if "--scheduler" in words:  # tests/batch covers schedulers.
+    if "--scheduler" in words:  # Schedulers are covered by tests/batch.
         at = words.index("--scheduler")
         del words[at : at + 2]
     if words[0] == "inspect" and words[1].startswith("out/"):
@@ -198,7 +198,7 @@ def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
         shutil.copy(folder / "photo.jpg", place)
         shutil.copytree(folder / "examples", place / "examples")
         script = f"import os; os.chdir({str(place)!r})\n{sample}"
-        # Only runs our own documentation.
+        # Only our own documentation is executed here.
         exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})
 
 

@@ -188,7 +188,7 @@ def ran(core: Path, script: str, *arguments: str, home: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def home(extended: Path) -> Path:
-    """A short path, because of the sockets in it."""
+    """A home with a short path, because the sockets in it have a limited path length."""
     return extended.parent / "h"
 
 
@@ -213,6 +213,6 @@ def test_a_network(core_says: dict[str, Any]) -> None:
 
 
 def test_an_editor(extended: Path, core_says: dict[str, Any], home: Path) -> None:
-    """Needs only the standard library and a real worker."""
+    """The toy editor needs only the standard library and a real worker."""
     answer = ran(extended, EDITOR, sys.executable, home=home)
     assert answer == {"menu": True, "values": [0.75], "code": "usage", "foreign": []}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
-HOME = "/home/editor"  # Path inside the sandbox.
+HOME = "/home/editor"  # Path of the home folder inside the sandbox.
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Tree:
         limit_s: int = 300,
         options: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` inside. `binds` maps paths here to paths there; `options` are more sandbox options."""
+        """Run `command` in the sandbox. `binds` maps outer to inner paths; `options` are passed to the sandbox."""
         return subprocess.run(
             [
                 *self._sandbox(
@@ -114,11 +114,11 @@ class ProductPython:
         folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
         # The folders of an editable installation.
         folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}
-        return {folder: str(folder) for folder in sorted(folders)}  # Outer folders first.
+        return {folder: str(folder) for folder in sorted(folders)}  # Parent folders come first.
 
 
 def install_plugin(source: Path, target: Path) -> Path:
-    """Copy a plug-in and the shared package like install.py; return `target`."""
+    """Copy a plug-in and the shared package as install.py does; return `target`."""
     shutil.rmtree(target, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source, target, ignore=ignore)

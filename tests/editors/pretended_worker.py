@@ -13,7 +13,7 @@ from pathlib import Path
 from dioptre import runtime
 from dioptre_link.paths import data_dir
 
-NETWORK = "realesr-animevideov3"  # The choice that selects the network.
+NETWORK = "realesr-animevideov3"  # Id of the network in the options, which the fake replaces.
 
 
 def _fetched_folder() -> Path:
@@ -41,7 +41,7 @@ def main() -> None:
 
         @behaviour.setter
         def behaviour(self, _: str) -> None:
-            """Ignored, because the file determines the behaviour."""
+            """Do nothing, because the file determines the behaviour."""
 
     registry.ENTRIES[NETWORK] = replace(ENTRY, id=NETWORK, checkpoints={NETWORK: ""})  # type: ignore[index]
     locate.added_folder = adding.added_folder = _fetched_folder

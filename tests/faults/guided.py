@@ -53,7 +53,7 @@ class Coverage:
 def fuzz(
     work: Callable[[bytes], object], seeds: tuple[bytes, ...], words: tuple[bytes, ...], *, rng: Random, times: int
 ) -> int:
-    """Try the seeds and `times` mutated inputs; return the number of inputs that reached new code."""
+    """Try the seeds and then `times` mutated inputs; return the number of inputs that reached new code."""
     coverage = Coverage()
     kept = list(seeds)
     for seed in seeds:
@@ -71,7 +71,7 @@ def fuzz(
 
 
 def changed(data: bytes, others: list[bytes], words: tuple[bytes, ...], rng: Random) -> bytes:
-    """Return `data` with damage, an inserted word, or the end of another input."""
+    """Return `data` damaged, with a word inserted, or joined with the end of another input."""
     at = rng.randrange(len(data) + 1)
     match rng.randrange(4):
         case 0 if words:

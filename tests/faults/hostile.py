@@ -185,7 +185,7 @@ def xmp_with_recipe(recipe: str) -> bytes:
 
 
 def utf16_doctype() -> bytes:
-    """Return a document type that a search for ASCII bytes misses."""
+    """Return XML with a document type declaration that a search for ASCII bytes misses."""
     laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 7))
     text = f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x [<!ENTITY l0 "lol">{laughs}]><x>&l6;</x>'
     return b"\xff\xfe" + text.encode("utf-16-le")

@@ -32,7 +32,7 @@ from dioptre_link.errors import DioptreError
 from . import corpus, hostile
 
 _NOTE = notes.make(operation="depth", models={}, recipe={})
-_HUGE = 1 << 16  # Bytes; longer inputs only take longer.
+_HUGE = 1 << 16  # Longest input in bytes; longer inputs would find nothing more and take longer.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,7 +177,7 @@ def test_document_types_are_refused_in_every_encoding() -> None:
 
 
 def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """libheif decodes a depth image when its values are requested, but its size is known before that."""
+    """libheif decodes a depth image when its values are requested, but the size is known before that."""
     import pillow_heif
 
     class Depth:
@@ -195,7 +195,7 @@ def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch:
 
 
 def test_flat_pictures_of_a_sane_size_are_read(tmp_path: Path) -> None:
-    """The size limit allows pictures with hardly any content."""
+    """The limit relative to the file's size still allows pictures with hardly any content."""
     path = tmp_path / "flat.png"
     path.write_bytes(hostile.flat_png(5000, 4000))
     assert files.load(path).pixels.shape == (4000, 5000, 3)

@@ -28,7 +28,7 @@ from . import corpus
 from .costs import bounded_cost
 from .trials import count, mutated, told, trials
 
-QUICK_S = 20.0  # Thousands of times the typical duration, so it also holds on a loaded machine.
+QUICK_S = 20.0  # Thousands of times the typical duration, so that a loaded machine meets the limit, too.
 MAX_MEGAPIXELS = 2.0
 
 
@@ -85,7 +85,7 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) -> None:
-    """libvips quotes a property's name from the file, and keeps the message until someone reads it."""
+    """libvips quotes a property's name from the file in its message, and keeps the message until it is read."""
     damaged, whole = tmp_path / "a.heic", tmp_path / "b.tif"
     damaged.write_bytes(corpus.pictures()["plain.heic"].replace(b"clap", b"cla\xd6"))
     whole.write_bytes(corpus.pictures()["cmyk.tif"])

@@ -136,7 +136,8 @@ def test_any_refused_file_operation_leaves_all_or_nothing(
                 assert failure.hint
                 assert there == before, "neither whole nor as before"
             assert picture.path.read_bytes() == original
-            with files.staged(out, force=False) as staging:  # Cleans up files that could not be removed earlier.
+            # The next run cleans up files that could not be removed earlier.
+            with files.staged(out, force=False) as staging:
                 staging.open("next")
             assert not list(out.glob(".dioptre-*"))
         ended = "no trace" if failure and not before else "as before" if failure else "written in full"
@@ -274,7 +275,8 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 longest = time.monotonic() - started
                 assert process.returncode == 0
                 continue
-            process.stdout.readline()  # The command has begun loading; the signal may come at any time from now on.
+            # The command has begun to load its modules; the signal may arrive at any time from now on.
+            process.stdout.readline()
             wait = rng.random() * longest
             try:
                 process.wait(wait)
@@ -320,7 +322,7 @@ def test_clocks_that_jump(picture: Picture, tmp_path: Path, monkeypatch: pytest.
         note = files.inspect(flat)
         assert note is not None
         assert note.when.startswith(tuple("123456789"))
-        os.utime(flat, (0, 2**33))  # Modified in the year 2242.
+        os.utime(flat, (0, 2**33))  # The modification time is in the year 2242.
         assert files.load(flat).pixels.shape == picture.pixels.shape
         write(result(0.25), picture, out, force=True)
     assert JumpingClock.calls >= 8
@@ -358,7 +360,7 @@ def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: 
                 continue
             finally:
                 shutil.rmtree(folder)
-            # Text in the card may have changed, but no values.
+            # The damage may have changed text in the card, but no values.
             assert all(np.array_equal(found[key], arrays[key]) for key in arrays)
         count("damaged network", "card" if name == "card.json" else "values", "same values")
 

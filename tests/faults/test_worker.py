@@ -105,7 +105,7 @@ def test_killed_at_each_step(step: str, home: Path) -> None:
         assert outcome.message
         assert outcome.hint
         assert step != "result", "it was whole by then"
-    else:  # Before a worker stores anything, another one may replace it.
+    else:  # A worker that has not stored anything yet may be replaced by another one.
         assert step in ("connected", "filled", "result")
         assert len(outcome) == SIZE[0] * SIZE[1] * 4
     assert killed

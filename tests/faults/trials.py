@@ -11,7 +11,8 @@ from contextlib import contextmanager
 SEED = int(os.environ.get("DIOPTRE_FAULTS_SEED", "0"))
 WANTED = int(os.environ.get("DIOPTRE_FAULTS", "600"))
 ONLY = os.environ.get("DIOPTRE_FAULTS_ONLY")
-TRIED: Counter[tuple[str, str, str]] = Counter()  # Fault, place and outcome; printed at the end of the run.
+# Number of trials by fault, place and outcome; printed at the end of the run.
+TRIED: Counter[tuple[str, str, str]] = Counter()
 
 
 def count(fault: str, where: str, outcome: str, times: int = 1) -> None:
@@ -20,7 +21,7 @@ def count(fault: str, where: str, outcome: str, times: int = 1) -> None:
 
 
 def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, random.Random]]:
-    """Yield number and random generator of each trial of the test `name`, which runs `share` of all trials."""
+    """Yield number and random generator of each trial of the test `name`, which runs a fraction `share` of all."""
     numbers = range(max(least, round(WANTED * share))) if ONLY is None else (int(ONLY),)
     for number in numbers:
         yield number, random.Random(f"{SEED} {name} {number}")
@@ -28,7 +29,7 @@ def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, ra
 
 @contextmanager
 def told(number: int, what: object) -> Iterator[None]:
-    """Name the trial in any exception raised inside."""
+    """Name the trial in any exception raised in the `with` block."""
     try:
         yield
     except Exception as error:

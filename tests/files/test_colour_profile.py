@@ -57,9 +57,9 @@ def test_table_profile_goes_through_littlecms_and_back() -> None:
     model.to_srgb(codes, out=seen)
     linear = (codes / 255.0) ** 2
     expected = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    assert np.abs(seen - expected).max() < 0.01  # 17 points per side interpolate no better.
+    assert np.abs(seen - expected).max() < 0.01  # Interpolation between 17 points per side is no more accurate.
     errors = np.abs(model.from_srgb(seen, dtype=codes.dtype).astype(int) - codes)
-    # The inverse is a coarse cube over all of Lab: good in its middle, poor where it crosses the edge of the gamut.
+    # The inverse table is a coarse grid over all of Lab: accurate inside the gamut, inaccurate at its boundary.
     assert np.median(errors) <= 1
     assert np.percentile(errors, 90) <= 3
 

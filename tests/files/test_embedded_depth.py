@@ -31,7 +31,7 @@ def _packet(attributes: str, body: str = "") -> bytes:
 def _jpeg(photo: np.ndarray, xmp: bytes, extended: bytes = b"", exif: bytes | None = None) -> bytes:
     jpeg = containers.into_jpeg(encode(photo, Format.JPEG), exif=exif, xmp=xmp, photoshop=None)
     segments = b""
-    for at in range(0, len(extended), 1000):  # Small parts, so that the reader must reassemble them.
+    for at in range(0, len(extended), 1000):  # The parts are small, so that the reader must reassemble them.
         body = (
             b"0123456789ABCDEF0123456789ABCDEF" + struct.pack(">II", len(extended), at) + extended[at : at + 1000]
         )
@@ -171,7 +171,7 @@ def _heic_with_depth(photo: np.ndarray, depth: np.ndarray) -> bytes:
     auxiliary = struct.pack(">I4sI", 12 + len(kind), b"auxC", 0) + kind
     associations = find(b"ipma")
     second = associations + 16
-    second += 3 + data[second + 2]  # Skip the first picture's list.
+    second += 3 + data[second + 2]  # Skip the list of the first picture's properties.
     length = data[second + 2]
     data[second + 2] = length + 1
     grow((b"ipma", b"iprp", b"meta"), second + 3 + length, bytes([count + 1]))

@@ -169,7 +169,7 @@ def _first_picture(path: Path) -> bytes:
 
 
 def _file(gains: GainMap, *, exif: bytes | None = None, drop: bytes = b"") -> bytes:
-    """Return an Ultra HDR JPEG of a grey picture, without the kind of gain-map properties named by `drop`."""
+    """Return an Ultra HDR JPEG of a grey picture, with the text `drop` overwritten in its gain map's metadata."""
     behind = ultra_hdr.map_jpeg(gains)
     if drop:
         behind = behind.replace(drop, b"?" * len(drop))
@@ -241,7 +241,7 @@ def test_offsets_in_the_list_of_pictures_are_right(photo_hdr: Path, tmp_path: Pa
     save(load(photo_hdr), tmp_path / "out.jpg")
     data = (tmp_path / "out.jpg").read_bytes()
     with Image.open(tmp_path / "out.jpg") as image:
-        entries = image._getmp()[0xB002]  # Pillow's way of reading multi-picture files.
+        entries = image._getmp()[0xB002]  # Pillow's private access to the list of pictures.
     assert sum(entry["Size"] for entry in entries) == len(data)
     start = next(
         start

@@ -16,7 +16,7 @@ import pytest
 from dioptre.files import problems, replacing, staged
 from dioptre.files.folder import Folder
 
-VICTIM, ATTACKER = 65534, 65533  # The user nobody, and an unused user id.
+VICTIM, ATTACKER = 65534, 65533  # Ids of the user nobody and of an unused user.
 
 
 def write(out: Path, name: str = "result", *, force: bool = False) -> None:
@@ -166,7 +166,7 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_victim(out: Path, *, kill: bool = False) -> None:
-    # Repeated each time, because another pytest starting meanwhile removes the access to its root folder.
+    # Repeated for each call, because another pytest run may have removed the access to its root folder meanwhile.
     for parent in out.parents:
         if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
@@ -195,7 +195,7 @@ def test_a_leftover_of_one_user_is_not_anothers_to_clean(shared: Path) -> None:
     leftovers = list(shared.glob(".dioptre-*"))
     assert leftovers
     home = shared.parent / "other"
-    os.environ["DIOPTRE_HOME"] = str(home)  # The fixture's monkeypatch restores it.
+    os.environ["DIOPTRE_HOME"] = str(home)  # The fixture's monkeypatch restores the variable.
     write(shared, "mine")
     assert list(shared.glob(".dioptre-*")) == leftovers
     shutil.rmtree(home)

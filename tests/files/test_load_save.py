@@ -80,8 +80,9 @@ def test_profile_is_converted_kept_and_undone(tmp_path: Path, profile: bytes, dt
     top = np.iinfo(dtype).max
     back = _codes_of(tmp_path / "out.tif")
     error = np.abs(back.astype(np.int64) - codes)
-    # float32 represents a dark channel next to a bright one to within 1e-7 of linear light, which a pure power
-    # curve spreads over the darkest codes of 16 bits. Above 2% brightness, every code is restored to within 1.
+    # float32 represents a dark channel next to a bright one with an error of 1e-7 in linear light, which a pure
+    # power curve magnifies to several of the darkest 16-bit codes. Above 2% brightness, every code is restored to
+    # within 1.
     assert error[codes > 0.02 * top].max() <= 1
     assert error.max() <= (1 if dtype is np.uint8 else 64)
 
@@ -277,7 +278,7 @@ def test_jpeg_takes_the_originals_fine_tables(tmp_path: Path, photo: np.ndarray)
     assert out.layer[0][1:3] == (1, 1), "4:4:4"
     coarse = _open(tmp_path / "coarse-out.jpg").quantization
     assert sum(coarse[0]) < sum(_open(tmp_path / "coarse.jpg").quantization[0]) / 3
-    # A second save with the same tables changes very little.
+    # Saving again with the same tables changes very little.
     assert np.abs(load(tmp_path / "fine-out.jpg").pixels - load(tmp_path / "fine.jpg").pixels).max() * 255 < 3
 
 
@@ -297,7 +298,7 @@ def test_camera_marked_adobe_rgb_without_profile(tmp_path: Path, photo: np.ndarr
 
 def test_cmyk_becomes_tagged_srgb_and_says_so(tmp_path: Path) -> None:
     cmyk = np.zeros((8, 8, 4), np.uint8)
-    cmyk[:4, :, 2] = 255  # Yellow above, white below.
+    cmyk[:4, :, 2] = 255  # The upper half is yellow, the lower half white.
     for name in ("in.jpg", "in.tif"):
         Image.fromarray(cmyk, "CMYK").save(tmp_path / name)
         picture = load(tmp_path / name)
@@ -334,7 +335,8 @@ def test_lab_tiff(tmp_path: Path) -> None:
     lab.save(tmp_path / "in.tif")
     picture = load(tmp_path / "in.tif")
     assert picture.source.colour is Colour.LAB
-    np.testing.assert_allclose(picture.pixels[4, 4] * 255, [200, 100, 50], atol=3)  # 8-bit Lab is coarse.
+    # The tolerance is wide because 8-bit Lab is coarse.
+    np.testing.assert_allclose(picture.pixels[4, 4] * 255, [200, 100, 50], atol=3)
 
 
 def test_premultiplied_tiff_becomes_straight(tmp_path: Path) -> None:
@@ -434,7 +436,7 @@ def test_an_hdr_avif_is_said_to_be_one(tmp_path: Path, photo: np.ndarray) -> Non
     data = path.read_bytes()
     at = data.index(b"colrnclx") + 8
     assert load(path).messages == ()
-    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # PQ in H.273.
+    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # 16 is the code of PQ in H.273.
     assert "HDR" in load(path).messages[0]
 
 
@@ -474,7 +476,8 @@ def test_smooth_slopes_do_not_band(tmp_path: Path) -> None:
         save(pixels, tmp_path / "a.png", like=like, force=True)
         seen = load(tmp_path / "a.png").pixels
         assert np.abs(seen.mean(0) - pixels[0]).max() * 255 < 0.12
-        assert np.abs(seen - pixels).max() * 255 < 2  # A code of Adobe RGB is up to 1.5 codes of sRGB.
+        # One code of Adobe RGB corresponds to up to 1.5 codes of sRGB.
+        assert np.abs(seen - pixels).max() * 255 < 2
 
 
 def test_animation_uses_its_first_frame_and_says_so(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_points_project_to_their_pixels(tmp_path: Path) -> None:
 def test_what_is_infinitely_far_or_between_two_things_has_no_point(tmp_path: Path) -> None:
     inverse = np.full((10, 12), 0.5, np.float32)
     inverse[:, 6:] = 0.1
-    inverse[:, 6] = 0.3  # Between the two surfaces.
+    inverse[:, 6] = 0.3  # These pixels lie between the two surfaces.
     inverse[:3] = 0
     view = FieldOfView.of_equivalent(35, source="test")
     write_metric_depth(inverse, np.zeros((10, 12, 3), np.float32), tmp_path / "p.ply", field_of_view=view)

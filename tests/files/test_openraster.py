@@ -48,7 +48,7 @@ def test_structure_is_the_specifications(tmp_path: Path) -> None:
         assert (merged.mode, merged.size) == ("RGBA", (50, 30))
         thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))
         assert max(thumbnail.size) <= 256
-    # The format's magic bytes: its type is readable at a fixed position.
+    # The format's type is at a fixed position, where programs look for magic bytes.
     assert (tmp_path / "a.ora").read_bytes()[30:54] == b"mimetypeimage/openraster"
 
 
@@ -72,7 +72,7 @@ def test_merged_image_is_what_pillow_composes() -> None:
         codes = merge([layer], width=50, height=30)
         composed = Image.alpha_composite(composed, Image.fromarray(codes))
     difference = merge(layers[:2], width=50, height=30).astype(int) - np.asarray(composed)
-    assert np.abs(difference).max() <= 2  # Both are dithered or rounded, one of them twice.
+    assert np.abs(difference).max() <= 2  # Both results are dithered or rounded, and the expected one twice.
 
 
 def test_nothing_visible_is_transparent() -> None:

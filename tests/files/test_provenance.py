@@ -44,7 +44,8 @@ def test_a_file_that_changes_while_it_is_decoded_is_refused(
 
     def change() -> None:
         before = path.stat()
-        with path.open("r+b") as file:  # In place, as an editor or a synchronising program may write.
+        # Overwrite the file in place, as an editor or a synchronising program may do.
+        with path.open("r+b") as file:
             file.truncate()
             file.write(other)
         if times_put_back:

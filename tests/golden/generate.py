@@ -1,4 +1,4 @@
-"""Write networks.json: what the original runtimes make of the synthetic picture. See README.md."""
+"""Write networks.json: the original runtimes' outputs for the synthetic picture. See README.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run_ncnn(files: dict[str, bytes], x: np.ndarray) -> np.ndarray:
         net.load_param(str(param))
         net.load_model(str(binary))
         extractor = net.create_extractor()
-        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive, so it needs a name.
+        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive, so a variable must.
         extractor.input(net.input_names()[0], ncnn.Mat(contiguous))
         return np.array(extractor.extract(net.output_names()[0])[1])
 

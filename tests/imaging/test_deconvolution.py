@@ -24,7 +24,7 @@ def photo(request: pytest.FixtureRequest, checkout: Path) -> np.ndarray:
 
 
 def reduced(photo: np.ndarray, *, blur: float) -> np.ndarray:
-    """Return the photo at half size in 8 bits, blurred by `blur` pixels of the result in linear light."""
+    """Blur the photo in linear light, by `blur` pixels of the result, and return it at half size, in 8 bits."""
     linear = np.where(photo <= 0.04045, photo / 12.92, ((photo + 0.055) / 1.055) ** 2.4)
     blurred = gaussian_filter(linear, (2 * blur, 2 * blur, 0)) if blur else linear
     encoded = np.where(blurred <= 0.0031308, blurred * 12.92, 1.055 * blurred ** (1 / 2.4) - 0.055)
@@ -45,7 +45,7 @@ def test_no_softness_changes_nothing(photo: np.ndarray) -> None:
 
 
 def test_windows_do_not_show(photo: np.ndarray) -> None:
-    """Pixels beyond the filter's reach change nothing, wherever windows begin."""
+    """Pixels beyond the filter's reach have no influence, wherever the windows begin."""
     whole = deconvolved(photo, softness=0.8, degradation=CLEAN)
     part = deconvolved(np.ascontiguousarray(photo[37:, 51:]), softness=0.8, degradation=CLEAN)
     reach = deconvolution._REACH_PX

@@ -19,7 +19,7 @@ def test_a_soft_and_misplaced_step_moves_to_the_outline() -> None:
     matte, distance = disc()
     soft = (0.2 + 0.6 / (1 + np.exp((distance - 2) / 1.5))).astype(np.float32)
     snapped = snap_to_matte(soft, matte)
-    tolerance = 0.12 * 0.6  # Fraction of the step; smaller errors may remain.
+    tolerance = 0.12 * 0.6  # Errors of up to 12% of the step may remain.
     np.testing.assert_allclose(snapped[distance < -1], 0.8, atol=tolerance)
     np.testing.assert_allclose(snapped[distance > 1], 0.2, atol=tolerance)
 
@@ -47,7 +47,7 @@ def test_a_matte_without_an_outline_changes_nothing(coverage: float) -> None:
 
 def test_strands_get_the_depth_of_what_they_grow_from() -> None:
     matte, _ = disc()
-    matte[20:50, 100] = 1.0  # A hair of one pixel.
+    matte[20:50, 100] = 1.0  # A hair that is one pixel wide.
     disparity = (0.2 + 0.6 * disc()[0]).astype(np.float32)  # The hair is missing in the depth map.
     snapped = snap_to_matte(disparity, matte, band=0.05)
     assert snapped[38, 100] > 0.7
@@ -57,9 +57,9 @@ def test_strands_get_the_depth_of_what_they_grow_from() -> None:
 def test_a_hole_in_the_matte_becomes_no_hole_in_the_depth() -> None:
     matte, _ = disc()
     disparity = (0.2 + 0.6 * matte).astype(np.float32)
-    matte[95:105, 90:115] = 0.0  # An error, far from anything more distant.
+    matte[95:105, 90:115] = 0.0  # A wrong hole in the matte, far from the background.
     around = slice(80, 120), slice(80, 125)
-    # Tolerance for rounding.
+    # The tolerance is for rounding.
     np.testing.assert_allclose(snap_to_matte(disparity, matte)[around], disparity[around], atol=1e-5)
 
 
@@ -67,18 +67,19 @@ def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
     matte, _ = disc()
     disparity = (0.3 + 0.2 * matte).astype(np.float32)
     matte[130:] = 0.0  # A table hides the lower part.
-    disparity[128:] = 0.9  # Its edge does not quite match the end of the matte.
+    disparity[128:] = 0.9  # The table's edge does not quite match the end of the matte.
     np.testing.assert_array_equal(snap_to_matte(disparity, matte)[120:, 70:130], disparity[120:, 70:130])
 
 
 def test_a_thin_thing_on_a_table_that_recedes_keeps_its_step_all_round() -> None:
-    """Example: under a saucer, the table rises within the band by more than the saucer's height."""
+    """Within the band, the table's disparity changes by more than the height of the saucer on it."""
     matte, distance = disc()
     table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
-    saucer = 0.03 * np.clip(0.5 - (distance + 3) / 3, 0, 1)  # Soft, and three pixels too small.
+    # The saucer in the map is soft, and three pixels too small.
+    saucer = 0.03 * np.clip(0.5 - (distance + 3) / 3, 0, 1)
     snapped = snap_to_matte((table + saucer).astype(np.float32), matte)
     step = snapped - table
-    for row, column in ((0, -1), (1, 0), (0, 1), (-1, 0)):  # Left, near rim, right, far rim.
+    for row, column in ((0, -1), (1, 0), (0, 1), (-1, 0)):  # Left, near, right and far rim.
         within, beyond = ((100 + row * r, 100 + column * r) for r in (57, 63))
         assert step[within] > 0.02
         assert abs(step[beyond]) < 0.006
@@ -101,7 +102,7 @@ def test_a_thin_part_that_leads_away_is_not_sloped_on() -> None:
     disparity = np.where(distance < 0, slope, np.float32(0))
     matte[5:45, 98:102] = 1.0
     snapped = snap_to_matte(disparity, matte, band=0.05)
-    assert snapped[23:34, 99:101].min() > 0.21  # The rim is at 0.2; extrapolating the slope gave 0.17.
+    assert snapped[23:34, 99:101].min() > 0.21  # The rim is at 0.2; extrapolating the slope would give 0.17.
 
 
 def test_a_small_step_far_inside_leaves_no_dent() -> None:
@@ -110,7 +111,8 @@ def test_a_small_step_far_inside_leaves_no_dent() -> None:
     table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
     saucer = 0.05 * np.clip(0.5 - (distance + 8), 0, 1)
     height = snap_to_matte((table + saucer).astype(np.float32), matte, band=0.05) - table
-    assert height[148:160, 100].min() > 0.028  # 0.013 when the step was measured at the pixel's own position.
+    # It was 0.013 when the step was measured at the pixel's own position.
+    assert height[148:160, 100].min() > 0.028
     assert np.abs(height[160:164, 100]).max() < 0.002
 
 

@@ -9,14 +9,14 @@ from dioptre.imaging.extension import extend_colours
 
 def test_colours_go_on_under_transparency() -> None:
     rgba = np.zeros((60, 80, 4), np.float32)
-    rgba[..., :3] = (0, 1, 0)  # Garbage that must not show.
+    rgba[..., :3] = (0, 1, 0)  # A colour under transparency that must not show.
     rgba[20:40, 20:40] = (0.9, 0.2, 0.1, 1)
     rgba[20:40, 60:70] = (0.1, 0.2, 0.9, 1)
     extended = extend_colours(rgba)
     np.testing.assert_array_equal(extended[25, 25], rgba[25, 25, :3])
     np.testing.assert_allclose(extended[..., 1], 0.2, atol=1e-3)
-    assert extended[30, 2, 0] > 0.7  # Near the red patch.
-    assert extended[30, 78, 2] > 0.7  # Near the blue patch.
+    assert extended[30, 2, 0] > 0.7  # This pixel is near the red patch.
+    assert extended[30, 78, 2] > 0.7  # This pixel is near the blue patch.
 
 
 def test_opaque_and_empty_pictures_stay() -> None:

@@ -37,7 +37,7 @@ def test_a_letter_box_is_found() -> None:
         framed(0.0, top=12),  # A night sky.
         framed(1.0, top=12),  # An overexposed sky.
         framed(0.5, top=5, bottom=5, left=5, right=5),  # A grey border is part of the picture.
-        framed(0.0, top=20, bottom=20),  # More black than picture.
+        framed(0.0, top=20, bottom=20),  # The black borders are larger than the picture.
         np.zeros((40, 40, 3), np.float32),
         np.ones((1, 1, 3), np.float32),
         np.zeros((1, 5000, 3), np.float32),

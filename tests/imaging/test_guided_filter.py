@@ -44,7 +44,7 @@ def test_equals_the_definition():
     guide, target = pictures()
     for radius, epsilon in ((2.0, 1e-2), (5.0, 1e-3)):
         made = guided_filter(guide, target, radius_px=radius, epsilon=epsilon)
-        # The error of float32 differences of squares, divided by the covariance's smallest eigenvalue.
+        # Tolerance: the error of float32 differences of squares, divided by the covariance's smallest eigenvalue.
         assert np.abs(made - plain_guided_filter(guide, target, int(radius), epsilon)).max() < 2e-4
 
 

@@ -29,7 +29,7 @@ def test_texture_does_not_become_depth() -> None:
     finer = rng.uniform(0, 1, (64, 64, 3)).astype(np.float32)
     ramp = np.tile(np.linspace(0.2, 0.8, 32, dtype=np.float32), (32, 1))
     plain = resize(ramp, (64, 64), method="bilinear")
-    # The change of the ramp over 2.6 coarse pixels.
+    # The tolerance is the change of the ramp over 2.6 coarse pixels.
     assert np.abs(doubled(ramp, finer) - plain)[4:-4, 4:-4].max() < 0.05
 
 

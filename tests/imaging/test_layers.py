@@ -26,7 +26,7 @@ def test_its_pixels_are_all_rows_and_nothing_is_made_before() -> None:
     assert layer.made_of() == (PIXELS,)
     assert not begun
     np.testing.assert_array_equal(layer.pixels, PIXELS * 2)
-    assert layer.pixels is not layer.pixels  # Not cached.
+    assert layer.pixels is not layer.pixels  # The pixels are not cached.
     assert len(begun) == 3
 
 

@@ -18,7 +18,7 @@ LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 @pytest.fixture(scope="module")
 def picture(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "coffee.jpg") as opened:
-        half = opened.convert("RGB").reduce(2)  # Finer than the file's own JPEG blocks.
+        half = opened.convert("RGB").reduce(2)  # At half size, the file's own JPEG blocks no longer show.
         return np.asarray(half, np.float32) / 255
 
 

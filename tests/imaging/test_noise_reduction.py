@@ -16,7 +16,7 @@ from dioptre.imaging.noise_reduction import reduce_noise
 @pytest.fixture(scope="module")
 def picture(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "coffee.jpg") as opened:
-        half = opened.convert("RGB").reduce(2)  # Finer than the file's own JPEG blocks.
+        half = opened.convert("RGB").reduce(2)  # At half size, the file's own JPEG blocks no longer show.
         return np.asarray(half, np.float32) / 255
 
 

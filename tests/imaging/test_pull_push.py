@@ -13,7 +13,7 @@ def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
     values = rng.uniform(0.4, 0.6, (37, 53, 3)).astype(np.float32)
     known = np.ones((37, 53), np.float32)
     known[10:25, 8:40] = 0
-    values[known == 0] = 100.0  # Must not show.
+    values[known == 0] = 100.0  # Unknown values, which must not show.
     made = pull_push(values, known)
     np.testing.assert_array_equal(made[known == 1], values[known == 1])
     assert made.min() >= 0.4 - 1e-6

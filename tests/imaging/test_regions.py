@@ -12,7 +12,7 @@ def test_parts_are_numbered_by_size() -> None:
         [
             [1, 0, 1, 1, 1],
             [1, 0, 0, 0, 1],
-            [0, 1, 0, 1, 1],  # The 1 in the second column touches others only at corners.
+            [0, 1, 0, 1, 1],  # The 1 in the second column touches other ones only at corners.
         ],
         bool,
     )
@@ -36,8 +36,8 @@ def test_nothing_has_no_parts() -> None:
 
 def test_a_path_goes_round_a_wall() -> None:
     features = np.zeros((9, 9, 1), np.float32)
-    features[:8, 4] = 10.0  # Open only in the last row.
+    features[:8, 4] = 10.0  # The wall is open only in the last row.
     cost = travel_cost(features, (0, 0), floor=1.0)
     assert cost[0, 0] == 0
-    assert 10 < cost[0, 8] < 20  # Through the gap, not up the wall and down again.
+    assert 10 < cost[0, 8] < 20  # The path leads through the gap, not across the wall, which would cost 20.
     assert cost[0, 4] > 10

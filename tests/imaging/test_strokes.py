@@ -26,7 +26,7 @@ def test_a_dot_is_a_soft_disc_around_its_point(radius: float) -> None:
     mask = stroke_mask([stroke((0.4, 0.6), radius=radius)], FLAT)
     rows, columns = np.indices(SIZE) + 0.5
     distance = np.hypot(rows - 0.6 * SIZE[0], columns - 0.4 * SIZE[1]) / (radius * max(SIZE))
-    # One pixel, or the resolution at which large strokes are drawn.
+    # The tolerance is one pixel, or the resolution at which large strokes are drawn.
     slack = max(1 / (radius * max(SIZE)), 1.5 / 32)
     assert (mask[distance < HARD - slack] == 1).all()
     assert (mask[distance > 1 + slack] == 0).all()
@@ -80,7 +80,8 @@ def beside(left: float, right: float, column: int = 150) -> np.ndarray:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_stroke_ends_where_the_depth_steps(keep: bool) -> None:
-    painted = stroke((0.45, 0.3), (0.45, 0.7), keep=keep)  # 15 pixels from the step, with a brush of 30.
+    # The stroke is 15 pixels from the step, and the brush has a radius of 30.
+    painted = stroke((0.45, 0.3), (0.45, 0.7), keep=keep)
     mask = np.abs(stroke_mask([painted], beside(0.6, 0.3)))
     assert (mask[60:140, 120:150] == 1).all()
     assert not mask[:, 150:].any()

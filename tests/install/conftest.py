@@ -86,7 +86,7 @@ class Checkout:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            errors="replace",  # Windows' code pages.
+            errors="replace",  # Windows programs may write in another code page.
             timeout=900,  # Only guards against hanging.
             check=False,
         )
@@ -138,7 +138,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     made = Checkout(folder=base / "the checkout", wheels=base / "wheels", home=base / "home")
     made.wheels.mkdir()
     shutil.copytree(checkout / "installer", made.folder / "installer", ignore=shutil.ignore_patterns("__pycache__"))
-    made.ask_for_space("100 * 2**20")  # A fifteenth of the real requirement, so that small disks suffice.
+    made.ask_for_space("100 * 2**20")  # A fifteenth of the real requirement, so that the tests run on small disks.
     shutil.copy(checkout / "install.py", made.folder)
     link = made.folder / "core" / "dioptre_link"
     link.mkdir(parents=True)

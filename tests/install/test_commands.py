@@ -17,7 +17,7 @@ Installed = dict[str, tuple[Path | None, bool]]
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """The folders of the plug-ins by editor, and whether only the named ones may be changed."""
+    """The chosen plug-in folder of each editor, and whether only the chosen folders may be changed."""
     asked: Installed = {}
 
     def note(editor: str) -> Any:

@@ -42,7 +42,7 @@ def test_the_core_is_installed_with_progress_and_only_once(zipped: Checkout) -> 
     for step in steps:
         if step.phase.startswith("Installing build tools"):
             break
-    steps.close()  # The user cancels.
+    steps.close()  # Here, the user cancels.
     assert first_start.is_needed()
     seen = steps_of_installation()
     fractions = [fraction for fraction, _ in seen]

@@ -119,7 +119,7 @@ def test_the_installer_remembers_where_and_removes_it(
     chosen = user / "mine"
     plugins.install_gimp(where, console, gimp_plugin, chosen=chosen, portable=True)
     assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
-    # No folder is named, so none is changed.
+    # No folder was chosen, so none is changed.
     plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)
     assert not list(user.glob(".config/GIMP/3.0/*"))
     (chosen / "plug-ins/dioptre/dioptre.py").write_text("old", encoding="utf-8")
@@ -130,7 +130,7 @@ def test_the_installer_remembers_where_and_removes_it(
 
 
 def test_gimp_asks_an_updated_plugin_for_its_entries(user: Path) -> None:
-    """GIMP compares the started file's modification time, which old and new plug-in may have in common."""
+    """GIMP compares the modification time of the plug-in's main file, which an update may leave unchanged."""
     checkout = Path(__file__).resolve().parents[2]
     source = checkout / "plugin/gimp/dioptre/dioptre.py"
     entry = installed(checkout, user).plugin / "dioptre.py"

@@ -36,11 +36,12 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     started = time.monotonic()
     second = miniature.install("greet")
     assert (second.returncode, second.stdout, second.stderr) == (0, "greet thanks\n", "")
-    assert time.monotonic() - started < 5  # The goal is 1 s; this only catches an installation, not a busy machine.
+    # The goal is 1 s; the wide limit detects an installation but not a busy machine.
+    assert time.monotonic() - started < 5
     assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
     assert "up to date" in miniature.install().stderr
 
-    # A changed core is reinstalled without any package.
+    # A changed core is reinstalled without the wheels of any package.
     (miniature.folder / "core/dioptre/__main__.py").write_text("print('new core')\n", encoding="utf-8")
     assert miniature.install("greet").stdout == "new core\n"
     # The same holds for changed weights; weights added by a user stay.
@@ -217,7 +218,7 @@ def test_a_bundle_installs_without_a_network(miniature: Checkout, tmp_path: Path
         "bundle.json",
         "needed-1.0-py3-none-any.whl",
     ]
-    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # Specific to the miniature.
+    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # Only the miniature needs this file.
     shutil.rmtree(miniature.folder)
     shutil.rmtree(miniature.wheels)
     offline = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": "http://127.0.0.1:9/none"}
@@ -290,7 +291,7 @@ def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
     "name", ["cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
 )
 def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -> None:
-    """Other programs use such names, too; the uninstaller would remove the contents of these folders."""
+    """Other programs use such names, too; the uninstaller must not remove the contents of their folders."""
     precious = miniature.home / name
     precious.parent.mkdir(parents=True)
     precious.write_text("years of work", encoding="utf-8")
@@ -302,7 +303,7 @@ def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -
 
 @pytest.mark.parametrize("trace", ["data/writing", "data/worker/worker.lock"])
 def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Checkout) -> None:
-    """A Dioptre installed by pip leaves no installer's mark."""
+    """A Dioptre installed by pip leaves no mark of the installer."""
     folder = miniature.home / "data" / "writing" if trace.endswith("writing") else (miniature.home / trace).parent
     folder.mkdir(parents=True, mode=0o700)
     if folder.name == "worker":
@@ -312,7 +313,7 @@ def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Check
 
 
 def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checkout) -> None:
-    """A home of version 0.1.0, or DIOPTRE_CACHE_DIR naming a shared folder after the installation."""
+    """As in a home of version 0.1.0, or if DIOPTRE_CACHE_DIR names a shared folder after the installation."""
     assert miniature.install("greet").returncode == 0
     cache = miniature.home / "cache"
     own = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# The rest may be C:\Users\, a name of 20 characters, \AppData\Local\Dioptre\data\environment-0123456789ab-2\: 81
+# The rest of the path takes up to 81 characters: C:\Users\, a name of 20 characters, and
+# \AppData\Local\Dioptre\data\environment-0123456789ab-2\.
 LONGEST = 180
 
 

@@ -22,7 +22,7 @@ int tripled(int value) { return helper_with_a_long_name(value); }
 
 @pytest.fixture
 def slimming(installer: ModuleType) -> ModuleType:
-    from installer import slimming  # Loaded by the fixture.
+    from installer import slimming  # The fixture has already loaded the package.
 
     module: ModuleType = slimming
     return module

@@ -40,7 +40,7 @@ def test_picture_is_whole_and_white_at_its_brightest() -> None:
     assert picture[20, 20] == 255
     assert picture[0].max() == picture[:, -1].max() == 0
     assert abs((picture > 127).sum() - np.pi * 10**2) < 12
-    assert max(disc(40, {**SHAPES[0], "blades": 3})) == 255  # A slider passes through this value.
+    assert max(disc(40, {**SHAPES[0], "blades": 3})) == 255  # Three blades are possible while a slider moves.
 
 
 def test_operations_that_blur_have_all_options() -> None:

@@ -179,7 +179,8 @@ class Jobs(Home):
                     time.sleep(0.005)
                 else:
                     events.append(event)
-        self.assertLess(median(polls), 0.05)  # The median, because a busy machine may pause this process anywhere.
+        # The median is robust against pauses of this process on a busy machine.
+        self.assertLess(median(polls), 0.05)
         fractions = [event.fraction for event in events if isinstance(event, Progress)]
         self.assertEqual(fractions, sorted(fractions))
         self.assertIsNone(job.poll())
@@ -497,7 +498,8 @@ class Versions(Home):
         old = start.Rendezvous.read()
         newer = mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
-            self.worker().connect()  # The environment is old, too, so the new worker is not newer.
+            # The environment is old, too, so its replacement has the same version.
+            self.worker().connect()
         self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
 
 

@@ -98,7 +98,7 @@ SHOWING = {
     *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),  # Krita's
     *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),  # GIMP's
 }
-NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # The symbols have tooltips.
+NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # The symbols need no translation, because they have tooltips.
 
 
 @pytest.mark.parametrize("editor", ["gimp", "krita"])

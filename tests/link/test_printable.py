@@ -10,7 +10,7 @@ from dioptre_link.printable import PrintableFormatter, PrintableStream, printabl
 
 HOSTILE = (
     "\x1b]52;c;ZXZpbA==\x07",  # OSC 52, which sets the clipboard.
-    "\x9d52;c;ZXZpbA==\x9c",  # The same in C1 codes.
+    "\x9d52;c;ZXZpbA==\x9c",  # The same sequence in C1 codes.
     "\x1b[2J\x1b[H",
     "\rDone.",
     "\b\b\b",

@@ -66,7 +66,7 @@ def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
     assert document.record.readable() == []
     with pytest.raises(DioptreError, match="damaged"):
         document.record.add(depth(1, 2))
-    assert document.kept == data  # Not overwritten.
+    assert document.kept == data  # The damaged record is not overwritten.
 
 
 def test_a_newer_record_is_said() -> None:

@@ -111,7 +111,7 @@ class Environment(WithHome):
 class Spawned(WithHome):
     @unittest.skipUnless(sys.platform == "win32", "asks Windows for its console")
     def test_no_console_window_opens(self) -> None:
-        """The environment's python.exe starts another Python, which would open a console if it inherited none."""
+        """The environment's python.exe starts another Python, which opens a console unless it inherits one."""
         asks = (
             "import ctypes, pathlib, sys; window = ctypes.windll.kernel32.GetConsoleWindow(); "
             "pathlib.Path(sys.argv[1]).write_text(str(bool(ctypes.windll.user32.IsWindowVisible(window))))"

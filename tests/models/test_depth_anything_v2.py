@@ -28,7 +28,7 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 from ..golden import assert_recorded, pattern, read_golden
 
 TOLERANCE = 2e-5  # Fraction of the golden features' range.
-GOLDEN_BLOCKS = 6  # Out of twelve.
+GOLDEN_BLOCKS = 6  # Number of blocks, out of twelve, after which features were recorded.
 
 
 @pytest.mark.reference
@@ -52,7 +52,7 @@ def test_one_picture_of_a_batch_does_not_touch_the_others() -> None:
     pictures = np.random.default_rng(0).normal(size=(2, 56, 84, 3)).astype(np.float32)
     together = np.asarray(model(pictures))
     assert together.shape == (2, 56, 84)
-    # Another order of summation.
+    # A batch is summed in a different order.
     np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)
 
 

@@ -12,7 +12,7 @@ from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from ..golden import assert_recorded, read_golden
 
-TOLERANCE = 5e-6  # float32 in another order of summation; the output range is 1.2.
+TOLERANCE = 5e-6  # Tolerance for float32 sums in a different order; the output's range is 1.2.
 
 
 def golden_inputs(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,8 @@ def test_a_misplaced_edge_moves_to_the_pictures() -> None:
     y, x = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
     disc = np.hypot(y - 128, x - 128) < 70
     rgb = np.where(disc[..., None], [0.8, 0.5, 0.4], [0.1, 0.2, 0.15]).astype(np.float32)
-    soft = (1 / (1 + np.exp((np.hypot(y - 128, x - 128) - 77) / 6))).astype(np.float32)  # 7 px too wide, and soft.
+    # The coarse disc is soft, and its radius is 7 px too large.
+    soft = (1 / (1 + np.exp((np.hypot(y - 128, x - 128) - 77) / 6))).astype(np.float32)
     model = load_model("dioptre-depth-refiner")
     once = model(rgb[None], soft[None])
     refined = np.asarray(model(rgb[None], once))[0]

@@ -25,7 +25,8 @@ def test_threads_that_need_a_network_at_once_share_one_program(monkeypatch: pyte
         return jit(run)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loaded.jax, "jit", slow_jit)
-    network = dataclasses.replace(load_model("white-balance"))  # Has its own compiled programs.
+    # A copy of the network has no compiled programs yet.
+    network = dataclasses.replace(load_model("white-balance"))
     together = Barrier(4)
 
     def forward(_: int) -> object:

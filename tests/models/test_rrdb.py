@@ -47,11 +47,12 @@ def test_reach_is_as_stated(randomised) -> None:
     randomised(network)
     picture = np.tile(pattern(1, 48), (5, 1, 1))
     changed = picture.copy()
-    changed[:, 0] += 1000  # Far above rounding differences between processors.
+    changed[:, 0] += 1000  # This limit is far above rounding differences between processors.
     before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
-    assert reach[4 * (SMALL.receptive_radius_px - 4) :].max() > 0  # The stated radius is not far too large.
+    # The stated radius is not much larger than necessary.
+    assert reach[4 * (SMALL.receptive_radius_px - 4) :].max() > 0
 
 
 def test_key_map_fits_the_network() -> None:
@@ -78,7 +79,7 @@ def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monke
 
 @pytest.mark.reference
 def test_a_photograph_shows_no_farther_than_tiles_overlap(published) -> None:
-    """Cutting the photo changes pixels beyond that distance by less than 1e-5, and closer ones by more."""
+    """Cutting the photo changes pixels beyond the stated distance by less than 1e-5, and closer ones by more."""
     network = fill(lambda rngs: Rrdb(RrdbConfig(), rngs=rngs), convert(published(PACKAGE.name)), origin="the wheel")
     with Image.open(Path(__file__).parents[2] / "examples" / "coffee.jpg") as image:
         photo = np.asarray(image.convert("RGB"), np.float32)[None, 180:212, 100:420] / 255

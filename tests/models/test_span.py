@@ -10,7 +10,7 @@ from dioptre.models.span.convert import RULES
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 2.5e-4  # float16 weights; with float32 weights the difference is 5e-7.
+TOLERANCE = 2.5e-4  # The weights are stored as float16; with float32 weights the difference is 5e-7.
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -22,7 +22,7 @@ def test_agrees_with_the_original(scale: int) -> None:
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_outside_of_the_picture_counts_as_its_edge(scale: int) -> None:
-    """A picture inside a larger array gives the same result as alone, which makes edge tiles exact."""
+    """A picture inside a larger array gives the same result as on its own, so tiles at its edge are exact."""
     network = load_model(f"span-x{scale}")
     alone = pattern(20, 24)
     inside = np.zeros((40, 40, 1), np.float32)

@@ -12,7 +12,8 @@ from dioptre.models.u2net.module import upsample
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 4e-3  # Stored as float16 except for one stage; measured: 2e-3, and 6e-6 with the unrounded values.
+# The weights are stored as float16 except for one stage; measured: 2e-3, and 6e-6 with unrounded weights.
+TOLERANCE = 4e-3
 
 
 def test_agrees_with_the_original() -> None:

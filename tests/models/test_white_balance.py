@@ -38,14 +38,14 @@ def test_a_stronger_cast_is_read_as_a_stronger_one(thumbnail: np.ndarray) -> Non
     pictures = jnp.stack([jnp.clip(linear_to_srgb(linear * cast), 0, 1) for cast in casts])
     chroma = np.asarray(load_model("white-balance")(pictures).chroma)
     warmth = chroma[:, 0] - chroma[:, 1]
-    assert (np.diff(warmth) > 0.2).all()  # Each is 0.6 warmer than the one before.
+    assert (np.diff(warmth) > 0.2).all()  # Each cast is 0.6 warmer than the previous one.
 
 
 def test_spots_smaller_than_a_cell_of_the_coarse_thumbnail_are_seen() -> None:
     plain = np.full((192, 192, 3), 0.5, np.float32)
     spotted = plain.copy()
     spotted[30:33, 30:33] = (0.44, 0.45, 0.475)
-    spotted[31, 31] = (1.0, 0.9, 0.7)  # A lamp.
+    spotted[31, 31] = (1.0, 0.9, 0.7)  # A lamp of one pixel.
     cells = [picture.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3)) for picture in (plain, spotted)]
     np.testing.assert_allclose(*cells, atol=3e-3)
     found = [np.asarray(_extremes(jnp.asarray(picture[None]))) for picture in (plain, spotted)]
@@ -71,7 +71,7 @@ def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:
 
 
 def test_the_last_digit_of_a_code_of_8_bits_decides_nothing() -> None:
-    """Thumbnails of small pictures contain 8-bit codes, and editors round them differently in the last digit."""
+    """Thumbnails of small pictures contain 8-bit codes, whose last digit as floats differs between editors."""
     codes = np.arange(256, dtype=np.float32).repeat(3).reshape(1, 16, 16, 3) / np.float32(255)
     above, below = (np.nextafter(codes, np.float32(end), dtype=np.float32) for end in (1, 0))
     np.testing.assert_allclose(_extremes(jnp.asarray(above)), _extremes(jnp.asarray(below)), atol=1e-3)

@@ -14,7 +14,7 @@ from dioptre.models.published_file import PublishedFile
 
 HOLD_S = 30.0
 PATH = "/someone/network/resolve/main/model.safetensors"
-CONTENT = bytes(range(256)) * 12_000  # 3 MB
+CONTENT = bytes(range(256)) * 12_000  # The file has 3 MB.
 
 
 @dataclass

@@ -30,7 +30,7 @@ def test_a_round_kernel_is_a_disc_of_its_radius(radius: float) -> None:
     kernel = Aperture().kernel(radius, size=81)
     place = np.arange(81) - 40
     assert kernel.sum() == pytest.approx(1.0)
-    # A disc's variance is r²/4 along each axis, a pixel's own is 1/12. The kernel is sampled at 5 × 5 points per
+    # A disc's variance is r²/4 along each axis, and a pixel's is 1/12. The kernel is sampled at 5 × 5 points per
     # pixel.
     assert (kernel * place**2).sum() == pytest.approx(radius**2 / 4 + 1 / 12, rel=0.02, abs=0.06)
 

@@ -1,4 +1,4 @@
-"""Existing blur of parts of a picture, measured at their edges."""
+"""The existing blur of regions of a picture, measured at edges inside them."""
 
 from __future__ import annotations
 

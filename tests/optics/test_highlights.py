@@ -39,7 +39,7 @@ def test_white_is_raised_by_five_stops_with_its_hue_and_the_rest_stays() -> None
     gain = raised / given
     np.testing.assert_allclose(gain[0], gain[2], rtol=1e-5)
     assert gain[0, 0, -1] == pytest.approx(32, rel=1e-3)
-    assert (gain[:, :, :80] == 1).all()  # Below the encoded threshold of .9.
+    assert (gain[:, :, :80] == 1).all()  # These pixels are below the encoded threshold of 0.9.
 
 
 def test_what_is_sharp_is_not_raised() -> None:

@@ -25,7 +25,7 @@ def test_a_hole_gets_what_is_around_it_and_what_is_known_stays() -> None:
     whole, _ = with_hole(64, slice(0))
     np.testing.assert_array_equal(filled[:, known > 0], planes[:, known > 0])
     np.testing.assert_allclose(filled[2], 0.4, atol=1e-6)
-    assert np.abs(filled - whole).max() < 0.12  # A third of the range over the hole.
+    assert np.abs(filled - whole).max() < 0.12  # The limit is a third of the range over the hole.
 
 
 def test_tiles_go_on_from_the_small_size_as_the_host_does() -> None:
@@ -66,7 +66,7 @@ def test_the_background_goes_on_behind_a_subject_as_far_as_its_blur_can_show(eve
     made = inpaint_group(group, level, scale=8, everything=everything)
     behind = [index for index, bounds in enumerate(group.bounds) if -9 < bounds.radius < -7]
     where = sum(made[index, -1] for index in behind) > 0
-    assert where[22, 48]  # Two cells inside the subject.
+    assert where[22, 48]  # This cell lies two cells inside the subject.
     assert where[48, 48] == everything
     share = sum(made[index, 3].astype(np.float32) for index in behind)
     colour = sum(made[index, 0].astype(np.float32) for index in behind)

@@ -17,7 +17,7 @@ from dioptre.optics.surfaces import depth_steps
 
 from .reference import Sheet, flatten, render
 
-SIZE = (128, 192)  # Whole blocks, so that mirrored pictures have mirrored cells.
+SIZE = (128, 192)  # A whole number of blocks, so that mirrored pictures have mirrored cells.
 
 
 def scene(image, disparity, radius, focal=0.0, **fields):
@@ -47,7 +47,7 @@ def test_identity_without_blur():
 
 def test_in_focus_pixels_stay():
     image, disparity = random_scene()
-    disparity[60:100, 80:140] = 1.0  # The nearest object: nothing spreads over it.
+    disparity[60:100, 80:140] = 1.0  # This is the nearest object, so nothing spreads over it.
     made = fast.blur(scene(image, disparity, 30.0, focal=1.0))
     assert np.abs(made - image)[64:96, 84:136].max() <= 1 / 255
 
@@ -76,7 +76,8 @@ def test_exposure_commutes():
 )
 def test_mirror_commutes(turn):
     image, disparity = random_scene()
-    image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4  # Cells at the border are not symmetric.
+    # Constant borders, because the cells there are not symmetric.
+    image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4
 
     def of(a):
         return np.ascontiguousarray(turn(a))
@@ -104,7 +105,7 @@ def test_a_point_becomes_a_disc_with_its_energy(radius):
 def test_blades_show_and_turn_round_in_front_of_the_focus():
     size = (256, 256)
     image = np.zeros((*size, 3), np.float32)
-    image[126:130, 126:130] = 0.9  # Centred in the picture and in the cells of reduced sizes.
+    image[126:130, 126:130] = 0.9  # The light is centred in the picture and in the cells of reduced sizes.
     aperture = Aperture(blades=5)
     behind = fast.blur(scene(image, np.full(size, -1.0, np.float32), 30.0), aperture=aperture)[..., 0]
     before = fast.blur(scene(image, np.full(size, 1.0, np.float32), 30.0), aperture=aperture)[..., 0]
@@ -131,7 +132,7 @@ def test_nearer_covers_farther_whatever_the_order_of_pixels():
     assert sharp_bar[91:101].min() > 0.99
     assert sharp_bar[:88].max() < 0.005
     soft_bar = fast.blur(scene(image, disparity, 20.0, focal=0.0))[64, :, 0]
-    assert 0.2 < soft_bar[96] < 0.5  # 12 of the disc's 40 columns.
+    assert 0.2 < soft_bar[96] < 0.5  # The bar covers 12 of the disc's 40 columns.
     assert soft_bar[80] > 0.1
 
 
@@ -155,7 +156,8 @@ def test_agrees_with_the_definition_and_more_paths_agree_better():
     image, radius = flatten(sheets)
     made = fast.blur(scene(image, radius, 1.0))
     inner = (slice(12, -12), slice(12, -12))
-    assert psnr(made[inner], exact[inner]) > 33  # Only the definition knows the areas hidden by objects.
+    # The match is not exact, because only the reference knows the areas hidden by objects.
+    assert psnr(made[inner], exact[inner]) > 33
     errors = [np.sqrt(np.mean(np.square(render(sheets, paths=n) - exact))) for n in (12, 48, 192)]
     # The error falls at least as 1 / sqrt(paths): a factor of 2 for each factor of 4.
     assert errors[1] < errors[0] / 1.8
@@ -163,7 +165,7 @@ def test_agrees_with_the_definition_and_more_paths_agree_better():
 
 
 def slope(size):
-    """Return a floor that comes nearer, with an upright object in front of it."""
+    """Return a floor that gets nearer towards the bottom, with an upright object on it."""
     image, disparity = random_scene(size=size)
     disparity[:] = np.linspace(0, 1, size[0], dtype=np.float32)[:, None]
     disparity[80:260, 150:290] = 0.7
@@ -171,7 +173,8 @@ def slope(size):
 
 
 def test_a_steep_slope_is_no_edge():
-    radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)  # 0.4 pixels per row.
+    # The radius changes by 0.4 pixels per row.
+    radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)
     radius[:, 40:] += 6
     step = np.asarray(depth_steps(radius)[0])
     assert (step[8:-8, 39:41] == 1).all()
@@ -182,7 +185,7 @@ def test_a_steep_slope_is_no_edge():
 @pytest.mark.parametrize("focal", [0.0, 1.0])
 @pytest.mark.parametrize("between", [0.4, 0.5, 0.6], ids=["a step begins", "the middle", "a step ends"])
 def test_a_hair_of_depth_makes_a_hair_of_difference(between, focal):
-    """Editors pass depth rounded, so no pixel may change sides or be unmixed abruptly at a single value."""
+    """Editors pass rounded depth, so no decision about a pixel may change abruptly at a single value."""
     image, disparity = random_scene(size=(96, 128))
     disparity[:] = np.arange(128) >= 64
 
@@ -202,7 +205,7 @@ def test_a_small_step_in_the_dark_lets_no_light_through_from_afar(radius):
     image = np.repeat(bright[..., None], 3, axis=2).astype(np.float32)
     made = fast.blur(scene(image, disparity, radius))
     assert made[:, 24 + 8 + int(1.4 * radius) :].max() < 1e-3
-    assert made[:, :16].min() > 0.5  # Fraction of the bright area's own light, next to which it is dark.
+    assert made[:, :16].min() > 0.5  # The bright area keeps half of its light next to the dark area.
 
 
 @pytest.mark.parametrize(("nearer", "radius"), [(1.15, 4.0), (1.15, 8.0), (1.03, 20.0), (1.15, 40.0)])
@@ -239,7 +242,8 @@ def test_a_dark_floor_before_and_in_focus_lets_no_light_through_from_afar(focal,
     focus = Focus(focal_disparity=focal, max_radius_px=radius, range=0.04)
     made = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
     assert made[160:].max() < 0.011
-    # Rounding errors in a disc's coverage once counted as openings, full of light at random places.
+    # Rounding errors in a disc's coverage used to be mistaken for openings, which let light through at random
+    # places.
     disparity += rng.uniform(-1e-7, 1e-7, size).astype(np.float32)
     again = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
     assert np.abs(again - made).max() < 1e-3

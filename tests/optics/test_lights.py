@@ -21,7 +21,7 @@ def test_a_lamp_behind_a_twig_has_its_own_radius_there_too() -> None:
     assert sorted((at[twig] // 24).tolist()) == [10, 11, 12, 13]
     np.testing.assert_array_equal(radii[0, twig], 0)
     np.testing.assert_array_equal(radii[1, twig], -4)
-    assert (planes[1, :3, twig] > 2).all()  # The light belongs to the lamp.
+    assert (planes[1, :3, twig] > 2).all()  # The light is assigned to the lamp.
     np.testing.assert_allclose(planes[:, -1].sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(planes[:, :3].sum(axis=0)[:, twig], 3.0, atol=1e-5)
 

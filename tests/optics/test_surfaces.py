@@ -36,7 +36,7 @@ def test_half_the_size_keeps_the_light_and_parts_it_by_radius() -> None:
     rng = np.random.default_rng(0)
     radii = np.where(rng.random((2, 16, 24)) < 0.5, -6.0, 9.0).astype(np.float32)
     radii.sort(axis=0)
-    radii = radii[::-1].copy()  # The nearer surface first.
+    radii = radii[::-1].copy()  # The nearer surface comes first.
     planes = rng.random((2, 4, 16, 24)).astype(np.float32)
     planes[:, -1] /= planes[:, -1].sum(axis=0)
     small, small_radii = halve_small(planes, radii)

@@ -65,7 +65,7 @@ def test_movements_that_say_nothing_are_no_points() -> None:
     for number in range(100):
         state = brush.moved(state, (0.5 + 0.0001 * number, 0.5), size=SIZE)
     assert len(state.brush.drawn) == 2
-    assert brush.moved(ready(), (0.5, 0.5), size=SIZE) == ready()  # No button is down.
+    assert brush.moved(ready(), (0.5, 0.5), size=SIZE) == ready()  # No button is pressed.
 
 
 def test_a_stroke_stays_within_the_picture() -> None:
@@ -110,7 +110,7 @@ def test_the_stroke_under_way_is_seen_where_it_is() -> None:
     assert (seen.width, seen.height) == (512, 341)
     for x, y, value in ((0.25, 0.5, 1), (0.4, 0.5, 1), (0.5, 0.6, 1), (0.65, 0.5, 0), (0.4, 0.7, 0), (0.1, 0.5, 0)):
         assert seen.at(x, y) == value, (x, y)
-    half = brush.SEEN * 0.1 * 300 / 200  # Fraction of the height.
+    half = brush.SEEN * 0.1 * 300 / 200  # The brush's visible radius as a fraction of the height.
     assert seen.at(0.4, 0.5 + half - 0.01) == 1
     assert seen.at(0.4, 0.5 + half + 0.01) == 0
 

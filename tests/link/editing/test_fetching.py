@@ -83,7 +83,7 @@ def test_the_list_may_come_while_the_preview_is_awaited() -> None:
     assert state.phase is Phase.MISSING
     # The preview belongs to the earlier options.
     assert states.arrived(state, Shown(after=PICTURE)).phase is Phase.MISSING
-    assert states.listed(state, HERE).phase is Phase.WAITING  # Installed by another program.
+    assert states.listed(state, HERE).phase is Phase.WAITING  # Another program has installed the network.
 
 
 def test_a_download_shows_its_progress_and_ends_in_a_preview() -> None:

@@ -195,7 +195,7 @@ def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, w
     assert options["focus"] == RIGHT_HALF
     before = len(worker.submitted)
     run(session, request(focus=LEFT_HALF))
-    run(session, request(focus=RIGHT_HALF))  # Stored by now.
+    run(session, request(focus=RIGHT_HALF))  # Its depth has been stored by now.
     assert all(not keep for _, _, keep, _, _ in worker.submitted[before + 2 :][-2:])
 
 

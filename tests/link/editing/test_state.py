@@ -33,7 +33,7 @@ def test_after_is_marked_until_the_preview_has_caught_up() -> None:
     state = states.changed(state, "f_number", 1.4)
     assert state.busy
     assert state.out_of_date
-    assert state.shown == EXACT  # Still shown, but marked as out of date.
+    assert state.shown == EXACT  # The preview is still shown, but marked as out of date.
     assert not states.chose_view(state, views.BEFORE).out_of_date
 
 
