@@ -37,7 +37,7 @@ def test_near_things_are_near(depth: Depth) -> None:
 
 
 def test_the_subjects_outline_is_sharp(depth: Depth) -> None:
-    """From wall to hair, the map rises within a few pixels."""
+    """The map rises from the wall to the hair within a few pixels."""
     row = depth.disparity[60, 280:330]
     assert np.abs(np.diff(row)).max() > 0.25 * np.ptp(row)
 

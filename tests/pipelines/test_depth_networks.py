@@ -27,7 +27,7 @@ from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 
 SIZE = (240, 360)
-FOCAL = 0.8  # In diagonals.
+FOCAL = 0.8  # Focal length as a fraction of the diagonal.
 VIEW = FieldOfView(focal_diagonals=FOCAL, source="EXIF")
 Output = Callable[[np.ndarray, np.ndarray], Any]
 
@@ -129,7 +129,7 @@ def test_metres_survive_to_the_pictures_size(scene: np.ndarray, model: str) -> N
     depth = estimated(scene, model)
     found = depth.metric
     assert found is not None
-    steps = np.zeros(SIZE, bool)  # Pixels that resizing mixes.
+    steps = np.zeros(SIZE, bool)  # Pixels at depth steps, which resizing mixes.
     steps[[76, 77, 78, 79, 80, 81, 82, 83]] = True
     steps[114:206, 94:186] = True
     steps[126:194, 106:174] = False

@@ -42,7 +42,7 @@ def test_the_cameras_map_is_taken_as_it_is(person: np.ndarray, refine: bool) -> 
 
 
 def test_metres_follow_the_layers_values(person: np.ndarray) -> None:
-    """The map's own 0 and 1 are not its range: the metres follow the layer's values."""
+    """The metres follow the layer's values, even if these do not span 0 to 1."""
     narrow = _embedded(disparity=_embedded().disparity * np.float32(0.5) + np.float32(0.25))
     depth = depth_of(person, embedded=narrow, refine=False)
     assert depth.range_per_m == pytest.approx((0.5, 1.5), abs=0.02)

@@ -120,7 +120,7 @@ def test_a_draft_is_nearly_alike_and_has_no_pieces(operation):
     made = apply(operation, options, replace(inputs, draft=True)).layers
     assert len(made) == (1 if operation == "lens_blur" else 4)
     difference = np.abs(made[0].pixels - whole)
-    assert 0 < difference.mean() < 0.05  # For noise, which has more fine detail than any photograph.
+    assert 0 < difference.mean() < 0.05  # The picture is noise, which has more fine detail than any photograph.
     assert difference[30:60, 50:80].max() < 0.01
 
 

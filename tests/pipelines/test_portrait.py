@@ -121,7 +121,7 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("focus", [(160, 160), (40, 40)])
 def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: tuple[int, int]) -> None:
-    """On and behind the subject: no rim with the subject's depth may keep its old side when the focus moves."""
+    """With the focus on the subject or behind it, no rim of the background may keep the subject's depth."""
     picture, _ = person_before_a_wall
     made = portrait(picture, focus=focus, keep_subject=0.0)
     assert made.disparity[170, 98] == pytest.approx(0.1, abs=0.02)

@@ -72,7 +72,7 @@ def test_without_a_subject_the_hint_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "rows"),  # The options, and the rows that they select; the top row is the farthest.
+    ("options", "rows"),  # The options, and the range of rows that they select; the top row is the farthest.
     [
         ({"side": "nearer", "depth_level": 0.6, "depth_range": 0.1}, (160, 320)),
         ({"side": "farther", "depth_level": 0.6, "depth_range": 0.1}, (0, 223)),

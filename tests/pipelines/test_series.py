@@ -91,5 +91,5 @@ def test_mixed_light_is_not_looked_for_in_a_series(rng: np.random.Generator) -> 
 
 
 def test_a_light_of_the_range_survives() -> None:
-    deep = WhitePoint(cct_kelvin=1500)  # Outside sRGB.
+    deep = WhitePoint(cct_kelvin=1500)  # This colour is outside sRGB.
     assert np.isfinite(chroma_of(deep.xy)).all()

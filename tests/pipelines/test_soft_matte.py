@@ -19,7 +19,7 @@ def square(side: int, first: int, last: int, value: float = 1.0) -> np.ndarray:
 
 def test_what_our_matte_drops_comes_back_where_both_see_one_thing() -> None:
     alpha, soft = square(256, 40, 200), square(256, 40, 200)
-    soft[20:40, 40:200] = 0.6  # Hair.
+    soft[20:40, 40:200] = 0.6  # Hair that only the second matte contains.
     mended = with_soft_edges(alpha, soft)
     assert mended[30, 100] > 0.25
     np.testing.assert_array_equal(mended[60:180, 60:180], 1)

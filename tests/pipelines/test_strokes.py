@@ -104,7 +104,7 @@ def test_discs_shrink_by_what_is_kept() -> None:
     focus = Focus(focal_disparity=0.5, max_radius_px=40.0, range=0.1, foreground=0.5, background=2.0)
     before = circle_of_confusion_px(near, focus=focus)
     after = circle_of_confusion_px(disparity_in_focus(near, kept, focus=focus), focus=focus)
-    # The error of floats around 0.5, times 80 px.
+    # Tolerance: the error of floats around 0.5, times 80 px.
     np.testing.assert_allclose(after, (1 - kept) * before, atol=1e-4)
 
 
@@ -121,7 +121,7 @@ def test_nearer_blur_does_not_cover_what_is_kept() -> None:
 
 
 def test_transparent_pixels_lend_no_colour() -> None:
-    picture = np.zeros((4, 4, 4), np.float32)  # Black and transparent.
+    picture = np.zeros((4, 4, 4), np.float32)  # The picture is black and transparent.
     blurred = np.ones((4, 4, 4), np.float32)
     put_back(picture, np.full((4, 4), 0.9, np.float32), onto=blurred)
     assert blurred[..., :3].min() == 1

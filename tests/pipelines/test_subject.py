@@ -51,7 +51,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, *, chance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "inside", "outside"),  # (x, y) on the subject, and outside it.
+    ("name", "inside", "outside"),  # Points (x, y) on the subject, and points outside it.
     [
         ("astronaut.jpg", [(225, 110), (200, 330), (160, 80)], [(380, 60), (30, 60), (350, 250)]),
         ("chelsea.jpg", [(230, 110), (260, 235)], [(420, 100), (20, 60)]),
@@ -108,7 +108,7 @@ def test_a_point_elsewhere_takes_what_is_there(example) -> None:
     picture = example("astronaut.jpg")
     disparity = np.full(picture.shape[:2], 0.1, np.float32)
     disparity[:, :350] = 0.8
-    found = find_subject(picture, disparity=disparity, at=(430, 60))  # The shuttle's tank.
+    found = find_subject(picture, disparity=disparity, at=(430, 60))  # This point is on the shuttle's tank.
     assert found.kind == "point"
     assert found.alpha[60, 430] > 0.9
     assert found.alpha[330, 200] < 0.03
@@ -129,7 +129,7 @@ def test_a_point_on_a_flat_background_is_focused_on_without_a_closer_look(
     picture = example("chelsea.jpg")
     disparity = np.full(picture.shape[:2], 0.03, np.float32)
     disparity[:, :380] = 0.8
-    found = find_subject(picture, disparity=disparity, at=(430, 20))  # Behind the ear.
+    found = find_subject(picture, disparity=disparity, at=(430, 20))  # This point is behind the ear.
     assert len(looks) == 1
     assert found.focal_disparity == pytest.approx(0.03, abs=0.01)
     assert found.alpha[110, 230] < 0.03
@@ -174,7 +174,7 @@ def test_a_small_thing_is_found_before_the_nearest_region(
 
 
 def test_of_doubtful_things_the_important_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two lions, neither of them certain, and something larger at the edge."""
+    """The picture has two uncertain lions and something larger, but less certain, at the edge."""
     draw(monkeypatch, chance=0.3)
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[140:200, 60:150], saliency[140:200, 170:240] = 0.75, 0.7
@@ -283,7 +283,7 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
 
 @pytest.mark.usefixtures("as_drawn")
 def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> None:
-    """For example, a flag behind an arm of its colour. On outlines, a saliency of .6 is outside half the time."""
+    """For example, a flag behind an arm of the same colour. Near outlines, a saliency of 0.6 is often outside."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
     alpha = find_subject(drawn(saliency)).alpha

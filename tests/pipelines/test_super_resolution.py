@@ -24,7 +24,7 @@ from dioptre_link.operation import Role
 
 @pytest.fixture(scope="module")
 def face(checkout: Path) -> np.ndarray:
-    """120 × 120 pixels of the astronaut."""
+    """A crop of 120 × 120 pixels from the photo of the astronaut."""
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
         return np.asarray(picture.convert("RGB"), np.float32)[20:140, 160:280] / 255
 
@@ -148,7 +148,7 @@ def test_noise_reduction_helps_a_noisy_picture(checkout: Path) -> None:
 
 
 def test_the_automatic_noise_reduction_is_told_and_can_be_repeated(face: np.ndarray) -> None:
-    """Includes transparent pixels, whose hidden noise does not count."""
+    """The picture has transparent pixels, whose hidden noise does not count."""
     noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
     cut_out = np.concatenate([face, np.zeros((120, 120, 1), np.float32)], axis=2)
     cut_out[:, 8:, :3] = noisy[:, 8:]

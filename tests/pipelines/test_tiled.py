@@ -81,7 +81,7 @@ def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(monkeypatc
     made = []
     for cores in (1, 4):
         monkeypatch.setattr(tiled.os, "cpu_count", lambda cores=cores: cores)
-        network = dataclasses.replace(load_model("span-x2"))  # Has its own compiled programs.
+        network = dataclasses.replace(load_model("span-x2"))  # A copy of the network has no compiled programs yet.
         traces.clear()
         made.append(enlarge_tiled(network, picture(150, 170), tile_px=64).pixels)
         assert len(traces) == 1
@@ -122,7 +122,7 @@ def test_a_small_picture_takes_a_small_tile_however_far_the_network_sees() -> No
 
 def test_new_sizes_compile_nothing() -> None:
     network = load_model("span-x2")
-    for size in ((64, 64), (63, 64)):  # With and without padding.
+    for size in ((64, 64), (63, 64)):  # One size needs padding, the other does not.
         enlarge_tiled(network, picture(*size), tile_px=64)
     before = network.forward._cache_size()  # type: ignore[attr-defined]
     for size in ((1, 1), (1, 200), (70, 90), (129, 30)):
@@ -204,7 +204,8 @@ def test_where_the_network_diverges_the_picture_is_interpolated() -> None:
 def test_other_networks_are_exact_where_tiles_overlap_by_all_of_their_reach(
     make: type[Rrdb] | type[Srvgg], config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)  # Random weights do not give anything like a picture.
+    # The safeguard is off, because random weights do not output anything like a picture.
+    monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)
     graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     entry = find("realesrgan-x4plus", kind=ModelKind.SUPER_RESOLUTION)
     network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})

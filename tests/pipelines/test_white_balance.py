@@ -122,7 +122,7 @@ def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
 
 
 def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
-    """Beyond the end of the Planckian locus, as with a camera set to candlelight in daylight."""
+    """The colour lies beyond the end of the Planckian locus, as with a camera set to candlelight in daylight."""
     patch = np.full((12, 12, 3), (0.2, 0.45, 0.9), np.float32)
     whole, half = (white_balance(patch, neutral=(6, 6), strength=s).image[6, 6] for s in (1.0, 0.5))
     assert np.ptp(whole) < 2e-3

@@ -50,7 +50,7 @@ def test_pictures_smaller_than_a_window_have_none(size: tuple[int, int]) -> None
 
 def test_a_map_and_a_plane_show_the_same_in_a_window() -> None:
     y = np.mgrid[:SIDE, :SIDE][0].astype(np.float32) + 0.5
-    map_of_rows = np.clip(y / SIDE, 0, 1)  # The row in the picture, at pixel centres.
+    map_of_rows = np.clip(y / SIDE, 0, 1)  # Each value is the position of its row, at the pixel's centre.
     window = Window(top=200, left=90, height=160, width=320, size=(640, 960))
     seen = window.of_map(map_of_rows)
     expected = (200 + y * 160 / SIDE) / 640

@@ -11,10 +11,10 @@ import pytest
 from dioptre.recipes import memory
 
 SIZE = (4000, 6000)
-# In the order of their need, because one process runs them all.
+# In ascending order of memory, because one process runs them all and its peak never falls.
 OPERATIONS = ("white_balance", "repair_depth", "depth")
 GIB = 1 << 30
-SPARE = 1.25  # More cores need more stacks and concurrent tiles.
+SPARE = 1.25  # Allowed excess over the estimate, because more cores need more stacks and concurrent tiles.
 
 _CODE = """
 import sys

@@ -23,7 +23,7 @@ XLA = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12345 bytes."
 
 @pytest.fixture
 def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A pipeline that runs out of memory unless a device is chosen; the list has the device chosen for each run."""
+    """A pipeline that runs out of memory unless a device is chosen; the fixture lists the device of each run."""
     seen: list[Any] = []
 
     def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:

@@ -20,7 +20,7 @@ from dioptre.models.registry import ENTRIES, resolve
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
 
-TOLERANCE = 1e-4  # Fraction of a map's range: float32 in another order of summation.
+TOLERANCE = 1e-4  # Tolerance as a fraction of a map's range, for float32 sums in a different order.
 SIZES = [(126, 126), (98, 154), (168, 112)]
 NAMES = ("small", "base", "metric-large")
 EXACT_BYTES = {"small": 137_248_940, "base": 541_518_028}

@@ -21,7 +21,7 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
 
-TOLERANCE = 1e-4  # Fraction of a map's range: float32 in another order of summation.
+TOLERANCE = 1e-4  # Tolerance as a fraction of a map's range, for float32 sums in a different order.
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def photos() -> list[np.ndarray]:
 
 def test_alpha_is_the_share_of_a_pixel_that_is_covered() -> None:
     canvas = Canvas(np.full((SIDE, SIDE, 3), 200, np.uint8))
-    left = 100.5  # Includes half a pixel.
+    left = 100.5  # The edge covers half a pixel.
     canvas.polygon(np.array([[left, 50], [299.5, 50], [299.5, 199.5], [left, 199.5]]))
     thick, alpha = canvas.kept()
     assert alpha[100, 200] == 1

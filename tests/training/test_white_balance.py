@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = np.stack([identity * (1 + 0.02 * k * np.array([1, 0, -1])) for k in range(1, 11)])
     mappings = np.tile(settings.astype(np.float32), (N, 1, 1, 1))
     pictures = rng.integers(20, 200, (N, 96, 96, 3), dtype=np.uint8)
-    pictures[:, 0, 0] = np.arange(N)[:, None]  # Identifies the picture.
+    pictures[:, 0, 0] = np.arange(N)[:, None]  # The first pixel's value is the picture's number.
     pictures = pictures.repeat(3, axis=1).repeat(3, axis=2)
     np.savez(path / "photos.npz", thumbnails=pictures, mappings=mappings, names=[str(k) for k in range(N)])
     raws = rng.random((N, SIDE, SIDE, 3)).astype(np.float16)
@@ -182,7 +182,7 @@ def test_a_raw_file_under_its_light_is_what_the_sensor_saw() -> None:
     raw = np.full((1, 8, 8, 3), [0.4, 0.8, 0.3])
     picture, full, sensor, white = RawFiles([raw], [light]).draw(np.random.default_rng(18), 8)
     seen = picture @ sensor @ white / full
-    np.testing.assert_allclose(seen, raw[0], rtol=2e-3)  # 16 bits
+    np.testing.assert_allclose(seen, raw[0], rtol=2e-3)  # The raws are stored with 16 bits.
 
 
 @pytest.mark.usefixtures("as_taken")
@@ -210,7 +210,7 @@ def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> Non
     light = np.tile(np.diag([0.5, 1, 0.25]).astype(np.float32), (2, 1, 1))
     plain = np.tile(np.concatenate([np.eye(3), np.zeros((6, 3))]).astype(np.float32), (2, 1, 1))
     rendering = random_rendering(np.random.default_rng(21), np.ones(2, bool), 0, np.ones(2, bool))
-    rendering["tone"][0], rendering["tone"][4] = 1, 1  # As exposed, with a saturating sensor.
+    rendering["tone"][0], rendering["tone"][4] = 1, 1  # Exposure 1, and a sensor that saturates.
     no_noise = {"noise": np.zeros(0, np.float32), "grain": np.zeros((2, 0, SIDE, SIDE, 3), np.float32)}
     made = pairs(bright, np.ones(2, np.float32), light, plain, rendering, **no_noise, shown=np.array([True, False]))
     wrong, right = (np.asarray(made[name]) for name in ("wrong", "right"))

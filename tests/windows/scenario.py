@@ -1,4 +1,4 @@
-"""A Windows user's life with Dioptre under Wine: install, work, update while a worker is running, remove.
+"""Test a Windows user's work with Dioptre under Wine: install, work, update while a worker is running, remove.
 
     python tests/windows/scenario.py PREFIX PACKAGES [--units]
 

@@ -11,7 +11,7 @@ import pytest
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-CANCEL_MS = 1000  # Promised to the user.
+CANCEL_MS = 1000  # The limit that the documentation promises.
 LIMIT_S = 1800  # Only guards against hanging.
 
 

@@ -10,7 +10,7 @@ from ..conftest import Followed
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-MOST_APART = 1  # In code values: both results are rounded from floats that differ with the order of threaded sums.
+MOST_APART = 1  # Difference in code values, because the rounded floats depend on the order of threaded sums.
 LIMIT_S = 1800  # Only guards against hanging.
 
 

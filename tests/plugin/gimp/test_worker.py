@@ -18,10 +18,10 @@ from ...editors.host import HOME
 from .conftest import Gimp, check_names, give_weights
 
 pytestmark = pytest.mark.editor
-START_S = 120  # Allows for starting a worker on a loaded machine.
+START_S = 120  # Long enough to start a worker on a loaded machine.
 JOBS = 8
 MANY_JOBS = int(os.environ.get("DIOPTRE_TEST_MANY_JOBS", "50"))
-# Allowed over all jobs while caches fill; larger pictures would reveal one leaked picture per job.
+# Growth allowed over all jobs while caches fill; one leaked picture per job would exceed it.
 GROWTH_BYTES = 60 << 20
 
 
@@ -44,10 +44,11 @@ def test_many_jobs_leave_nothing_behind(make_gimp: Callable[[], Gimp]) -> None:
     states = gimp.values("many.py", environment={"JOBS": str(MANY_JOBS)})
     settled, last = states[MANY_JOBS // 3], states[-1]
     assert len(states) == MANY_JOBS
-    assert {state["worker"] for state in states} == {last["worker"]}  # None crashed on the way.
+    assert {state["worker"] for state in states} == {last["worker"]}  # No worker crashed on the way.
     for name in ("gimp_bytes", "worker_bytes"):
         assert last[name] - settled[name] < GROWTH_BYTES, [state[name] >> 20 for state in states]
-    for name in ("gimp_files", "worker_files", "plugins", "images"):  # One may remain open slightly longer.
+    # A file or process may remain slightly longer.
+    for name in ("gimp_files", "worker_files", "plugins", "images"):
         early, late = ([state[name] for state in some] for some in (states[: MANY_JOBS // 3], states[-5:]))
         assert min(late) <= max(early), [state[name] for state in states]
     assert last["exchange"] == []
@@ -129,7 +130,7 @@ def test_two_gimps_share_a_worker_outside_and_memory_stays_flat(
     if gimps[0].tree is None:
         pytest.skip("needs a sandbox")
     shown: dict[Path | str, str] = {outside.meeting: f"{HOME}/dioptre/data/worker"}
-    first = run_jobs(gimps[0], shown, 2)  # Compiles the functions.
+    first = run_jobs(gimps[0], shown, 2)  # The first jobs compile the functions.
     before = outside.process.memory_info().rss
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda gimp: run_jobs(gimp, shown, JOBS), gimps))

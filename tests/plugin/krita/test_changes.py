@@ -33,7 +33,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     group = made(plugin, "portrait", document, node)
     depth = group.childNodes()[0]
     (task,) = tasks(plugin, document, group)
-    assert not task.painted  # To be recomputed.
+    assert not task.painted  # The unpainted depth is to be recomputed.
     depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
     (task,) = tasks(plugin, document, depth)
     assert task.painted
@@ -125,7 +125,7 @@ def test_keeper_finishes_the_undo_of_an_update(
 def test_keeper_waits_for_krita_and_asks_a_few_times(
     plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Krita drops an undo while it is busy; one that never happens is not requested forever."""
+    """Krita drops an undo while it is busy, so the undo is requested again, but only a few times."""
     old, new = photo(document), photo(document)
     old.remove()
     asked: list[str] = []
@@ -136,7 +136,7 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     undo_sync = plugin.undo_sync.UndoSync(None)
     undo_sync.swapped(document, [(old, new)])
     undo_sync.look()
-    document.rootNode().addChildNode(old, None)  # Half of an undo.
+    document.rootNode().addChildNode(old, None)  # The first half of an undo.
     monkeypatch.setattr(document, "tryBarrierLock", lambda: False)
     undo_sync.look()
     assert asked == []

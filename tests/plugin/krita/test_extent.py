@@ -35,7 +35,7 @@ def painted(document: Document, bounds: Rect, *opaque: Rect) -> Node:
         ((-1, -1, WIDTH + 2, HEIGHT + 2), [CANVAS, (-1, 1, 1, 1), (2, -1, 1, 1), (6, 4, 1, 1)], CANVAS),
         # Painted along the whole edge, unevenly.
         ((0, -2, WIDTH, HEIGHT + 2), [CANVAS, (0, -1, WIDTH, 1)], CANVAS),
-        ((3, 1, WIDTH, HEIGHT), [(3, 1, WIDTH, HEIGHT)], (3, 1, WIDTH, HEIGHT)),  # Moved.
+        ((3, 1, WIDTH, HEIGHT), [(3, 1, WIDTH, HEIGHT)], (3, 1, WIDTH, HEIGHT)),  # The layer was moved.
         ((-9, -9, 30, 30), [(-9, -9, 30, 30)], (-9, -9, 30, 30)),  # Larger than the canvas.
         ((3, -1, WIDTH, HEIGHT + 1), [(3, 0, WIDTH, HEIGHT), (4, -1, 1, 1)], (3, 0, WIDTH, HEIGHT)),
         ((-2, 0, 5, 3), [(-2, 0, 3, 2), (0, 2, 3, 1)], (-2, 0, 5, 3)),  # A cut-out that crosses the edge.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig import Failed, Gimp, call, child, expect, expect_in, fingerprint, new_depth, new_image, run_checks, succeed
 
-PATIENCE_S = 240  # Allows for a first job on a loaded machine.
+PATIENCE_S = 240  # Long enough for a first job on a loaded machine.
 BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 

@@ -2,7 +2,7 @@
 
 ZOO=make: creates the documents, runs the plug-in, and writes the inputs (as the core receives them) and the
 result's own values. ZOO=store: writes the core's own results into layers of the same kind and reads their own
-values, so that both can be compared code by code.
+values, so that the two can be compared, one code value at a time.
 """
 
 import os

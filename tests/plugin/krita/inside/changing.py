@@ -33,7 +33,7 @@ LONG_PX = 1024  # Side of a picture that takes longer than a person's click.
 
 
 def check_repair_of_depth():
-    """The repaired layer replaces the depth layer and Update uses it; one undo step."""
+    """The repaired layer replaces the depth layer in one undo step, and Update uses it."""
     document, node = yield from open_photo()
     depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
     blur = {"focal_disparity": 0.9, "max_radius": 4.0}

@@ -81,7 +81,7 @@ def check_depth_from_the_menu():
     expect("range", min(values[::2]) >= 0.0 and 0.5 < max(values[::2]) <= 1.0, True)
     expect("opaque", set(values[1::2]), {1.0})
     expect("source", pixels(node), before)
-    depth.remove()  # As a script may do, because the layer belongs to this document.
+    depth.remove()  # A script may remove the layer, because it belongs to this document.
     yield from settle(document)
     expect("removed", names(document.rootNode())[-1], "Photo")
 
@@ -192,7 +192,7 @@ def check_update_is_one_undo_step():
     yield from step("undo", new, second)
     yield from step("undo", old, first)
     expect("layers", names(document.rootNode()), was)
-    for _ in range(2):  # The mask, then the step before.
+    for _ in range(2):  # Undo the mask, then the step before.
         yield from undo(document)
     yield from soon(
         "no step in between", lambda: names(document.rootNode()), ["Background", "Photo", "Portrait blur"]

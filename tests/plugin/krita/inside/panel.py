@@ -63,7 +63,7 @@ except ImportError:
 PHOTO_PX = 256
 WHOLE = (0, 0, PHOTO_PX, PHOTO_PX)
 NARROW_PX = 300
-MOST_TABS = 40  # Number of presses for the whole docker, with fewer options.
+MOST_TABS = 40  # More presses of Tab than the docker needs when it shows few options.
 
 
 def state():

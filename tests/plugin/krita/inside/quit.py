@@ -34,7 +34,8 @@ def check_quit():
         },
     )
     yield from settle(document, 1)
-    for one in Krita.instance().documents():  # At the last moment: a modified document would ask before closing.
+    # Just before quitting, because Krita would ask about a modified document.
+    for one in Krita.instance().documents():
         one.setModified(False)
     trigger("file_quit")
     began = time.monotonic()

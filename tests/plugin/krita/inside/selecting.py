@@ -54,7 +54,7 @@ def check_the_subject_is_selected_from_the_docker():
     yield from ready()
     person.screenshot("krita-select.png")
     expect("the face is red", state().shown.selection.at(0.44, 0.2) > 240, True)
-    yield from changing(click(*at(0.12, 0.5)))  # The flag.
+    yield from changing(click(*at(0.12, 0.5)))  # This point is on the flag.
     expect("added", len(state().options["subject"]), 1)
     person.screenshot("krita-select-added.png")
     yield from click(widget(QToolButton, "dioptre_view_cut_out"))

@@ -37,7 +37,7 @@ except ImportError:
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"
 KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]
 KINDS += [("GRAYA", "U8", GREY), ("GRAYA", "U16", GREY), ("CMYKA", "U8", "Chemical proof")]
-SHARP = {"f_number": 0.7}  # Blurs so strongly that it is visible on any screen.
+SHARP = {"f_number": 0.7}  # This blur is strong enough to be visible on any screen.
 CHANGED = 1.0  # Mean difference in 8-bit values that is visible.
 BRUSH = 0.1  # Mean difference caused by the brush's outline, which stays on the canvas.
 ROUNDED = 2  # Rounding error of an 8-bit canvas or file, in code values.

@@ -10,8 +10,8 @@ from pathlib import Path
 from krita import Krita
 
 OUT = Path(os.environ["OUT"])
-REST_S = 1.0  # Time without a pointer movement.
-PATIENCE_S = 300  # Allows for a first job on a loaded machine, which starts the worker and compiles.
+REST_S = 1.0  # Time in seconds without a pointer movement.
+PATIENCE_S = 300  # Long enough for a first job on a loaded machine, which starts the worker and compiles.
 SHOWN = 10  # Event loop turns after which the docks are up to date.
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
