@@ -28,7 +28,7 @@ from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parents[1]
-Measured = tuple[float, float]  # wall seconds, CPU seconds
+Measured = tuple[float, float]  # Wall-clock seconds and CPU seconds of one run.
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
 
 

@@ -59,7 +59,8 @@ def _cluster(workers: int) -> Iterator[Any]:
         yield cluster
 
 
-Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: wall, CPU, load
+# (method, processes) → wall-clock seconds, CPU seconds and load of each round
+Found = dict[tuple[str, int], list[tuple[float, float, float]]]
 
 
 def measure(

@@ -135,7 +135,7 @@ def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Ge
     """Add noise, with or without a Bayer mosaic, and compress as JPEG; pictures are (h, w, 3) in [0, 1]."""
     values = picture * 255
     if degradation.mosaic:
-        channel = 2 - (np.indices(values.shape[:2]) % 2).sum(axis=0)  # B G / G R
+        channel = 2 - (np.indices(values.shape[:2]) % 2).sum(axis=0)  # Rows BGBG…, GRGR…
         mosaic = np.take_along_axis(values, channel[..., None], axis=2)[..., 0]
         noisy = np.clip(mosaic + random.normal(0, degradation.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
         codes = cv2.cvtColor(noisy, cv2.COLOR_BayerRG2RGB_EA)

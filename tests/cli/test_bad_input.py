@@ -95,7 +95,7 @@ def test_a_bad_picture_is_refused_in_words(
 
 @pytest.fixture
 def own_weights(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's weights folder as the only one, with real copies that a test may damage."""
+    """The only weights folder in use, which contains real copies that a test may damage."""
     weights = private_home / "data" / "weights"
     for link in list(weights.iterdir()):
         target = link.resolve()

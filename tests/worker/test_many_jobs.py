@@ -15,7 +15,8 @@ from dioptre_link.wire import PixelFormat
 
 WIDTH, HEIGHT = 1500, 1000
 ENOUGH_S = 60.0
-# One picture as float32; malloc keeps freed memory, but a leak of 50 pictures would be a gigabyte.
+# Allowed growth: the size of one float32 picture, because malloc keeps freed memory; 50 leaked pictures would take
+# a gigabyte.
 GROWTH_BYTES = 24 << 20
 
 

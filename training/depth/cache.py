@@ -128,7 +128,8 @@ def fill(
     def flush(shape: str) -> None:
         if views := waiting[shape]:
             batch = np.stack([view.srgb for view in views])
-            batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])  # one program per shape
+            # A constant batch size needs only one compiled program per shape.
+            batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])
             stores[shape].add(np.asarray(network.tokens(jnp.asarray(batch))), views)
             waiting[shape] = []
 

@@ -129,7 +129,7 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
 
 
 def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a random crop of a photograph, (SIDE, SIDE, 3)."""
+    """Return a random crop of a photograph, of shape (SIDE, SIDE, 3)."""
     photo = photos[int(rng.integers(len(photos)))]
     side = int(min(photo.shape[:2]) * rng.uniform(0.3, 1))
     top, left = (rng.integers(n - side + 1) for n in photo.shape[:2])

@@ -34,9 +34,9 @@ from .composites import SIDE, Body, composite
 
 _LARGEST_PX = 1000
 _MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-_LEAST_PX = 120  # smallest longer side of a body
-_BAND = 0.02  # error of hand-drawn outlines, as a fraction of the side
-_SAME = 0.9  # overlap above which MODNet's edge is used as truth
+_LEAST_PX = 120  # Smallest length of a body's longer side, in pixels.
+_BAND = 0.02  # Width of the band without weight around hand-drawn outlines, as a fraction of the picture's side.
+_SAME = 0.9  # Overlap (IoU) with the known maps above which MODNet's edge is used as truth.
 
 
 class Viewer:
@@ -116,7 +116,7 @@ def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
 
 
 def opened(path: Path) -> np.ndarray:
-    """Read a photograph, at most _LARGEST_PX large."""
+    """Read a photograph, reduced to sides of at most _LARGEST_PX."""
     with Image.open(path) as file:
         image = file.convert("RGB")
         image.thumbnail((_LARGEST_PX, _LARGEST_PX))

@@ -140,7 +140,7 @@ def of_agreed(viewer: MapViewer, file: Path, rng: np.random.Generator) -> View |
 def jobs(
     viewer: MapViewer, options: argparse.Namespace, rng: np.random.Generator
 ) -> dict[str, list[tuple[str, Job]]]:
-    """Return the names and makers of all possible views by kind, in random order."""
+    """Return, by kind and in random order, the name of each possible view and the function that creates it."""
     found: Jobs = {kind: [] for kind in SHARES}
     for kind, photographs in {
         "voc": voc(*options.voc),

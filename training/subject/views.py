@@ -40,11 +40,12 @@ from .outlines import FREE_LICENCES, Outlined, read, subject
 KINDS = ("alive", "things", "alive-crops", "things-crops", "objects", "portraits")
 LEFT_OUT, BY_DEPTH = (Path(__file__).with_name(name) for name in ("left_out.txt", "by_depth.txt"))
 _CONFIG = SubjectConfig()
-_SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of the backbone's input
-_FINE_PX = _CONFIG.grid * FINENESS  # side of the head's output
+_SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # Side of the backbone's input, in pixels.
+_FINE_PX = _CONFIG.grid * FINENESS  # Side of the head's output, in pixels.
 _MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-_LARGEST_PX = 800  # longest side of a photograph of an object
-_WHOLE_VIEWS = {True: 9, False: 18}  # more for objects, of which there are fewer photographs than of the living
+_LARGEST_PX = 800  # Longest side of a photograph of an object, in pixels.
+# Whether alive → number of whole views; objects get more, because fewer photographs show them.
+_WHOLE_VIEWS = {True: 9, False: 18}
 _PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
 _INSTANCES = 6  # Number of instances that get crops, the largest first.

@@ -30,11 +30,13 @@ SIDE = WhiteBalanceConfig().coarse_px
 FINE_SIDE = WhiteBalanceConfig().thumbnail_px
 PHOTOS_SHARE = 0.5
 NOISY_SHARE = 0.3
-UNKNOWN_STYLES = 0.4  # fraction of the emulator's settings with an added difference between picture styles
-NATIVE = 0.5  # fraction of other cameras' pictures shown as unprocessed raws
-RAW_FILES = 0.6  # fraction of the unprocessed raws that are real, not derived from a right picture
-WITHOUT_CURVE = 0.7  # fraction of the unprocessed raws with only sRGB's encoding, as raw readers show them
-STYLES_APART = (3, 5)  # the emulator's shade and tungsten in "camera standard", never trained on
+UNKNOWN_STYLES = 0.4  # Fraction of the emulator's settings to which a difference between picture styles is added.
+NATIVE = 0.5  # Fraction of other cameras' pictures that are shown as unprocessed raws.
+RAW_FILES = 0.6  # Fraction of the unprocessed raws that are real, not derived from a balanced picture.
+# Fraction of the unprocessed raws encoded as sRGB without a tone curve, as raw readers show them.
+WITHOUT_CURVE = 0.7
+# The emulator's settings shade and tungsten in the style "camera standard", never used for training.
+STYLES_APART = (3, 5)
 STYLES = tuple(style for style in range(10) if style not in STYLES_APART)
 D65 = jnp.array(D65_XY)
 _RUN, _EVERY = 12, 8

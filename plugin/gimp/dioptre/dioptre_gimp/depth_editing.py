@@ -90,7 +90,7 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
 
 
 def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) -> Iterator[Gimp.Layer]:
-    """Yield the results that depend on the depth layer: whole groups, or its siblings in its own group."""
+    """Yield the layers that depend on the depth layer: groups of results, or its siblings in its own group."""
     tattoo, above = depth.get_tattoo(), {layer.get_tattoo() for layer in _parents(depth)}
     for entry in entries:
         if tattoo not in {link.id for role, link in _depth_links(entry)}:
