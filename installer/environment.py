@@ -212,7 +212,7 @@ class Installer:
         self._need_space(_NEEDED_BYTES)
         python = pythons.find(only=self._python)
         version = ".".join(map(str, python.version))
-        self._console.step(f"Making an environment with Python {version}", span=(0.0, 0.04))
+        self._console.step(f"Creating an environment with Python {version}", span=(0.0, 0.04))
         self._run(
             [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
             what="The environment could not be made",

@@ -105,7 +105,7 @@ class Buffer:
             part = self._file.read(wanted)
             if not part:
                 raise DioptreError(
-                    "{name} was cut short while it was being read.", code="protocol", name=self.path.name
+                    "{name} was truncated while it was being read.", code="protocol", name=self.path.name
                 )
             parts.append(part)
             wanted -= len(part)

@@ -93,7 +93,7 @@ class Connection:
         try:
             line = encode(message)
         except (TypeError, ValueError) as error:
-            raise WireError("This cannot be sent to the worker: {error}.", error=error) from error
+            raise WireError("The message cannot be sent to the worker: {error}.", error=error) from error
         if self._failure is not None:
             raise self._failure
         try:

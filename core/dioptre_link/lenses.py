@@ -86,7 +86,7 @@ class Lens:
     def __post_init__(self) -> None:
         for value in (self.focal_mm, self.f_number):
             if not (math.isfinite(value) and value > 0):
-                raise UsageError("A lens has no focal length or f-number of {value}.", value=value)
+                raise UsageError("{value} is not a valid focal length or f-number.", value=value)
 
     @property
     def aperture_m(self) -> float:
@@ -104,7 +104,7 @@ class Lens:
         focal_m = self.focal_mm / 1000
         if not focus_m > focal_m:
             raise UsageError(
-                "A lens of {focal} mm cannot focus at {focus} m.",
+                "A {focal} mm lens cannot focus at {focus} m.",
                 hint="Choose a larger focus distance.",
                 focal=format(self.focal_mm, "g"),
                 focus=format(focus_m, "g"),

@@ -129,7 +129,7 @@ class Parameter:
         if self.kind is Kind.POINT:
             return "Specify a point as X,Y in pixels of the picture."
         if self.kind is Kind.POINTS:
-            return "Specify points as X,Y in pixels of the picture, with spaces between them."
+            return "Specify points as X,Y in pixels of the picture, separated by spaces."
         if self.kind is Kind.BOX:
             return "Specify a box as LEFT,TOP,RIGHT,BOTTOM in pixels of the picture."
         return ""
@@ -305,7 +305,7 @@ class Operation:
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return a hint that suggests the most similar known name, or lists all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+    return f"Did you mean {close[0]!r}?" if close else f"Available: {', '.join(known)}."
 
 
 def _boolean(value: Any) -> bool:

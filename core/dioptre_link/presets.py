@@ -26,5 +26,5 @@ def preset(name: str) -> Recipe:
         return presets()[name]
     except KeyError:
         close = difflib.get_close_matches(name, presets(), n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(presets())}."
+        hint = f"Did you mean {close[0]!r}?" if close else f"Available: {', '.join(presets())}."
         raise UsageError(Message("There is no preset named {name}.", name=repr(name)), hint=hint) from None

@@ -225,7 +225,7 @@ def _models(content: Any, origin: str) -> dict[str, str]:
     if not isinstance(content, dict):
         raise RecipeError(
             "{origin}: the models are not a JSON object.",
-            hint="It must map each model's id to its SHA-256.",
+            hint="It must map each network's id to its SHA-256.",
             origin=origin,
         )
     return {name: _sha256(value, f"{origin}: model {name!r}") for name, value in content.items()}

@@ -41,8 +41,8 @@ def test_its_size_is_shown_and_it_is_cleared(dioptre) -> None:
 def test_words_say_what_is_kept_and_where(dioptre) -> None:
     out = dioptre("cache")[1]
     assert str(choice.folder()) in out
-    assert " of at most 2,147 MB, in " in out
-    assert "Depth and subjects are cached." in out
+    assert " of at most 2,147 MB." in out
+    assert "The cache is on: the depth and the subject of each picture are kept." in out
 
 
 def test_switched_off_nothing_is_kept(dioptre) -> None:
@@ -52,7 +52,7 @@ def test_switched_off_nothing_is_kept(dioptre) -> None:
     keep_something()
     assert choice.usage().count == 0
     assert choice.step_cache() is NO_STEP_CACHE
-    assert "Nothing is cached." in dioptre("cache")[1]
+    assert "The cache is off." in dioptre("cache")[1]
     assert dioptre("cache", "on")[0] == 0
     assert isinstance(choice.step_cache(), DiskCache)
 

@@ -23,11 +23,11 @@ def made(pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre) -> Pa
 def test_says_what_was_done_with_which_network(name: str, made: Path, dioptre: Dioptre) -> None:
     code, out, _ = dioptre("inspect", made / name)
     assert code == 0
-    assert "Made by:   Dioptre " in out
+    assert "Software:  Dioptre " in out
     assert 'Portrait blur (portrait), with f_number 1.4, depth_model "dioptre-depth-small"\n' in out
-    assert f"Network:   pretended, sha256 {'0' * 64}" in out
+    assert f"Network:   pretended, SHA-256 {'0' * 64}" in out
     assert "altered by an algorithm" in out
-    assert "Made from: the file with sha256 " in out
+    assert "Input:     a file with the SHA-256 " in out
 
 
 def test_json_has_the_whole_recipe(made: Path, dioptre: Dioptre) -> None:
@@ -47,7 +47,7 @@ def test_a_foreign_picture_is_no_error_and_a_missing_one_does_not_hide_the_other
     code, out, err = dioptre("inspect", tmp_path / "none.jpg", photo)
     assert code == 1
     assert "none.jpg" in err
-    assert "noted nothing" in out
+    assert "No metadata from Dioptre" in out
 
 
 def test_options_at_their_defaults_are_not_listed(
@@ -56,6 +56,6 @@ def test_options_at_their_defaults_are_not_listed(
     dioptre("super-resolution", photo, "-o", tmp_path / "large.png", "--scale", "4")
     code, out, _ = dioptre("inspect", tmp_path / "large.png")
     assert code == 0
-    assert "Super-resolution (super_resolution), with its defaults" in out
+    assert "Super-resolution (super_resolution), with the default options" in out
     with Image.open(tmp_path / "large.png") as picture:
         assert picture.size == (192, 128)

@@ -62,7 +62,7 @@ def test_a_full_stdout_is_said_and_the_result_reported(
     assert done.returncode == 1
     assert out.read_bytes().startswith(b"\x89PNG")
     assert f"Wrote {out}." in done.stderr
-    assert "The output cannot be printed: No space left on device." in done.stderr
+    assert "Dioptre cannot write to standard output: No space left on device." in done.stderr
     assert "Traceback" not in done.stderr
     assert "the disk is full" not in done.stderr
 

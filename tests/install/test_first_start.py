@@ -95,7 +95,7 @@ def test_without_a_python_the_way_to_one_is_shown(zipped: Checkout, monkeypatch:
 
 
 def test_an_installed_dioptre_is_found_by_its_folder(zipped: Checkout, installed: Checkout) -> None:
-    with pytest.raises(DioptreError, match="There is no Dioptre in"):
+    with pytest.raises(DioptreError, match="does not contain an installation of Dioptre"):
         first_start.adopt(zipped.wheels)
     for chosen in (installed.home, installed.home / "data"):
         first_start.adopt(chosen)

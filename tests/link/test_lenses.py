@@ -63,9 +63,9 @@ def test_a_pictures_own_view_keeps_the_opening() -> None:
 
 
 def test_a_focus_inside_the_focal_length_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"85 mm cannot focus at 0\.08 m"):
+    with pytest.raises(UsageError, match=r"85 mm lens cannot focus at 0\.08 m"):
         PORTRAIT.view_at(0.08)
-    with pytest.raises(UsageError, match="no focal length"):
+    with pytest.raises(UsageError, match="not a valid focal length"):
         Lens(focal_mm=0, f_number=2, form=FORMATS["mft"])
 
 

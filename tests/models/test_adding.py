@@ -65,7 +65,7 @@ def test_another_package_of_that_name_is_refused(
 ) -> None:
     monkeypatch.setattr(fetching, "_python_with_pip", lambda *_: python_with_pip)
     wheel(shelf)
-    with pytest.raises(DioptreError, match="not the expected file: its sha256 is") as refused:
+    with pytest.raises(DioptreError, match="not the expected file: its SHA-256 is") as refused:
         add_by_name(ENTRY)
     assert refused.value.code == "foreign-weights"
     assert not is_installed(ENTRY)

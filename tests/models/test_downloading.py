@@ -112,7 +112,7 @@ def test_what_cannot_be_the_file_is_refused(publisher: Publisher, behaviour: str
 
 def test_other_bytes_are_deleted(publisher: Publisher) -> None:
     publisher.behaviour = ["sends other bytes"]
-    with pytest.raises(DioptreError, match="not the file that Dioptre knows") as refused:
+    with pytest.raises(DioptreError, match="not the expected file") as refused:
         download(publisher.file(), progress=quiet)
     assert refused.value.code == "foreign-weights"
     assert arrived(publisher) == 0
@@ -147,7 +147,7 @@ def test_a_full_disk_is_said_before_anything_is_asked(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
-    with pytest.raises(DioptreError, match="not enough room") as failed:
+    with pytest.raises(DioptreError, match="not enough space") as failed:
         download(publisher.file(), progress=quiet)
     assert failed.value.code == "disk-full"
     assert publisher.asked == []

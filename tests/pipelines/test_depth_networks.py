@@ -152,7 +152,7 @@ def test_moge_finds_the_focal_length_that_the_file_does_not_say(scene: np.ndarra
 def test_a_network_that_needs_the_focal_length_says_so(scene: np.ndarray) -> None:
     depth = estimated(scene, "depth-anything-3-metric-large", None)
     assert depth.metric is None
-    assert "gives metres where the focal length is known" in depth.messages[-1]
+    assert "needs the focal length to estimate metres" in depth.messages[-1]
     assert "depth_range_per_m" not in depth.values()
 
 

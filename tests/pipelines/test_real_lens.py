@@ -64,7 +64,7 @@ def test_without_metres_a_scale_is_assumed_and_said() -> None:
     blur = lens_blur_of(options(), SIZE, focal_disparity=0.9, scale=scale, field_of_view=None)
     said = " ".join(str(message) for message in blur.messages)
     assert "angle of view is not known" in said
-    assert "white is assumed to be 1.75 m away, black infinity" in said
+    assert "white is assumed to be 1.75 m away and black infinity" in said
     # The f-number alone assumes the same distances, so both agree except for the lens's extension.
     assert blur.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
 
@@ -73,7 +73,7 @@ def test_the_users_distances_come_first() -> None:
     scale = scale_of(options(nearest_m=0.5, farthest_m=10.0), (0.2, 1.0))
     assert scale.range_per_m == (0.1, 2.0)
     assert scale.distance_m(scale.disparity(2.5)) == pytest.approx(2.5)
-    with pytest.raises(UsageError, match="White in the depth map would be"):
+    with pytest.raises(UsageError, match="white in the depth map is"):
         scale_of(options(nearest_m=5.0, farthest_m=2.0), None)
 
 

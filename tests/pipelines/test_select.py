@@ -65,7 +65,7 @@ def test_without_a_subject_the_hint_says_what_to_do() -> None:
     with pytest.raises(UsageError, match="No single subject was found") as caught:
         dioptre.select_subject(photo(things=False), disparity=slope())
     assert "Click" in caught.value.hint
-    with pytest.raises(UsageError, match="Nothing is left"):
+    with pytest.raises(UsageError, match="The selection is empty"):
         dioptre.select_subject(
             photo(), disparity=slope(), not_subject=[(80, 120), (80, 200), (30, 90), (130, 230)] * 4
         )
@@ -112,7 +112,7 @@ def test_edges_move_onto_those_of_the_picture() -> None:
 
 def test_nothing_at_that_depth_is_refused() -> None:
     near = np.full((SIDE, SIDE), 0.8, np.float32)
-    with pytest.raises(UsageError, match="Nothing lies at that depth"):
+    with pytest.raises(UsageError, match="There is nothing at that depth"):
         dioptre.select_depth(photo(), disparity=near, side="around", depth_level=0.1)
     with pytest.raises(UsageError, match="outside the picture"):
         dioptre.select_depth(photo(), disparity=near, depth_point=(400, 3))

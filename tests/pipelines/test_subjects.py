@@ -66,7 +66,7 @@ def test_a_box_holds_the_subject(picture: np.ndarray) -> None:
 def test_everything_removed_is_said(picture: np.ndarray) -> None:
     nothing = coverage(picture, removed=(LARGE, TOUCHING))
     assert not nothing.found
-    assert nothing.messages == ("Everything was removed from the subject.",)
+    assert nothing.messages == ("No subject is left. Click to choose one.",)
 
 
 def test_a_point_outside_the_picture_is_refused(picture: np.ndarray) -> None:
@@ -76,11 +76,11 @@ def test_a_point_outside_the_picture_is_refused(picture: np.ndarray) -> None:
 
 def test_competing_things_are_said(picture: np.ndarray) -> None:
     (words,) = coverage(picture).messages
-    assert words.startswith("Several things stand out; the subject taken is the one at the left.")
+    assert words.startswith("Several subjects stand out; Dioptre chose the one on the left.")
     assert coverage(picture, added=(SMALL,)).messages == ()
     alike = np.zeros((SIDE, SIDE), np.float32)
     assert competing_words(alike) == ""
     alike[100:200, 30:110] = 1
     assert competing_words(alike) == ""
     alike[100:200, 200:280] = 1
-    assert competing_words(alike) == "2 things were taken as the subject. Click on one to take it alone."
+    assert competing_words(alike) == "2 objects were chosen as the subject. Click one to choose only that one."

@@ -28,8 +28,8 @@ from .engine import WorkerLostError
 from .work import Outcome, Task
 
 _ALONE = (
-    "Its process crashed twice; the system may be out of memory.",
-    "Use --processes 1, or reduce the picture first.",
+    "The process for this picture crashed twice; there may not be enough memory.",
+    "Use --processes 1 or a smaller copy of the picture.",
 )
 
 

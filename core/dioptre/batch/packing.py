@@ -23,8 +23,8 @@ class BadOutcomeError(DioptreError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A worker's answer is not what Dioptre sends.",
-            hint="Check who may join the scheduler, and that all machines have one version of Dioptre.",
+            "A worker sent an invalid result.",
+            hint="Check who can join the scheduler, and install the same version of Dioptre on every machine.",
         )
 
 

@@ -121,7 +121,7 @@ def make(task: Task) -> Outcome:
 _OUT_OF_MEMORY = Failed(
     code="out-of-memory",
     message="There is not enough memory for this picture.",
-    hint="Use --processes 1, close other programs, or reduce the picture first.",
+    hint="Use --processes 1, close other programs, or use a smaller copy of the picture.",
 )
 
 
@@ -129,7 +129,7 @@ def _make(task: Task) -> Outcome:
     if task.dioptre_version != version("dioptre"):
         return Failed(
             code="other-version",
-            message=f"A worker runs Dioptre {version('dioptre')}, but this is {task.dioptre_version}.",
+            message=f"A worker runs Dioptre {version('dioptre')}, but this machine runs {task.dioptre_version}.",
             hint="Install the same version on every machine.",
         )
     prepare(threads=os.cpu_count() or 1)

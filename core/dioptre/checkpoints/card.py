@@ -101,7 +101,7 @@ class Card:
         if content.get("format", FORMAT) != FORMAT:
             raise WeightsError(
                 "{origin} has format {format}; this version reads format {known}.",
-                hint="Update Dioptre, or install weights made for this version.",
+                hint="Update Dioptre, or install weights for this version.",
                 origin=origin,
                 format=content["format"],
                 known=FORMAT,

@@ -32,13 +32,13 @@ def added_folder() -> Path:
 def locate(checkpoint_id: str) -> Path:
     """Return the folder of one checkpoint; raise WeightsError if it is not installed."""
     if not _ID.fullmatch(checkpoint_id):
-        raise WeightsError("There is no model named {checkpoint_id}.", checkpoint_id=repr(checkpoint_id))
+        raise WeightsError("There is no network named {checkpoint_id}.", checkpoint_id=repr(checkpoint_id))
     for folder in weights_folders():
         if (folder / checkpoint_id / CARD_FILE).is_file():
             return folder / checkpoint_id
     raise WeightsError(
         "The weights of {checkpoint_id} are not installed.",
-        hint="Run install.py again to restore the bundled models, or add your own with `dioptre models add`.",
+        hint="Run install.py again to restore the bundled networks, or add the network with `dioptre models add`.",
         checkpoint_id=repr(checkpoint_id),
     )
 
@@ -70,7 +70,7 @@ def verify(folder: Path) -> Card:
     if wrong or not card.files:
         raise WeightsError(
             "The weights of {model} are damaged: {faults}.",
-            hint="Run install.py again to restore the bundled weights, or add the model again.",
+            hint="Run install.py again to restore the bundled weights, or add the network again.",
             model=repr(card.id),
             faults="; ".join(wrong) or "no files listed",
         )

@@ -58,7 +58,7 @@ class Row:
     show_default=True,
     help="Runs per operation; the fastest counts.",
 )
-@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Only this row. Can be repeated.")
+@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Time only this row. Can be repeated.")
 @click.option(
     "--ceilings", is_flag=True, help="Also show the fraction of the machine's peak performance that is reached."
 )
@@ -77,8 +77,8 @@ def command(
 ) -> None:
     """Time each operation on a synthetic picture.
 
-    Close other programs first. Use it to compare machines or versions; comparisons with other programs are in the
-    source's benchmarks/.
+    Close other programs first. Use the figures to compare machines or versions. For comparisons with other
+    programs, see benchmarks/ in the source.
     """
     log.start(verbose=False)
     from dioptre import runtime

@@ -31,8 +31,12 @@ def group(context: click.Context, *, as_json: bool) -> None:
         _write({"on": choice.is_on(), "results": usage.count, "bytes": usage.nbytes, "folder": folder})
         return
     limit = f"{choice.LIMIT_BYTES / 1e6:,.0f}"
-    say(f"{usage.count} results, {usage.nbytes / 1e6:.1f} of at most {limit} MB, in {choice.folder()}.")
-    say("Depth and subjects are cached." if choice.is_on() else "Nothing is cached.")
+    say(f"{usage.count} cached results in {choice.folder()}: {usage.nbytes / 1e6:.1f} of at most {limit} MB.")
+    say(
+        "The cache is on: the depth and the subject of each picture are kept."
+        if choice.is_on()
+        else "The cache is off."
+    )
 
 
 group.name = "cache"
@@ -61,7 +65,7 @@ def clear(*, as_json: bool) -> None:
 def off() -> None:
     """Turn the cache off and delete its contents."""
     choice.switch(on=False)
-    say("Nothing is cached.")
+    say("The cache is off.")
 
 
 @group.command()
@@ -69,9 +73,9 @@ def on() -> None:
     """Turn the cache on."""
     choice.switch(on=True)
     if choice.is_on():
-        say("Depth and subjects are cached.")
+        say("The cache is on: the depth and the subject of each picture are kept.")
     else:
-        say(f"The environment variable {choice.VARIABLE} still turns caching off.")
+        say(f"The environment variable {choice.VARIABLE} still turns the cache off.")
 
 
 def _write(fields: dict[str, Any]) -> None:

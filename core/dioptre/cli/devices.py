@@ -29,7 +29,10 @@ def devices() -> Iterator[Finding]:
     names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
     if float(total) != 6.0:
         yield Finding(
-            code="devices-wrong", level=ERROR, message=f"JAX on {names} failed a simple addition.", fix=_REINSTALL
+            code="devices-wrong",
+            level=ERROR,
+            message=f"JAX computes a simple sum wrongly on {names}.",
+            fix=_REINSTALL,
         )
         return
     yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
@@ -41,26 +44,30 @@ def _why_the_processor(platforms: str) -> Finding:
     code = "device-choice"
     if platforms:
         return Finding(
-            code=code, level=OK, message=f"The processor computes, because JAX_PLATFORMS is set to {platforms}."
+            code=code,
+            level=OK,
+            message=f"Dioptre uses the processor because JAX_PLATFORMS is set to {platforms}.",
         )
     if sys.platform != "linux":
         return Finding(
             code=code,
             level=OK,
-            message="The processor computes: JAX has packages for graphics cards under Linux alone.",
+            message="Dioptre uses the processor: JAX supports graphics cards only on Linux.",
         )
     if find_spec(_PLUGIN) is None:
         return Finding(
             code=code,
             level=OK,
-            message="The processor computes: JAX's packages for NVIDIA graphics cards are not installed.",
+            message="Dioptre uses the processor: JAX's packages for NVIDIA graphics cards are not installed.",
             fix="To add them: python3 install.py --gpu" if _DRIVER.exists() else "",
         )
     return Finding(
         code="device-unused",
         level=WARNING,
-        message="The processor computes, although JAX's packages for NVIDIA graphics cards are installed: "
-        "JAX found no card that it can use.",
+        message=(
+            "Dioptre uses the processor, although JAX's packages for NVIDIA graphics cards "
+            "are installed: JAX found no card that it can use."
+        ),
         fix="Install NVIDIA's driver, version 525 or later, and restart. To remove the packages: "
         "python3 install.py --no-gpu",
     )

@@ -119,7 +119,7 @@ def folders() -> Iterator[Finding]:
             yield Finding(
                 code=f"{name}-folder-read-only",
                 level=ERROR,
-                message=f"The {name} folder {folder} cannot be written.",
+                message=f"Dioptre cannot write to the {name} folder {folder}.",
                 fix=f"Give yourself write access to {there}, or set DIOPTRE_HOME to another folder.",
             )
             continue

@@ -35,7 +35,7 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     if file.suffix.lower() != LAYERED:
         raise UsageError(
             "{source} has layers, which {file} cannot store.",
-            hint="Use a result name that ends in {layered}.",
+            hint="Use an output name that ends in {layered}.",
             source=source,
             file=file,
             layered=LAYERED,

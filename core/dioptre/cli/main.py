@@ -125,10 +125,10 @@ def _usage(error: click.UsageError, *, as_json: bool) -> int:
     return _report(UsageError(message, hint=Message("See '{where} --help'.", where=where)), as_json=as_json)
 
 
-_CANCELLED = Cancelled(hint="No incomplete files were left.")
+_CANCELLED = Cancelled(hint="No partial file remains.")
 _OUT_OF_MEMORY = DioptreError(
     "There is not enough memory for this picture.",
-    hint="Close other programs, or reduce the picture first.",
+    hint="Close other programs, or use a smaller copy of the picture.",
     code="out-of-memory",
 )
 
@@ -139,7 +139,10 @@ def _system(error: OSError) -> DioptreError:
     what = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DioptreError(
-            "{what}the disk is full.", hint="Free some disk space and run it again.", code="disk-full", what=what
+            "{what}the disk is full.",
+            hint="Free some disk space and run the command again.",
+            code="disk-full",
+            what=what,
         )
     return DioptreError(
         "{what}{reason}.",

@@ -149,14 +149,14 @@ def _say_licence(entry: Any, published: Any) -> None:
 @click.argument("address", required=False, metavar="[ADDRESS]")
 @click.option("--off", is_flag=True, help="Download from the publishers again.")
 def mirror(address: str | None, off: bool) -> None:
-    """Show or set the address that networks are downloaded from instead of their publishers.
+    """Show or set a mirror that networks are downloaded from instead of their publishers.
 
-    Below ADDRESS the files have the paths that they have at their publisher. Their sha256 is checked all the same.
+    The files must have the same paths below ADDRESS as at their publishers. Dioptre checks their SHA-256.
     """
     from dioptre.models import published_file
 
     if address is not None and off:
-        raise UsageError("An address and --off cannot be combined.", hint="Give one of them.")
+        raise UsageError("An address and --off cannot be combined.", hint="Use only one of them.")
     if address is not None or off:
         published_file.set_mirror(address or "")
     chosen = published_file.mirror()
@@ -179,7 +179,7 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
         raise UsageError(
             Message("No weights can be added for {model_id}.", model_id=repr(model_id))
             if model_id
-            else "The network cannot be determined from the file.",
+            else "Dioptre cannot tell which network the file contains.",
             hint=Message("Use --id with one of: {entries}.", entries=", ".join(entries)),
         )
     return entries[model_id]

@@ -80,7 +80,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         if (depth or selection) is not None and len(inputs) > 1:
             name = "--depth" if depth is not None else "--selection"
             raise UsageError(
-                "{name} works with a single picture; there are several.", hint="Process them one by one.", name=name
+                "{name} can be used only with a single picture.", hint="Process them one by one.", name=name
             )
         log.start(verbose=verbose)
         from . import process
@@ -181,9 +181,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         Several pictures, or a folder of pictures, form a series: pictures in similar light are balanced alike.
         """
         if depth is not None and (len(sources) > 1 or sources[0].is_dir()):
-            raise UsageError(
-                "--depth works with a single picture; there are several.", hint="Process them one by one."
-            )
+            raise UsageError("--depth can be used only with a single picture.", hint="Process them one by one.")
         log.start(verbose=verbose)
         from . import process, series
 
@@ -203,7 +201,9 @@ def _white_balance_command(operation: Operation) -> click.Command:
 
 
 _FOLDER = "For several pictures, a folder."
-_REFERENCE = "Balance all pictures for the light of this one, such as a grey card. --neutral is a point in it."
+_REFERENCE = (
+    "Balance all pictures for the light in this one, such as a photo of a grey card. --neutral is a point in it."
+)
 
 
 def _makes_depth(operation: Operation) -> bool:

@@ -80,7 +80,7 @@ def explained(error: OSError | ValueError) -> OutputError:
         )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is closed"
     return OutputError(
-        "The output cannot be printed: {reason}.",
+        "Dioptre cannot write to standard output: {reason}.",
         hint="Results already reported are complete. Check the output folder for more.",
         reason=reason,
     )

@@ -40,7 +40,7 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
     """Return the recipe in `file`, or else a preset, or else the operations `otherwise` with their defaults."""
     if preset is not None:
         if file is not None:
-            raise UsageError("--recipe and --preset cannot be combined.", hint="Use one of them.")
+            raise UsageError("--recipe and --preset cannot be combined.", hint="Use only one of them.")
         return presets.preset(preset)
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
@@ -184,7 +184,7 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
     limits = values.get("depth_range_per_m")
     if limits is None:
         raise DioptreError(
-            "Nobody knows this picture's depth in metres.",
+            "The depth of this picture in metres is not known.",
             hint="Add a network that estimates metres: dioptre models add moge-2-vits-normal",
             code="no-metres",
         )
@@ -202,10 +202,10 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
         permissions_of=inputs,
     )
     source = values["metric_source"]
-    messages: tuple[str, ...] = (f"Metres are from: {source}.",)
+    messages: tuple[str, ...] = (f"Source of the metres: {source}.",)
     if view is not None:
         origin = view.source
-        messages = (f"Metres are from: {source}; the angle of view ({focal:g} mm) from: {origin}.",)
+        messages = (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
     return messages
 
 
@@ -257,7 +257,7 @@ def _require_different_names(sources: Sequence[Path]) -> None:
         other = seen.setdefault(source.stem, source)
         if other is not source:
             raise UsageError(
-                "{other} and {source} would write the same files.",
+                "{other} and {source} would produce the same files.",
                 hint="Use a different output folder for each.",
                 other=other,
                 source=source,
@@ -278,7 +278,7 @@ def _require_format(file: Path, *, depth: bool) -> None:
     kind = format_of(file)
     if depth and kind not in (files.Format.PNG, files.Format.TIFF):
         raise problems.UnwritableFile(
-            "A depth map or a mask cannot be saved as {kind}; it would lose its precision.",
-            hint="End the name in .png (16-bit), .tif (float) or .ora (layers).",
+            "A depth map or mask cannot be saved as {kind} without losing precision.",
+            hint="Use a file name that ends in .png (16-bit), .tif (float) or .ora (layers).",
             kind=kind.value,
         )

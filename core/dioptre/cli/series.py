@@ -103,14 +103,14 @@ def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
     if output.suffix and not output.is_dir():
         raise UsageError(
-            "{output} is a single file, but there are several pictures.",
+            "{output} is a single file, but several pictures were given.",
             hint="Specify a folder with -o.",
             output=output,
         )
     if "neutral" in options and reference is None:
         raise UsageError(
-            "A neutral point belongs to a single picture; there are several.",
-            hint="Specify its picture with --reference FILE.",
+            "--neutral is a point in one picture, but several pictures were given.",
+            hint="Specify that picture with --reference FILE.",
         )
 
 
@@ -126,7 +126,7 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
         other = seen.setdefault(target, source)
         if other is not source:
             raise UsageError(
-                "{other} and {source} would write the same file.",
+                "{other} and {source} would produce the same file.",
                 hint="Use a different output folder for each.",
                 other=other,
                 source=source,

@@ -57,9 +57,12 @@ def sandboxes() -> Iterator[Finding]:
                 code="sandbox",
                 level=OK,
                 message=f"{editor} runs in a sandbox ({home.kind}) and needs access to {folder}.",
-                fix=f"If it cannot, run flatpak override --user --filesystem='{folder}' NAME, then: dioptre worker"
+                fix=(
+                    "If it does not have access, run flatpak override --user "
+                    f"--filesystem='{folder}' NAME, then: dioptre worker"
+                )
                 if home.kind == "Flatpak"
-                else "If it cannot, start the worker yourself: dioptre worker",
+                else "If it does not have access, start the worker yourself: dioptre worker",
             )
 
 
@@ -108,7 +111,11 @@ def job() -> Iterator[Finding]:
             fix="Run doctor again: the first run compiles the networks. If it stays slow, close other programs.",
         )
     else:
-        yield Finding(code="job", level=OK, message=f"A small test job, from file to file, took {took:.1f} s.")
+        yield Finding(
+            code="job",
+            level=OK,
+            message=f"A small test job, including reading and writing files, took {took:.1f} s.",
+        )
 
 
 _REINSTALL = "Run: python3 install.py --repair"

@@ -146,7 +146,9 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             if kind is Format.JPEG and found.source.colour is Colour.RGB:
                 found.gain_map = _gain_map(file, budget, found.source.orientation)
                 if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
-                    found.messages.append(f"The gain map of {path.name} cannot be read; light above white is lost.")
+                    found.messages.append(
+                        f"The gain map of {path.name} cannot be read; highlights above white are lost."
+                    )
     except vips().Error as error:
         raise damaged(path) from error
     return found

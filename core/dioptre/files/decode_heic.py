@@ -20,7 +20,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     except ImportError as error:
         raise problems.NotAPicture(
             "{file} is a HEIC picture, and support for it is not installed.",
-            hint="Install Dioptre with its extra 'heic', or export the picture as JPEG.",
+            hint="Install Dioptre with the extra 'heic', or export the picture as JPEG.",
             file=problems.shown(path),
         ) from error
     try:

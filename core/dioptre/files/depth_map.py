@@ -49,8 +49,8 @@ def write_depth(
     kind = format_of(place)
     if kind not in (Format.PNG, Format.TIFF):
         raise problems.UnwritableFile(
-            "A depth map cannot be saved as {kind}; it would lose its precision.",
-            hint="End the name in .png (16-bit) or .tif (float).",
+            "A depth map cannot be saved as {kind} without losing precision.",
+            hint="Use a file name that ends in .png (16-bit) or .tif (float).",
             kind=kind.value,
         )
     with replacing(place, force=force, permissions_of=permissions_of) as stream:

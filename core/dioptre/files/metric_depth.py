@@ -58,14 +58,14 @@ def write_metric_depth(
     suffix = place.suffix.lower()
     if suffix not in SUFFIXES:
         raise problems.UnwritableFile(
-            "Depth in metres is not written as {suffix}.",
-            hint="End the name in .tif (metres), .png (millimetres) or .ply (points).",
+            "Depth in metres cannot be saved as {suffix}.",
+            hint="Use a file name that ends in .tif (metres), .png (millimetres) or .ply (points).",
             suffix=suffix or "a file without a suffix",
         )
     if suffix == ".ply" and field_of_view is None:
         raise problems.UnwritableFile(
-            "Points need the picture's angle of view, which nobody knows.",
-            hint="Give the focal length that it was taken with in 35 mm terms: --equivalent-mm 28.",
+            "A point cloud needs the picture's angle of view, which is not known.",
+            hint="Specify the 35 mm equivalent focal length of the photo, for example --equivalent-mm 28.",
         )
     with replacing(place, force=force, permissions_of=permissions_of) as stream:
         if suffix == ".ply":

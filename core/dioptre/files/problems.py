@@ -82,7 +82,9 @@ def reading(error: OSError, path: Path) -> DioptreError:
         )
     if isinstance(error, PermissionError):
         return UnreadableFile(
-            "You do not have permission to read {name}.", hint="Get read permission, or copy the file.", name=name
+            "You do not have permission to read {name}.",
+            hint="Give yourself read access, or copy the file.",
+            name=name,
         )
     return UnreadableFile(
         "{name} cannot be read: {reason}.",
@@ -103,7 +105,7 @@ def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: fl
     """Return the error for a picture that exceeds the user's limit."""
     return PictureTooLarge(
         "{name} has {width} × {height} pixels ({megapixels} megapixels); the limit is {limit}.",
-        hint="Reduce it first, or raise the limit with DIOPTRE_MAX_MEGAPIXELS.",
+        hint="Use a smaller copy, or raise the limit with DIOPTRE_MAX_MEGAPIXELS.",
         name=shown(path),
         width=width,
         height=height,
@@ -126,8 +128,8 @@ def implausible(path: Path, width: int, height: int) -> DioptreError:
 def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
     """Return the error for a document whose layers together exceed the limit."""
     return PictureTooLarge(
-        "{name} has more than {limit} megapixels in all its layers.",
-        hint="Merge some layers, or reduce the document first.",
+        "The layers of {name} have more than {limit} megapixels in total.",
+        hint="Merge some layers, or use a smaller copy of the document.",
         name=shown(path),
         limit=f"{limit_megapixels:.0f}",
     )
@@ -137,7 +139,7 @@ def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> Diop
     """Return the error for a picture that needs more memory than is free."""
     return NotEnoughMemory(
         "{name} needs about {needed} GB of memory; {free} GB are free.",
-        hint="Close other programs, or reduce the picture first.",
+        hint="Close other programs, or use a smaller copy of the picture.",
         name=shown(path),
         needed=f"{needed_bytes / 1e9:.1f}",
         free=f"{free_bytes / 1e9:.1f}",
@@ -156,8 +158,8 @@ def too_much_memory(path: Path) -> DioptreError:
 def no_room(path: Path) -> DioptreError:
     """Return the error for a full disk that prevents reading a file."""
     return NotEnoughMemory(
-        "The disk is full: there is no space to read {name}.",
-        hint="Free some disk space and run it again.",
+        "The disk is full: reading {name} needs temporary space.",
+        hint="Free some disk space and run the command again.",
         name=shown(path),
     )
 
@@ -191,7 +193,9 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
     number = error.errno if isinstance(error, OSError) else errno.EILSEQ
     if number in _FULL:
         return UnwritableFile(
-            "The disk is full: {name} was not written.", hint="Free some disk space and run it again.", name=name
+            "The disk is full: {name} was not written.",
+            hint="Free some disk space and run the command again.",
+            name=name,
         )
     if number in _REFUSED:
         return UnwritableFile(
@@ -217,7 +221,7 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
 def changed(path: Path) -> UnreadableFile:
     """Return the error for a file that changed after the work on it began."""
     return UnreadableFile(
-        "{file} changed while it was being processed.", hint="Run it again on the current file.", file=shown(path)
+        "{file} changed while it was being processed.", hint="Run the command again.", file=shown(path)
     )
 
 

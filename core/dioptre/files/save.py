@@ -85,8 +85,8 @@ def format_of(path: Path) -> Format:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         raise problems.UnwritableFile(
-            "Dioptre cannot write {file}: it does not know this format.",
-            hint="End the name in .jpg, .png, .tif, .webp, .avif or .heic.",
+            "Dioptre cannot write {file}: the format is not supported.",
+            hint="Use a file name that ends in .jpg, .png, .tif, .webp, .avif or .heic.",
             file=problems.shown(Path(path.name)),
         ) from None
 
@@ -132,7 +132,7 @@ def encoded_picture(
     if not _available(kind):
         raise problems.UnwritableFile(
             "Support for writing HEIC is not installed.",
-            hint="Install Dioptre with its extra 'heic', or choose another format.",
+            hint="Install Dioptre with the extra 'heic', or choose another format.",
         )
     messages: list[str] = []
     gains: bytes | None = None
@@ -160,7 +160,9 @@ def _ordinary(
     shown = made.shown(pixels)
     if kind is Format.JPEG:
         return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
-    messages.append(f"{kind.value} has no gain map: light above white is left out. JPEG and TIFF keep it.")
+    messages.append(
+        f"{kind.value} cannot store highlights above white; they were clipped. JPEG and TIFF keep them."
+    )
     return shown, None
 
 

@@ -65,7 +65,7 @@ def download(file: PublishedFile, *, progress: Progress) -> Path:
     found = _sha256(target)
     discard(file)
     raise FetchError(
-        "{name} is not the file that Dioptre knows: its sha256 is {found}, not {expected}.",
+        "{name} is not the expected file: its SHA-256 is {found}, not {expected}.",
         hint="The file was deleted. Its publisher or the mirror may have replaced it: try again later, or get "
         "another copy and add it with: dioptre models add FILE",
         code="foreign-weights",
@@ -232,7 +232,7 @@ def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int)
     """Pause before the next attempt; `progress` may cancel it."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        progress(min(1.0, arrived / file.nbytes), "The connection broke off; trying again")
+        progress(min(1.0, arrived / file.nbytes), "The connection was lost; trying again")
         time.sleep(min(_POLL_S, left))
 
 
@@ -259,7 +259,7 @@ def _require_room(file: PublishedFile, folder: Path, *, arrived: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise FetchError(
-            "There is not enough room on the disk: {needed} MB are needed, {free} MB are free in {folder}.",
+            "There is not enough space on the disk: {needed} MB are needed, {free} MB are free in {folder}.",
             hint="Free some space, or set DIOPTRE_DATA_DIR to a folder on another disk.",
             code="disk-full",
             needed=round(needed / 1e6),
@@ -301,8 +301,10 @@ def _reason_of(error: object) -> tuple[str]:
 def _failed(file: PublishedFile, reason: str) -> FetchError:
     return FetchError(
         "{name} could not be downloaded from {address}: {reason}.",
-        hint="Nothing was installed; what has arrived is kept for the next try. Check the internet connection and "
-        "the proxy settings, and try again.",
+        hint=(
+            "Nothing was installed. The next attempt resumes the download. Check the "
+            "internet connection and the proxy settings, and try again."
+        ),
         name=file.name,
         address=file.address,
         reason=reason,

@@ -149,7 +149,7 @@ def _python_with_pip(folder: Path) -> str:
         venv.create(folder / "pip", with_pip=True, symlinks=os.name != "nt")
     except (OSError, ImportError, subprocess.SubprocessError) as error:
         raise FetchError(
-            "This Python has no pip to download with.",
+            "This Python has no pip, which the download needs.",
             hint="Install Python's pip and venv packages, and try again.",
             code="no-pip",
         ) from error

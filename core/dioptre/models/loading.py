@@ -31,8 +31,8 @@ def load_model(model_id: str) -> Loaded:
     """
     if model_id not in ENTRIES:
         raise UsageError(
-            "There is no model named {model_id}.",
-            hint="Known: {entries}.",
+            "There is no network named {model_id}.",
+            hint="Available: {entries}.",
             model_id=repr(model_id),
             entries=", ".join(ENTRIES),
         )

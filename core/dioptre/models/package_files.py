@@ -88,7 +88,7 @@ def _verify(data: bytes, expected: str, what: str, obtain: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise DioptreError(
-            "{what} is not the expected file: its sha256 is {found}, not {expected}.",
+            "{what} is not the expected file: its SHA-256 is {found}, not {expected}.",
             hint="Download it with: {obtain}",
             code="foreign-weights",
             what=what,

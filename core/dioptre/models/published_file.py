@@ -90,7 +90,7 @@ def checked_mirror(address: str) -> str:
     if not valid or any(character.isspace() for character in address):
         raise UsageError(
             "“{address}” is not the address of a mirror.",
-            hint="Give one such as https://example.org/weights.",
+            hint="Specify an address such as https://example.org/weights.",
             address=address[:200],
         )
     return address.rstrip("/")

@@ -324,8 +324,8 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
     name = DEFAULTS[kind] if model_id == "default" else model_id
     if name not in known:
         raise UsageError(
-            "There is no {kind} model {model_id}.",
-            hint="Known: {names}.",
+            "There is no {kind} network named {model_id}.",
+            hint="Available: {names}.",
             kind=kind.value,
             model_id=repr(model_id),
             names=", ".join(known),

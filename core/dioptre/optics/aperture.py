@@ -39,7 +39,7 @@ class Aperture:
     def __post_init__(self) -> None:
         if self.blades != 0 and not 5 <= self.blades <= 11:
             raise UsageError(
-                "An aperture cannot have {blades} blades.", hint="Choose 0 or 5 to 11.", blades=self.blades
+                "An aperture cannot have {blades} blades.", hint="Choose 0, or 5 to 11.", blades=self.blades
             )
         for name, low, high in (
             ("curvature", 0, 1),
@@ -51,7 +51,7 @@ class Aperture:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UsageError(
-                    "The aperture's {name} is {value}.",
+                    "The aperture's {name} is out of range: {value}.",
                     hint="Use a value from {low} to {high}.",
                     name=name,
                     value=value,

@@ -43,7 +43,10 @@ class Highlights:
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise UsageError(
-                    "The highlights' {name} is {value}.", hint="Use a value from 0 to 1.", name=name, value=value
+                    "The highlights' {name} is out of range: {value}.",
+                    hint="Use a value from 0 to 1.",
+                    name=name,
+                    value=value,
                 )
 
     def numbers(self) -> Float[Array, "2"]:

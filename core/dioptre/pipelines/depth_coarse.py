@@ -158,11 +158,11 @@ def estimated(
         known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
     messages: tuple[str, ...] = ()
     if framed:
-        messages = ("The frame round the picture was left out; it got the depth beside it.",)
+        messages = ("The frame around the picture was ignored; it has the depth of the area next to it.",)
     traits = network.entry.depth
     if traits is not None and traits.needs_focal and look.range_per_m is None:
         title = network.entry.title
-        messages += (f"{title} gives metres where the focal length is known; this picture does not say it.",)
+        messages += (f"{title} needs the focal length to estimate metres, but the file does not contain it.",)
     return CoarseDepth(
         disparity=coarse,
         confidence=np.clip(look.agreement, 0, 1),

@@ -75,7 +75,7 @@ def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale
     high = high if nearest is None else 1 / nearest
     if not high > low:
         raise UsageError(
-            "White in the depth map would be {near} away, black {far}.",
+            "With these settings, white in the depth map is {near} away and black {far}.",
             hint="White must be nearer than black.",
             near=in_metres(1 / high),
             far=in_metres(1 / low),
@@ -118,13 +118,13 @@ def lens_blur_of(
         if field_of_view is not None:
             view = View(focal_diagonals=field_of_view.focal_diagonals)
         else:
-            messages.append("The picture's angle of view is not known; the lens's is assumed.")
+            messages.append("The picture's angle of view is not known; that of the lens is assumed.")
     low, high = scale.range_per_m
     if scale.assumed:
         messages.append(
             Message(
-                "The depth has no metres: white is assumed to be {near} away, black {far}. A network that gives "
-                "metres estimates them.",
+                "The depth is not in metres: white is assumed to be {near} away and "
+                "black {far}. For real distances, choose a network that estimates metres.",
                 near=in_metres(1 / high),
                 far=in_metres(1 / low if low > 0 else math.inf),
             )

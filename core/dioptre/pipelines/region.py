@@ -37,13 +37,15 @@ def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
     taken = [part for part in whole if weights[part] >= _WEAKER_PART * weights.max()]
     left = [part for part in whole if part not in taken and weights[part] >= _COMPETING_WEIGHT * weights.max()]
     if len(taken) > 1:
-        return Message("{count} things were taken as the subject. Click on one to take it alone.", count=len(taken))
+        return Message(
+            "{count} objects were chosen as the subject. Click one to choose only that one.", count=len(taken)
+        )
     if not left or not taken:
         return ""
     middle = float(np.nonzero(labels == taken[0])[1].mean()) / saliency.shape[1]
-    sides = (1 / 3, Message("at the left")), (2 / 3, Message("in the middle")), (1.0, Message("at the right"))
+    sides = (1 / 3, Message("on the left")), (2 / 3, Message("in the middle")), (1.0, Message("on the right"))
     return Message(
-        "Several things stand out; the subject taken is the one {where}. Click on another to take that instead.",
+        "Several subjects stand out; Dioptre chose the one {where}. Click another to choose it instead.",
         where=next(words for end, words in sides if middle <= end),
     )
 

@@ -84,7 +84,7 @@ def repair_depth(
     selected = np.ones_like(disparity) if selection is None else selection
     _check(image, disparity, selected)
     if chosen["mode"] == "match" and chosen["at"] is None and chosen["value"] is None:
-        raise UsageError("No depth to match is set.", hint="Pick a point in the picture, or enter a value.")
+        raise UsageError("No depth to match was chosen.", hint="Pick a point in the picture, or enter a value.")
     progress(0.0, "Analysing the selection")
     context = _CONTEXT if chosen["mode"] == "estimate" else _MARGIN
     box = _box(selected, share=context, least=_LEAST_CONTEXT if chosen["mode"] == "estimate" else 0.0)
@@ -138,7 +138,7 @@ def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> No
         if plane.shape != image.shape[:2]:
             raise UsageError(
                 "The {called} has {width} x {height} pixels, the picture {full_width} x {full_height}.",
-                hint="Both must have the same size.",
+                hint="Both must be the same size.",
                 called=Message(called),
                 width=plane.shape[1],
                 height=plane.shape[0],

@@ -93,16 +93,16 @@ def _selected(
     if inputs.picture.shape[2] == 4:
         mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
     if float(mask.max()) < _LEAST:
-        raise UsageError("Nothing lies at that depth.", hint="Click on another place, or widen the range.")
+        raise UsageError("There is nothing at that depth.", hint="Click another place, or widen the range.")
     values = {"depth_level": round(level, 4), "selected": round(float(mask.mean()), 4)}
     return Selected(mask=mask, values=values, models=models, messages=messages), disparity
 
 
 def _check(image: np.ndarray, disparity: np.ndarray) -> None:
     if disparity.shape != image.shape[:2]:
-        raise UsageError("The depth map has another size than the picture.", hint="Both must have the same size.")
+        raise UsageError("The depth map and the picture differ in size.", hint="Both must be the same size.")
     if not is_finite(disparity):
-        raise UsageError("The depth layer contains values that are not numbers.", hint="Estimate it again.")
+        raise UsageError("The depth layer contains values that are NaN or infinite.", hint="Estimate it again.")
 
 
 def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:

@@ -70,8 +70,10 @@ def _selected(inputs: Inputs, options: Mapping[str, Any], progress: Progress) ->
     )
     if not subject.found:
         if options["subject"] or options["not_subject"] or options["box"]:
-            raise UsageError("Nothing is left of the subject.", hint="Click on what to select, or start again.")
-        raise UsageError("No single subject was found.", hint="Click on what to select, or drag a box around it.")
+            raise UsageError("The selection is empty.", hint="Click the object to select, or start again.")
+        raise UsageError(
+            "No single subject was found.", hint="Click the object to select, or drag a box around it."
+        )
     values = {"subject_chance": round(subject.chance, 2), "selected": round(float(subject.alpha.mean()), 4)}
     models.update(subject.models)
     return Selected(mask=subject.alpha, values=values, models=models, messages=subject.messages)

@@ -100,7 +100,7 @@ def chosen_subject(
     if choice.removed:
         alpha = _without(Views(seen, cache=inputs.cache), inputs.picture, alpha, disparity, choice)
     found = bool((alpha > 0.5).any())
-    messages = () if found else ("Everything was removed from the subject.",)
+    messages = () if found else ("No subject is left. Click to choose one.",)
     focal, extent = focus_of(seen, alpha, disparity, at=choice.at)
     return replace(
         main,

@@ -181,7 +181,9 @@ class _How:
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
             raise UsageError(
-                "A scale of {scale} is out of range.", hint="Choose from 1 to 8.", scale=format(self.scale, "g")
+                "A scale of {scale} is out of range.",
+                hint="Choose a scale from 1 to 8.",
+                scale=format(self.scale, "g"),
             )
 
     def stages(self) -> tuple[Loaded, ...]:

@@ -210,7 +210,7 @@ def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray
         if not _usable(made, tile):
             raise UnusableResultError(
                 "{title} returned an invalid result for part of the picture.",
-                hint="Try another model and run doctor: the weights or the device may be faulty.",
+                hint="Try another network, and run 'dioptre doctor': the weights or the device may be faulty.",
                 title=Message(network.entry.title),
             )
     return made

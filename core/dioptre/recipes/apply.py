@@ -60,7 +60,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         made = run(ready, checked, progress)
     messages = (
         *made.messages,
-        "The GPU does not have enough memory, so the CPU was used, which takes longer.",
+        "The graphics card does not have enough memory, so the slower processor was used.",
     )
     return replace(made, messages=messages)
 

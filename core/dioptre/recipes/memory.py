@@ -26,7 +26,7 @@ class OutOfMemoryError(DioptreError):
     code = "out-of-memory"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="Close other programs or pictures, or work on a smaller copy.")
+        super().__init__(message, hint="Close other programs or pictures, or use a smaller copy of this one.")
 
 
 def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:

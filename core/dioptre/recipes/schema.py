@@ -26,16 +26,19 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:dioptre:recipe:{VERSION}",
         "title": "Dioptre recipe",
-        "description": "What is done to a picture: operations one after the other, with their options.",
+        "description": "Operations to apply to a picture, in order, with their options.",
         "type": "object",
         "required": ["version", "steps"],
         "additionalProperties": False,
         "properties": {
-            "$schema": {"type": "string", "description": "Where this schema is, for editors that help with it."},
-            "version": {"const": VERSION, "description": "Of the format."},
-            "title": {"type": "string", "description": "What the recipe is called."},
-            "description": {"type": "string", "description": "What the recipe is for."},
-            "dioptre_version": {"type": "string", "description": "Of the program that wrote the recipe."},
+            "$schema": {
+                "type": "string",
+                "description": "Address of this schema, for editors that use it to check the file.",
+            },
+            "version": {"const": VERSION, "description": "Version of the recipe format."},
+            "title": {"type": "string", "description": "Title of the recipe."},
+            "description": {"type": "string", "description": "Purpose of the recipe."},
+            "dioptre_version": {"type": "string", "description": "Version of the program that wrote the recipe."},
             "steps": {
                 "type": "array",
                 "minItems": 1,
@@ -43,24 +46,24 @@ def schema() -> dict[str, Any]:
             },
             "models": {
                 "type": "object",
-                "description": "Networks that took part: sha256 by id.",
+                "description": "SHA-256 of each network that was used, by id.",
                 "additionalProperties": {"type": "string", "pattern": _SHA256},
             },
             "input_sha256": {
                 "type": "string",
                 "pattern": f"{_SHA256}|^$",
-                "description": "Of the file that the result was made from; empty for any picture.",
+                "description": "SHA-256 of the input file; empty if the recipe is for any picture.",
             },
             "depth_range_per_m": {
                 "type": ["array", "null"],
                 "items": {"type": "number"},
                 "minItems": 2,
                 "maxItems": 2,
-                "description": "Inverse depth (1/m) of the depth layer's 0 and 1, where the camera measured it.",
+                "description": "Inverse depth (1/m) at the depth values 0 and 1, if the depth is in metres.",
             },
             "files": {
                 "type": "object",
-                "description": "Files that were written beside the recipe, by name.",
+                "description": "Files that were written with the recipe, by name.",
                 "additionalProperties": {
                     "type": "object",
                     "required": ["bytes", "sha256"],
@@ -132,12 +135,12 @@ _STROKE: dict[str, Any] = {
     "required": ["keep", "radius", "points"],
     "additionalProperties": False,
     "properties": {
-        "keep": {"type": "boolean", "description": "Keep sharp; false: blur as the depth says."},
+        "keep": {"type": "boolean", "description": "true: keep sharp; false: blur by depth."},
         "radius": {
             "type": "number",
             "minimum": LEAST_RADIUS,
             "maximum": MOST_RADIUS,
-            "description": "Of the brush, as a fraction of the picture's longer side.",
+            "description": "Radius of the brush, as a fraction of the picture's longer side.",
         },
         "points": {
             "type": "array",
@@ -148,7 +151,7 @@ _STROKE: dict[str, Any] = {
                 "minItems": 2,
                 "maxItems": 2,
             },
-            "description": "Fractions of the picture's width and height, from the top left.",
+            "description": "Points as fractions of the picture's width and height, from the top left.",
         },
     },
 }

@@ -221,7 +221,7 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
             height, width = kept.values.shape[:2]
             raise UsageError(
                 "The {name} has {width} x {height} pixels, the picture {full_width} x {full_height}.",
-                hint="Both must have the same size.",
+                hint="Both must be the same size.",
                 name=name.value,
                 width=width,
                 height=height,
@@ -272,7 +272,7 @@ def _with_exact_values(request: Request, now: Kept) -> Kept:
     planes = [load(request.folder, Input.DISPARITY, each) for each in given]
     if len(planes) != len(UNPAINTED) or any(plane.values.shape != now.values.shape for plane in planes):
         raise UsageError(
-            "{unpainted} must both be given, at the depth layer's size.", unpainted=" and ".join(UNPAINTED)
+            "{unpainted} must both be given, with the size of the depth layer.", unpainted=" and ".join(UNPAINTED)
         )
     shown, exact = planes
     return Kept(np.where(now.values == shown.values, exact.values, now.values), now.repaired or exact.repaired)

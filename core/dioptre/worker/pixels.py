@@ -155,7 +155,7 @@ def _read_into(file: RawIOBase, array: np.ndarray) -> None:
         count = file.readinto(view)
         if not count:
             raise DioptreError(
-                "The editor's pixel file was cut short while it was being read.", code="input-missing"
+                "The editor's pixel file was truncated while it was being read.", code="input-missing"
             )
         view = view[count:]
 

@@ -227,7 +227,7 @@ class Session:
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
                 raise DioptreError(
-                    "The worker keeps nothing named {given}.", code="input-missing", given=repr(given)
+                    "The worker has no picture named {given}.", code="input-missing", given=repr(given)
                 )
             if name in UNPAINTED and isinstance(given, Pixels):
                 unpainted[name] = given

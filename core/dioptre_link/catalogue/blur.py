@@ -54,8 +54,10 @@ BLUR_PARAMETERS = (
         name="highlight_boost",
         kind=Kind.FLOAT,
         label="Highlight boost",
-        help="Brightens clipped highlights before the blur, so that lights open into bright discs. "
-        "Sharp areas do not change.",
+        help=(
+            "Brightens clipped highlights before blurring so that they become bright discs. "
+            "Sharp areas do not change."
+        ),
         default=0.2,
         minimum=0.0,
         maximum=1.0,
@@ -65,7 +67,7 @@ BLUR_PARAMETERS = (
         name="highlight_threshold",
         kind=Kind.FLOAT,
         label="Highlight threshold",
-        help="The brightness above which light counts as a clipped highlight.",
+        help="Brightness above which a pixel counts as a clipped highlight.",
         default=0.9,
         minimum=0.0,
         maximum=1.0,
@@ -75,7 +77,10 @@ BLUR_PARAMETERS = (
         name="existing_defocus",
         kind=Kind.CHOICE,
         label="Existing blur",
-        help="Measure estimates how blurred the picture already is at each depth and adds only the missing blur.",
+        help=(
+            "Ignore: add the full blur. Measure: estimate how blurred the picture already is "
+            "at each depth, and add only the missing blur."
+        ),
         default="ignore",
         choices=("ignore", "measure"),
         shown=("Ignore", "Measure"),
@@ -95,7 +100,7 @@ BLUR_PARAMETERS = (
         name="blades",
         kind=Kind.INTEGER,
         label="Aperture blades",
-        help="Number of aperture blades, 5 to 11; 0 makes a round aperture.",
+        help="Number of aperture blades, 5 to 11; 0 gives a round aperture.",
         default=0,
         minimum=0,
         maximum=11,

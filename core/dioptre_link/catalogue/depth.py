@@ -11,8 +11,10 @@ DEPTH_MODEL = Parameter(
     name="depth_model",
     kind=Kind.CHOICE,
     label="Depth network",
-    help="The network that estimates depth. Best: the best that is installed. The others are downloaded once, when "
-    "you ask; those marked (m) give metres.",
+    help=(
+        "The network that estimates depth. Best: the best one that is installed. The others "
+        "are downloaded only when you ask for them. Those marked (m) estimate metres."
+    ),
     default=BEST,
     choices=(
         BEST,
@@ -40,9 +42,11 @@ DEPTH_MODEL = Parameter(
 EQUIVALENT = Parameter(
     name="equivalent_mm",
     kind=Kind.FLOAT,
-    label="Picture's focal length",
-    help="The focal length that the picture was taken with, in 35 mm terms; it gives the angle of view. Auto: from "
-    "the file, else as the network estimates it.",
+    label="Focal length of the photo",
+    help=(
+        "The 35 mm equivalent focal length of the photo, which determines its angle of view. "
+        "Auto: read from the file; otherwise, estimated by the network."
+    ),
     minimum=4.0,
     maximum=3000.0,
     slider=(10.0, 200.0),
@@ -79,7 +83,7 @@ _FULL = (1300, 1950)  # smallest picture whose depth map is doubled as often as 
 OPERATION = Operation(
     name="depth",
     title="Depth map",
-    help="Adds an editable depth layer: white is near, black is far.",
+    help="Estimate the depth of a picture as an editable layer: white is near, black is far.",
     parameters=(
         *DEPTH_PARAMETERS,
         Parameter(

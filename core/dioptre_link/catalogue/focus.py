@@ -26,7 +26,10 @@ FOCUS_PARAMETERS = (
         name="focal_disparity",
         kind=Kind.FLOAT,
         label="Focus distance",
-        help="The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. Auto: at the focus point.",
+        help=(
+            "The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. "
+            "Auto: the depth of the focus point."
+        ),
         minimum=0.0,
         maximum=1.0,
         group="Focus",
@@ -35,8 +38,10 @@ FOCUS_PARAMETERS = (
         name="focus_range",
         kind=Kind.FLOAT,
         label="Focus range",
-        help="How far in front of and behind the focus stays sharp, in values of the depth map. Auto: a narrow "
-        "range.",
+        help=(
+            "Range of depth in front of and behind the focus that stays sharp, in values of "
+            "the depth map. Auto: a narrow range."
+        ),
         minimum=0.0,
         maximum=1.0,
         slider=(0.0, 0.3),
@@ -49,7 +54,7 @@ STROKES = Parameter(
     name="strokes",
     kind=Kind.STROKES,
     label="Focus brush",
-    help="Strokes over areas to keep sharp or to blur by depth. Paint them in the preview of an editor.",
+    help="Brush strokes over areas to keep sharp or to blur by depth. Paint them in the editor's preview.",
     default=(),
     group="Focus",
 )

@@ -10,8 +10,10 @@ LENS_PARAMETERS = (
         name="lens_mm",
         kind=Kind.FLOAT,
         label="Lens focal length",
-        help="A real lens to imitate, with the f-number above, from depth in metres. Auto: no real lens; the blur "
-        "amount alone counts.",
+        help=(
+            "Focal length of a real lens to imitate, at the f-number above. Uses depth in "
+            "metres. Auto: no particular lens; only the blur amount counts."
+        ),
         minimum=1.0,
         maximum=1200.0,
         slider=(10.0, 200.0),
@@ -22,7 +24,7 @@ LENS_PARAMETERS = (
         name="sensor",
         kind=Kind.CHOICE,
         label="Camera format",
-        help="The format of the camera that the lens is on.",
+        help="The sensor format of the camera.",
         default="full_frame",
         choices=tuple(FORMATS),
         shown=tuple(form.title for form in FORMATS.values()),
@@ -32,18 +34,21 @@ LENS_PARAMETERS = (
         name="view",
         kind=Kind.CHOICE,
         label="Angle of view",
-        help="Picture: the lens's aperture with the picture's own angle of view, so that things blur as they would "
-        "from the same place. Lens: as if the picture were taken with that lens.",
+        help=(
+            "As in the photo: keep the photo's angle of view and blur as that aperture would "
+            "from the same place. As with the lens: blur as if the photo had been taken with "
+            "that lens."
+        ),
         default="picture",
         choices=("picture", "lens"),
-        shown=("The picture's own", "The lens's"),
+        shown=("As in the photo", "As with the lens"),
         group="Lens",
     ),
     Parameter(
         name="focus_m",
         kind=Kind.FLOAT,
         label="Focus distance in metres",
-        help="For a real lens: the distance that it is focused at. Auto: at the focus point.",
+        help="For a real lens: the distance it is focused at. Auto: the distance of the focus point.",
         minimum=0.01,
         maximum=10000.0,
         slider=(0.3, 20.0),
@@ -54,8 +59,10 @@ LENS_PARAMETERS = (
         name="nearest_m",
         kind=Kind.FLOAT,
         label="Distance of white",
-        help="What white in the depth map stands for. Auto: as measured or estimated; without metres, 1.75 m is "
-        "assumed.",
+        help=(
+            "The distance that white in the depth map represents. Auto: measured or "
+            "estimated; 1.75 m if the depth is not in metres."
+        ),
         minimum=0.01,
         maximum=10000.0,
         slider=(0.1, 20.0),
@@ -66,8 +73,10 @@ LENS_PARAMETERS = (
         name="farthest_m",
         kind=Kind.FLOAT,
         label="Distance of black",
-        help="What black in the depth map stands for. Auto: as measured or estimated; without metres, infinity is "
-        "assumed.",
+        help=(
+            "The distance that black in the depth map represents. Auto: measured or "
+            "estimated; infinity if the depth is not in metres."
+        ),
         minimum=0.01,
         maximum=1000000.0,
         slider=(1.0, 200.0),

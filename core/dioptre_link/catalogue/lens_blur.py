@@ -34,8 +34,10 @@ _WARM_UP = (  # together, these runs compile the programs for tiles of every siz
 OPERATION = Operation(
     name="lens_blur",
     title="Lens blur",
-    help="Blurs a picture by its depth, like a lens focused at one distance. Uses the picture's depth map if there "
-    "is one; otherwise estimates the depth.",
+    help=(
+        "Blur a picture by its depth, like a lens focused at one distance. Uses the "
+        "picture's depth map if there is one; otherwise, estimates the depth."
+    ),
     parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, *LENS_PARAMETERS, *DEPTH_PARAMETERS, _PIECES),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),

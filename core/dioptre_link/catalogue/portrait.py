@@ -24,7 +24,7 @@ _KEEP_SUBJECT = Parameter(
 OPERATION = Operation(
     name="portrait",
     title="Portrait blur",
-    help="Finds the subject, keeps it sharp and blurs the rest by distance, like a fast lens.",
+    help="Keep the subject sharp and blur the rest by distance, like a fast lens.",
     parameters=(
         *FOCUS_PARAMETERS,
         *SUBJECT_PARAMETERS,

@@ -8,8 +8,10 @@ from .depth import DEPTH_MODEL
 OPERATION = Operation(
     name="repair_depth",
     title="Repair depth in selection",
-    help="Corrects the depth layer inside the selection, such as for mirrors, windows, pictures on a wall or "
-    "plants.",
+    help=(
+        "Correct the depth layer inside the selection, for example in mirrors, windows, "
+        "pictures on a wall or plants."
+    ),
     parameters=(
         Parameter(
             name="mode",

@@ -10,13 +10,19 @@ NEARER, FARTHER, AROUND = "nearer", "farther", "around"
 OPERATION = Operation(
     name="select_depth",
     title="Select by depth",
-    help="Selects everything nearer than a depth, farther, or around it. Click in the picture to choose the depth.",
+    help=(
+        "Select everything nearer than a certain depth, farther than it, or close to it. "
+        "Click the picture to choose the depth."
+    ),
     parameters=(
         Parameter(
             name="side",
             kind=Kind.CHOICE,
             label="Select",
-            help="That depth and everything nearer, that depth and everything farther, or that depth alone.",
+            help=(
+                "The chosen depth and everything nearer, the chosen depth and everything "
+                "farther, or only the chosen depth."
+            ),
             default=NEARER,
             choices=(NEARER, FARTHER, AROUND),
             shown=("This depth and nearer", "This depth and farther", "Around this depth"),
@@ -27,7 +33,7 @@ OPERATION = Operation(
             name="depth_point",
             kind=Kind.POINT,
             label="Depth point",
-            help="The point whose depth counts. Auto: between foreground and background.",
+            help="A point at the depth to select. Auto: a depth between foreground and background.",
             group="Depth range",
             simple=True,
         ),
@@ -35,7 +41,10 @@ OPERATION = Operation(
             name="depth_level",
             kind=Kind.FLOAT,
             label="Depth value",
-            help="A value of the depth map in place of a point: 1 nearest, 0 farthest. Auto: at the point.",
+            help=(
+                "The depth to select, as a value of the depth map instead of a point: 1 "
+                "nearest, 0 farthest. Auto: the depth of the point."
+            ),
             minimum=0.0,
             maximum=1.0,
             group="Depth range",
@@ -45,7 +54,7 @@ OPERATION = Operation(
             name="depth_range",
             kind=Kind.FLOAT,
             label="Range",
-            help="How much beyond the depth still belongs to it, in values of the depth map.",
+            help="How far the selection extends beyond that depth, in values of the depth map.",
             default=0.08,
             minimum=0.0,
             maximum=1.0,
@@ -57,7 +66,8 @@ OPERATION = Operation(
             name="depth_feather",
             kind=Kind.FLOAT,
             label="Depth feather",
-            help="How gradually the selection ends in depth, in values of the depth map; 0 ends at once.",
+            help="Width of the transition at the end of the range, in values of the depth map; "
+            "0 gives a hard edge.",
             default=0.04,
             minimum=0.0,
             maximum=1.0,
@@ -68,8 +78,8 @@ OPERATION = Operation(
         Parameter(
             name="picture_edges",
             kind=Kind.BOOLEAN,
-            label="Edges of the picture",
-            help="Moves the selection's edges onto those of the picture.",
+            label="Snap to edges",
+            help="Aligns the edges of the selection with the edges in the picture.",
             default=True,
             group="Depth range",
         ),

@@ -10,7 +10,7 @@ _BOX = Parameter(
     name="box",
     kind=Kind.BOX,
     label="Box",
-    help="A box around the subject. Auto: the subject is found in the whole picture.",
+    help="A box around the subject. Auto: looks for the subject in the whole picture.",
     group="Subject",
     simple=True,
 )
@@ -18,7 +18,7 @@ _BOX = Parameter(
 OPERATION = Operation(
     name="select_subject",
     title="Select subject",
-    help="Selects people, animals or things with their hair. Click to add something or to remove it.",
+    help=("Select people, animals or objects, including hair and fur. Click to add one; Alt+click to remove one."),
     parameters=(*SUBJECT_PARAMETERS, _BOX, *SELECTION_PARAMETERS),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),

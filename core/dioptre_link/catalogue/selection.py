@@ -11,8 +11,11 @@ SELECTION_PARAMETERS = (
         name="result",
         kind=Kind.CHOICE,
         label="Result",
-        help="Selection replaces the document's own. The mask hides the rest of the layer. New layer: the selected "
-        "part alone, above the hidden original. Files are a 16-bit mask, or the cut-out picture.",
+        help=(
+            "Selection: replace the document's selection. Channel: save it for later. Mask: "
+            "hide the rest of the layer. New layer: add a cut-out above the hidden original. "
+            "A file contains a 16-bit mask or the cut-out."
+        ),
         default=SELECTION,
         choices=(SELECTION, CHANNEL, MASK, LAYER),
         shown=("Selection", "Channel (GIMP), selection mask (Krita)", "Mask on the layer", "New layer"),
@@ -23,7 +26,7 @@ SELECTION_PARAMETERS = (
         name="decontaminate",
         kind=Kind.BOOLEAN,
         label="Decontaminate colours",
-        help="For a new layer: takes the old background's colour out of hair and soft edges.",
+        help="For a new layer: removes the old background's colour from hair and soft edges.",
         default=True,
         group="Result",
         simple=True,

@@ -9,7 +9,7 @@ _PLACE = (106, 160)  # (height, width) of the part that a dialog shows, before i
 OPERATION = Operation(
     name="super_resolution",
     title="Super-resolution",
-    help="Enlarges a picture up to eight times, with more detail than interpolation.",
+    help="Enlarge a picture up to eight times, with more detail than interpolation.",
     parameters=(
         Parameter(
             name="scale",

@@ -7,7 +7,7 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 OPERATION = Operation(
     name="white_balance",
     title="White balance",
-    help="Estimates the colour of the light and removes the colour cast.",
+    help="Estimate the colour of the light and remove the colour cast.",
     parameters=(
         Parameter(
             name="temperature",
@@ -26,8 +26,11 @@ OPERATION = Operation(
             name="tint",
             kind=Kind.INTEGER,
             label="Tint",
-            help="Green to magenta tint of the light, in the units of raw converters (1/3000 Duv); daylight has "
-            "about 10. Lower values make the picture greener, higher values more magenta. Auto: estimated.",
+            help=(
+                "Green-magenta tint of the light, in the units of raw converters (1/3000 "
+                "Duv); daylight is about 10. Lower values make the picture greener, higher "
+                "values more magenta. Auto: estimated."
+            ),
             minimum=-300,
             maximum=300,
             slider=(-150, 150),
@@ -80,7 +83,10 @@ OPERATION = Operation(
             name="mixed",
             kind=Kind.BOOLEAN,
             label="Mixed lighting",
-            help="Detects several light sources and balances each area of the picture for its own.",
+            help=(
+                "Detects several light sources and balances each area of the picture for the "
+                "light that falls on it."
+            ),
             default=False,
             group="Light",
         ),

@@ -39,9 +39,11 @@ _NOTCH = 1.25  # factor by which one notch of the mouse wheel changes the radius
 _STEP = 0.2  # smallest distance between points of a stroke, as a fraction of the radius
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}
 _TIPS = {
-    Tool.POINT: "Click on what should be sharp.",
-    Tool.KEEP: "Paint along the middle of what should stay sharp; the stroke stops at depth edges. "
-    "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
+    Tool.POINT: "Click the part that should be sharp.",
+    Tool.KEEP: (
+        "Paint along the middle of an area that should stay sharp; the stroke stops at depth "
+        "edges. Ctrl+scroll: brush size. Ctrl+Z: undo a stroke."
+    ),
     Tool.LET: "Paint over areas that should blur by their depth instead of staying sharp. Ctrl+scroll: brush "
     "size. Ctrl+Z: undo a stroke.",
 }

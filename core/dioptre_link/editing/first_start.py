@@ -35,14 +35,15 @@ SOURCE = LINK.parent / "source"  # folder with those parts of a checkout that th
 ABOUT = "about.json"  # file in SOURCE that contains the version and the hash of the core
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
-    "Dioptre computes outside of the editor, in a Python environment of its own. Its packages come from the Python "
-    "Package Index: about 200 MB to download, 660 MB on the disk. This takes some minutes, once. "
-    "Nothing else is sent or fetched."
+    "Dioptre runs outside the editor, in its own Python environment. Its packages come "
+    "from the Python Package Index: a download of about 200 MB, which takes up 660 MB on "
+    "disk. The installation takes a few minutes, once. Nothing else is sent or "
+    "downloaded."
 )
-INSTALL, FIND = Message("Install"), Message("Find it…")
-FIND_TIP = Message("Choose the folder of a Dioptre that is installed already: its DIOPTRE_HOME, or its data folder")
+INSTALL, FIND = Message("Install"), Message("Use existing…")
+FIND_TIP = Message("Choose the folder of an existing installation of Dioptre: its DIOPTRE_HOME or its data folder")
 PHASES = (  # the installer's phases, listed here for translation
-    Message("Making an environment with Python {version}", version=""),
+    Message("Creating an environment with Python {version}", version=""),
     Message("Installing build tools"),
     Message("Installing dependencies"),
     Message("Installing Dioptre"),
@@ -131,8 +132,11 @@ def adopt(folder: Path) -> None:
             (LINK / "folders.json").write_text(json.dumps(named), encoding="utf-8")
             return
     raise DioptreError(
-        "There is no Dioptre in {folder}.",
-        hint="Choose the folder that DIOPTRE_HOME names, or the one with “environment.json” in it; or install it.",
+        "{folder} does not contain an installation of Dioptre.",
+        hint=(
+            "Choose the folder that DIOPTRE_HOME is set to or the one that contains "
+            "“environment.json”, or install Dioptre."
+        ),
         folder=folder,
     )
 
@@ -268,9 +272,7 @@ def _no_window() -> int:
 
 def _how_to_get_python() -> str:
     if Path("/.flatpak-info").exists() or os.environ.get("SNAP"):
-        return (
-            "The editor runs in a sandbox (Flatpak, snap). Install Dioptre outside of it: see docs/installing.md."
-        )
+        return "The editor runs in a sandbox (Flatpak, snap). Install Dioptre outside it: see docs/installing.md."
     if sys.platform == "win32":
         return "Install Python 3.13 for Windows, 64-bit, from python.org, then press the button again."
     if sys.platform == "darwin":

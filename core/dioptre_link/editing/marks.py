@@ -83,7 +83,7 @@ def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
 def automatic_words(state: State) -> str:
     """Describe, in the user's language, what is in focus if the user clicked no point."""
     if not traits.focuses(state.operation):
-        return translated("none: click in the picture")
+        return translated("none: click the picture")
     if state.options.get("focal_disparity") is not None:
         return translated("at one depth")
     shown = state.shown

@@ -127,10 +127,12 @@ def words_of(parameter: Parameter, value: Any) -> str:
 def hint(operation: Operation) -> str:
     """Describe the effect of clicks in the user's language; "" if they select neither objects nor a depth."""
     if not picks(operation):
-        return translated("Click on a place that has the depth to select.") if traits.selects(operation) else ""
+        return translated("Click a place at the depth to select.") if traits.selects(operation) else ""
     if traits.point_of(operation) is not None:
-        return translated("Click on what should be sharp. Shift+click adds another subject, Alt+click removes one.")
-    return translated("Click on what to add, Alt+click on what to remove, or drag a box around the subject.")
+        return translated(
+            "Click the part that should be sharp. Shift+click adds another subject; Alt+click removes one."
+        )
+    return translated("Click to add an object, Alt+click to remove one, or drag a box around the subject.")
 
 
 def _nearest(points: Sequence[Point], point: Point, reach: float) -> Point | None:

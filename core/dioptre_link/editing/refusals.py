@@ -42,7 +42,7 @@ def layer_locked(name: str) -> RefusedError:
 
 def has_mask(name: str) -> RefusedError:
     return RefusedError(
-        "The layer “{name}” has a mask already.", hint="Apply or delete it, or choose another result.", name=name
+        "The layer “{name}” already has a mask.", hint="Apply or delete it, or choose another result.", name=name
     )
 
 

@@ -39,14 +39,14 @@ VIEWS = {
     view.name: view
     for view in (
         View(name=AFTER, label="After", tip="The result with these settings", shows_after=True),
-        View(name=BEFORE, label="Before", tip="The layer without changes"),
+        View(name=BEFORE, label="Before", tip="The unchanged layer"),
         View(name=SPLIT, label="Split", tip="Before on the left, after on the right", shows_after=True),
         View(name=DEPTH, label="Depth", tip="White is near, black is far"),
-        View(name=OLD_DEPTH, label="Depth before", tip="The depth layer without changes"),
+        View(name=OLD_DEPTH, label="Depth before", tip="The unchanged depth layer"),
         View(name=FOCUS, label="Focus", tip="Green is sharp, blue is nearer, orange is farther", shows_after=True),
         View(name=CONFIDENCE, label="Confidence", tip="White where the depth is reliable, dark where it is not"),
         View(name=SELECTED, label="Selection", tip="Red is selected", shows_after=True),
-        View(name=CUT_OUT, label="Cut-out", tip="The selected part alone", shows_after=True),
+        View(name=CUT_OUT, label="Cut-out", tip="Only the selected part", shows_after=True),
         View(name=PLACE, label="Whole layer", tip="Click to choose the area to enlarge"),
     )
 }

@@ -87,7 +87,7 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[Non
     animated = next((node for node in paint if node.animated()), None)
     if animated is not None:
         raise RefusedError(
-            "The layer “{name}” is animated. Dioptre only enlarges still documents.",
+            "The layer “{name}” is animated. Dioptre cannot enlarge animations.",
             hint="Enlarge single layers instead; their current frame is used.",
             name=animated.name(),
         )

@@ -65,29 +65,29 @@ class DioptreExtension(Extension):
             (
                 "super_resolution_document",
                 translated("Super-resolution of the whole document"),
-                translated("Enlarges every layer into a new document."),
+                translated("Enlarge every layer into a new document."),
                 lambda: _try(lambda: enlarge.start(job_manager(), Krita.instance().activeDocument())),
             ),
-            ("edit", translated("Edit…"), translated("Changes the options of the active result."), _edit),
+            ("edit", translated("Edit…"), translated("Change the options of the active result."), _edit),
             (
                 "edit_depth",
                 translated("Edit depth"),
-                translated("Shows the depth layer of the active result so that you can paint on it."),
+                translated("Show the depth layer of the active result so that you can paint on it."),
                 _edit_depth,
             ),
             (
                 "update",
                 translated("Update"),
-                translated("Recomputes the selected result."),
+                translated("Recompute the selected result."),
                 lambda: _try(_update),
             ),
             (
                 "panel",
-                translated("Show the panel"),
+                translated("Show the docker"),
                 translated("Preview, options and progress."),
                 show_panel,
             ),
-            ("stop", translated("Cancel all jobs"), translated("Cancels all jobs of Dioptre."), cancel),
+            ("stop", translated("Cancel all jobs"), translated("Cancel all of Dioptre's jobs."), cancel),
         ):
             _add(window, name, title, tip, act)
         order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]

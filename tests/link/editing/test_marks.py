@@ -44,7 +44,7 @@ def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
     [
         ("portrait", {}, "the subject"),
         ("portrait", {"focal_disparity": 0.5}, "at one depth"),
-        ("white_balance", {}, "none: click in the picture"),
+        ("white_balance", {}, "none: click the picture"),
     ],
 )
 def test_words_for_a_point_that_was_not_clicked(operation: str, options: dict[str, float], words: str) -> None:

@@ -24,7 +24,7 @@ _UNUSED = re.compile(
     r"|cam_dec\.fc_(t|qvec)\..*"  # positions of the views' cameras; a single camera is at the origin
     r"|head\.scratch\.(refinenet\d|output_conv[12])_aux\..*"  # rays, another way to estimate the camera
 )
-_HINT = "Give the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as its authors publish it."
+_HINT = "Use the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as published by its authors."
 
 _ROTARY_RULES = (
     # A single picture needs only the first camera token, that of the first view.

@@ -27,7 +27,7 @@ from .config import from_published
 _BACKBONE = "encoder.backbone."
 _UNUSED = re.compile(r"encoder\.image_(mean|std)")
 _STACKS = {"neck": "neck", "points_head": "points", "mask_head": "mask", "normal_head": "normal"}
-_HINT = "Use the model.pt of MoGe-2 ViT-S normal or ViT-B normal, as its authors publish it."
+_HINT = "Use the model.pt of MoGe-2 ViT-S normal or ViT-B normal, as published by its authors."
 
 
 def _stack_rules(theirs: str, ours: str) -> tuple[Rule, ...]:

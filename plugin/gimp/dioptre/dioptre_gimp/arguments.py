@@ -234,12 +234,12 @@ def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> No
 
 
 def _add_strokes(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("As the JSON of a recipe")
+    text = translated("In JSON, as in a recipe")
     procedure.add_string_argument(*names(parameter), nick, f"{_help(parameter)} {text}", "", _FLAGS)
 
 
 def _add_points(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("As x,y with spaces between, in pixels of the layer")
+    text = translated("As x,y pairs separated by spaces, in pixels of the layer")
     procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
 
 

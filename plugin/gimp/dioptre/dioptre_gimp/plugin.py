@@ -50,25 +50,25 @@ class Dioptre(Gimp.PlugIn):
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == RECIPE:
             label = translated("Re_cipe…")
-            text = translated("Applies a recipe that comes with Dioptre or that you saved from an earlier run.")
+            text = translated("Apply a recipe that comes with Dioptre or that an earlier run saved.")
             procedure = self._image_procedure(name, run_recipe, None, label, text)
             following.add_arguments(procedure)
             return procedure
         if name == EDIT:
             label = translated("_Edit…")
-            text = translated("Changes the options of the selected result and replaces it in place.")
+            text = translated("Change the options of the selected result and recompute it.")
             return self._image_procedure(name, run_edit, None, label, text)
         if name == EDIT_DEPTH:
             label = translated("Edit dept_h")
             text = translated(
-                "Shows and selects the depth layer of the selected result so that you can paint on it. Update "
-                "shows the result again."
+                "Show and select the depth layer of the selected result so that you can "
+                "paint on it. Update shows the result again."
             )
             return self._image_procedure(name, run_edit_depth, None, label, text)
         if name == UPDATE:
             label = translated("_Update")
             text = translated(
-                "Recomputes the selected result after you change its picture or paint on its depth layer."
+                "Recompute the selected result after you change its picture or paint on its depth layer."
             )
             return self._image_procedure(name, run_update, None, label, text)
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
@@ -183,7 +183,8 @@ def run_edit(
     def do() -> Gimp.Layer | None:
         if run_mode == Gimp.RunMode.NONINTERACTIVE:
             raise UsageError(
-                "Edit needs a dialog.", hint="In a script, call the operation's own procedure with its options."
+                "Edit works only interactively.",
+                hint="In a script, call the operation's own procedure with its options.",
             )
         _set_up(run_mode)
         from .dialog import run_dialog  # Needs a display, which a script may lack.

@@ -137,7 +137,7 @@ def check_a_script_adds_a_result_each_time():
 
 def check_edit_needs_a_dialog():
     image, _, group = portrait()
-    refuse("dioptre-edit", image, [group], CALLING, "needs a dialog")
+    refuse("dioptre-edit", image, [group], CALLING, "works only interactively")
 
 
 run_checks(globals(), "editing")

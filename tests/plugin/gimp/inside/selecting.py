@@ -81,7 +81,7 @@ def check_a_layer_mask_hides_the_rest():
     data = read(photo.get_mask(), "Y float")
     expect("values", list(struct.unpack(f"<{len(data) // 4}f", data)), wanted())
     expect("seen", [value / 255 for value in shown(image)[3::4]], wanted())
-    refuse(NAME, image, [photo], CALLING, "has a mask already", result="mask", **LEVEL)
+    refuse(NAME, image, [photo], CALLING, "already has a mask", result="mask", **LEVEL)
 
 
 def check_a_cut_out_is_a_new_layer_above_the_hidden_one():
@@ -108,7 +108,7 @@ def check_a_moved_layer_is_selected_where_it_lies():
 def check_nothing_there_is_refused_and_changes_nothing():
     image, photo, _ = made()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
-    refuse(NAME, image, [photo], FAILED, "Nothing lies at that depth", side="around", **LEVEL)
+    refuse(NAME, image, [photo], FAILED, "There is nothing at that depth", side="around", **LEVEL)
 
 
 def check_points_and_boxes_are_text():

@@ -38,7 +38,7 @@ def check_the_core_is_offered_cancelled_refused_and_found():
     person.screenshot("krita-first-start.png")
 
     yield from click(widget(QPushButton, "dioptre_install"))
-    yield from until(lambda: words().startswith("Making an environment with Python"), "the progress")
+    yield from until(lambda: words().startswith("Creating an environment with Python"), "the progress")
     person.screenshot("krita-first-start-progress.png")
     yield from click(widget(QPushButton, "dioptre_cancel_install"))
     yield from until(lambda: seen("dioptre_install"), "the page after Cancel")
@@ -52,7 +52,7 @@ def check_the_core_is_offered_cancelled_refused_and_found():
 
     first_start_page.QFileDialog.getExistingDirectory = lambda *_: str(OUT)
     yield from click(widget(QPushButton, "dioptre_find"))
-    yield from until(lambda: "There is no Dioptre in" in words(), "the refusal")
+    yield from until(lambda: "does not contain an installation of Dioptre" in words(), "the refusal")
     first_start_page.QFileDialog.getExistingDirectory = lambda *_: os.environ["INSTALLED"]
     yield from click(widget(QPushButton, "dioptre_find"))
     yield from until(lambda: seen("dioptre_make"), "the docker's own page")

@@ -47,7 +47,7 @@ MENU = [
     "Edit depth",
     "Update",
     "",
-    "Show the panel",
+    "Show the docker",
     "Cancel all jobs",
 ]
 
