@@ -214,7 +214,7 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
             plugins.update_krita(where, _krita())
     marker = environments.read_marker(environment)
     if "tests" in wanted and marker.get("tests") != wanted["tests"]:
-        console.step("Installing what the tests need")
+        console.step("Installing the test packages")
         installer.install(environment, "test")
     _bring_extras(installer, environment, before=marker.get("extras", {}), wanted=wanted["extras"])
     console.step("Copying the weights", span=(0.96, 1.0))

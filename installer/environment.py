@@ -48,7 +48,9 @@ _HINTS = (
     ("DLL load failed", "Install Microsoft's Visual C++ Redistributable for x64, then run the same command again."),
     ("Permission denied", "Give yourself write access to the folder, or set DIOPTRE_HOME to another one."),
 )
-_DEFAULT_HINT = "Check the internet connection and run the same command again; it continues where it stopped."
+_DEFAULT_HINT = (
+    "Check the internet connection and run the same command again; the installation continues where it stopped."
+)
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class Installer:
         self._console.step(f"Creating an environment with Python {version}", span=(0.0, 0.04))
         self._run(
             [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
-            what="The environment could not be made",
+            what="The environment could not be created",
         )
         self._console.step("Installing build tools", span=(0.04, 0.1))
         self.install(new, "build", "--no-compile")
@@ -248,7 +250,7 @@ class Installer:
         wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
         if not wanted:
             return
-        self._console.step(f"Installing what you added ({', '.join(wanted)})")
+        self._console.step(f"Reinstalling your own packages ({', '.join(wanted)})")
         constraints = new / "constraints.txt"
         constraints.write_text("\n".join(extras.pinned(locks / "runtime.txt").values()) + "\n", encoding="utf-8")
         try:
@@ -267,7 +269,7 @@ class Installer:
     def add_extra(self, environment: Path, name: str) -> None:
         """Install the lock file of an extra."""
         self._need_space(_EXTRA_BYTES[name])
-        self._console.step(f"Installing what --{name} needs")
+        self._console.step(f"Installing the packages for --{name}")
         self.install(environment, name, "--no-build-isolation", "--no-compile")
         shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
 
@@ -276,7 +278,7 @@ class Installer:
         locks = self._folders.checkout / "locks"
         needed = set().union(*(extras.pinned(locks / f"{each}.txt") for each in ("build", "runtime")))
         names = [each for each in extras.pinned(locks / f"{name}.txt") if each not in needed]
-        self._console.step(f"Removing what --{name} had installed")
+        self._console.step(f"Removing the packages of --{name}")
         self._pip(environment, "--yes", *names, command="uninstall")
 
     def download(self, name: str, folder: Path) -> None:

@@ -52,8 +52,8 @@ def choose(data: Path, changes: Mapping[str, bool]) -> None:
 def _refuse_gpu() -> None:
     if sys.platform != "linux":
         raise Failure(
-            "JAX computes on graphics cards under Linux alone; there are no packages for this system.",
-            hint="Dioptre works on the processor. In Windows' Subsystem for Linux, --gpu works.",
+            "JAX supports graphics cards only on Linux.",
+            hint="Dioptre uses the processor. In the Windows Subsystem for Linux, --gpu works.",
         )
     if not any(Path(sign).exists() for sign in _DRIVER_SIGNS):
         raise Failure(

@@ -120,7 +120,7 @@ def _gimp_homes(gimp: ModuleType, console: Console, *, chosen: Path | None, port
     if portable:
         return []
     if not gimp.homes() and (program := gimp.console()):
-        console.step("Starting GIMP for the first time, to let it make its folder")
+        console.step("Starting GIMP once so that it creates its folder")
         gimp.first_start(program)
     found: list[Any] = gimp.homes()
     if not found:
@@ -134,7 +134,7 @@ def _say_whether_it_appears(console: Console, gimp: ModuleType, home: Any) -> No
     if program is None:
         console.say(f"The plug-in was installed in {home.plugin}; restart GIMP to see Filters ▸ Dioptre.")
         return
-    console.step("Asking GIMP whether it sees the plug-in")
+    console.step("Checking that GIMP finds the plug-in")
     if gimp.appears(program, home):
         console.say(f"GIMP {gimp.version(program)} has Filters ▸ Dioptre. (Restart it if it is running.)")
     else:

@@ -60,8 +60,8 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
         python = probe(Path(chosen))
         if python is None or not python.usable:
             raise Failure(
-                f"DIOPTRE_PYTHON names {chosen}, not a 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}"
-                f"{f' ({python.problem})' if python else ''}.",
+                f"DIOPTRE_PYTHON is set to {chosen}, which is not a 64-bit CPython "
+                f"{_dotted(OLDEST)} to {_dotted(NEWEST)}{f' ({python.problem})' if python else ''}.",
                 hint="Correct it, or unset it to use a Python from PATH.",
             )
     without_venv: Python | None = None
@@ -118,11 +118,11 @@ def probe(path: Path) -> Python | None:
 def _problem(version: tuple[int, int], *, wide: bool, name: str, platform: str, machine: str, edition: str) -> str:
     """Return why the locked packages do not support such a Python, or "" if they do."""
     if platform.startswith(("mingw", "cygwin")):
-        return "a Python of MSYS2 or Cygwin, which cannot use the packages that are published for Windows"
+        return "a Python from MSYS2 or Cygwin, which cannot use packages made for Windows"
     if platform == "win-arm64":
-        return "a Python for ARM, for which JAX has no packages; the one for x86-64 runs on ARM, too"
+        return "an ARM Python, for which JAX has no packages; the x86-64 Python runs on ARM, too"
     if edition == "store":
-        return "a Python from the Microsoft Store, whose sandbox hides what it writes from the editors"
+        return "a Python from the Microsoft Store, which hides its files from the editors"
     if sys.platform == "darwin" and machine == "x86_64":
         return _INTEL_MAC
     if name != "CPython":

@@ -26,7 +26,7 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
     """
     if not is_running(where):
         return True
-    console.step("Waiting for Dioptre's worker to end")
+    console.step("Waiting for Dioptre's worker to stop")
     command = [str(where.python), "-P", "-m", "dioptre", "worker", "--stop"]
     folders = {"DATA": where.data, "CACHE": where.cache, "LOG": where.log}
     environment = scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}

@@ -122,6 +122,9 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         values = keywords.keys() - {*_ERROR_TEXTS, "code", "level"}
         for value in wanted:
             yield from ((text, str(code)) for text in _texts(value, constants, values))
+    elif name == "__init__" and "hint" in keywords:  # An error's constructor calls its base class.
+        for value in [*node.args[:1], keywords["hint"]]:
+            yield from ((text, "") for text in _texts(value, constants, keywords.keys() - {"hint", "code"}))
     elif name == "Message" and node.args:
         yield from ((text, "") for text in _texts(node.args[0], constants, keywords.keys()))
     elif name in _DESCRIPTIONS:

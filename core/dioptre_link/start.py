@@ -270,7 +270,7 @@ def _log_hint() -> str:
     lines = []
     with suppress(OSError):
         lines = start_log_file().read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last = f" Its last words: {lines[-1]}" if lines else ""
+    last = f" Last line: {lines[-1]}" if lines else ""
     return f"See {start_log_file()} and {log_file()}.{last}"
 
 

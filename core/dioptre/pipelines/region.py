@@ -66,12 +66,12 @@ def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) ->
     """
     faint = important_parts(saliency / max(float(saliency.max()), 0.5))
     if is_fitting(faint):
-        return faint, "the most noticeable region"
+        return faint, Message("the most noticeable region")
     if near is not None and float(np.ptp(near)) > 0.05:
         labels, count = label_regions(near > otsu(near))
         if count and (labels == 1).mean() >= _LEAST_AREA:
-            return (labels == 1).astype(np.float32), "the nearest large region"
-    return _centre_prior(saliency.shape), "the middle of the picture"
+            return (labels == 1).astype(np.float32), Message("the nearest large region")
+    return _centre_prior(saliency.shape), Message("the middle of the picture")
 
 
 def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:

@@ -21,6 +21,7 @@ from dioptre.imaging.step_cache import StepResult
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, analysis_checksums, find
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 
 from .cut_out import cut_out, cut_out_quickly
 from .region import competing_words, important_parts, is_fitting, noticeable
@@ -297,7 +298,11 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
         confidence=confidence,
         chance=chance,
         messages=(
-            f"No single subject found: blurred by depth alone, focused on {words}. Click on what should be sharp.",
+            Message(
+                "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
+                "Click the part that should be sharp.",
+                region=words,
+            ),
         ),
     )
 

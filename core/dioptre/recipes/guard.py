@@ -44,7 +44,7 @@ def fault(picture: Callable[[], np.ndarray], result: Result) -> str | None:
         if 0 in layer.shape:
             return f"the layer {layer.name!r} is empty"
         if not all(is_finite(values) for values in layer.made_of()):
-            return f"the layer {layer.name!r} has values that are not numbers"
+            return f"the layer {layer.name!r} contains NaN or infinite values"
         if layer.role is Role.RESULT and _all_black(layer.pixels) and not _all_black(picture(), _NOT_BLACK):
             return f"the layer {layer.name!r} is black"
     return None

@@ -24,6 +24,7 @@ from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
@@ -37,7 +38,7 @@ Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 _LOADED_BYTES = 40  # peak memory per pixel while loading: float32 RGBA, a repaired copy, and bands
 _WHOLE_PIXELS = 50_000_000  # for larger pictures, the networks of a preview see only the reduced picture
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
-_REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
+_REPAIRED = Message("Some pixels were NaN or infinite and were replaced.")
 
 
 @dataclass(frozen=True)

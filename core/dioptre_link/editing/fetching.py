@@ -61,7 +61,7 @@ def offer_of(state: State) -> Offer | None:
             network=network,
             parameter=parameter.name,
             words=Message("“{network}” is not installed and cannot be downloaded.", network=title),
-            hint="Choose another network.",
+            hint=Message("Choose another network."),
         )
     tried = fetch if fetch is not None and fetch.network.id == network.id else None
     return Offer(

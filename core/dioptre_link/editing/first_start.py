@@ -161,7 +161,7 @@ def _follow(process: subprocess.Popen[bytes], said: list[str], poll_s: float) ->
     lines: queue.Queue[str | None] = queue.Queue()
     assert process.stderr is not None
     threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True).start()
-    step = Step(fraction=0.0, phase="Starting the installer", waiting=True)
+    step = Step(fraction=0.0, phase=Message("Starting the installer"), waiting=True)
     while True:
         try:
             line = lines.get(poll_s > 0, poll_s)
@@ -200,7 +200,7 @@ def _failure(said: list[str]) -> DioptreError:
             sentence=found.get("Error", said[-1] if said else "-"),
             log=log,
         ),
-        hint=found.get("Hint", "Try again; it goes on where it stopped."),
+        hint=found.get("Hint", Message("Try again; the installation continues where it stopped.")),
     )
 
 
@@ -210,7 +210,7 @@ _FIELDS = ("Error", "Hint", "Log")
 def _find_python() -> Steps[list[str]]:
     """Find a command that starts a Python for the installer; raise DioptreError if there is none."""
     for command in _candidates():
-        yield Step(fraction=0.0, phase="Looking for a Python", waiting=True)
+        yield Step(fraction=0.0, phase=Message("Looking for Python"), waiting=True)
         if _starts(command):
             return command
     raise DioptreError("No Python 3.11 to 3.14 was found on this computer.", hint=_how_to_get_python())

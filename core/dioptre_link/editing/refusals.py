@@ -99,13 +99,10 @@ def only_painted_depth() -> RefusedError:
 
 
 def input_gone(operation: Operation, *, is_depth: bool, name: str) -> RefusedError:
-    template = (
-        "{operation} cannot be updated: its depth layer “{name}” is gone."
-        if is_depth
-        else "{operation} cannot be updated: its picture, the layer “{name}”, is gone."
-    )
     return RefusedError(
-        template,
+        "{operation} cannot be updated: its depth layer “{name}” was deleted."
+        if is_depth
+        else "{operation} cannot be updated: its picture layer “{name}” was deleted.",
         hint="Undo the deletion, or run the operation again on another layer.",
         operation=Message(operation.title),
         name=name,

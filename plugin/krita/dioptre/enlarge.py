@@ -17,7 +17,7 @@ from . import recipe, spaces
 from .dioptre_link.catalogue import super_resolution
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
-from .dioptre_link.language import translated
+from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .jobs import JobManager, Run
@@ -165,7 +165,9 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     window = Krita.instance().activeWindow()
     if window is not None:
         window.addView(document)
-    return document.rootNode(), (f"The new document has {size[0]} × {size[1]} pixels.",)
+    return document.rootNode(), (
+        Message("The new document has {width} × {height} pixels.", width=size[0], height=size[1]),
+    )
 
 
 def _title(document: Document) -> str:

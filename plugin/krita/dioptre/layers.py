@@ -247,18 +247,23 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
     """Return messages about what might hide the result."""
     found = []
     if (cover := hidden_by(document, entry)) is not None:
-        sentence = (
-            "The result lies below “{name}”, which hides it. To work on what “{name}” shows, select that group."
+        found.append(
+            Message(
+                "“{name}” hides the result below it. To work on the contents of “{name}”, select that group.",
+                name=cover.name(),
+            )
         )
-        found.append(Message(sentence, name=cover.name()))
     canvas = document.width(), document.height()
     result = next((one.rect for one in built if one.made.role is Role.RESULT), None)
     if enlarges(entry.described) and result is not None and (result.width, result.height) > canvas:
-        sentence = (
-            "The result has {width} × {height} pixels and reaches beyond the canvas. "
-            "Image ▸ Trim to Current Layer fits the canvas to it."
+        found.append(
+            Message(
+                "The result has {width} × {height} pixels and extends beyond the canvas. "
+                "Image ▸ Trim to Current Layer fits the canvas to it.",
+                width=result.width,
+                height=result.height,
+            )
         )
-        found.append(Message(sentence, width=result.width, height=result.height))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from .dioptre_link import aperture_picture
 from .dioptre_link.editing import bokeh, marks, picking, scales, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
-from .dioptre_link.language import translated
+from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Kind, Operation, Parameter
 from .focus_row import FocusRow
 from .offer_row import OfferRow
@@ -342,9 +342,9 @@ class PlacesRow(Row):
         self._words = QLabel()
         self.add_label()
         self.line.addWidget(self._words, 3)
-        self._undo = self._button("↶", "Take the last point back", lambda: self._value[:-1])
+        self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value[:-1])
         self._undo.setVisible(parameter.kind is Kind.POINTS)
-        self._clear = self._button(translated("Clear"), "Take all of it back", lambda: parameter.default)
+        self._clear = self._button(translated("Clear"), Message("Remove everything"), lambda: parameter.default)
 
     def _button(self, text: str, words: str, change: Callable[[], Any]) -> QPushButton:
         button = QPushButton(text)

@@ -14,7 +14,7 @@ from dioptre_link.editing import marks, picking, scales  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import UsageError  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.language import Message, translated  # noqa: E402
 from dioptre_link.operation import Kind, Parameter  # noqa: E402
 
 from . import style  # noqa: E402
@@ -247,8 +247,8 @@ class PlacesRow(Row):
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._words = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
-        self._undo = self._button("↶", "Take the last point back", lambda: self._value()[:-1])
-        self._clear = self._button(translated("Clear"), "Take all of it back", lambda: parameter.default)
+        self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value()[:-1])
+        self._clear = self._button(translated("Clear"), Message("Remove everything"), lambda: parameter.default)
         self.label.set_mnemonic_widget(self._clear)
         self.pack_start(self.label, False, False, 0)
         self.pack_start(self._words, True, True, 0)

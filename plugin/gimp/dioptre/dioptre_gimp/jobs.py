@@ -19,6 +19,7 @@ from dioptre_link.client import Result, Stored, Worker
 from dioptre_link.editing import events, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
 from dioptre_link.operation import Operation, Role
 
 from . import depth_store, pixels, sources
@@ -196,7 +197,7 @@ def _send_depth(
     inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH, files)
     if not made:
         return now, []
-    return now, ["The depth layer's full precision is no longer in the cache; its 256 levels were used."]
+    return now, [Message("The depth layer's full precision is no longer in the cache; its 256 levels were used.")]
 
 
 def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:

@@ -14,7 +14,7 @@ from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.picking import Click  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.language import Message, translated  # noqa: E402
 from dioptre_link.operation import PLACES  # noqa: E402
 
 from . import drawing, style  # noqa: E402
@@ -322,7 +322,11 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
     """Return the hint on what a click in the picture does; for an enlargement, also its size."""
     if traits.enlarges(state.operation):
         on_map = state.view == views.PLACE
-        what = "Click on the part to look at." if on_map else "Choose the part to look at in “Whole layer”."
+        what = (
+            Message("Click the area to preview.")
+            if on_map
+            else Message("Choose the area to preview in the “Whole layer” view.")
+        )
         width, height = (round(side * float(state.options["scale"])) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
@@ -331,9 +335,9 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return words
     point = traits.point_of(state.operation)
     sentences = {
-        "focus": "Click on what should be sharp. Scroll to zoom, drag to move.",
-        "neutral": "Click on something that should be grey. Scroll to zoom, drag to move.",
-        "at": "Click on a place that has the depth you want. Scroll to zoom, drag to move.",
+        "focus": Message("Click the part that should be sharp. Scroll to zoom, drag to pan."),
+        "neutral": Message("Click something that should be grey. Scroll to zoom, drag to pan."),
+        "at": Message("Click a place at the depth you want. Scroll to zoom, drag to pan."),
     }
     return translated(sentences.get(point.name if point is not None else "", SCROLL))
 

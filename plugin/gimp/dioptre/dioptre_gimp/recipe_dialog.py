@@ -22,7 +22,7 @@ from dioptre_link.editing.events import Steps  # noqa: E402
 from dioptre_link.editing.recipe_preview import RecipePreview, preview_of  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.language import Message, translated  # noqa: E402
 from dioptre_link.operation import Operation  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 from dioptre_link.recipe import Recipe  # noqa: E402
@@ -130,7 +130,9 @@ class RecipeDialog:
         self._list.get_accessible().set_name(translated("Recipes"))
         for recipe in presets().values():
             self._list.add(_row(recipe.title, recipe.description))
-        self._list.add(_row("From a file", "A .json file that a run of Dioptre wrote, or one of your own."))
+        self._list.add(
+            _row(Message("From a file"), Message("A .json file that Dioptre wrote, or one of your own."))
+        )
         if following.is_unchosen(self._config):
             self._config.set_property(following.PRESET, FIRST)
         self._names = names

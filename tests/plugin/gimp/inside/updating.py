@@ -139,7 +139,7 @@ def check_update_keeps_mask_mode_and_selection():
 def check_says_what_is_gone():
     image, layer, depth, group = blurred_document()
     image.remove_layer(depth)
-    refuse("dioptre-update", image, [group], CALLING, "its depth layer “Depth” is gone")
+    refuse("dioptre-update", image, [group], CALLING, "its depth layer “Depth” was deleted")
     image, layer, depth, group = blurred_document()
     image.remove_layer(layer)
     refuse("dioptre-update", image, [group], CALLING, "the layer “Photo”, was deleted")
