@@ -136,6 +136,8 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
             yield from ((text, "") for text in _texts(value, constants))
     elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
+    elif name == "Step" and "phase" in keywords:
+        yield from ((text, "") for text in _texts(keywords["phase"], constants))
     elif name in _PHASES and len(node.args) >= 2:
         yield from ((text, "") for text in _texts(node.args[1], constants))
     elif name in ("append", "on_message") and _owner(node.func).endswith("messages") and node.args:

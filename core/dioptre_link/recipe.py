@@ -133,7 +133,7 @@ class Recipe:
             content = migrated(content, to=VERSION)
         except UnknownVersionError as error:
             raise RecipeError(
-                "{origin} has no known version.",
+                "{origin} has no supported version.",
                 hint='It must have "version": {version}.',
                 origin=origin,
                 version=VERSION,
@@ -156,7 +156,7 @@ class Recipe:
     @staticmethod
     def read(file: Path) -> Recipe:
         """Read a recipe from a file; raise RecipeError if it is invalid or cannot be read."""
-        hint = "Specify a .json file that Dioptre wrote, or one of your own."
+        hint = "Specify a .json file that Dioptre wrote or one of your own."
         try:
             text = read_regular(file, most=_MAX_BYTES).decode("utf-8")
         except (OSError, ValueError) as error:

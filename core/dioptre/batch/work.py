@@ -168,7 +168,7 @@ def _changed(task: Task) -> Failed:
     return Failed(
         code=NOT_HERE,
         message=f"{problems.shown(task.source)} was deleted or changed after the batch started.",
-        hint="Do not change the pictures while a batch runs. Run it again with --resume.",
+        hint="Do not change the pictures while a batch runs. Run the batch again with --resume.",
     )
 
 

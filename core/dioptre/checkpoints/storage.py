@@ -69,7 +69,7 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
     split = {name.rpartition(".")[0] for name, value in stored.items() if name.endswith(_PLANES)}
     absent = [f"{base}.{part}" for base in sorted(split) for part in _PLANES if f"{base}.{part}" not in stored]
     if absent:
-        raise WeightsError("The weights are incomplete: {absent} missing.", absent=", ".join(absent))
+        raise WeightsError("The weights are incomplete; missing: {absent}.", absent=", ".join(absent))
     whole = {name for name in stored if name.rpartition(".")[0] not in split}
     _require_types(stored, {name: np.dtype(np.float32 if name in whole else np.uint8) for name in stored})
     arrays = {name: stored[name] for name in whole}

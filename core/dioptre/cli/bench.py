@@ -58,7 +58,7 @@ class Row:
     show_default=True,
     help="Runs per operation; the fastest counts.",
 )
-@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Time only this row. Can be repeated.")
+@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Time only this operation. Can be repeated.")
 @click.option(
     "--ceilings", is_flag=True, help="Also show the fraction of the machine's peak performance that is reached."
 )
@@ -87,7 +87,10 @@ def command(
     tasks = dict(_tasks(megapixels))
     if unknown := set(chosen) - set(tasks):
         raise UsageError(
-            "There is no row named {name}.", hint="Available: {names}.", name=unknown.pop(), names=", ".join(tasks)
+            "There is no benchmark named {name}.",
+            hint="Available: {names}.",
+            name=unknown.pop(),
+            names=", ".join(tasks),
         )
     described = machine()
     _tell({"type": "machine", **described}, _machine_words(described), as_json=as_json)

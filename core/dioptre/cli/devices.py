@@ -84,7 +84,7 @@ def networks() -> Iterator[Finding]:
             yield Finding(
                 code=code,
                 level=OK,
-                message=f"OpenVINO {version} runs the networks on the processor, because it is installed.",
+                message=(f"OpenVINO {version} runs the networks on the processor because it is installed."),
             )
         case Choice.NOT_INSTALLED:
             yield Finding(
@@ -94,6 +94,8 @@ def networks() -> Iterator[Finding]:
                 fix="To add it: python3 install.py --openvino",
             )
         case Choice.SWITCHED_OFF:
-            yield Finding(code=code, level=OK, message=f"JAX runs the networks, because {VARIABLE} is set to none.")
+            yield Finding(
+                code=code, level=OK, message=(f"JAX runs the networks because {VARIABLE} is set to none.")
+            )
         case Choice.OTHER_DEVICE:
             yield Finding(code=code, level=OK, message="JAX runs the networks on the graphics card.")

@@ -61,7 +61,7 @@ def environment() -> Iterator[Finding]:
             code="environment-foreign",
             level=WARNING,
             message=f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
-            fix="If you are developing Dioptre, ignore this. Otherwise run: python3 install.py",
+            fix="If you are developing Dioptre, ignore this. Otherwise, run: python3 install.py",
         )
         return
     try:

@@ -85,7 +85,7 @@ def automatic_words(state: State) -> str:
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
     if state.options.get("focal_disparity") is not None:
-        return translated("at one depth")
+        return translated("at a fixed depth")
     shown = state.shown
     missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject
     return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")

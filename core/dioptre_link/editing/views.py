@@ -47,7 +47,7 @@ VIEWS = {
         View(name=CONFIDENCE, label="Confidence", tip="White where the depth is reliable, dark where it is not"),
         View(name=SELECTED, label="Selection", tip="Red is selected", shows_after=True),
         View(name=CUT_OUT, label="Cut-out", tip="Only the selected part", shows_after=True),
-        View(name=PLACE, label="Whole layer", tip="Click to choose the area to enlarge"),
+        View(name=PLACE, label="Whole layer", tip="Click to choose the area to preview"),
     )
 }
 

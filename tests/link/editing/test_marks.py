@@ -43,7 +43,7 @@ def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
     ("operation", "options", "words"),
     [
         ("portrait", {}, "the subject"),
-        ("portrait", {"focal_disparity": 0.5}, "at one depth"),
+        ("portrait", {"focal_disparity": 0.5}, "at a fixed depth"),
         ("white_balance", {}, "none: click the picture"),
     ],
 )

@@ -13,7 +13,7 @@ from gi.repository import GLib, Gtk, Pango  # noqa: E402  (the version must be n
 from dioptre_link import aperture_picture  # noqa: E402
 from dioptre_link.editing import bokeh, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.language import Message, translated  # noqa: E402
 from dioptre_link.operation import PLACES, Kind, Operation, Parameter  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 
@@ -137,7 +137,7 @@ class PresetRow(Gtk.Box):
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
         label.set_width_chars(LABEL_CHARS)
         self._box = Gtk.ComboBoxText()
-        for title in ("Default", *self._presets, "Own settings"):
+        for title in (Message("Default"), *self._presets, Message("Custom settings")):
             self._box.append_text(translated(title))
         for cell in self._box.get_cells():
             cell.set_property("ellipsize", Pango.EllipsizeMode.END)
