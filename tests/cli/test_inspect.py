@@ -26,7 +26,7 @@ def test_says_what_was_done_with_which_network(name: str, made: Path, dioptre: D
     assert "Software:  Dioptre " in out
     assert 'Portrait blur (portrait), with f_number 1.4, depth_model "dioptre-depth-small"\n' in out
     assert f"Network:   pretended, SHA-256 {'0' * 64}" in out
-    assert "altered by an algorithm" in out
+    assert "processed by an algorithm" in out
     assert "Input:     a file with the SHA-256 " in out
 
 
