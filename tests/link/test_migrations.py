@@ -35,7 +35,7 @@ def test_recipes_are_read_through_the_migrations(monkeypatch: pytest.MonkeyPatch
     chain = {**CHAIN, **MIGRATIONS}
     monkeypatch.setattr(recipes, "migrated", lambda content, to: migrated(content, to=to, migrations=chain))
     assert Recipe.from_dict(OLD).steps[0].options["f_number"] == 4.0
-    with pytest.raises(RecipeError, match="no known version"):
+    with pytest.raises(RecipeError, match="no supported version"):
         Recipe.from_dict({"version": 0, "steps": None})
 
 

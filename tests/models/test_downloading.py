@@ -171,7 +171,7 @@ def test_redirects_are_followed(publisher: Publisher) -> None:
 
 def test_no_redirect_leaves_encryption() -> None:
     request = SimpleNamespace(full_url="https://publisher.invalid/file", get_method=lambda: "GET", headers={})
-    with pytest.raises(downloading._Broken, match="not encrypted"):
+    with pytest.raises(downloading._Broken, match="unencrypted"):
         downloading._Redirects().redirect_request(request, None, 302, "Found", {}, "http://publisher.invalid/file")
 
 
