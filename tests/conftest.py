@@ -53,8 +53,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report skipped editor tests prominently, because they are easily overlooked."""
+    """Report skipped editor tests and scripts prominently, because they are easily overlooked."""
     skipped = " ".join(str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if scripts := sorted(set(re.findall(r"not imported: (\S+ needs \w+)", skipped))):
+        terminalreporter.section("scripts not imported, because a package is missing", yellow=True, bold=True)
+        terminalreporter.line(", ".join(scripts))
     for editor in sorted(set(re.findall(r"NO \w[\w ]* WAS FOUND", skipped))):
         terminalreporter.section(f"{editor}: the plug-in's tests were not run", red=True, bold=True)
 

@@ -102,7 +102,7 @@ def _solve(
         return covering * alpha - windows.apply(functions) + weight * alpha
 
     diagonal = covering + weight  # preconditioner that balances known and unknown pixels
-    alpha, _ = jax.scipy.sparse.linalg.cg(  # type: ignore[no-untyped-call]  # JAX has no types there
+    alpha, _ = jax.scipy.sparse.linalg.cg(
         deviation, weight * known, x0=known, maxiter=_ITERATIONS, tol=1e-6, M=lambda residual: residual / diagonal
     )
     functions = windows.total(windows.fit(alpha)) / covering[..., None]

@@ -60,7 +60,5 @@ def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Ar
         return jnp.where(hole, -(down * rows + across * columns), 0)
 
     # Solving for the correction, which is 0 outside the hole, makes the operator symmetric and positive.
-    missing, _ = jax.scipy.sparse.linalg.cg(  # type: ignore[no-untyped-call]  # JAX has no types there
-        laplacian, -laplacian(guess), maxiter=_STEPS, tol=0.0
-    )
+    missing, _ = jax.scipy.sparse.linalg.cg(laplacian, -laplacian(guess), maxiter=_STEPS, tol=0.0)
     return guess + missing

@@ -309,7 +309,7 @@ def halve(
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Halve the size; the eight surfaces of 2 x 2 pixels become two, divided midway between their extreme radii."""
     # Without the barrier, XLA would recompute this for every smaller size.
-    return jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
+    return jax.lax.optimization_barrier(_halve(planes, radii, jnp))
 
 
 def halve_small(

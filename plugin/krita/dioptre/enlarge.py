@@ -15,13 +15,14 @@ from krita import Document, Krita, Node
 
 from . import recipe, spaces
 from .dioptre_link.catalogue import super_resolution
+from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .jobs import JobManager, Run
-from .link import Made, Order, Report, Ticket, Worker, compute
+from .link import Made, Order, Report, Ticket, compute, in_part
 from .qt import QUuid
 from .sources import Picture, check_open, check_size, is_idle, part_on_canvas
 from .spaces import Rect, ScratchDocuments
@@ -121,8 +122,7 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Pl
         if ticket.cancelled:
             raise Cancelled
         order = Order(operation=super_resolution.OPERATION.name, options=made.options, picture=picture)
-        share = (number / len(made.pictures), 1 / len(made.pictures))
-        outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
+        outcome = compute(order, worker, ticket, in_part(report, number, len(made.pictures)))
         layers.append(next(layer for layer in outcome.layers if layer.role is Role.RESULT))
     return made, layers
 

@@ -15,7 +15,7 @@ from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .dioptre_link.presets import presets
+from .dioptre_link.presets import preset, presets
 from .dioptre_link.recipe import Recipe
 from .jobs import Run, in_short, in_words, job_manager
 from .panel import DOCKER_ID, DioptreDocker, painting_hint
@@ -41,7 +41,7 @@ class DioptreExtension(Extension):
         order: list[str] = []
         for described in OPERATIONS.values():
             title, tip = translated(described.title), translated(described.help)
-            _add(window, described.name, f"{title}…", tip, lambda d=described: _open(d))
+            _add(window, described.name, f"{title}…", tip, functools.partial(_open, described))
             order.append(described.name)
         recipes = window.createAction(RECIPES_ID, translated("Recipe"), PLACE)
         recipes.setMenu(QMenu(RECIPES_ID, window.qwindow()))
@@ -52,7 +52,7 @@ class DioptreExtension(Extension):
                 f"recipe_{name}",
                 title,
                 tip,
-                lambda r=one: _follow(lambda: r),
+                functools.partial(_follow, functools.partial(preset, name)),
                 place=f"{PLACE}/{RECIPES_ID}",
             )
         tip = translated("A recipe as a .json file; every run of Dioptre saves one")

@@ -144,7 +144,7 @@ class JobManager(QObject):
             described.title,
             found.read(),
             lambda source, *given: (source, compute(order_for(described, checked, source), *given)),
-            lambda done: make_layers(described, checked, *done, self.undo_sync),
+            lambda done: make_layers(described, checked, done[0], done[1], self.undo_sync),
         )
 
     @property

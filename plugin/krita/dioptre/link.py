@@ -71,6 +71,11 @@ Report = Callable[[float, str], None]
 Work = Callable[[Worker, "Ticket", Report], Any]
 
 
+def in_part(report: Report, number: int, count: int) -> Report:
+    """Return a callback that reports the progress of one of `count` equal parts as progress of the whole."""
+    return lambda fraction, phase: report((number + fraction) / count, phase)
+
+
 class Ticket:
     """A unit of work for a thread; any thread may cancel it."""
 

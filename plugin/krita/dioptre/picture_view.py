@@ -176,8 +176,9 @@ class PictureView(QWidget):
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
         """Convert a click's position from fractions of the visible crop to fractions of the layer."""
-        shown = None if self._state is None else self._state.shown
-        if shown is not None and shown.part is not None and self._state.view != views.PLACE:
+        state = self._state
+        shown = None if state is None else state.shown
+        if state is not None and shown is not None and shown.part is not None and state.view != views.PLACE:
             left, top, width, height = shown.part
             x, y = left + x * width, top + y * height
         self._on_click(x, y, click)

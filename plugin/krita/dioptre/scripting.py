@@ -17,6 +17,7 @@ top left.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def _run(
     source = finish(found.read())
     order = jobs.order_for(described, checked, source)
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
-        outcome = compute(order, worker, Ticket(compute), _silent)
+        outcome = compute(order, worker, Ticket(partial(compute, order)), _silent)
     return finish(jobs.make_layers(described, checked, source, outcome, jobs.job_manager().undo_sync))[0]
 
 
@@ -157,7 +158,7 @@ def update(*, document: Document | None = None, node: Node | None = None) -> Nod
     document, node = _given(document, node)
     tasks = finish(updating.read(updating.plan(document, node)))
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
-        done = updating.work(tasks, worker, Ticket(compute), _silent)
+        done = updating.work(tasks, worker, Ticket(partial(updating.work, tasks)), _silent)
     return finish(updating.apply(done, jobs.job_manager().undo_sync))[0]
 
 

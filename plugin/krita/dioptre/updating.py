@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from krita import Document, Node
 
 from . import depth_editing, layers, recipe, spaces
+from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import to_update
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer
@@ -16,7 +17,7 @@ from .dioptre_link.language import Message
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import JobManager, Run, order_for
-from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
+from .link import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .sources import Found, Picture, Source, depth_place, find, snapshot
 from .spaces import Rect, ScratchDocuments
 from .undo_sync import UndoSync
@@ -141,8 +142,7 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
 
 def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) -> list[Done]:
     """Recompute every result on the thread, using the depth that earlier results have produced."""
-    wanted = [_with_depth(task) for task in tasks]
-    wanted = [task for task in wanted if task is not None]
+    wanted = [task for each in tasks if (task := _with_depth(each)) is not None]
     if not wanted:
         raise refusals.only_painted_depth()
     done: list[Done] = []
@@ -154,8 +154,7 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
         if source.depth is not None and (newer := fresh.get(source.depth.node)) is not None:
             source = replace(source, depth=newer if newer.rect == source.picture.rect else source.depth)
         order = order_for(task.described, task.entry.options, source)
-        share = (number / len(wanted), 1 / len(wanted))
-        outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
+        outcome = compute(order, worker, ticket, in_part(report, number, len(wanted)))
         done.append((replace(task, source=source), outcome))
         fresh.update(_depth_of(task, outcome))
     return done
@@ -205,10 +204,10 @@ def apply(
                 )
                 yield
         inputs = {**entry.inputs, "picture": layers.input_links(source)["picture"]}
-        made_with = {"values": dict(outcome.values), "models": dict(outcome.models)}
         record = recipe.of(document)
         before = next((one for one in record.load() if one.id == entry.id), entry)
-        after = replace(entry, outputs=outputs, inputs=inputs, **made_with)
+        values, models = dict(outcome.values), dict(outcome.models)
+        after = replace(entry, outputs=outputs, inputs=inputs, values=values, models=models)
         record.put(after)
         entries.append((before, after))
         document.setModified(True)

@@ -117,7 +117,8 @@ class Canvas(Gtk.EventBox):
         zoom = min(max(zoom, 1.0), MOST_ZOOM)
         if at is not None and zoom != self.zoom:
             keep = self.zoom / zoom
-            self._middle = tuple(p + (m - p) * keep for p, m in zip(at, self._middle, strict=True))  # type: ignore[assignment]
+            x, y = (p + (m - p) * keep for p, m in zip(at, self._middle, strict=True))
+            self._middle = (x, y)
         self.zoom = zoom
         self._draw()
         self._on_zoom()
