@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,6 +88,10 @@ def pictures() -> dict[str, bytes]:
     buffer = BytesIO()
     pillow_heif.from_pillow(picture).save(buffer, exif=exif(), quality=60)
     made["plain.heic"] = buffer.getvalue()
+    if find_spec("pyjpegxl"):  # there are no wheels for some systems
+        made["plain.jxl"] = encode(codes, Format.JPEGXL)
+        made["full.jxl"] = encode(alpha, Format.JPEGXL, extras=replace(extras, lossless=True))
+        made["deep.jxl"] = encode(deep, Format.JPEGXL)
     return made
 
 

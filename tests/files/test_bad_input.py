@@ -17,6 +17,9 @@ from dioptre.files.encode import encode
 from dioptre.files.picture import Format
 from dioptre_link.errors import DioptreError
 
+OPTIONAL = {"heic": (Format.HEIC, "pillow_heif"), "jxl": (Format.JPEGXL, "pyjpegxl")}
+"""Formats whose support is optional, with the module that reads them; Pillow writes the others."""
+
 
 def _refused(path: Path, kind: type[DioptreError], *words: str, **options: float) -> None:
     with pytest.raises(kind) as caught:
@@ -69,13 +72,14 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.99])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif", "jxl"])
 def test_truncated(tmp_path: Path, suffix: str, share: float) -> None:
     codes = np.random.default_rng(0).integers(0, 256, (96, 128, 3)).astype(np.uint8)
     whole = tmp_path / f"whole.{suffix}"
-    if suffix == "heic":
-        pytest.importorskip("pillow_heif")
-        whole.write_bytes(encode(codes, Format.HEIC))
+    if suffix in OPTIONAL:
+        kind, module = OPTIONAL[suffix]
+        pytest.importorskip(module)
+        whole.write_bytes(encode(codes, kind))
     else:
         Image.fromarray(codes).save(whole)
     data = whole.read_bytes()
@@ -105,12 +109,13 @@ def test_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     _refused(path, problems.PictureTooLarge, "20000 × 15000", "300 megapixels", "200")
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif", "jxl"])
 def test_limit_is_configurable(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"a.{suffix}"
-    if suffix == "heic":
-        pytest.importorskip("pillow_heif")
-        path.write_bytes(encode(np.zeros((100, 100, 3), np.uint8), Format.HEIC))
+    if suffix in OPTIONAL:
+        kind, module = OPTIONAL[suffix]
+        pytest.importorskip(module)
+        path.write_bytes(encode(np.zeros((100, 100, 3), np.uint8), kind))
     else:
         Image.new("RGB", (100, 100)).save(path)
     _refused(path, problems.PictureTooLarge, max_megapixels=0.009)

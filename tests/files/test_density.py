@@ -33,8 +33,10 @@ def resolution_info(across: float, along: float) -> bytes:
     return b"8BIM" + struct.pack(">H", 1005) + b"\0\0" + struct.pack(">I", len(body)) + body
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "heic", "avif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "heic", "avif", "jxl"])
 def test_four_times_the_pixels_four_times_the_density(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
+    if suffix == "jxl":
+        pytest.importorskip("pyjpegxl")
     Image.fromarray(photo).save(tmp_path / "in.jpg", exif=camera_exif(), dpi=(240, 240), xmp=XMP)
     picture = load(tmp_path / "in.jpg")
     large = picture.pixels.repeat(4, 0).repeat(4, 1)

@@ -20,7 +20,7 @@ from dioptre_link.regular import read_regular
 from .work import result_base
 
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jxl", ".gif"}
 )
 _MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; one with its options and files has a few thousand
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
@@ -70,7 +70,7 @@ def items(folder: Path, output: Path) -> list[Item]:
     if not found:
         raise DioptreError(
             "{folder} contains no pictures.",
-            hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and GIF.",
+            hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC and GIF.",
             folder=folder,
         )
     stems = Counter(path.with_suffix("") for path in found)

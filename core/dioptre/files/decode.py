@@ -2,7 +2,7 @@
 
 libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and can report truncated
 data as an error. It receives an open file instead of a name, so any name works. pillow-heif (the extra `heic`)
-decodes HEIC, because libvips' wheel has no HEVC decoder.
+decodes HEIC and pyjpegxl (the extra `jpegxl`) JPEG XL, because libvips' wheel has no decoders for them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from . import containers, exif, gain_map_reading, heif_boxes, problems
 from .budget import Budget
 from .decode_heic import decode_heic
+from .decode_jpegxl import decode_jpegxl
 from .decode_lab import decode_8_bit_lab, is_8_bit_lab
 from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
 from .gain_map import GainMap
@@ -30,7 +31,7 @@ from .tiff_properties import describe_tiff
 from .unchanged import unchanged
 from .vips import vips
 
-FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF and GIF"
+FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG XL and GIF"
 _START = 1 << 16  # number of leading bytes from which the format is recognised
 _LOADERS = {
     Format.JPEG: "jpegload_source",
@@ -127,6 +128,8 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         )
     if kind is Format.HEIC:
         return decode_heic(file, path, budget)
+    if kind is Format.JPEGXL:
+        return decode_jpegxl(file, path, budget)
     if kind is Format.TIFF and is_8_bit_lab(file):
         return decode_8_bit_lab(file, path, budget)
     try:

@@ -6,14 +6,23 @@ from pathlib import Path
 
 from dioptre_link.errors import DioptreError
 
+from . import jpegxl_header
 from .decode import opened
+from .picture import Format, recognise
 from .vips import vips
+
+_START = 1 << 16  # bytes that are enough to recognise a file
 
 
 def size_of(path: Path) -> tuple[int, int]:
     """Return height and width from a file's header; (0, 0) if that would be slow (HEIC) or the file is damaged."""
     try:
         with opened(path) as file:  # never blocks on a FIFO or a device
+            start = file.read(_START)
+            file.seek(0)
+            if recognise(start) is Format.JPEGXL:
+                header = jpegxl_header.read_header(start)
+                return header.height, header.width
             source = vips().Source.new_from_descriptor(file.fileno())
             image = vips().Image.new_from_source(source, "", access="sequential")
             return int(image.height), int(image.width)

@@ -2,7 +2,7 @@
 
 libvips writes PNG, TIFF and AVIF (16 bits and float, or 10 and 12 bits, which Pillow lacks). Pillow writes JPEG
 (with the original's quantization tables, which libvips does not support) and WebP (with unchanged metadata).
-pillow-heif writes HEIC.
+pillow-heif writes HEIC, and pyjpegxl JPEG XL.
 
 Files are encoded in memory, so a full disk causes an ordinary error in the write that follows.
 """
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from . import containers, heif_boxes, tiff_tags
+from .colour_profile import is_srgb
+from .jpegxl_boxes import with_metadata
 from .picture import Format
 from .vips import vips
 
@@ -26,11 +28,12 @@ DEPTHS: dict[Format, tuple[int, ...]] = {
     Format.WEBP: (8,),
     Format.HEIC: (8, 16),
     Format.AVIF: (8, 16),
+    Format.JPEGXL: (8, 16),  # libjxl fails for floats of a wide range
 }
 """Writable formats with their bit depths; 32 is float, 16 means 10 or 12 bits in HEIC and AVIF."""
 PACKED_BITS = {Format.HEIC: 10, Format.AVIF: 12}
 """Largest bit depth of these formats when 16 bits are requested."""
-HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF)
+HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF, Format.JPEGXL)
 _JPEG_QUALITY = 95
 _QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95
@@ -38,6 +41,7 @@ _HEIC_QUALITY = 92
 _AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
 # Takes half a second per megapixel on one core; 4 (of 9) takes twelve times as long and saves a tenth of the bytes.
 _AVIF_EFFORT = 1
+_JPEGXL_DISTANCE = 0.2  # Butteraugli distance, where 1 is just noticeable; the PSNR of a JPEG of quality 95
 _PNG_COMPRESSION = 3  # level 3 of 9 is within a few percent of level 6 on photos, in a third of the time
 
 
@@ -74,6 +78,7 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
         Format.WEBP: _webp,
         Format.HEIC: _heic,
         Format.AVIF: _avif,
+        Format.JPEGXL: _jpegxl,
     }
     return writers[kind](np.ascontiguousarray(codes), extras)
 
@@ -149,6 +154,17 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
         keep=keep.ICC | keep.XMP,
     )
     return avif if extras.exif is None else heif_boxes.with_exif(avif, extras.exif)
+
+
+def _jpegxl(codes: np.ndarray, extras: Extras) -> bytes:
+    """Encode JPEG XL, without loss for profiles other than sRGB, which pyjpegxl's lossy coding cannot hold."""
+    import pyjpegxl
+
+    icc = None if extras.icc is None or is_srgb(extras.icc) else extras.icc
+    lossless = extras.lossless or icc is not None
+    speed = pyjpegxl.EncoderSpeed.Falcon if lossless else pyjpegxl.EncoderSpeed.Cheetah
+    jxl = pyjpegxl.encode_from_numpy(codes, lossless=lossless, quality=_JPEGXL_DISTANCE, speed=speed)
+    return with_metadata(jxl, icc=icc, exif=extras.exif, xmp=extras.xmp)
 
 
 def packed(codes: np.ndarray, *, bits: int) -> np.ndarray:

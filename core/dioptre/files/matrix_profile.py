@@ -99,6 +99,14 @@ def srgb_grey() -> bytes:
     return _profile("Grey with the sRGB curve", b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": curve})
 
 
+@cache
+def srgb_profile() -> bytes:
+    """Return LittleCMS' own sRGB profile, for results that need a tag."""
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 def adobe_rgb() -> bytes:
     """Create a profile compatible with Adobe RGB (1998)."""
     return rgb_profile(

@@ -10,6 +10,7 @@ import numpy as np
 
 from dioptre.imaging.layers import Rows
 
+from . import jpegxl_header
 from .gain_map import GainMap
 
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
@@ -24,6 +25,7 @@ class Format(Enum):
     WEBP = "WebP"
     HEIC = "HEIC"
     AVIF = "AVIF"
+    JPEGXL = "JPEG XL"
     GIF = "GIF"
 
 
@@ -39,6 +41,8 @@ def recognise(start: bytes) -> Format | None:
         return Format.WEBP
     if start[:6] in (b"GIF87a", b"GIF89a"):
         return Format.GIF
+    if start[:2] == jpegxl_header.CODESTREAM or start[:12] == jpegxl_header.CONTAINER:
+        return Format.JPEGXL
     if start[4:8] == b"ftyp":
         size = min(int.from_bytes(start[:4], "big"), 256)
         brands = {start[8:12]} | {start[at : at + 4] for at in range(16, size, 4)}
@@ -66,7 +70,7 @@ class Source:
     Attributes:
         format: the file format.
         bits: bits of a channel's value: 8, 16 or 32.
-        packed_bits: 10 or 12 for HEIC and AVIF files of that depth (`bits` is then 16), else 0.
+        packed_bits: 10 or 12 for HEIC, AVIF and JPEG XL files of that depth (`bits` is then 16), else 0.
         floating: whether the values are floats.
         colour: the colour model.
         alpha: whether there is an alpha channel.
@@ -79,7 +83,7 @@ class Source:
         photoshop: Photoshop image resources, including IPTC.
         quantisation: quantization tables of a JPEG in row-major order, luminance first.
         compression: name of a TIFF's compression.
-        lossless: whether a WebP is lossless.
+        lossless: whether a WebP or JPEG XL is lossless.
     """
 
     format: Format

@@ -17,7 +17,7 @@ from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
 from .curves import in_bands
 from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode
-from .matrix_profile import D65_XY, SRGB_XY, rgb_profile
+from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
 from .rendition import Rendition
@@ -35,7 +35,12 @@ _SUFFIXES = {
     ".heic": Format.HEIC,
     ".heif": Format.HEIC,
     ".avif": Format.AVIF,
+    ".jxl": Format.JPEGXL,
 }
+_USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
+"""Usual suffixes of the formats that are not called like their suffix."""
+_EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
+"""Extra and module of the formats whose support is optional."""
 _COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
 
 
@@ -86,7 +91,7 @@ def format_of(path: Path) -> Format:
     except KeyError:
         raise problems.UnwritableFile(
             "Dioptre cannot write {file}: the format is not supported.",
-            hint="Use a file name that ends in .jpg, .png, .tif, .webp, .avif or .heic.",
+            hint="Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.",
             file=problems.shown(Path(path.name)),
         ) from None
 
@@ -96,11 +101,7 @@ def suffix_like(picture: Picture) -> str:
     kind = picture.source.format
     if kind in DEPTHS and _available(kind):
         own = picture.path.suffix
-        return (
-            own
-            if _SUFFIXES.get(own.lower()) is kind
-            else {Format.JPEG: ".jpg", Format.TIFF: ".tif"}.get(kind, "." + kind.value.lower())
-        )
+        return own if _SUFFIXES.get(own.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
     if kind is Format.GIF or picture.source.alpha or picture.source.bits > 8:
         return ".png"
     return ".jpg"
@@ -131,8 +132,10 @@ def encoded_picture(
     """
     if not _available(kind):
         raise problems.UnwritableFile(
-            "Support for writing HEIC is not installed.",
-            hint="Install Dioptre with the extra 'heic', or choose another format.",
+            "Support for writing {format} is not installed.",
+            hint="Install Dioptre with the extra '{extra}', or choose another format.",
+            format=kind.value,
+            extra=_EXTRAS[kind][0],
         )
     messages: list[str] = []
     gains: bytes | None = None
@@ -306,17 +309,7 @@ def _linear_profile() -> bytes:
 
 
 @cache
-def srgb_profile() -> bytes:
-    """Return LittleCMS' own sRGB profile, for results whose original had another profile."""
-    from PIL import ImageCms
-
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@cache
 def _available(kind: Format) -> bool:
-    if kind is not Format.HEIC:
-        return kind in DEPTHS
     from importlib.util import find_spec
 
-    return find_spec("pillow_heif") is not None
+    return kind in DEPTHS and (kind not in _EXTRAS or find_spec(_EXTRAS[kind][1]) is not None)

@@ -1,0 +1,58 @@
+"""Put EXIF, XMP and a colour profile into a JPEG XL file (ISO/IEC 18181-2).
+
+pyjpegxl compresses EXIF and XMP with Brotli, which many programs cannot read, and puts the profile into a box of
+its own, which no other program reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .jpegxl_header import CODESTREAM, CONTAINER
+from .jpegxl_profile import with_profile
+
+_FILE_TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+
+
+def with_metadata(jxl: bytes, *, icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> bytes:
+    """Return a file written by libjxl with metadata.
+
+    Args:
+        jxl: the file, without metadata; lossless if there is a profile.
+        icc: the profile of its values; None for sRGB.
+        exif: EXIF blob, starting with its TIFF header.
+        xmp: XMP packet.
+    """
+    boxes = [] if jxl[:2] == CODESTREAM else list(_boxes(jxl))
+    parts = [content if kind == b"jxlc" else content[4:] for kind, content in boxes if kind in (b"jxlc", b"jxlp")]
+    codestream = b"".join(parts) if boxes else jxl
+    if icc is not None:
+        codestream = with_profile(codestream, icc)
+    levels = [_box(kind, content) for kind, content in boxes if kind == b"jxll"]
+    if exif is None and xmp is None and not levels:
+        return codestream
+    result = [CONTAINER, _FILE_TYPE, *levels, _box(b"jxlc", codestream)]
+    if exif is not None:
+        result.append(_box(b"Exif", bytes(4) + exif))  # an offset of 0: the TIFF header follows immediately
+    if xmp is not None:
+        result.append(_box(b"xml ", xmp))
+    return b"".join(result)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and content of each box."""
+    at = 0
+    while at < len(data):
+        size, head = int.from_bytes(data[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        end = at + size if size >= head else len(data)
+        yield data[at + 4 : at + 8], data[at + head : end]
+        at = end
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    size = len(content) + 8
+    if size < 1 << 32:
+        return size.to_bytes(4, "big") + kind + content
+    return b"\0\0\0\1" + kind + (size + 8).to_bytes(8, "big") + content

@@ -1,0 +1,260 @@
+"""Read the image header of a JPEG XL file, which the decoder reports only in part.
+
+ISO/IEC 18181-1 annex D (size and metadata bundles) and clause 6.2.7 (variable-length fields); ISO/IEC 18181-2
+(container boxes). All reads are bounded by the data given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CODESTREAM = b"\xff\x0a"
+CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
+_RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_ALPHA, _SPOT, _CFA = 0, 2, 5
+_GREY, _XYB = 1, 2
+_D65, _SRGB, _CUSTOM = 1, 1, 2
+_SRGB_TRANSFER = 13
+_HDR_TRANSFERS = (16, 18)  # PQ, HLG
+_HEADER_BYTES = 4096  # far more than any header before its colour profile
+_MAX_BOXES = 1000  # files have about ten
+_MAX_EXTRA = 256  # the level that ordinary decoders support
+
+_Field = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Four alternatives (bits, offset) of a variable-length field, of which two bits select one."""
+
+_SIZE: _Field = ((9, 1), (13, 1), (18, 1), (30, 1))
+_PREVIEW_BY_8: _Field = ((0, 16), (0, 32), (5, 1), (9, 33))
+_PREVIEW_SIZE: _Field = ((6, 1), (8, 65), (10, 321), (12, 1345))
+_ENUM: _Field = ((0, 0), (0, 1), (4, 2), (6, 18))
+_COORDINATE: _Field = ((19, 0), (19, 524288), (20, 1048576), (21, 2097152))
+
+
+class BadHeader(ValueError):  # noqa: N818  (named as the state it reports)
+    """The header is damaged or incomplete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JpegXlHeader:
+    """The properties of a JPEG XL picture.
+
+    Attributes:
+        width: width in pixels after orientation.
+        height: height in pixels after orientation.
+        bits: bits of a sample.
+        floating: whether samples are floats.
+        grey: whether there is one colour channel.
+        extra_channels: number of channels in addition to colour, alpha included.
+        alpha: whether there is an alpha channel.
+        premultiplied: whether colour is multiplied by alpha.
+        animated: whether there are several frames.
+        lossless: whether the colour samples are stored directly and the file is not a repacked JPEG.
+        xyb: whether the colours are stored as XYB, as lossy encoders do.
+        profile: whether an ICC profile is embedded.
+        srgb: whether the colours are sRGB (or grey with its curve) without an embedded profile.
+        hdr: whether the transfer function is PQ or HLG.
+    """
+
+    width: int
+    height: int
+    bits: int = 8
+    floating: bool = False
+    grey: bool = False
+    extra_channels: int = 0
+    alpha: bool = False
+    premultiplied: bool = False
+    animated: bool = False
+    lossless: bool = False
+    xyb: bool = True
+    profile: bool = False
+    srgb: bool = True
+    hdr: bool = False
+
+
+def read_header(data: bytes) -> JpegXlHeader:
+    """Read the header from the first bytes of a file, naked codestream or container.
+
+    Raises:
+        BadHeader: the header is damaged, or lies beyond the data.
+    """
+    codestream, repacked = _codestream(data)
+    bits = Bits(codestream[len(CODESTREAM) : _HEADER_BYTES])
+    return read_bits(bits, repacked=repacked)[0]
+
+
+def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
+    """Read a header from bits after the signature; see `read_header`.
+
+    Returns:
+        The header, and the positions in bits where the colour encoding starts and ends; both 0 if it is implied.
+    """
+    width, height = _size(bits)
+    if bits.take(1):  # everything has its default value
+        return JpegXlHeader(width=width, height=height), 0, 0
+    orientation, animated = 1, False
+    if bits.take(1):
+        orientation = 1 + bits.take(3)
+        if bits.take(1):
+            _size(bits)
+        if bits.take(1):
+            _sides(bits, _PREVIEW_BY_8, _PREVIEW_SIZE)
+        if animated := bool(bits.take(1)):
+            _skip_animation(bits)
+    floating, depth = _bit_depth(bits)
+    bits.take(1)  # whether 16-bit buffers suffice
+    extra = bits.number(((0, 0), (0, 1), (4, 2), (12, 1)))
+    if extra > _MAX_EXTRA:
+        raise BadHeader("too many channels")
+    alphas = [found for _ in range(extra) if (found := _extra_channel(bits)) is not None]
+    xyb = bool(bits.take(1))
+    start = bits.at
+    colour = _colour_encoding(bits)
+    header = JpegXlHeader(
+        width=height if orientation >= 5 else width,
+        height=width if orientation >= 5 else height,
+        bits=depth,
+        floating=floating,
+        grey=colour.grey,
+        extra_channels=extra,
+        alpha=bool(alphas),
+        premultiplied=bool(alphas) and alphas[0],
+        animated=animated,
+        lossless=not xyb and not repacked,
+        xyb=xyb,
+        profile=colour.profile,
+        srgb=colour.srgb,
+        hdr=colour.hdr,
+    )
+    return header, start, bits.at
+
+
+class Bits:
+    """Reads bits, the lowest of each byte first; `at` counts them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "little")
+        self._left = 8 * len(data)
+        self.at = 0
+
+    def take(self, count: int) -> int:
+        if count > self._left:
+            raise BadHeader("incomplete header")
+        self._left -= count
+        self.at += count
+        value = self._value & ((1 << count) - 1)
+        self._value >>= count
+        return value
+
+    def number(self, alternatives: _Field) -> int:
+        bits, offset = alternatives[self.take(2)]
+        return offset + self.take(bits)
+
+
+def _codestream(data: bytes) -> tuple[bytes, bool]:
+    """Return the start of the codestream after its signature, and whether the file is a repacked JPEG."""
+    if data[:2] == CODESTREAM:
+        return data, False
+    codestream, repacked, at = b"", False, 0
+    for _ in range(_MAX_BOXES if data[:12] == CONTAINER else 0):
+        size, kind, content = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
+        if size == 1:
+            size, content = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        if kind == b"jxlp":  # a part of the codestream, after its number
+            content += 4
+        if kind in (b"jxlc", b"jxlp") and not codestream:
+            codestream = data[content : content + _HEADER_BYTES]
+        repacked |= kind == b"jbrd"
+        at += size
+        if at < content or at >= len(data):  # also 0: the box extends to the end of the file
+            break
+    if codestream[:2] != CODESTREAM:
+        raise BadHeader("no codestream")
+    return codestream, repacked
+
+
+def _size(bits: Bits) -> tuple[int, int]:
+    return _sides(bits, ((5, 1),) * 4, _SIZE, selected=False)
+
+
+def _sides(bits: Bits, by_8: _Field, whole: _Field, *, selected: bool = True) -> tuple[int, int]:
+    """Return width and height. selected: whether sides in multiples of 8 have selectors."""
+    small = bits.take(1)
+
+    def side() -> int:
+        if small:
+            return 8 * (bits.number(by_8) if selected else by_8[0][1] + bits.take(by_8[0][0]))
+        return bits.number(whole)
+
+    height = side()
+    ratio = _RATIOS[bits.take(3)]
+    return (side() if ratio is None else height * ratio[0] // ratio[1]), height
+
+
+def _skip_animation(bits: Bits) -> None:
+    bits.number(((0, 100), (0, 1000), (10, 1), (30, 1)))
+    bits.number(((0, 1), (0, 1001), (8, 1), (10, 1)))
+    bits.number(((0, 0), (3, 0), (16, 0), (32, 0)))
+    bits.take(1)
+
+
+def _bit_depth(bits: Bits) -> tuple[bool, int]:
+    """Return whether samples are floats, and their bits."""
+    if not bits.take(1):
+        return False, bits.number(((0, 8), (0, 10), (0, 12), (6, 1)))
+    depth = bits.number(((0, 32), (0, 16), (0, 24), (6, 1)))
+    bits.take(4)
+    return True, depth
+
+
+def _extra_channel(bits: Bits) -> bool | None:
+    """Skip the description of a channel; return whether alpha is premultiplied, None for another channel."""
+    if bits.take(1):  # everything has its default value
+        return False
+    kind = bits.number(_ENUM)
+    _bit_depth(bits)
+    bits.number(((0, 0), (0, 3), (0, 4), (3, 1)))
+    bits.take(8 * bits.number(((0, 0), (4, 0), (5, 16), (10, 48))))
+    if kind == _ALPHA:
+        return bool(bits.take(1))
+    if kind == _SPOT:
+        bits.take(64)
+    elif kind == _CFA:
+        bits.number(((0, 1), (2, 0), (4, 3), (8, 19)))
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Colour:
+    grey: bool = False
+    profile: bool = False
+    srgb: bool = False
+    hdr: bool = False
+
+
+def _colour_encoding(bits: Bits) -> _Colour:
+    if bits.take(1):  # everything has its default value
+        return _Colour(srgb=True)
+    profile = bool(bits.take(1))
+    space = bits.number(_ENUM)
+    grey = space == _GREY
+    if profile or space == _XYB:
+        return _Colour(grey=grey, profile=profile)
+    white = bits.number(_ENUM)
+    if white == _CUSTOM:
+        _skip_points(bits, 1)
+    primaries = _SRGB if grey else bits.number(_ENUM)
+    if primaries == _CUSTOM:
+        _skip_points(bits, 3)
+    if bits.take(1):  # a gamma
+        bits.take(24)
+        transfer = 0
+    else:
+        transfer = bits.number(_ENUM)
+    bits.number(_ENUM)  # rendering intent
+    plain = (white, primaries, transfer) == (_D65, _SRGB, _SRGB_TRANSFER)
+    return _Colour(grey=grey, srgb=plain, hdr=transfer in _HDR_TRANSFERS)
+
+
+def _skip_points(bits: Bits, count: int) -> None:
+    for _ in range(2 * count):
+        bits.number(_COORDINATE)
