@@ -93,7 +93,7 @@ def test_libultrahdr_reads_what_was_written(photo_hdr: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
 def test_other_formats_show_what_the_camera_showed(photo_hdr: Path, tmp_path: Path, suffix: str) -> None:
     (message,) = save(load(photo_hdr), tmp_path / f"out.{suffix}")
-    assert "no gain map" in message
+    assert "cannot store highlights above white" in message
     assert np.abs(codes_of(tmp_path / f"out.{suffix}") - codes_of(photo_hdr)).max() <= (
         1 if suffix == "png" else 30
     )

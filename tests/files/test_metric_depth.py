@@ -79,6 +79,6 @@ def test_what_is_infinitely_far_or_between_two_things_has_no_point(tmp_path: Pat
 def test_what_cannot_be_written_is_said(tmp_path: Path, inverse: np.ndarray, picture: np.ndarray) -> None:
     with pytest.raises(UnwritableFile, match="angle of view"):
         write_metric_depth(inverse, picture, tmp_path / "p.ply")
-    with pytest.raises(UnwritableFile, match=r"not written as \.jpg"):
+    with pytest.raises(UnwritableFile, match=r"cannot be saved as \.jpg"):
         write_metric_depth(inverse, picture, tmp_path / "p.jpg")
     assert not list(tmp_path.iterdir())

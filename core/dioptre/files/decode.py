@@ -27,6 +27,7 @@ from .decode_lab import decode_8_bit_lab, is_8_bit_lab
 from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
+from .raw_photo import refuse_raw
 from .tiff_properties import describe_tiff
 from .unchanged import unchanged
 from .vips import vips
@@ -118,6 +119,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         raise problems.NotAPicture(
             "{name} is empty.", hint="Copy it again from the camera or its source.", name=name
         )
+    refuse_raw(file, start, path)
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(
