@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from .chain import described
-from .errors import DioptreError, RefusedError, UsageError
-from .language import Message
+from .catalogue.depth import BEST
+from .chain import CHAIN, described
+from .errors import DioptreError, UsageError
 from .migrations import migrated_options
 from .operation import Operation, Role
 
@@ -25,6 +25,7 @@ VERSION = 2  # equals the version of recipes, whose migrations also update older
 MAX_ENTRIES = 100
 GROUP = "group"  # key in `outputs` of the layer group that contains a result; the other keys are roles
 NOWHERE = (0, 0, 0, 0)
+BEST_NETWORK = "best_depth_model"  # key in `values` of the depth network that "best" in the options stood for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +92,6 @@ class Entry:
         except UsageError:
             return None
 
-    def gone(self, described: Operation, name: str) -> RefusedError:
-        """Return the error for an input layer that is no longer in the document."""
-        what = "depth layer" if name == "disparity" else name
-        return RefusedError(
-            "{title} cannot be updated: its {what}, the layer “{name}”, was deleted.",
-            hint="Undo the deletion, or run the operation again on another layer.",
-            title=Message(described.title),
-            what=what,
-            name=self.inputs[name].name,
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON types, which `from_dict` reads."""
         known = self.known
@@ -164,12 +154,30 @@ class Record:
 
     def add(self, entry: Entry) -> None:
         """Append a result to the record."""
-        self.save([*self.load(), entry])
+        self.save([*self.load(), _with_network_named(entry)])
 
     def put(self, entry: Entry, **changes: Any) -> None:
         """Replace the recorded entry that has the same id with `entry` and `changes`."""
-        changed = replace(entry, **changes)
+        changed = _with_network_named(replace(entry, **changes))
         self.save([changed if known.id == entry.id else known for known in self.load()])
+
+
+def _with_network_named(entry: Entry) -> Entry:
+    """Replace "best" in the options by the depth network that was used.
+
+    *Update* then uses that network even if a better one has been installed since.
+    """
+    network = entry.values.get(BEST_NETWORK)
+    if network is None:
+        return entry
+    if entry.operation != CHAIN:
+        return replace(entry, options=_named(entry.options, network))
+    steps = [{**step, "options": _named(step["options"], network)} for step in entry.options["steps"]]
+    return replace(entry, options={**entry.options, "steps": steps})
+
+
+def _named(options: Mapping[str, Any], network: str) -> Mapping[str, Any]:
+    return {**options, "depth_model": network} if options.get("depth_model") == BEST else options
 
 
 def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:

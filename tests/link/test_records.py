@@ -9,6 +9,7 @@ import pytest
 
 from dioptre_link import records
 from dioptre_link.catalogue import operation
+from dioptre_link.editing.refusals import input_gone
 from dioptre_link.errors import DioptreError
 from dioptre_link.records import Entry, Link, Record
 
@@ -91,17 +92,33 @@ def test_layers_are_looked_up_newest_first() -> None:
     assert blur.layer_ids == {1, 7, 8, 9}
 
 
-def test_what_is_gone_is_called_by_its_name() -> None:
-    entry = Entry(
-        operation="lens_blur",
-        options={},
-        inputs={"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")},
-        outputs={},
-    )
-    assert (
-        "its depth layer, the layer “Mine”, was deleted" in entry.gone(operation("lens_blur"), "disparity").message
-    )
-    assert "its picture, the layer “Photo”, was deleted" in entry.gone(operation("lens_blur"), "picture").message
+@pytest.mark.parametrize(
+    ("name", "words"), [("picture", "picture layer “Photo”"), ("disparity", "depth layer “Mine”")]
+)
+def test_a_deleted_input_is_called_by_its_name(name: str, words: str) -> None:
+    link = {"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")}[name]
+    error = input_gone(operation("lens_blur"), is_depth=name == "disparity", name=link.name)
+    assert f"its {words} was deleted" in error.message
+
+
+def test_the_record_names_the_network_that_best_stood_for() -> None:
+    document = Document()
+    values = {records.BEST_NETWORK: "moge-2-vits-normal"}
+    best = replace(depth(1, 2), options={"depth_model": "best", "refine": True}, values=values)
+    document.record.add(best)
+    (entry,) = document.record.load()
+    assert entry.options == {"depth_model": "moge-2-vits-normal", "refine": True}
+    document.record.put(entry, options=best.options, values={records.BEST_NETWORK: "dioptre-depth-small"})
+    assert document.record.load()[0].options["depth_model"] == "dioptre-depth-small"
+    steps = [
+        {"operation": "depth", "options": {"depth_model": "best"}},
+        {"operation": "lens_blur", "options": {"depth_model": "default"}},
+        {"operation": "white_balance", "options": {}},
+    ]
+    chain = replace(best, id="other", operation="recipe", options={"title": "Mine", "steps": steps})
+    document.record.add(chain)
+    written = document.record.load()[1].options["steps"]
+    assert [step["options"].get("depth_model") for step in written] == ["moge-2-vits-normal", "default", None]
 
 
 def test_an_entry_of_an_older_version_means_the_same() -> None:

@@ -16,6 +16,7 @@ from dioptre.worker.execution import BadResultError, execute, load, write
 from dioptre.worker.request import Kept, Request
 from dioptre_link.errors import Cancelled, UsageError
 from dioptre_link.operation import Input, Role
+from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
 
 SIZE = (24, 32)
@@ -94,6 +95,14 @@ def test_the_opened_files_depth_is_looked_for_in_any_step(request_for, monkeypat
         options = {"title": "", "steps": steps}
         execute(request_for("recipe", options=options, opened_file=f"{source}.jpg"), echo, quiet)
     assert looked == ["auto.jpg"]
+
+
+@pytest.mark.parametrize(("model", "named"), [("best", "dioptre-depth-small"), ("dioptre-depth-small", None)])
+def test_the_values_name_the_network_that_best_stands_for(request_for, model: str, named: str | None) -> None:
+    steps = [CHAINED[1], {"operation": "depth", "options": {"depth_model": model}}]
+    request = request_for("recipe", options={"title": "", "steps": steps})
+    values = execution.values_of(request, result(picture()))
+    assert values.get(BEST_NETWORK) == named
 
 
 def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, folder: Folder) -> None:

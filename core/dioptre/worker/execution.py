@@ -22,10 +22,12 @@ from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
+from dioptre_link.catalogue.depth import BEST
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
+from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
 
 from . import opened_file, pixels
@@ -147,6 +149,17 @@ def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
         return False
     traits = chosen_depth_network(options["depth_model"]).depth
     return traits is not None and traits.metric
+
+
+def values_of(request: Request, result: Result) -> dict[str, Any]:
+    """Return the values that a job decided, with the depth network that "best" stood for in its options.
+
+    The document's record then names one network, as a recipe of the command line does.
+    """
+    steps = steps_of(request.operation, request.options)
+    if all(options.get("depth_model") != BEST for _, options in steps):
+        return dict(result.values)
+    return {**result.values, BEST_NETWORK: chosen_depth_network(BEST).id}
 
 
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:

@@ -298,7 +298,7 @@ class Session:
             "type": "result",
             "job": job.number,
             "layers": [layer.to_dict() for layer in written],
-            "values": dict(result.values),
+            "values": execution.values_of(request, result),
             "messages": list(result.messages),
             "models": dict(result.models),
         }

@@ -92,7 +92,7 @@ def _behind(document: Document, entry: Entry) -> Target:
     """Return the picture and the given depth that a result was computed from."""
     picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
-        raise entry.gone(entry.described, "picture")
+        raise refusals.input_gone(entry.described, is_depth=False, name=entry.inputs["picture"].name)
     depth = recipe.find(document, entry.inputs.get("disparity"))
     return Target(document=document, picture=picture, depth=depth, entry=entry)
 

@@ -105,12 +105,12 @@ def plan_of(document: Document, entry: Entry) -> Plan:
     described = entry.described
     picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
-        raise entry.gone(described, "picture")
+        raise refusals.input_gone(described, is_depth=False, name=entry.inputs["picture"].name)
     depth = None
     if "disparity" in entry.inputs:
         depth = recipe.find(document, entry.inputs["disparity"])
         if depth is None and finds_depth_layer(described):
-            raise entry.gone(described, "disparity")
+            raise refusals.input_gone(described, is_depth=True, name=entry.inputs["disparity"].name)
     made = recipe.nodes(document, entry)
     for node in made:
         if node.locked():

@@ -142,7 +142,7 @@ def check_says_what_is_gone():
     refuse("dioptre-update", image, [group], CALLING, "its depth layer “Depth” was deleted")
     image, layer, depth, group = blurred_document()
     image.remove_layer(layer)
-    refuse("dioptre-update", image, [group], CALLING, "the layer “Photo”, was deleted")
+    refuse("dioptre-update", image, [group], CALLING, "its picture layer “Photo” was deleted")
     other = new_layer(image, "Other", 96, 64)
     refuse("dioptre-update", image, [other], CALLING, "does not belong to a Dioptre result")
 
