@@ -266,7 +266,7 @@ class Jobs(Home):
         with self.assertRaisesRegex(DioptreError, "32 x 24"):
             worker.submit("fake", {}, inputs).wait()
         worker.forget(picture)
-        with self.assertRaisesRegex(DioptreError, "keeps nothing"):
+        with self.assertRaisesRegex(DioptreError, "has no picture named"):
             worker.submit("fake", {}, {"picture": picture}).wait()
 
     def test_a_preview_waits_for_no_timer(self) -> None:
@@ -287,7 +287,7 @@ class Jobs(Home):
                 ({"mode": "raise"}, "internal", "KeyError"),
                 ({"mode": "memory"}, "out-of-memory", "memory"),
                 ({"mode": "usage"}, "usage", "Not like this."),
-                ({"mode": "nan"}, "bad-result", "not numbers"),
+                ({"mode": "nan"}, "bad-result", "NaN or infinite"),
                 ({"mode": "black"}, "bad-result", "black"),
                 ({"mode": "values"}, "internal", ""),
                 ({"mode": "no such mode"}, "usage", "not one of the choices"),
@@ -339,7 +339,7 @@ class Jobs(Home):
         values[5], values[9] = float("nan"), float("inf")
         with filled(worker, values.tobytes(), PixelFormat()) as picture:
             result = worker.submit("fake", {}, {"picture": picture}).wait()
-        self.assertIn("not numbers", result.messages[-1])
+        self.assertIn("NaN or infinite", result.messages[-1])
         back = array.array("f", result.layers[0].buffer.read_rows(0, 1))
         self.assertEqual([back[4], back[5], back[9]], [0.5, 0.0, 65504.0])
         result.delete()

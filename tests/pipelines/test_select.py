@@ -116,7 +116,7 @@ def test_nothing_at_that_depth_is_refused() -> None:
         dioptre.select_depth(photo(), disparity=near, side="around", depth_level=0.1)
     with pytest.raises(UsageError, match="outside the picture"):
         dioptre.select_depth(photo(), disparity=near, depth_point=(400, 3))
-    with pytest.raises(UsageError, match="another size"):
+    with pytest.raises(UsageError, match="differ in size"):
         dioptre.select_depth(photo(), disparity=near[:10])
 
 

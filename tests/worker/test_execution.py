@@ -217,8 +217,8 @@ def test_operations_on_the_same_kept_pixels_find_what_the_last_one_left(request_
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (lambda given: np.full_like(given, np.nan), "not numbers"),
-        (lambda given: np.where(given > 0.9, np.float32(np.inf), given), "not numbers"),
+        (lambda given: np.full_like(given, np.nan), "NaN or infinite"),
+        (lambda given: np.where(given > 0.9, np.float32(np.inf), given), "NaN or infinite"),
         (lambda given: np.zeros_like(given), "black"),
         (lambda given: given[:0], "empty"),
     ],
@@ -257,7 +257,7 @@ def test_not_finite_inputs_are_repaired_and_told(folder: Folder) -> None:
     kept = load(folder, Input.PICTURE, Pixels("a.raw", 1, 1, PixelFormat()))
     np.testing.assert_array_equal(kept.values[0, 0], [0, 0.5, 65504, 0.75])
     request = Request(operation="depth", options={}, inputs={Input.PICTURE: kept}, folder=folder)
-    assert "not numbers" in execute(request, echo, quiet).messages[-1]
+    assert "NaN or infinite" in execute(request, echo, quiet).messages[-1]
 
 
 def test_layers_are_written_as_asked(request_for, folder: Folder) -> None:

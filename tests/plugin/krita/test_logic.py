@@ -100,7 +100,7 @@ def test_another_operation_on_the_source_does_not_hide_an_earlier_result(
     said: list[str] = []
     balanced = made(plugin, "white_balance", document, node, roles=("result",), said=said)
     assert document.rootNode().childNodes() == [node, depth, balanced, blur]
-    assert "“Portrait blur”, which hides it" in said[0]
+    assert "“Portrait blur” hides the result" in said[0]
     second = made(plugin, "portrait", document, node, said=said)
     assert document.rootNode().childNodes() == [node, depth, balanced, blur, second]
     assert said[1:] == []
