@@ -14,7 +14,14 @@ _TINT_PER_DUV = 3000
 
 
 def _from_1(recipe: dict[str, Any]) -> None:
-    """Convert tint to 1/3000 Duv, as in raw converters, and write the old default focus range, 0, explicitly."""
+    """Convert tint to 1/3000 Duv, as in raw converters, and write the old defaults explicitly.
+
+    The default focus range was 0, and existing blur was ignored.
+    """
+    for operation in ("lens_blur", "portrait"):
+        for options in _options_of(recipe, operation):
+            if options.get("existing_defocus") is None:
+                options["existing_defocus"] = "ignore"
     for options in _options_of(recipe, "lens_blur"):
         if options.get("focus_range") is None:
             options["focus_range"] = 0.0

@@ -70,6 +70,15 @@ def test_lens_blur_without_a_focus_range_keeps_none() -> None:
     assert new.steps[0].options["focus_range"] is None
 
 
+@pytest.mark.parametrize("operation", ["lens_blur", "portrait"])
+def test_a_blur_of_version_1_ignores_the_photos_own(operation: str) -> None:
+    steps = [{"operation": operation}, {"operation": operation, "options": {"existing_defocus": "measure"}}]
+    old = Recipe.from_dict({"version": 1, "steps": steps})
+    assert [step.options["existing_defocus"] for step in old.steps] == ["ignore", "measure"]
+    new = Recipe.from_dict({"version": 2, "steps": steps})
+    assert new.steps[0].options["existing_defocus"] == "auto"
+
+
 @pytest.mark.parametrize(
     "steps", [None, 3, [3], [{"operation": 3}], [{"operation": "white_balance", "options": 3}]]
 )

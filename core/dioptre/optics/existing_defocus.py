@@ -1,8 +1,7 @@
 """Estimate the blur that a picture already has, as a function of depth or for given regions.
 
-Each edge is blurred again by two known Gaussians; the ratio of the two gradients reveals the edge's original width
-(S. Zhuo, T. Sim, "Defocus map estimation from a single image", Pattern Recognition 2011). Soft shadows look like
-blurred edges, so the sharper edges determine the result for each depth and each region.
+The blur follows from the widths of the edges. Soft shadows look like blurred edges, so the sharper edges determine
+the result for each depth and each region.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from scipy import ndimage
 
 from dioptre.imaging.resize import fitted_size, resize
 
-_FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
-_SHARP_PX = 0.9  # standard deviation of a sharp picture's edges, due to the pixel grid and demosaicing alone
-_LARGEST_PX = 12.0
-_EDGE_CONTRAST = 0.02  # minimum gradient of an edge after the finer Gaussian, in encoded values per pixel
+from .edge_widths import away_from_steps, edge_widths, radius_px
+
 _BINS = 24
 _LEAST_EDGES = 60  # minimum number of edges in a depth bin or region for a reliable estimate
 _SHARPER = 25.0  # percentile of the edge widths that represents a bin or region
@@ -50,7 +47,7 @@ def existing_defocus_px(
     if not centres:
         return np.zeros(full, np.float32)
     smooth = ndimage.median_filter(np.array(widths), 3, mode="nearest")
-    radius = _radius_px(smooth) * full[0] / depth.shape[0]
+    radius = radius_px(smooth) * full[0] / depth.shape[0]
     return np.interp(disparity, centres, radius).astype(np.float32)
 
 
@@ -78,7 +75,7 @@ def parts_defocus_px(
     found = [std[where == number] for number in range(1, count + 1)]
     scale = disparity.shape[0] / depth.shape[0]
     return [
-        None if of.size < _LEAST_EDGES else float(_radius_px(np.percentile(of, _SHARPER)) * scale) for of in found
+        None if of.size < _LEAST_EDGES else float(radius_px(np.percentile(of, _SHARPER)) * scale) for of in found
     ]
 
 
@@ -94,19 +91,6 @@ def _edges(
     size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
     luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
     small, depth = resize(luma, size, method="area"), resize(disparity, size, method="area")
-    fine = ndimage.gaussian_gradient_magnitude(small, _FINE_PX)
-    coarse = ndimage.gaussian_gradient_magnitude(small, _COARSE_PX)
-    peak = (fine > _EDGE_CONTRAST) & (fine >= ndimage.maximum_filter(fine, 3) * 0.98)
-    # At depth edges, the blurs of two surfaces mix, and neither can be measured.
-    peak &= ndimage.maximum_filter(depth, 7) - ndimage.minimum_filter(depth, 7) < 0.02 * np.ptp(depth) + 1e-6
-    ratio = np.square(fine[peak] / np.maximum(coarse[peak], 1e-6))
-    variance = (_COARSE_PX**2 - ratio * _FINE_PX**2) / np.maximum(ratio - 1, 1e-3)
-    return peak, np.sqrt(np.clip(variance, 0, _LARGEST_PX**2)), depth
-
-
-def _radius_px(std: np.ndarray | np.floating) -> np.ndarray | np.floating:
-    """Convert the standard deviation of edges to the radius of a disc, deducting the width of sharp edges.
-
-    A disc of radius r has a standard deviation of r / 2 along each axis.
-    """
-    return 2 * np.sqrt(np.maximum(np.square(std) - _SHARP_PX**2, 0))
+    edges = edge_widths(small)
+    counted = away_from_steps(depth)
+    return edges.where & counted, edges.std_px[counted[edges.where]], depth

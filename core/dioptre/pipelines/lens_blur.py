@@ -18,6 +18,7 @@ from dioptre.imaging.shapes import map_chunks
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.aperture import Aperture
+from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
 from dioptre.optics.draft import Halves, blur_draft
@@ -33,6 +34,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
+from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import kept_subject
 
@@ -74,7 +76,7 @@ def lens_blur(
     highlight_threshold: float = 0.9,
     foreground_strength: float = 1.0,
     background_strength: float = 1.0,
-    existing_defocus: Float32[np.ndarray, "h w"] | Literal["measure"] | None = None,
+    existing_defocus: Float32[np.ndarray, "h w"] | Literal["auto", "measure"] | None = None,
     grain: float = 0.0,
     kept_sharp: Float32[np.ndarray, "h w"] | None = None,
     layers: bool | Literal["encoded"] = False,
@@ -98,7 +100,8 @@ def lens_blur(
         highlight_threshold: encoded value above which light counts as clipped.
         foreground_strength: factor on the radius in front of the focus.
         background_strength: factor on the radius behind the focus.
-        existing_defocus: (H, W) radius in pixels of the blur that the picture already has; "measure" estimates it.
+        existing_defocus: (H, W) radius in pixels of the blur that the picture already has; "measure" estimates it,
+            "auto" does so only where the picture is certainly out of focus.
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
         kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
             pixels of the original; with `layers` it is the composite of the layers.
@@ -117,7 +120,10 @@ def lens_blur(
     if isinstance(existing_defocus, str):
         progress(0.0, "Measuring existing blur")
         encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
-        existing_defocus = existing_defocus_px(encoded, disparity)
+        if existing_defocus == "auto":
+            existing_defocus = certain_defocus_px(find_edges(encoded), disparity)
+        else:
+            existing_defocus = existing_defocus_px(encoded, disparity)
     focus = Focus(
         focal_disparity=focal_disparity,
         max_radius_px=max_radius,
@@ -231,7 +237,7 @@ def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> f
     return relative_max_radius_px(size, f_number=options["f_number"])
 
 
-def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def lens_options(options: Mapping[str, Any], *, existing: ExistingBlur) -> dict[str, Any]:
     """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
         "aperture": Aperture(
@@ -246,7 +252,7 @@ def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
         "highlight_threshold": options["highlight_threshold"],
         "foreground_strength": options["foreground_strength"],
         "background_strength": options["background_strength"],
-        "existing_defocus": "measure" if options["existing_defocus"] == "measure" else None,
+        "existing_defocus": "measure" if options["existing_defocus"] == "measure" else existing.radius_px,
         "grain": options["grain"],
     }
 
@@ -300,6 +306,9 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         )
         max_radius, usual_range, values = lens.max_radius_px, 0.0, dict(lens.values)
         messages = (*messages, *lens.messages)
+    edges = edges_of(inputs, options, progress)
+    existing = existing_blur(edges, disparity, kept=inputs.kept if inputs.draft else None)
+    messages = (*messages, *existing.messages)
     strokes = options["strokes"]
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
@@ -312,7 +321,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         layers=pieces,
         draft=draft_of(inputs),
         progress=progress,
-        **lens_options(options),
+        **lens_options(options, existing=existing),
     )
     layers = [Layer(name="Lens blur", role=Role.RESULT, pixels=made.image)]
     for name, role, pixels in (
@@ -331,6 +340,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             "max_radius": max_radius,
             **({} if depth is None else depth.values()),
             **values,
+            **existing.values,
         },
         messages=(*(() if depth is None else depth.messages), *messages),
         models={**({} if depth is None else depth.models), **focus.models},

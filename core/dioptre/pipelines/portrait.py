@@ -33,6 +33,7 @@ from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
+from .existing_blur import edges_of, existing_blur
 from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
 from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import Subject, known_subject
@@ -57,7 +58,7 @@ class Portrait:
         focal_disparity: the disparity in focus.
         focus_range: disparity on either side of the focus that stays sharp.
         max_radius: blur radius in pixels for a disparity difference of 1.
-        depth_values: values that describe the source of the depth, as JSON types.
+        depth_values: values that describe the source of the depth and the existing blur, as JSON types.
         models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
     """
@@ -125,6 +126,8 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     depth_values = depth.values() if estimated else {}
     field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
+    edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
+    kept = inputs.kept if inputs.draft else None
     del depth, inputs  # frees memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
@@ -146,6 +149,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
     subject = replace(subject, alpha=_SET_ASIDE)
     release_after(drawn.shape)
+    existing = existing_blur(edges, drawn, kept=kept)
     blurred = lens_blur(
         image,
         drawn,
@@ -155,7 +159,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         kept_sharp=kept_sharp,
         draft=draft,
         progress=part_of(progress, of_subject, 0.97),
-        **lens_options(chosen),
+        **lens_options(chosen, existing=existing),
     )
     release_after(drawn.shape)
     return Portrait(
@@ -165,9 +169,9 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         max_radius=max_radius,
-        depth_values=depth_values,
+        depth_values={**depth_values, **existing.values},
         models=models,
-        messages=messages,
+        messages=(*messages, *existing.messages),
     )
 
 

@@ -78,12 +78,12 @@ BLUR_PARAMETERS = (
         kind=Kind.CHOICE,
         label="Existing blur",
         help=(
-            "Ignore: add the full blur. Measure: estimate how blurred the picture already is "
-            "at each depth, and add only the missing blur."
+            "Automatic: add only the missing blur where the photo is clearly out of focus already. "
+            "Measure: estimate that blur at every depth. Ignore: add the full blur."
         ),
-        default="ignore",
-        choices=("ignore", "measure"),
-        shown=("Ignore", "Measure"),
+        default="auto",
+        choices=("auto", "ignore", "measure"),
+        shown=("Automatic", "Ignore", "Measure"),
         group="Blur",
     ),
     Parameter(

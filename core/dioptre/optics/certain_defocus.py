@@ -1,0 +1,162 @@
+"""Defocus that a photo certainly has already, at each depth.
+
+A lens blurs everything at one distance alike. A depth counts as out of focus only if hardly any of its edges is
+sharp, if everything beyond it, seen from the plane in focus, is out of focus too, and if another depth is sharp. A
+photo that is soft everywhere, or sharp everywhere, has no certain defocus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+from scipy import ndimage
+
+from dioptre.imaging.resize import fitted_size, resize
+
+from .edge_widths import EdgeWidths, away_from_steps, edge_widths, radius_px
+
+_WORKING_PIXELS = 1_000_000
+_LEVELS = 4  # of sizes, each half of the one before: wide edges are measured where they are a few pixels wide
+_BINS = 16  # of disparity
+_STEPS = (0.03, 0.06, 0.12, 0.12)  # tolerance of `away_from_steps` at each level: ground slopes, things step
+_LEAST_EDGES = 60  # in a bin, counted at the first level, for evidence
+_NARROW_PX = 1.2  # standard deviation below which an edge at the first level is sharp
+_MIXED = 0.25  # share of sharp edges up to which a depth is out of focus: subjects' outlines leak into it
+_IN_FOCUS = 0.4  # share of sharp edges from which a depth is in focus
+_MEASURABLE_PX = 1.6  # standard deviation up to which a level measures well
+_LEAST_RADIUS_PX = 2.5  # at the working size: less is not worth a change
+_AROUND_PX = 13  # half-width of the triangle within which sharp edges are counted again
+_FEW = 0.01  # density of edges below which sharp ones are noise; a line across the triangle has 0.08
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureEdges:
+    """The edges of a picture at several sizes, whatever its depth.
+
+    Attributes:
+        levels: from the working size on, each at half the size of the one before.
+    """
+
+    levels: tuple[EdgeWidths, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first level."""
+        height, width = self.levels[0].where.shape
+        return height, width
+
+
+def find_edges(srgb_encoded: Float32[np.ndarray, "h w c"]) -> PictureEdges:
+    """Measure the edges of a picture, (H, W, 3 or 4), at most a megapixel of it.
+
+    Edges of pixels that are not opaque do not count.
+    """
+    size = fitted_size((srgb_encoded.shape[0], srgb_encoded.shape[1]), pixels=_WORKING_PIXELS)
+    plane = resize(srgb_encoded[..., :3], size, method="area").mean(axis=-1, dtype=np.float32)
+    alpha = resize(srgb_encoded[..., 3], size, method="area") if srgb_encoded.shape[2] == 4 else None
+    levels = []
+    for _ in range(_LEVELS):
+        found = edge_widths(plane)
+        if alpha is not None:
+            solid = ndimage.minimum_filter(alpha, 9) > 0.99
+            found = EdgeWidths(where=found.where & solid, std_px=found.std_px[solid[found.where]])
+            alpha = _halved(alpha)
+        levels.append(found)
+        plane = _halved(plane)
+    return PictureEdges(levels=tuple(levels))
+
+
+def certain_defocus_px(
+    edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"] | None:
+    """Radius in pixels of the disc that the picture is certainly blurred by, per pixel; None where it is nowhere.
+
+    edges: of the same picture at any size. The radius falls to 0 around details that are sharp all the same.
+    """
+    depth = resize(disparity, edges.size, method="area")
+    low, high = float(depth.min()), float(depth.max())
+    if not high > low:
+        return None
+    radius = _radius_by_depth(edges, depth, low, high)
+    if radius is None:
+        return None
+    centres = low + (np.arange(_BINS) + 0.5) / _BINS * (high - low)
+    there = np.interp(depth, centres, radius).astype(np.float32)
+    there *= _without_sharp_details(edges.levels[0])
+    there *= np.float32(disparity.shape[0] / edges.size[0])
+    return resize(there, (disparity.shape[0], disparity.shape[1]), method="bilinear")
+
+
+def _radius_by_depth(
+    edges: PictureEdges, depth: Float32[np.ndarray, "h w"], low: float, high: float
+) -> np.ndarray | None:
+    """Radius at the working size for each bin of disparity; None without certain defocus."""
+    by_level = []
+    for level, tolerance in zip(edges.levels, _STEPS, strict=True):
+        counted = away_from_steps(depth, tolerance=tolerance)[level.where]
+        bins = np.minimum((depth[level.where] - low) / (high - low) * _BINS, _BINS - 1).astype(int)
+        by_level.append([level.std_px[counted & (bins == number)] for number in range(_BINS)])
+        depth = _halved(depth)
+    judged = [_judged([of[number] for of in by_level]) for number in range(_BINS)]
+    in_focus = [number for number, (_, sharp) in enumerate(judged) if sharp]
+    if not in_focus:
+        return None
+    measured = np.array([std for std, _ in judged])
+    radius = np.where(np.isnan(measured), np.nan, radius_px(np.nan_to_num(measured)))
+    result = np.zeros(_BINS)
+    result[in_focus[-1] + 1 :] = _outwards(radius[in_focus[-1] + 1 :])
+    result[: in_focus[0]] = _outwards(radius[: in_focus[0]][::-1])[::-1]
+    return result if result.max() >= _LEAST_RADIUS_PX else None
+
+
+def _judged(levels: list[np.ndarray]) -> tuple[float, bool]:
+    """Width of the edges at one depth in pixels of the first level, and whether that depth is in focus.
+
+    The width is 0 where too many edges are sharp, and NaN without evidence.
+    """
+    counts = [len(std) << level for level, std in enumerate(levels)]  # a line has half the pixels at half the size
+    sharp = int((levels[0] < _NARROW_PX).sum())
+    if max(counts) < _LEAST_EDGES:
+        return float("nan"), False
+    if sharp > _MIXED * max(counts):
+        return 0.0, sharp >= _LEAST_EDGES and sharp > _IN_FOCUS * len(levels[0])
+    width = float("nan")
+    for level, (std, count) in enumerate(zip(levels, counts, strict=True)):
+        blurred = std[std >= _NARROW_PX] if level == 0 else std
+        if count < _LEAST_EDGES or not blurred.size:
+            continue
+        width = float(np.median(blurred)) * 2**level
+        if width < _MEASURABLE_PX * 2**level:
+            break
+    return width, False
+
+
+def _outwards(radius: np.ndarray) -> np.ndarray:
+    """Radii that never fall from the focus outwards; no more than at any depth farther out.
+
+    A depth without evidence, NaN, is as blurred as its neighbour towards the focus.
+    """
+    known = ~np.isnan(radius)
+    least = np.minimum.accumulate(np.where(known, radius, np.inf)[::-1])[::-1]
+    return np.maximum.accumulate(np.where(known, least, 0.0)) if radius.size else radius
+
+
+def _without_sharp_details(level: EdgeWidths) -> Float32[np.ndarray, "h w"]:
+    """1, falling to 0 where most edges nearby are sharp: such a detail has no defocus, whatever its depth."""
+    every = level.where.astype(np.float32)
+    sharp = np.zeros_like(every)
+    sharp[level.where] = level.std_px < _NARROW_PX
+    share = _around(sharp) / (_around(every) + np.float32(_FEW))
+    return np.clip(2 - 3 * share, 0, 1)
+
+
+def _around(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Smooth by a triangle in each direction."""
+    smooth: np.ndarray = ndimage.uniform_filter(ndimage.uniform_filter(plane, _AROUND_PX), _AROUND_PX)
+    return smooth
+
+
+def _halved(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "i j"]:
+    return resize(plane, (max(plane.shape[0] // 2, 1), max(plane.shape[1] // 2, 1)), method="area")

@@ -1,0 +1,73 @@
+"""The blur that a photo already has, where the option *Existing blur* is automatic."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.layers import Inputs, Progress
+from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingBlur:
+    """The certain defocus of a photo.
+
+    Attributes:
+        radius_px: (H, W) radius in pixels of the existing blur; None if there is none.
+        values: what to report with the pixels, as JSON types.
+        messages: sentences for the user.
+    """
+
+    radius_px: Float32[np.ndarray, "h w"] | None = None
+    values: Mapping[str, Any]
+    messages: tuple[str, ...] = ()
+
+
+def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> PictureEdges | None:
+    """Measure the picture's edges, or return those kept from earlier previews of it; None if they are not needed.
+
+    A preview uses the whole picture's edges, so that it decides as the result will.
+    """
+    if options["existing_defocus"] != "auto":
+        return None
+    if "edges" not in inputs.kept:
+        progress(0.0, "Measuring existing blur")
+        whole = inputs.picture if inputs.whole is None else inputs.whole
+        inputs.kept["edges"] = find_edges(whole)
+    return cast("PictureEdges", inputs.kept["edges"])
+
+
+def existing_blur(
+    edges: PictureEdges | None, disparity: Float32[np.ndarray, "h w"], *, kept: dict[str, Any] | None = None
+) -> ExistingBlur:
+    """Return the certain defocus at these disparities, in pixels of their size.
+
+    Args:
+        edges: of the picture; None for no existing blur.
+        disparity: (H, W), in any unit.
+        kept: where drafts of one picture keep the last result.
+    """
+    if edges is None:
+        return ExistingBlur(values={})
+    if kept is None:
+        return _measured(edges, disparity)
+    key = zlib.crc32(np.ascontiguousarray(disparity).data)
+    if kept.get("existing blur", (None,))[0] != key:
+        kept["existing blur"] = key, _measured(edges, disparity)
+    return cast("ExistingBlur", kept["existing blur"][1])
+
+
+def _measured(edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]) -> ExistingBlur:
+    radius = certain_defocus_px(edges, disparity)
+    if radius is None:
+        return ExistingBlur(values={})
+    messages = ("Parts of the photo are already out of focus; only the missing blur was added there.",)
+    return ExistingBlur(
+        radius_px=radius, values={"existing_blur_px": round(float(radius.max()), 1)}, messages=messages
+    )
