@@ -1,1 +1,1 @@
-"""Cached depth maps and subjects of earlier pictures, kept on disk unless the user disables it (see `choice`)."""
+"""Cache of depth maps and subjects, kept on disk unless the user turns it off (see `choice`)."""

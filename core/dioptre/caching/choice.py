@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 VARIABLE = "DIOPTRE_KEEP"
 """Environment variable; "0" (or "no", "off", "false") disables the cache regardless of the user's setting."""
 
-LIMIT_BYTES = 2 << 30  # size limit of the cache; room for the results of about ten 24-megapixel pictures
+LIMIT_BYTES = 2 << 30  # maximum size of the cache in bytes; enough for about ten 24-megapixel pictures
 _OFF = ("0", "no", "off", "false")
 
 

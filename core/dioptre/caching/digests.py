@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-_BLOCK_BYTES = 4 << 20  # size of a block; fixed, because the digest must not depend on the number of cores
+_BLOCK_BYTES = 4 << 20  # block size; fixed, because the digest must not depend on the number of cores
 _MOST_THREADS = 4  # more threads would not read memory any faster
 
 

@@ -1,4 +1,4 @@
-"""Step cache on disk that evicts the least recently used results and recomputes damaged ones."""
+"""On-disk cache of step results, which evicts the least recently used ones and recomputes damaged ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class DiskCache:
-    """Step results stored in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
+    """Cache that stores step results in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
@@ -61,7 +61,7 @@ class DiskCache:
         return result
 
     def _write(self, path: Path, result: StepResult) -> None:
-        """Store `result` unless it is too large or not finite, or the disk is full. Only log storage errors."""
+        """Store `result` unless it is too large or not finite, or the disk is full. Errors are only logged."""
         nbytes = sum(plane.nbytes for plane in result.planes.values())
         if nbytes > self._limit_bytes // 2 or not all(is_finite(plane) for plane in result.planes.values()):
             return

@@ -34,7 +34,7 @@ def write(path: Path, result: StepResult) -> None:
 
     Raises:
         OSError: the file cannot be written.
-        TypeError, ValueError: the result's facts cannot be stored as JSON.
+        TypeError, ValueError: `result.facts` cannot be stored as JSON.
     """
     planes = {name: np.ascontiguousarray(plane, np.float32) for name, plane in result.planes.items()}
     described = [
@@ -96,7 +96,7 @@ def _plane(file: IO[bytes], described: Any) -> np.ndarray:
 
 
 def _outgoing(value: Any) -> Any:
-    """Convert facts to JSON types. Message templates are stored untranslated; the reader translates them."""
+    """Convert facts to JSON types. Messages are stored untranslated; `_incoming` restores them."""
     if isinstance(value, Message):
         return {_TEMPLATE: value.to_wire()}
     if isinstance(value, dict):

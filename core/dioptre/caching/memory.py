@@ -1,4 +1,4 @@
-"""Step cache in memory for the small results of one picture; it lives as long as its client keeps the picture."""
+"""In-memory cache of one picture's small step results, kept for as long as the client keeps the picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_RESULTS = 24
 
 
 class MemoryCache:
-    """Step results stored in the dictionary `kept` by their keys. Not thread-safe."""
+    """Cache that stores step results in the dictionary `kept`, by key. Not thread-safe."""
 
     def __init__(self, kept: dict[str, StepResult]) -> None:
         self._kept = kept

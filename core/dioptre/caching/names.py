@@ -27,7 +27,7 @@ class Names:
         self._names[id(array)] = (weakref.ref(array), name)
 
     def name_planes(self, key: str, result: StepResult) -> None:
-        """Name the planes of a step's result after its key."""
+        """Name the planes of a step's result after the step's key."""
         for plane_name, plane in result.planes.items():
             self.name(plane, f"{key} {plane_name}")
 
@@ -48,6 +48,6 @@ class Names:
         if known is not None and known[0]() is array:
             return known[1]
         digest = digest_of_array(array)
-        if array.ndim == 3:  # a picture; remember its digest, because several steps read it and none changes it
+        if array.ndim == 3:  # a picture: keep its digest, because several steps read it and none changes it
             self.name(array, digest)
         return digest

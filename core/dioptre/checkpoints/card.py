@@ -13,7 +13,7 @@ from dioptre_link.language import Message
 from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
-_MAX_CARD = 1 << 22  # maximum size of a card in bytes; the largest has about ten thousand
+_MAX_CARD = 1 << 22  # maximum size of a card in bytes; the largest existing card has about 10,000
 FORMAT = 1  # version of the card's format; increase it if older readers could misread new cards
 
 

@@ -19,11 +19,11 @@ from .storage import Arrays, decode
 M = TypeVar("M", bound=nnx.Module)
 Shapes = Mapping[str, tuple[int, ...]]
 
-_PARTS = (".upper", ".lower")  # suffixes of arrays that are stored as two planes of bytes
+_PARTS = (".upper", ".lower")  # name suffixes of the two byte planes in which a large float16 array is stored
 _SMALL_BYTES, _BYTES_PER_BYTE = (
     64 << 20,
     64,
-)  # limit of the unpacked size: an allowance plus a multiple of the file size (real checkpoints need 3 times)
+)  # maximum unpacked size: this allowance plus this multiple of the file size (real checkpoints need 3)
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:

@@ -42,7 +42,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: C
         stored = nested(encode(arrays, card.storage, exact=exact))
         checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(stored))
         checkpointer.close()
-        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # it contains paths of this machine
+        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # contains paths on this machine
         hashes = {name: sha256(path) for name, path in files_below(folder).items()}
         complete = dataclasses.replace(card, files=hashes)
         (folder / CARD_FILE).write_text(complete.to_json(), encoding="utf-8")

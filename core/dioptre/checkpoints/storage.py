@@ -16,7 +16,7 @@ from .card import WeightsError
 
 STORAGES = ("float32", "float16", "float16-planes")
 _PLANES = ("upper", "lower")
-_WORTHWHILE = 4096  # minimum number of values for an array to be split; less saves no space
+_WORTHWHILE = 4096  # minimum number of values in an array to split; splitting smaller ones saves no space
 
 Arrays = dict[str, np.ndarray]
 """Values of a network by their path in the module, e.g. "backbone.blocks.norm1.scale"."""

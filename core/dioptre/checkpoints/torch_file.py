@@ -241,7 +241,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
 
 
 def _persistent(machine: _Machine, _argument: Any) -> None:
-    """Replace the tuple ("storage", type, key, device, number of values) on the stack by a `_Storage`."""
+    """Replace the tuple ("storage", type, key, device, number of values) on the stack with a `_Storage`."""
     match machine.stack.pop():
         case ("storage", _Name(module="torch", name=kind), str(key), str(_), int(values)) if (
             kind in _DTYPES and key.isascii() and key.isdecimal() and values >= 0
@@ -333,7 +333,7 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` if it holds only containers, numbers, strings and tensors, each container once; else raise."""
+    """Return `value`; raise _NotAllowed if it holds anything but containers, numbers, strings and tensors."""
     waiting, seen = [value], set[int]()
     while waiting:
         one = waiting.pop()

@@ -1,7 +1,7 @@
 """The Planckian locus: CIE 1960 (u, v) of a black body, every 10 mired from 50,000 K to 1,000 K.
 
 Planck's law with c2 = 1.438776877e-2 m K is integrated over the CIE 1931 2-degree colour matching functions in
-steps of 1 nm from 360 to 830 nm. Between rows the locus is interpolated by a cubic in mired, to better than 1e-6.
+steps of 1 nm from 360 to 830 nm. Between rows the locus is interpolated by a cubic in mired, accurate to 1e-6.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 D65_XY = (0.3127, 0.3290)  # chromaticity of the white point of sRGB (IEC 61966-2-1)
 
-_RGB_TO_XYZ = np.array(  # from linear sRGB, derived from the primaries and the white point in IEC 61966-2-1
+_RGB_TO_XYZ = np.array(  # linear sRGB to XYZ, derived from the primaries and the white point in IEC 61966-2-1
     [
         [0.41239080, 0.35758434, 0.18048079],
         [0.21263901, 0.71516868, 0.07219232],
@@ -29,14 +29,14 @@ LUMINANCE = _RGB_TO_XYZ[1]
 
 
 def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
-    """Return the linear sRGB of a light of unit luminance; channels may be negative outside the gamut."""
+    """Return the linear sRGB colour of a light of unit luminance; outside the gamut, channels may be negative."""
     x, y = xy[..., 0], xy[..., 1]
     xyz = jnp.stack([x / y, jnp.ones_like(x), (1 - x - y) / y], axis=-1)
     return xyz @ _XYZ_TO_RGB.T.astype(np.float32)
 
 
 def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*batch 2"]:
-    """Return the CIE 1931 chromaticity of linear sRGB, which is NaN for black."""
+    """Return the CIE 1931 chromaticity of linear sRGB colours; NaN for black."""
     xyz = linear_rgb @ _RGB_TO_XYZ.T.astype(np.float32)
     return xyz[..., :2] / jnp.sum(xyz, axis=-1, keepdims=True)
 

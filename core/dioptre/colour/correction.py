@@ -2,8 +2,8 @@
 
 First, chromatic adaptation removes the illuminant's colour in linear light. Then a smooth polynomial of the encoded
 values undoes the distortion that the camera's tone curve and picture style added under the wrong illuminant. The
-polynomial's nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r g b, their
-squares and their products; it maps black to black. Nothing else changes the pixels, so detail and grain survive.
+polynomial's nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r, g, b and
+their squares and products; it maps black to black. Nothing else changes the pixels, so detail and grain survive.
 
 The code works channel by channel, so that XLA compiles it to one vectorised loop. Pictures are passed as separate
 channels, because interleaved channels take twice as long.
@@ -50,9 +50,9 @@ def correct(
         srgb_encoded: the colours to correct.
         source_xy: chromaticity of the illuminant that lit the scene.
         target_xy: chromaticity of the illuminant to simulate.
-        residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Outside the
-            range from 0 to 1, the polynomial is extrapolated by scaling, so that HDR and out-of-gamut values keep
-            their order.
+        residual: coefficients of `polynomial_terms`. The polynomial is added to the adapted colour; with zeros, it
+            changes nothing. For colours beyond ±1 it is extrapolated by scaling, so that HDR and out-of-gamut
+            values keep their order.
 
     Returns:
         The corrected colours, sRGB-encoded.

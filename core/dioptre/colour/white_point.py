@@ -1,7 +1,7 @@
 """The colour of an illuminant as photographers state it: temperature and tint.
 
 Correlated colour temperature (CCT, kelvin) is the temperature of the nearest black body in CIE 1960 (u, v).
-Duv is the signed distance from it, positive towards green, negative towards magenta (ANSI C78.377; Ohno 2013,
+Duv is the signed distance from it, positive towards green and negative towards magenta (ANSI C78.377; Ohno 2013,
 "Practical use and calculation of CCT and Duv", LEUKOS 10).
 """
 
@@ -59,7 +59,7 @@ class WhitePoint:
 
     @property
     def tint(self) -> float:
-        """Duv on the tint scale of raw converters."""
+        """Duv, converted to the tint scale of raw converters."""
         return self.duv * TINT_PER_DUV
 
     @property
@@ -70,7 +70,7 @@ class WhitePoint:
 
     @classmethod
     def from_mired(cls, mired: float, *, duv: float = 0.0) -> WhitePoint:
-        """Return the white point at a mired value, clamped to the range of the table."""
+        """Return the white point with this Duv and this temperature in mired, clamped to the table's range."""
         return cls(cct_kelvin=1e6 / float(np.clip(mired, MIRED[0], MIRED[-1])), duv=duv)
 
     @classmethod

@@ -29,7 +29,7 @@ from .registry import Entry, resolve
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
 
-# size limit of the cache on disk: room for the depth network compiled for ten picture sizes, each with its weights
+# maximum size of OpenVINO's cache on disk: the depth network compiled for ten picture sizes, each with its weights
 _CACHE_BYTES = 1 << 30
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Network(Protocol):
 
 
 class Choice(Enum):
-    """The runtime chosen for networks that can be accelerated: OpenVINO, or the reason to use JAX."""
+    """The runtime chosen for networks that can be accelerated: OpenVINO, or the reason why JAX is used."""
 
     OPENVINO = auto()
     SWITCHED_OFF = auto()
@@ -112,7 +112,7 @@ class OpenVino:
             return np.array(made[0])
 
     def _compile(self, examples: list[np.ndarray]) -> Any:
-        # OpenVINO reports every import to its developers if this module exists. Dioptre must not send anything.
+        # If this module exists, OpenVINO reports every import to its developers. Dioptre must not send anything.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 

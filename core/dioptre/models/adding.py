@@ -41,7 +41,7 @@ def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Prog
         entry: the network.
         file: the file of weights, as published.
         force: replace weights that are already installed.
-        progress: called while another installation is running.
+        progress: called while waiting for another installation to finish.
 
     Returns:
         The folder of the new checkpoint.

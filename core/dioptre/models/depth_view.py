@@ -40,5 +40,5 @@ class DepthView:
 
 
 def read_disparity(output: Any, options: ReadingOptions) -> Sequence[DepthView]:
-    """Read an output (n, a, b) that is inverse depth up to scale and shift."""
+    """Return the views of an output (n, a, b) that is inverse depth up to scale and shift."""
     return [DepthView(inverse=view) for view in np.asarray(output)]

@@ -27,9 +27,9 @@ from .fetching import FetchError, Progress
 from .published_file import PublishedFile
 
 _POLL_S = 0.1  # interval at which the transfer is checked; short, so that it can be cancelled quickly
-_SILENCE_S = 30.0  # the connection counts as broken after this time without data
-_TRIES = 5  # maximum number of consecutive attempts without any data
-_PAUSE_S = 1.0  # pause before the second attempt; doubled for each further one
+_SILENCE_S = 30.0  # the connection counts as broken after this many seconds without data
+_TRIES = 5  # number of consecutive attempts without any data before giving up
+_PAUSE_S = 1.0  # seconds before the second attempt; doubled for each further one
 _BLOCK = 1 << 18
 _SPARE_BYTES = 128 << 20  # disk space that must stay free after the download
 _CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
@@ -44,7 +44,7 @@ def downloads_folder() -> Path:
 
 
 def download(file: PublishedFile, *, progress: Progress) -> Path:
-    """Download a file into its own folder and verify its SHA-256; `discard` deletes it after use.
+    """Download a file into its own folder and verify its SHA-256; delete it with `discard` after use.
 
     Raises:
         FetchError: the file cannot be downloaded or is not the expected one.
@@ -56,7 +56,7 @@ def download(file: PublishedFile, *, progress: Progress) -> Path:
     _require_room(file, target.parent, arrived=_size(target))
     resumed = _size(target) > 0
     _receive(file, target, progress)
-    if resumed and not _is_right(file, target):  # the first bytes may be from another file
+    if resumed and not _is_right(file, target):  # the bytes kept earlier may be from another file
         target.unlink()
         _receive(file, target, progress)
     progress(1.0, "Checking the file")
@@ -110,7 +110,7 @@ class _Broken(Exception):  # noqa: N818  (the name is clear without "Error")
 
     Attributes:
         reason: the cause, as text.
-        temporary: whether another attempt may succeed in resuming the transfer.
+        temporary: whether another attempt may succeed.
     """
 
     def __init__(self, reason: str, *, temporary: bool = True) -> None:
@@ -212,7 +212,7 @@ def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
             thread.join(_POLL_S)
             _report(file, transfer.arrived, progress)
     except BaseException:
-        with transfer.guard:  # once this is set, the thread writes nothing more
+        with transfer.guard:  # once `stopped` is set, the thread writes nothing more
             transfer.stopped = True
         raise
     if transfer.broken is not None:

@@ -24,8 +24,8 @@ Progress = Callable[[float, str], None]
 """Progress callback like `dioptre.imaging.layers.Progress`; it may raise `Cancelled`."""
 
 _POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
-_LIMIT_S = 1800.0  # time limit of a download; enough for 100 MB over a slow connection
-_ENDING_S = 3.0  # time that pip has to exit after it was asked to
+_LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection
+_ENDING_S = 3.0  # time that pip has to exit after being asked to
 _SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
 # Texts in pip's output, and their meanings. pip's own last error often says only that no distribution matched.
 _REASONS = (
@@ -97,7 +97,7 @@ def _watch(process: subprocess.Popen[bytes], package: Package, scratch: Path, pr
             return process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             pass
-        received = max(received, _bytes_below(scratch))  # pip moves the file away at the end
+        received = max(received, _bytes_below(scratch))  # at the end, pip moves the file away
         if package.nbytes and received > package.nbytes + _SPARE_BYTES:
             raise FetchError(
                 "The package index sent more than the expected {size} MB for {package}.",

@@ -24,7 +24,7 @@ _MAKING = RLock()
 
 
 class _MadeOnce(cached_property[T]):
-    """A `cached_property` with a lock, so that only one thread computes it; Python's has none since 3.12."""
+    """A `cached_property` with a lock, so that only one thread computes it; Python's own has no lock since 3.12."""
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         with _MAKING:

@@ -52,7 +52,7 @@ def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
 
 
 def unload_after(size: tuple[int, int]) -> None:
-    """Release all networks after their step on a very large picture.
+    """Release all networks if the step just finished was on a very large picture.
 
     The next step needs the memory, and reloading them is quick compared with a step on such a picture.
 

@@ -116,7 +116,7 @@ class _BinaryReader:
             return self.float32(count)
         if tag == _FLOAT16_TAG:
             values = np.frombuffer(self._data, "<f2", count, self._position).astype(np.float32)
-            self._position += (2 * count + 3) // 4 * 4  # padded to a multiple of 4 bytes
+            self._position += (2 * count + 3) // 4 * 4  # the data is padded to a multiple of 4 bytes
             return values
         raise ValueError(f"unsupported ncnn storage tag {tag:#010x}")
 

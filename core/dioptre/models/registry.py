@@ -43,7 +43,7 @@ class Preprocessing:
         mean: value subtracted from each channel.
         deviation: divisor of each channel, after the subtraction.
         short_side_px: length of the short side at which the network works best; 0 for any.
-        long_side_px: the same for the long side; if not 0, it takes precedence.
+        long_side_px: the same for the long side; unless it is 0, it takes precedence over `short_side_px`.
         multiple_px: both sides must be multiples of this.
     """
 
@@ -72,9 +72,9 @@ class Entry:
         card: "package.module:function" that creates the card of added weights, if their source is known.
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
-        accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" for none.
+        accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
-        depth: capabilities of a depth network.
+        depth: capabilities of a depth network; None for other networks.
     """
 
     id: str

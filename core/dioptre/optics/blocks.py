@@ -37,7 +37,7 @@ Shape = tuple[int, int]
 
 
 class Step(NamedTuple):
-    """One slice in one block of a tile. The fields are integers, or scalars of an array on the device.
+    """One slice in one block of a tile. The fields are integers, or elements of an array on the device.
 
     Attributes:
         slice: index of the slice in its group.

@@ -32,7 +32,7 @@ def _over_linear(
 def _for_encoded(
     bottom: Float[Array, "n 3"], wanted: Float[Array, "n 3"], alpha: Float[Array, "n 1"]
 ) -> tuple[Float[Array, "n 3"], Float[Array, "n 1"]]:
-    """Return the colour and alpha with which blending encoded values over `bottom` gives `wanted`.
+    """Return the layer colour and alpha that give `wanted` when blended over `bottom` as encoded values.
 
     Args:
         bottom: encoded colours below the layer.

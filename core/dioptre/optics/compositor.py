@@ -22,7 +22,7 @@ from .plan import BlurPlan
 from .slices import Group
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
 
-# Minimum coverage behind a pixel for its colour to be shown in full; below this, the colour is too uncertain.
+# Minimum coverage for a colour behind nearer surfaces to be shown in full; below this, it is too uncertain.
 _KNOWN = 0.01
 
 

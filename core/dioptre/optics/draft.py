@@ -24,10 +24,10 @@ from .lens_blur import blur
 from .scene import Scene, decoded
 from .surfaces import extreme
 
-_SIDES = (384, 448)  # sides of the square tiles, in pixels; no other shape is compiled
+_SIDES = (384, 448)  # possible sides of the square tiles, in pixels; no other size is compiled
 _MARGIN = 4  # pixels around a tile that the enlargement reads; even, so that halved tiles start at whole pixels
-_DETAIL_PX = 1.6  # blur radius that leaves 1 / e of the detail
-_BESIDE_PX = 1  # distance to which the detail of a sharp edge extends
+_DETAIL_PX = 1.6  # blur radius at which 1 / e of the detail remains
+_BESIDE_PX = 1  # distance in pixels to which the detail of a sharp edge extends
 _LEAST_ALPHA = 1e-6
 _KEPT_TILES = 16  # a picture's tiles are cached if there are at most this many; each takes up to 3 MiB
 
@@ -105,7 +105,7 @@ def blur_draft(
 ) -> np.ndarray:
     """Render a draft of `lens_blur.blur`.
 
-    The result differs from it by 0.3 to 1.1 of 255 on average, most at depth edges.
+    On average, the result differs from that of `blur` by 0.3 to 1.1 of 255, mostly at depth edges.
 
     Args:
         scene: the picture with its depth and focus.

@@ -1,9 +1,9 @@
 """Occlusion of each pixel by blurred surfaces in front of the focus.
 
-Adjacent depth slices are blurred separately. Where a depth step separates them, the edge of the nearer one is wider
-than that of the farther one, and together they do not quite cover the pixels between them. Light from far behind
-would show there as a line. Where all surfaces whose discs reach a pixel are in front of the focus, nothing
-behind them may show.
+Adjacent depth slices are blurred separately. At a depth step in front of the focus, the edge of the nearer slice
+is blurred more than that of the farther one, and together they do not quite cover the pixels between them. Light
+from far behind would show there as a line. Therefore, where all surfaces whose discs reach a pixel are in front of
+the focus, nothing behind them may show.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .aperture import REACH
 from .grid import CELL, CELL_LEVEL, VISIBLE, Level
 from .inpaint import doubled
 
-_LEAST_PX = (0.25, 0.75)  # blur radii between which a surface gradually starts to count as in front
-_STRICT = 20.0  # gain on the fraction that is not in front, so high that even small holes stay open
+_LEAST_PX = (0.25, 0.75)  # signed radii up to which a surface does not count as in front, and from which it does
+_STRICT = 20.0  # factor on the fraction that is not in front; high, so that even small holes stay open
 
 
 def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:
-    """Return the minimum fraction of each cell of 8 x 8 full-size pixels that surfaces in front of the focus cover.
+    """Return, for each cell of 8 x 8 pixels, the minimum fraction that surfaces in front of the focus cover.
 
     Args:
         level: the surfaces, reduced to one pixel per cell.

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-_LEVELS = 8  # number of brightness levels
-_FLATTEST = 0.3  # fraction of the blocks at each level, the flattest ones, assumed to contain only grain
+_LEVELS = 8  # number of brightness levels at which grain is measured
+_FLATTEST = 0.3  # this fraction of the blocks at each level, the flattest ones, is assumed to contain only grain
 _BLOCK = 8
 _BAND = 512  # number of rows processed at a time
 _MAD_TO_STD = 1.4826

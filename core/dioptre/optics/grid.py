@@ -13,14 +13,14 @@ TILE_PX = 512
 """Side of the tiles of a large picture, in pixels."""
 
 SMALLER_PX = (256, 400)
-"""Sides of the tiles of a small picture or a small reduced size, in pixels; no other shape is compiled."""
+"""Sides of the tiles of a small picture or a small reduced size, in pixels; each side needs its own compilation."""
 
-_FEW = 4  # pictures (or reduced sizes of them) with at most this many tiles count as small
+_FEW = 4  # smaller tiles are used only if at most this many cover the picture
 
 CELL_LEVEL = 3
 """Binary logarithm of a cell's side.
 
-Tiles inpaint holes down to 1 / 2**3 of their size. Smaller sizes are inpainted once for the whole picture.
+Tiles are inpainted at sizes down to 1 / 2**3. Smaller sizes are inpainted once for the whole picture.
 """
 
 CELL = 1 << CELL_LEVEL
@@ -37,7 +37,7 @@ VISIBLE = 1e-3
 
 @dataclass(frozen=True)
 class Grid:
-    """A picture with a mirrored border, extended to whole blocks so that every reduced level covers the same area.
+    """Size of a picture and its mirrored border, padded to whole blocks so that all levels cover the same area.
 
     Attributes:
         height: height of the picture in pixels.
@@ -164,7 +164,7 @@ def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin
         whole: the reduced picture, modified in place.
         part: the reduced tile with its margin.
         tile: the tile's core, in pixels before the reduction.
-        shift: binary logarithm of the reduction.
+        shift: binary logarithm of the reduction factor.
         margin: the tile's margin, in pixels before the reduction.
     """
     top, left, inner = tile.top >> shift, tile.left >> shift, margin >> shift
@@ -179,5 +179,5 @@ def as_planes(pixels: np.ndarray) -> np.ndarray:
 
 
 def read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
-    """Return a square section of an array, repeating the edge outside."""
+    """Return a square section of an array, repeating the array's edge outside it."""
     return cut(planes, (top, left), (side, side), axes=(-2, -1), mode="edge")

@@ -84,7 +84,7 @@ def raise_highlights(
 def lower_highlights(
     linear: Float[Array, "3 h w"], numbers: Float[Array, "2"], share: Float[Array, "h w"]
 ) -> Float[Array, "3 h w"]:
-    """Invert `raise_highlights` with a table, accurate to a relative error of 1e-3.
+    """Invert `raise_highlights` with a table, with a relative error of at most 1e-3.
 
     The rows are processed in strips of 8; strips without boosted light are skipped.
 
@@ -122,7 +122,8 @@ def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array
     most = _STOPS * strength
     after = jnp.linspace(start, most, _CURVE_POINTS)
     shares = jnp.linspace(0.0, 1.0, _SHARES)
-    # The table holds differences, because light above white needs the same number of stops removed as were added.
+    # The table holds the stops to remove rather than the brightness, so that its last column also applies to light
+    # above white, which was boosted by as many stops as white.
     removed = jax.vmap(lambda part: after - jnp.interp(after, before + part * gain, before))(shares)
     return jnp.minimum(removed, (shares * most)[:, None]), start, most
 

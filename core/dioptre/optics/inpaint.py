@@ -23,12 +23,12 @@ from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
 
-_STEEP = 0.15  # change of the radius per pixel from which a slope exposes surfaces behind it
+_STEEP = 0.15  # slopes whose radius changes by more than this per pixel expose surfaces behind them
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 _AROUND = 16  # extra margin of a box, in cells; values farther away have little influence
 _ALIGNED = 32  # boxes start at multiples of this many cells, so that halving always pairs the same cells
-_LEAST_FILL = 0.02  # minimum coverage of an inpainted slice in a cell; other slices fill the rest
-_ENOUGH = 0.5  # known fraction from which a cell counts as fully known
+_LEAST_FILL = 0.02  # inpainted slices that cover less of a cell are dropped there; other slices fill the rest
+_ENOUGH = 0.5  # pixels with at least this known fraction are filled from it alone
 _NOTHING = 1e-6
 
 
@@ -114,7 +114,7 @@ def _mixed(
 def inpaint_host(
     planes: Float32[np.ndarray, "c h w"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "c h w"]:
-    """Inpaint a small version of the whole picture on the host, down to a single value (see `inpaint`)."""
+    """Inpaint a small version of the whole picture on the host, halving it down to one pixel (see `inpaint`)."""
     height, width = known.shape
     if height == 1 and width == 1:
         return planes / np.maximum(known, np.float32(_NOTHING))

@@ -43,7 +43,7 @@ _IDENTITY_PX = 1e-3  # a picture whose largest blur radius is smaller is returne
 class BlurredLayers:
     """The blurred picture as three layers in the scene's encoding.
 
-    Composited in linear light they give the blurred picture.
+    Composited in linear light, they give the blurred picture.
 
     Attributes:
         background: the farther part (H, W, C), continued behind the subject.

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int
 
 _REACH_PX = 3
 _BRIGHT = 1.0  # linear light above this is brighter than white
-_ALIKE = 0.05  # radii with a smaller relative difference belong to the same surface
+_ALIKE = 0.05  # radii that differ by a smaller fraction than this belong to the same surface
 _ALIKE_PX = 0.3
 _CHUNK = 512
 

@@ -13,14 +13,14 @@ from .slices import LARGEST_RADIUS_PX, Group, levels_for
 
 @dataclass(frozen=True, kw_only=True)
 class BlurPlan:
-    """Everything that a blur is computed from.
+    """All inputs of a blur.
 
     Attributes:
         scene: the picture with its depth and focus.
         aperture: shape of the aperture.
         series: groups of slices, farthest first.
         grid: the tiles at every size.
-        surfaces: reader of the full-size tiles as surfaces.
+        surfaces: reader that splits the full-size tiles into surfaces.
     """
 
     scene: Scene

@@ -56,7 +56,7 @@ class Surfaces:
         return made
 
     def _take_apart(self, colour: Array, radius: Array, raised: Array) -> list[_Patch]:
-        """Split the pixels on depth edges into two surfaces; later patches override earlier ones."""
+        """Return patches that split pixels on depth edges into two surfaces; later ones override earlier ones."""
         steps = depth_steps(radius)
         sure = np.asarray(steps[0])
         where, found = self._edge_pixels(sure > 0)

@@ -23,14 +23,14 @@ RECENT = LIKE_SLICES - 1
 
 _NOTHING = 1e-6
 _COVERED = 5e-4  # remaining coverage below this counts as fully occluded
-_TAG = 2.0  # step per slice index in tagged coverages; greater than any coverage
+_TAG = 2.0  # a tagged coverage is the coverage plus this times the slice's index; no coverage reaches this
 _BLURRED_PX = 0.5  # a slice with a smaller radius is not blurred
-_OPENED = 5.0  # gain on the unoccluded fraction of the disc, because curved occluders hide less than estimated
+_OPENED = 5.0  # factor on the unoccluded fraction of the disc, because curved occluders hide less than estimated
 _ROUNDING = 1e-4  # rounding error of a sum over a disc, with a margin; smaller openings are ignored
 
 
 class TileSurfaces(NamedTuple):
-    """Both surfaces of a tile.
+    """The nearer and the farther surface of each pixel in a tile (see `surfaces`).
 
     Attributes:
         planes: colour times coverage, and coverage.

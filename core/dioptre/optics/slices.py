@@ -37,9 +37,9 @@ class SliceBounds(NamedTuple):
         hides_from: radius above which nearer surfaces begin to hide the slice.
         hides_to: radius from which nearer surfaces hide the slice entirely.
         blocks_from: radius above which surfaces that hide the slice begin to let its discs pass.
-        blocks_to: radius from which surfaces no longer block the slice's discs. Surfaces that are blurred less
-            block a slice behind the focus, because its wider discs must find a way past them; nothing blocks a
-            slice in front of the focus.
+        blocks_to: radius from which surfaces no longer block the slice's discs. A slice behind the focus is blocked
+            by surfaces that are blurred less, because its discs are wider than theirs; nothing blocks a slice in
+            front of the focus.
     """
 
     before: Any
@@ -65,12 +65,12 @@ class Group:
 
     @property
     def nearest(self) -> float:
-        """Upper end of the group's radii, in signed pixels."""
+        """Upper end of the group's range of signed radii, in pixels."""
         return float(self.bounds[-1].after)
 
     @property
     def farthest(self) -> float:
-        """Lower end of the group's radii, in signed pixels."""
+        """Lower end of the group's range of signed radii, in pixels."""
         return float(self.bounds[0].before)
 
 
@@ -78,10 +78,10 @@ class Group:
 def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Group, ...]:
     """Return all slices in groups, from the farthest to the nearest.
 
-    The groups behind the focus are blurred at 1/8 to 1/2 of the size, then follow those at full size, and those in
-    front of the focus at 1/2 to 1/8. Adjacent groups both have a slice at the radius where they meet, but they
-    share no pixel: each group is composited as a whole, so two halves of one surface would cover too much at its
-    edge.
+    The groups behind the focus are blurred at 1/8 to 1/2 of the size, those around it at full size, and those in
+    front of it at 1/2 to 1/8. Adjacent groups both have a slice at the radius where they meet, but no pixel
+    belongs to both groups: each group is composited as a whole, so two halves of one surface would cover too much
+    at its edge.
 
     Args:
         subject_px: split the full-size group into three at this radius behind and in front of the focus.
@@ -143,7 +143,7 @@ def _bounds(radii: list[float], blocked_to: float | None) -> tuple[SliceBounds, 
     after[-2] = seam[-1]
     bounds = []
     for index in range(len(radii)):
-        # A slice is hidden by all nearer groups, and within its group by all slices without similar blur.
+        # A slice is hidden by all nearer groups, and within its group by nearer slices without similar blur.
         hides = min(index + LIKE_SLICES, len(radii))
         pair = (seam[-1], radii[-1]) if hides == len(radii) else (own[hides - 1], own[hides])
         bounds.append(SliceBounds(before[index], own[index], after[index], *pair, *blocks_to(own[index], pair)))

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, Float32, Int
 REACH_PX = 3
 """Distance in pixels up to which `split_edges` reads neighbours of a pixel."""
 
-# Minimum jump, as a fraction of the change within three times the distance; on a slope this fraction is 1 / 3.
+# Minimum jump of the radius, as a fraction of its change over three times the distance (1 / 3 on a slope).
 _JUMP_OF_AROUND = 0.4
 # Relative width of the soft threshold at the minimum jump, so that rounding does not decide which pixels are split.
 _UNSURE = 0.2
@@ -33,11 +33,11 @@ _CHUNK = 256  # number of edge pixels split at once
 _LEAST_STEP_PX = 0.25  # smaller jumps of the radius are not visible
 # Width of the zone in the middle of a jump whose pixels belong to both sides, as a fraction of the jump.
 _BETWEEN = 0.2
-# Standard deviation of the coverage estimated from depth alone, for pixels whose 3 x 3 neighbourhood lies on both
-# sides of the edge, and for others.
+# Standard deviations of the coverage estimated from depth alone: for pixels whose 3 x 3 neighbourhood contains both
+# sides of the edge, and for all others.
 _STD_AT_EDGE = 0.15
 _STD_BESIDE = 0.05
-_THICK = 0.05  # minimum weight of unmixed neighbours for a structure's colour to be measured from them
+_THICK = 0.05  # minimum weight of unmixed neighbours to measure a structure's colour from them
 _NOISE_VARIANCE = 1e-4  # variance that noise adds to values in linear light
 _SEEN = 0.02  # minimum coverage for a surface to affect the radii of a reduced pixel
 _NOTHING = 1e-6
@@ -71,7 +71,7 @@ def depth_steps(
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
     """Detect jumps of the radius within `reach` pixels.
 
-    On a slope, the radius changes in proportion to distance. If it changes hardly more within three times the
+    On a slope, the radius changes in proportion to distance. If it changes hardly more over three times the
     distance, there is a jump.
 
     Returns:
@@ -315,7 +315,7 @@ def halve(
 def halve_small(
     planes: Float32[np.ndarray, "2 e h w"], radii: Float32[np.ndarray, "2 h w"]
 ) -> tuple[Float32[np.ndarray, "2 e h2 w2"], Float32[np.ndarray, "2 h2 w2"]]:
-    """Apply `halve` on the host, because sizes differ from picture to picture."""
+    """Apply `halve` on the host, which needs no compilation for each picture's sizes."""
     return _halve(planes, radii, np)
 
 

@@ -123,7 +123,7 @@ def read_inpainted(inpainted: np.ndarray, tile: Tile, *, side: int, margin: int)
 def _kernels(
     group: Group, aperture: Aperture, side: int, shape: Shape, field: tuple[float, float]
 ) -> Complex[Array, "k hb wb2"]:
-    """Return Fourier transforms of the discs of those slices that are blurred in blocks of this shape, else zeros.
+    """Return the Fourier transforms of the slices' discs; zeros for slices not blurred in blocks of this shape.
 
     The discs are in pixels of the group's size, centred on pixel 0.
 

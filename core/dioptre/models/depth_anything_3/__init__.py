@@ -1,1 +1,1 @@
-"""Depth Anything 3 for single pictures: Small, Base (relative depth, angle of view), Metric Large (metres, sky)."""
+"""Depth Anything 3 for single pictures: Small and Base (relative depth, angle of view), Metric (metres, sky)."""

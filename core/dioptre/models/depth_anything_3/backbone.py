@@ -79,7 +79,7 @@ class RotaryBackbone(nnx.Module):
         self.norm = layer_norm(sizes.width, sizes.last_epsilon, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> tuple[Float[Array, "k n t c"], Float[Array, "n c"]]:
-        """Return the patch features of the taps, and the camera token of the last tap.
+        """Return the patch features of the tapped blocks, and the camera token of the last one.
 
         The output of each tapped block is concatenated with that of the block before it.
 
@@ -100,7 +100,7 @@ class RotaryBackbone(nnx.Module):
         return joined[:, :, 1:], camera
 
     def _rotary(self, tokens: Float[Array, "n t c"], grid: tuple[int, int]) -> Float[Array, "b n t c"]:
-        """Return the outputs of all late blocks."""
+        """Return the outputs of all blocks with rotary positions."""
         count = self.config.blocks - self.first_rotary
         tables = [rotations(grid, self.config.width // self.config.heads, alike=alike) for alike in (False, True)]
         cosines, sines = (jnp.stack(parts) for parts in zip(*tables, strict=True))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dioptre.models.depth_anything_v2.config import BackboneConfig, HeadConfig
 
-_OFFSET = 0.1  # in tokens, for resizing the table of positions, as in DINOv2's original code
+_OFFSET = 0.1  # value of `BackboneConfig.position_offset`, as in DINOv2's original code
 _LAST_EPSILON = 1e-5  # epsilon of every norm except the two inside each block
 
 
@@ -22,8 +22,8 @@ class DepthAnything3Config:
         head: sizes of the head.
         rotary_from: the first block whose query and key are normalised and rotated by position, and in whose input
             a camera token replaces the class token; None for a plain DINOv2.
-        paired: whether each tap is concatenated with the block before it; the head then also normalises the
-            features and adds positions.
+        paired: whether the output of each tapped block is concatenated with that of the block before it; the head
+            then also normalises the features and adds positions.
         confidence: whether the head also estimates the confidence of each depth.
         sky: whether the head also estimates where there is sky.
         field_of_view: whether the camera's angles of view are estimated from the camera token.

@@ -20,9 +20,9 @@ from dioptre.models.key_map import Rule, apply_rules, conv_rules, linear_rules, 
 _PREFIX = "model."
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 _UNUSED = re.compile(
-    r"cam_enc\..*"  # encoder of known cameras, for several views
-    r"|cam_dec\.fc_(t|qvec)\..*"  # positions of the views' cameras; a single camera is at the origin
-    r"|head\.scratch\.(refinenet\d|output_conv[12])_aux\..*"  # rays, another way to estimate the camera
+    r"cam_enc\..*"  # encoder for known cameras of several views
+    r"|cam_dec\.fc_(t|qvec)\..*"  # camera poses of several views; a single camera is at the origin
+    r"|head\.scratch\.(refinenet\d|output_conv[12])_aux\..*"  # rays, from which cameras can also be estimated
 )
 _HINT = "Use the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as published by its authors."
 

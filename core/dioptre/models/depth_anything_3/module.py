@@ -63,7 +63,7 @@ class Head(nnx.Module):
         """Return the logarithms of the depth and of (confidence - 1), and the sky map.
 
         Args:
-            features: patch tokens of the four taps, on the grid of patches.
+            features: patch tokens of the four tapped blocks, on the grid of patches.
             size: (H, W) of the result.
         """
         features = features if self.norm is None else self.norm(features)

@@ -13,12 +13,12 @@ from dioptre.models.depth_view import DepthView, ReadingOptions
 from .module import Estimate
 
 _CANONICAL_FOCAL_PX = 300.0  # focal length in pixels at which the metric variant's output is in metres
-_SKY = 0.3  # output of the sky head from which a pixel counts as sky, as in the original
+_SKY = 0.3  # minimum output of the sky head for a pixel to count as sky, as in the original
 _NARROWEST = 0.02  # smallest valid angle of view, in radians
 
 
 def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:
-    """Return inverse depth up to scale (without a shift), and the angle of view."""
+    """Return each view's inverse depth up to scale (without a shift), and its focal length."""
     angles = np.asarray(output.field_of_view)
     depths = np.asarray(output.depth)
     return [
@@ -28,7 +28,7 @@ def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthVi
 
 
 def read_metric(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:
-    """Return inverse depth, in 1/m if the focal length is known, else up to scale; 0 in the sky."""
+    """Return each view's inverse depth, in 1/m if the focal length is known, else up to scale; 0 in the sky."""
     depths, skies = np.asarray(output.depth), np.asarray(output.sky)
     metres = 1.0
     if options.focal_diagonals is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """DINOv2 by Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
+    """Sizes of DINOv2 (Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023).
 
     Attributes:
         width: channels of a token.
@@ -37,7 +37,7 @@ class BackboneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
-    """DPT by Ranftl et al., "Vision Transformers for Dense Prediction", 2021, without batch normalisation.
+    """Sizes of DPT (Ranftl et al., "Vision Transformers for Dense Prediction", 2021), without batch normalisation.
 
     Attributes:
         stages: channels at 4, 2, 1 and 1/2 times the resolution of the token grid.

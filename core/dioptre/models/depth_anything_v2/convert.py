@@ -82,7 +82,7 @@ HEAD_RULES = (
 )
 
 _HF_LAYER = r"backbone\.encoder\.layer\.(\d+)"
-_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # Hugging Face numbers its layers from the coarsest
+_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # Hugging Face numbers the layers from the coarsest
 HUGGING_FACE_RULES = (
     Rule(source=r"backbone\.embeddings\.cls_token", target="pretrained.cls_token"),
     Rule(source=r"backbone\.embeddings\.mask_token", target="pretrained.mask_token"),
@@ -94,7 +94,7 @@ HUGGING_FACE_RULES = (
     Rule(source=rf"{_HF_LAYER}\.(norm[12])\.(weight|bias)", target=r"pretrained.blocks.\1.\2.\3"),
     *(
         Rule(
-            # `old` is the name before transformers 5. `upstream_names` joins query, key and value.
+            # `old` is the name used before transformers 5. `upstream_names` joins query, key and value.
             source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",
             target=rf"pretrained.blocks.\1.attn.{name}.\2",
         )

@@ -22,7 +22,7 @@ from .resampling import resize_cubic
 def build(network: DepthAnything, example: Float32[np.ndarray, "n H W 3"]) -> openvino.Model:
     """Build the graph for pictures of the example's shape.
 
-    Input (n, H, W, 3) and output (n, H, W) are those of the network.
+    Its input (n, H, W, 3) and output (n, H, W) are the same as the network's.
     """
     parameter = ops.parameter(example.shape, np.float32)
     features, grid = _backbone(network.backbone, parameter, example.shape)

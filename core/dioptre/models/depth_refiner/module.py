@@ -1,7 +1,7 @@
 """The depth refiner in Flax NNX: a small U-Net that moves a coarse depth map's steps to the picture's edges.
 
-out(p) = coarse(p + shift(p)) + residual(p). Copying values from one side of an edge, rather than only adding to
-them, avoids intermediate values on the step.
+out(p) = coarse(p + shift(p)) + residual(p). Copying values from one side of an edge, rather than only adding a
+residual, avoids intermediate values on the step.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage of `blocks` inverted residuals with `width` channels; the first residual has the stride."""
+    """A stage of `blocks` inverted residuals with `width` channels; `stride` applies to the first one."""
 
     width: int
     blocks: int
@@ -16,7 +16,9 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class ModNetConfig:
-    """MODNet by Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
+    """Sizes of MODNet.
+
+    Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
 
     Attributes:
         enter: channels of the backbone's first convolution.

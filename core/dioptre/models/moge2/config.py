@@ -21,7 +21,7 @@ _BACKBONES = {
 }
 _LEVEL_WIDTHS = (256, 128, 64, 32)  # channels at the levels after the token grid, from coarse to fine
 _RESAMPLERS = ("conv_transpose", "bilinear")
-_POSITION_OFFSET = 0.1  # in tokens, as in DINOv2's original code, with which MoGe was trained
+_POSITION_OFFSET = 0.1  # `BackboneConfig.position_offset` of DINOv2's original code, with which MoGe was trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ def _stack(published: Mapping[str, Any]) -> StackConfig:
 
 
 def _each(value: Any, count: int) -> tuple[Any, ...]:
-    """Return one value per level."""
+    """Return one value per level; a single value is repeated."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != count:
             raise ValueError(f"{len(value)} values for {count} levels")

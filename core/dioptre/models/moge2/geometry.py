@@ -1,7 +1,7 @@
-"""Recover the focal length, the shift of z, and inverse depth in metres from MoGe's points.
+"""Recover the focal length, the shift of z, and the inverse depth in 1/m from MoGe's points.
 
-The network leaves the shift of z open, and its points only imply the focal length. Both follow from the condition
-that every point projects to its own pixel, which is solved by least squares on a reduced map.
+The network leaves the shift of z undetermined, and its points only imply the focal length. Both follow from the
+condition that every point projects to its own pixel, which is solved by least squares on a reduced map.
 """
 
 from __future__ import annotations

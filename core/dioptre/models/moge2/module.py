@@ -15,7 +15,7 @@ from dioptre.models.depth_anything_v2.module import Spread
 
 from .config import LEVELS, Moge2Config, StackConfig
 
-Features = Sequence[Float[Array, "..."] | None]  # one array of four axes per level, each of a different size
+Features = Sequence[Float[Array, "..."] | None]  # one four-axis array per level, each of a different size
 
 
 class Geometry(NamedTuple):
@@ -105,7 +105,7 @@ class Stack(nnx.Module):
 
 
 class Moge2(nnx.Module):
-    """Network that estimates points, from which `geometry` recovers the focal length, shift of z and metres."""
+    """Network that estimates points, from which `geometry` recovers the focal length and the inverse depth."""
 
     def __init__(self, config: Moge2Config, *, rngs: nnx.Rngs) -> None:
         width = config.backbone.width

@@ -1,4 +1,4 @@
-"""Convert MoGe-2's output to inverse depth in metres and the angle of view."""
+"""Convert MoGe-2's output to inverse depth in 1/m and the focal length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KNOWN = 0.5  # mask value above which a pixel has geometry, as in the original
 
 
 def read(output: Geometry, options: ReadingOptions) -> Sequence[DepthView]:
-    """Return inverse depth in 1/m, 0 where there is no geometry (sky), and the focal length."""
+    """Return each view's inverse depth in 1/m (0 where there is no geometry, such as sky) and its focal length."""
     aspect = options.size[1] / options.size[0]
     given = None if options.focal_diagonals is None else 2 * options.focal_diagonals  # in half diagonals
     points, masks = np.asarray(output.points), np.asarray(output.mask)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class RrdbConfig:
-    """RRDBNet by Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018.
+    """Sizes of RRDBNet (Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018).
 
     Attributes:
         scale: enlargement factor.

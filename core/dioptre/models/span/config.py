@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SpanConfig:
-    """SPAN by Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", 2024.
+    """Sizes of SPAN (Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", 2024).
 
     Attributes:
         scale: enlargement factor.

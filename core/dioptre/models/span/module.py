@@ -14,7 +14,7 @@ from .config import SpanConfig
 
 
 class AttentionBlock(nnx.Module):
-    """Three convolutions whose output is also its own attention, so there are no other parameters."""
+    """Block of three convolutions whose output also serves as the attention map, which needs no parameters."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs) -> None:
         self.convs = nnx.List([conv3x3(channels, channels, rngs=rngs) for _ in range(3)])

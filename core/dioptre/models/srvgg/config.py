@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SrvggConfig:
-    """The compact network by Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution", 2021.
+    """Sizes of SRVGGNetCompact (Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution", 2021).
 
     Attributes:
         scale: enlargement factor.

@@ -38,14 +38,15 @@ class SubjectConfig:
             underconfident inside a subject.
         shared: the same weights where U²-Net-P covers what the head selects. Both then select the same object,
             although the head may find only part of it (a horse, for example).
-        held: fraction of the head's selection that U²-Net-P covers: `trust` applies below the first value, `shared`
-            above the second.
+        held: limits of the fraction of the head's selection that U²-Net-P covers: below the first value, `trust`
+            applies; above the second, `shared`.
         dip_px: half the maximum width of dips in the combined coverage that are filled where U²-Net-P's map has no
             dip; less than half a patch, because the head's features lie on the grid of patches.
         edges_reach_px: maximum distance in pixels by which U²-Net-P may move an edge of the head's selection.
-        denied: coverage below which a network rejects the other's selection, and above which it does not.
-        most: ratio of the subject's area before missing parts are added to its area with them: none are added below
-            the first value, all above the second.
+        denied: limits of a network's coverage: below the first value, it rejects what the other network selects;
+            above the second, it does not.
+        most: limits of the ratio of the subject's area without missing parts to its area with them: below the first
+            value, no parts are added; above the second, all are.
     """
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)

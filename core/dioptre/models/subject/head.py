@@ -14,7 +14,7 @@ FINENESS = 8
 
 
 class SubjectHead(nnx.Module):
-    """Head that computes logits from the taps and the picture, at FINENESS times the resolution of the patches."""
+    """Head that computes logits from the taps and the picture, at FINENESS times the patch grid's resolution."""
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
         one, two, four, eight = config.head.widths
@@ -64,7 +64,7 @@ class SubjectHead(nnx.Module):
 
 
 def sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
-    """Resize to a square of this side, bilinearly, or by averaging areas when shrinking."""
+    """Resize to a square of this side: enlarge bilinearly, shrink by averaging areas."""
     return jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
 
 

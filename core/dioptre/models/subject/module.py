@@ -44,7 +44,7 @@ class SubjectNetwork(nnx.Module):
     def parts(
         self, x: Float[Array, "n s s 3"]
     ) -> tuple[Float[Array, "n s s 1"], Float[Array, "k n c"], Float[Array, "n"]]:
-        """Return the coverage, and the inputs of the subject's probability: the class tokens and the agreement."""
+        """Return the coverage, and the inputs of `has_subject`: the class tokens and the agreement."""
         config, grid = self.config, self.config.grid
         seen = self.backbone(sized(x, grid * config.backbone.patch_px))
         features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class U2NetConfig:
-    """U²-Net by Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
+    """Sizes of U²-Net.
+
+    Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
 
     Attributes:
         inner: channels inside a nested U.

@@ -25,7 +25,7 @@ PACKAGE = Package(
     },
 )
 
-_ENCODER_LEVELS = (7, 6, 5, 4, None, None)  # L of each RSU-L block; None for RSU-4F, which has four levels
+_ENCODER_LEVELS = (7, 6, 5, 4, None, None)  # levels L of each RSU-L block; None for RSU-4F, which has four
 
 
 def convert(package: Path) -> dict[str, np.ndarray]:

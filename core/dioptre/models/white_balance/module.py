@@ -21,8 +21,9 @@ from dioptre.imaging.encoding import srgb_to_linear
 
 from .config import WhiteBalanceConfig
 
-_POWERS = (1, 2, 6)  # powers p of the Minkowski means: grey-world, shades of grey (Finlayson and Trezzi 2004)
-# The same for all pixels: even if a pixel is clipped, its other channels still depend on the illuminant.
+# Powers of the Minkowski means: 1 is grey-world, higher ones are shades of grey (Finlayson and Trezzi 2004).
+_POWERS = (1, 2, 6)
+# Powers for means that include clipped pixels, whose unclipped channels still depend on the illuminant.
 _POWERS_OF_ALL = (1, 6, 12)
 _BANDS = (0.1, 0.3, 0.6, 0.85)  # centres of brightness bands, as fractions of the picture's maximum
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
@@ -33,7 +34,7 @@ _NEAR_EXTREME = (16, 64)  # powers so high that the mean approaches the largest 
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
 _CONTRASTS = 4
-# Bins per axis, and log-chroma range (±), of the histograms centred on the shades-of-grey estimate.
+# Number of bins per axis, and maximum log-chroma (±), of the histograms centred on the shades-of-grey estimate.
 _CELLS, _REACH = 8, 1.05
 
 
@@ -156,7 +157,7 @@ class WhiteBalanceEstimator(nnx.Module):
     def _heat_map(
         self, histograms: Float[Array, "n bins bins 5"]
     ) -> tuple[Float[Array, "n 2"], Float[Array, "n low low deep"]]:
-        """Return the expected chroma of the illuminant, and the deepest features."""
+        """Return the mean chroma of the heat map, and the features at the lowest resolution."""
         x0 = nnx.relu(self.hist_in(histograms))
         x1 = nnx.relu(self.hist_down1(x0))
         x2 = nnx.relu(self.hist_down2(x1))
