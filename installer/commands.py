@@ -117,7 +117,7 @@ def _install(where: Folders, console: Console, wanted: options.Options) -> None:
     """Install or update Dioptre, and put the plug-ins into the editors' own folders or the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
-    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Then only named folders may be changed.
+    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # If true, only named folders may be changed.
     if (CHECKOUT / "plugin" / "gimp").is_dir():
         plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
     if (CHECKOUT / "plugin" / "krita").is_dir():
@@ -126,7 +126,7 @@ def _install(where: Folders, console: Console, wanted: options.Options) -> None:
 
 
 def folders() -> Folders:
-    """Return the folders of this user's Dioptre."""
+    """Return the folders of this user's installation."""
     paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py", package="dioptre_link")
     return Folders(
         checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir(), paths=paths
@@ -193,7 +193,7 @@ def _locked(where: Folders, console: Console) -> Iterator[int]:
 
 
 def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: dict[str, Any], repair: bool) -> None:
-    """Update environment, core and weights to the state `wanted`. A new environment is used only once complete."""
+    """Update the installation to the state `wanted`; a new environment is used only once it is complete."""
     where.data.mkdir(parents=True, exist_ok=True)
     contents.mark(where)
     weights.check(where.checkout)  # Check first, before spending minutes on the rest.
@@ -254,7 +254,7 @@ def make_bundle(where: Folders, console: Console, folder: Path) -> None:
 
 
 def _refuse_folder_in_use(where: Folders) -> None:
-    """Refuse a folder that already contains unrelated files."""
+    """Refuse to install into a folder that already contains unrelated files."""
     if contents.is_home(where) or not (found := contents.strangers(where)):
         return
     names = ", ".join(path.name for path in found[:3]) + (" and others" if len(found) > 3 else "")
@@ -316,7 +316,7 @@ def uninstall(where: Folders, console: Console) -> None:
 
 
 def _remove_if_empty(where: Folders) -> None:
-    """Remove the parent folder if it is empty and the installer created it."""
+    """Remove the folder around data, cache and log if it is empty and belongs to Dioptre."""
     home = os.environ.get("DIOPTRE_HOME")
     around = Path(home) if home else where.data.parent if sys.platform == "win32" else None
     if around and around.is_dir() and not any(around.iterdir()):
@@ -358,7 +358,7 @@ def _krita() -> ModuleType:
 
 
 def _module(path: Path, *, package: str) -> ModuleType:
-    """Load one file of the checkout as a module of `package`, so that its imports are found in the same folder."""
+    """Load one file of the checkout as a module of `package`, so that its imports find the files next to it."""
     if not path.is_file():
         raise Failure(f"{path} is missing.", hint="Download or clone all of Dioptre again.")
     if package not in sys.modules:
@@ -369,7 +369,7 @@ def _module(path: Path, *, package: str) -> ModuleType:
 
 
 class _Terminated(BaseException):
-    """Another program asked this process to terminate."""
+    """Raised when another program asks this process to terminate."""
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

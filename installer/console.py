@@ -9,7 +9,7 @@ from contextlib import suppress
 
 # The command with which a user starts the installer.
 INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"
-_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Replacements if the encoding lacks these characters.
+_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Replacements for characters that encodings may lack.
 _VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
 
 

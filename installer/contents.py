@@ -24,7 +24,7 @@ _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
 DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
 CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
-_OURS = {  # Names of files that are certainly Dioptre's, for a cache folder shared with other programs.
+_OURS = {  # Patterns of Dioptre's file names in each folder of a cache that other programs also use.
     PIP_CACHE: re.compile(".*", re.DOTALL),
     "compiled": re.compile(r".*-(cache|atime)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
@@ -36,7 +36,7 @@ _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # Files that fi
 
 
 def strangers(where: Folders) -> list[Path]:
-    """Return files in the folders that may not belong to Dioptre; called before anything is installed there."""
+    """Return the folders' entries that may not be Dioptre's; call this before anything is installed."""
     by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
     return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
 
@@ -54,7 +54,7 @@ def _has_run(where: Folders) -> bool:
 
 
 def is_home(where: Folders) -> bool:
-    """Return whether the installer has used this folder; every version since the first has left its mark."""
+    """Return whether the installer has used this folder; every version of the installer leaves its mark."""
     return (where.data / MARK).is_file()
 
 

@@ -29,7 +29,7 @@ _LOCKS = ("build", "runtime", "test", "lint", "docs")
 _NEEDED_BYTES = 1500 * 2**20  # Space for the environment, plus pip's downloads during installation.
 _EXTRA_BYTES = {"gpu": 8000 * 2**20, "openvino": 500 * 2**20}
 _TAIL_LINES = 12
-_FETCHING = 0.7  # Fraction of the time for packages that downloads take; unpacking takes the rest.
+_FETCHING = 0.7  # Downloads' fraction of the time that packages take; unpacking takes the rest.
 _PIP_OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",
@@ -37,7 +37,7 @@ _PIP_OPTIONS = (
     "--root-user-action=ignore",
     "--no-warn-script-location",
 )
-_CHECKED = (  # pyvips is published only as source.
+_CHECKED = (  # Wheels only, except for pyvips, which is published as source.
     *("--no-deps", "--require-hashes"),
     *("--only-binary=:all:", "--no-binary=pyvips"),
 )
@@ -81,7 +81,7 @@ class Folders:
     def environments(self) -> list[Path]:
         """Every environment in the data folder, including unfinished and outdated ones."""
         folders = [path for path in self.data.glob("environment*") if path.is_dir()]
-        unfinished = "environment.new"  # Name of such a folder in version 0.1.0.
+        unfinished = "environment.new"  # Folder of an unfinished environment in version 0.1.0.
         return [path for path in folders if self.paths.is_environment(path.name) or path.name == unfinished]
 
     @property
@@ -119,7 +119,7 @@ def site_packages(environment: Path) -> Path:
 
 
 def read_marker(environment: Path) -> dict[str, Any]:
-    """Return the installed state, which is empty if nothing is installed or an installation was interrupted."""
+    """Return an environment's marker; empty if nothing is installed or an installation was interrupted."""
     try:
         marker = json.loads((environment / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -128,14 +128,14 @@ def read_marker(environment: Path) -> dict[str, Any]:
 
 
 def write_marker(environment: Path, marker: Mapping[str, Any]) -> None:
-    """Write the marker atomically."""
+    """Write an environment's marker atomically."""
     temporary = environment / (MARKER + ".new")
     temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     trees.rename(temporary, environment / MARKER)
 
 
 def locks_hash(checkout: Path, names: Sequence[str]) -> str:
-    """Return the SHA-256 of some of the checkout's lock files."""
+    """Return one SHA-256 for the named lock files of the checkout together."""
     return _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
 
 
@@ -231,7 +231,7 @@ class Installer:
         return new
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
-        """Return a folder for a new environment, not the current one. An unfinished one is reused or removed."""
+        """Return a folder for a new environment; remove any old one in it unless that is complete and reusable."""
         current = self._folders.environment
         for suffix in ("", "-2", "-3", "-4"):
             candidate = self._folders.data / f"environment-{dependencies[:12]}{suffix}"
@@ -357,7 +357,7 @@ class Installer:
             raise Failure(f"{what}.\n{text}", hint=hint, log=str(self._folders.log_file))
 
     def _child_environment(self) -> dict[str, str]:
-        """Return the environment variables for pip: keep index, proxy and certificates, but drop other targets."""
+        """Return the environment variables for pip: keep index, proxy and certificates, but drop redirections."""
         elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_CONSTRAINT", "PIP_NO_BINARY")
         environment = scrubbed_environment()
         for name in elsewhere:

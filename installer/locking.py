@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _POLL_S = 0.2
-_REFUSALS = 25  # Retries, because Windows refuses to open a file that is being deleted.
+_REFUSALS = 25  # Number of retries; Windows refuses to open a file that is being deleted.
 
 
 @contextmanager

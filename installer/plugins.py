@@ -42,7 +42,7 @@ def install_gimp(
 
 
 def update(where: Folders, gimp: ModuleType) -> None:
-    """Update installed plug-ins to the version of this checkout, because plug-ins and core must match."""
+    """Update GIMP's installed plug-ins to this checkout's version, because plug-ins and core must match."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")
@@ -51,7 +51,7 @@ def update(where: Folders, gimp: ModuleType) -> None:
 
 
 def remove(where: Folders, console: Console, gimp: ModuleType) -> None:
-    """Delete every plug-in that was installed."""
+    """Delete every GIMP plug-in that was installed."""
     homes = [gimp.Home(Path(folder), "installed") for folder in _recorded(where).get("gimp", [])]
     for home in homes:
         if gimp.remove(home):
@@ -84,7 +84,7 @@ def install_krita(
 
 
 def update_krita(where: Folders, krita: ModuleType) -> None:
-    """Update Krita's plug-ins like `update`."""
+    """Update Krita's installed plug-ins, as `update` does GIMP's."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))

@@ -116,7 +116,7 @@ def probe(path: Path) -> Python | None:
 
 
 def _problem(version: tuple[int, int], *, wide: bool, name: str, platform: str, machine: str, edition: str) -> str:
-    """Return why the locked packages do not support such a Python, or "" if they do."""
+    """Return why the locked packages do not support this Python, or "" if they do."""
     if platform.startswith(("mingw", "cygwin")):
         return "a Python from MSYS2 or Cygwin, which cannot use packages made for Windows"
     if platform == "win-arm64":

@@ -32,7 +32,7 @@ def slim(site_packages: Path) -> None:
             with record.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(kept)
     for folder in sorted(site_packages.rglob(_TESTS), reverse=True):
-        with suppress(OSError):  # Folders that are not empty stay.
+        with suppress(OSError):  # Leave folders that are not empty.
             folder.rmdir()
 
 
@@ -52,7 +52,7 @@ def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
 
 
 def drop_symbols(path: Path) -> bool:
-    """Truncate a shared library after its loaded part, which removes the names for debuggers.
+    """Truncate a shared library after its loaded part, which removes the symbol names that only debuggers use.
 
     The layout follows the ELF-64 specification, little-endian. The loader reads only the program headers.
 

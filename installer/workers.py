@@ -11,8 +11,8 @@ from . import locking
 from .console import Console
 from .environment import Folders, scrubbed_environment
 
-_ASK_TIMEOUT_S = 60  # Allows for a cold start of Python on a slow disk.
-_END_TIMEOUT_S = 60.0  # Most pictures are finished within this time.
+_ASK_TIMEOUT_S = 60  # Time limit for sending the request; allows for a cold start of Python.
+_END_TIMEOUT_S = 60.0  # Time limit for the worker to end; most pictures take less.
 _POLL_S = 0.1
 
 

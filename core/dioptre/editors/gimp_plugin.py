@@ -15,7 +15,7 @@ from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding
 
 ENTRY = f"{NAME}.py"  # GIMP only starts a plug-in whose folder has the same name as its file
-TIMEOUT_S = 180.0  # GIMP's first start is slow, because it queries the procedures of every plug-in
+TIMEOUT_S = 180.0  # time limit; GIMP's first start is slow, because it queries every plug-in's procedures
 _SERIES = re.compile(r"3\.\d*[02468]")  # a development series (3.1) uses the folder of the next stable series (3.2)
 _ASK = (
     "from gi.repository import Gimp; "

@@ -95,7 +95,7 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         known = json.loads(text)
         python = Path(known.get("python") or interpreter(environment_dir(Path(known["data"]))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # the plug-in then uses the usual folders
+        return  # without a valid file, the plug-in uses the default folders
     if not python.exists():
         yield Finding(
             f"{editor}-plugin-environment",

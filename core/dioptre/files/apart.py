@@ -1,8 +1,9 @@
 """Read files in a separate process, which can be limited and killed at any time.
 
-The process keeps running from one file to the next. A file that takes too long or too much memory, or crashes its
-decoder, costs only that process, which is restarted for the next file. Pixels come back through a file that both
-processes map into memory, and are copied once. The process is not a sandbox: it runs with the user's permissions.
+The process keeps running from one file to the next. A file that takes too long, needs too much memory or crashes
+its decoder ends only that process, which is restarted for the next file. Pixels are returned through a file that
+both processes map into memory, so they are copied only once. The process is not a sandbox: it runs with the user's
+permissions.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
 START_S = 60.0  # time limit for starting the process; long enough for a machine that is swapping
-_LOOK_S = 0.05  # seconds between checks of memory, time and cancellation; too short for users to notice
+_LOOK_S = 0.05  # seconds between checks of memory, time and cancellation; cancelling seems immediate
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
-_KEPT_BYTES = 96 << 20  # bytes kept from one picture to the next; enough for 24 megapixels of 8-bit RGBA
-_GONE_S = 2.0  # time limit for a killed process to end; a process that hangs on a dead mount is abandoned
+_KEPT_BYTES = 96 << 20  # shared memory up to this size is reused, not freed; fits 24 megapixels of 8-bit RGBA
+_GONE_S = 2.0  # time to wait for a killed process to end; if it hangs on a dead mount, it is abandoned
 
 Check = Callable[[], None]
 """Called about 20 times a second while a file is read. It may raise an exception to cancel."""
@@ -50,13 +51,13 @@ def no_check() -> None:
 
 
 class Reader:
-    """A decoding process. Its methods may be called from any thread; it reads one file at a time."""
+    """A separate process that decodes files, one at a time. Any thread may call the methods."""
 
     def __init__(self, *, command: list[str] | None = None) -> None:
         """Prepare the reader without starting the process.
 
         Args:
-            command: the command line of the process; None for the usual one. Tests pass other commands.
+            command: the command line of the process; if None, that of `child`. Tests pass other commands.
         """
         self._command = command or child_command()
         self._lock = threading.Lock()
@@ -97,7 +98,7 @@ class Reader:
                 self._shared.rest()
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
-        """Read a file's depth like `embedded_depth.read_embedded_depth`."""
+        """Read the depth map in a file, as `embedded_depth.read_embedded_depth` does."""
         with self._lock:
             content, arrays = self._ask("embedded", path, None, check)
             depth = parcel.to_embedded(content, arrays)
@@ -106,12 +107,12 @@ class Reader:
             return depth
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
-        """Read a file's properties like `decode.describe`."""
+        """Read a file's properties, as `decode.describe` does."""
         with self._lock:
             return parcel.to_source(self._ask("describe", path, None, check)[0].get("source"))
 
     def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
-        """Read a picture's size like `dimensions.size_of`."""
+        """Read a picture's size, as `dimensions.size_of` does."""
         with self._lock:
             try:
                 height, width = self._ask("size", path, None, check)[0]["size"]
@@ -135,7 +136,7 @@ class Reader:
             [*self._command, self._shared.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # keeps messages of libraries off the terminal
+            stderr=subprocess.DEVNULL,  # keeps the libraries' messages off the terminal
             env={**os.environ, **_FEW_THREADS},
             pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
         )
@@ -214,7 +215,7 @@ class Reader:
             self._watch(path, deadline, limits, check)
 
     def _watch(self, path: Path, deadline: float, limits: Limits | None, check: Check) -> None:
-        """Kill the process and raise if it exceeds its time or memory, or if the user cancels."""
+        """Kill the process and raise if it exceeds its time or memory limit, or if the user cancels."""
         try:
             check()
         except BaseException:
@@ -228,7 +229,7 @@ class Reader:
             raise problems.too_much_memory(path)
 
     def _resident_bytes(self) -> int:
-        """Return the process's resident memory, for systems that ignore the limits that it has set on itself."""
+        """Return the process's resident memory, for systems that ignore the limits that it sets on itself."""
         import psutil
 
         assert self._process is not None
@@ -237,7 +238,7 @@ class Reader:
         return 0
 
     def _obituary(self, path: Path) -> DioptreError:
-        """Return the error for an ended process, judging by its exit status."""
+        """Return the error that explains why the process ended, based on its exit status."""
         assert self._process is not None
         with suppress(subprocess.TimeoutExpired):
             status = self._process.wait(_GONE_S)
@@ -250,7 +251,7 @@ class Reader:
 
 
 class _Shared:
-    """The shared file for arrays: in memory where the system supports that, otherwise a temporary file."""
+    """The file for arrays that both processes map: in memory if the system supports that, else a temporary file."""
 
     def __init__(self) -> None:
         self._map: mmap.mmap | None = None
@@ -266,7 +267,7 @@ class _Shared:
 
     @property
     def name(self) -> str:
-        """The argument by which the other process finds the file: a descriptor or a path."""
+        """The command-line argument that tells the child where the file is: a descriptor or a path."""
         return str(self.descriptor) if self._path is None else str(self._path)
 
     def mapped(self) -> mmap.mmap:
@@ -283,7 +284,7 @@ class _Shared:
         return self._map
 
     def rest(self) -> None:
-        """Free the memory of a large picture."""
+        """Free the shared memory if the last picture was large."""
         if self._map is not None and len(self._map) > _KEPT_BYTES:
             self._forget()
             with suppress(OSError):  # fails on Windows while the other process has the file mapped
@@ -327,7 +328,7 @@ def _current_folder() -> str:
 
 
 def _forward(stream: Any, lines: queue.Queue[bytes]) -> None:
-    """Forward the process's output line by line, followed by an empty line at its end."""
+    """Put each line of the process's output into the queue, and empty bytes when the output ends."""
     with suppress(ValueError, OSError), stream:
         for line in stream:
             lines.put(line)

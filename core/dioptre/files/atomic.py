@@ -81,7 +81,7 @@ class Staging:
         self._files.append(_File(name=name, temporary=number, stream=stream))
         if sys.platform != "win32" and self._group not in (None, os.fstat(descriptor).st_gid):
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            # The system gave the file another group, which gets only the permissions of all other users.
+            # The system assigned a different group, which must not get more permissions than all other users.
             os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)
         return stream
 
@@ -92,7 +92,7 @@ class Staging:
         self._complete[name] = self._beside.submit(_settled, stream)
 
     def size_and_sha256(self, name: str) -> tuple[int, str]:
-        """Return the size in bytes and the sha256 of a file that is complete."""
+        """Wait for a file that was passed to `complete`, and return its size in bytes and its sha256."""
         return self._complete[name].result()
 
     def publish(self) -> None:
@@ -160,12 +160,12 @@ class Staging:
         kept = temporary_name(self._token, move.kept)
         try:
             self._folder.link(move.name, kept)
-        except OSError:  # a file system without hard links
+        except OSError:  # the file system has no hard links
             self._folder.move(move.name, kept)
         there = self._folder.stat(kept)
         if there is None:
             return move
-        self._replaced[move.kept] = there.st_ino  # another writer may have replaced the file in the meantime
+        self._replaced[move.kept] = there.st_ino  # not `old`: another writer may have replaced the file
         return replace(move, kept_stamp=Stamp.of(there))
 
     def _place(self, move: Move) -> None:
@@ -187,7 +187,7 @@ class Staging:
 def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[Staging]:
     """Collect files for a folder and publish them when the block ends without an exception.
 
-    After an error, nothing of the set remains, not even a folder that was created for it.
+    After an error, no file of the set remains, nor any folder that was created for it.
 
     Args:
         path: the folder; created if missing.

@@ -1,7 +1,7 @@
 """Limits on the resources for reading one file, derived from its size and the user's settings.
 
 Every parser receives its file's budget and deducts from it before it allocates. A small file that declares large
-contents is refused by that declaration; anything undetected costs at most the remaining budget.
+contents is refused before they are read; undeclared contents can use up no more than the remaining budget.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from . import problems
 MAX_MEGAPIXELS = 200.0
 """More than any camera captures in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
 
-_SMALL_PIXELS = 4_000_000  # pixels allowed for a file of any size; they take 64 MB as float32 RGBA
-_PIXELS_PER_BYTE = 20_000  # maximum; photos have fewer than 200, a single-colour PNG has 8000
+_SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
+_PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have fewer than 200, a single-colour PNG 8000
 _LAYERED = 5  # all layers of a document together may have this many times the pixels of one picture
 # An archive's entries may have this many bytes, plus this many for each byte of the file.
 _SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
-_METADATA_BYTES = 64 << 20  # the largest known metadata, depth maps from phones, take a few megabytes
+_METADATA_BYTES = 64 << 20  # maximum for any file; the largest known, depth maps from phones, take a few MB
 # Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
 _NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
-_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # ten times as long as a slow machine takes
-_UNCHECKED_BYTES = 256 << 20  # smaller requests are not compared with the free memory
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # time limit: ten times that of a slow machine
+_UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,12 @@ class Limits:
     """Maximum resources for reading a file.
 
     Attributes:
-        pixels: pixels of a single picture in the file.
-        layer_pixels: pixels of all layers together.
-        unpacked_bytes: size of an archive's unpacked entries.
-        metadata_bytes: size of the assembled XMP packets.
-        nodes: elements and attributes of XML.
-        seconds: time for decoding.
+        pixels: number of pixels of a single picture in the file.
+        layer_pixels: number of pixels of all layers together.
+        unpacked_bytes: total size of an archive's unpacked entries.
+        metadata_bytes: total size of the assembled XMP packets.
+        nodes: number of XML elements and attributes.
+        seconds: time limit for decoding.
         megapixels: the user's limit for a picture, which messages mention.
     """
 

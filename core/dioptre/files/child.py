@@ -2,8 +2,8 @@
 
 A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer on standard
 output has two lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
-distinguishes a dead mount from a slow decoder. The second is the result, whose arrays are in the shared file,
-which the command line names.
+distinguishes a dead mount from a slow decoder. The second is the result; its arrays are in the shared
+file that the command line names.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class _Shared:
 def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     path, megapixels = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["max_megapixels"]
     try:
-        with suppress(OSError):  # without the folder or access to it, a relative path is reported as missing
+        with suppress(OSError):  # if this fails, a relative path is reported as missing
             os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size

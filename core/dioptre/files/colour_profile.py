@@ -1,7 +1,7 @@
 """Convert a file's colours to sRGB-encoded float and back, using its ICC profile.
 
 Most profiles consist of a matrix and tone curves (Adobe RGB, Display P3, ProPhoto, Rec. 2020, cameras, monitors;
-grey with a curve). They are applied here in float, so nothing is clipped and unedited pixels return to their codes.
+grey with a curve). They are applied here in float, so nothing is clipped and unedited pixels get their codes back.
 Each is first compared with LittleCMS (through libvips), which is the authority: where the two disagree, and for
 profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel. It is not used for all profiles
 because it rounds to 16 bits and clips to the profile's range.
@@ -45,7 +45,7 @@ class ColourModel(Protocol):
         """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        """Convert float32 (H, W, 3) to file values (H, W, C). Integers are clamped, 8-bit values also dithered."""
+        """Convert float32 (H, W, 3) to file values (H, W, C). Integers are clamped, and 8-bit values dithered."""
 
 
 def channels(profile: bytes) -> int:
@@ -124,7 +124,7 @@ def quantise(
 
 
 def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> np.ndarray | None:
-    """Return dither thresholds for rows of an 8-bit picture, float32 (h, width, channels); None for other depths.
+    """Return dither thresholds for rows of an 8-bit picture, float32 (h, width, channels); None for other types.
 
     Blurred backgrounds have gradients of less than one code across many pixels, which rounding turns into visible
     bands. Values within 0.005 of a code never change, so unedited pixels keep their codes.
@@ -230,7 +230,7 @@ class _Shaper:
 
 
 class _Lookup:
-    """An RGB or grey profile with tables. LittleCMS converts every pixel, with 16 bits when writing."""
+    """An RGB or grey profile with tables. LittleCMS converts every pixel, using 16 bits when writing."""
 
     def __init__(self, profile: bytes) -> None:
         self._profile = profile
@@ -247,7 +247,7 @@ class _Lookup:
             again = self.from_srgb(seen, dtype=np.dtype(np.uint16))
         except BadProfile:
             return False
-        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 % of the range of codes
+        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 % of the range of 16-bit codes
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
@@ -328,7 +328,7 @@ def _shaper(profile: bytes) -> _Shaper | None:
     seen, lcms = (np.empty((*codes.shape[:2], 3), np.float32) for _ in range(2))
     shaper.to_srgb(codes, out=seen)
     lab_to_srgb(_through_lcms(codes, profile), out=lcms)
-    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips values outside [0, 1]
+    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # the others are not compared, because LittleCMS clips them
     if not fair.any():
         return None
     return shaper if float(np.abs(seen - lcms)[fair].max()) < _AGREEMENT_TOLERANCE else None

@@ -10,13 +10,13 @@ from pathlib import Path
 from . import windows_job
 from .budget import Limits
 
-_BASE_BYTES = 384 << 20  # for the tables of libraries, the compressed input and the caches of libvips
-_BYTES_PER_CORE = 16 << 20  # decoders start one thread per core, each with a stack of 8 MiB
-_BYTES_PER_PIXEL = 64  # enough for several copies of the file's values
+_BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
+_BYTES_PER_CORE = 16 << 20  # memory for the decoders' threads, one per core, each with a stack of 8 MiB
+_BYTES_PER_PIXEL = 64  # memory per pixel: several copies of the file's values
 
 
 def memory_bytes(limits: Limits) -> int:
-    """Return how much memory decoding a file may take in addition to what the process uses already."""
+    """Return how much memory decoding a file may take on top of the memory that the process already uses."""
     return _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1) + _BYTES_PER_PIXEL * limits.pixels
 
 

@@ -54,7 +54,7 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
 
     Raises:
         MissingFile: the file does not exist.
-        UnreadableFile: the file cannot be read or changes in the meantime.
+        UnreadableFile: the file cannot be read, or changes while it is being read.
         NotAPicture: the format is unknown or unsupported.
         DamagedPicture: the file is damaged or incomplete.
         PictureTooLarge: the picture exceeds a limit.
@@ -69,7 +69,7 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
 
 @contextmanager
 def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
-    """Decode a picture for the duration of the `with` block. `apart` does the same in another process."""
+    """Yield a decoded picture, valid inside the `with` block. `apart` does the same in another process."""
     yield decode(path, max_megapixels=max_megapixels)
 
 
@@ -101,10 +101,10 @@ def opened(path: Path) -> Iterator[BufferedReader]:
                 raise problems.not_a_file(path)
             yield file
     except OSError as error:
-        if isinstance(error, PermissionError) and path.is_dir():  # Windows cannot open folders
+        if isinstance(error, PermissionError) and path.is_dir():  # Windows' error for folders
             raise problems.reading(IsADirectoryError(), path) from error
         raise problems.reading(error, path) from error
-    except ValueError as error:  # a NUL byte, or characters that the file system cannot encode
+    except ValueError as error:  # the path has a NUL byte, or characters that the file system cannot encode
         if isinstance(error, UnicodeError) or "null byte" in str(error):
             raise problems.reading(FileNotFoundError(), path) from error
         raise
@@ -209,7 +209,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
-        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif rotated it
+        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif has turned it
         if heif_boxes.is_hdr(start):
             note_hdr(found.messages, path)
 

@@ -1,7 +1,7 @@
 """Decode JPEG XL with pyjpegxl (the extra `jpegxl`), because libvips' wheel has no decoder for it.
 
 pyjpegxl wraps libjxl, has a BSD licence, and reads 8 and 16 bits, floats, profiles, EXIF and XMP. The Pillow
-plug-in for JPEG XL has only 8 bits in colour and a GPL licence; imagecodecs has no profiles and no metadata.
+plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles or metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .decoded import Decoded, damaged, note_hdr, packed_bits
 from .jpegxl_header import BadHeader, JpegXlHeader, read_header
 from .picture import Colour, Format, Source
 
-_BYTES_PER_SAMPLE = 12  # libjxl's buffers for each channel, beside the result
+_BYTES_PER_SAMPLE = 12  # memory for libjxl's buffers, per pixel and channel, in addition to the result
 
 
 def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
@@ -60,20 +60,20 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         icc=None if header.srgb or header.hdr else found.icc,
         exif=_exif(found.exif),
         xmp=found.xmp or None,
-        orientation=1,  # libjxl applies it
+        orientation=1,  # libjxl has already rotated the picture
         lossless=header.lossless,
     )
     return Decoded(codes=codes, source=source, premultiplied=header.premultiplied, messages=messages)
 
 
 def _exif(box: bytes | None) -> bytes | None:
-    """Return the blob in an Exif box, after the offset of its TIFF header. Files from pyjpegxl lack the offset."""
+    """Return the EXIF blob in an Exif box, which starts with an offset unless pyjpegxl wrote the file."""
     if box is None or len(box) < 4:
         return None
     return exif.strip_prefix(box[4 + int.from_bytes(box[:4], "big") :]) or exif.strip_prefix(box)
 
 
 def _dtype(header: JpegXlHeader) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]:
-    if header.floating or header.bits > 16 or (header.xyb and header.profile):  # the latter become linear sRGB
+    if header.floating or header.bits > 16 or (header.xyb and header.profile):  # XYB becomes linear sRGB
         return np.dtype(np.float32)
     return np.dtype(np.uint8) if header.bits <= 8 else np.dtype(np.uint16)

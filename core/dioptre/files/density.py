@@ -13,11 +13,11 @@ from fractions import Fraction
 from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
 from .picture import Picture
 
-_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of XResolution and YResolution, and for the focal plane
+_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of XResolution and YResolution; the same of the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
-_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would expand them to all digits
+_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would write out all digits
 
 Factors = tuple[float, float]
 """Factors by which a picture's width and height have changed."""
@@ -26,12 +26,12 @@ UNCHANGED: Factors = (1.0, 1.0)
 
 
 def factors(original: Picture, *, width: int, height: int) -> Factors:
-    """Return the factors from the original picture to a result of `width` and `height` pixels."""
+    """Return the factors by which a result of `width` x `height` pixels is larger than the original picture."""
     return width / original.width, height / original.height
 
 
 def scaled(resolution_dpi: tuple[float, float] | None, by: Factors) -> tuple[float, float] | None:
-    """Return the resolution, x and y in pixels per inch, that keeps the printed size."""
+    """Multiply a resolution, x and y in pixels per inch, by the factors, which keeps the printed size."""
     return None if resolution_dpi is None else (resolution_dpi[0] * by[0], resolution_dpi[1] * by[1])
 
 
@@ -67,7 +67,7 @@ def in_photoshop(resources: bytes, by: Factors) -> bytes:
     at = 0
     while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
         (kind,) = struct.unpack_from(">H", data, at + 4)
-        name = (data[at + 6] + 2) // 2 * 2  # length byte and text, padded to an even size
+        name = (data[at + 6] + 2) // 2 * 2  # size of a length byte and text, padded to an even number of bytes
         body = at + 6 + name + 4
         if body > len(data):
             break

@@ -23,7 +23,7 @@ from .load import Decoding
 from .picture import Format
 from .save import format_of
 
-_SAME = 0.02  # tolerance for differences between the channels of a grey picture, and between aspect ratios
+_SAME = 0.02  # largest relative difference between channels that count as grey, and between equal aspect ratios
 
 
 def write_depth(
@@ -100,7 +100,7 @@ def read_depth(
     found_height, found_width = values.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)
-        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # allows for rounding
+        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # room for rounding
             messages.append(
                 f"The depth map ({found_width} × {found_height}) was stretched to the shape of the picture "
                 f"({width} × {height})."
@@ -110,7 +110,7 @@ def read_depth(
 
 
 def _single(codes: np.ndarray, path: Path) -> np.ndarray:
-    """Return the only channel of a depth map as float32 (H, W)."""
+    """Return a depth map as float32 (H, W); raise NotAPicture if it has colours."""
     colours = codes[..., : 1 if codes.shape[2] < 3 else 3]
     scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
     values = np.empty(codes.shape[:2], np.float32)

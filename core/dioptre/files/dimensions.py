@@ -11,7 +11,7 @@ from .decode import opened
 from .picture import Format, recognise
 from .vips import vips
 
-_START = 1 << 16  # bytes that are enough to recognise a file
+_START = 1 << 16  # number of leading bytes that are enough to recognise the format
 
 
 def size_of(path: Path) -> tuple[int, int]:

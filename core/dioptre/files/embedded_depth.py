@@ -33,8 +33,8 @@ _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # limits of distance in the file's unit, beyond which float32 computations fail
-_LEAST_RATIO = 1.0001  # smallest ratio of far to near; closer distances are too similar for float32
+_NEAREST, _FARTHEST = 1e-6, 1e9  # range of distances, in the file's unit, that float32 can handle
+_LEAST_RATIO = 1.0001  # smallest ratio of far to near that float32 can resolve
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
@@ -127,7 +127,7 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their meaning. XMP lists them in order; the last ends with the file."""
+    """Return the appended pictures by their role. XMP lists them in order; the last one ends the file."""
     items: list[tuple[str, int, int]] = []
     for root in packets:
         for element in root.iter():

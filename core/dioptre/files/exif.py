@@ -20,7 +20,7 @@ GPS_IFD = 0x8825
 _INTEROPERABILITY_IFD = 0xA005
 _COLOUR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_MAX_ENTRIES = 4096  # ordinary directories have a few dozen fields; bounds the time if the count is damaged
+_MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
 
 
 Data = bytes | bytearray | memoryview | mmap.mmap
@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """The fields of a directory by tag, and the pointer to the next directory with the pointer's own offset."""
+    """The fields of a directory by tag, the offset of the next directory, and where that offset is stored."""
 
     entries: dict[int, Entry]
     next_pointer_at: int
@@ -48,7 +48,7 @@ class Directory:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Byte order ("<" or ">"), whether the file is BigTIFF, and the offset of the first directory."""
+    """A TIFF header: byte order ("<" or ">"), whether the file is BigTIFF, and the first directory's offset."""
 
     order: str
     big: bool

@@ -23,14 +23,14 @@ ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
-_MOST_STOPS = 16.0  # largest gain: a factor of 65536, about the range of a half float
+_MOST_STOPS = 16.0  # largest gain, log2: a factor of 65536, about the range of a half float
 _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     """Read the gain map of an Ultra HDR JPEG, without applying the orientation.
 
-    Maps for an HDR picture, which would darken it, are not read, nor are maps larger than the limit for pictures.
+    Maps that would darken an HDR picture are not read, nor are maps that exceed the size limit for pictures.
 
     Returns:
         The map; None if there is none or it is damaged.
@@ -155,7 +155,7 @@ def _three(values: list[float]) -> Three:
 
 
 def _checked(values: tuple[Three, Three, Three, Three, Three], headroom: tuple[float, float]) -> GainMap | None:
-    """Return the parameters, in the standard's order, with an empty map; None if they are implausible."""
+    """Return a gain map with these parameters and a placeholder for the codes; None if they are implausible."""
     low, high, gamma, base, bright = values
     everything = np.array([*low, *high, *gamma, *base, *bright, *headroom])
     sane = np.isfinite(everything).all() and np.abs(everything).max() <= _MOST_STOPS

@@ -17,7 +17,7 @@ _COLOUR = b"colrnclx"
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """The location of an item: `extents` are offsets and lengths; `in_file` means offsets from the file's start."""
+    """The location of an item: offsets and lengths, which with `in_file` count from the start of the file."""
 
     number: int
     in_file: bool
@@ -63,7 +63,7 @@ def _box(kind: bytes, content: bytes) -> bytes:
 
 
 def _locations(iloc: bytes) -> Iterator[_Item]:
-    """Read an item location box of version 0 or 1."""
+    """Yield the items in an item location box of version 0 or 1."""
     version, (sizes,) = iloc[8], struct.unpack_from(">H", iloc, 12)
     offset, length, base, index = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15, (sizes & 15) * version
     at = 14
@@ -75,7 +75,7 @@ def _locations(iloc: bytes) -> Iterator[_Item]:
 
     for _ in range(number(2)):
         item, construction = number(2), number(2) & 15 if version else 0
-        number(2)  # data reference; always this file
+        number(2)  # data reference: items are always in this file
         first = number(base)
         extents = []
         for _ in range(number(2)):
@@ -96,7 +96,7 @@ def _iloc(items: list[_Item], *, by: int) -> bytes:
 def _with_entry(iinf: bytes, number: int) -> bytes:
     count = 2 if iinf[8] == 0 else 4
     entries = int.from_bytes(iinf[12 : 12 + count], "big") + 1
-    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # the 1 hides the item
+    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # flag 1 hides the item
     return _box(b"iinf", iinf[8:12] + entries.to_bytes(count, "big") + iinf[12 + count :] + added)
 
 

@@ -1,7 +1,7 @@
-"""A journal of unfinished writes in the user's own data folder, the only record that is trusted later.
+"""A journal of unfinished writes in the user's own data folder; recovery trusts no other record.
 
-Files in a picture folder never determine what may be removed there, because anyone can put files there, in an
-archive or a shared folder. An entry is a file that only this user may write. It has a random name and is locked
+Files in a picture folder never determine what may be removed there, because others can put files there, through
+an archive or a shared folder. An entry is a file that only this user may write. It has a random name and is locked
 while its writer is running.
 """
 
@@ -23,13 +23,13 @@ from dioptre_link.private import is_private, lock
 _FOLDER = "writing"
 _SUFFIX = ".jsonl"
 _MAX_BYTES = 1 << 20
-_BEGINNING_S = 600.0  # time allowed for an entry's first note, which normally follows within microseconds
-_KEPT_S = 90 * 24 * 3600.0  # age at which an entry is dropped, as its folder's disk is assumed to be gone
+_BEGINNING_S = 600.0  # age from which an entry without a note is dropped; notes usually follow within microseconds
+_KEPT_S = 90 * 24 * 3600.0  # age from which any entry is dropped; the disk with its folder is assumed to be gone
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Entry:
-    """The notes of one writer; `token` is random and part of the names of its files."""
+    """The notes of one writer; `token` is random and part of the names of the writer's files."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
@@ -37,7 +37,7 @@ class Entry:
         self.token = path.stem
 
     def note(self, **what: Any) -> None:
-        """Append a note. A note that cannot be written, as on a full disk, is missing from a recovery."""
+        """Append a note. If that fails, for example on a full disk, a recovery does without the note."""
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(what).encode() + b"\n")
 
@@ -47,7 +47,7 @@ class Entry:
             os.fsync(self._descriptor)
 
     def drop(self) -> None:
-        """Remove the entry once none of its writer's temporary files remain."""
+        """Remove the entry; for use when none of its writer's temporary files remain."""
         if sys.platform == "win32":  # an open file cannot be removed
             self.close()
         with suppress(OSError):

@@ -1,7 +1,7 @@
 """Put EXIF, XMP and a colour profile into a JPEG XL file (ISO/IEC 18181-2).
 
-pyjpegxl compresses EXIF and XMP with Brotli, which many programs cannot read, and puts the profile into a box of
-its own, which no other program reads.
+pyjpegxl compresses EXIF and XMP with Brotli, which many programs cannot read, and puts the profile into a
+separate box, which no other program reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _FILE_TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 
 
 def with_metadata(jxl: bytes, *, icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> bytes:
-    """Return a file written by libjxl with metadata.
+    """Add metadata to a file written by libjxl, and return the new file.
 
     Args:
         jxl: the file, without metadata; lossless if there is a profile.

@@ -15,10 +15,10 @@ _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
 _SRGB_TRANSFER = 13
-_HDR_TRANSFERS = (16, 18)  # PQ, HLG
-_HEADER_BYTES = 4096  # far more than any header before its colour profile
-_MAX_BOXES = 1000  # files have about ten
-_MAX_EXTRA = 256  # the level that ordinary decoders support
+_HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
+_HEADER_BYTES = 4096  # bytes to read; far more than any header before its colour profile
+_MAX_BOXES = 1000  # number of boxes to search; files have about ten
+_MAX_EXTRA = 256  # maximum number of extra channels; ordinary decoders support no more
 
 _Field = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 """Four alternatives (bits, offset) of a variable-length field, of which two bits select one."""
@@ -41,7 +41,7 @@ class JpegXlHeader:
     Attributes:
         width: width in pixels after orientation.
         height: height in pixels after orientation.
-        bits: bits of a sample.
+        bits: bits per sample.
         floating: whether samples are floats.
         grey: whether there is one colour channel.
         extra_channels: number of channels in addition to colour, alpha included.
@@ -72,10 +72,10 @@ class JpegXlHeader:
 
 
 def read_header(data: bytes) -> JpegXlHeader:
-    """Read the header from the first bytes of a file, naked codestream or container.
+    """Read the header from the first bytes of a file, either a bare codestream or a container.
 
     Raises:
-        BadHeader: the header is damaged, or lies beyond the data.
+        BadHeader: the header is damaged, or extends beyond the data.
     """
     codestream, repacked = _codestream(data)
     bits = Bits(codestream[len(CODESTREAM) : _HEADER_BYTES])
@@ -83,13 +83,14 @@ def read_header(data: bytes) -> JpegXlHeader:
 
 
 def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
-    """Read a header from bits after the signature; see `read_header`.
+    """Read a header from the bits that follow the signature; see `read_header`.
 
     Returns:
-        The header, and the positions in bits where the colour encoding starts and ends; both 0 if it is implied.
+        The header, and the positions in bits where the colour encoding starts and ends; both are 0
+        if the header omits it.
     """
     width, height = _size(bits)
-    if bits.take(1):  # everything has its default value
+    if bits.take(1):  # all fields have their default values
         return JpegXlHeader(width=width, height=height), 0, 0
     orientation, animated = 1, False
     if bits.take(1):
@@ -101,7 +102,7 @@ def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
         if animated := bool(bits.take(1)):
             _skip_animation(bits)
     floating, depth = _bit_depth(bits)
-    bits.take(1)  # whether 16-bit buffers suffice
+    bits.take(1)  # skips the flag for 16-bit buffers
     extra = bits.number(((0, 0), (0, 1), (4, 2), (12, 1)))
     if extra > _MAX_EXTRA:
         raise BadHeader("too many channels")
@@ -129,7 +130,7 @@ def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
 
 
 class Bits:
-    """Reads bits, the lowest of each byte first; `at` counts them."""
+    """Reads bits from bytes, the lowest bit of each byte first; `at` is the position in bits."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "little")
@@ -151,7 +152,7 @@ class Bits:
 
 
 def _codestream(data: bytes) -> tuple[bytes, bool]:
-    """Return the start of the codestream after its signature, and whether the file is a repacked JPEG."""
+    """Return the first bytes of the codestream, and whether the file is a repacked JPEG."""
     if data[:2] == CODESTREAM:
         return data, False
     codestream, repacked, at = b"", False, 0
@@ -159,13 +160,13 @@ def _codestream(data: bytes) -> tuple[bytes, bool]:
         size, kind, content = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
         if size == 1:
             size, content = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
-        if kind == b"jxlp":  # a part of the codestream, after its number
+        if kind == b"jxlp":  # a part of the codestream; its number comes first
             content += 4
         if kind in (b"jxlc", b"jxlp") and not codestream:
             codestream = data[content : content + _HEADER_BYTES]
         repacked |= kind == b"jbrd"
         at += size
-        if at < content or at >= len(data):  # also 0: the box extends to the end of the file
+        if at < content or at >= len(data):  # a size of 0 means that the box ends the file
             break
     if codestream[:2] != CODESTREAM:
         raise BadHeader("no codestream")
@@ -177,7 +178,7 @@ def _size(bits: Bits) -> tuple[int, int]:
 
 
 def _sides(bits: Bits, by_8: _Field, whole: _Field, *, selected: bool = True) -> tuple[int, int]:
-    """Return width and height. selected: whether sides in multiples of 8 have selectors."""
+    """Return width and height; if `selected`, a selector precedes sides that are multiples of 8."""
     small = bits.take(1)
 
     def side() -> int:
@@ -198,7 +199,7 @@ def _skip_animation(bits: Bits) -> None:
 
 
 def _bit_depth(bits: Bits) -> tuple[bool, int]:
-    """Return whether samples are floats, and their bits."""
+    """Return whether samples are floats, and the number of bits per sample."""
     if not bits.take(1):
         return False, bits.number(((0, 8), (0, 10), (0, 12), (6, 1)))
     depth = bits.number(((0, 32), (0, 16), (0, 24), (6, 1)))
@@ -207,8 +208,8 @@ def _bit_depth(bits: Bits) -> tuple[bool, int]:
 
 
 def _extra_channel(bits: Bits) -> bool | None:
-    """Skip the description of a channel; return whether alpha is premultiplied, None for another channel."""
-    if bits.take(1):  # everything has its default value
+    """Skip the description of a channel; return whether alpha is premultiplied, or None if it is not alpha."""
+    if bits.take(1):  # all fields have their default values
         return False
     kind = bits.number(_ENUM)
     _bit_depth(bits)
@@ -232,7 +233,7 @@ class _Colour:
 
 
 def _colour_encoding(bits: Bits) -> _Colour:
-    if bits.take(1):  # everything has its default value
+    if bits.take(1):  # all fields have their default values
         return _Colour(srgb=True)
     profile = bool(bits.take(1))
     space = bits.number(_ENUM)
@@ -245,12 +246,12 @@ def _colour_encoding(bits: Bits) -> _Colour:
     primaries = _SRGB if grey else bits.number(_ENUM)
     if primaries == _CUSTOM:
         _skip_points(bits, 3)
-    if bits.take(1):  # a gamma
+    if bits.take(1):  # skips a gamma value
         bits.take(24)
         transfer = 0
     else:
         transfer = bits.number(_ENUM)
-    bits.number(_ENUM)  # rendering intent
+    bits.number(_ENUM)  # skips the rendering intent
     plain = (white, primaries, transfer) == (_D65, _SRGB, _SRGB_TRANSFER)
     return _Colour(grey=grey, srgb=plain, hdr=transfer in _HDR_TRANSFERS)
 

@@ -14,21 +14,21 @@ _HEADER_BYTES = 4096
 
 
 def with_profile(codestream: bytes, icc: bytes) -> bytes:
-    """Return a lossless codestream written by libjxl with an ICC profile embedded.
+    """Embed an ICC profile in a lossless codestream written by libjxl, and return the result.
 
     Raises:
         BadHeader: the header is not one that libjxl writes for a lossless picture without a profile.
     """
     bits = Bits(codestream[2 : 2 + _HEADER_BYTES])
     header, start, end = read_bits(bits, repacked=False)
-    tail = (bits.take(2), bits.take(1))  # no extensions, default transform
+    tail = (bits.take(2), bits.take(1))  # expected: no extensions, default transform
     if header.xyb or header.profile or not start or tail != (0, 1):
         raise BadHeader("not a lossless picture without a profile")
     frames = 2 + (end + 3 + 7) // 8
     kept = int.from_bytes(codestream[2 : 2 + _HEADER_BYTES], "little") & ((1 << start) - 1)
     out = _Writer(kept, start)
-    out.put(0, 1)  # not everything has its default value
-    out.put(1, 1)  # a profile
+    out.put(0, 1)  # not all fields have their default values
+    out.put(1, 1)  # has a profile
     out.put(int(header.grey), 2)
     out.put(0, 2)
     out.put(1, 1)
@@ -44,7 +44,7 @@ def _put_profile(out: _Writer, icc: bytes) -> None:
     out.put(1, 1)  # a simple clustering …
     out.put(0, 2)  # … of all contexts into one
     out.put(1, 1)  # prefix codes
-    out.put(8, 4)  # values below 2^8 are symbols
+    out.put(8, 4)  # values below 2^8 are coded as symbols
     out.put(0, 8)
     out.put(1, 1)  # 256 = 1 + 2^7 + 127 symbols
     out.put(7, 4)
@@ -57,7 +57,7 @@ def _put_profile(out: _Writer, icc: bytes) -> None:
 
 
 def _icc_stream(icc: bytes) -> bytes:
-    """Return the profile in the form that is compressed: predicted header, everything else inserted as it is."""
+    """Return the profile before compression: the header minus its prediction, then the rest unchanged."""
     predicted = bytearray(_ICC_HEADER)
     predicted[0:4] = len(icc).to_bytes(4, "big")
     predicted[8] = 4
@@ -70,7 +70,7 @@ def _icc_stream(icc: bytes) -> bytes:
         predicted[41:44] = platforms[icc[40:41]][1:]
     elif icc[40:42] in (b"SG", b"SU"):
         predicted[42:44] = b"I " if icc[41:42] == b"G" else b"NW"
-    commands = b"\0\1" + _varint(len(icc) - _ICC_HEADER)  # no tag list; insert
+    commands = b"\0\1" + _varint(len(icc) - _ICC_HEADER)  # 0: no tag list; 1: insert the bytes that follow
     residuals = bytes((own - guess) & 255 for own, guess in zip(icc[:_ICC_HEADER], predicted, strict=True))
     return _varint(len(icc)) + _varint(len(commands)) + commands + residuals + icc[_ICC_HEADER:]
 
@@ -96,7 +96,7 @@ def _put_u64(out: _Writer, value: int) -> None:
 
 
 class _Writer:
-    """Collects bits, the lowest of each byte first."""
+    """Collects bits into bytes, the lowest bit of each byte first."""
 
     def __init__(self, value: int, count: int) -> None:
         self._value = value

@@ -26,9 +26,9 @@ class Move:
 
     Attributes:
         name: the final name.
-        temporary: number of the temporary name.
+        temporary: number in the file's temporary name.
         stamp: identity of the file.
-        kept: number of the temporary name of the file that is replaced, if any.
+        kept: number in the temporary name of the file that is replaced, if any.
         kept_stamp: identity of the replaced file.
     """
 
@@ -39,7 +39,7 @@ class Move:
     kept_stamp: Stamp | None = None
 
     def to_note(self) -> dict[str, Any]:
-        """Return the move as JSON types."""
+        """Return the move as a dictionary that JSON can store."""
         return vars(self)
 
     @staticmethod
@@ -61,7 +61,7 @@ def temporary_name(token: str, number: int) -> str:
 
 
 def clean(folder: Folder) -> None:
-    """Undo sets that this user's killed writers published only partially in `folder`, and remove their files."""
+    """Clean up after this user's killed writers in `folder`: undo partial sets and remove temporary files."""
     for entry, notes in journal.abandoned():
         try:
             if not _is_of(folder, notes[0]):
@@ -154,7 +154,7 @@ def _may_be_ours(found: os.stat_result) -> bool:
 
 
 def _is_of(folder: Folder, note: dict[str, Any]) -> bool:
-    """Return whether the notes concern this folder. A disk may have another device number after a new mount."""
+    """Return whether the notes concern this folder. A disk may have a different device number after remounting."""
     if note.get("inode") != folder.inode:
         return False
     return note.get("device") == folder.device or note.get("folder") == str(folder.path.absolute())

@@ -88,7 +88,7 @@ class PictureOnDemand(Picture):
         given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256", "gain_map")}
         given["_decoding"] = decoding
         for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen, as all pictures are
+            object.__setattr__(self, name, value)  # pictures are frozen dataclasses
 
     @property
     def pixels(self) -> np.ndarray:
@@ -142,7 +142,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
         return colour_profile.model(None, bands=bands), source, message
     try:
-        if bands == 1 and colour_profile.is_srgb(profile):  # common in grey files, if not quite correct
+        if bands == 1 and colour_profile.is_srgb(profile):  # grey files often contain sRGB's RGB profile
             profile = None
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:
@@ -174,7 +174,7 @@ def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(Non
 
 
 def _brighten(pixels: np.ndarray, gains: GainMap, *, shape: tuple[int, ...], first: int) -> None:
-    """Multiply the light of rows of a picture by its gain map, in place.
+    """Multiply the linear light of some rows of a picture by its gain map, in place.
 
     Gains with three channels apply to the file's own primaries; here they are applied to sRGB's.
 

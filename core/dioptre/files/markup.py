@@ -1,8 +1,8 @@
 """Parse XML and JSON from files within a budget, without keeping anything from one file to the next.
 
-Document types are refused when the parser meets them, whatever the encoding: without them there are no entities,
-and without entities a small text cannot expand. Namespace prefixes belong to their document; `xml.etree` would
-register them for the whole process.
+Document type declarations are refused when the parser meets them, in any encoding: without them there are no
+entities, and without entities a small text cannot expand. Namespace prefixes belong to their document; `xml.etree`
+would register them for the whole process.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 from .budget import Budget
 
-_MAX_DEPTH = 100  # maximum nesting of elements, as serialising is recursive; XMP has about ten levels
-_MAX_NAMESPACES = 256  # maximum number; the XMP of a heavily edited picture has about thirty
+_MAX_DEPTH = 100  # maximum depth of nested elements, because serialising is recursive; XMP has about ten
+_MAX_NAMESPACES = 256  # maximum number of namespaces; a heavily edited picture's XMP has about thirty
 
 
 class BadMarkup(Exception):  # noqa: N818  (named as the state it reports)
@@ -72,7 +72,7 @@ class _Target:
 
 
 def parse_xml(text: bytes, *, budget: Budget) -> Document:
-    """Parse a document; raise BadMarkup if it is damaged, has a document type, or exceeds the budget."""
+    """Parse a document; raise BadMarkup if it is damaged, declares a document type, or exceeds the budget."""
     if not budget.take_metadata(len(text)):
         raise BadMarkup("too long")
     target = _Target(budget)
@@ -81,7 +81,7 @@ def parse_xml(text: bytes, *, budget: Budget) -> Document:
         parser.feed(text)
         root = parser.close()
     except (ElementTree.ParseError, ValueError, LookupError, AssertionError, RecursionError) as error:
-        # LookupError: an encoding unknown to Python; AssertionError: a truncated document, raised by the builder.
+        # LookupError: Python does not know the encoding; AssertionError: the builder found a truncated document.
         raise BadMarkup(str(error)) from error
     return Document(root=root, prefixes=target.prefixes)
 
@@ -136,7 +136,7 @@ def _renamed(element: ElementTree.Element, names: _Names) -> ElementTree.Element
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
-    """Parse a JSON object; raise BadMarkup if it is another type, damaged, or nested too deeply."""
+    """Parse a JSON object; raise BadMarkup if the text is damaged, nested too deeply, or not an object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -24,7 +24,7 @@ FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
 
 _MOST_POINTS = 4_000_000
-_STEP = 0.06  # a point whose inverse depth differs by this fraction from both neighbours belongs to no surface
+_STEP = 0.06  # a point belongs to no surface if its inverse depth differs by more than this from both neighbours
 
 
 def write_metric_depth(
@@ -113,7 +113,7 @@ def _points(inverse_m: Float32[np.ndarray, "h w"], picture: np.ndarray, view: Fi
 
 
 def _hanging(inverse: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    """Find the points whose inverse depth differs much from both neighbours, so that they belong to no surface."""
+    """Find points between surfaces: their inverse depth differs greatly from both neighbours along an axis."""
     hanging = np.zeros(inverse.shape, bool)
     for axis in (0, 1):
         if inverse.shape[axis] < 3:

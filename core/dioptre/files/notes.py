@@ -1,7 +1,7 @@
 """Write a picture's editing history to its XMP, and read it back.
 
 The note serves three readers. The IPTC's Digital Source Type informs news desks and platforms that algorithms
-altered the picture, XMP's history informs photo editors, and a field of our own stores the recipe for `dioptre`.
+altered the picture, XMP's history informs photo editors, and a field that only Dioptre reads stores the recipe.
 XMP specification part 1 (2012) and 2 (2022); IPTC Photo Metadata Standard 2023.2;
 http://cv.iptc.org/newscodes/digitalsourcetype/.
 """
@@ -49,13 +49,13 @@ _PREFIXES = {
     _EXIF: "exif",
     _OURS: "dioptre",
 }
-_STALE_NAMESPACES = (  # namespaces for further pictures in a file, which a new file does not contain
+_STALE_NAMESPACES = (  # they describe additional pictures in the file, which a new file does not contain
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/1.0/camera/",
 )
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
-_MAX_RECIPE = 24_000  # maximum size in bytes; a JPEG segment holds 64 KiB of XMP in total
+_MAX_RECIPE = 24_000  # maximum size of a recipe in bytes; a JPEG segment holds only 64 KiB of XMP
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
 

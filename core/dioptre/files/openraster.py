@@ -28,9 +28,9 @@ from .encode import Extras, encode
 from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
 from .picture import Format
 
-_THUMBNAIL_PX = 256  # maximum width and height, from the specification
+_THUMBNAIL_PX = 256  # maximum width and height of a thumbnail, from the specification
 _ENCODERS = 2  # threads for PNG compression, the slowest step; each holds a layer in memory
-_ONE_BY_ONE_PIXELS = 48_000_000  # from this size on, layers are encoded one at a time to save memory
+_ONE_BY_ONE_PIXELS = 48_000_000  # from this many pixels on, layers are encoded one at a time to save memory
 
 
 def write_openraster(
@@ -87,7 +87,7 @@ def write_openraster_to(
         small = None
         for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
             archive.writestr(entry(f"data/layer{index}.png"), packed.png)
-            if packed.small is not None:  # this layer covers all others
+            if packed.small is not None:  # this layer covers all others, so it is the merged picture, too
                 archive.writestr(entry(MERGED), packed.png)
                 small = packed.small
             del packed
@@ -102,20 +102,20 @@ def write_openraster_to(
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """Create an archive entry without a time, so that equal layers always give identical files."""
+    """Create an archive entry with a fixed time, so that equal layers always give identical files."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o600 << 16
     return entry
 
 
 def _covering(layers: Sequence[Layer], *, width: int, height: int) -> Layer | None:
-    """Return the layer that covers all others, if it is the first one and RGB; else None."""
+    """Return the first layer if it is RGB and as large as the canvas, so that it covers all others; else None."""
     covers = layers and layers[0].shape == (height, width, 3)
     return layers[0] if covers else None
 
 
 def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
-    """Merge layers like an editor, in sRGB-encoded values.
+    """Merge layers as editors do, by blending sRGB-encoded values.
 
     Args:
         layers: the layers, topmost first.
@@ -133,7 +133,7 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
             break
     if len(needed) == 1 and needed[0].shape[:2] == (height, width):
         return _rgba_codes(needed[0])
-    canvas = np.zeros((height, width, 4), np.float32)  # premultiplied
+    canvas = np.zeros((height, width, 4), np.float32)  # premultiplied by alpha
     readers = [(layer.shape[0], layer.reader()) for layer in reversed(needed)]
 
     def work(rows: slice) -> None:

@@ -34,7 +34,7 @@ _MAX_STACK_XML = 1 << 20
 _MAX_RECIPE = 1 << 22
 _MAX_ENTRIES = 512
 _MAX_DEPTH = 32  # maximum nesting of stacks, which are groups of layers
-_CANVAS_BYTES = 16  # memory for one pixel of a layer, as float32 RGBA
+_CANVAS_BYTES = 16  # bytes per pixel of a layer, as float32 RGBA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Ru
 
 
 def read_openraster(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> OpenRaster:
-    """Read an .ora file of any program; groups are flattened, and opacity becomes alpha.
+    """Read an .ora file written by any program; groups are flattened, and opacity becomes alpha.
 
     Files written by Dioptre contain the layers' roles. In others, a layer named Depth is depth and every other
     layer a result.
@@ -92,7 +92,7 @@ def read_recipe(path: Path) -> Mapping[str, Any]:
 def opened_archive(
     path: Path, *, max_megapixels: float = MAX_MEGAPIXELS
 ) -> Iterator[tuple[zipfile.ZipFile, Budget]]:
-    """Open a layered file with a budget for its size; errors of the system and archive become Dioptre's own."""
+    """Open a layered file with a budget for its size; convert errors to Dioptre's own."""
     with opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -183,7 +183,7 @@ def _resolution(root: ElementTree.Element) -> tuple[float, float] | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A layer element with the combined position, opacity and visibility of its groups and itself."""
+    """A layer element, with its position, opacity and visibility combined with those of its groups."""
 
     name: str
     source: str
@@ -301,7 +301,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
         DamagedPicture: the entry is damaged or packed in an unsupported way.
         PictureTooLarge: the entry exceeds the limit or the budget.
     """
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows only these
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no other methods
         raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(

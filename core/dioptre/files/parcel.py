@@ -35,7 +35,7 @@ class BadParcel(Exception):  # noqa: N818  (named as the state it reports)
 
 
 def layout(arrays: Iterable[np.ndarray]) -> tuple[list[dict[str, Any]], int]:
-    """Return the position of each array as JSON types, and the total size in bytes."""
+    """Return each array's dtype, shape and position as JSON types, and the total size in bytes."""
     described, at = [], 0
     for array in arrays:
         described.append({"dtype": array.dtype.name, "shape": list(array.shape), "at": at})

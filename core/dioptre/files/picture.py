@@ -69,7 +69,7 @@ class Source:
 
     Attributes:
         format: the file format.
-        bits: bits of a channel's value: 8, 16 or 32.
+        bits: bits per channel: 8, 16 or 32.
         packed_bits: 10 or 12 for HEIC, AVIF and JPEG XL files of that depth (`bits` is then 16), else 0.
         floating: whether the values are floats.
         colour: the colour model.

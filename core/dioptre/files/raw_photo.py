@@ -1,4 +1,4 @@
-"""Recognise RAW photos of cameras, which Dioptre does not develop.
+"""Recognise RAW photos from cameras, which Dioptre does not develop.
 
 Most of them are TIFF files whose first picture is a small preview, so a TIFF decoder would read the preview.
 """
@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 from . import exif, problems, tiff_tags
 
-_SIGNATURES = {  # by offset: the first bytes of RAF, X3F, ORF, RW2, CR3 and CR2 files
+_SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by their offset in the file
     0: (b"FUJIFILMCCD-RAW", b"FOVb", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"),
     4: (b"ftypcrx ",),
     8: (b"CR\2\0",),
 }
 _TIFF = (b"II*\0", b"MM\0*")
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
-_SENSOR = ((32803,), (34892,))  # photometric interpretations: colour filter array, linear raw
+_SENSOR = ((32803,), (34892,))  # photometric interpretations of RAW: colour filter array, linear
 
 
 def refuse_raw(file: BinaryIO, start: bytes, path: Path) -> None:
@@ -45,7 +45,7 @@ def _has_signature(start: bytes) -> bool:
 
 
 def _holds_sensor_data(file: BinaryIO) -> bool:
-    """Return whether a TIFF file is a DNG, holds sensor data, or begins with a preview of a sub-image."""
+    """Return whether a TIFF file is a DNG, holds sensor data, or starts with a preview of another picture."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         read = tiff_tags.first_directory(data)
         if read is None:

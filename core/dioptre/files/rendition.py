@@ -1,7 +1,7 @@
-"""Render the result of a picture with a gain map for ordinary screens.
+"""Render a result for ordinary screens if its original has a gain map.
 
 The camera chose a rendition: the file's own picture, which is the scene's light divided by the gains. Where a
-result equals the original, the same gains are applied again, so an unedited pixel keeps its code. Elsewhere
+result equals the original, its light is divided by the same gains, so unedited pixels keep their codes. Elsewhere
 the gain comes from a tone curve, fitted to the picture as a function of brightness, plus the residual of the gains
 nearby. All channels of a pixel are divided by the same gain, which preserves hues.
 """
@@ -18,10 +18,10 @@ from .curves import in_bands, srgb_curve
 from .gain_map import GainMap, enlarged
 from .picture import Picture
 
-_GRID = 256  # number of samples along the longer side for quantities that vary slowly
+_GRID = 256  # longer side of the grid on which `kept` and the residual are sampled
 _SURROUNDINGS = 0.03  # standard deviation of the blur of the residual, as a fraction of the longer side
-_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # change in stops up to which the gains are kept, and from which not
-_BINS, _DARKEST = 40, -8.0  # number of the curve's bins, and its lower end in stops relative to white
+_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # change in stops: up to the first, gains are kept; from the second on, not
+_BINS, _DARKEST = 40, -8.0  # number of bins of the curve; its lower end, in stops relative to white
 _SAMPLES = 1 << 18
 _LEAST = 2.0**-20
 _MAP_SCALE = 2  # picture pixels per map pixel along a side; the edges of bokeh discs need this resolution
@@ -31,12 +31,12 @@ _ROWS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
-    """The parameters of the ordinary rendition of a result.
+    """The parameters for rendering a result for ordinary screens.
 
     Attributes:
         gains: the original's gain map.
-        kept: float32 (h, w, 1), weight of the gain map relative to the curve.
-        residual: float32 (h, w, 1), added to the curve.
+        kept: float32 (h, w, 1), weight of the original's gains, 0 to 1; the curve's gains have the rest.
+        residual: float32 (h, w, 1), added to the curve's gains, log2.
         brightness: log2 of the brightest channel's light at the points of the curve.
         stops: log2 of the gain at the points of the curve.
     """
@@ -77,7 +77,7 @@ class Rendition:
             return own
         brightness = _brightness(linear)[..., None]
         curve = np.interp(brightness, self.brightness, self.stops).astype(np.float32)
-        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # never brighter than white
+        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # at most white
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:
@@ -109,7 +109,7 @@ class Rendition:
 
 
 def rendition(original: Picture, result: np.ndarray) -> Rendition:
-    """Compute the parameters of the ordinary rendition of a result and its layers.
+    """Compute the parameters for rendering a result and its layers for ordinary screens.
 
     Args:
         original: a picture with a gain map.

@@ -84,7 +84,7 @@ def write_result(
         for file in names.values():
             _spare_input(folder / file, picture.path)
         streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
-        streams["recipe"] = staging.open(names["recipe"])  # opened last, so it is published last
+        streams["recipe"] = staging.open(names["recipe"])  # published last, because it is opened last
         if flat is not None:
             progress(0.0, "Writing the picture")
             kind = format_of(folder / names["flat"])

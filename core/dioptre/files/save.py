@@ -38,9 +38,9 @@ _SUFFIXES = {
     ".jxl": Format.JPEGXL,
 }
 _USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
-"""Usual suffixes of the formats that are not called like their suffix."""
+"""Usual suffixes of the formats whose name differs from their suffix."""
 _EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
-"""Extra and module of the formats whose support is optional."""
+"""The extra and the module for each format whose support is optional."""
 _COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
 
 
@@ -235,7 +235,7 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
 
 
 def _all_light(pixels: np.ndarray) -> _Target:
-    """Return the representation as linear floats, 1 at white, which programs expect of a TIFF with HDR light."""
+    """Return the representation as linear floats, 1 at white, as programs expect in a TIFF with HDR light."""
     icc = _linear_profile()
     model = colour_profile.model(icc, bands=3)
     return _Target(model=model, icc=icc, dtype=np.dtype(np.float32), alpha=pixels.shape[2] == 4)
@@ -250,7 +250,7 @@ def _bits(kind: Format, source: Source | None) -> int:
 
 
 def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tuple[ColourModel, bytes | None]:
-    """Choose the file's colour profile: the original's, or tagged sRGB if that cannot be written."""
+    """Choose the file's colour profile: the original's, or an embedded sRGB profile if that cannot be written."""
     plain = colour_profile.model(None, bands=3)
     if source is None:
         return plain, None

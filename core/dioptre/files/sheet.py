@@ -19,7 +19,7 @@ _BOX_PX = (960, 960)  # maximum width and height of a panel's picture
 _GAP_PX = 28
 _CAPTION_PX = 25
 _LEAST_WIDTH_PX = 280  # minimum width of a panel, to keep captions legible under small pictures
-_GROUND = (38, 38, 38)  # background: neutral, so as not to tint the colours, and darker than any mid-tone
+_GROUND = (38, 38, 38)  # background: neutral, because a tint would affect the colours; darker than mid-tones
 _ROWS_AT_ONCE = 64  # rows that are processed at a time
 _INK = (206, 206, 206)
 

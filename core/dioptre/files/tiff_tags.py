@@ -119,7 +119,7 @@ def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
 def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]:
     """Read the fields of a directory, except pointers to other directories, whose targets are not copied.
 
-    Fields do not share bytes in a valid file, so a field that raises the total above the data's size is omitted.
+    Fields do not share bytes in a valid file, so a field that makes the total exceed the data's size is omitted.
     """
     fields: list[Field] = []
     room = len(data)
@@ -138,7 +138,7 @@ def _below(data: Data, head: Header, first: Directory) -> dict[int, list[Field]]
 
 
 def _directories(order: str, *, at: int, top: list[Field], below: dict[int, list[Field]]) -> bytes:
-    """Serialise a directory for the offset `at`, followed by the directories that it points to."""
+    """Serialise a directory that will start at the offset `at`, and then the directories that it points to."""
     pointers: list[Field] = [(tag, 4, 1, bytes(4)) for tag in below]
     start = at + _length(top + pointers)
     body = b""

@@ -23,7 +23,7 @@ _EMPTY = notes.packet(
 )
 _VERSIONS = struct.pack(">HH", 0, 0)
 _MPF_BYTES = len(MPF_HEADER) + 8 + 2 + 3 * 12 + 4 + 2 * 16
-_PRIMARY = 0x00030000  # CIPA DC-007: baseline MP primary image
+_PRIMARY = 0x00030000  # type of the first picture in CIPA DC-007: baseline MP primary image
 _DENOMINATOR = 1 << 20
 
 
@@ -117,7 +117,7 @@ def _properties(gains: GainMap) -> bytes:
 def _binary(gains: GainMap) -> bytes:
     values = (gains.stops_min, gains.stops_max, gains.gamma, gains.offset_base, gains.offset_bright)
     channels = 1 if all(map(_is_grey, values)) and gains.codes.shape[2] == 1 else 3
-    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: gains apply in the picture's primaries
+    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: the gains are for the picture's primaries
     data += b"".join(struct.pack(">II", round(value * _DENOMINATOR), _DENOMINATOR) for value in gains.headroom)
     for channel in range(channels):
         for value, code in zip(values, ("i", "i", "I", "i", "i"), strict=True):

@@ -15,17 +15,17 @@ from .resize import fitted_size, resize
 _WORKING_PX = 640  # longer side of the reduced map on which depths, which vary smoothly, are extrapolated
 _BAND = 0.03  # half-width of the replaced band round the outline, as a fraction of the shorter side
 _STEP = 0.02  # height of the step, in disparity, from which snapping has its full effect
-_SMOOTHED = 0.5  # half-width of the square over which the step's height is averaged, relative to the band's
-_WINDOW = 2  # half-width of the windows in which planes are fitted, relative to the band's
-_SURENESS = 6  # a pixel's weight in a fit is its distance from the outline raised to this power
+_SMOOTHED = 0.5  # half-width of the square over which the step's height is averaged, in half-widths of the band
+_WINDOW = 2  # half-width of the windows in which planes are fitted, in half-widths of the band
+_SURENESS = 6  # exponent: a pixel's weight in a fit is its distance from the outline (0 to 1) to this power
 _FLATNESS = 0.005  # added to the variance of positions (in squared window half-widths) to keep uncertain fits flat
 _PLANE = 0.03  # standard deviation of disparity from the fitted plane at which the plane has half its weight
 _HELD = 0.2  # fraction of a window that must lie on the plane's side for the plane to have full weight
-_SURE = 0.9  # distance from the outline, relative to the band's half-width, beyond which a pixel's depth is trusted
+_SURE = 0.9  # distance from the outline, in half-widths of the band, beyond which a pixel's depth is trusted
 _RIGHT_SIDE = 0.05  # fraction of the step by which a value may deviate from its own side without being changed
 _WRONG_SIDE = 0.2  # fraction of the step; a value that deviates by more is replaced entirely
 _VOTERS = 0.002  # half-width, relative to the shorter side, of the square whose majority decides a doubtful pixel
-_CERTAIN = 0.9  # coverage from which a pixel is not doubtful, so that strands of hair keep their own side
+_CERTAIN = 0.9  # coverage at which a pixel counts as certain, not doubtful; strands of hair keep their side
 _BAND_ROWS = 64  # number of rows that are processed at a time
 
 
@@ -66,7 +66,7 @@ def snap_to_matte(
         np.where(belongs_in, depth_in - step, depth_out),
     )
     near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 inside the band, falling to 0 at its edges
-    nearer = _sides(matte)  # computed before the full-size planes are allocated
+    nearer = _sides(matte)  # before the full-size planes take up memory
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
         for plane in (np.clip(step / _STEP, 0, 1) * near_outline, depth_in, depth_out)
@@ -109,7 +109,7 @@ def _at_outline(
 def _continued(
     values: Float32[np.ndarray, "h w"], away: Float32[np.ndarray, "h w"], radius: int
 ) -> Float32[np.ndarray, "h w"]:
-    """Extrapolate the values of one side over the whole map.
+    """Extrapolate the depth on one side of the outline over the whole map.
 
     Each pixel takes the value of a plane fitted to the values around it. It takes the nearest values instead where
     a plane does not fit, as at a step, or where the window contains little of its side, as in a thin part far from

@@ -8,17 +8,18 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, or below which only the background
+_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, and below which it does not
 _LEAST = 0.02  # lower limit of the coverage by which colours are divided
 _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
-_FREEDOM = 0.12  # largest deviation of a colour from the nearby interior; limits errors of alpha and background
+_FREEDOM = 0.12  # largest deviation from the nearby interior's colour, in case alpha or background are wrong
 
 
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """Return a function that computes rows of the subject's colours as if it covered every pixel completely.
+    """Return a function that computes rows of the subject's colours, as if the subject covered every pixel.
 
     Each pixel mixes the subject's colour, weighted by alpha, with the background's. The background is extrapolated
-    from around the subject and subtracted; the remaining colour is limited to those of the nearby interior.
+    from around the subject and subtracted; the remaining colour may differ only slightly from those of the nearby
+    interior.
 
     Args:
         image: the picture; channels after the third are ignored.

@@ -24,7 +24,7 @@ Progress = Callable[[float, str], None]
 
 
 def no_progress(fraction: float, phase: str) -> None:
-    """Ignore the progress."""
+    """Do nothing, for callers that show no progress."""
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:
@@ -88,7 +88,7 @@ class LayerOnDemand(Layer):
         """
         given = {"name": name, "role": role, "visible": visible}
         for key, value in {**given, "_shape": shape, "_begin": begin, "_made_of": made_of}.items():
-            object.__setattr__(self, key, value)  # the dataclass is frozen, as all layers are
+            object.__setattr__(self, key, value)  # layers are frozen dataclasses
 
     _shape: tuple[int, ...]
     _begin: Callable[[], Rows]

@@ -26,9 +26,9 @@ SOLVED_PX = 576
 
 _ITERATIONS = 60  # iterations of conjugate gradients; 40 more change the matte by less than 1/255
 _CERTAIN = 100.0  # weight of the known pixels; deviations from a window's fit have weight 1
-_PULL = 5e-2  # weight that draws alpha towards the coarse mask where the mask is clear but not certain
-_LEAST_PULL = 1e-4  # minimum of that weight, which keeps the linear system solvable everywhere
-_BLACK, _WHITE = 0.05, 0.95  # alpha outside this range counts as 0 or 1, which the fit never quite reaches
+_PULL = 5e-2  # weight of the coarse mask outside the known pixels, where the mask is near 0 or 1
+_LEAST_PULL = 1e-4  # minimum weight of the coarse mask, which keeps the linear system solvable everywhere
+_BLACK, _WHITE = 0.05, 0.95  # alpha outside this range becomes 0 or 1, because the fit never quite reaches them
 
 
 def refine_matte(
@@ -46,7 +46,8 @@ def refine_matte(
         picture: sRGB-encoded, nominally [0, 1].
         coarse: probability that a pixel belongs to the subject, in [0, 1].
         onto: the same picture at the size that the matte should have; `picture` itself if None.
-        uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of a side.
+        uncertain_px: half-width of the band round the mask's edge in which alpha is free, in units of 1/320 of a
+            side.
         epsilon: squared contrast below which a window counts as flat.
         radius_px: half-width of the windows, in units of 1/576 of a side.
 

@@ -15,15 +15,15 @@ from jaxtyping import Array, Bool, Float, Float32
 from .pull_push import pull_push
 from .resize import resize
 
-_GRID = (256, 256)  # the same for all holes, so the solver compiles once; coarse, because membranes are smooth
+_GRID = (256, 256)  # fixed, so the solver compiles once; coarse, because membranes are smooth
 _STEPS = 96
 
 
 def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """Replace the values in a hole with a membrane.
 
-    The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole the result is smooth and
-    need not match every single value.
+    The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole, the result is smooth and
+    may not match every surrounding value exactly.
 
     Args:
         values: the map.

@@ -23,7 +23,7 @@ from .luma import LUMA
 
 _BLOCK = 8
 _REACH = 2 * _BLOCK - 1  # side of a patch that contains one whole block at every possible grid offset
-_THUMBNAIL_PX = 64 * 64  # number of pixels up to which noise cannot be distinguished from detail
+_THUMBNAIL_PX = 64 * 64  # number of pixels of a picture up to which its noise cannot be told from its detail
 _MANY, _MOST_PATCHES = 2048, 8192
 _ENOUGH = 0.2  # fraction of unclipped patches above which the clipped ones are ignored
 _CLIPPED = 0.5 / 255  # values this close to 0 or 1 have lost their noise and their position on a quantization grid
@@ -43,17 +43,17 @@ _TABLE = np.array(
 )
 _FREQUENCIES = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (0, 3), (1, 2), (2, 1), (3, 0), (2, 2), (1, 3), (3, 1))
 _FOUND_STEPS = 3  # minimum number of frequencies with a detected step for a picture to count as JPEG
-_COARSEST = 12.0  # largest step, relative to quality 50; anything that seems coarser is the pattern of a drawing
+_COARSEST = 12.0  # largest step, relative to quality 50; a larger one is the regular pattern of a drawing
 _STEPS = np.arange(2, 256)  # candidates, in 1/255; a step of 1 is lost when the decoded pixels are rounded
 _LEAST_COEFFICIENTS = 24  # minimum number of nonzero coefficients from which a step is inferred
-_ROUNDING = 0.33  # standard deviation of a coefficient's error after luma and then the colours are rounded
-_ON_GRID = 0.7  # required mean cosine, as a fraction of that of rounded coefficients on multiples of a step
-_CHANCE = 5.0  # required mean cosine, in standard deviations of the mean for random coefficients
+_ROUNDING = 0.33  # standard deviation of a coefficient's error after the pixels are rounded in luma, then in RGB
+_ON_GRID = 0.7  # least mean of cos(2π coefficient / step), relative to that of rounded multiples of the step
+_CHANCE = 5.0  # least value of the same mean, in standard deviations for random coefficients
 _BIN, _BINS = 0.25, 1200
 _BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # bands of coefficients: ranges of the sum of the two frequencies
 _COARSE_BANDS = ((1, 2), (2, 3))  # bands in which colour noise survives JPEG compression
 _COLOUR_NOISE = 2.1  # standard deviation of red - green divided by that of luma, for equal noise in all channels
-_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # that ratio after JPEG; noise (0 to 1) that quality 50 may hide
+_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # same ratio after JPEG; noise (0 to 1) that quality 50 may hide
 _SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the smoothest blocks to measure
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
 _GREY = 0.01  # largest red - green, in 1/255, of a grey picture, whose colours show no noise

@@ -88,7 +88,7 @@ def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Floa
 def _shrink_blocks(
     planes: Float[Array, "h w 3"], limits: Float[Array, "3"]
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w 3"]]:
-    """Shrink all blocks of a grid; return the planes multiplied by their weight, and the weight."""
+    """Drop small coefficients in all blocks of a grid; return the planes times their weight, and the weight."""
     height, width, _ = planes.shape
     rows, columns = height // _BLOCK, width // _BLOCK
     cosines, precise = _cosines(), jax.lax.Precision.HIGHEST

@@ -58,7 +58,7 @@ def resize(
 def resized_rows(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
 ) -> Float32[np.ndarray, "n W *c"]:
-    """Compute some rows of the result of `resize`, equal except for the last bits of a float.
+    """Compute some rows of the result of `resize`, from which they may differ in the last bits.
 
     Args:
         image: as in `resize`.
@@ -105,7 +105,7 @@ class _Band:
 
 
 def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: slice | None = None) -> list[_Band]:
-    """Split the resizing of a large picture, or of the wanted rows, into bands, to limit the size of copies.
+    """Split the resizing of a large picture, or of the wanted rows, into bands, which keeps temporary copies small.
 
     Args:
         old: height and width of the picture.

@@ -28,7 +28,7 @@ def plan_windows(length_px: int, *, window_px: int, overlap_px: int) -> list[Win
         overlap_px: minimum distance of a kept pixel from any window edge that is not the picture's edge.
 
     Raises:
-        ValueError: a window would keep nothing.
+        ValueError: the overlap is so large that a window would keep no pixels.
     """
     if length_px <= window_px:
         return [Window(start=0, length=length_px, first=0, last=length_px)]

@@ -56,7 +56,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
-    with on_processor():  # outside `except`, because the traceback keeps the arrays that filled the memory
+    with on_processor():  # outside `except`, because the traceback keeps alive the arrays that filled the memory
         made = run(ready, checked, progress)
     messages = (
         *made.messages,
@@ -78,7 +78,7 @@ def accelerated() -> bool:
 
 @contextmanager
 def on_processor() -> Iterator[None]:
-    """Make JAX compute on the CPU in all threads while the `with` block runs; other arrays are copied if needed."""
+    """Make JAX compute on the CPU in all threads inside the `with` block; arrays on a GPU are copied if needed."""
     import jax
 
     config: Any = jax.config

@@ -79,7 +79,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         inputs = _next_inputs(inputs, result, depth)
         del result
         if index < count - 1:
-            layers = ()  # frees the layers of a step that is not the last; only its depth is still needed
+            layers = ()  # frees the layers of an intermediate step; only its depth is still needed
         release_after((inputs.picture.shape[0], inputs.picture.shape[1]))
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
@@ -117,7 +117,7 @@ def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
     if depth is None:
         return after
     after = replace(after, disparity=_fitted(depth, after))
-    if "depth_source" not in result.values:  # a step that only repairs the depth keeps its scale
+    if "depth_source" not in result.values:  # the step only repairs the depth, whose scale stays the same
         return after
     limits, focal = result.values.get("depth_range_per_m"), result.values.get("focal_length_equivalent_mm")
     view = after.field_of_view

@@ -15,9 +15,9 @@ from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
-_STROKES_BYTES_PER_PIXEL = 8  # two planes: the focus brush's mask and the disparity of the remaining blur
-_OUTPUT_BYTES_PER_PIXEL = 64  # memory for an enlarged picture, per pixel of the result
-_COPIES = 2  # copies of a network's weights in memory while they are loaded
+_STROKES_BYTES_PER_PIXEL = 8  # float32: the focus brush's mask, and a disparity moved towards the focus under it
+_OUTPUT_BYTES_PER_PIXEL = 64  # peak memory for enlarging a picture, per pixel of the result
+_COPIES = 2  # number of copies of a network's weights in memory during loading
 
 
 class OutOfMemoryError(DioptreError):

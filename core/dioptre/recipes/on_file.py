@@ -27,7 +27,7 @@ from .follow import follow
 from .networks import with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
-_RELEASED_PIXELS = 16_000_000  # from this size on, the original is freed between steps and reread for writing
+_RELEASED_PIXELS = 16_000_000  # larger originals are freed during the steps and reread for writing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def follow_on_file(
     reader = apart.reader()
 
     def check() -> None:
-        progress(0.0, "Loading")  # raises when the user cancels
+        progress(0.0, "Loading")  # raises an exception if the user has cancelled
 
     decoding = partial(reader.decoding, check=check)
     picture = files.load(source, decoding=decoding)

@@ -20,7 +20,7 @@ _SHA256 = "^[0-9a-f]{64}$"
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of recipes (draft 2020-12).
 
-    Every recipe that matches the schema is accepted, and every value that a program writes matches it.
+    Every recipe that matches the schema is accepted, and every recipe that Dioptre writes matches it.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
