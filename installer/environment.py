@@ -29,7 +29,7 @@ _LOCKS = ("build", "runtime", "test", "lint", "docs")
 _NEEDED_BYTES = 1500 * 2**20  # Space for the environment, plus pip's downloads during installation.
 _EXTRA_BYTES = {"gpu": 8000 * 2**20, "openvino": 500 * 2**20}
 _TAIL_LINES = 12
-_FETCHING = 0.7  # Downloads' fraction of the time that packages take; unpacking takes the rest.
+_FETCHING = 0.7  # Fraction of pip's time that downloading takes; unpacking takes the rest.
 _PIP_OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",

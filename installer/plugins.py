@@ -28,7 +28,7 @@ def install_gimp(
         console: Reports progress.
         gimp: The module dioptre.editors.gimp_plugin.
         chosen: The only folder to install into, if given.
-        portable: Whether Dioptre is in a folder that the user chose; then only named editors are changed.
+        portable: Whether Dioptre is in a folder that the user chose; then only named folders are changed.
     """
     homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
@@ -68,7 +68,7 @@ def install_krita(
         console: Reports progress.
         krita: The module dioptre.editors.krita_plugin.
         chosen: The only folder to install into, if given.
-        portable: Whether Dioptre is in a folder that the user chose; then only named editors are changed.
+        portable: Whether Dioptre is in a folder that the user chose; then only named folders are changed.
     """
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for home in _krita_homes(krita, console, chosen=chosen, portable=portable):

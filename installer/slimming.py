@@ -19,7 +19,7 @@ _LOADED = 1  # PT_LOAD, a segment that the loader maps.
 _ALLOCATED = 2  # SHF_ALLOC, a section in such a segment.
 _CHUNK = 1 << 20
 _HEADER = 64  # Size of an ELF-64 header in bytes.
-_SYMBOLS_WORTH_BYTES = 1 << 16  # Smaller savings are not worth a change.
+_SYMBOLS_WORTH_BYTES = 1 << 16  # Smallest saving for which a file is changed.
 
 
 def slim(site_packages: Path) -> None:

@@ -93,7 +93,7 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file in the card, by its path below the folder."""
+    """Return the SHA-256 of each file that the card lists, by its path within the folder."""
     try:
         card: Any = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         files = {str(name): str(expected) for name, expected in card["files"].items()}

@@ -59,7 +59,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
         if executable:
             (part / executable).chmod(0o755)
-            (part / executable).touch()  # GIMP asks a plug-in for its menu entries again when this file is new
+            (part / executable).touch()  # a new time makes GIMP query the plug-in's menu entries again
         if target.is_symlink() or target.is_file():
             target.unlink()
         shutil.rmtree(target, ignore_errors=True)

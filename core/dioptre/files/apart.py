@@ -37,7 +37,7 @@ from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
 START_S = 60.0  # time limit for starting the process; long enough for a machine that is swapping
-_LOOK_S = 0.05  # seconds between checks of memory, time and cancellation; cancelling seems immediate
+_LOOK_S = 0.05  # seconds between checks of memory, time and cancellation, so cancelling seems immediate
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # shared memory up to this size is reused, not freed; fits 24 megapixels of 8-bit RGBA
 _GONE_S = 2.0  # time to wait for a killed process to end; if it hangs on a dead mount, it is abandoned
@@ -75,7 +75,7 @@ class Reader:
     def decoding(
         self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check
     ) -> Iterator[Decoded]:
-        """Decode a file like `decode.decoding`; the values are valid only inside the `with` block.
+        """Decode a file, as `decode.decoding` does; the values are valid only inside the `with` block.
 
         Args:
             path: the file.

@@ -165,7 +165,7 @@ class Staging:
         there = self._folder.stat(kept)
         if there is None:
             return move
-        self._replaced[move.kept] = there.st_ino  # not `old`: another writer may have replaced the file
+        self._replaced[move.kept] = there.st_ino  # read again: another writer may have replaced the file
         return replace(move, kept_stamp=Stamp.of(there))
 
     def _place(self, move: Move) -> None:

@@ -20,15 +20,15 @@ MAX_MEGAPIXELS = 200.0
 """More than any camera captures in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
 
 _SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
-_PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have fewer than 200, a single-colour PNG 8000
-_LAYERED = 5  # all layers of a document together may have this many times the pixels of one picture
+_PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
+_LAYERED = 5  # limit for all layers of a document together, as a multiple of that for one picture
 # An archive's entries may have this many bytes, plus this many for each byte of the file.
 _SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
-_METADATA_BYTES = 64 << 20  # maximum for any file; the largest known, depth maps from phones, take a few MB
+_METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
 # Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
 _NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
-_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # time limit: ten times that of a slow machine
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # limit: ten times what a slow machine needs
 _UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
 
 

@@ -2,8 +2,8 @@
 
 A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer on standard
 output has two lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
-distinguishes a dead mount from a slow decoder. The second is the result; its arrays are in the shared
-file that the command line names.
+distinguishes a dead mount from a slow decoder. The second is the result; its arrays are in the
+shared file that the command line names.
 """
 
 from __future__ import annotations

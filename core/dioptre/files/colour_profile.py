@@ -150,7 +150,7 @@ def _noise(width: int, channels: int) -> np.ndarray:
 
 
 def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
-    """Write codes to float32 `out`: integers are divided by their maximum, floats copied."""
+    """Write codes to float32 `out`: integers are divided by their type's maximum, floats copied."""
     if codes.dtype.kind == "f":
         out[...] = codes
     else:

@@ -101,7 +101,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
                 raise problems.not_a_file(path)
             yield file
     except OSError as error:
-        if isinstance(error, PermissionError) and path.is_dir():  # Windows' error for folders
+        if isinstance(error, PermissionError) and path.is_dir():  # on Windows, opening a folder raises this
             raise problems.reading(IsADirectoryError(), path) from error
         raise problems.reading(error, path) from error
     except ValueError as error:  # the path has a NUL byte, or characters that the file system cannot encode
@@ -209,7 +209,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
-        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif has turned it
+        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif
         if heif_boxes.is_hdr(start):
             note_hdr(found.messages, path)
 

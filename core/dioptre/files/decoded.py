@@ -18,9 +18,9 @@ class Decoded:
 
     Attributes:
         codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, followed by alpha if
-            `source.alpha`.
+            `source.alpha` is true.
         source: the file's properties.
-        premultiplied: whether colour is multiplied by alpha (libvips has already divided it in TIFF files).
+        premultiplied: whether colour is multiplied by alpha (in TIFF files, libvips has already undone this).
         messages: sentences for the user.
         sha256: hash of exactly the bytes that were decoded; empty if only the header was read.
         gain_map: the gain map, upright; None if the file has none.

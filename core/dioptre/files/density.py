@@ -13,7 +13,7 @@ from fractions import Fraction
 from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
 from .picture import Picture
 
-_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of XResolution and YResolution; the same of the focal plane
+_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005

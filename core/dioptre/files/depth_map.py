@@ -23,7 +23,7 @@ from .load import Decoding
 from .picture import Format
 from .save import format_of
 
-_SAME = 0.02  # largest relative difference between channels that count as grey, and between equal aspect ratios
+_SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
 
 
 def write_depth(

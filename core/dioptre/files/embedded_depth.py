@@ -127,7 +127,7 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their role. XMP lists them in order; the last one ends the file."""
+    """Return the appended pictures by their role. XMP lists them in order; the last one is at the file's end."""
     items: list[tuple[str, int, int]] = []
     for root in packets:
         for element in root.iter():

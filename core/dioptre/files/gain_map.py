@@ -1,7 +1,7 @@
 """Gain maps: how much brighter than the stored picture a scene was.
 
-The stored picture is for ordinary screens. The map, which is smaller, contains, for each pixel, the logarithm of
-the factor for its linear light. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025.
+The stored picture is for ordinary screens. The map, which is smaller, contains the logarithm of the factor by which
+each pixel's linear light is multiplied. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class GainMap:
         gamma: exponent of the codes.
         offset_base: added to the picture's linear light before the gain is applied.
         offset_bright: subtracted from the linear light after the gain is applied.
-        headroom: two values of log2 of a screen's peak brightness relative to white: up to the first, the screen
-            shows no gain; from the second on, it shows the full gain.
+        headroom: limits of a screen's peak brightness relative to white, as log2: below the first, the screen shows
+            no gain; above the second, it shows the full gain.
     """
 
     codes: np.ndarray
@@ -74,7 +74,7 @@ def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _between(places: np.ndarray, many: int, few: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return, for pixels of a row of `many`, the two nearest of `few` samples and the second one's weight."""
+    """Return, for the pixels `places` of `many`, the two nearest of `few` samples and the second one's weight."""
     at = np.clip((places + 0.5) * few / many - 0.5, 0, few - 1)
     low = at.astype(np.intp)
     return low, np.minimum(low + 1, few - 1), (at - low).astype(np.float32)

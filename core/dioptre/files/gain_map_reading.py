@@ -23,7 +23,7 @@ ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
-_MOST_STOPS = 16.0  # largest gain, log2: a factor of 65536, about the range of a half float
+_MOST_STOPS = 16.0  # largest gain in stops: a factor of 65536, about the range of a half float
 _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 

@@ -47,7 +47,7 @@ class Entry:
             os.fsync(self._descriptor)
 
     def drop(self) -> None:
-        """Remove the entry; for use when none of its writer's temporary files remain."""
+        """Remove the entry. Call this only once none of its writer's temporary files remain."""
         if sys.platform == "win32":  # an open file cannot be removed
             self.close()
         with suppress(OSError):

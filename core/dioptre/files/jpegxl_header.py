@@ -16,8 +16,8 @@ _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
 _SRGB_TRANSFER = 13
 _HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
-_HEADER_BYTES = 4096  # bytes to read; far more than any header before its colour profile
-_MAX_BOXES = 1000  # number of boxes to search; files have about ten
+_HEADER_BYTES = 4096  # number of bytes to read; far more than any header has before its colour profile
+_MAX_BOXES = 1000  # maximum number of boxes to search; files have about ten
 _MAX_EXTRA = 256  # maximum number of extra channels; ordinary decoders support no more
 
 _Field = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -208,7 +208,7 @@ def _bit_depth(bits: Bits) -> tuple[bool, int]:
 
 
 def _extra_channel(bits: Bits) -> bool | None:
-    """Skip the description of a channel; return whether alpha is premultiplied, or None if it is not alpha."""
+    """Skip a channel's description; return whether colour is multiplied by it, or None if it is not alpha."""
     if bits.take(1):  # all fields have their default values
         return False
     kind = bits.number(_ENUM)
@@ -246,7 +246,7 @@ def _colour_encoding(bits: Bits) -> _Colour:
     primaries = _SRGB if grey else bits.number(_ENUM)
     if primaries == _CUSTOM:
         _skip_points(bits, 3)
-    if bits.take(1):  # skips a gamma value
+    if bits.take(1):  # a gamma value follows
         bits.take(24)
         transfer = 0
     else:

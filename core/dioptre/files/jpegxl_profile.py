@@ -1,4 +1,4 @@
-"""Embed a colour profile in a JPEG XL codestream, which pyjpegxl puts into a box that no other program reads.
+"""Embed a colour profile in a JPEG XL codestream; pyjpegxl puts it into a box that no other program reads.
 
 The profile is inserted into the header of a losslessly compressed codestream, whose samples then count as values in
 that profile. ISO/IEC 18181-1 annexes C (entropy coding) and E (ICC stream).
@@ -41,17 +41,17 @@ def _put_profile(out: _Writer, icc: bytes) -> None:
     content = _icc_stream(icc)
     _put_u64(out, len(content))
     out.put(0, 1)  # no LZ77
-    out.put(1, 1)  # a simple clustering …
-    out.put(0, 2)  # … of all contexts into one
+    out.put(1, 1)  # a simple clustering
+    out.put(0, 2)  # all contexts share one cluster
     out.put(1, 1)  # prefix codes
     out.put(8, 4)  # values below 2^8 are coded as symbols
     out.put(0, 8)
     out.put(1, 1)  # 256 = 1 + 2^7 + 127 symbols
     out.put(7, 4)
     out.put(127, 7)
-    out.put(0, 2)  # RFC 7932 section 3.5: a complex code, whose lengths …
+    out.put(0, 2)  # RFC 7932 section 3.5: a complex prefix code
     for length in (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15):
-        out.put(0b01 if length == 8 else 0, 2)  # … are all 8
+        out.put(0b01 if length == 8 else 0, 2)  # all code lengths are 8
     for value in content:
         out.put(_REVERSED[value], 8)
 

@@ -1,7 +1,7 @@
 """Clean up after a writer that was killed: its journal names the files, and their inodes identify them.
 
-A writer first notes its folder, then each temporary file with its number and inode, and finally, before any file is
-renamed, all moves of the set.
+A writer first records its folder, then each temporary file with its number and inode, and finally, before any file
+is renamed, all moves of the set.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def take_back(
         moves: all moves of the set.
         token: the writer's token.
         placed: names of files that the caller itself has placed.
-        whole_stays: keep the set if all of its files are present.
+        whole_stays: whether to keep the set if all of its files are present.
     """
     found = {move.name: folder.stat(move.name) for move in moves}
     ours = {

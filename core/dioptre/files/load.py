@@ -142,7 +142,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
         return colour_profile.model(None, bands=bands), source, message
     try:
-        if bands == 1 and colour_profile.is_srgb(profile):  # grey files often contain sRGB's RGB profile
+        if bands == 1 and colour_profile.is_srgb(profile):  # grey files often contain an RGB profile of sRGB
             profile = None
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:

@@ -19,7 +19,7 @@ import numpy as np
 
 D65_XY = (0.3127, 0.3290)
 ADOBE_RGB_XY = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))  # Adobe RGB (1998) colour image encoding, 4.3.1.2
-ADOBE_RGB_GAMMA = 563 / 256  # section 4.3.4.2: 2.19921875
+ADOBE_RGB_GAMMA = 563 / 256  # the same document, 4.3.4.2: 2.19921875
 
 SRGB_XY = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1
 D50_XYZ = np.array([0.9642, 1.0, 0.8249])  # white of the ICC's profile connection space

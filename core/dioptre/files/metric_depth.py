@@ -36,7 +36,7 @@ def write_metric_depth(
     force: bool = False,
     permissions_of: InputFiles = (),
 ) -> None:
-    """Write depth in metres in the format of the suffix.
+    """Write depth in metres in the format that the suffix selects.
 
     .tif: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit millimetres, at most
     65535. .ply: coloured points in metres with the camera at 0, x right, y up and z towards the camera. Points at

@@ -49,7 +49,7 @@ _PREFIXES = {
     _EXIF: "exif",
     _OURS: "dioptre",
 }
-_STALE_NAMESPACES = (  # they describe additional pictures in the file, which a new file does not contain
+_STALE_NAMESPACES = (  # for additional pictures in the old file, which the new file does not contain
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/1.0/camera/",

@@ -50,7 +50,7 @@ def write_openraster(
     Args:
         layers: the layers, topmost first.
         path: the file.
-        recipe: stored in the file.
+        recipe: the recipe to store in the file.
         resolution_dpi: pixels per inch, x and y.
         force: replace an existing file.
         permissions_of: input files; only users who can read all of them can read the result.
@@ -229,7 +229,7 @@ def _rgba_codes(layer: Layer) -> np.ndarray:
 
 
 def thumbnail(merged: np.ndarray) -> np.ndarray:
-    """Return the small picture that the format requires, from uint8 (H, W, 3 or 4)."""
+    """Return the thumbnail that the format requires, from uint8 (H, W, 3 or 4)."""
     from PIL import Image
 
     image = Image.fromarray(merged)

@@ -18,7 +18,7 @@ _SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by
 }
 _TIFF = (b"II*\0", b"MM\0*")
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
-_SENSOR = ((32803,), (34892,))  # photometric interpretations of RAW: colour filter array, linear
+_SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
 
 
 def refuse_raw(file: BinaryIO, start: bytes, path: Path) -> None:

@@ -20,7 +20,7 @@ from .picture import Picture
 
 _GRID = 256  # longer side of the grid on which `kept` and the residual are sampled
 _SURROUNDINGS = 0.03  # standard deviation of the blur of the residual, as a fraction of the longer side
-_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # change in stops: up to the first, gains are kept; from the second on, not
+_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # change in stops: gains are kept below the first, replaced above the second
 _BINS, _DARKEST = 40, -8.0  # number of bins of the curve; its lower end, in stops relative to white
 _SAMPLES = 1 << 18
 _LEAST = 2.0**-20
@@ -36,7 +36,7 @@ class Rendition:
     Attributes:
         gains: the original's gain map.
         kept: float32 (h, w, 1), weight of the original's gains, 0 to 1; the curve's gains have the rest.
-        residual: float32 (h, w, 1), added to the curve's gains, log2.
+        residual: float32 (h, w, 1), added to the curve's gains, in stops.
         brightness: log2 of the brightest channel's light at the points of the curve.
         stops: log2 of the gain at the points of the curve.
     """
@@ -77,7 +77,7 @@ class Rendition:
             return own
         brightness = _brightness(linear)[..., None]
         curve = np.interp(brightness, self.brightness, self.stops).astype(np.float32)
-        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # at most white
+        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # limits the result to white
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:

@@ -1,4 +1,4 @@
-"""The preview sheet: the picture before, its depth and the picture after on one page."""
+"""The preview sheet: the original picture, its depth and the result on one page."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _BOX_PX = (960, 960)  # maximum width and height of a panel's picture
 _GAP_PX = 28
 _CAPTION_PX = 25
 _LEAST_WIDTH_PX = 280  # minimum width of a panel, to keep captions legible under small pictures
-_GROUND = (38, 38, 38)  # background: neutral, because a tint would affect the colours; darker than mid-tones
-_ROWS_AT_ONCE = 64  # rows that are processed at a time
+_GROUND = (38, 38, 38)  # background: neutral, because a tint would affect how colours look; darker than mid-tones
+_ROWS_AT_ONCE = 64  # number of rows that are processed at a time
 _INK = (206, 206, 206)
 
 

@@ -1,4 +1,4 @@
-"""Read the properties of a TIFF file that libvips does not report."""
+"""Read those properties of a TIFF file that libvips does not report."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def unchanged(file: BinaryIO, path: Path) -> Iterator[str]:
     before = _state(file)
     sha256 = _sha256(file)
     yield sha256
-    recent = abs(time.time_ns() - before[1]) < _TICK_NS  # a later change may leave the time the same
+    recent = abs(time.time_ns() - before[1]) < _TICK_NS  # a later change may not alter the file's time
     # Different times need not mean different bytes: a backup or a new hard link also changes them.
     if (recent or _state(file) != before) and _sha256(file) != sha256:
         raise problems.changed(path)

@@ -56,7 +56,7 @@ def limit_memory(extra_bytes: int) -> bool:
 
 @cache
 def _job() -> Any:
-    """Return a job that contains this process; None if it cannot be created."""
+    """Return a job object that contains this process; None if it cannot be created."""
     kernel32 = _kernel32()
     job = kernel32.CreateJobObjectW(None, None)
     if not job or not kernel32.AssignProcessToJobObject(job, kernel32.GetCurrentProcess()):

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 
 def box_mean(values: Float32[np.ndarray, "h w"], radius_px: int) -> Float32[np.ndarray, "h w"]:
-    """Return the mean over a square of half-width `radius_px` at each pixel, repeating the border outwards."""
+    """Return the mean over a square of half-width `radius_px` at each pixel; border pixels repeat outwards."""
     for axis in (0, 1):
         padding = [(0, 0), (0, 0)]
         padding[axis] = (radius_px + 1, radius_px)

@@ -25,7 +25,7 @@ _SURE = 0.9  # distance from the outline, in half-widths of the band, beyond whi
 _RIGHT_SIDE = 0.05  # fraction of the step by which a value may deviate from its own side without being changed
 _WRONG_SIDE = 0.2  # fraction of the step; a value that deviates by more is replaced entirely
 _VOTERS = 0.002  # half-width, relative to the shorter side, of the square whose majority decides a doubtful pixel
-_CERTAIN = 0.9  # coverage at which a pixel counts as certain, not doubtful; strands of hair keep their side
+_CERTAIN = 0.9  # coverage from which a pixel is not doubtful, so that no majority overrules thin strands of hair
 _BAND_ROWS = 64  # number of rows that are processed at a time
 
 
@@ -66,7 +66,7 @@ def snap_to_matte(
         np.where(belongs_in, depth_in - step, depth_out),
     )
     near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 inside the band, falling to 0 at its edges
-    nearer = _sides(matte)  # before the full-size planes take up memory
+    nearer = _sides(matte)  # computed before the full-size planes take up memory
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
         for plane in (np.clip(step / _STEP, 0, 1) * near_outline, depth_in, depth_out)
@@ -154,7 +154,7 @@ def _moved(
 ) -> Float32[np.ndarray, "h w"]:
     """Move values on the wrong side of the step to their own side, in proportion to `weight`."""
     from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_STEP))
-    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other side
+    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: value on its own side, 1: on the other
     wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
     return disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
 

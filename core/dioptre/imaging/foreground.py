@@ -8,10 +8,10 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, and below which it does not
+_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject is visible, below which only the background
 _LEAST = 0.02  # lower limit of the coverage by which colours are divided
 _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
-_FREEDOM = 0.12  # largest deviation from the nearby interior's colour, in case alpha or background are wrong
+_FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; limits the effect of a wrong alpha
 
 
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

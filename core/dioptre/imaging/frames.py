@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-_BLACK, _WHITE = 0.06, 0.94  # encoded values that still count as black or white, despite JPEG artefacts
+_BLACK, _WHITE = 0.06, 0.94  # limits of encoded black and white; the tolerance is for JPEG artefacts
 _SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
 _LARGEST = 0.25  # widest margin, as a fraction of the side; wider areas are part of the picture
 

@@ -70,7 +70,7 @@ def _cosines() -> np.ndarray:
 def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Float[Array, "h w 3"]:
     height, width, _ = picture.shape
     luma = (picture * LUMA).sum(axis=-1, keepdims=True)
-    planes = jnp.concatenate([luma, picture[..., ::2] - luma], axis=-1)  # Y, R - Y, B - Y
+    planes = jnp.concatenate([luma, picture[..., ::2] - luma], axis=-1)  # planes Y, R - Y and B - Y
     padded = jnp.pad(planes, ((_BLOCK, _BLOCK), (_BLOCK, _BLOCK), (0, 0)), mode="reflect")
     limits = threshold * jnp.array([1.0, _CHROMA, _CHROMA])
     total, weights = jnp.zeros_like(padded), jnp.zeros_like(padded)

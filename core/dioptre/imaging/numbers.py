@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 
 def is_finite(values: Float32[np.ndarray, "*shape"]) -> bool:
-    """Return whether all values are finite. Summing them needs no second array of the same size."""
+    """Return whether all values are finite. The check sums them, which needs no second array of the same size."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(np.sum(values, dtype=np.float32))
     return math.isfinite(total) or bool(np.isfinite(values).all())

@@ -18,7 +18,7 @@ _SIGMA_PX = 1.75
 _CURVATURE = 0.001  # second derivative, per pixel squared, from which values move at nearly full speed
 _REACH_PX = 10
 _SLOPE = 0.55  # range of values in a window, divided by that in one of twice the size: 1/2 on a slope, 1 at a step
-_LEAST, _SURE = 0.01, 0.04  # excess of the range over a slope's at which the effect starts; at which it is complete
+_LEAST, _SURE = 0.01, 0.04  # excess of the range over a slope's: no effect below the first, full above the second
 
 
 def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:

@@ -20,7 +20,7 @@ _FINE_PX = 32.0  # radius in pixels above which strokes are drawn at a reduced s
 _SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in brush radii
 # How far a disparity may lie outside a stroke's range: full effect up to the first value, none beyond the second.
 _SAME, _OTHER = 0.05, 0.12
-_DEPTH_REACH = 1.4  # distance from the centre line within which its depth is used, in brush radii
+_DEPTH_REACH = 1.4  # distance within which pixels take the depth of the stroke's centre line, in brush radii
 _DEPTH_SOFTNESS = 0.25  # half-width of the window over which the depth range is averaged, in brush radii
 _SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in brush radii
 

@@ -15,7 +15,7 @@ from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
-_STROKES_BYTES_PER_PIXEL = 8  # float32: the focus brush's mask, and a disparity moved towards the focus under it
+_STROKES_BYTES_PER_PIXEL = 8  # two float32 planes: the focus brush's mask, and a disparity adjusted under it
 _OUTPUT_BYTES_PER_PIXEL = 64  # peak memory for enlarging a picture, per pixel of the result
 _COPIES = 2  # number of copies of a network's weights in memory during loading
 
