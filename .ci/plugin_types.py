@@ -2,9 +2,9 @@
 
     python .ci/plugin_types.py CACHE
 
-mypy's configuration covers everything else. The plug-ins need runs of their own: Krita's package has the name of
-Dioptre's core, and both contain `dioptre_link` only after the installation. They run in the editors' Python, which
-may be older. Exits with a non-zero status if there are errors; line numbers are those of the sources.
+mypy's configuration covers everything else. The plug-ins must be checked separately: Krita's package has the same
+name as Dioptre's core, and neither plug-in contains `dioptre_link` before it is installed. They run in the editors'
+Python, which may be older. Exits with a non-zero status if there are errors; line numbers are those of the sources.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from dioptre.editors import plugin_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-EDITORS_PYTHON = "3.10"  # the oldest of the supported editors
-OPTIONS = ("--strict", "--allow-subclassing-any")  # the editors' classes have no types
+EDITORS_PYTHON = "3.10"  # Oldest Python version in the supported editors.
+OPTIONS = ("--strict", "--allow-subclassing-any")  # The editors' classes, from which ours inherit, have no types.
 
 
 def check(editor: str, cache: Path) -> bool:
-    """Check one plug-in and return whether it has no errors."""
+    """Type-check one plug-in and return whether it has no errors."""
     with tempfile.TemporaryDirectory(prefix="dioptre-types-") as scratch:
         installed = Path(scratch) / "plug-ins" / plugin_folder.NAME
         plugin_folder.put(ROOT / "plugin" / editor / plugin_folder.NAME, ROOT, installed, {})

@@ -1,4 +1,4 @@
-"""Compare the speed of a batch with plain loops, with one process per core and with a single process.
+"""Compare the speed of a batch with that of plain loops, in one process per core and in a single process.
 
     python -m benchmarks.batch [--pictures N] [--side PX] [--rounds N]
 
@@ -146,10 +146,10 @@ def whole_batch(paths: list[Path], executor: Executor, pids: Sequence[int | None
     Args:
         paths: The photographs, all in one folder.
         executor: Runs the tasks and is closed at the end.
-        pids: Its processes.
+        pids: Process ids of the executor's workers.
 
     Returns:
-        Wall seconds, and the CPU seconds of those processes and of this one together.
+        Wall-clock seconds, and the CPU seconds of the executor's processes and of this one together.
     """
     metered = Metered(executor, pids)
     with tempfile.TemporaryDirectory() as out:
@@ -162,7 +162,7 @@ def whole_batch(paths: list[Path], executor: Executor, pids: Sequence[int | None
 
 
 def here(paths: list[Path], processes: int) -> Measured:
-    """Measure a batch with this many local worker processes, which are warm, as in `plain`."""
+    """Measure a batch with this many local worker processes, warmed up as in `plain`."""
     executor = LocalExecutor(processes=processes, budget_bytes=1 << 40)
     for future in [executor.submit(task(paths[0])) for _ in range(processes)]:
         assert isinstance(future.result(), Made)

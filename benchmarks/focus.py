@@ -5,8 +5,8 @@
 PICTURES are photographs, or folders of them. In photographs whose subject has parts far apart in depth, the
 farthest and the nearest part are put into focus in turn: the lens blur makes the other one unsharp, with a disc
 whose radius is one of BLURS, as a fraction of the diagonal. The result is how often the focus is nearer to the
-sharp part than to the other one, compared with the median of the whole subject's depth, which ignores sharpness.
-For the unmodified photographs it is how often the focus differs from that median.
+sharp part than to the other one. The same is measured for a focus at the median of the whole subject's depth, which
+ignores sharpness. For the unmodified photographs, the result is how often the focus differs from that median.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 DATA contains blur/NAME.npz as in `lens_blur.py`. Each sharp scene is written as a JPEG clipped at white, and as an
 Ultra HDR JPEG by libultrahdr (through libvips). The JPEG is blurred without and with the default highlight boost,
 the Ultra HDR JPEG with its gain map. The scores are the PSNR of `lens_blur.py` and the error, in stops, of the
-brightest hundredth of the true pixels; the last column scores the written result after it was read again.
+brightest hundredth of the true pixels; the last column scores the result as read back from a file.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def measure(folder: Path, *, sizes: str, cache: Path, out: Path) -> dict[str, An
         out: Folder for the home and the results.
 
     Returns:
-        The GIMP version, the timed jobs, the logged pixel transfers, the dialog's waits and the previews' times.
+        The GIMP version, the timed jobs, the logged pixel transfers, and the waiting times of the dialog and of the
+        previews.
 
     Raises:
         SystemExit: GIMP did not finish; the message is the end of its output.

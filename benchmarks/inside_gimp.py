@@ -105,7 +105,7 @@ def timed(what: str, megapixels: float, name: str, *, as_float: bool = False, **
 
 
 def start() -> dict[str, Any]:
-    """Time a call that is refused immediately, to measure the start of the plug-in alone."""
+    """Time a call that is refused immediately, to measure only the start of the plug-in."""
     image = photo(0.1, as_float=False)
     began = time.monotonic()
     call("dioptre-update", image, image.get_layers()[0])
@@ -114,7 +114,7 @@ def start() -> dict[str, Any]:
 
 
 def make_document() -> None:
-    """Save the document that is open when the dialog is shown."""
+    """Save a document as start.xcf, to be opened before the dialog is shown."""
     image = photo(2, as_float=False)
     file = Gio.File.new_for_path(str(Path(os.environ["OUT"], "start.xcf")))
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)

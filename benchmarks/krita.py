@@ -4,9 +4,9 @@
 
 EDITOR-TREE is built by tests/editors/tree; the package under test is the one in this environment. Each row is one
 job on a photograph of the stated size, after a small job that compiled and started everything. "longest stall" is
-the longest time between two turns of Krita's event loop (a timer that fires every 4 ms). "own CPU" is the most that
-the interface's thread computed in one such gap; the rest of a stall is waiting for Krita's own threads or for other
-programs. The machine's load, which affects the times, is printed with them.
+the longest time between two turns of Krita's event loop (a timer that fires every 4 ms). "own CPU" is the most CPU
+time that the interface's thread used in one such gap; the rest of a stall is waiting for Krita's own threads or for
+other programs. The machine's load, which affects the times, is printed with them.
 """
 
 from __future__ import annotations

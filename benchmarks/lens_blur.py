@@ -2,8 +2,8 @@
 
     python -m benchmarks.lens_blur [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
 
-DATA contains blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px:
-ray-traced truth of a thin lens. PSNR is computed in linear light, with both pictures clipped to 0 to 1. GEGL runs
+DATA contains blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px: truth
+ray-traced with a thin lens. PSNR is computed in linear light, with both pictures clipped to 0 to 1. GEGL runs
 through its own command line on float TIFF files; its lens-blur and variable-blur take the radius from a map
 (focus-blur takes none). The gather blurs each pixel with the disc of its own depth. GEGL's times include reading
 and writing, which is also measured alone. All times are the wall-clock time and the CPU time of all threads in the
@@ -47,14 +47,14 @@ def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: flo
 
 
 def draft(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
-    """Blur with the draft quality that a moved slider shows."""
+    """Blur at the draft quality that is shown while a slider moves."""
     return lens_blur(
         linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear", draft=True
     ).image
 
 
 def gather(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
-    """Replace each pixel by the mean over a disc of its own radius, regardless of depth edges inside the disc."""
+    """Replace each pixel with the mean over a disc of the radius given for it, regardless of depth edges."""
     own = np.abs(disparity - focal) * radius
     levels = np.unique(np.concatenate([np.arange(0, 4, 0.5), np.geomspace(4, max(own.max(), 4.1) * 1.01, 24)]))
     reach = int(np.ceil(levels[-1])) + 1

@@ -1,10 +1,11 @@
-"""Measure the link alone: the worker's start, a round trip of 24 megapixels, and a small preview.
+"""Measure only the editor-worker link: the worker's start, a round trip of 24 megapixels, and a small preview.
 
     python -m benchmarks.link [--megapixels N] [--runs N] [--json FILE]
 
 The operation returns the picture unchanged, so that only the link, the pixel formats and the checks are timed.
-"write" and "read" are the editor's own part, from and to its memory; "job" is the rest. Wall-clock seconds are the
-fastest run's; CPU seconds are those of both processes together and depend less on other work on the machine.
+"write" and "read" are the seconds that the editor spends copying pixels to and from buffers; "job" is the rest.
+Wall-clock seconds are the fastest run's; CPU seconds are those of both processes together and depend less on other
+work on the machine.
 """
 
 from __future__ import annotations
@@ -103,12 +104,12 @@ def round_trip(worker: Worker, size: tuple[int, int], layout: PixelFormat) -> Ti
 
 
 def _bytes(pattern: bytes, length: int) -> bytes:
-    """Repeat the pattern until it has `length` bytes."""
+    """Return the pattern, repeated and cut to `length` bytes."""
     return (pattern * (length // len(pattern) + 1))[:length]
 
 
 def preview(worker: Worker) -> float:
-    """Return the link's smallest overhead, in seconds, for a 1024-pixel preview of a stored picture."""
+    """Return the link's smallest overhead in seconds for a 1024-pixel preview of a picture that the worker has."""
     with worker.new_buffer(3000, 2000, PixelFormat("u8")) as buffer:
         picture = worker.store("photo", "picture", buffer)
     times = []

@@ -1,4 +1,4 @@
-"""Measure the peak memory of each operation from file to files, without the memory of the picture itself.
+"""Measure the peak memory of each operation, including reading and writing files, without the picture itself.
 
     python -m benchmarks.memory [--megapixels 12 100] [--only depth …] [-o FILE]
 
@@ -109,7 +109,7 @@ def peak_bytes() -> int:
     `getrusage` is not used because it includes the peak of the parent process.
 
     Raises:
-        SystemExit: The system does not report the peak (Linux only).
+        SystemExit: The system does not report the peak, which only Linux does.
     """
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM"):

@@ -5,7 +5,7 @@
 PICTURES is a folder of clean photographs. The centre of each is reduced (bicubic), gets noise (Gaussian in every
 channel, or on a Bayer mosaic that is then demosaiced along edges), is saved as JPEG, and is enlarged again:
 without, with automatic, and with the best noise reduction. "best" is the best of ten strengths for each picture, an
-approximate upper bound for any estimate. PSNR is of luma, without a border as wide as the scale.
+approximate upper bound for any estimate. PSNR is of luma, ignoring a border of as many pixels as the scale.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Ge
     """Add noise, with or without a Bayer mosaic, and compress as JPEG; pictures are (h, w, 3) in [0, 1]."""
     values = picture * 255
     if degradation.mosaic:
-        channel = 2 - (np.indices(values.shape[:2]) % 2).sum(axis=0)  # Rows BGBG…, GRGR…
+        channel = 2 - (np.indices(values.shape[:2]) % 2).sum(axis=0)  # Rows alternate: BGBG…, GRGR…
         mosaic = np.take_along_axis(values, channel[..., None], axis=2)[..., 0]
         noisy = np.clip(mosaic + random.normal(0, degradation.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
         codes = cv2.cvtColor(noisy, cv2.COLOR_BayerRG2RGB_EA)

@@ -20,7 +20,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
-    """Return a function that runs a network in ncnn, in single precision throughout.
+    """Return a function that runs a network in ncnn, with all computations in single precision.
 
     Args:
         model: Id of the enlarging network.
@@ -45,7 +45,7 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
         net.load_model(str(Path(folder) / "net.bin"))
 
     def run(x: np.ndarray) -> np.ndarray:
-        # A variable keeps the array alive as long as the ncnn.Mat.
+        # ncnn.Mat does not copy the array, so this variable must keep it alive.
         planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))
         extractor = net.create_extractor()
         extractor.input(net.input_names()[0], ncnn.Mat(planes))
@@ -99,7 +99,7 @@ def published(model: str) -> Package:
 
 
 def random_depth_anything() -> Any:
-    """Return the Depth Anything V2 Small of `transformers` with random weights that all influence the result."""
+    """Return `transformers`' Depth Anything V2 Small with random weights, all of which influence the result."""
     import torch
     import transformers
 

@@ -24,10 +24,11 @@ def race(
 
     Args:
         engines: Names of the engines.
-        command: Returns Python's arguments to serve an engine; see `serve`.
+        command: Returns the arguments with which Python starts a process that serves an engine; see `serve`.
         threads: Number of threads of each engine.
         rounds: How often each engine runs.
-        reference: Engine to which the ratios relate; if it is not available, the first engine that is.
+        reference: Engine whose times are the denominators of the ratios. If it is not available, the first
+            available engine is used.
 
     Returns:
         For each available engine, its smallest wall-clock and CPU seconds, and its median ratios to the reference.

@@ -1,13 +1,13 @@
-"""Compare the pixels of one recipe from the command line, GIMP and Krita.
+"""Compare the pixels that the command line, GIMP and Krita compute from the same recipe.
 
     python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only NAME,…]
 
 Each EDITOR-TREE is built by tests/editors/tree. All three runners run every bundled preset, a recipe of each
 operation, and one of three steps, on the same 8- and 16-bit pixels; the editors also run Update on the result. If a
 runner recorded different steps (in GIMP's parasite, Krita's annotation or the command line's recipe), the others
-run those too. Stored values are compared with the command line's: the result is the largest difference in code
-values, for a depth map in the picture's bit depth. It is written to benchmarks/results/recipes.json; with --only,
-the rows of these recipes and editors replace their older ones.
+run those too. Every runner's code values are compared with the command line's; a depth map's values are first
+converted to the picture's bit depth. The largest difference is written to benchmarks/results/recipes.json; with
+--only, the rows of these recipes and editors replace their older ones.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def on_command_line(order: Order, folder: Path) -> Made:
 
 
 def in_editor(editor: gimp.Gimp | krita.Krita, wanted: list[Order], folder: Path) -> dict[str, Made]:
-    """Run all recipes in a real editor and return the outputs by the orders' names.
+    """Run all recipes in a real editor and return each order's output by the order's name.
 
     Raises:
         SystemExit: A check inside the editor failed.
@@ -235,10 +235,10 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict[str, Any]]:
-    """Run the recipes in all runners and compare them with the command line.
+    """Run the recipes in all runners, and compare the outputs with the command line's.
 
     Args:
-        trees: Editor trees.
+        trees: Folders that tests/editors/tree has built.
         only: Names of the recipes to run; empty for all.
         folder: Folder for temporary files.
 
@@ -273,7 +273,7 @@ def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict
 
 
 def _of_others(first: list[Order], made: Mapping[str, Mapping[str, Made]], runner: str) -> list[Order]:
-    """Return an order for each other runner whose recorded steps differ from the recipe's, with those steps."""
+    """Return orders with the steps that other runners recorded, wherever these differ from the recipe's steps."""
     return [
         replace(order, name=f"{order.name}-{number}", steps=made[maker][order.name].steps)
         for order in first

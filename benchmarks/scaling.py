@@ -64,21 +64,21 @@ def main() -> None:
 
 
 def pixels() -> Iterator[dict[str, Any]]:
-    """Time each operation on growing pictures."""
+    """Time each operation on pictures of increasing size."""
     for operation in OPERATIONS:
         for megapixels in PIXELS_MP:
             yield told({"operation": operation, "x": megapixels, **timed(operation, megapixels, {})})
 
 
 def radius() -> Iterator[dict[str, Any]]:
-    """Time the lens blur with growing radius."""
+    """Time the lens blur with increasing radius."""
     for px in RADII_PX:
         options = {"focal_disparity": 0.5, "max_radius": float(px)}
         yield told({"operation": "lens_blur", "x": px, **timed("lens_blur", RADIUS_MP, options)})
 
 
 def threads() -> Iterator[dict[str, Any]]:
-    """Time the operations with a growing number of threads; the wall-clock times need an idle machine."""
+    """Time the operations with an increasing number of threads; the wall-clock times need an idle machine."""
     for operation in THREADED:
         for count in range(1, len(os.sched_getaffinity(0)) + 1):
             done = subprocess.run(  # noqa: S603
@@ -112,7 +112,7 @@ AXES = {
 
 
 def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[str, float]:
-    """Return the smallest times of one operation on a synthetic scene."""
+    """Return the smallest wall-clock and CPU seconds of one operation on a synthetic scene."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()
@@ -159,7 +159,7 @@ def plot(name: str, rows: list[dict[str, Any]]) -> str:
         line = " ".join(f"{x},{y}" for x, y in points)
         drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
-        # A falling line has room for its label to the left of its first point.
+        # Label a falling line at the left of its first point and a rising line above its last, where there is room.
         falls = points[-1][1] > points[0][1]
         x, y = (points[0][0] - 8, points[0][1] + 4) if falls else (points[-1][0], points[-1][1] - 8)
         label = escape(operation.replace("_", " "))

@@ -35,7 +35,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 CLICKS = 3
-DONE = 0.01  # No more clicks if the largest wrong region is smaller than this fraction of the subject's area.
+DONE = 0.01  # Clicking stops when the largest wrong region is smaller than this fraction of the subject's area.
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:

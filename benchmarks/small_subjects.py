@@ -6,8 +6,8 @@ PORTRAITS show one large subject each. It is cut out at its full size by `find_s
 SCENES, pictures without a subject, at a half to a sixteenth of the scene's height. The matte with which it was
 pasted is the truth. The results are how often the subject is found (IoU above .1), automatically and at a click on
 it, and, for the subjects found, the median absolute error of the matte relative to the area of the true matte.
-Portraits that are cut off by their picture's border end at a straight line in the scene; all rows of a height use
-the same scenes.
+Portraits that are cut off by their picture's border end at a straight line in the scene; all results for one
+height use the same scenes.
 """
 
 from __future__ import annotations

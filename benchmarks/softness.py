@@ -1,10 +1,10 @@
-"""Measure super-resolution of soft pictures without deconvolution, with the true softness, and with a wrong one.
+"""Measure super-resolution of soft pictures: without deconvolution, and with the true or a wrong softness.
 
     python -m benchmarks.softness PICTURES [--count 10] [--scale 2] [-o FILE]
 
 PICTURES is a folder of sharp photographs. The centre of each is blurred in linear light, reduced (bicubic), gets
 noise, is saved as JPEG, and is enlarged again. "as it is" removes noise and JPEG blocks, but no softness. PSNR is
-of luma, without a border as wide as the scale.
+of luma, ignoring a border of as many pixels as the scale.
 """
 
 from __future__ import annotations

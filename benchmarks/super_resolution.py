@@ -160,7 +160,7 @@ def machine() -> dict[str, str]:
     for name in ("jax", "numpy", "pillow", "ncnn", "onnxruntime"):
         try:
             packages[name] = version(name)
-        except ImportError:  # PackageNotFoundError if the package is not installed.
+        except ImportError:  # The package is not installed.
             continue
     return {
         "processor": platform.processor() or platform.machine(),

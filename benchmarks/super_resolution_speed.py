@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def command(model: str, arguments: argparse.Namespace, engine: str) -> list[str]:
-    """Return the arguments with which Python serves one engine to `race`."""
+    """Return the arguments with which Python starts a process that serves one engine to `race`."""
     words = ["-m", "benchmarks.super_resolution_speed", "--packages", str(arguments.packages), "--models", model]
     return [
         *words,

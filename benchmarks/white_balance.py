@@ -1,11 +1,11 @@
-"""Compare white balance with ground truth: Dioptre, no correction, grey-world, shades-of-grey, GIMP and OpenCV.
+"""Score white balance against ground truth: Dioptre, grey-world, shades-of-grey, GIMP, OpenCV and no correction.
 
     python -m benchmarks.white_balance PAIRS... [--mixed DIR] [--confidence] [--time] [--json FILE]
 
 PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) if only some pixels
-are scored). The part of NAME before the first underscore is the data set. `training.white_balance.held_out` writes
-such folders. For the sets "balanced" and "own", whose pictures are already right, the scores measure how much they
-change.
+are scored). The part of NAME before the first underscore names the data set. `training.white_balance.held_out`
+writes such folders. For the sets "balanced" and "own", whose pictures are already right, the scores measure how
+much they change.
 
 The scores are MSE (0..255 squared), the mean angle between colours in degrees, and CIEDE2000: means over the
 pictures, and for ΔE also the mean of the worst quarter. --confidence compares the stated confidence with the actual
@@ -37,7 +37,8 @@ SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-SCORED_PIXELS = 4000  # Evenly spaced pixels that are scored; means over more pixels differ by less than 1 %.
+# Number of evenly spaced pixels that are scored; means over more pixels differ by less than 1 %.
+SCORED_PIXELS = 4000
 
 Method = Callable[[np.ndarray], np.ndarray]
 """Maps an sRGB-encoded picture (H, W, 3), float32, to the balanced picture."""
@@ -104,7 +105,7 @@ def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
 
 
 def gimp_auto(picture: np.ndarray) -> np.ndarray:
-    """Balance as the manual describes GIMP's Colors ▸ Auto ▸ White Balance.
+    """Balance as GIMP's manual describes Colors ▸ Auto ▸ White Balance.
 
     Each channel is stretched to the full range, with 0.05 % of the pixels clipped at either end.
     """

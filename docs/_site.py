@@ -9,10 +9,10 @@ _FOREIGN_SCRIPT = re.compile(r'<script src="https?://[^"]*"></script>')
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Remove the theme's external script for searching pages opened from disk; the pages work without it."""
+    """Remove the theme's external script, which only enables search in pages opened from disk."""
     return _FOREIGN_SCRIPT.sub("", output)
 
 
 def on_post_template(output_content: str, **_: Any) -> str:
-    """Remove external scripts from templates such as the page for missing pages."""
+    """Remove external scripts from pages that come from templates, such as the 404 page."""
     return _FOREIGN_SCRIPT.sub("", output_content)

@@ -12,7 +12,7 @@ def listed(path: Path) -> frozenset[str]:
 
 
 def with_and_without_subject(lists: Path, folders: list[Path]) -> list[tuple[Path, bool]]:
-    """Find the photographs that either list names.
+    """Find the photographs named in either list.
 
     Args:
         lists: Folder with `with_subject.txt` and `without_subject.txt`.

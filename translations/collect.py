@@ -25,11 +25,12 @@ LOCALE = ROOT / "core" / "dioptre_link" / "locale"
 _PRESETS = "core/dioptre_link/recipes"
 SOURCES = ("core/dioptre", "core/dioptre_link", "plugin")
 _BASES = {"DioptreError", "UsageError", "Finding"}
-_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")  # Keywords whose strings users read.
-_ERROR_TEXTS = ("message", "hint", "fix")  # An error's other keywords are the values of its template.
-_VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # Variables that hold such strings.
+# Keyword arguments whose strings users read.
+_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")
+_ERROR_TEXTS = ("message", "hint", "fix")  # Those of an error; its other keywords fill the template.
+_VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # Variables that hold user-visible strings.
 _DESCRIPTIONS = {"Parameter", "Operation", "View"}
-# Functions called with (fraction, phase).
+# Functions called with (fraction, phase), whose phase users read.
 _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}
 
 
@@ -55,7 +56,7 @@ def collect() -> list[Message]:
     found: dict[str, Message] = {}
     for path, tree in trees.items():
         for text, code in _in(tree, errors):
-            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # Contains words, not only placeholders.
+            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # Keep only texts with words.
                 where = path.relative_to(ROOT).as_posix()
                 found.setdefault(text, Message(text=text, code=code, where=where))
     for name, text in _choices():
@@ -83,7 +84,7 @@ def _errors(trees: Iterable[ast.Module]) -> dict[str, str]:
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     known = dict.fromkeys(_BASES, "")
     known["Failed"] = ""
-    for _ in range(4):  # The maximum depth of inheritance.
+    for _ in range(4):  # As many passes as there are levels of inheritance.
         for node in classes:
             if any(_name(base) in known for base in node.bases):
                 known.setdefault(node.name, "")
@@ -97,7 +98,7 @@ def _in(tree: ast.Module, errors: dict[str, str]) -> Iterator[tuple[str, str]]:
     constants: dict[str, ast.expr] = {
         _name(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets
     }
-    for node in ast.walk(tree):  # Hints that a function assembles.
+    for node in ast.walk(tree):  # A call may stand for a text, such as a hint that a function returns.
         if isinstance(node, ast.FunctionDef):
             told = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
             constants.setdefault(node.name, ast.Tuple(elts=told))
@@ -122,7 +123,7 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         values = keywords.keys() - {*_ERROR_TEXTS, "code", "level"}
         for value in wanted:
             yield from ((text, str(code)) for text in _texts(value, constants, values))
-    elif name == "__init__" and "hint" in keywords:  # An error's constructor calls its base class.
+    elif name == "__init__" and "hint" in keywords:  # An error's constructor passes its texts to its base class.
         for value in [*node.args[:1], keywords["hint"]]:
             yield from ((text, "") for text in _texts(value, constants, keywords.keys() - {"hint", "code"}))
     elif name == "Message" and node.args:
@@ -131,10 +132,10 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         for key in _TEXTS:
             if key in keywords:
                 yield from ((text, "") for text in _texts(keywords[key], constants))
-    elif name == "_shape":  # Name, label, tip.
+    elif name == "_shape":  # The arguments are name, label, tip.
         for value in node.args[1:3]:
             yield from ((text, "") for text in _texts(value, constants))
-    elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita.
+    elif name in ("say", "translated", "put") and node.args:  # `put` takes the title of a run in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name == "Step" and "phase" in keywords:
         yield from ((text, "") for text in _texts(keywords["phase"], constants))
@@ -149,7 +150,7 @@ def _texts(node: ast.expr, constants: dict[str, ast.expr], values: Collection[st
 
     Args:
         node: The expression.
-        constants: Expressions of known names.
+        constants: The expressions that known names stand for.
         values: Names given to a template; without any, braces are literal.
     """
     match node:
@@ -170,7 +171,7 @@ def _texts(node: ast.expr, constants: dict[str, ast.expr], values: Collection[st
             for value in node.values:
                 yield from _texts(value, constants)
         case ast.Call() if _name(node.func) == "Message":
-            return  # Handled as a separate call.
+            return  # `_in` visits this call separately.
         case ast.Name() | ast.Call() | ast.Subscript():
             name = _name(node.func if isinstance(node, ast.Call) else getattr(node, "value", node))
             if name in constants:

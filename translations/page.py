@@ -14,7 +14,7 @@ Every message, option, help text and finding that users see, with its error code
 generated from the source: change a message where it is raised, then run `python -m translations.collect`. The help
 of the commands is on the page [Command line](../command-line.md).
 """
-AREAS = {  # Source folder → heading; the longest prefix wins.
+AREAS = {  # Source folder → heading; the longest matching folder applies.
     "core/dioptre_link/catalogue": "Operations and options",
     "core/dioptre_link/recipes": "Presets",
     "core/dioptre_link/editing": "Both editors",

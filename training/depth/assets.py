@@ -5,8 +5,8 @@
 
 ASSETS/furniture contains models of Sweet Home 3D (CC BY 3.0 and CC0, see the package's copyright file);
 ASSETS/surfaces, tileable textures of SuperTuxKart (mostly CC BY-SA, some CC0, CC BY, GPL; see its copyright file);
-ASSETS/photos, a link to the photographs; ASSETS/llvm, the compiler that Mitsuba needs. The value to set
-DRJIT_LIBLLVM_PATH to is printed.
+ASSETS/photos, a link to the photographs; ASSETS/llvm, the compiler that Mitsuba needs. The script
+prints the value for DRJIT_LIBLLVM_PATH.
 """
 
 import argparse

@@ -59,7 +59,7 @@ def batches(
     """Yield the shape and the batch of every step from `start` on; all views of a batch have one shape.
 
     Args:
-        parts: The sets and their counts.
+        parts: The sets, each with the number of its views in a batch.
         steps: Number of the last step.
         start: Number of the first step.
         per_patch: Samples of the disparity along each side of a patch.

@@ -5,8 +5,8 @@
     python -m training.depth.cache CACHE/photos --labels LABELS --views 4
 
 For each shape of view CACHE receives SHAPE_tokens.npy (n, 2, t, 384) float16 and SHAPE_disparity.npy (n, H, W)
-float16, NaN where unknown. The file EXACT marks sets with true depth edges, the file MEASURED sets with measured
-depth.
+float16, NaN where unknown. The file EXACT marks sets whose depth is accurate at edges, the file MEASURED sets with
+measured depth.
 """
 
 import argparse
@@ -112,13 +112,13 @@ def fill(
         sources: Readers of the pictures.
         network: The network that computes the tokens.
         views: Number of views of each picture. The first shows nearly all of the picture with unchanged colours.
-        seed: Seed of the views.
-        exact: Whether depth edges are true.
+        seed: Seed for drawing the views.
+        exact: Whether the depth is accurate at edges.
         measured: Whether depth was measured; some of these views are rotated.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    # Probability of each shape; RGB-D frames are in landscape format.
+    # Probability of each shape; measured frames are in landscape format.
     chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)
     shapes = rng.choice(list(SHAPES), size=(len(sources), views), p=chances)
     stores = {shape: Store(folder, shape, int((shapes == shape).sum())) for shape in SHAPES}
@@ -128,7 +128,7 @@ def fill(
     def flush(shape: str) -> None:
         if views := waiting[shape]:
             batch = np.stack([view.srgb for view in views])
-            # A constant batch size needs only one compiled program per shape.
+            # With a constant batch size, only one program per shape is compiled.
             batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])
             stores[shape].add(np.asarray(network.tokens(jnp.asarray(batch))), views)
             waiting[shape] = []

@@ -18,7 +18,7 @@ LETTERS = 'font-family="sans-serif" font-size="11" fill="#333"'
 
 
 def drawn(curves: dict[str, list[list[float]]]) -> str:
-    """Return an SVG of the error over the number of pictures seen.
+    """Return an SVG that plots the error against the number of pictures seen in training.
 
     Args:
         curves: The points of each curve by its name: thousands of pictures seen, and AbsRel.

@@ -1,4 +1,4 @@
-"""Turn traced radiance into a photograph by a noise filter, lens blur, exposure, sensor noise and a tone curve."""
+"""Turn traced radiance into a photograph: noise filter, lens blur, exposure, sensor noise and tone curve."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def defocus(
     """Blur as a lens would: split into layers of disparity, blur each with a disc, and composite from far to near.
 
     Args:
-        rng: Chooses the focus and the strength.
+        rng: Source of randomness for the focus and the strength of the blur.
         linear_rgb: (n, n, 3).
         depth_m: (n, n).
         layers: Number of layers.

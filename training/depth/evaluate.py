@@ -1,4 +1,4 @@
-"""Measure the values of a run on NYU Depth v2 and, if available, on a folder of photographs with known depth.
+"""Measure the accuracy of a run's values on NYU Depth v2 or on a folder of photographs with known depth.
 
     python -m training.depth.evaluate --nyu DATA/nyu [--values RUN/trained.npz] [--frames watched|test]
     python -m training.depth.evaluate --photos FOLDER [--values RUN/trained.npz] [--sheet OUT.png PHOTO…]
@@ -94,7 +94,7 @@ def score_nyu(estimate: Estimate, folder: Path, numbers: list[int]) -> list[Scor
 
 
 def score_photos(estimate: Estimate, folder: Path) -> dict[str, Score]:
-    """Score the photographs of a folder, by their names.
+    """Return the scores of the photographs in a folder, by their names.
 
     Photographs whose inverse depth is only relative are left out because their far end is near zero. A border of 8
     pixels is not scored, nor are another 10 pixels of Kinect pictures, which the registration left white.

@@ -77,7 +77,7 @@ def head_card(about: dict[str, Any]) -> Card:
 
 
 def backbone_card(about: dict[str, Any]) -> Card:
-    """Return the card of a DINOv2 whose blocks and norm were trained further."""
+    """Return the card of the DINOv2 backbone, whose blocks and norm were trained further for depth."""
     return Card(
         id="dioptre-depth-backbone",
         title="Image features for depth (DINOv2 ViT-S/14, trained further)",

@@ -35,7 +35,7 @@ from .views import LARGE_SHAPES, SHAPES, draw, lesson
 _SAVE_EVERY_S = 120
 _TRIES = 5  # Number of attempts to draw a view that is not flat, before the largest crop is used.
 _FAR = 0.5  # Exponent of the weight of far pixels.
-_ENOUGH_ROUNDS = 10**6  # Without a number, repeat() would overflow the data set's length.
+_ENOUGH_ROUNDS = 10**6  # Without an argument, repeat() makes the data set's length overflow.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,14 @@ class Recipe:
     """Settings of a training run.
 
     Attributes:
-        seconds: Duration of the training; the rates follow the clock, so the schedule ends in time.
+        seconds: Duration of the training; the learning rates follow the clock, so the schedule ends on time.
         batch: Pictures in a batch.
         rate: Largest learning rate of the head.
         backbone_rate: Largest learning rate of the last block.
-        depth_decay: Factor of the learning rate from each block to the one before it.
-        large: Fraction of the batches at the larger shapes.
+        depth_decay: Learning rate of each block divided by that of the block after it.
+        large: Fraction of the batches whose views have one of the larger shapes.
         decay: Weight decay.
-        average: Decay of the running average of the values.
+        average: Decay of the running average of the network's values.
         workers: Processes that draw views.
         seed: Seed for drawing and shuffling the views.
     """
@@ -158,7 +158,7 @@ def schedule(share: float) -> float:
 
 
 def train(run: Path, pictures: list[pack.Picture], recipe: Recipe, *, graph: Any, values: Values) -> Values:
-    """Train until the time is over, save the values regularly, and return their average."""
+    """Train until the time is up, save the values regularly, and return their average."""
     run.mkdir(parents=True, exist_ok=True)
     devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))

@@ -18,7 +18,8 @@ from .values import load
 from .views import PATCH_PX, SHAPES, normalised
 
 SIZES_PX = (224, 280, 364)
-# Largest standard deviation between estimates, relative to the picture's mean absolute deviation.
+# Largest standard deviation between estimates, relative to the picture's mean absolute deviation; above it, the
+# disparity counts as unknown.
 LARGEST_SPREAD = 0.45
 LEAST_KNOWN = 0.6
 SHORT_SIDE_PX = 392

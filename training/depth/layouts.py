@@ -14,7 +14,7 @@ SHARES = {"room": 0.26, "portrait": 0.18, "closeup": 0.18, "table": 0.18, "stree
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A camera: position and target in metres, larger field of view and roll in degrees."""
+    """A camera: position and target in metres; field of view along the longer side, and roll, in degrees."""
 
     origin: np.ndarray
     target: np.ndarray

@@ -24,11 +24,11 @@ class LossWeights:
 
     Attributes:
         raw: Weight of the unnormalised output's error against the target, which keeps the output's scale near 1.
-        gradient: Weight of the gradients over four scales, in pictures with true edges.
-        coarse_gradient: Weight of the gradients over the two coarse scales, in other pictures; it prevents flat
-            relief.
+        gradient: Weight of the gradients over four scales, in pictures whose depth is accurate at edges.
+        coarse_gradient: Weight of the gradients over the two coarse scales, in other pictures; it keeps the relief
+            from becoming flat.
         kept: Fraction of the pixels that count; those with the largest errors are ignored.
-        fitted: Weight of the error after a least-squares fit, as it is scored, where depth was measured.
+        fitted: Weight of the error after a least-squares fit, which is also the score, where depth was measured.
     """
 
     raw: float = 0.5
@@ -53,7 +53,7 @@ def loss(
         output: The network's inverse depth.
         target: Inverse depth minus its median, divided by its mean absolute deviation.
         weight: Weight of each pixel, 0 where the depth is unknown.
-        exact: 1 for pictures with true edges, otherwise 0.
+        exact: 1 for pictures whose depth is accurate at edges, otherwise 0.
         weights: Weights of the terms.
         measured: Inverse depth in any unit, 0 where it was not measured.
     """
@@ -62,7 +62,7 @@ def loss(
         known = weight > 0
         sparse = jnp.where(known, jax.lax.stop_gradient(output), jnp.nan)[::_SPARSE, ::_SPARSE]
         centred = jnp.where(known, output - jnp.nanmedian(sparse), 0)
-        # The lower limits keep the error at 0 without known pixels.
+        # The lower limits make the error 0 if no pixel is known.
         count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)
         normalised = centred / jnp.maximum(jnp.abs(centred).sum() / count, 1e-3)
         difference = jnp.where(known, normalised - target, 0)
@@ -82,7 +82,7 @@ def loss(
 
 
 def batch_loss(output: Float[Array, "n H W"], batch: dict[str, Any]) -> tuple[Float[Array, ""], Float[Array, " n"]]:
-    """Return `loss` for a batch of views with the values of `views.lesson`."""
+    """Return `loss` for a batch of views with the values that `views.lesson` returns."""
     return loss(
         output,
         batch["target"],

@@ -48,10 +48,10 @@ def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
     Args:
         picture: The JPEG file.
         depth: The PNG file.
-        exact: Whether depth edges are true.
+        exact: Whether the depth is accurate at edges.
 
     Returns:
-        The picture, and disparity at its size with a largest value of 1.
+        The picture, and the disparity at the picture's size, scaled to a maximum of 1.
     """
     srgb = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
     image = Image.open(io.BytesIO(depth)).resize(srgb.shape[1::-1], Image.Resampling.NEAREST)

@@ -64,7 +64,7 @@ def trace(
     grid = mi.Point2f(mi.Float(np.tile(g, size)), mi.Float(np.repeat(g, size)))
     ray, _ = sensor.sample_ray(0.0, 0.5, grid, mi.Point2f(0.5, 0.5))
     hit = scene.ray_intersect(ray)
-    dr.eval(hit.t, ray.d)  # This compiles one small kernel for all scenes.
+    dr.eval(hit.t, ray.d)  # Evaluated together, these need one small kernel, which is compiled once for all scenes.
     depth = np.array(hit.t) * (forward @ np.array(ray.d))
     depth = np.where(np.isfinite(depth), depth, np.inf).reshape(size, size)
     dull = np.std(1 / depth) < 0.12 * np.mean(1 / depth)

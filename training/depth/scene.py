@@ -186,7 +186,7 @@ class Scene:
         texture: np.ndarray | None = None,
         repeat_m: float = 1.0,
     ) -> None:
-        """Add the quadrilaterals between points (h, w, 3); the texture is projected from above."""
+        """Add a surface spanned by a grid of points (h, w, 3); the texture is projected from above."""
         a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]
         corners = np.concatenate([np.stack([a, b, c], 2), np.stack([a, c, d], 2)]).reshape(-1, 3, 3)
         uv = corners[..., [0, 2]] / repeat_m if texture is not None else None

@@ -27,7 +27,7 @@ class Materials:
 
 
 def texture(rng: np.random.Generator, files: tuple[Path, ...]) -> np.ndarray:
-    """Return a small picture (h, w, 3) uint8 with slightly changed exposure and colours."""
+    """Return a random file as a small picture (h, w, 3) uint8 with slightly changed exposure and colours."""
     file = Image.open(files[rng.integers(len(files))])
     file.draft("RGB", (2 * _TEXTURE_PX, 2 * _TEXTURE_PX))
     image = file.convert("RGB")

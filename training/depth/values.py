@@ -41,7 +41,7 @@ def write_values(path: Path, values: Values) -> None:
 
 
 def read_values(path: Path, like: Values) -> Values:
-    """Read a file of `write_values`."""
+    """Read a file that `write_values` wrote."""
     with np.load(path) as file:
         return unflat({name: file[name] for name in file.files}, like, origin=path)
 
@@ -77,7 +77,7 @@ def write_pieces(folder: Path, values: Values, *, largest_bytes: int = LARGEST_F
 
 
 def read_pieces(folder: Path, like: Values) -> Values:
-    """Read the files of `write_pieces` as float32."""
+    """Read the files that `write_pieces` wrote, as float32."""
     found: dict[str, list[tuple[int, np.ndarray]]] = {}
     for path in sorted(folder.glob("values-*.npz")):
         with np.load(path) as file:

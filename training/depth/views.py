@@ -25,7 +25,7 @@ class Source:
     Attributes:
         srgb: (H, W, 3) uint8.
         disparity: (H, W) float32, inverse depth in any unit, NaN where unknown.
-        exact: Whether the depth has true edges because it was rendered; such depth is sampled and never averaged.
+        exact: Whether the depth is accurate at edges because it was rendered; it is then sampled, not averaged.
     """
 
     srgb: np.ndarray
@@ -147,7 +147,7 @@ def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) ->
 
     Args:
         disparity: (H, W) inverse depth in any unit, NaN where unknown.
-        exact: Whether depth edges are true.
+        exact: Whether the depth is accurate at edges.
         measured: Whether depth was measured.
         far: Exponent of the weight of far pixels.
 
@@ -155,7 +155,7 @@ def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) ->
         target: (H, W) normalised disparity, 0 where unknown.
         weight: (H, W), larger for far pixels, 0 where unknown.
         measured: (H, W) inverse depth divided by its median, 0 where it was not measured.
-        exact: 1 if depth edges are true, otherwise 0.
+        exact: 1 if the depth is accurate at edges, otherwise 0.
     """
     # The median is 0 if the sky covers more than half.
     middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))

@@ -16,7 +16,7 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 PLACES = 64
 SIDE = 224
-AFTER_SIX = "/backbone/encoder/layer.5/Add_1_output_0"  # The output after six of twelve blocks.
+AFTER_SIX = "/backbone/encoder/layer.5/Add_1_output_0"  # Name of the output after six of the twelve blocks.
 
 
 def picture() -> np.ndarray:

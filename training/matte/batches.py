@@ -12,7 +12,7 @@ from .network import GRID
 
 BATCH = 4
 _HELD_OUT = 16  # The last of every 16 views is held out.
-_BLIND = 0.1  # Fraction of the views in which one known map is blanked.
+_BLIND = 0.1  # Fraction of the views in which one of the two networks' maps is blanked.
 
 Batch = dict[str, np.ndarray]
 
@@ -43,7 +43,7 @@ class Views:
 
 
 def turned(view: Any, rng: np.random.Generator) -> Batch:
-    """Return a view with random changes: mirrored, brighter or darker, tinted, or with one known map blanked."""
+    """Return a view, at random mirrored, brightened or darkened, tinted, and with one network's map blanked."""
     made = {name: view[name] for name in view}
     grid = made["features"].reshape(len(made["features"]), GRID, GRID, -1)
     if rng.random() < 0.5:

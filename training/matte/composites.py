@@ -65,7 +65,7 @@ class Canvas:
         self._cover.polygon([tuple(point) for point in np.asarray(points) * FINE], fill=0)
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return premultiplied colours (SIDE, SIDE, 3), 0 to 255, and coverage, 0 to 1, both reduced in size."""
+        """Return premultiplied colours, 0 to 255, and coverage, 0 to 1, both reduced to SIDE x SIDE pixels."""
         cover = np.asarray(self.mask, np.float32) / 255
         thick = np.asarray(self.colours, np.float32) * cover[..., None]
 
@@ -125,7 +125,7 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
     mask, colours = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE, 3), np.uint8)
     mask[place], colours[place] = inside, part
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    return colours[tuple(nearest)], mask  # Strands outside the body take its nearest colour.
+    return colours[tuple(nearest)], mask  # Strands outside the body take the body's nearest colour.
 
 
 def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:

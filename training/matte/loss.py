@@ -41,7 +41,7 @@ def _mean(error: Array, weight: Array) -> Array:
 
 
 def _halved(x: Float[Array, "n s s"]) -> tuple[Array, Array]:
-    """Return the picture at half the size, and the detail that is lost by this."""
+    """Return the picture at half size, and the detail lost by halving it."""
     n, height, width = x.shape
     small = x.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4))
     return small, x - jax.image.resize(small, x.shape, "linear")

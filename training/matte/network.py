@@ -1,4 +1,4 @@
-"""The coarse network of soft alpha: features and maps locate the subject, the picture locates its edge."""
+"""The coarse network of soft alpha: features and two maps locate the subject, and the picture locates its edge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MADE = (24, 40, 64, 96)
 
 
 class SoftAlpha(nnx.Module):
-    """Network that predicts the alpha of a square picture as a change of the known maps' log odds.
+    """Network that predicts the alpha of a square picture as a change to the log odds of two other networks' maps.
 
     It has about 1 million values. The last layer works at half the side and predicts four pixels per position.
     """

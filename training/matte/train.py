@@ -4,7 +4,7 @@ python -m training.matte.train VIEWS RUN [--steps N] [--seconds N]
 
 RUN contains `state.msgpack` (values, their average, the optimiser's state, the step) and `average.safetensors`.
 Views may still be written during the training; new ones are used. The last of every 16 views is held out; its error
-in the band is printed next to that of the known maps' mean.
+in the band is printed next to that of the input: the mean of the subject head's and U²-Net-P's maps.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:
 
 
 def held_out_error(run: Any, state: Any, files: list[Path]) -> tuple[float, float]:
-    """Return the mean errors of the network and of the known maps' mean, in the band of exact alphas."""
+    """Return the mean errors, in the band of exact alphas, of the network and of the mean of its two input maps."""
     errors = []
     for path in files[:24]:
         view = np.load(path)

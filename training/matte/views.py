@@ -1,10 +1,11 @@
-"""Write views for the coarse network: features, known maps, picture, alpha, and the weight of alpha.
+"""Write views for the coarse network: features, two networks' maps, picture, alpha, and the weight of alpha.
 
 python -m training.matte.views OUT --photos DIR … [--pictures DIR --instances JSON …] [--first N] [--count N]
 
-Three of four views are composites with exact alpha. The others are free photographs with outlines, whose band has
-no weight because outlines are drawn by hand, and photographs in which MODNet cuts out the same subject as the
-product's networks; there its soft edge is the truth. Existing views are kept, so a run can be stopped and resumed.
+The maps are those of the subject head and of U²-Net-P. Three of four views are composites with exact alpha. The
+others are free photographs with outlines, whose band has no weight because outlines are drawn by hand, and
+photographs in which MODNet cuts out the same subject as the product's networks; there its soft edge is the truth.
+Existing views are kept, so a run can be stopped and resumed.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from .composites import SIDE, Body, composite
 
 _LARGEST_PX = 1000
 _MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-_LEAST_PX = 120  # Smallest length of a body's longer side, in pixels.
+_LEAST_PX = 120  # Smallest length of a body's longer side, in pixels; smaller ones are not used.
 _BAND = 0.02  # Width of the band without weight around hand-drawn outlines, as a fraction of the picture's side.
-_SAME = 0.9  # Overlap (IoU) with the known maps above which MODNet's edge is used as truth.
+_SAME = 0.9  # Overlap (IoU) of MODNet's subject with the maps' subject above which MODNet's edge is used as truth.
 
 
 class Viewer:
-    """Builder of views; it uses the networks' real maps, so their failures need not be simulated."""
+    """Builder of views; it runs the real networks to get their maps, so their failures need not be simulated."""
 
     def __init__(self) -> None:
         loaded = load_model("dioptre-subject")
@@ -66,7 +67,7 @@ class Viewer:
             weight: (h, w) in [0, 1]; 0 where alpha is unknown.
 
         Returns:
-            The backbone's features, both known maps, and the three inputs, resized and in 8 bits.
+            The backbone's features, both networks' maps, and the three arguments, resized and in 8 bits.
         """
         small = resize(picture, (self._side, self._side), method="bilinear")
         x = (small / max(float(small.max()), 1e-3) - _MEAN) / _DEVIATION
@@ -76,7 +77,7 @@ class Viewer:
         return made | {"features": features.astype(np.float16), "maps": _bytes(maps)}
 
     def both(self, view: dict[str, np.ndarray]) -> np.ndarray:
-        """Return where both known maps contain the subject, (SIDE, SIDE)."""
+        """Return where both maps, the subject head's and U²-Net-P's, contain the subject, (SIDE, SIDE)."""
         seen = np.all(view["maps"] > 127, axis=0, keepdims=True)[0].astype(np.float32)
         return resize(seen, (SIDE, SIDE), method="bilinear") > 0.5
 
@@ -107,7 +108,7 @@ def outlined(viewer: Viewer, photo: Outlined, picture: np.ndarray) -> dict[str, 
 
 
 def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
-    """Return a view with MODNet's alpha, or None when MODNet and the known maps cut out different subjects."""
+    """Return a view with MODNet's alpha, or None when MODNet and the two maps cut out different subjects."""
     clean = picture.astype(np.float32) / 255
     soft = soft_matte(clean)
     view = viewer.view(clean, soft, np.ones_like(soft))

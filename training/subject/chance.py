@@ -1,9 +1,9 @@
-"""Fit the chance that a picture has one subject, a linear model of class tokens and the networks' agreement.
+"""Fit a linear model of the chance that a picture has one subject, from class tokens and the networks' agreement.
 
     python -m training.subject.chance OUT.safetensors --pictures FOLDER …
 
 The photographs are those listed in `with_subject.txt` and `without_subject.txt`, sorted by eye; they are searched
-by name below the folders. OUT is an input of convert.py. The result of a cross-validation is printed.
+for by name in the folders. OUT is an input of convert.py. The result of a cross-validation is printed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m training.subject.go_on VIEWS OUT.safetensors --start HEAD.safetensors [--rank K --ranks N]
 
-HEAD is a file of `train.py`, of this script or of `bundled.py`. Several processes, each with its own rank, take
+HEAD is a file written by `train.py`, this script or `bundled.py`. Several processes, each with its own rank, take
 STEPS_A_ROUND steps on different views; then all continue from the mean of their values.
 """
 

@@ -21,7 +21,7 @@ def loss_of(head: SubjectHead, batch: Batch, key: Array | None) -> Array:
 
     Args:
         head: The subject head.
-        batch: features (n, k, t, c), and in 0 to 255 picture (n, s, s, 3), target (n, s, s) and weight (n, s, s).
+        batch: features (n, k, t, c); and picture (n, s, s, 3), target (n, s, s) and weight (n, s, s), all 0 to 255.
         key: Random key that chooses the dropped channels of each tap; None drops none.
     """
     n, taps, tokens, width = batch["features"].shape

@@ -18,10 +18,10 @@ from dioptre.imaging.regions import label_regions
 from training.lists import listed
 
 KEPT_OUT = Path(__file__).with_name("kept_out.txt")
-ALIVE = frozenset({3, 8, 10, 12, 13, 15, 17})  # VOC's numbers of bird, cat, cow, dog, horse, person, sheep.
-BEHIND = frozenset({9, 11, 18})  # VOC's numbers of chair, dining table, sofa.
+ALIVE = frozenset({3, 8, 10, 12, 13, 15, 17})  # VOC's classes bird, cat, cow, dog, horse, person, sheep.
+BEHIND = frozenset({9, 11, 18})  # VOC's classes chair, dining table, sofa.
 UNSAID = 255
-_SMALLEST = 0.004  # Smallest connected region that is used, as a fraction of the picture.
+_SMALLEST = 0.004  # Connected regions smaller than this fraction of the picture are ignored.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-# COCO's ids of CC BY, CC BY-SA, no known restrictions and US government works.
+# COCO's ids for the licences CC BY, CC BY-SA, no known restrictions and US government works.
 FREE_LICENCES = frozenset({4, 5, 7, 8})
 # Furniture and fixtures on which other objects lie, or in front of which they stand.
 BEHIND = frozenset({"bed", "bench", "chair", "couch", "dining table", "oven", "refrigerator", "sink", "toilet"})
 BEHIND |= {"traffic light", "tv"}
-CROWD = 0.05  # Largest fraction of a usable picture that an unseparated crowd covers.
-# Weights above which an instance is the subject or a possible part of it, relative to the largest.
+CROWD = 0.05  # A picture is not used if an unseparated crowd covers more than this fraction of it.
+# Weights, relative to the largest, from which an instance is the subject (MAIN) or may be part of it (OF_WEIGHT).
 MAIN, OF_WEIGHT = 0.3, 0.05
 FAINTEST = 0.01
 Instance = dict[str, Any]

@@ -46,7 +46,7 @@ class Views:
             self._kinds[kind] = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Return a random batch with the counts of `MIXTURE`."""
+        """Return a random batch with as many views of each kind as `MIXTURE` specifies."""
         chosen = {kind: rng.integers(0, len(self._kinds[kind]["target"]), count) for kind, count in MIXTURE.items()}
         names = ("features", "picture", "target", "weight")
         return {n: np.concatenate([self._kinds[kind][n][rows] for kind, rows in chosen.items()]) for n in names}

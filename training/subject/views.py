@@ -43,12 +43,12 @@ _CONFIG = SubjectConfig()
 _SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # Side of the backbone's input, in pixels.
 _FINE_PX = _CONFIG.grid * FINENESS  # Side of the head's output, in pixels.
 _MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-_LARGEST_PX = 800  # Longest side of a photograph of an object, in pixels.
-# Whether alive → number of whole views; objects get more, because fewer photographs show them.
+_LARGEST_PX = 800  # Longest side of a photograph of an object, in pixels; larger photographs are reduced.
+# Whether the subject is alive → number of views of the whole photograph; fewer photographs show things.
 _WHOLE_VIEWS = {True: 9, False: 18}
 _PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
-_INSTANCES = 6  # Number of instances that get crops, the largest first.
+_INSTANCES = 6  # Largest number of instances of a photograph that get crops; the largest ones are chosen.
 
 
 class Viewer:

@@ -83,7 +83,7 @@ def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
     """Return the removed fraction of each cast, as `dioptre.pipelines.light.sure_share` computes it.
 
     Args:
-        of: The readings.
+        of: The arrays that `readings` returned.
         sure: (3,) weights of the evidence.
     """
     return np.clip(share_evidence(of["length"], of["belief"]) @ sure, 0, 1)

@@ -119,7 +119,7 @@ def photographs(folder: Path, emulator: Emulator, *, only: frozenset[str] | None
 
 
 def raws(folder: Path) -> dict[str, np.ndarray]:
-    """Return one camera's linear raw thumbnails (N, 64, 64, 3) float16, and its lights (N, 3) with green = 1."""
+    """Return a camera's linear raw thumbnails (N, 64, 64, 3) float16, and lights (N, 3) whose green is 1."""
     data = sorted((folder / "numpy_data").glob("*.npy"))
     lights = np.stack([np.load(folder / "numpy_labels" / path.name).ravel() for path in data])
     thumbnails = np.stack([_without_chart(np.load(path)).astype(np.float16) for path in data])
@@ -137,7 +137,7 @@ def _without_chart(raw: np.ndarray) -> np.ndarray:
         return raw
     rows, columns = (kept[np.arange(RAW_PX) * len(kept) // RAW_PX] for kept in (rows, columns))
     raw, black = raw[rows][:, columns], black[rows][:, columns]
-    for axis in (0, 1):  # Pixels next to a black one are partly black.
+    for axis in (0, 1):  # Pixels next to a black one are mixed with black.
         black = black | np.roll(black, 1, axis) | np.roll(black, -1, axis)
     if not 0 < black.mean() < 0.6:
         return raw

@@ -40,7 +40,7 @@ FROZEN = ("hist_", "heat", "prior", "picture")
 PIXELS = 96
 MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # Batch sizes; small batches fit the processor's caches and are twice as fast.
 BLOCK = 2048
-# Kind of sample → options of the pairs. The kind's position is part of the seed.
+# Kind of sample → arguments for `Material.batch`. The kind's position is part of the seed.
 KINDS: dict[str, dict[str, Any]] = {
     "seen": {},
     "shown": {"kinds": (0, 0, 1, 0), "photos": 0.3, "native": 1.0},
@@ -55,7 +55,7 @@ def is_frozen(path: tuple[Any, ...]) -> bool:
 
 
 def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Path, kind: str, count: int) -> None:
-    """Write files of BLOCK samples each: the convolutions' features, and a few pixels of both renderings.
+    """Write files of BLOCK samples each: the convolutions' features, and a few pixels of both pictures of the pair.
 
     Args:
         network: The estimator.

@@ -128,7 +128,7 @@ def just_shown(folder: Path, name: str, raw: np.ndarray, light: np.ndarray) -> N
 
 
 def other_camera(options: argparse.Namespace) -> None:
-    """Write raws of a camera that training does not use, developed with an unknown rendering and unprocessed."""
+    """Write raws of a camera that training does not use, both developed with a new rendering and unprocessed."""
     known = camera(options.spectral, OTHER_CAMERA)
     matrix = known["matrices"].mean(axis=0)
     for path in sorted(options.sensor.glob("*.npz")):

@@ -18,7 +18,7 @@ EMPHASIS = 0.1  # Increase of an error's weight per unit of ΔE.
 
 LAB_FROM_LINEAR = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8729]], np.float32
-)  # Linear sRGB to XYZ, relative to D65 white.
+)  # Matrix from linear sRGB to XYZ relative to D65 white.
 
 
 def lab(srgb_encoded: Array) -> Array:
@@ -29,7 +29,7 @@ def lab(srgb_encoded: Array) -> Array:
 
 
 def corrected(wrong: Array, chroma: Array, residual: Array) -> Array:
-    """Correct the colours of the miscoloured pictures by the network's output, as the pipeline does.
+    """Correct the colours of the miscoloured pictures with the network's output, as the pipeline does.
 
     Args:
         wrong: (n, pixels, 3), sRGB-encoded.

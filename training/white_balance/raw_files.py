@@ -1,4 +1,4 @@
-"""Draw unprocessed raw files: a sensor's own colours, with neither matrix nor white balance."""
+"""Choose random unprocessed raws: a sensor's own colours, with neither matrix nor white balance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .data import TONE_LEVEL
 from .pictures import part_of
 from .sensors import near_identity, shift
 
-# Fraction of the raws drawn evenly by the warmth of their light, because most were taken outdoors.
+# Fraction of the raws that are drawn evenly over warm and cold lights, because most were taken outdoors.
 EVERY_LIGHT = 0.5
 OFF_BLACK = 0.5  # Fraction of the raws with a slightly wrong black level, which shows in the shadows.
 OFF_BY = 1e-3, 6e-2  # Range of the black level's error in raw values; half of the time it is equal in all channels.
@@ -20,7 +20,7 @@ _WARMTHS = 8
 
 
 class RawFiles:
-    """Raws in their sensors' balanced colours, and their illuminants (N, 3) with green = 1.
+    """Raws in their sensors' balanced colours, and their illuminants (N, 3), scaled so that green is 1.
 
     Values above the sensor's saturation are kept after the balance. In an unprocessed raw the channels saturate
     separately, and overexposed areas keep some of the illuminant's colour.
@@ -31,7 +31,7 @@ class RawFiles:
 
         Args:
             thumbnails: For each camera (n, side, side, 3) linear raw values; 1 is saturation.
-            lights: For each camera (n, 3) illuminants, green = 1.
+            lights: For each camera (n, 3) illuminants, scaled so that green is 1.
         """
         self.lights = np.concatenate(lights)
         pictures, full = [], []

@@ -26,7 +26,7 @@ from .sensors import Sensors
 
 LISTS = Path(__file__).parent
 SIDE = WhiteBalanceConfig().coarse_px
-# Large enough to keep fine detail, such as highlights and shadows of a few pixels.
+# Side of pictures that keep fine detail, such as highlights and shadows of a few pixels.
 FINE_SIDE = WhiteBalanceConfig().thumbnail_px
 PHOTOS_SHARE = 0.5
 NOISY_SHARE = 0.3
@@ -35,7 +35,7 @@ NATIVE = 0.5  # Fraction of other cameras' pictures that are shown as unprocesse
 RAW_FILES = 0.6  # Fraction of the unprocessed raws that are real, not derived from a balanced picture.
 # Fraction of the unprocessed raws encoded as sRGB without a tone curve, as raw readers show them.
 WITHOUT_CURVE = 0.7
-# The emulator's settings shade and tungsten in the style "camera standard", never used for training.
+# Indices of the emulator's settings shade and tungsten in the style "camera standard", never used for training.
 STYLES_APART = (3, 5)
 STYLES = tuple(style for style in range(10) if style not in STYLES_APART)
 D65 = jnp.array(D65_XY)
@@ -54,7 +54,7 @@ def part(n: int, which: str) -> np.ndarray:
 
 
 def left_out(which: str = "test") -> frozenset[str]:
-    """Return the names of photographs that must not be used because of their licence or an unknown right balance.
+    """Return the names of photographs that must not be used: by licence, or because the right balance is unknown.
 
     Photographs whose licences do not allow commercial use or changes are excluded from training only.
     """

@@ -24,7 +24,7 @@ _SMALL = ("PowerShot", "DSC", "Insta360")
 
 
 class Sensors:
-    """The cameras of `data.py`: matrices (n, 2, 3, 3) from balanced raw to linear sRGB, raw values of lights."""
+    """The cameras of `data.py`: matrices (n, 2, 3, 3) from balanced raw to linear sRGB, and lights' raw values."""
 
     def __init__(self, folder: Path, which: str) -> None:
         """Load the cameras.
@@ -50,7 +50,7 @@ class Sensors:
 
         Args:
             name: Name of the camera.
-            lights: (N, 3) raw colours, green = 1.
+            lights: (N, 3) raw colours, scaled so that green is 1.
 
         Returns:
             The indices (N,) of the known lights, and the remaining ratios (N, 3).
@@ -89,7 +89,7 @@ class Sensors:
     def native(self, rng: np.random.Generator, own: tuple[int, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
         """Return a matrix towards a sensor's own balanced colours, and the light as that sensor records it.
 
-        In 40 % of the cases the matrix leads only part of the way.
+        In 40 % of the cases the matrix converts only part of the way to the sensor's colours.
 
         Args:
             rng: Source of randomness.
@@ -123,7 +123,7 @@ class Sensors:
         return shares
 
     def light(self, rng: np.random.Generator, camera: np.ndarray) -> np.ndarray:
-        """Return a random light in a camera's raw colours, green = 1."""
+        """Return a random light in a camera's raw colours, scaled so that green is 1."""
         table = self.black_bodies if rng.random() < 0.65 else self.lights
         light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
         return light / light[1]

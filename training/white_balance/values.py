@@ -19,7 +19,7 @@ from dioptre.models.white_balance.module import WhiteBalanceEstimator
 def go_on_from(network: WhiteBalanceEstimator, stored: dict[str, np.ndarray]) -> None:
     """Copy the values of an earlier, narrower network into a network.
 
-    Inputs that the earlier network did not have start with zero weight in its units.
+    Inputs that the earlier network did not have start with zero weight in the units that are copied.
     """
     state = nnx.state(network)
     for path, variable in nnx.to_flat_state(state):

@@ -1,4 +1,4 @@
-"""The pictures of the aperture that a blur's options include."""
+"""Pictures of an out-of-focus point of light, which show the effect of a blur's aperture options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ APERTURE_PX = 44
 
 
 class Aperture(QWidget):
-    """The disc that an out-of-focus point of light becomes, at the picture's centre and in a corner."""
+    """Pictures of the disc that an out-of-focus light becomes: one at the picture's centre and one in a corner."""
 
     def __init__(self) -> None:
         super().__init__()

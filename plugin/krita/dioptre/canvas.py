@@ -114,7 +114,7 @@ class Canvas(QLabel):
 
         Args:
             painting: Receives the strokes; None turns the brush off.
-            radius: Radius of the outline, as a fraction of the picture's longer side.
+            radius: Radius of the brush's outline, as a fraction of the picture's longer side.
         """
         self._painting, self._brush_radius = painting, radius
         self.setMouseTracking(painting is not None)

@@ -1,4 +1,4 @@
-"""Runs that replace a result in place: Edit recomputes it with other options, as Update does with other inputs."""
+"""Runs for Edit, which recompute a result in place with other options."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MENU_ID = "dioptre_menu"
 PLACE = f"filter/{MENU_ID}"
 RECIPES_ID = "dioptre_recipe"
 MESSAGE_ID = "dioptre_message"
-DONE_MS = 4000  # Display time of a message over the canvas.
+DONE_MS = 4000  # How long a message is shown over the canvas.
 
 
 class DioptreExtension(Extension):

@@ -89,7 +89,7 @@ def _common(one: Rect, other: Rect) -> list[int]:
 
 
 def _beyond(edges: list[int], outer: list[int], side: int) -> Rect:
-    """Return the strip outside one side, as long as that side."""
+    """Return the strip between one side of `edges` and the same side of `outer`, as long as that side."""
     strip = list(edges)
     strip[side] = outer[side]
     strip[side + 2 if side in (_LEFT, _TOP) else side - 2] = edges[side]

@@ -13,7 +13,7 @@ from .jobs import job_manager
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QObject, pyqtSignal
 
-POLL_S = 0.1  # Longest wait for the worker in one step of the thread.
+POLL_S = 0.1  # Longest time that the thread waits for the worker before it checks for cancellation.
 
 
 class Fetcher(QObject):

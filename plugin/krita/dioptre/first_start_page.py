@@ -28,7 +28,7 @@ POLL_MS = 100  # Interval for polling the installer.
 
 
 def before(whole: QWidget, ready: Callable[[], None]) -> QWidget:
-    """Wrap `whole` behind the installation page, unless the compute core is installed already.
+    """Show the installation page instead of `whole` until the compute core is installed.
 
     Args:
         whole: The docker's regular content.

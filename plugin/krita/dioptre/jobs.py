@@ -149,7 +149,7 @@ class JobManager(QObject):
 
     @property
     def makes_layers(self) -> bool:
-        """Whether a run is inserting layers into a document, whose group is already active but still empty."""
+        """Whether a run is inserting layers into a document; their group may then be active but still empty."""
         return any(run.makes_layers for run in self.runs)
 
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:

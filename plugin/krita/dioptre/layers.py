@@ -50,7 +50,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
 
 
 def rect_of(made: Made, picture: Rect) -> Rect:
-    """Return the rectangle of a result, whose top-left corner is the picture's, whatever its size."""
+    """Return the rectangle of a result, which has the picture's top-left corner even if the result is enlarged."""
     return Rect(picture.x, picture.y, made.width, made.height)
 
 
@@ -217,12 +217,12 @@ def input_links(source: Source) -> dict[str, Link]:
 
 
 def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
-    """Return the link to record for a node. Only a depth layer gets a hash, which later reveals painting on it."""
+    """Return the link to record for a node. For a depth layer it has a hash, which later reveals painting."""
     return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
 def _name(made: Made) -> str:
-    return "Result" if made.role is Role.RESULT else made.name  # The operation's name is the group's.
+    return "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
 
 
 def _below_new(document: Document, picture: Node, described: Operation) -> Node:
@@ -244,7 +244,7 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
 
 
 def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ...]:
-    """Return messages about what might hide the result."""
+    """Return messages for the user if another group hides the result or the result extends beyond the canvas."""
     found = []
     if (cover := hidden_by(document, entry)) is not None:
         found.append(

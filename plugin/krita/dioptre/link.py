@@ -1,4 +1,4 @@
-"""The worker's side of a run, on a separate thread and without Krita's API."""
+"""The part of a run that talks to the worker, on a separate thread and without Krita's API."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .raster import STRIP_BYTES, Raster
 from .sources import Picture
 
 SHARE_SENDING = 0.1  # Fraction of the progress bar for sending; the worker takes the rest.
-IDLE_S = 45.0  # Idle connections are closed, because an open one keeps the worker running.
+IDLE_S = 45.0  # A connection is closed after this idle time, because it keeps the worker running.
 QUIT_MS = 3000  # Longest wait for the thread when Krita quits; cancelling a job takes a tenth of a second.
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
 # Roles of layers that selecting operations return, as 8-bit values like Krita's selections.
 SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)
 DEPTH_WIRE = PixelFormat("f32", 1)
 SELECTION_WIRE = PixelFormat("u8", 1)
-_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # Grey 0, alpha 1.
+_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # Grey 0 and alpha 1, as floats.
 
 
 @dataclass(frozen=True, kw_only=True)

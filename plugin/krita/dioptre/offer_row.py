@@ -1,4 +1,4 @@
-"""*Download (43 MB)*: the offer below a choice whose network is not installed, with licence and progress."""
+"""*Download (43 MB)*: the button, licence and progress bar below a choice whose network is not installed."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
 # The label takes up to this fraction of a row's width; the large stretch gives it space before the controls.
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
-BLUR, RANGE = "f_number", "focus_range"  # The option in the first row, and the option that the histogram shows.
+# BLUR is the option in the first row, RANGE the option that the histogram shows.
+BLUR, RANGE = "f_number", "focus_range"
 # Colours of a slider's left and right ends.
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
 GROOVE = """

@@ -1,4 +1,4 @@
-"""The docker's preview, with its views, a sign while it is out of date, zoom and the clicked point."""
+"""The docker's preview: view buttons, and a picture to zoom and click, with a notice when it is out of date."""
 
 from __future__ import annotations
 

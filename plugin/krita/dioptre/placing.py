@@ -14,7 +14,7 @@ TOOLBOX = "ToolBox"
 
 
 def show(window: Any, docker: Any) -> None:
-    """Show the docker. The first time, place it next to the toolbox, because a stack would leave it too low."""
+    """Show the docker. The first time, place it next to the toolbox; in a stack of dockers it would be too low."""
     krita = Krita.instance()
     first = krita.readSetting(GROUP, PLACED, "") == ""
     if first:

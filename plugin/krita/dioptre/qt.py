@@ -1,4 +1,4 @@
-"""Krita's Qt binding: PyQt5 in Krita 5, PyQt6 in Krita 6. Use the full names of enumerations with either."""
+"""Krita's Qt binding: PyQt5 in Krita 5, PyQt6 in Krita 6. Use full enumeration names, which both accept."""
 
 from __future__ import annotations
 

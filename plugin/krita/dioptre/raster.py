@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-STRIP_BYTES = 2 << 20  # Size of a strip, which takes some milliseconds to read or write.
+STRIP_BYTES = 2 << 20  # Size of a strip in bytes; reading or writing one takes a few milliseconds.
 ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}
 """Opaque alpha value in Krita's byte order, by channel depth."""
 
@@ -34,7 +34,7 @@ class Raster:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of all bytes, independent of the strips. Takes a second for some GiB: not for the GUI thread."""
+        """SHA-256 of all bytes, regardless of strips. A few GiB take a second: do not use it on the GUI thread."""
         digest = hashlib.sha256()
         for strip in self.strips:
             digest.update(strip)

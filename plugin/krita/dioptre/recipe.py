@@ -38,7 +38,7 @@ def link(document: Document, node: Node, *, sha256: str = "", rect: tuple[int, i
 
 
 def versions(document: Document) -> list[list[Link]]:
-    """Return chains of nodes that replaced each other, oldest first, by the nodes' own ids; [] if damaged."""
+    """Return chains of links to nodes that replaced each other, oldest first; [] if the annotation is damaged."""
     data = bytes(document.annotation(VERSIONS) or b"")
     try:
         return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []
@@ -96,7 +96,7 @@ def concerns(document: Document, entry: Entry, node: Node | None) -> bool:
 
 
 def depth_of(document: Document, entries: Sequence[Entry], picture: Node) -> Node | None:
-    """Return the newest depth layer computed from `picture` or used with it, also if `picture` is the result."""
+    """Return the newest depth layer computed from or used with `picture`, or with its source if it is a result."""
     own = node_id(document, picture)
     behind = (
         entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")

@@ -17,7 +17,7 @@ from .link import DEPTH_WIRE, SELECTION_WIRE, upload, upload_depth, without_alph
 from .sources import Picture, Source
 from .targets import Target
 
-LONGEST_PX = 512  # Longest side of a preview: twice the width of a docker, and quick to blur.
+LONGEST_PX = 512  # Longest side of a preview in pixels: twice the width of a docker, and quick to blur.
 FORMAT = PixelFormat("u8", 4, "bgr")  # Byte order of QImage's ARGB32.
 
 
@@ -48,14 +48,14 @@ def request_of(state: State, source: Source) -> Request:
 
 
 def with_depth_image(request: Request, source: Source) -> Request:
-    """Add a small image of the depth layer to the request. Too slow for the GUI thread: it reads many pixels."""
+    """Add a small image of the depth layer to the request. This is too slow for the GUI thread."""
     if source.depth is None or "disparity" not in request.inputs:
         return request
     return replace(request, depth_image=_small_depth(source.depth))
 
 
 class _Same:
-    """Key that identifies one reading of a layer, by identity, and keeps the reading alive."""
+    """Key for one reading of a layer: equal only to a key for the same object, which it keeps alive."""
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture

@@ -14,7 +14,7 @@ from .dioptre_link.records import GROUP, Entry
 from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
 
 THUMBNAIL_PX = 56
-MOST = 12  # Number of newest results to list; Krita takes some milliseconds per thumbnail.
+MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
 HIGH_PX = THUMBNAIL_PX + 44
 
 

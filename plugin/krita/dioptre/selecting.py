@@ -1,4 +1,4 @@
-"""Applies a computed selection as Krita's selection, a mask of either kind, or a cut-out layer."""
+"""Applies a computed selection as Krita's selection, a selection mask, a transparency mask, or a cut-out layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .sources import Source, is_idle
 from .spaces import DEPTH, ScratchDocuments
 from .undo_sync import UndoSync
 
-# Longest wait for the crop that resets the outline; cropping one pixel usually takes milliseconds.
+# Longest wait, in seconds, for the crop that discards the cached outline; it usually takes milliseconds.
 OUTLINE_S = 10.0
 
 

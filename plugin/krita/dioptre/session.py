@@ -34,7 +34,7 @@ from .spaces import Rect
 from .steps import Stepper
 from .targets import Target, active, find_target
 
-POLL_S = 0.05  # Longest wait for the worker in one step of the preview thread.
+POLL_S = 0.05  # Longest time that the preview thread waits for the worker before it checks for cancellation.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +275,7 @@ class Session(QObject):
             self._settling.start()
 
     def ask(self) -> None:
-        """Request a preview with the current options, replacing a running one that is old enough."""
+        """Request a preview with the current options, or ask again later if the running one should finish first."""
         source = self._source
         if source is None:
             return

@@ -10,7 +10,7 @@ from .dioptre_link.editing import bokeh
 from .dioptre_link.language import translated
 from .qt import QHBoxLayout, QIcon, QImage, QPixmap, QSize, QSizePolicy, QToolButton, QWidget
 
-PICTURE_PX = 26  # Side of a shape's picture; seven fit next to each other in 300 pixels.
+PICTURE_PX = 26  # Side of a shape's picture in layout pixels; seven fit next to each other in 300 pixels.
 DENSITY = 2  # Pixels of a picture per pixel of the layout, for HiDPI screens.
 
 

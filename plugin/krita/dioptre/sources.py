@@ -84,7 +84,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The checked inputs of one run before their pixels are read. `plain` does not consider transparency yet."""
+    """The checked inputs of one run before their pixels are read. `plain` does not account for transparency yet."""
 
     document: Document
     picture: Node
@@ -191,7 +191,7 @@ def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Pict
 
 
 def depth_place(bounds: Rect, picture: Rect) -> Rect:
-    """Return the rectangle of a picture's depth: the depth layer's own, even if moved, if the sizes match.
+    """Return where to read a picture's depth: the whole depth layer, even if moved, if it has the picture's size.
 
     Args:
         bounds: Rectangle of the depth layer.
@@ -233,7 +233,7 @@ def find(
         looks_for_depth: Whether to use the picture's own depth layer if `depth` is None.
 
     Returns:
-        The layers, not read yet.
+        The layers, whose pixels have not been read yet.
 
     Raises:
         RefusedError: The operation cannot work on these layers.

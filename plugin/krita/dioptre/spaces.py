@@ -1,4 +1,4 @@
-"""Colour spaces: which ones the worker accepts directly, and conversion of all others by Krita.
+"""Determines which colour spaces the worker accepts directly, and lets Krita convert all others.
 
 Conversions happen in hidden documents, because `Node.setColorSpace` adds an undo step to the document that created
 the node, even if the node is not in it.

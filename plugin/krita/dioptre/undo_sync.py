@@ -26,9 +26,9 @@ from .dioptre_link.records import Entry
 from .qt import QObject, QTimer, QUuid
 from .sources import is_idle
 
-# Number of polls of an idle document after a swap; on a busy machine, Krita may activate a neighbour that late.
+# Number of polls after a swap during which a layer is kept active; Krita may activate a neighbour with a delay.
 SETTLING = 8
-LOOK_MS = 100  # Poll interval, short enough that the rest of an undo follows unnoticed.
+LOOK_MS = 100  # Poll interval, short enough that users do not notice the delay before the rest of an undo.
 PATIENCE = 10  # Number of polls of an idle document before a missing step is triggered again.
 ASKED = 3  # Number of attempts to trigger one step.
 

@@ -60,7 +60,7 @@ class Task:
 
     @property
     def painted(self) -> bool:
-        """Whether the result's own depth layer was painted on. Reads all of it: not for the GUI thread."""
+        """Whether the result's own depth layer was painted on. Finding out is too slow for the GUI thread."""
         return self.was is not None and self.was.raster.sha256 != self.sha256
 
 
@@ -193,7 +193,7 @@ def apply(
                 new = old.duplicate()
                 yield from layers.refilling(new, rect, made, given, scratch)
                 if is_edited and made.role is Role.RESULT:
-                    for node in (old, new):  # The old layer, too, so that an undo shows it.
+                    for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
                         node.setVisible(True)
                 layers.swap(document, old, new)
                 swapped.append((old, new))

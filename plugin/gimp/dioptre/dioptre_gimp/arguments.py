@@ -28,7 +28,7 @@ _FLAGS = GObject.ParamFlags.READWRITE
 
 
 def automatic_value(parameter: Parameter) -> float:
-    """Return the number that means "automatic"."""
+    """Return the number that means "automatic" for a parameter, below the range of its values."""
     return -1.0 if parameter.minimum is None or parameter.minimum >= 0 else parameter.minimum - 1
 
 
@@ -117,7 +117,7 @@ def means_whole_image(operation: Operation, config: Gimp.ProcedureConfig) -> boo
 
 
 def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
-    """Set one option. Both coordinates of a point change together, so observers never see a mixed point."""
+    """Set one option. Both coordinates of a point change together, so observers never see one without the other."""
     with config.freeze_notify():
         for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
             config.set_property(name, one)

@@ -94,7 +94,7 @@ class Canvas(Gtk.EventBox):
 
         Args:
             painting: Receives the strokes; None turns the brush off.
-            radius: Radius of the outline, as a fraction of the picture's longer side.
+            radius: Radius of the brush's outline, as a fraction of the picture's longer side.
         """
         changed = (painting, radius) != (self._painting, self._brush_radius)
         self._painting, self._brush_radius = painting, radius

@@ -23,7 +23,8 @@ from .host import Gimp
 
 PARASITE = "dioptre-depth"
 _KEY = re.compile("[0-9a-f]{64}")
-LIMIT_BYTES = 4 << 30  # About 25 depth maps of 24 megapixels; the least recently used are deleted first.
+# Size limit of the cache: about 25 depth maps of 24 megapixels. The least recently used are deleted first.
+LIMIT_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)

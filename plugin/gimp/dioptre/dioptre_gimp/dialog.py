@@ -42,7 +42,7 @@ from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
 BINARY = "dioptre"
-BRUSH_ROW_PX = 40  # Height of the brush's row, including the gap below it.
+BRUSH_ROW_PX = 40  # Height in pixels of the row with the brush tools, including the gap below it.
 
 
 def run_dialog(

@@ -72,7 +72,7 @@ def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = Fa
 
 
 def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPixbuf.Pixbuf:
-    """Show `before` on the left and `after` on the right of a line at `at`, a fraction of the width."""
+    """Return `before` on the left and `after` on the right of a line at `at`, a fraction of the width."""
     drawn = opaque(after)
     width, height = drawn.get_width(), drawn.get_height()
     edge = min(max(round(at * width), 0), width)

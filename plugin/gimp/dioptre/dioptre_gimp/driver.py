@@ -10,8 +10,8 @@ from dioptre_link.editing.events import Step
 
 from .host import GLib
 
-SLICE_S = 0.02  # Longest time between two returns to the main loop; keeps the interface responsive.
-WAIT_MS = 15  # Poll interval for the worker: imperceptible, at 66 system calls a second.
+SLICE_S = 0.02  # Longest time before control returns to the main loop, which keeps the interface responsive.
+WAIT_MS = 15  # Interval for polling the worker: an imperceptible delay, and only 66 system calls a second.
 
 
 class Driver:

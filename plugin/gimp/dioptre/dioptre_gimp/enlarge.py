@@ -132,7 +132,7 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
     with layers.cubic():
         layers.must(image.scale(*size), "enlarge the image")
     _, x, y = image.get_resolution()
-    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # The printed size stays the same.
+    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # Keep the printed size.
     for part in parts:
         colour = pixels.picture_format(image, alpha=True)
         for made in part.result.layers:

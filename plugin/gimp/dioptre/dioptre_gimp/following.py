@@ -19,7 +19,7 @@ from . import arguments
 from .host import Gimp, GObject
 
 PRESET, FILE = "preset", "file"
-FROM_FILE = "file"  # The choice that selects the file.
+FROM_FILE = "file"  # The choice that uses the recipe file instead of a preset.
 
 _FLAGS = GObject.ParamFlags.READWRITE
 

@@ -1,4 +1,4 @@
-"""*Download (N MB)*: the offer below a choice whose network is not installed, and its download."""
+"""*Download (N MB)*: the button below a choice whose network is not installed, and the download that it starts."""
 
 from __future__ import annotations
 

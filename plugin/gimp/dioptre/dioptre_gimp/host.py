@@ -2,7 +2,7 @@
 
 import gi
 
-gi.require_version("Gimp", "3.0")  # GIMP 3.2 uses this version name, too.
+gi.require_version("Gimp", "3.0")  # GIMP 3.2 provides its library under this version, too.
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402  (the versions must be named first)
 

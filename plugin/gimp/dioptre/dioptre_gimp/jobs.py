@@ -27,7 +27,7 @@ from .host import Gimp
 from .log import logger
 from .sources import Source
 
-WAIT_S = 0.05  # Poll interval in scripts: the load is negligible, and Cancel still feels immediate.
+WAIT_S = 0.05  # Interval for polling the worker in scripts: negligible load, and Cancel still feels immediate.
 SHARE_SENDING = 0.1  # Fractions of the progress bar for sending and computing; creating the layers takes the rest.
 SHARE_WORKING = 0.8
 BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
@@ -177,7 +177,7 @@ def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
 def _send_depth(
     worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]
 ) -> Steps[tuple[str, list[str]]]:
-    """Put the depth layer into `inputs` in the best available precision; return its hash and user messages."""
+    """Put the depth layer into `inputs` as precisely as possible; return its hash and messages for the user."""
     depth = source.depth
     assert depth is not None
     yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")

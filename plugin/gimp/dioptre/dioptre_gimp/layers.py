@@ -127,7 +127,7 @@ def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
     width, height = new.get_width(), new.get_height()
     if (layer.get_width(), layer.get_height()) != (width, height):
         with cubic():
-            # Scaling resizes the mask, too.
+            # This also resizes the layer's mask.
             must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
     if new.has_alpha() and not layer.has_alpha():
         must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
@@ -177,7 +177,7 @@ def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
         (False, False): Gimp.ImageType.RGB_IMAGE,
     }[grey, alpha]
     mode = image.get_default_new_layer_mode()
-    name = "Result" if made.role is Role.RESULT else made.name  # The operation's name is the group's.
+    name = "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
     layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
     if layer is None:
         raise DioptreError(
@@ -287,7 +287,7 @@ def _same_size(one: Gimp.Drawable, other: Gimp.Drawable) -> bool:
 
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
-    """Enlarge the canvas if the picture filled it before it was enlarged."""
+    """Enlarge the canvas if the picture filled it before being enlarged."""
     result = filled[0].layer
     size = (picture.get_width(), picture.get_height())
     larger = (result.get_width(), result.get_height())

@@ -1,4 +1,4 @@
-"""The outcome of a run, and the check before the run changes the document."""
+"""The outcome of a run, and a check that the document and layers still exist before the run changes them."""
 
 from __future__ import annotations
 

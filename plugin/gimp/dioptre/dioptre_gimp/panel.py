@@ -29,7 +29,7 @@ BLUR, RANGE = "f_number", "focus_range"
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
-    """Wrap `panel` with a scrollbar that is always visible, so that nothing moves when More options opens."""
+    """Put `panel` into a window with a permanent scrollbar, so that nothing moves when More options opens."""
     window = Gtk.ScrolledWindow(overlay_scrolling=False)
     window.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.ALWAYS)
     window.add(panel)
@@ -172,7 +172,7 @@ class PresetRow(Gtk.Box):
 
 
 class DiscRow(Gtk.Box):
-    """The disc that an out-of-focus light becomes, at the centre and in a corner of the picture."""
+    """Pictures of the disc that an out-of-focus light becomes: one at the picture's centre and one in a corner."""
 
     def __init__(self) -> None:
         super().__init__(spacing=12)

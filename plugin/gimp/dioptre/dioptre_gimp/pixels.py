@@ -13,7 +13,7 @@ from dioptre_link.wire import PixelFormat
 
 from .host import Gegl, Gimp
 
-BAND_ROWS = 256  # Two rows of GEGL tiles; a band of a 24-megapixel float picture is 25 MB.
+BAND_ROWS = 256  # Rows per band: two rows of GEGL tiles, or 25 MB of a 24-megapixel float picture.
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ UPDATE = "dioptre-update"
 MENU = "<Image>/Filters/Dioptre"
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
-SHOWN_S = 5.0  # GIMP's own messages stay in the status bar for the same time.
+SHOWN_S = 5.0  # How long a message stays in the status bar; the same as GIMP's own messages.
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def run_operation(  # noqa: PLR0917  (GIMP dictates the signature)
         _set_up(run_mode)
         depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            from .dialog import run_dialog  # Needs a display, which a script may lack.
+            from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
 
             edited = edit.replaceable(image, drawables, operation)
             source = sources.find(operation, image, drawables, depth) if edited is None else edited.source
@@ -153,7 +153,7 @@ def _recipe_by_dialog(
     drawables: list[Gimp.Drawable],
 ) -> Gimp.Layer | None:
     """Ask for a recipe and run it, replacing the earlier result if there is one and the user agrees."""
-    from . import recipe_dialog  # Needs a display, which a script may lack.
+    from . import recipe_dialog  # Imported here because it needs a display, which a script may lack.
 
     def source_of(operation: Operation) -> sources.Source:
         edited = edit.replaceable(image, drawables, operation)
@@ -187,7 +187,7 @@ def run_edit(
                 hint="In a script, call the operation's own procedure with its options.",
             )
         _set_up(run_mode)
-        from .dialog import run_dialog  # Needs a display, which a script may lack.
+        from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
 
         edited = edit.find(image, drawables)
         name = RECIPE if edited.operation.name == CHAIN else PREFIX + edited.operation.command
@@ -245,7 +245,7 @@ def _set_up(run_mode: Gimp.RunMode) -> None:
         Cancelled: The user declined.
     """
     if run_mode == Gimp.RunMode.INTERACTIVE and first_start.is_needed():
-        from .first_start_dialog import set_up  # Needs a display, which a script may lack.
+        from .first_start_dialog import set_up  # Imported here because it needs a display.
 
         set_up()
 
@@ -270,7 +270,7 @@ def _tell(outcome: Outcome) -> None:
 
 
 def _show(words: str) -> None:
-    """Show text in the status bar for some seconds; a regular message from a plug-in would look like a warning."""
+    """Show text in the status bar for a few seconds; a regular message from a plug-in would look like a warning."""
     Gimp.progress_init(words)
     Gimp.progress_update(1.0)
     Gimp.displays_flush()

@@ -244,7 +244,7 @@ class Preview(Gtk.Box):
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
-    """Return a key of everything that the canvas's picture depends on."""
+    """Return the values that the canvas's picture depends on; it is drawn again when they change."""
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
@@ -319,7 +319,7 @@ class Status(Gtk.Box):
 
 
 def hint(state: State, layer_size: tuple[int, int]) -> str:
-    """Return the hint on what a click in the picture does; for an enlargement, also its size."""
+    """Return the hint on what a click in the picture does; for an enlargement, it includes the sizes in pixels."""
     if traits.enlarges(state.operation):
         on_map = state.view == views.PLACE
         what = (

@@ -1,4 +1,4 @@
-"""The dialog for recipes: a description of each, and a preview on this picture."""
+"""The dialog for choosing a recipe, with a description of each and a preview of its effect on the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recomputes a result in place, for Update and, with other options, for Edit.
+"""Recomputes a result in place: for Update with the same options, for Edit with different ones.
 
 The layers keep their position, name, mask, mode and opacity; their pixels change in one undo step. A layer that the
 user painted on is first saved as a hidden copy.

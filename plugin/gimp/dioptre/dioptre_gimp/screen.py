@@ -10,8 +10,8 @@ from gi.repository import Gdk  # noqa: E402  (the version must be named first)
 AROUND_PX = 260  # Height in pixels of the dialog's title, settings, buttons and progress bar.
 BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_PX = 240
-SMALL_PX = 640  # Longest side of a preview that fits a laptop screen next to the options.
-MOST_PX = 1200  # Longest side of a preview that still blurs quickly.
+SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
+MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
 
 
 def room_px() -> int:
