@@ -1,4 +1,4 @@
-"""Check the types of the plug-ins for GIMP and Krita as they are installed, with the package that they share.
+"""Type-check the GIMP and Krita plug-ins as they are installed, together with the package that they share.
 
     python .ci/plugin_types.py CACHE
 

@@ -7,7 +7,7 @@ reference is plain single-threaded loops in as many processes, at most one per c
 between them. All processes are warmed up with a first picture, which is not counted. CPU seconds
 include all processes, even Dask's scheduler and the process that distributes, hashes, publishes and writes the
 contact sheet. Efficiency is the loops' CPU seconds divided by the batch's. Pictures per minute "by the clock"
-depend on the other load of the machine; "with idle cores" is the rate that the CPU seconds allow when the cores
+depend on other load on the machine; "with idle cores" is the rate that the CPU seconds allow when the cores
 have nothing else to do. The methods run in rotation, and the smallest CPU time of each counts; the results so far
 are written after each round to benchmarks/results/batch_curve.json and drawn as docs/images/batch-curve.svg.
 """

@@ -1,4 +1,4 @@
-"""Measure the benefit of a gain map for the lens blur, against ray-traced scenes with their true dynamic range.
+"""Measure the benefit of a gain map for the lens blur, using ray-traced scenes with their true dynamic range.
 
     python -m benchmarks.gain_map [DATA]
 

@@ -1,4 +1,4 @@
-"""Time jobs on photos of several sizes inside GIMP, from the call to the layers; started by gimp.py.
+"""Time jobs on photos of several sizes inside GIMP, from the procedure call to the new layers; gimp.py starts this.
 
 SIZES holds the megapixels, separated by commas, and may be empty to run no jobs. PHOTO is the photograph to scale.
 OUT is the folder that receives gimp.json.

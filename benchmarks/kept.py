@@ -2,7 +2,7 @@
 
     python -m benchmarks.kept [--megapixels N] [--runs N] [--json FILE]
 
-One warm worker runs without the cache and one with it. With both, a dialog opens on a picture (the first draft,
+One warm worker runs without the cache and one with it. With each, a dialog opens on a picture (the first draft,
 including the transfer of the picture, and the exact preview after it), closes, and opens again on the same pixels
 (with a new connection, as editors do). Then OK computes the full result twice; the second corresponds to Update or
 to another aperture. Wall-clock seconds are the fastest run's; CPU seconds are the worker's and depend less on other
@@ -116,7 +116,7 @@ def timed(worker: Worker) -> Iterator[list[tuple[float, float]]]:
 
 
 def picture(name: str, megapixels: float) -> np.ndarray:
-    """Return an example enlarged to this many megapixels, as opaque 8-bit RGBA (h, w, 4)."""
+    """Return an example picture enlarged to this many megapixels, as opaque 8-bit RGBA (h, w, 4)."""
     pixels = files.load(EXAMPLES / name).pixels
     width = round((megapixels * 1e6 * 1.5) ** 0.5)
     large = np.clip(resize(pixels, (round(width / 1.5), width), method="bicubic"), 0, 1)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only NAME,…]
 
-Each EDITOR-TREE is built by tests/editors/tree. All three runners run every bundled preset, a recipe of each
-operation, and one of three steps, on the same 8- and 16-bit pixels; the editors also run Update on the result. If a
-runner recorded different steps (in GIMP's parasite, Krita's annotation or the command line's recipe), the others
+Each EDITOR-TREE is built by tests/editors/tree. All three runners run every bundled preset, a recipe for each
+operation, and one with three steps, on the same 8- and 16-bit pixels; the editors also run Update on the result. If
+a runner recorded different steps (in GIMP's parasite, Krita's annotation or the command line's recipe), the others
 run those too. Every runner's code values are compared with the command line's; a depth map's values are first
 converted to the picture's bit depth. The largest difference is written to benchmarks/results/recipes.json; with
 --only, the rows of these recipes and editors replace their older ones.

@@ -3,7 +3,7 @@
     python -m benchmarks.super_resolution DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
 super_resolution_speed.py measures times. DATA contains SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are
-of BT.601 luma (16 to 235) of the rounded 8-bit picture, without a border of S pixels, as in the literature. With
+of BT.601 luma (16 to 235) of the rounded 8-bit picture, ignoring a border of S pixels, as in the literature. With
 --packages (a folder with the published packages) ncnn runs the original files and ONNX Runtime a graph with the
 same weights.
 """

@@ -17,7 +17,7 @@ def save_network(state: Any, path: Path) -> None:
 
 
 def load_network(state: Any, path: Path) -> Any:
-    """Return the state with the values from a file of `save_network`; other values in the file are ignored.
+    """Return the state with the values from a file that `save_network` wrote; the file's other values are ignored.
 
     Raises:
         KeyError: The file lacks one of the network's values.

@@ -21,7 +21,7 @@ def drawn(curves: dict[str, list[list[float]]]) -> str:
     """Return an SVG that plots the error against the number of pictures seen in training.
 
     Args:
-        curves: The points of each curve by its name: thousands of pictures seen, and AbsRel.
+        curves: For each curve, by name, its points (thousands of pictures seen, AbsRel).
     """
     most = max(x for points in curves.values() for x, _ in points)
     right, bottom = WIDTH - 2 * MARGIN, HEIGHT - MARGIN

@@ -21,7 +21,7 @@ class Model:
     """A piece of furniture in the catalogue.
 
     Attributes:
-        size_m: True width, height and depth.
+        size_m: Actual width, height and depth, in metres.
         turn: (3, 3) matrix that puts the model upright.
     """
 

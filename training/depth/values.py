@@ -14,7 +14,7 @@ LARGEST_FILE_BYTES = 15 * 2**20
 
 
 def flat(values: Values) -> dict[str, Any]:
-    """Return the arrays by their path, joined with dots."""
+    """Return the arrays by name: the path of keys, joined with dots."""
     return {".".join(map(str, path)): value for path, value in traverse_util.flatten_dict(values).items()}
 
 

@@ -43,7 +43,7 @@ class Views:
 
 
 def turned(view: Any, rng: np.random.Generator) -> Batch:
-    """Return a view, at random mirrored, brightened or darkened, tinted, and with one network's map blanked."""
+    """Return a view with random changes: mirroring, brightness, tint, and sometimes one network's map blanked."""
     made = {name: view[name] for name in view}
     grid = made["features"].reshape(len(made["features"]), GRID, GRID, -1)
     if rng.random() < 0.5:

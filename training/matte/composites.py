@@ -39,7 +39,7 @@ class Canvas:
         self._paint, self._cover = ImageDraw.Draw(self.colours), ImageDraw.Draw(self.mask)
 
     def line(self, points: np.ndarray, width: float, colour: np.ndarray | None = None) -> None:
-        """Cover a polyline, and paint it if a colour is given."""
+        """Add a polyline to the coverage, and paint it if a colour is given."""
         path = [tuple(point) for point in np.asarray(points) * FINE]
         thick = max(1, round(width * FINE))
         self._cover.line(path, fill=255, width=thick, joint="curve")
@@ -47,14 +47,14 @@ class Canvas:
             self._paint.line(path, fill=_colour(colour), width=thick + 1, joint="curve")
 
     def polygon(self, points: np.ndarray, colour: np.ndarray | None = None) -> None:
-        """Cover a polygon, and paint it if a colour is given."""
+        """Add a polygon to the coverage, and paint it if a colour is given."""
         path = [tuple(point) for point in np.asarray(points) * FINE]
         self._cover.polygon(path, fill=255)
         if colour is not None:
             self._paint.polygon(path, fill=_colour(colour))
 
     def add(self, mask: np.ndarray) -> None:
-        """Cover a mask (h, w), bool, of the result's size."""
+        """Add a boolean mask (h, w) of the result's size to the coverage."""
         field = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)  # Smooths the mask's jagged edge.
         grown = Image.fromarray(field).resize((_N, _N), Image.Resampling.BICUBIC)
         self.mask.paste(255, mask=Image.fromarray((np.asarray(grown) > 0.5).astype(np.uint8) * 255))

@@ -20,7 +20,7 @@ def loss_of(
     Args:
         alpha: Predicted alpha in [0, 1].
         truth: True alpha in [0, 1].
-        weight: 0 where the truth is unknown, as near hand-drawn outlines.
+        weight: 0 where the truth is unknown, for example near hand-drawn outlines.
     """
     soft = ((truth > 0.02) & (truth < 0.98)).astype(jnp.float32)
     side = 2 * _BAND_PX + 1

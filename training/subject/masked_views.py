@@ -128,7 +128,7 @@ def of_stamp(viewer: MapViewer, stamp: Path, ground: Path, rng: np.random.Genera
 
 
 def of_agreed(viewer: MapViewer, file: Path, rng: np.random.Generator) -> View | None:
-    """Return a view of a photograph without a mask on which both networks agree, or None."""
+    """Return a view of a photograph without a mask, or None if the two networks disagree about its subject."""
     picture = _read(file)
     picture = picture[:, ::-1] if rng.random() < 0.5 else picture
     found = viewer.agreed(picture)

@@ -98,7 +98,7 @@ def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
 
 
 def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray:
-    """Find the largest constant with which balanced photographs change by at most `balanced` on average."""
+    """Return evidence weights with the largest constant that changes balanced photographs by at most `balanced`."""
 
     def over(constant: float) -> float:
         return float(remains(photographs, share(photographs, np.array([constant, *SLOPES]))).mean()) - balanced

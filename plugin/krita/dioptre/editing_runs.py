@@ -15,7 +15,7 @@ from .jobs import JobManager, Run
 
 
 def start(manager: JobManager, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
-    """Recompute a result with other options; its names, masks, modes and order stay.
+    """Recompute a result with other options; its layers keep their names, masks, modes and order.
 
     Raises:
         DioptreError: The options are invalid or the result cannot be replaced.

@@ -14,7 +14,7 @@ TOOLBOX = "ToolBox"
 
 
 def show(window: Any, docker: Any) -> None:
-    """Show the docker. The first time, place it next to the toolbox; in a stack of dockers it would be too low."""
+    """Show the docker. The first time, place it next to the toolbox: a stack of dockers would be too short."""
     krita = Krita.instance()
     first = krita.readSetting(GROUP, PLACED, "") == ""
     if first:

@@ -89,7 +89,7 @@ def is_opaque(data: bytes, depth: str, pixel_bytes: int) -> bool:
 
     Args:
         data: Packed pixels whose last channel is alpha.
-        depth: Krita's name of the channel depth.
+        depth: Krita's name for the channel depth.
         pixel_bytes: Bytes per pixel.
     """
     one, pixels = ONE[depth], len(data) // pixel_bytes

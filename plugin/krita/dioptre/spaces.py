@@ -81,7 +81,7 @@ def wire_format(space: Space) -> PixelFormat | None:
 
 @contextmanager
 def hidden_document(space: Space) -> Iterator[Document]:
-    """Yield a document without a window for creating nodes of `space`, which may be moved to other documents."""
+    """Yield a hidden document in which to create nodes of `space`; they may be moved to other documents."""
     document = Krita.instance().createDocument(1, 1, "Dioptre", space.model, space.depth, space.profile, 72.0)
     if document is None:
         raise RefusedError(

@@ -53,7 +53,7 @@ class Binding:
             for name, value in options.items():
                 if state.options[name] != value:
                     state = states.changed(state, name, value)
-        # Saved settings may hold only one coordinate of a point; ignore them.
+        # Ignore invalid settings: saved ones may hold only one coordinate of a point.
         except UsageError:
             return False
         self._store.set(state)

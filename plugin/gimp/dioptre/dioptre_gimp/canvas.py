@@ -138,7 +138,7 @@ class Canvas(Gtk.EventBox):
         return max(1, round(min(whole[0], self._size[0]))), max(1, round(min(whole[1], self._size[1])))
 
     def _left_top(self) -> Point:
-        """Return the position of the picture's top-left corner in the visible area, in pixels; never positive."""
+        """Return the position of the picture's top-left corner in the visible area, in pixels; zero or negative."""
         assert self._picture is not None
         fit, seen = self._fit(), self._shown_size()
         whole = (self._picture.get_width() * fit, self._picture.get_height() * fit)

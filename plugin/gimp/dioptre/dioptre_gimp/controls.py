@@ -50,7 +50,7 @@ def no_wheel(widget: Gtk.Widget) -> None:
 
 
 class Row(Gtk.Box):
-    """Row with a label. `render` is called for every state."""
+    """Row with a label. `render` is called for every new state."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(spacing=6)
@@ -212,7 +212,7 @@ class TickRow(Row):
 
 
 class PointRow(Row):
-    """Shows the point clicked in the preview, with a button that makes it automatic again."""
+    """Shows the point clicked in the preview, with a button that resets the option to automatic."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)

@@ -115,7 +115,7 @@ class Panel(Gtk.Box):
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return the options of all presets that consist of this operation alone, by title."""
+    """Return, by title, the options of each preset that consists of only this operation."""
     return {
         recipe.title: recipe.steps[0].options
         for recipe in presets().values()

@@ -54,7 +54,7 @@ class Previews:
             self._settling = None
 
     def sharpen(self) -> None:
-        """Request a new preview if the picture is displayed at a larger size than it was computed."""
+        """Request a new preview if the picture is displayed at a larger size than it was computed at."""
         if self._ready and self._longest_px() > self._asked_px:
             self._settle()
 

@@ -201,7 +201,7 @@ class RecipeDialog:
 
 
 def _layers(source: Source) -> tuple[int, int]:
-    """Return the tattoos of the source's layers, with 0 for a missing depth."""
+    """Return the tattoos of the source's layers, with 0 for a missing depth layer."""
     return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
 
 
