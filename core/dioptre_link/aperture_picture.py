@@ -16,7 +16,7 @@ CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
 """Positions in the picture, relative to its centre; the corners are at distance 1, y points down."""
 
 _SUBSAMPLES = 2  # number of samples per pixel along each axis, for smooth edges
-_REACH = 2.0  # half-width of the drawing, in radii of a circular opening; fits even the longest oval
+_REACH = 2.0  # half-width of the drawing, in radii of a circular opening; even the longest oval fits
 
 
 def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> bytes:
@@ -40,7 +40,7 @@ def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = 
 
 
 def transmission(x: float, y: float, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> float:
-    """Return the light transmitted at (x, y) of the opening, in units of its radius; y points down."""
+    """Return the light transmitted at a point (x, y) of the opening, given in opening radii; y points down."""
     squeeze = math.sqrt(options["anamorphic"])
     u, v = x * squeeze, y / squeeze
     rho = math.hypot(u, v)

@@ -25,7 +25,7 @@ class DiskFullError(DioptreError):
 class Buffer:
     """A file with `pixels.height` rows of `pixels.width` pixels. Use it from one thread at a time.
 
-    The client that created or received the buffer must delete it (`delete()`, or as a context manager).
+    The client that created or received the buffer must delete it: call `delete()`, or use it in a `with` statement.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Buffer:
         self.pixels = pixels
         self.path = folder / pixels.file
         self._on_delete = on_delete
-        self.sent = not create  # with inline transport: whether the worker already has these bytes
+        self.sent = not create  # whether the worker already has these bytes, if they are sent inline
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= os.O_CREAT | os.O_EXCL if create else 0
         try:

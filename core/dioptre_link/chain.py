@@ -48,7 +48,7 @@ def described(name: str, options: Mapping[str, Any]) -> Operation:
     """Return the operation with this name, or the chain described by `options`.
 
     Raises:
-        UsageError: there is no such operation, or the options describe no valid chain.
+        UsageError: there is no such operation, or the options do not describe a valid chain.
     """
     return chain(options) if name == CHAIN else operation(name)
 
@@ -57,7 +57,7 @@ def chain(options: Mapping[str, Any]) -> Chain:
     """Build a chain from the options `title` and `steps`.
 
     Raises:
-        UsageError: the options describe no valid chain.
+        UsageError: the options do not describe a valid chain.
     """
     unknown = next((name for name in options if name not in ("title", "steps")), None)
     title, steps = options.get("title", ""), options.get("steps")

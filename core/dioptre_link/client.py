@@ -21,7 +21,7 @@ WorkerLostError.
 
 *From a main loop*: `job.poll()` never waits. It returns a `Progress`, the `Result`, or None if nothing has arrived,
 and raises the job's DioptreError (`Cancelled` after a cancellation). Watch `worker.fileno()` for data
-(GLib.io_add_watch, QSocketNotifier) and call `job.poll()` until it returns None whenever there is some, or poll
+(GLib.io_add_watch, QSocketNotifier) and, whenever data arrives, call `job.poll()` until it returns None; or poll
 with a timer. *From a thread*: use `job.wait()` or `for event in job.events()`. A Worker must be used by one thread
 at a time; only `job.cancel()` may be called from another. Closing the `Worker`, or ending the client's process,
 cancels its jobs.

@@ -33,7 +33,7 @@ from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, e
 
 # Time limit for answers that require no computation: a worker may take seconds on a machine that is swapping.
 REPLY_TIMEOUT_S = 20.0
-ENDING_S = 10.0  # a worker that is shutting down releases its port, socket and lock within this time
+ENDING_S = 10.0  # how long to wait for a worker that is shutting down to release its port, socket and lock
 
 
 class Connection:
@@ -258,7 +258,7 @@ class Connection:
         return Result(tuple(layers), message["values"], message["messages"], message["models"])
 
     def _delete_files(self, job: Job, ending: Result | DioptreError) -> None:
-        """Delete the result of a cancelled job, or the part of it that arrived inline."""
+        """Delete the files of a cancelled job's result, or those parts of it that arrived inline."""
         if isinstance(ending, Result):
             ending.delete()
         elif not self.shared:
@@ -381,8 +381,8 @@ def _worker_error(message: Mapping[str, Any]) -> DioptreError:
 
 
 def _readable(connected: socket.socket, timeout_s: float) -> bool:
-    """Return whether data arrives within `timeout_s`; uses `poll`, as `select` fails beyond 1023 open files."""
-    if not hasattr(select, "poll"):  # on Windows, where `select` has no such limit
+    """Return whether data arrives within `timeout_s`; `select` would fail above 1023 open files."""
+    if not hasattr(select, "poll"):  # only Windows lacks `poll`, and its `select` has no such limit
         return bool(select.select([connected], [], [], timeout_s)[0])
     poll = select.poll()
     poll.register(connected, select.POLLIN)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-TRIES = 200  # two seconds in total, enough for another program or a virus scanner to read a small file
+TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
 _PAUSE_S = 0.01
 
 

@@ -16,7 +16,7 @@ from .errors import Cancelled, DioptreError
 from .language import Message
 from .operation import Role
 
-SILENCE_S = 90.0  # after this time without a message, a worker counts as hung; busy ones report every few seconds
+SILENCE_S = 90.0  # time without a message after which a worker counts as hung; a busy one reports every few seconds
 SLICE_S = 0.1  # waits are split into slices this long, so that cancellations and other threads can interrupt them
 
 

@@ -114,7 +114,7 @@ class Lens:
 
 
 def radius_per_inverse_metre(lens: Lens, view: View) -> float:
-    """Return the radius of the blur disc per 1/m of inverse distance, divided by the picture's diagonal.
+    """Return the blur disc's radius, in picture diagonals, per 1/m of inverse distance from the focus.
 
     With the focus at s, a point at z spreads over a disc of radius (f / 2N) · v · |1/z - 1/s|.
     """
@@ -133,8 +133,8 @@ class DepthOfField:
 def depth_of_field(
     lens: Lens, view: View, *, focus_m: float, sharp_diagonals: float = SHARP_DIAGONALS
 ) -> DepthOfField:
-    """Return the range in which blur discs are no wider than `sharp_diagonals` times the diagonal."""
-    # Inverse distance that stays sharp on either side of the focus.
+    """Return the range of distances in which blur discs are no wider than `sharp_diagonals` picture diagonals."""
+    # Half-width of the sharp range, in inverse distance: how far it extends to either side of the focus.
     spared = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)
     focused = 0.0 if math.isinf(focus_m) else 1 / focus_m
     return DepthOfField(

@@ -74,7 +74,7 @@ def migrated(
     while version < to:
         try:
             table[version](result)
-        except (KeyError, TypeError, AttributeError) as error:  # unknown version, or wrong format for it
+        except (KeyError, TypeError, AttributeError) as error:  # unknown version, or malformed recipe
             raise UnknownVersionError(version) from error
         version += 1
         result["version"] = version

@@ -5,8 +5,8 @@
             job = worker.fetch_network(network.id)  # a Job: poll it, show its Progress, cancel it
             job.wait()                              # a Result without layers; the network is ready for use
 
-A network is selected by an option that has it among its choices; `missing_network` finds the one that a choice
-needs.
+A network is selected by an option that lists it among its choices; `missing_network` returns a selected network
+that is not installed.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Kind(Enum):
 PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
 """Kinds whose values are positions in the picture."""
 
-_LISTS = (Kind.POINTS, Kind.STROKES)  # kinds whose values are lists of positions, empty by default
+_LISTS = (Kind.POINTS, Kind.STROKES)  # kinds whose values are lists, empty by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Parameter:
     slider: tuple[float, float] | None = None  # range of the slider in an editor; values outside it can be typed
     unit: str = ""
     group: str = ""
-    simple: bool = False  # whether to show it in the short version of a dialog
+    simple: bool = False  # whether the short version of a dialog shows the option
 
     def check(self, value: Any) -> Any:
         """Convert a value to this parameter's type and check its range.
@@ -275,7 +275,7 @@ class Operation:
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options to store in recipes and documents, without empty lists of strokes or points.
 
-        Without these options, older versions of Dioptre that do not know them can still read the recipe.
+        Older versions of Dioptre that do not know these options can then still read the recipe.
         """
         empty = {p.name for p in self.parameters if p.kind in _LISTS and not options.get(p.name)}
         return {name: value for name, value in options.items() if name not in empty}

@@ -11,7 +11,7 @@ _LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows c
 
 
 def is_private(folder: Path) -> bool:
-    """Return whether this is a real folder, not a link, that only the current user can read or write."""
+    """Return whether `folder` is a real folder, not a link, that only the current user can read or write."""
     try:
         found = folder.lstat()
     except OSError:

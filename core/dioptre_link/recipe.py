@@ -18,7 +18,7 @@ from .operation import nearest
 from .regular import read_regular
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
-_MAX_BYTES = 1 << 20  # size limit of a recipe, which usually has a few hundred bytes
+_MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -121,7 +121,7 @@ class Recipe:
 
     @staticmethod
     def from_dict(content: Any, *, origin: str = "The recipe") -> Recipe:
-        """Build a recipe from JSON types as `from_json` does, migrating an older format."""
+        """Build a recipe from parsed JSON, with the same checks as `from_json`; older formats are migrated."""
         if not isinstance(content, dict):
             raise RecipeError(Message("{origin} is not a recipe.", origin=origin), hint=_SHAPE)
         version = content.get("version")
@@ -192,7 +192,7 @@ class Recipe:
 
 
 _FIELDS = (
-    "$schema",  # used by text editors, ignored here
+    "$schema",  # text editors use it; Dioptre ignores it
     "version",
     "title",
     "description",

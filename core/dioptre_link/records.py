@@ -19,13 +19,13 @@ from .errors import DioptreError, UsageError
 from .migrations import migrated_options
 from .operation import Operation, Role
 
-VERSION = 2  # equals the version of recipes, whose migrations also update older entries
+VERSION = 2  # must equal the version of recipes, whose migrations also update older entries
 # Maximum number of entries. Results whose layers were deleted are kept, since an undo may restore the layers, but
 # only up to this number.
 MAX_ENTRIES = 100
-GROUP = "group"  # key in `outputs` of the layer group that contains a result; the other keys are roles
+GROUP = "group"  # key in `outputs` of the layer group that contains the result; the other keys are roles
 NOWHERE = (0, 0, 0, 0)
-BEST_NETWORK = "best_depth_model"  # key in `values` of the depth network that "best" in the options stood for
+BEST_NETWORK = "best_depth_model"  # key in `values` of the depth network that was used for the depth model "best"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Link:
 
     Attributes:
         id: the editor's persistent id, which survives renaming and moving.
-        name: the layer's name at that time, for messages about a deleted layer.
-        sha256: checksum of its pixels at that time; "" if it is not needed.
+        name: the layer's name when the link was recorded, for messages about a deleted layer.
+        sha256: checksum of the layer's pixels when the link was recorded; "" if it is not needed.
         rect: x, y, width and height of those pixels, for editors whose layers have no fixed size.
     """
 

@@ -1,7 +1,7 @@
 """Temporary folders that are deleted when their process ends or, if it was killed, by the next process.
 
 They are in the user's cache, in a folder that other users cannot access, so everything found there is Dioptre's
-own. Next to each folder is a lock file; the lock is released when the process ends, in whatever way.
+own. Next to each folder is a lock file; the lock is released when the process ends, even if it crashes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .private import is_private, lock
 
 _LOCK = ".lock"
 # Age above which a lock file without a folder counts as abandoned; normally, the folder is created microseconds
-# later.
+# after the lock file.
 _BEGINNING_S = 600.0
 
 
@@ -77,7 +77,7 @@ class Scratch:
     def _unlock(self) -> None:
         if self._descriptor < 0:
             return
-        if sys.platform == "win32":  # an open file cannot be removed
+        if sys.platform == "win32":  # Windows cannot remove an open file
             os.close(self._descriptor)
         if self._lock_file is not None:
             with suppress(OSError):

@@ -24,9 +24,9 @@ from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 from .private import lock
 
-START_TIMEOUT_S = 60.0  # time limit: a first start reads about 300 MB of libraries, perhaps from a slow disk
-POLL_S = 0.05  # interval of checks for the rendezvous file: too short to notice, too long to cause load
-CONNECT_TIMEOUT_S = 5.0  # time limit: the local machine accepts a connection at once unless it is overloaded
+START_TIMEOUT_S = 60.0  # time for a worker to start; the first start reads about 300 MB, perhaps from a slow disk
+POLL_S = 0.05  # interval of checks for the rendezvous file: no noticeable delay, and hardly any load
+CONNECT_TIMEOUT_S = 5.0  # time limit for connecting, which takes no time unless the machine is overloaded
 
 _KEPT_VARIABLES = (
     *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PATH"),
@@ -119,14 +119,15 @@ def log_file() -> Path:
 
 
 def start_log_file() -> Path:
-    """Return the path of the file with the output of the most recent worker until it opened its own log."""
+    """Return the path of the file that receives the newest worker's output until it opens its own log."""
     return log_dir() / "worker-start.log"
 
 
 def environment_python() -> Path:
     """Return the Python that runs the worker.
 
-    This is `DIOPTRE_PYTHON`, the one that the plug-in was installed with, or that of install.py's environment.
+    In order of preference: the Python that `DIOPTRE_PYTHON` names, the one with which the plug-in was installed, or
+    the one in install.py's environment.
 
     Raises:
         WorkerMissingError: the environment is not installed.
@@ -145,7 +146,7 @@ def environment_python() -> Path:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of an editor's environment that the worker inherits, according to an allow-list.
+    """Return the variables of an editor's environment that the worker inherits: those on an allow-list.
 
     An editor's PYTHONHOME, PYTHONPATH or LD_LIBRARY_PATH (AppImage, snap, Windows bundles) would break the worker's
     Python.
@@ -191,7 +192,8 @@ def find_or_start(
         if found := _connect_running():  # another client has started a worker meanwhile
             return found
         process = _spawn(list(command) if command is not None else worker_command())
-        threading.Thread(target=process.wait, daemon=True).start()  # avoids a zombie process if it ends early
+        # Without this thread, a worker that ends early would remain as a zombie process.
+        threading.Thread(target=process.wait, daemon=True).start()
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found

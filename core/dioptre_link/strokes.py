@@ -26,7 +26,7 @@ MOST_STROKES = 200
 MOST_POINTS = 4000
 """Maximum number of points in all strokes together, which keeps a recipe below 100 KB."""
 
-_DIGITS = 4  # number of decimals stored: accurate to a pixel if a picture is 10,000 pixels wide
+_DIGITS = 4  # number of decimals stored, accurate to a pixel in a picture 10,000 pixels wide
 _FIELDS = ("keep", "radius", "points")
 
 Strokes = tuple[Mapping[str, Any], ...]

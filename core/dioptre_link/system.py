@@ -10,7 +10,8 @@ from functools import lru_cache
 
 INSTALL = "python3 install.py"  # the installer's command, as it appears in messages
 _PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext reads them
+# Environment variables that set the language, in the order in which gettext reads them.
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _DEFAULTS_TIMEOUT_S = 5
 
 
@@ -20,7 +21,7 @@ def for_this_system(text: str) -> str:
 
 
 def writable(text: str, encoding: str) -> str:
-    """If a terminal's code page lacks some characters, replace them by plain ones or escapes."""
+    """Replace characters that a terminal's encoding lacks by plain ones or escapes."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

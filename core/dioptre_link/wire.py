@@ -39,11 +39,11 @@ from .operation import Role
 PROTOCOL = 2
 """Version of the protocol; increase it with every change that older clients or workers would misunderstand."""
 
-MAX_MESSAGE_BYTES = 1 << 20  # a `submit` with every option is under 10 kB; a `chunk` is the largest message
+MAX_MESSAGE_BYTES = 1 << 20  # `chunk` is the longest message; a `submit` with every option is under 10 kB
 # Number of pixel bytes in one `chunk`: 512 kB as base64, half the size of the largest message.
 CHUNK_BYTES = 384 << 10
 MAX_SIDE_PX = 1 << 18  # maximum width and height of a picture, the same as in GIMP
-MAX_BUFFER_BYTES = 1 << 36  # 64 GiB, more than any real picture: absurd sizes are rejected before any arithmetic
+MAX_BUFFER_BYTES = 1 << 36  # 64 GiB, more than any real picture; absurd sizes are rejected before any arithmetic
 
 DTYPES = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
 """Bytes per sample. Integers use their full range (255 or 65535 is 1.0), floats nominally [0, 1]. Native order."""

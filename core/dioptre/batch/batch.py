@@ -271,7 +271,7 @@ class _Batch:
 
 
 def _weight(task: Task) -> int:
-    """Return the relative cost of a picture, to estimate the time left: a fixed cost plus one for its pixels."""
+    """Return the relative cost of a picture, to estimate the time left: a fixed cost plus 1 per pixel."""
     height, width = task.size
     return 300_000 + height * width
 

@@ -20,7 +20,7 @@ from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
-_MAX_PAGE = 1 << 27  # size limit for reading a page, in bytes; a page with 100,000 pictures has half as many
+_MAX_PAGE = 1 << 27  # size limit for reading a page, in bytes; 100,000 pictures need half of it
 # Length limit for one figure, in characters: the run time of the regular expressions below is quadratic in the
 # length, which a forged page could exploit.
 _MAX_FIGURE = 1 << 14
@@ -88,7 +88,7 @@ def shown_before(folder: Path) -> list[Shown]:
     for figure in text.split("<figure>")[1:]:
         caption = _CAPTION.search(figure := figure.partition("</figure>")[0][:_MAX_FIGURE])
         if caption is None or not os.path.isfile(result := _path(folder, caption["result"])):  # noqa: PTH113
-            continue  # os.path, because pathlib raises an error for names that are too long
+            continue  # pathlib would raise an error for names that are too long
         images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
         found.append(
             Shown(

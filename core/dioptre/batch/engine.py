@@ -39,7 +39,8 @@ class Executor(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class _Try:
     task: Task
-    # After a crash, the task is tried once more without any others, so that another crash is certainly its fault.
+    # Whether no other task may run at the same time. This is set after a crash: if a process crashes again, this
+    # task must be the cause.
     alone: bool = False
 
 

@@ -30,7 +30,7 @@ from .work import Failed, Outcome, Task
 CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
-_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is left out for security
+_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is omitted for security
 _AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
 # Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
 _RETRIES = 2
@@ -70,7 +70,7 @@ class DaskExecutor:
         require_trusted(address)
         try:
             with warnings.catch_warnings():
-                # Dask warns about other package versions; `make` checks the version of Dioptre.
+                # This hides Dask's warnings about different package versions; `make` checks Dioptre's version.
                 warnings.simplefilter("ignore")
                 self._client = distributed.Client(
                     address,
@@ -97,7 +97,7 @@ class DaskExecutor:
         answer: Future[Outcome] = Future()
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Dask warns about large tasks
+            warnings.simplefilter("ignore")  # Dask would warn that the task is large
             inner = self._client.submit(_packed_by, self._do, task, pure=False, retries=_RETRIES)
         self._pending.add(inner)
         inner.add_done_callback(partial(self._pass_on, answer))
@@ -137,7 +137,7 @@ def _bytes_of(inner: Any) -> Any:
     try:
         data = inner.result()
     except (TypeError, ValueError) as error:
-        if inner.status == "finished":  # it arrived, but as a pickle, which is not deserialised
+        if inner.status == "finished":  # the result arrived, but as a pickle, which is not deserialised
             raise packing.BadOutcomeError from error
         raise
     if not isinstance(data, bytes | bytearray | memoryview):

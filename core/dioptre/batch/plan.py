@@ -22,7 +22,7 @@ from .work import result_base
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jxl", ".gif"}
 )
-_MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; one with its options and files has a few thousand
+_MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; the recipe of a result has a few thousand
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 
 
@@ -48,7 +48,7 @@ class Item:
 
 
 def items(folder: Path, output: Path) -> list[Item]:
-    """Find the pictures in `folder` and its subfolders, sorted by name, without hidden ones.
+    """Return the pictures in `folder` and its subfolders, except hidden ones, sorted by name.
 
     If pictures share a stem (photo.jpg, photo.tif), their results have the suffix in their names.
 
@@ -89,7 +89,7 @@ class State(Enum):
     """The state of a picture's result in the output folder."""
 
     MISSING = "missing"  # there is no result, or it belongs to another picture or recipe
-    DAMAGED = "damaged"  # it belongs to this picture and recipe, but was changed later
+    DAMAGED = "damaged"  # the result belongs to this picture and recipe, but was changed later
     FINISHED = "finished"
 
 
@@ -137,7 +137,7 @@ def _decodes(path: Path) -> bool:
     except (problems.DamagedPicture, problems.NotAPicture):
         return False
     except DioptreError:
-        return True  # too large to decode with the memory available, but not damaged
+        return True  # the result is too large to decode with the memory available, but not damaged
 
 
 def _unpacks(path: Path) -> bool:

@@ -36,7 +36,7 @@ class Task:
         name: name of the picture in the batch.
         stem: start of the names of its results.
         source: path of the picture; the file is not read if `content` is given.
-        sha256: of the picture's bytes; a worker that reads different bytes reports `NOT_HERE`.
+        sha256: SHA-256 of the picture's bytes; a worker that reads different bytes reports `NOT_HERE`.
         recipe: the recipe as JSON types.
         everything: also create layers, depth and a preview sheet, as `run` does.
         content: the picture's bytes.
@@ -115,7 +115,7 @@ def make(task: Task) -> Outcome:
     finally:
         from dioptre import runtime
 
-        runtime.release_memory()  # the next picture may be processed by another worker
+        runtime.release_memory()  # this worker may be idle now, while another one needs the memory
 
 
 _OUT_OF_MEMORY = Failed(

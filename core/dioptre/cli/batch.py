@@ -107,7 +107,7 @@ def command(
 
 
 class _Watcher:
-    """An observer that reports failures at once in JSON, but at the end, below the progress, in text."""
+    """An observer that reports failures: in JSON, at once; in text, at the end, below the progress."""
 
     def __init__(self, report: Reporter) -> None:
         self._report = report

@@ -24,8 +24,8 @@ from .reporting import say
 if TYPE_CHECKING:
     import numpy as np
 
-_PREVIEW_MEGAPIXELS = 0.27  # size of the previews in editors, which are 640 pixels wide
-_ENLARGED_MEGAPIXELS = 0.25  # size of the picture that is enlarged to 16 times as many pixels
+_PREVIEW_MEGAPIXELS = 0.27  # size of an editor's preview, which is 640 pixels wide
+_ENLARGED_MEGAPIXELS = 0.25  # size of the picture for super-resolution, which multiplies it by 16
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dioptre.models.loaded import Loaded
 
 _PRODUCT_SIDE = 2048
-_PASS_BYTES = 192 << 20  # size of each array in a pass over memory: larger than any processor cache
+_PASS_BYTES = 192 << 20  # size of each array that a pass reads or writes; larger than any processor's cache
 _TIMES = 3
 _NETWORKS = {
     "depth-network": ("depth", (2, 392, 518, 3)),

@@ -13,7 +13,7 @@ from typing import Any
 from .finding import ERROR, OK, WARNING, Finding
 
 _REINSTALL = "Run: python3 install.py --repair"
-_PLUGIN = "jax_cuda12_plugin"  # package that the optional dependencies `gpu` install
+_PLUGIN = "jax_cuda12_plugin"  # package installed by Dioptre's optional dependencies `gpu`
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 

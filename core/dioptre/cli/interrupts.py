@@ -69,7 +69,8 @@ class Interrupts:
         if not self._due:
             return
         if _importing(frame):
-            _thread.start_new_thread(self._remind, ())  # takes no lock that the interrupted code may hold
+            # `threading.Thread` would acquire locks, which the interrupted code may hold.
+            _thread.start_new_thread(self._remind, ())
             return
         self._since, self._due = time.monotonic(), False
         raise KeyboardInterrupt

@@ -18,7 +18,7 @@ _KEPT = 3
 
 
 def start(*, verbose: bool) -> None:
-    """Log to the file if it can be written; with `verbose`, log details, and to stderr as well."""
+    """Log to the file if it can be written; with `verbose`, include details and log to stderr as well."""
     stop()
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
@@ -42,7 +42,7 @@ def stop() -> None:
         LOGGER.removeHandler(handler)
         with suppress(OSError):  # closing flushes the log, and the disk may be full
             handler.close()
-    LOGGER.addHandler(logging.NullHandler())  # otherwise, Python would print to standard error
+    LOGGER.addHandler(logging.NullHandler())  # otherwise, Python would print later messages
 
 
 def path() -> Path:

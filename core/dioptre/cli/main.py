@@ -23,7 +23,7 @@ from .interrupts import Interrupts
 from .program import program
 from .reporting import reporter, say
 
-_AGAIN_S = 0.02  # delay before a KeyboardInterrupt that a callback lost is raised again, after the callback
+_AGAIN_S = 0.02  # delay before a KeyboardInterrupt that was lost in a callback is raised again
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 
@@ -37,7 +37,7 @@ def main() -> NoReturn:
         interrupts.install()
         sweep()
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before the command started, or while its end was being reported
+    except KeyboardInterrupt:  # raised before the command started or while its outcome was reported
         code = _report(_CANCELLED, as_json="--json" in sys.argv)
     interrupts.close()
     if not output.settle() and code == EXIT_DONE:
@@ -111,7 +111,7 @@ def _report(error: DioptreError, *, as_json: bool) -> int:
     with_log = log.written() and not usage and not cancelled
     where = log.path() if with_log else None
     heard = as_json and not isinstance(error, output.OutputError)
-    reporter(as_json=heard).error(error, log=where)  # reported as text on standard error, or as JSON
+    reporter(as_json=heard).error(error, log=where)  # text goes to standard error, JSON to standard output
     return EXIT_USAGE if usage else EXIT_CANCELLED if cancelled else EXIT_FAILED
 
 
@@ -167,7 +167,7 @@ def _unexpected(error: Exception) -> DioptreError:
 
 
 def _unraisable(interrupts: Interrupts, what: sys.UnraisableHookArgs) -> None:
-    """Handle an exception lost in a library's callback: soon raise an interrupt again, log any other exception."""
+    """Handle an exception lost in a library's callback: raise an interrupt again a little later, log any other."""
     if isinstance(what.exc_value, KeyboardInterrupt):
         again = threading.Timer(_AGAIN_S, interrupts.raise_again)
         again.daemon = True

@@ -186,7 +186,7 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
 
 
 def _recognised(file: Path, entries: list[Any]) -> Any:
-    """Identify the network in a file by the file's name and checksum; None if that is not conclusive."""
+    """Return the network that a file contains, given its name and checksum; None if these are inconclusive."""
     from dioptre.checkpoints.locate import sha256
     from dioptre.models.registry import resolve
 

@@ -18,7 +18,7 @@ from .options import GroupedCommand, common_options, given, parameter_options, s
 from .reporting import reporter
 
 DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a recipe
-_PATH = click.Path(path_type=Path, readable=False)  # files are checked when they are read
+_PATH = click.Path(path_type=Path, readable=False)  # files are checked later, when they are read
 
 
 def commands() -> Iterator[click.Command]:

@@ -29,7 +29,7 @@ _MOST_BYTES = 1 << 20  # size limit for a file of strokes, ten times as large as
 
 
 class ParameterType(click.ParamType[Any]):
-    """A parameter of an operation, with the same checks and messages as in a recipe or an editor."""
+    """The Click type of an operation's parameter, with the same checks and messages as in recipes and editors."""
 
     name = "value"
 

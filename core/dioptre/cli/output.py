@@ -40,8 +40,8 @@ def occupy() -> None:
 def write(line: str, stream: Any) -> None:
     """Write a line immediately, in the terminal's encoding, which may lack some letters.
 
-    Writing to a closed stream has no effect. If standard error cannot be written, that is ignored, because it could
-    not be reported anywhere.
+    Writing to a closed stream has no effect. Errors in writing to standard error are ignored, because they
+    could not be reported anywhere.
 
     Raises:
         OutputError: standard output cannot be written.

@@ -31,7 +31,7 @@ from dioptre_link.recipe import Recipe, Step
 from . import log
 from .reporting import Reporter
 
-_FOLLOWED = 0.9  # fraction of the progress reserved for running the recipe; the rest is for writing files
+_FOLLOWED = 0.9  # fraction of the progress bar for running the recipe; the rest is for writing files
 _LAYERED = ".ora"
 _POINTS = ".ply"
 
@@ -81,7 +81,7 @@ def every(
     failed = 0
     for source in sources:
         try:
-            for suffix in ("ora", "json"):  # fails now rather than after minutes of computing
+            for suffix in ("ora", "json"):  # check now, not after minutes of computing
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
             with _measured(source, report):
                 job = _follow(source, chosen, depth=depth, report=report, selection=selection)
@@ -211,7 +211,7 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 @contextmanager
 def reporting(report: Reporter) -> Iterator[Reporter]:
-    """Always remove the progress bar before an error is reported; at the end, raise any error of the output."""
+    """Remove the progress bar before any error is reported; at the end, raise an error if output was lost."""
     try:
         yield report
     finally:
@@ -230,7 +230,7 @@ def _follow(
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    import_module("jax")  # needed anyway; loads while the decoding process starts
+    import_module("jax")  # JAX is loaded while the decoding process starts
     return follow_on_file(
         chosen,
         source,

@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-VARIABLE = "DIOPTRE_PROGRAM"  # set by install.py
+VARIABLE = "DIOPTRE_PROGRAM"  # environment variable that install.py sets
 _NAME = "dioptre"
 _COMMAND = re.compile(rf"(?<=['`]){_NAME}(?= [a-z])|(?<=: ){_NAME}(?= [a-z])")
 

@@ -1,4 +1,4 @@
-"""Checks of `doctor` by trial: access to the worker's secrets, editors in sandboxes, and a tiny job."""
+"""Checks of `doctor` that try things out: access to the worker's secrets, sandboxed editors, and a tiny job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dioptre_link.start import meeting_dir, rendezvous_file
 from .finding import ERROR, OK, WARNING, Finding
 
 _SIDE_PX = 64
-_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first one also compiles programs
+_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
 
 
 def secrets() -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def sandboxes() -> Iterator[Finding]:
 
 
 def job() -> Iterator[Finding]:
-    """Process a tiny picture from file to file: reading, a network, JAX, writing."""
+    """Check that a tiny picture can be read, processed by a network in JAX, and written."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()

@@ -1,4 +1,4 @@
-"""Turn a coarse subject mask into an alpha matte, with depth for doubtful areas and matting for edges."""
+"""Turn a coarse subject mask into an alpha matte, using depth in doubtful areas and matting at edges."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dioptre.imaging.resize import resize
 
 from .soft_matte import supported, with_soft_edges
 
-# Saliency below and above which a pixel counts as certain. At an outline, half of the pixels with a saliency of 0.6
-# truly belong to the subject.
+# A pixel certainly belongs to the background if its saliency is below the first value, and certainly to the subject
+# if it is above the second. At an outline, half of the pixels with a saliency of 0.6 truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
 _RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
@@ -63,9 +63,9 @@ def cut_out_quickly(
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
-    """Push doubtful pixels towards 0 or 1 by comparing their disparity with the adjacent part of the subject.
+    """Push doubtful pixels towards 0 or 1, comparing their disparity with that of the nearest part of the subject.
 
-    The subject's rim is left alone: depth maps are off by some pixels there, and the matte must resolve the hair.
+    The subject's rim is left alone: depth maps are off by a few pixels there, and the matte must resolve the hair.
     """
     decided = probability
     mask = probability > 0.8

@@ -45,13 +45,13 @@ class Depth:
         disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
         confidence: (H, W) in [0, 1]: agreement between the estimates for the picture and its mirror image, or the
             camera's own confidence; 0 outside the frame and in transparent areas. None if it was not requested.
-        mean_confidence: mean over the whole picture.
+        mean_confidence: mean of the confidence over the whole picture.
         model: id of the network; empty for the camera's own depth.
         models: SHA-256 of the cards of all networks that were used.
         source: "estimate", or the kind of the camera's map.
         range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
         focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
-        focal_source: where the focal length is from, e.g. EXIF or the network's title.
+        focal_source: where the focal length comes from, e.g. EXIF or the network's title.
         messages: sentences for the user.
     """
 
@@ -239,7 +239,7 @@ def estimate_depth(
 
 
 def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
-    """Enlarge the depth to the size of `picture`: the picture it was computed for, or a smaller version of it."""
+    """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version."""
     disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
     return Depth(
         disparity=disparity,

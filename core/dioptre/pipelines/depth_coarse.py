@@ -30,7 +30,9 @@ from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_
 # Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
 _PERCENTILES = (1.0, 99.0)
 _FLAT = 1e-4  # range of the network's output below which the depth of the picture counts as constant
-_FARTHEST_PER_M = 1e-3  # inverse depth of 1 km, in 1/m: smallest scale for testing and widening a constant depth
+# Inverse depth of 1 km, in 1/m: lower limit of the scale to which `_FLAT` is relative, and of the range to which a
+# constant depth is widened.
+_FARTHEST_PER_M = 1e-3
 # Difference between the estimates for a picture and its mirror image at which confidence falls to 1/e.
 _DISAGREEMENT = 0.1
 
@@ -233,7 +235,7 @@ def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
 def enlarged(
     coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], tuple[float, float] | None]:
-    """Enlarge the depth to the size of `picture`: the picture it was computed for, or a smaller version of it.
+    """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version.
 
     Returns:
         Disparity (h, w) in [0, 1], confidence (h, w) in [0, 1], and the inverse depth in 1/m at disparity 0 and 1.
@@ -265,7 +267,7 @@ def enlarged(
 
 
 def _within(range_per_m: tuple[float, float], ends: tuple[float, float]) -> tuple[float, float]:
-    """Return the inverse depths at two values of a map whose 0 and 1 are `range_per_m`, clipped at 0 (infinity)."""
+    """Return the inverse depths of two values of a map that spans `range_per_m`; none is less than 0 (infinity)."""
     low, high = range_per_m
     return max(0.0, low + ends[0] * (high - low)), low + ends[1] * (high - low)
 
@@ -347,7 +349,7 @@ def _metric_range(inverse: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray,
 
 
 def _scaled(disparity: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a b"]) -> Float32[np.ndarray, "a b"]:
-    """Map the 1st and 99th percentile of visible pixels to 0 and 1; return 0.5 everywhere for a flat map."""
+    """Map the 1st and 99th percentiles of the visible pixels to 0 and 1; return 0.5 everywhere for a flat map."""
     visible = disparity[seen > 0.5] if (seen > 0.5).any() else disparity
     low, high = np.percentile(visible, _PERCENTILES).astype(np.float32)
     if high - low < _FLAT:

@@ -20,7 +20,7 @@ _REFINEMENTS = 2
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
 _FLAT = 1e-4  # range below which the depth of a map counts as constant
 _LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
-_ABOUT_ONE = 1.25  # a map is simply resized bilinearly if the picture is at most this many times as large
+_ABOUT_ONE = 1.25  # up to this ratio of the picture's size to the map's, the map is only resized bilinearly
 
 
 def aspect_of(shape: tuple[int, ...]) -> float:
@@ -39,7 +39,7 @@ def network_shape(shape: tuple[int, ...], prepared: Preprocessing) -> tuple[int,
 
 
 def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:
-    """Return a (height, width) of about the given aspect (height by width), both multiples of `multiple_px`."""
+    """Return a (height, width) close to the given aspect (height / width), both multiples of `multiple_px`."""
     short = round(short_side_px / multiple_px) * multiple_px
     long = round(short * max(aspect, 1 / aspect) / multiple_px) * multiple_px
     return (long, short) if aspect > 1 else (short, long)

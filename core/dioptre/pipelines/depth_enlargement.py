@@ -13,13 +13,13 @@ from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.windows import plan_windows
 
 _WINDOW_PX = 128
-_OVERLAP_PX = 4  # overlap of the windows on each side, more than the radius of the filter
+_OVERLAP_PX = 4  # overlap of neighbouring windows on each side, in pixels; it exceeds the filter's radius
 
 
 def enlarge_disparity(
     disparity: Float32[np.ndarray, "h w"], enlarged: Float32[np.ndarray, "H W 3"]
 ) -> Float32[np.ndarray, "H W"]:
-    """Enlarge a depth map to the size of its enlarged picture.
+    """Enlarge a depth map to the size of the enlarged picture that it belongs to.
 
     Args:
         disparity: (h, w) in [0, 1].

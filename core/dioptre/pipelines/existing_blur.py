@@ -1,4 +1,4 @@
-"""The blur that a photo already has, where the option *Existing blur* is automatic."""
+"""Measure the blur that a photo already has, for operations whose option *Existing blur* is automatic."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, fin
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingBlur:
-    """The certain defocus of a photo.
+    """The blur in those parts of a photo that are certainly out of focus.
 
     Attributes:
         radius_px: (H, W) radius in pixels of the existing blur; None if there is none.
-        values: what to report with the pixels, as JSON types.
+        values: the values that are reported along with the pixels, as JSON types.
         messages: sentences for the user.
     """
 
@@ -30,9 +30,9 @@ class ExistingBlur:
 
 
 def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> PictureEdges | None:
-    """Measure the picture's edges, or return those kept from earlier previews of it; None if they are not needed.
+    """Return the picture's edges, measured now or kept from earlier previews; None if they are not needed.
 
-    A preview uses the whole picture's edges, so that it decides as the result will.
+    A preview uses the edges of the full-size picture, so that it finds the same blur as the final result.
     """
     if options["existing_defocus"] != "auto":
         return None
@@ -46,12 +46,12 @@ def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> 
 def existing_blur(
     edges: PictureEdges | None, disparity: Float32[np.ndarray, "h w"], *, kept: dict[str, Any] | None = None
 ) -> ExistingBlur:
-    """Return the certain defocus at these disparities, in pixels of their size.
+    """Return the blur that a photo certainly has at each point of its disparity map.
 
     Args:
-        edges: of the picture; None for no existing blur.
-        disparity: (H, W), in any unit.
-        kept: where drafts of one picture keep the last result.
+        edges: the picture's edges; None to assume that it has no blur.
+        disparity: (H, W), in any unit; the radius is in pixels of this map.
+        kept: stores the last result for further drafts of the same picture.
     """
     if edges is None:
         return ExistingBlur(values={})

@@ -90,7 +90,8 @@ def lens_blur(
             `encoding="linear"`. Values above 1 are preserved and spread as bright lights.
         disparity: (H, W), relative ([0, 1], 1 = nearest) or in 1/m.
         focal_disparity: the disparity in focus, in the unit of `disparity`.
-        max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px.
+        max_radius: radius in pixels of the blur disc for a disparity difference of 1. No disc has a radius of more
+                than 320 pixels.
             If `disparity` is in 1/m, a focal disparity of 1/z_focus and a radius of aperture_radius_m *
             sensor_distance_px give exactly the blur of a thin lens.
         aperture: shape of the lens opening. Default: a circle.
@@ -104,7 +105,7 @@ def lens_blur(
             "auto" does so only where the picture is certainly out of focus.
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
         kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
-            pixels of the original; with `layers` it is the composite of the layers.
+            original's pixels; with `layers`, however, `image` is always the composite of the layers.
         layers: also return separate layers, for blending in linear light; "encoded" for blending encoded values.
         draft: return an approximation in a third of the time, without layers; see `optics.draft`. Reusing one
             `Halves` for drafts of the same picture saves another tenth.
@@ -166,7 +167,7 @@ def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
     layers = blur_in_layers(scene, aperture=aperture, progress=progress)
     upper = [layers.subject, layers.foreground]
     background = layers.background
-    if scene.channels == 4:  # there is no opaque background to composite on
+    if scene.channels == 4:  # layers cannot be composited without an opaque background
         return Blurred(
             image=blur(scene, aperture=aperture, progress=progress),
             background=background,
@@ -264,7 +265,7 @@ def kept_sharp_of(mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"
 
 
 def draft_of(inputs: Inputs) -> bool | Halves:
-    """Return the argument `draft` of `lens_blur`, with the halves kept from earlier drafts of the picture."""
+    """Return the argument `draft` of `lens_blur`, with the half-size picture cached for earlier drafts."""
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
 
 
@@ -365,7 +366,7 @@ class _Focus:
 def _focus(
     inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
 ) -> _Focus:
-    """Return the focus: in metres for a real lens, else as set by the options, else on the subject."""
+    """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject."""
     if is_wanted(options) and (in_metres := focus_of(options, scale)) is not None:
         return _Focus(disparity=in_metres)
     if options["focal_disparity"] is not None:
@@ -375,7 +376,7 @@ def _focus(
     key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
     if key not in inputs.kept:  # cached, because every preview of the picture needs it
         subject = kept_subject(inputs, disparity, at=None)
-        assert subject.focal_disparity is not None  # it is always set if a disparity is given
+        assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
         inputs.kept[key] = _Focus(
             disparity=subject.focal_disparity, models=subject.models, messages=subject.messages
         )

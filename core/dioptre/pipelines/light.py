@@ -33,7 +33,7 @@ confidence of 0. This changes pictures with an intended colour cast by a seventh
 settings just as well."""
 _UNSEEN = 0.02  # a cast shorter than this, as a vector (ln r/g, ln b/g), is invisible
 _COLOURLESS = 1 / 512  # largest difference between the channels of a picture that counts as entirely grey
-_LEAST = 1e-3  # lower limit of linear sRGB channels, since very saturated illuminants lie outside sRGB
+_LEAST = 1e-3  # lower limit of an illuminant's linear sRGB channels: very saturated ones lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are first subsampled to about this many pixels on the short side
 _CELLS_AT_ONCE = 8
 
@@ -52,7 +52,7 @@ class Estimate:
         xy: exact chromaticity of the illuminant, which can be bluer than any colour temperature; None if `light`
             describes it exactly.
         residual: (9, 3) coefficients of `dioptre.colour.correction`.
-        models: SHA-256 of the cards of the network.
+        models: SHA-256 of the network's cards.
     """
 
     light: WhitePoint
@@ -124,7 +124,7 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
 
 
 def trust(confidence: float) -> np.float32:
-    """Return the fraction of an estimated cast to remove at a confidence: 1 from TRUSTED upwards, less below.
+    """Return the fraction of an estimated cast to remove at a given confidence: 1 from TRUSTED upwards, else less.
 
     At low confidence, a strong cast may just as well be the scene's own colour: smoke, stage lights, a sunset.
     """
@@ -132,7 +132,7 @@ def trust(confidence: float) -> np.float32:
 
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:
-    """Return the fraction of an estimated cast to remove for the network's certainty `belief`, 0 to 1."""
+    """Return the fraction of an estimated cast to remove, given the network's certainty `belief`, 0 to 1."""
     return np.float32(np.clip(share_evidence(np.linalg.norm(chroma), belief) @ _SURE, 0, 1))
 
 
@@ -210,7 +210,7 @@ def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.n
 
 
 def _averaged(pixels: Float32[np.ndarray, "length n"], cells: int) -> Float32[np.ndarray, "cells n"]:
-    """Average pixels over `cells` equal intervals, a few at a time because each covers only a few pixels."""
+    """Average pixels over `cells` equal intervals, a few intervals at a time, to skip the pixels outside them."""
     length = len(pixels)
     shares = _shares(length, cells)
     found = np.empty((cells, pixels.shape[1]), np.float32)
@@ -224,7 +224,7 @@ def _averaged(pixels: Float32[np.ndarray, "length n"], cells: int) -> Float32[np
 def _shares(length: int, cells: int) -> Float32[np.ndarray, "cells length"]:
     """Return the weight of each pixel in each cell's mean.
 
-    The weights are exact for any ratio, so that mirrored pictures give the same result.
+    The weights are exact for any ratio of pixels to cells, so that mirrored pictures give the same result.
     """
     edges = np.linspace(0, length, cells + 1)
     pixels = np.arange(length)

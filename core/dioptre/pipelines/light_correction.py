@@ -54,12 +54,12 @@ def apply_correction(
 
 
 def _is_clipped(image: np.ndarray) -> bool:
-    """Return whether no value exceeds white, which is not the case in a high-dynamic-range picture."""
+    """Return whether no value exceeds white; in high-dynamic-range pictures, some values do."""
     return bool(image[..., :3].max() <= 1 + 1e-3)
 
 
 def apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: float) -> np.ndarray:
-    """Correct a picture for a field of illuminants, without the residual of a single illuminant."""
+    """Correct a picture for illuminants that vary across it; only single illuminants have a residual to apply."""
     chroma = lights.at_size((image.shape[0], image.shape[1])) * np.float32(share)
     clipped = jnp.asarray(_is_clipped(image))
     map_pixels = partial(_map_locally, kept=jnp.float32(kept), clipped=clipped)
@@ -116,7 +116,7 @@ def _map_locally(
         srgb_encoded: (3, n), the pixels' channels.
         chroma: (2, n), ln r/g and ln b/g of each pixel's illuminant.
         kept: fraction of a warm illuminant's warmth to keep.
-        clipped: whether no value of the picture exceeds white.
+        clipped: whether no value of the picture exceeds white, as `_is_clipped` returns it.
     """
     removed = chroma * jnp.where(chroma[0] > chroma[1], 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[0], jnp.zeros_like(removed[0]), removed[1]], axis=-1))

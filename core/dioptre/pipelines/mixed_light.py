@@ -17,7 +17,7 @@ from dioptre.imaging.resize import fitted_size, resize
 
 from .light import estimator, read, thumbnail
 
-_ACROSS = 5  # number of windows along each side; each is half as wide and high as the picture
+_ACROSS = 5  # number of windows along each side; each window is half as wide and high as the picture
 _NODES = 6  # number of nodes of the field along each side
 _SMOOTHNESS = 0.3
 _TOWARDS_WHOLE = 0.05  # weight of the term that pulls the field towards the whole picture's illuminant
@@ -72,12 +72,12 @@ def light_field(
         guide[..., 2] = resize(disparity, size, method="area")
     radius = 0.12 * max(size)
     planes = [guided_filter(guide, field[..., k], radius_px=radius, epsilon=_EDGE_EPSILON) for k in (0, 1)]
-    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # limits overshoot at edges
+    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # the limits prevent overshoot at edges
     return LightField(chroma=np.clip(np.stack(planes, axis=-1), low, high).astype(np.float32), count=count)
 
 
 def _fitted(estimates: np.ndarray, surety: np.ndarray, whole: np.ndarray) -> Float32[np.ndarray, "n n 2"]:
-    """Return the smoothest field of _NODES x _NODES whose means over the windows match the estimates."""
+    """Return the smoothest field, of _NODES x _NODES values, whose means over the windows match the estimates."""
     along = _window_means()
     means = np.einsum("ai,bj->abij", along, along).reshape(len(estimates), -1)
     bend = np.diff(np.eye(_NODES), axis=0)

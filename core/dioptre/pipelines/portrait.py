@@ -41,7 +41,7 @@ from .subjects import Choice, chosen_subject
 
 # Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5
-# The same for previews, whose networks nevertheless run on the full-size picture.
+# The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
 _PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9
 _SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
@@ -96,8 +96,8 @@ def portrait(
         embedded: the camera's own depth, used unless the option `depth_source` is "estimate".
         draft: return an approximation in a third of the time; see `lens_blur`.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
-        options: options of the operation `portrait` in `dioptre_link.catalogue`, such as f_number=2.0 or focus=(x,
-            y).
+        options: options of the operation `portrait` in `dioptre_link.catalogue`, such as f_number=2.0 or
+            focus=(x, y).
 
     Returns:
         Portrait: the blurred `image`, its `disparity` and the `subject`.
@@ -128,7 +128,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
     edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
     kept = inputs.kept if inputs.draft else None
-    del depth, inputs  # frees memory for the blur
+    del depth, inputs  # to free memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
     if estimated and chosen["refine"]:
@@ -227,14 +227,14 @@ def _drawn_into_focus(
     kept_sharp = None
     if options["strokes"]:
         painted = stroke_mask(options["strokes"], near)
-        drawn *= 1 + np.minimum(painted, 0)  # areas painted to blur by depth are not pulled into focus
+        drawn *= 1 + np.minimum(painted, 0)  # areas painted with “Allow blur” are not pulled into focus
         kept_sharp = kept_sharp_of(painted)
     drawn += near
     return drawn, kept_sharp
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
-    """Snap the disparity to the outlines of the focused subject and of the picture's own subject."""
+    """Snap the disparity to the outlines of the subject in focus and of the picture's most prominent subject."""
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
@@ -255,12 +255,12 @@ def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> De
 
 
 def _is_known(inputs: Inputs) -> bool:
-    """Return whether a subject is given; an empty layer, as for a scene without a subject, does not count."""
+    """Return whether a subject is given; an empty layer, which represents a scene without one, does not count."""
     return inputs.subject is not None and bool(inputs.subject.any())
 
 
 def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
-    """Return the subject with the given coverage, or else find one; for a draft, with the quick method."""
+    """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
     standing = inputs.disparity is None and options["refine"]
@@ -279,7 +279,7 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
 
     A real lens adds no focus range unless one is set.
     """
-    assert subject.focal_disparity is not None  # it is always set if a disparity is given
+    assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
     focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
     if options["focal_disparity"] is not None:

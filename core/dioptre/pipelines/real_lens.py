@@ -31,12 +31,12 @@ class Scale:
     assumed: bool = False
 
     def disparity(self, distance_m: float) -> float:
-        """Return the disparity of a distance; below 0 or above 1 if it lies outside the picture's range."""
+        """Return the disparity of a distance; it is below 0 or above 1 outside the picture's range."""
         low, high = self.range_per_m
         return (1 / distance_m - low) / (high - low)
 
     def distance_m(self, disparity: float) -> float:
-        """Return the distance of a disparity, possibly infinite."""
+        """Return the distance that a disparity represents; it may be infinite."""
         low, high = self.range_per_m
         inverse = low + disparity * (high - low)
         return 1 / inverse if inverse > 0 else math.inf

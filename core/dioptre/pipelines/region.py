@@ -1,4 +1,4 @@
-"""Find connected parts in a saliency map, and a fallback region if no subject is certain."""
+"""Find connected parts in a saliency map, or a fallback region if there is no clear subject."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dioptre.imaging.resize import resize
 from dioptre_link.language import Message
 
 _LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # limits for the area of a subject, as fractions of the picture
-_WEAKER_PART = 0.25  # a part belongs to the subject if it has this fraction of the main part's importance
-# A part competes with the main part from this area (fraction of the picture) and importance (relative to the main
-# part's) upwards.
+_WEAKER_PART = 0.25  # a part belongs to the subject if it has at least this fraction of the main part's importance
+# A part competes with the main part if it has at least this area, as a fraction of the picture, and at least this
+# importance, as a fraction of the main part's.
 _COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05
 _GROWTH_PX = 160  # side, in pixels, of the map on which a region is grown from a point
 
@@ -90,9 +90,9 @@ def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) ->
 
 
 def travel_features(small: np.ndarray, near: np.ndarray | None) -> tuple[Float32[np.ndarray, "g g c"], int]:
-    """Return a reduced map of features (colour, disparity) whose changes are the cost of a path, and its scale."""
+    """Return a reduced map of colour and disparity whose changes are a path's cost, and the reduction factor."""
     size = (_GROWTH_PX, _GROWTH_PX)
-    features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 has cost 1
+    features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 adds 1 to the cost
     if near is not None:
         features.append(resize(near, size, method="area")[..., None] / 0.04)
     return np.concatenate(features, axis=-1).astype(np.float32), len(small) // _GROWTH_PX

@@ -22,13 +22,13 @@ from dioptre_link.operation import Role
 from .depth import estimate_depth
 from .depth_coarse import DepthError
 
-_MARGIN = 0.15  # margin of the crop on each side, as a fraction of the selection's bounding box
-_CONTEXT = 0.5  # the margin for re-estimation: larger, because networks need an object's surroundings
+_MARGIN = 0.15  # margin of the crop on each side, as a fraction of the size of the selection's bounding box
+_CONTEXT = 0.5  # the same margin for re-estimation; larger, because networks need an object's surroundings
 _LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
-_EDGE_PX = 2  # width of the ramp along the selection's border that hides any remaining step
+_EDGE_PX = 2  # width, in pixels, of the ramp along the selection's border that hides any remaining step
 _FEATHER = 0.02  # default feather, as a fraction of the picture's short side
 _SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
-_SMOOTHED_PX = 512  # longest side of the reduced map on which smoothing and planes are computed
+_SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smoothed or fitted with a plane
 _PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
 # If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
 _LEAST_SHARE = 0.02
@@ -179,7 +179,7 @@ def _estimated(
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Fit the scale (at least 0.1) and shift that map `x` to `y`, by robust regression."""
+    """Return the scale (at least 0.1) and the shift that map `x` to `y`, fitted by robust regression."""
     step = max(1, x.size // 50_000)
     a, b = x[::step].astype(np.float64), y[::step].astype(np.float64)
     weight = np.ones_like(a)
@@ -196,7 +196,7 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Fit a plane to the selected disparities by robust regression; a plane in space is also one in disparity."""
+    """Fit a plane to the selected disparities by robust regression; planes in space are planes in disparity."""
     height, width = old.shape
     size = fitted_size((height, width), longest_px=_SMOOTHED_PX)
     values, weight = (resize(plane, size, method="area").ravel().astype(np.float64) for plane in (old, part))
@@ -249,7 +249,7 @@ def _joined(
 
 
 def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
-    """Return a ramp from 0 at the selection's border, except at picture edges, to 1 `reach_px` inside it."""
+    """Return a ramp from 0 at the selection's border to 1 at `reach_px` inside, except at picture edges."""
     if reach_px < 1:
         return inside.astype(np.float32)
     mean = box_mean(inside.astype(np.float32), reach_px)

@@ -24,9 +24,9 @@ from .subject_views import opaque
 
 _SHARE_DEPTH = 0.9  # fraction of the total time that depth estimation takes, for the progress bar
 _PICK_PX = 2  # half-width, in pixels, of the square around the clicked point whose median is used
-_SMALL = (320, 320)  # size of the reduced map used to separate foreground from background
-# Window of the guided filter, as a fraction of the longer side, and number of passes. The window must contain both
-# the edge of the mask and that of the picture; each pass moves the mask's edge closer to the picture's.
+_SMALL = (320, 320)  # (height, width) of the reduced map used to separate foreground from background
+# Radius of the guided filter's window, as a fraction of the longer side, and number of passes. The window must
+# contain both the mask's edge and the picture's; each pass moves the mask's edge closer to the picture's.
 _REACH, _PASSES = 0.02, 2
 _CONTRAST = 1e-4  # epsilon of the filter: areas with a squared contrast below this count as flat
 _HAZE = 0.04  # mask values this close to 0 or 1 after filtering become exactly 0 or 1

@@ -32,9 +32,10 @@ def select_subject(
         image: sRGB-encoded (H, W, 3 or 4), straight alpha.
         disparity: (H, W) in [0, 1], 1 = nearest: a depth map that resolves ambiguous areas. Default: an estimate.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
-        options: options of the operation `select_subject`: subject and not_subject, lists of points (x, y) in
-            pixels on objects that belong to the subject and that do not; box, (left, top, right, bottom) in pixels
-            around it.
+        options: options of the operation `select_subject`, with all positions in pixels:
+            subject: list of points (x, y) on objects that belong to the subject.
+            not_subject: list of points (x, y) on objects that do not belong to it.
+            box: (left, top, right, bottom) of a box around the subject.
 
     Returns:
         Selected: the selection; `mask` is (H, W) in [0, 1], 1 inside the subject and fractional in hair.

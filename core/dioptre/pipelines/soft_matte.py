@@ -13,16 +13,16 @@ from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
-# Overlap (IoU) of the subject network's mask and MODNet's matte above which the matte is used, and above which it
-# has its full weight.
+# Overlap (IoU) of the subject network's mask and MODNet's matte: above the first value, the matte is used; above
+# the second, it has its full weight.
 _SAME, _SURELY_SAME = 0.75, 0.85
-# Coverage below the first value counts as 0, above the second as 1; this avoids haze on the background.
+# Coverage below the first value counts as 0, coverage above the second as 1; this avoids haze on the background.
 _BLACK, _WHITE = 0.05, 0.95
-_SHARE = 0.5  # full weight: the fraction of the difference between the two that is added
-# Overlap (IoU) above which MODNet's matte raises the probability in doubtful areas, and above which it has full
-# weight.
+_SHARE = 0.5  # full weight of the matte: fraction of its difference from the mask that is added to the mask
+# Overlap (IoU) of the subject network's mask and MODNet's matte: above the first value, the matte raises the
+# probability in doubtful areas; above the second, it does so with its full weight.
 _RELATED, _SURELY_RELATED = 0.3, 0.6
-_SUPPORT = 0.5  # full weight of MODNet's log odds, which are added to those of the mask
+_SUPPORT = 0.5  # full weight of the matte's log odds, which are added to those of the mask
 _SUREST = 0.99  # probabilities are clipped to at most this, and at least 1 minus this, before log odds are computed
 
 
@@ -78,7 +78,7 @@ def with_soft_edges(
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the intersection over union of both masks, thresholded at 0.5."""
+    """Return the intersection over union of two masks, both thresholded at 0.5."""
     one, other = first > 0.5, second > 0.5
     return float((one & other).sum() / max((one | other).sum(), 1))
 

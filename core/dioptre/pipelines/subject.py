@@ -35,10 +35,10 @@ _SAME = 0.35
 # A part found on the crop is kept only if the first pass had found at least this fraction of it.
 _KNOWN_SHARE = 0.1
 # Decimal places to which points, in pixels, are rounded: more precise than editors' clicks, but coarse enough to
-# hide the error of scaling a point to the preview and back.
+# absorb the rounding error when a point is scaled to the preview and back.
 _POINT_DIGITS = 3
 
-_SUBJECT_STEP = "subject"  # name under which the step's result is cached
+_SUBJECT_STEP = "subject"  # name under which the subject is cached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _find(
     box: Box | None = None,
     quick: bool = False,
 ) -> Subject:
-    """Implement `find_subject`.
+    """Find the subject as `find_subject` does, with views that several calls can share.
 
     Args:
         views: network inputs and outputs for the full-size picture, of which `image` may be a smaller version.
@@ -308,12 +308,12 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
 
 
 def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:
-    """Run a second pass on a crop, and use its result if it shows the same subject completely and at least as
-    confidently.
+    """Return the result of a second pass on a crop, or `coarse` if the second pass is not better.
 
-    If the picture has no subject, there is no second pass: on a crop, even a cushion would look like a subject.
+    The second pass must show the same subject, completely, and with at least the same confidence. If the picture
+    has no subject, there is no second pass: on a crop, even a cushion would look like a subject.
     """
-    if coarse.kind == "region" or coarse.confidence == 0.0:  # no network detected it
+    if coarse.kind == "region" or coarse.confidence == 0.0:  # no network detected a subject
         return coarse
     for margin in MARGINS:
         window = window_round(coarse.probability, views.size, margin=margin)
@@ -332,7 +332,7 @@ def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -
 
 
 def _same_thing(saliency: Float32[np.ndarray, "s s"], known: Bool[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-    """Return the saliency of those parts of which more than a tenth was found before."""
+    """Return the saliency of those parts of which more than a tenth is in the `known` mask."""
     labels, count = label_regions(saliency > 0.3)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     same = np.bincount(labels[known], minlength=count + 1) > _KNOWN_SHARE * sizes

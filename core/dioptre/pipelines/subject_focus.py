@@ -1,4 +1,4 @@
-"""Determine the disparity on which a lens must focus to show a subject sharp."""
+"""Determine the disparity on which a lens must focus for the subject to be sharp."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.existing_defocus import parts_defocus_px
 
-_SIDE_PX = 320  # side, in pixels, of the working square: the reduced maps on which everything is computed
+_SIDE_PX = 320  # side, in pixels, of the working square, to which all maps are resized first
 _RANGE_PERCENTILES = (5.0, 95.0)
 _STEEP = 0.06  # disparity step between neighbouring pixels of the working square that separates two objects
 _OF_WEIGHT = 0.1  # the lens may focus on a part that covers at least this fraction of the subject
 APART = 0.12  # parts whose disparities differ by at least this much cannot both be in focus
 _SHARPEST = (
-    # A part is also sharp if its blur radius exceeds that of the sharpest part by at most this fraction of the
-    # diagonal.
+    # A part counts as sharp, too, if its blur radius exceeds that of the sharpest part by at most this fraction of
+    # the picture's diagonal.
     6e-4
 )
 _WORKING_PIXELS = 2_000_000

@@ -18,9 +18,9 @@ from .window import Window, window_at
 LEAST_CONFIDENCE = 0.915
 """Smallest mean saliency inside the mask of a clicked object for it to be accepted."""
 
-# The surroundings of a point are flat if this fraction of them lies within the usual focus range around its depth.
+# The surroundings of a point are flat if this fraction of them lies within the usual focus range of its depth.
 _FLAT_SHARE = 0.9
-_FLAT_PART = 8  # the surroundings extend by 1/8 of the square's side in each direction
+_FLAT_PART = 8  # the surroundings of a point extend by 1/8 of the network's square in each direction
 
 CROPS = (0.7, 0.5, 0.35, 0.25)
 """Sizes of the crops around a point, as fractions of the picture's sides, from wide to close."""
@@ -61,7 +61,7 @@ def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> 
     """Find the object at a point: a part of the picture's subject, else an object on a crop, else a uniform region.
 
     If everything around the point is about equally far away, as on a wall or in the sky, no object has to be found:
-    focusing on that depth keeps it sharp. The crops, which are the most expensive step, are then skipped.
+    focusing on that depth keeps the area sharp. The crops, which are the most expensive step, are then skipped.
     """
     (height, width), whole_picture = views.size, views.saliency()
     saliency, chance = whole_picture.coverage, whole_picture.chance
@@ -109,7 +109,7 @@ def _inside(box: Box, window: Window) -> np.ndarray:
 
 
 def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
-    """Return whether nearly everything around a place, except the picture's subject, lies at the place's depth."""
+    """Return whether nearly everything around a place, except the subject, is about as far away as the place."""
     if near is None:
         return False
     reach = SIDE_PX // _FLAT_PART
@@ -123,7 +123,7 @@ def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
     labels, _ = label_regions(saliency > 0.5)
     if labels[place] == 0:
         return None
-    generous, _ = label_regions(saliency > 0.3)  # includes the soft rim
+    generous, _ = label_regions(saliency > 0.3)  # the lower threshold includes the soft rim
     part: np.ndarray = saliency * (generous == generous[place])
     return part
 
@@ -141,7 +141,7 @@ def confidence_of(probability: np.ndarray) -> float:
 
 def closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
     """Find the salient object at a point by looking at a crop; return its probability for the whole picture."""
-    if share * min(views.size) < 32:  # too few pixels to recognise anything
+    if share * min(views.size) < 32:  # too few pixels for the network to recognise anything
         return None
     window = window_at(at, share, views.size)
     part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))

@@ -25,7 +25,7 @@ from .window import Window
 SIDE_PX = 320
 """Side, in pixels, of the networks' square input; the object is found at this resolution."""
 
-_LEAST_CONTRAST = 0.02  # a picture is blank if no channel has a larger range of values than this
+_LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
 _SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # names under which results are cached
 
 

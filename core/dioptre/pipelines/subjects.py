@@ -26,9 +26,10 @@ from .subject_views import SIDE_PX, Views, opaque
 Point = tuple[float, float]
 Mask = Bool[np.ndarray, "s s"]
 
-# An object inside a connected part of the mask is distinct from it only if it covers less than this fraction of it.
+# An object found in a connected part of the mask counts as a separate object only if it covers less than this
+# fraction of the part.
 _PART_OF = 0.7
-_REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click may miss the subject
+_REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
 _LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
 
 
@@ -127,7 +128,7 @@ def _without(
     disparity: Float32[np.ndarray, "h w"],
     choice: Choice,
 ) -> Float32[np.ndarray, "h w"]:
-    """Remove the objects that the user excluded from the coverage."""
+    """Remove from the coverage the objects that the user excluded."""
     size = alpha.shape[0], alpha.shape[1]
     near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]

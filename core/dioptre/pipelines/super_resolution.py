@@ -3,7 +3,7 @@
 Networks process sRGB-encoded colour tile by tile, as in their training. Alpha is enlarged the same way. Colours are
 first extended under transparent pixels, so that edges stay clean on any background; grey pictures stay grey; values
 above 1 are enlarged by interpolation and added back. A depth layer is enlarged along the edges of the enlarged
-picture; it also tells which areas are out of focus and should get no new detail.
+picture; it also shows which areas are out of focus and should get no new detail.
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
 these are measured and removed beforehand. If requested, blur is removed beforehand too, since the networks would
@@ -38,12 +38,12 @@ from dioptre_link.operation import Role
 from .depth_enlargement import enlarge_disparity
 from .tiled import enlarge_tiled
 
-_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" stands for, by scale
+_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
 _LARGEST_SCALE = 8.0
 _GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
-_DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, in areas out of focus, where no detail can be lost
+_DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
 _STRIP_PX = 256
-_LAST_ROUNDS = 64  # maximum number of corrections; they converge more slowly at small scales
+_LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
 
 
 def super_resolution(
@@ -245,7 +245,7 @@ class _Picture:
     Attributes:
         pixels: (H, W, 3 or 4), the enlarged picture.
         interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
-        noise_reduction: the strength that was used.
+        noise_reduction: the strength of the noise reduction that was used, 0 to 1.
         models: SHA-256 of the networks' cards.
     """
 
@@ -302,7 +302,7 @@ def _enlarge_colour(
     resized = (enlarged.shape[0], enlarged.shape[1]) != target
     if resized:
         enlarged = resize(enlarged, target, method="bicubic")
-    if resized or len(networks) > 1:  # each tile of a single network was corrected already
+    if resized or len(networks) > 1:  # otherwise, each tile is already back-projected
         last_fidelity = how.fidelity_for(networks[-1])
         enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:

@@ -25,16 +25,16 @@ from dioptre_link.language import Message
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger tiles waste less on overlaps but need more memory."""
 
-_LARGEST_BUDGET_BYTES = 2 << 30  # maximum memory for all tiles in progress, without the picture and its result
+_LARGEST_BUDGET_BYTES = 2 << 30  # maximum memory of the tiles in progress, not counting the picture and its result
 # Maximum number of tiles processed at the same time on a CPU: some parts of a network in XLA, and the NumPy code
 # that follows it, use only one core.
 _MOST_TILES = 4
-# The network has diverged at an input pixel if the mean of the output pixels that replace it differs by more than
-# this.
+# The network counts as diverged at an input pixel if the mean of the corresponding output pixels differs from it by
+# more than this.
 _UNSTEADY = 0.25
-_UNSTEADY_REACH_PX = 6  # distance, in input pixels, around such a pixel within which the output is not used
-# An output is unusable if its standard deviation is at most the first value although that of its tile is at least
-# the second: it lost the tile's content.
+_UNSTEADY_REACH_PX = 6  # distance, in input pixels, from a diverged pixel within which the output is not used
+# An output is unusable if its standard deviation is at most the first value although that of the input tile is at
+# least the second: the content of the tile is lost.
 _FLAT, _NOT_FLAT = 1e-3, 1e-2
 
 
@@ -80,9 +80,9 @@ def enlarge_tiled(
     Args:
         network: a super-resolution network.
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        factor: integer by which the result is larger than the picture; if it is not the network's own (the
-            default), each tile is resized to it by bicubic interpolation.
-        finish: computes the final tile from the enlarged and the original one.
+        factor: how many times larger the result is, as an integer. Default: the network's own factor. For any
+            other, each tile is also resized by bicubic interpolation.
+        finish: function that computes the final tile from the enlarged and the original tile.
         finish_reach_px: radius around a pixel on which the result of `finish` depends, in pixels of the original.
         tile_px: side of a tile. Default: the size in `TILES_PX` that processes the fewest pixels and fits into
             memory.
@@ -226,8 +226,8 @@ def _steadied(made: np.ndarray, tile: np.ndarray, *, restored: bool) -> tuple[np
     Args:
         made: the enlarged tile.
         tile: the original tile.
-        restored: whether the network repairs damage, so that its output may differ from the tile, but must stay
-            within [0, 1].
+        restored: whether the network repairs damage: its output may then differ from the tile, but must stay within
+            [0, 1].
 
     Returns:
         The tile, and the weight of the interpolation for each input pixel.

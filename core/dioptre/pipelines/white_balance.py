@@ -28,9 +28,9 @@ from .mixed_light import light_field
 from .series import mean_light
 
 LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 Duv
-_LIKELY = 0.6  # smallest confidence at which a picture without a cast is reported as neutral
+_LIKELY = 0.6  # minimum confidence for reporting a picture without a cast as neutral
 _NEARLY_ALL = 0.95
-_WARM_KELVIN = 3500  # light warmer than this may be intended, as in pictures of candles, a sunset or smoke
+_WARM_KELVIN = 3500  # light below this colour temperature may be intended, as from candles or a sunset
 # Largest error in (ln r/g, ln b/g) with which temperature and tint still describe an illuminant well enough.
 _TOLD = 2e-3
 FADE_MIRED, FADE_DUV = 60.0, 0.02
@@ -126,9 +126,9 @@ def white_balance(
         mixed: let the light vary over the picture if several are found.
         disparity: (H, W) in [0, 1]; helps `mixed` to separate near from far.
         references: pictures of the same series, of any size. Their common light is used instead of this picture's
-            own, and `neutral` is a point in the first.
-        whole: the picture at full size if `image` is a preview of it. The light is estimated from it, because the
-            estimate can depend on the size.
+            own, and `neutral` is a point in the first of them.
+        whole: the picture at full size if `image` is a preview. The light is estimated from the full-size picture,
+            because the estimate can depend on the size.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
@@ -183,7 +183,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         progress=progress,
     )
     messages = [sentence(balanced, strength=options["strength"])]
-    # If less was removed, that message already explains how to remove more.
+    # If less was removed than requested, the message above already explains how to remove more.
     all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options["keep_warmth"]:
@@ -201,8 +201,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 def values_of(balanced: Balanced) -> dict[str, Any]:
     """Return the estimate and the correction as JSON types.
 
-    `temperature` and `tint` are named like the options, for dialogs. The values of the light are None if the
-    picture is entirely grey and has no illuminant to estimate.
+    `temperature` and `tint` have the same names as the options, because dialogs show the values there. The values
+    of the light are None if the picture is entirely grey and has no illuminant to estimate.
     """
     light = balanced.light
     values = {

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dioptre.imaging.frames import Inside
 
-_SEEN = 0.3  # pixels with a higher probability than this belong to the object
+_SEEN = 0.3  # pixels whose probability is higher than this belong to the object
 MARGINS = (0.15, 0.6)
 """Margins on each side, as fractions of the object's height and width. The second is tried if the object extends
 beyond the window with the first."""
@@ -25,7 +25,7 @@ _LARGEST = 0.7  # windows larger than this fraction of the picture add little de
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Rows `top` to `top + height` and columns `left` to `left + width` of a picture of `size` (height, width)."""
+    """A rectangle in a picture of `size` (height, width), whose first row is `top` and first column `left`."""
 
     top: int
     left: int
@@ -58,7 +58,7 @@ class Window:
         return np.asarray(Image.fromarray(values).resize(values.shape[::-1], Image.Resampling.BILINEAR, box=box))
 
     def place(self, at: tuple[float, float], side: int) -> tuple[int, int]:
-        """Return the row and column of the picture's point (x, y) in the window, resized to `side` pixels."""
+        """Return the row and column of a point (x, y) of the picture in the window, resized to `side` x `side`."""
         row, column = (
             min(max(int((value - first) / of * side), 0), side - 1)
             for value, first, of in ((at[1], self.top, self.height), (at[0], self.left, self.width))
@@ -106,7 +106,7 @@ def window_round(
 
 
 def window_at(at: tuple[float, float], share: float, size: tuple[int, int]) -> Window:
-    """Return a window around a point (x, y), inside the picture, with sides of `share` times the picture's."""
+    """Return a window around a point (x, y), inside the picture, whose sides are `share` times the picture's."""
     height, width = round(share * size[0]), round(share * size[1])
     top = min(max(round(at[1] - height / 2), 0), size[0] - height)
     left = min(max(round(at[0] - width / 2), 0), size[1] - width)

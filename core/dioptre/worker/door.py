@@ -3,7 +3,7 @@
 The Unix socket is in a folder that only its owner can access, and the system reports the user of the process at the
 other end. Any local user can connect to a port, so clients that have not sent their first line yet must not block
 others: when the limit is reached, the client that has been silent longest is disconnected. Each listener has its
-    own limit.
+own limit.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _is_own(writer: asyncio.StreamWriter) -> bool:
 
 
 def peer_uid(connection: Any) -> int | None:
-    """Return the user of the process at the other end of a Unix socket (or asyncio's wrapper); None if unknown."""
+    """Return the user ID of the process at the other end of a Unix socket (or its wrapper); None if unknown."""
     try:
         if sys.platform == "linux":
             _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             return int(uid)
         if sys.platform == "darwin":
-            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred starts with a version and the uid
+            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred starts with its version and the user ID
             _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
             return int(uid)
     except OSError:

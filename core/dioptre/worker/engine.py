@@ -76,7 +76,7 @@ class Engine:
             self._condition.notify_all()
 
     def hold(self, holder: object, *, needed: bool) -> None:
-        """Set whether `holder` needs the engine; no warm-up step starts while any holder does."""
+        """Set whether `holder` needs the engine; no warm-up step starts while any holder needs it."""
         with self._condition:
             (self._holders.add if needed else self._holders.discard)(holder)
             self._condition.notify_all()
@@ -126,7 +126,7 @@ class Engine:
         try:
             step(lambda _fraction, _phase: self._make_way(step))
         except Cancelled:
-            return  # the step is tried again when no task is waiting
+            return  # the step is run again when no task is waiting
         except Exception:  # the job that needs the step's result will report the error  # noqa: BLE001
             _log.warning("Warming up: %s failed", _name(step), exc_info=True)
         else:

@@ -37,8 +37,8 @@ from .request import UNPAINTED, Kept, Request
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Function that runs an operation, given its name, checked options, inputs and progress."""
 
-_LOADED_BYTES = 40  # peak memory per pixel while loading: float32 RGBA, a repaired copy, and bands
-_WHOLE_PIXELS = 50_000_000  # for larger pictures, the networks of a preview see only the reduced picture
+_LOADED_BYTES = 40  # peak number of bytes per pixel while loading: float32 RGBA, a repaired copy, and bands
+_WHOLE_PIXELS = 50_000_000  # pictures with more pixels are reduced before the networks process them for a preview
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = Message("Some pixels were NaN or infinite and were replaced.")
 
@@ -152,9 +152,9 @@ def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
 
 
 def values_of(request: Request, result: Result) -> dict[str, Any]:
-    """Return the values that a job decided, with the depth network that "best" stood for in its options.
+    """Return the values that a job decided, including the network that was used for the depth model "best".
 
-    The document's record then names one network, as a recipe of the command line does.
+    The document's record then names a specific network, as a recipe of the command line does.
     """
     steps = steps_of(request.operation, request.options)
     if all(options.get("depth_model") != BEST for _, options in steps):
@@ -198,10 +198,10 @@ def kept(request: Request, result: Result) -> dict[str, Kept]:
 
 
 def _without_own_estimate(request: Request) -> Request:
-    """Remove depth that the operation itself would estimate from a preview with a subject or a lens in metres.
+    """Remove the depth of a request that needs a subject or a metric scale if the operation would estimate it.
 
-    Clients pass back the depth that an earlier preview estimated. The depth of the full-size picture, which is in
-    the step cache, leads to the same subject as in the final result.
+    Clients pass back the depth that an earlier preview estimated, at the preview's size. The depth of the full-size
+    picture, which is in the step cache, leads to the same subject as in the final result, and has a metric scale.
     """
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
@@ -252,7 +252,7 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
     arrays: dict[str, Any] = {}
     for name, each in loaded.items():
         pixels_at_size = each.at(size)
-        if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a stored subject layer: take its alpha
+        if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a layer, whose alpha is the coverage
             pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
         arrays[name.value] = pixels_at_size
         if name is Input.PICTURE:
@@ -262,14 +262,14 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
 
 
 def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
-    """Give `pixels_at_size` a name in the cache; a cache in memory needs none, as it belongs to one picture."""
+    """Name `pixels_at_size` in the cache, by the picture's digest if the cache is shared by several pictures."""
     if picture.digest or isinstance(cache, MemoryCache):
         height, width = pixels_at_size.shape[:2]
         cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
-    """Return whether an input has the picture's size, or is depth at the size after the steps that enlarge."""
+    """Return whether an input has the picture's size, or is depth of the size that a recipe's steps enlarge to."""
     shape = loaded.values.shape[:2]
     if shape == full or name is not Input.DISPARITY:
         return shape == full

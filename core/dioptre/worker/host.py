@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from .engine import Engine
 
 if TYPE_CHECKING:
-    from .execution import Run  # it imports NumPy, which a new worker loads later
+    from .execution import Run  # this module imports NumPy, which a new worker loads later
 
 
 @runtime_checkable
@@ -29,7 +29,7 @@ class Host(Protocol):
     run: Run
 
     def touch(self) -> None:
-        """Note activity: restart the countdown of the idle time."""
+        """Record activity: restart the countdown of the idle time."""
         ...
 
     def in_background(self, work: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Host(Protocol):
         ...
 
     def delivered(self) -> None:
-        """Note that a client was sent a result and is about to open its files."""
+        """Record that a client was sent a result, whose files it is about to open."""
         ...
 
     def shut_down(self, *, when_idle: bool) -> None:

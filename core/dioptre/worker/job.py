@@ -18,7 +18,7 @@ from .request import Kept
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a job, for the event loop: its encoded last message, its files, and the layers to keep."""
+    """The outcome of a job, for the event loop: the encoded last message, the files, and the layers to keep."""
 
     line: bytes
     files: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Outcome:
 
 @dataclass(eq=False)
 class Job:
-    """A job from its message to its end.
+    """A job, from the client's request to the worker's last message.
 
     Attributes:
         number: number that the client gave the job.
@@ -56,7 +56,7 @@ class Job:
 
 def in_words(error: Exception) -> DioptreError:
     """Convert an exception to an error for the user."""
-    if isinstance(error, NetworkMissingError):  # editors have a button for the download
+    if isinstance(error, NetworkMissingError):  # editors show a button for downloading the network
         return DioptreError(
             error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )

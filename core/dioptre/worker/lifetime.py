@@ -37,7 +37,7 @@ from .server import Server
 if TYPE_CHECKING:
     from .execution import Run
 
-LOCK_TIMEOUT_S = 10.0  # a worker that is shutting down releases the lock within this time
+LOCK_TIMEOUT_S = 10.0  # how long to wait for a worker that is shutting down to release the lock
 _LOG_BYTES = 1 << 20
 _LOG_FILES = 3
 
@@ -71,7 +71,7 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # Windows
+        with suppress(NotImplementedError):  # not available on Windows
             loop.add_signal_handler(number, _stopper(server))
     published: list[Rendezvous] = []
 
@@ -84,7 +84,7 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
         await server.serve(ready)
     finally:
         if published and Rendezvous.read() == published[0]:
-            with suppress(OSError):  # a client may be reading the file, which is ignored once the lock is free
+            with suppress(OSError):  # a client may be reading the file; clients ignore it once the lock is free
                 held.unlink(rendezvous_file())
         _log.info("Worker ended")
 
@@ -105,7 +105,7 @@ def _stopper(server: Server) -> Callable[[], None]:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Hold the lock of the only worker; yield whether it was acquired."""
+    """Hold the lock that allows only one worker per user; yield whether it was acquired."""
     with worker_lock_file().open("a+b") as file:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         while not (alone := lock(file.fileno())) and time.monotonic() < deadline:

@@ -18,7 +18,7 @@ from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
 # Smallest correlation between thumbnails of the file and of the editor's picture at which they count as the same
-# picture; colour edits preserve it, crops and rotations do not.
+# picture; colour edits preserve the correlation, crops and rotations do not.
 _ALIKE = 0.9
 
 _log = logging.getLogger(__name__)

@@ -16,18 +16,18 @@ from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
 
-_BAND_BYTES = 1 << 20  # small enough to stay in a core's cache during a chain of NumPy operations
-_LARGE_BAND_BYTES = 32 << 20  # for compiled operations, which divide the bands into chunks themselves
+_BAND_BYTES = 1 << 20  # size of a band; 1 MiB stays in a core's cache during several NumPy operations
+_LARGE_BAND_BYTES = 32 << 20  # size of a band for compiled operations, which divide it into smaller chunks
 _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # weights of linear sRGB (IEC 61966-2-1)
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # weights of the linear sRGB channels (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 
 
 def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
-    """Compile a curve for values without and with alpha; the second takes flat RGBA and leaves alpha unchanged."""
+    """Compile a curve for data without and with alpha; the second function takes flat RGBA and preserves alpha."""
 
     def leaving_alpha(flat: Float[Array, " n"]) -> Float[Array, " n"]:
         rgba = flat.reshape(-1, 4)

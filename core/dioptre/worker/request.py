@@ -20,7 +20,7 @@ UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that accompany a depth layer with few bits: its original pixels, and the exact values behind them."""
 
 
-MAX_SIZES = 2  # number of reduced versions kept of each picture
+MAX_SIZES = 2  # maximum number of reduced versions that are kept of each picture
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Request:
         keep: names under which layers are kept, by role.
         preview_px: longest side to reduce the inputs to; None for the full size.
         draft: whether to compute a faster approximation.
-        unpainted: both inputs named in `UNPAINTED`, or empty.
+        unpainted: files of both inputs named in `UNPAINTED`; empty if they are not given.
         opened_file: path of the file that the picture was opened from; "" if unknown.
     """
 

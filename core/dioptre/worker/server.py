@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from .execution import Run
 
 MAX_CLIENTS = 64
-HEARTBEAT_S = 5.0  # interval of progress messages; clients give up after `jobs.SILENCE_S`
+HEARTBEAT_S = 5.0  # interval of progress messages; clients give up after `jobs.SILENCE_S` without one
 TRIM_AFTER_S = 20.0  # idle time after which memory is released: longer than usual pauses between previews
-KEPT_FACTOR = 8  # the idle limit is multiplied by this for a client with stored pixels (an open dialog)
+KEPT_FACTOR = 8  # the idle limit is this many times longer while a client has stored pixels (a dialog is open)
 GRACE_S = 10.0  # time for a client to open the files of a result before a requested shutdown
 BACKGROUND_S = 5.0  # time for a cancelled download to stop its process and delete its files
 LOOK_S = 0.25  # interval of checks for a shutdown; short enough that stopping feels immediate
@@ -108,7 +108,7 @@ class Server:
                     (self._meeting / unix_socket).unlink()
 
     def touch(self) -> None:
-        """Note activity: restart the countdown of the idle time."""
+        """Record activity: restart the countdown of the idle time."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
 
@@ -119,7 +119,7 @@ class Server:
         self._background[-1].start()
 
     def delivered(self) -> None:
-        """Note that a client was sent a result and is about to open its files."""
+        """Record that a client was sent a result, whose files it is about to open."""
         self._delivered = asyncio.get_running_loop().time()
 
     def shut_down(self, *, when_idle: bool) -> None:

@@ -34,8 +34,8 @@ from .uploads import Uploads
 MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
 MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
 MAX_KEPT = 32
-REPLY_TIMEOUT_S = 30.0  # time for a client to receive data, as an editor's main thread may be busy for seconds
-PROGRESS_EVERY_S = 0.05  # shortest interval between progress messages of a job; users notice no faster ones
+REPLY_TIMEOUT_S = 30.0  # time limit for a client to receive data; editors may be busy for seconds
+PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; faster ones would go unnoticed
 # Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
 UNSENT_BYTES = 1 << 18
 _WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
@@ -56,7 +56,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._folder = Folder(server.exchange)
         self._uploads = Uploads(self._folder)
-        self._shared: bool | None = None  # None until it is known
+        self._shared: bool | None = None  # whether the client can access the folder; None until known
         self._nonce = secrets.token_hex(16)
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, Job] = {}
@@ -272,7 +272,7 @@ class Session:
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
     def _progress(self, job: Job, fraction: float, phase: str) -> None:
-        """Record a job's progress from its thread; raise Cancelled if the job was cancelled."""
+        """Record a job's progress, called on the job's thread; raise Cancelled if the job was cancelled."""
         if job.task.cancelled.is_set():
             raise Cancelled
         job.fraction, job.phase = fraction, phase

@@ -49,7 +49,7 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     height, width = run.size
     across = np.linspace(0, 1, width, dtype=np.float32)
     plane = np.repeat(across[None], height, axis=0)
-    plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # adds an edge to the depth
+    plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # an edge, as in real depth maps
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
     takes_depth = operation.finds_depth_layer or Input.DISPARITY in operation.inputs
     disparity = plane if takes_depth else None

@@ -1,4 +1,4 @@
-"""Options of every blur: its amount, and the shape of the bokeh."""
+"""Options, shared by all blurs, for the amount of blur and the shape of the bokeh."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ DEPTH_PARAMETERS = (
     ),
 )
 
-_FULL = (1300, 1950)  # smallest picture whose depth map is doubled as often as that of any larger picture
+# (height, width) of a picture just large enough for the maximum number of doublings of its depth map.
+_FULL = (1300, 1950)
 
 OPERATION = Operation(
     name="depth",

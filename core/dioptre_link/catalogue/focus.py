@@ -1,4 +1,4 @@
-"""Options of every blur: what stays sharp."""
+"""Options, shared by all blurs, that determine what stays sharp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of every blur that imitate a real lens, in metres."""
+"""Options, shared by all blurs, for imitating a real lens; they need depth in metres."""
 
 from __future__ import annotations
 

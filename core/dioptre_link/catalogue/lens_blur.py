@@ -27,7 +27,8 @@ _WARM_UP = (  # together, these runs compile the programs for tiles of every siz
     WarmUp(options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, **_FOCUS}),
-    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, "focus_range": 0.0, **_FOCUS}),  # for small discs
+    # This run compiles the program for small discs.
+    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, "focus_range": 0.0, **_FOCUS}),
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 4.0, **_FOCUS}),
 )
 
@@ -42,7 +43,7 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
-    memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # peak memory, reached when the subject has to be found
+    memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # peak memory, which finding the subject requires
     warm_up=_WARM_UP,
     warm_up_rank=1,
     click_resets=FOCUS_RESETS,

@@ -72,6 +72,6 @@ OPERATION = Operation(
     ),
     inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
     outputs=(Role.DEPTH,),
-    memory=Memory(fixed_mib=1000, bytes_per_pixel=30),  # peak memory, reached when the depth is estimated again
+    memory=Memory(fixed_mib=1000, bytes_per_pixel=30),  # peak memory, which re-estimating the depth requires
     click_resets={"value": None, "mode": "match"},
 )

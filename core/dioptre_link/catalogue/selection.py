@@ -1,4 +1,4 @@
-"""Options of every operation that selects: what to create from the selection."""
+"""Options, shared by all operations that select, that determine what is created from the selection."""
 
 from __future__ import annotations
 

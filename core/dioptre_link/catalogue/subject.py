@@ -1,4 +1,4 @@
-"""Options of every operation that finds a subject: which objects belong to it if there are several."""
+"""Options, shared by all operations that find a subject, for adding and removing objects."""
 
 from __future__ import annotations
 

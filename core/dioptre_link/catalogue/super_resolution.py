@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
-_PLACE = (106, 160)  # (height, width) of the part that a dialog shows, before it is enlarged four times
+_PLACE = (106, 160)  # (height, width) of the part of a picture that a dialog shows enlarged four times
 
 OPERATION = Operation(
     name="super_resolution",

@@ -12,8 +12,8 @@ from ..operation import Operation
 SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
 """The options that a shape sets. The rotation of the blades remains the user's choice."""
 
-_MARGIN = 1.4  # size of the whole drawing of a disc, divided by the length of the longest of these shapes
-_TOLERANCE = 1e-6  # for comparing numbers that GIMP and Qt converted to text and back
+_MARGIN = 1.4  # size of the drawing relative to the crop that is shown; even the longest shape fits
+_TOLERANCE = 1e-6  # largest rounding error of numbers that GIMP and Qt converted to text and back
 
 
 @dataclass(frozen=True, kw_only=True)

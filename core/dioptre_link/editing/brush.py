@@ -34,7 +34,7 @@ OVERLAY_PX = 512  # longer side of an overlay, in pixels
 COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
 """Colour of each value of an overlay as red, green, blue and alpha: no stroke, keep sharp, allow blur."""
 
-_OCTAVES = math.log2(LARGEST / SMALLEST)  # range of the size slider, as the number of doublings of the radius
+_OCTAVES = math.log2(LARGEST / SMALLEST)  # range of the size slider, as the number of times the radius doubles
 _NOTCH = 1.25  # factor by which one notch of the mouse wheel changes the radius
 _STEP = 0.2  # smallest distance between points of a stroke, as a fraction of the radius
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}

@@ -26,7 +26,7 @@ from .state import Fetch, State
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """The offer to show below a choice. All texts are English, or templates.
+    """The offer to show below a choice. All texts are in English; some are templates.
 
     Attributes:
         network: the network that the button downloads.
@@ -75,7 +75,7 @@ def offer_of(state: State) -> Offer | None:
 
 
 def needs(state: State) -> Message | None:
-    """Return the text to display in place of the preview if a network is missing; None if none is."""
+    """Return the text to display in place of the preview if a network is missing, else None."""
     network = state.missing
     parameter = None if network is None else _parameter_of(state.operation, network)
     if network is None or parameter is None:

@@ -31,7 +31,7 @@ from ..start import WorkerMissingError, clean_environment, environment_python, i
 from .events import Step, Steps
 
 LINK = Path(__file__).resolve().parents[1]
-SOURCE = LINK.parent / "source"  # folder with those parts of a checkout that the installer needs
+SOURCE = LINK.parent / "source"  # folder with the parts of Dioptre's source that the installer needs
 ABOUT = "about.json"  # file in SOURCE that contains the version and the hash of the core
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
@@ -50,11 +50,12 @@ PHASES = (  # the installer's phases, listed here for translation
     Message("Starting Dioptre for the first time"),
     Message("Copying the weights"),
 )
-_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # progress line: fraction, phase, detail
+_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # progress line: fraction, phase and optional details
 # Range of minor versions of Python 3 that can run the installer, which then finds a suitable Python for the core.
 _OLDEST_MINOR, _NEWEST_MINOR = 10, 14
 _PROBE_TIMEOUT_S = 30
-_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # missing from the PATH of programs started from the Finder
+# Folders that may contain Python but are missing from the PATH of programs started from the Finder.
+_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")
 _MAC_FRAMEWORK = Path("/Library/Frameworks/Python.framework/Versions")
 
 
@@ -101,7 +102,7 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         DioptreError: the installation failed, or there is no Python to start the installer.
     """
     python = yield from _find_python()
-    # The installer recognises Dioptre's data folder by a private subfolder with this name.
+    # The installer recognises Dioptre's data folder by a private subfolder named "writing".
     private_dir(paths.data_dir() / "writing")
     process = subprocess.Popen(  # noqa: S603  (a verified Python, and the installer of this plug-in)
         [*python, "-u", str(SOURCE / "install.py"), "--version"],
@@ -116,14 +117,14 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         yield from _follow(process, said, poll_s)
     except GeneratorExit:
         process.terminate()
-        threading.Thread(target=process.wait, daemon=True).start()  # avoids blocking the editor
+        threading.Thread(target=process.wait, daemon=True).start()  # waits without blocking the editor
         raise
     if process.returncode:
         raise _failure(said)
 
 
 def adopt(folder: Path) -> None:
-    """From now on, use the Dioptre that is installed in `folder`; raise DioptreError if there is none."""
+    """Use the Dioptre installed in `folder` from now on; raise DioptreError if there is none."""
     for data in (folder, folder / "data", folder / "Dioptre" / "data", folder / "dioptre"):
         if paths.interpreter(paths.environment_dir(data)).exists():
             kinds = ("data", "cache", "log")
@@ -146,7 +147,7 @@ def _default(kind: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Return a worker's environment without the default folders, which the installer determines."""
+    """Return the installer's environment variables, without default folders, which the installer determines."""
     kept = clean_environment(os.environ)
     for kind in ("DATA", "CACHE", "LOG"):
         if (name := f"DIOPTRE_{kind}_DIR") not in os.environ:

@@ -12,8 +12,8 @@ from .state import State
 INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
 _KEEP = "keep_subject"  # name of the option that pulls the subject's depth into focus
-_SAMPLES = 48  # number of sampled pixels along the shorter side when the focus position is searched
-_DEPTH_WEIGHT = 4.0  # weight of a difference in disparity, relative to the distance within the picture
+_SAMPLES = 48  # number of pixels along the shorter side that are searched for the focus position
+_DEPTH_WEIGHT = 4.0  # cost of a disparity difference of 1; a distance of one picture width costs 1
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
@@ -25,7 +25,7 @@ def outline(coverage: Image) -> bytes:
     across = whole ^ (whole >> 8) | whole ^ (whole << 8)
     along = whole ^ (whole >> 8 * width) | whole ^ (whole << 8 * width)
     edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
-    edge[::width] = edge[width - 1 :: width] = bytes(height)  # rows are not connected at their ends
+    edge[::width] = edge[width - 1 :: width] = bytes(height)  # a row's end is not next to the next row's start
     edge[:width] = edge[-width:] = bytes(width)
     return bytes(edge)
 
@@ -56,7 +56,7 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
 
 def focus_parts(state: State) -> Image | None:
-    """Return an image of the pixels that are sharp, in front of the focus or behind it; None if unknown.
+    """Return an image that marks each pixel as sharp, in front of the focus, or behind it; None if unknown.
 
     Its values are indices of `views.FOCUS_COLOURS`. A subject whose depth is pulled into focus is sharp over a
     wider range of its own depth.
@@ -75,7 +75,7 @@ def focus_parts(state: State) -> Image | None:
 
 
 def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
-    """Combine bytes of `inside` (mask 255) and `outside` (mask 0), with large integers for speed."""
+    """Take bytes from `inside` where the mask is 255 and from `outside` where it is 0, using large integers."""
     chosen, first, second = (int.from_bytes(part, "little") for part in (mask, inside, outside))
     return (second ^ (chosen & (first ^ second))).to_bytes(len(mask), "little")
 

@@ -81,7 +81,7 @@ def clicked(
 def boxed(
     operation: Operation, options: Options, start: Point, end: Point, size: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """Return the options after dragging a box between two corners (fractions of the sides), unless too small."""
+    """Return the options after a box is dragged between two corners (fractions of the sides); None if too small."""
     parameter = box_of(operation)
     corners = [
         tuple(round(min(max(share, 0.0), 1.0) * side, 1) for share, side in zip(corner, size, strict=True))

@@ -28,7 +28,7 @@ PATIENCE_S = 1.0
 SETTLE_MS = 30
 """Pause after a change before the preview is requested, since a moving slider sends many changes."""
 
-SUBJECTS = 8  # maximum number of subjects kept in the worker, one for each choice of places by the user
+SUBJECTS = 8  # maximum number of subjects kept in the worker, one for each set of places that the user chose
 LEAST_PX = 16  # smallest longer side of a preview that the worker accepts
 
 
@@ -60,7 +60,8 @@ class PreviewSession:
         self._depth: Stored | None = None
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
-        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # (name, coverage) for each `Request.choice`
+        # Subjects' names in the worker and their coverage, by `Request.choice`.
+        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}
         self._latest: Hashable = None  # the choice of the most recently found subject
         self._latest_point: Point | None = None
 
@@ -72,7 +73,7 @@ class PreviewSession:
         """Return whether to let the current preview continue for now; ask again after `SETTLE_MS`."""
         young = time.monotonic() - self._asked_s < PATIENCE_S
         if self._finding is not None and self._finding == _found_by(request):
-            return True  # this request also needs what the current preview is finding
+            return True  # this request needs the depth and subject being computed
         at_once = self.can_draft(request) or self._looked == _found_by(request)
         return self._drafting or (young and not at_once)
 
@@ -210,7 +211,7 @@ class PreviewSession:
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
-            options["confidence"] = True  # it costs nothing and has a view of its own
+            options["confidence"] = True  # costs no extra time, and the dialog has a view that shows it
         job = self._worker.submit(
             operation.name,
             options,

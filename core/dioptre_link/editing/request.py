@@ -12,7 +12,7 @@ from ..operation import PLACES, Operation
 from . import traits
 from .events import Image, Steps
 
-DETAIL_SHAPE = 3 / 2  # ratio of width to height of the part shown in the preview of an enlargement
+DETAIL_SHAPE = 3 / 2  # width divided by height of the part shown in the preview of an enlargement
 
 Point = tuple[float, float]
 

@@ -10,7 +10,7 @@ from ..operation import Kind, Parameter
 RATIO_FROM = 10.0
 """If the ends of a range differ by this factor, the slider is logarithmic: equal steps look equally large."""
 
-_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # (largest span of a range, number of decimals shown)
+_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # (span, number of decimals shown for ranges up to this span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Scale:
 
 
 def scale_of(parameter: Parameter) -> Scale:
-    """Return the scale of a FLOAT or INTEGER parameter; a range without limits ends at 0 or 1."""
+    """Return the scale of a FLOAT or INTEGER parameter; a missing minimum counts as 0, a missing maximum as 1."""
     least = parameter.minimum if parameter.minimum is not None else 0.0
     most = parameter.maximum if parameter.maximum is not None else 1.0
     low, high = (least, most) if parameter.slider is None else parameter.slider

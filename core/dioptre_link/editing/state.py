@@ -218,7 +218,7 @@ def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> Stat
 def _chosen(state: State, options: Mapping[str, Any]) -> State:
     try:
         return _asked(replace(state, options=state.operation.check(options)))
-    except UsageError as error:  # there are more points than the option allows
+    except UsageError as error:  # the option does not allow that many points
         return replace(state, message=error.message, hint=error.hint)
 
 

@@ -41,7 +41,7 @@ def changes_depth(operation: Operation) -> bool:
 
 
 def takes_selection(operation: Operation) -> bool:
-    """Return whether the operation itself handles the selection; otherwise its result is masked by it."""
+    """Return whether the operation itself handles the selection; otherwise, the selection masks its result."""
     return Input.SELECTION in (*operation.inputs, *operation.optional_inputs)
 
 
