@@ -17,10 +17,10 @@ from jaxtyping import install_import_hook
 from dioptre_link.paths import cache_dir
 
 MOST_WORKERS = 4
-WORKER_BYTES = 5 << 30  # Largest amount of memory that one process needs.
+WORKER_BYTES = 5 << 30  # Maximum memory that one test process needs.
 
-# Compiled programs may persist between runs; everything else is private.
-# Plain JAX, the reference; tests/models/test_acceleration.py covers the accelerators.
+# Compiled programs may persist between runs; everything else is private to this run. Networks run in plain JAX, the
+# reference; tests/models/test_acceleration.py covers the accelerators.
 os.environ["DIOPTRE_ACCELERATOR"] = "none"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def compiled() -> Iterator[list[float]]:
-    """A list that grows with every program that JAX compiles or loads from the cache during the test."""
+    """A list that gets an entry for each program that JAX compiles or loads from the cache during the test."""
     import jax
 
     programs: list[float] = []

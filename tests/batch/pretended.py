@@ -1,4 +1,4 @@
-"""Fake work for workers in separate processes: small, quick, and able to crash."""
+"""Fake batch work for worker processes: small, quick, and able to crash on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dioptre_link.scratch import temporary_folder
 
 
 class Touches:
-    """Creates a file when it is unpickled."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self._marker = marker
@@ -30,12 +30,12 @@ def touches(marker: Path, task: Task) -> Touches:
 
 
 def answer_with_a_pickle(do: Callable[[Task], object], task: Task) -> object:
-    """Send a pickle, as an uninvited worker would instead of using `many._packed_by`."""
+    """Return the outcome itself, which Dask pickles, as a rogue worker would instead of using `many._packed_by`."""
     return do(task)
 
 
 def make_as_seen(task: Task) -> Outcome:
-    """Process the picture like `make`, but report pictures that this machine lacks."""
+    """Process the picture like `make`, but return `Failed` if the picture is not on this machine."""
     if task.content is None and not task.source.exists():
         return Failed(code=NOT_HERE, message="not here")
     return make(task)

@@ -294,7 +294,7 @@ def test_the_memory_budget_bounds_what_runs_together(photos: Path) -> None:
     task = Task(name="a", stem="a", source=Path("a.jpg"), sha256="", recipe=PORTRAIT.to_dict(), size=(3000, 4000))
     assert not executor.has_room(task, [task])
     assert LocalExecutor(processes=2, budget_bytes=1 << 40, do=make).has_room(task, [task])
-    # The pictures are processed one at a time, but all of them.
+    # All pictures are processed, but only one at a time.
     summary = batch(photos, executor=lambda _: executor)
     assert summary.made == len(NAMES)
 

@@ -1,4 +1,4 @@
-"""A batch on a Dask scheduler with three worker processes: same results, networks loaded once, one worker lost."""
+"""A batch on a Dask scheduler with three worker processes: results, loading of networks, and loss of a worker."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SETTINGS = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "DASK_DISTRIBUTED__LOGG
 
 
 class Watcher:
-    """Calls `after_first` when the first picture is finished."""
+    """Progress listener that calls `after_first` when the first picture is finished."""
 
     def __init__(self, after_first: Callable[[], None] = lambda: None) -> None:
         self.messages: list[str] = []
@@ -75,7 +75,7 @@ def process(*arguments: str, folder: Path, inside: Sequence[str] = ()) -> Iterat
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler with three workers in separate processes: its address and the workers."""
+    """The address of a scheduler in a separate process, and its three worker processes."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
@@ -165,7 +165,8 @@ def test_the_same_pictures_as_here_and_networks_loaded_once(
     assert (here.made, here.failures) == (9, {})
     assert pixels(tmp_path / "many") == pixels(tmp_path / "here")
     assert (tmp_path / "many" / "contact-sheet.html").read_bytes().count(b"<figure>") == 9
-    for path in sorted(photos.iterdir())[:2]:  # A single run uses all cores and may therefore round differently.
+    # `command_line` uses all cores, so its results may be rounded differently.
+    for path in sorted(photos.iterdir())[:2]:
         assert command_line(["white-balance", str(path), "-o", str(tmp_path / path.name)]) == 0
         alone = np.asarray(Image.open(tmp_path / path.name)).astype(int)
         together = np.asarray(Image.open(tmp_path / "here" / f"{path.stem}-white-balance.png")).astype(int)
@@ -201,7 +202,7 @@ def ip(*arguments: str) -> bool:
 
 @pytest.fixture
 def machines() -> Iterator[list[str]]:
-    """Three network namespaces on one bridge, which stand in for three machines; this side is 10.213.7.1."""
+    """Three network namespaces that act as machines; a bridge joins them to this process at 10.213.7.1."""
     bridge = f"dio{os.getpid()}"
     names = [f"{bridge}-{number}" for number in range(3)]
     if not ip("netns", "add", names[0]):
@@ -230,7 +231,7 @@ def machines() -> Iterator[list[str]]:
 
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A single certificate for all sides, set in Dask's configuration; skips without openssl."""
+    """A TLS certificate for client, scheduler and workers, set in Dask's configuration; skips without openssl."""
     program = shutil.which("openssl")
     if program is None:
         pytest.skip("there is no openssl")
@@ -255,7 +256,7 @@ def test_machines_without_a_common_disk(
     folder = tmp_path / "dask"
     folder.mkdir()
     address = "tls://10.213.7.1:28786"
-    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # Runs a program that cannot see the pictures.
+    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # Hide the pictures from a program, and run it.
     with ExitStack() as stack:
         start = stack.enter_context
         start(
@@ -295,7 +296,7 @@ def test_no_scheduler_is_said_at_once() -> None:
     "address", ["tcp://10.0.0.5:8786", "10.0.0.5:8786", "ws://host:1", "tcp://[fe80::1]:1", "x"]
 )
 def test_a_scheduler_that_anybody_can_join_is_refused(address: str) -> None:
-    """The refusal precedes any connection, because an uninvited worker's pickle would run in this process."""
+    """The batch is refused before it connects, because a rogue worker's pickle would run code in this process."""
     with pytest.raises(many.UntrustedSchedulerError, match="does not use TLS") as caught:
         DaskExecutor(address)
     assert "tls://" in caught.value.hint

@@ -28,13 +28,19 @@ RESULT, DEPTH, RECIPE = "photo-portrait.jpg", "photo-portrait-depth.png", "photo
 
 @dataclass
 class Disk:
-    """Operations in order: ("name", name, inode or None), ("bytes", inode, content) or ("names",) for a sync."""
+    """The recorded operations of a writer, and the disk states that they allow.
+
+    Attributes:
+        log: Operations in order: ("name", name, inode), with None for a removed name; ("bytes", inode, content) for
+            synced content; and ("names",) for a sync of the folder.
+        originals: Names of the files that existed before the recording, by inode.
+    """
 
     log: list[tuple[object, ...]] = field(default_factory=list)
     originals: dict[int, str] = field(default_factory=dict)
 
     def states(self, before: dict[str, bytes]) -> Iterator[tuple[int, dict[str, bytes]]]:
-        """Yield each possible folder content after a cut, with the number of operations before it."""
+        """Yield the number of operations before a power cut, and a state in which the cut may leave the folder."""
         names: dict[str, object] = {name: name for name in before}
         synced: dict[object, bytes] = dict(before.items())
         pending: list[tuple[str, object]] = []

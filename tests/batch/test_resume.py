@@ -1,4 +1,4 @@
-"""`--resume` skips complete results, and nothing else."""
+"""`--resume` skips pictures whose results are complete, and no others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def batch(photos: Path, *, resume: bool = True, force: bool = False) -> Summary:
 @pytest.mark.parametrize("damage", ["emptied", "cut", "a bit"])
 @pytest.mark.parametrize("with_sizes", [True, False])
 def test_damage_is_noticed(damage: str, with_sizes: bool, photos: Path) -> None:
-    """Recipes record file sizes; without them, as written by version 0.1.0, the picture is decoded."""
+    """Recipes record the sizes of the result files; if they do not (version 0.1.0), the result is decoded."""
     batch(photos)
     out = photos.parent / "out"
     if not with_sizes:
@@ -97,7 +97,7 @@ def test_a_pipe_among_the_results_is_not_read_from(name: str, photos: Path) -> N
 
 
 def test_a_bomb_in_the_place_of_a_result_is_not_unpacked(photos: Path) -> None:
-    """An older recipe does not list its files, so they are read within a budget given by their sizes."""
+    """An older recipe does not list the result files, so they are read, but only within a budget for their size."""
     batch(photos)
     out = photos.parent / "out"
     forget_files(out / "a-portrait.json")

@@ -1,4 +1,4 @@
-"""Cached results are bit-identical, bounded, private, and never damaged."""
+"""Cached results are bit-identical, limited in size, private, and never damaged."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_only_the_user_can_read_it(cache: DiskCache, folder: Path) -> None:
 
 
 def test_what_was_used_longest_ago_goes_first(cache: DiskCache, folder: Path) -> None:
-    pixels = 80_000  # 320 kB each, so three fit into the megabyte.
+    pixels = 80_000  # Each takes 320 kB, so three fit into a megabyte.
     steps = {name: Step(pixels=pixels) for name in "abcd"}
     for age, name in enumerate("abc"):
         cache.result(name, {}, steps[name])

@@ -21,7 +21,8 @@ class Step:
 def test_a_step_runs_once_for_the_same_pixels() -> None:
     kept: dict[str, StepResult] = {}
     step, picture = Step(), np.ones((4, 5, 3), np.float32)
-    for _ in range(2):  # Two previews of one picture, each with a new cache object over the same stored results.
+    # Two previews of one picture: each has its own cache object, but they share the stored results.
+    for _ in range(2):
         cache = MemoryCache(kept)
         assert cache.result("depth", {"picture": picture.copy()}, step).facts == {"run": 1}
     assert MemoryCache(kept).result("depth", {"picture": picture * 2}, step).facts == {"run": 2}
@@ -43,7 +44,7 @@ def test_the_oldest_goes_first() -> None:
     MemoryCache(kept).result("first", {}, first)
     for number in range(MOST_RESULTS - 1):
         MemoryCache(kept).result("step", {"number": number}, Step())
-    MemoryCache(kept).result("first", {}, first)  # Used again, so it is now the most recent.
+    MemoryCache(kept).result("first", {}, first)  # This result is now the most recently used.
     MemoryCache(kept).result("step", {"number": "one more"}, Step())
     assert len(kept) == MOST_RESULTS
     MemoryCache(kept).result("first", {}, first)
@@ -51,7 +52,7 @@ def test_the_oldest_goes_first() -> None:
 
 
 def test_a_plane_of_a_result_is_known_by_its_step() -> None:
-    """Otherwise the plane's content would be read for every key."""
+    """A cached plane is identified by its step; otherwise its content would be read for every key."""
     kept: dict[str, StepResult] = {}
     cache, step = MemoryCache(kept), Step()
     plane = cache.result("depth", {}, step).planes["plane"]

@@ -1,4 +1,4 @@
-"""Keys of steps: content is read once, and a name never outlives its array."""
+"""Cache keys: an array's content is read only once, and its name is forgotten when the array is deleted."""
 
 from __future__ import annotations
 

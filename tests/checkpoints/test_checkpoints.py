@@ -208,7 +208,7 @@ def announce(folder: Path, name: str, **changes: object) -> None:
 def test_what_is_announced_is_checked_before_memory_is_taken(
     folder: Path, changes: dict[str, object], wanted: dict[str, tuple[int, ...]] | None, words: str
 ) -> None:
-    """Without the check, such a folder would terminate the whole process, which no except clause can prevent."""
+    """Without this check, reading such a folder would kill the process, which no except clause could prevent."""
     shapes = {name: array.shape for name, array in values().items()}
     announce(folder, "first.bias", **changes)
     with pytest.raises(WeightsError) as caught:

@@ -1,4 +1,4 @@
-"""PyTorch checkpoints are read without unpickling: supported structures, and refused ones."""
+"""PyTorch checkpoints are read without unpickling: supported and refused structures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def checkpoint(path: Path, structure: bytes, storages: dict[str, bytes], *, comp
 
 
 def model(weight: bytes) -> bytes:
-    """Return a dictionary with "model", an OrderedDict of one weight with its state, and "config"."""
+    """Return a pickled dictionary with "model", an OrderedDict of one weight and an attribute, and "config"."""
     config = (
         b"}("
         + text("width")
@@ -109,7 +109,7 @@ def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
 
 
 class Runs:
-    """Runs a command when it is unpickled."""
+    """Object that runs a command when it is unpickled."""
 
     def __init__(self, command: str) -> None:
         self.command = command

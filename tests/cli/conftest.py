@@ -18,7 +18,7 @@ from dioptre_link.operation import Role
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test private log and data folders with the bundled weights."""
+    """Give the test a private home with log and data folders and the bundled weights."""
     home = tmp_path / "home"
     weights = home / "data" / "weights"
     weights.mkdir(parents=True)
@@ -30,7 +30,7 @@ def private_home(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any], Inputs]]:
-    """Replace every pipeline with a quick one that creates the described layers; return the list of calls."""
+    """Replace every pipeline with a quick fake that creates the same kinds of layers; return the list of calls."""
     calls: list[tuple[str, Mapping[str, Any], Inputs]] = []
 
     def depth(inputs: Inputs) -> Layer:

@@ -36,7 +36,7 @@ def half_a_jpeg(path: Path, photo: Path) -> None:
 
 
 def bomb(path: Path, photo: Path) -> None:
-    """Write a PNG of some hundred bytes whose header declares 300 megapixels."""
+    """Write a PNG of a few hundred bytes whose header declares 300 megapixels."""
 
     def chunk(kind: bytes, payload: bytes) -> bytes:
         return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
@@ -95,7 +95,7 @@ def test_a_bad_picture_is_refused_in_words(
 
 @pytest.fixture
 def own_weights(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only weights folder in use, which contains real copies that a test may damage."""
+    """The only weights folder in use; it contains copies instead of links, so that a test may damage them."""
     weights = private_home / "data" / "weights"
     for link in list(weights.iterdir()):
         target = link.resolve()
@@ -120,7 +120,7 @@ def corrupt(weights: Path) -> None:
 
 
 def foreign(weights: Path) -> None:
-    """Put another network's values under this one's name, with a consistent card."""
+    """Replace the weights of span-x2 with those of span-x4, and adapt the card so that it is consistent."""
     shutil.rmtree(weights / "span-x2")
     shutil.copytree(weights / "span-x4", weights / "span-x2")
     card = weights / "span-x2" / "card.json"

@@ -45,7 +45,8 @@ def test_ceilings_are_told_with_what_is_reached(dioptre: Dioptre, monkeypatch: p
     assert most["gb_per_cpu_s"] > 0
     assert [share["name"] for share in shares] == ["enlarging-network", "to-linear-light", "to-half-size"]
     assert all(share["share"] > 0 for share in shares)
-    assert 0.5 < shares[0]["amount"] < 1.2  # GFLOP: about two for each of SPAN's 425 000 weights at 1024 pixels.
+    # GFLOP: about two operations per pixel (1024) and weight of SPAN (425 000).
+    assert 0.5 < shares[0]["amount"] < 1.2
 
 
 def test_products_are_counted_through_loops_and_calls() -> None:

@@ -108,7 +108,7 @@ def test_a_device_or_a_fifo_is_no_recipe_and_nobody_waits_for_it(
 ) -> None:
     fifo = tmp_path / "fifo.json"
     os.mkfifo(fifo)
-    for path in ("/dev/null", fifo):  # These are not empty files, which would get a different message.
+    for path in ("/dev/null", fifo):  # Neither counts as an empty file, for which the message would differ.
         code, _, err = dioptre("run", photo, "-o", tmp_path / "out", option, path)
         assert code in (1, 2)
         assert "cannot be read" in err

@@ -1,4 +1,4 @@
-"""`dioptre inspect`: the information in the files, as text and as JSON."""
+"""`dioptre inspect` shows the information in files, as text and as JSON."""
 
 from __future__ import annotations
 

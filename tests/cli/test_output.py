@@ -83,7 +83,7 @@ def test_stderr_changes_no_exit_code(
     out = tmp_path / "out.png"
     named = {"PHOTO": photo, "OUT": out}
     done = shell(f'"$@" {where}', *(named.get(each, each) for each in arguments))
-    lost = where.startswith(">/dev/full") and code == 0  # The name of the result could not be printed anywhere.
+    lost = where.startswith(">/dev/full") and code == 0  # The command fails, unable to print the result's name.
     assert done.returncode == (1 if lost else code)
     assert out.exists() is (code == 0)
 
@@ -171,7 +171,7 @@ main()
 def test_the_first_of_two_signals_counts(
     first: signal.Signals, second: signal.Signals, photo: Path, tmp_path: Path
 ) -> None:
-    """Both signals arrive during a long call, before Python handles either; they are sent one after the other."""
+    """Both signals are sent during a long call, one after the other, before Python handles either."""
     code = BUSY.format(first=int(first), second=int(second))
     with start("run", photo, "-o", tmp_path / "out", code=code) as process:
         process.communicate(timeout=TIMEOUT_S)

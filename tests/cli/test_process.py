@@ -36,7 +36,7 @@ main()
 
 @contextmanager
 def start(*arguments: object, code: str = ENDLESS) -> Iterator[subprocess.Popen[str]]:
-    """Start a command that signals can interrupt, even if this test run ignores them, and always end it."""
+    """Start a command that responds to signals, even if this test run ignores them, and end it afterwards."""
     with subprocess.Popen(
         [sys.executable, "-c", f"{INTERRUPTIBLE}{code}", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -97,7 +97,7 @@ raise SystemExit(143)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_signal_during_an_import_cancels_after_it(photo: Path, tmp_path: Path) -> None:
-    """Otherwise an extension module would turn a KeyboardInterrupt into an ImportError, or end the process."""
+    """A KeyboardInterrupt inside an extension module's import would become an ImportError, or end the process."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "jax.py").write_text(STARTS, encoding="utf-8")
     with start(tmp_path / "modules", "run", photo, "-o", tmp_path / "out", code=IN_AN_IMPORT) as process:

@@ -16,7 +16,7 @@ SIDE = 64
 
 @pytest.fixture
 def given(tmp_path: Path) -> list[object]:
-    """Arguments that select the depth 0.5 in a picture whose depth is near at the bottom."""
+    """Arguments that select the pixels around depth 0.5 in a picture that is nearest at the bottom."""
     picture, depth = tmp_path / "photo.png", tmp_path / "depth.png"
     Image.fromarray(np.full((SIDE, SIDE, 3), 90, np.uint8)).save(picture)
     slope = np.repeat(np.linspace(0, 65535, SIDE)[:, None], SIDE, axis=1)

@@ -19,7 +19,7 @@ COMMANDS = (["inspect"], ["inspect", "--json"], ["depth", "-o", "x.png"], ["run"
 
 
 def picture_with(text: str) -> bytes:
-    """Return a JPEG with our metadata, in which operation and tool are `text`."""
+    """Return a JPEG with our metadata, in which `text` is both the operation and the tool."""
     packet = corpus.xmp().replace(b'operation="portrait"', f'operation="{text}"'.encode())
     return hostile.jpeg_with(XMP_HEADER + packet)
 

@@ -1,4 +1,4 @@
-"""The colour mapping: identity without changes, exact removal of a cast, no clipping, monotonic above white."""
+"""The colour mapping: identity for equal illuminants, exact removal of casts, no clipping, monotony above white."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def colours() -> np.ndarray:
 def test_the_light_of_a_von_kries_cast_is_undone_exactly(colours: np.ndarray) -> None:
     cast = linear_to_srgb(adapt(srgb_to_linear(jnp.asarray(colours)), D65, TUNGSTEN))
     undone = correct(cast, TUNGSTEN, D65, NOTHING)
-    np.testing.assert_allclose(undone, colours, atol=2e-5)  # Tolerance for float32 through two transfers.
+    # Tolerance for float32 in two passes through the sRGB curve.
+    np.testing.assert_allclose(undone, colours, atol=2e-5)
 
 
 def test_without_a_change_of_light_nothing_changes(colours: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import pytest
 from dioptre.colour.white_point import CCT_RANGE_KELVIN, WhitePoint, between
 from dioptre_link.errors import DioptreError
 
-# CIE 015:2018 table T.8 (illuminants), and Ohno's method as computed by colour-science 0.4.
+# Name, xy (CIE 015:2018, table T.8), and CCT in kelvin and Duv, both by Ohno's method in colour-science 0.4.
 ILLUMINANTS = [
     ("A", (0.44758, 0.40745), 2856, 0.0000),
     ("D50", (0.34567, 0.35851), 5001, 0.0032),

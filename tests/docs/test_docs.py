@@ -145,7 +145,7 @@ def test_commands_do_what_they_say(
     words = arguments(command)
     if words is None or words[0] in ("doctor", "worker", "bench"):
         return
-    if "--scheduler" in words:  # Schedulers are covered by tests/batch.
+    if "--scheduler" in words:  # Run without a scheduler; tests/batch covers schedulers.
         at = words.index("--scheduler")
         del words[at : at + 2]
     if words[0] == "inspect" and words[1].startswith("out/"):

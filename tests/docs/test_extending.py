@@ -139,7 +139,7 @@ print(json.dumps({"menu": "toy" in OPERATIONS, "values": sorted(set(values)), "c
 
 
 def insert(path: Path, mark: str, text: str, *, instead: bool = False) -> None:
-    """Insert `text` before the first occurrence of `mark`, or replace `mark` with it."""
+    """Insert `text` before the first occurrence of `mark`, or replace that occurrence if `instead` is true."""
     before = path.read_text(encoding="utf-8")
     assert mark in before, f"{path.name} has no {mark}"
     path.write_text(before.replace(mark, text if instead else text + mark, 1), encoding="utf-8")

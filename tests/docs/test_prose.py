@@ -16,7 +16,7 @@ def prose(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mo
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "prose", module)  # The dataclass decorator looks its module up there.
+    monkeypatch.setitem(sys.modules, "prose", module)  # The dataclass decorator looks up the module in sys.modules.
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     return module

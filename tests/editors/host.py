@@ -106,7 +106,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class ProductPython:
-    """The environment in which the tests run, to be mounted in a sandbox at the same path."""
+    """The Python environment of this test run, to be mounted in a sandbox at the same path."""
 
     python: Path = field(default_factory=lambda: Path(sys.executable))
 
@@ -114,7 +114,8 @@ class ProductPython:
         folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
         # The folders of an editable installation.
         folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}
-        return {folder: str(folder) for folder in sorted(folders)}  # Parent folders come first.
+        # Sorted, so that parent folders are mounted first.
+        return {folder: str(folder) for folder in sorted(folders)}
 
 
 def install_plugin(source: Path, target: Path) -> Path:

@@ -13,16 +13,16 @@ from pathlib import Path
 from dioptre import runtime
 from dioptre_link.paths import data_dir
 
-NETWORK = "realesr-animevideov3"  # Id of the network in the options, which the fake replaces.
+NETWORK = "realesr-animevideov3"  # Id, in the options, of the network that the fake replaces.
 
 
 def _fetched_folder() -> Path:
-    """Return a folder next to the bundled weights, which the sandbox mounts read-only."""
+    """Return a folder for downloads outside the folder of bundled weights, which the sandbox mounts read-only."""
     return data_dir() / "fetched"
 
 
 def main() -> None:
-    runtime.prepare()  # Must precede the imports of JAX below.
+    runtime.prepare()  # This must precede the imports of JAX below.
     runtime.prepare = lambda: None
     from dioptre.checkpoints import locate
     from dioptre.models import adding, registry

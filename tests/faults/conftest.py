@@ -1,4 +1,4 @@
-"""Prints the number of trials by kind after the tests."""
+"""Prints the number of trials, by kind, after the tests."""
 
 from __future__ import annotations
 

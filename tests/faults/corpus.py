@@ -88,7 +88,7 @@ def pictures() -> dict[str, bytes]:
     buffer = BytesIO()
     pillow_heif.from_pillow(picture).save(buffer, exif=exif(), quality=60)
     made["plain.heic"] = buffer.getvalue()
-    if find_spec("pyjpegxl"):  # there are no wheels for some systems
+    if find_spec("pyjpegxl"):  # pyjpegxl has no wheels for some systems.
         made["plain.jxl"] = encode(codes, Format.JPEGXL)
         made["full.jxl"] = encode(alpha, Format.JPEGXL, extras=replace(extras, lossless=True))
         made["deep.jxl"] = encode(deep, Format.JPEGXL)
@@ -115,7 +115,7 @@ def layered() -> bytes:
 
 
 def ora(entries: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Return an archive with these entries that begins like an .ora file."""
+    """Return a ZIP archive of these entries that begins like an .ora file, with the `mimetype` entry."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         archive.writestr(zipfile.ZipInfo("mimetype"), "image/openraster")

@@ -14,7 +14,7 @@ SMALL_S, S_PER_BYTE, S_PER_PIXEL = 1.0, 4e-6, 1e-6
 
 @contextmanager
 def bounded_cost(*, file_bytes: int, pixels: float) -> Iterator[None]:
-    """Fail if the `with` block costs more than reading a file of `file_bytes` with up to `pixels` pixels may cost.
+    """Fail if the `with` block costs more than reading a file of `file_bytes` bytes and `pixels` pixels may cost.
 
     Memory is measured only where the system reports its peak (Linux).
     """

@@ -71,7 +71,7 @@ def fuzz(
 
 
 def changed(data: bytes, others: list[bytes], words: tuple[bytes, ...], rng: Random) -> bytes:
-    """Return `data` damaged, with a word inserted, or joined with the end of another input."""
+    """Return `data` with damage, with a word inserted, or with the end of another input appended."""
     at = rng.randrange(len(data) + 1)
     match rng.randrange(4):
         case 0 if words:

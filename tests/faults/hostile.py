@@ -56,7 +56,7 @@ def xmp_of_elements(count: int) -> bytes:
 
 
 def exif_of_pointers(pointers: int, entries: int) -> bytes:
-    """Return an EXIF blob that points to its camera directory `pointers` times."""
+    """Return an EXIF blob in which `pointers` entries point to the same camera directory."""
     at = 8 + 2 + 12 + 4
     below = struct.pack("<H", entries) + struct.pack("<HHII", 0xA002, 3, 1, 7) * entries + bytes(4)
     pointer = struct.pack("<HHII", 0x8769, 4, pointers, at)
@@ -65,7 +65,7 @@ def exif_of_pointers(pointers: int, entries: int) -> bytes:
 
 
 def exif_of_shared_bytes(fields: int, size: int) -> bytes:
-    """Return EXIF data, also a valid TIFF directory, whose camera fields all share the same bytes."""
+    """Return EXIF data whose camera fields all share the same bytes; it is also a valid TIFF directory."""
     at = 8 + 2 + 12 + 4
     data = at + 2 + 12 * fields + 4
     below = b"".join(struct.pack("<HHII", 0x9000 + number, 7, size, data) for number in range(fields))
@@ -125,7 +125,7 @@ def lab_tiff(side: int, *, strips: int = 256) -> bytes:
     ]
     body = 8 + 2 + 12 * len(entries) + 4
     data = body + 8 + 8 * count
-    lone = {273: data, 279: len(strip)}  # A single value is stored in the entry itself.
+    lone = {273: data, 279: len(strip)}  # TIFF stores a single value in the directory entry itself.
     places = {258: body, **(lone if count == 1 else {273: body + 8, 279: body + 8 + 4 * count})}
     table = b"".join(
         struct.pack("<HHI", tag, kind, number)
@@ -138,7 +138,7 @@ def lab_tiff(side: int, *, strips: int = 256) -> bytes:
 
 
 def flat_png(width: int, height: int) -> bytes:
-    """Return a uniform grey PNG, which has the most pixels for its bytes."""
+    """Return a PNG of uniform grey, the kind of picture with the most pixels per byte."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     packer = zlib.compressobj(9)
     row = bytes(width + 1)
@@ -174,7 +174,7 @@ def recipe_too_deep() -> bytes:
 
 
 def xmp_with_recipe(recipe: str) -> bytes:
-    """Return an XMP packet with our history and this text as its recipe."""
+    """Return an XMP packet with Dioptre's history and with `recipe` as its recipe."""
     from xml.sax.saxutils import quoteattr
 
     return (

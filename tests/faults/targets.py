@@ -37,7 +37,7 @@ _HUGE = 1 << 16  # Longest input in bytes; longer inputs would find nothing more
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One parser. `words` are typical fragments of its inputs."""
+    """A parser to be fuzzed; `words` are typical fragments of its input."""
 
     seeds: Callable[[], tuple[bytes, ...]]
     work: Callable[[bytes, Path], object]

@@ -117,7 +117,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_small_files_cost_little(name: str, tmp_path: Path) -> None:
-    """Without a budget, the first case took 6.5 GB. Each case ends with a result or a clear error."""
+    """Each case ends with a result or a clear error. Without a budget, the first one took 6.5 GB of memory."""
     make, suffix, actions = CASES[name]
     path = tmp_path / f"case{suffix}"
     path.write_bytes(make())
@@ -133,7 +133,7 @@ def test_small_files_cost_little(name: str, tmp_path: Path) -> None:
 
 
 def test_fields_of_a_tiff_file_share_no_bytes() -> None:
-    """Without this rule, 62 KB took 21 s and 190 MB, and a megabyte took 4 GB."""
+    """While fields could share bytes, a file of 62 KB took 21 s and 190 MB, and one of a megabyte took 4 GB."""
     blob = hostile.exif_of_shared_bytes(4000, 500_000)
     with bounded_cost(file_bytes=len(blob), pixels=0):
         gathered = tiff_tags.to_exif(blob)
@@ -177,7 +177,7 @@ def test_document_types_are_refused_in_every_encoding() -> None:
 
 
 def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """libheif decodes a depth image when its values are requested, but the size is known before that."""
+    """The size is checked first, because libheif decodes a depth image only when its values are requested."""
     import pillow_heif
 
     class Depth:
@@ -195,7 +195,7 @@ def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch:
 
 
 def test_flat_pictures_of_a_sane_size_are_read(tmp_path: Path) -> None:
-    """The limit relative to the file's size still allows pictures with hardly any content."""
+    """The limit relative to the file's size still admits pictures that are nearly uniform."""
     path = tmp_path / "flat.png"
     path.write_bytes(hostile.flat_png(5000, 4000))
     assert files.load(path).pixels.shape == (4000, 5000, 3)

@@ -28,20 +28,20 @@ from . import corpus
 from .costs import bounded_cost
 from .trials import count, mutated, told, trials
 
-QUICK_S = 20.0  # Thousands of times the typical duration, so that a loaded machine meets the limit, too.
+QUICK_S = 20.0  # Time limit: thousands of times the typical duration, so that even a busy machine meets it.
 MAX_MEGAPIXELS = 2.0
 
 
 @pytest.fixture(autouse=True)
 def nothing_else_is_written(tmp_path: Path) -> object:
-    """The parent folder, which hostile names target, must not change."""
+    """The parent folder, to which hostile file names point, must not change."""
     before = sorted(path.name for path in tmp_path.parent.iterdir())
     yield
     assert sorted(path.name for path in tmp_path.parent.iterdir()) == before
 
 
 def survives(action: Callable[[], object], *, file_bytes: int = 1 << 16) -> bool:
-    """Return whether the action succeeded. Clear errors are acceptable; other errors and high cost are not."""
+    """Return whether the action succeeded. Clear errors are acceptable, but not other errors or high cost."""
     started = time.monotonic()
     said: str | None = None
     with bounded_cost(file_bytes=file_bytes, pixels=4e6):

@@ -1,4 +1,4 @@
-"""Parsers survive inputs that were mutated towards new code."""
+"""Parsers survive inputs that were mutated to reach new code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMES = max(50, WANTED // 4)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which at most the input itself may remain."""
+    """A temporary folder that must be empty after the test, except for the input file."""
     yield tmp_path
     assert len(list(tmp_path.iterdir())) <= 1
 
@@ -37,7 +37,7 @@ def test_inputs_that_reach_new_code(name: str, folder: Path) -> None:
 
 
 def test_guidance_gets_deeper_than_chance() -> None:
-    """The six values are found one after the other; random inputs alone would need millions of attempts."""
+    """Guidance finds the six values one by one; purely random inputs would need millions of attempts."""
     reached: list[bytes] = []
     ladder = compile(LADDER, str(Path("dioptre") / "files" / "ladder.py"), "exec")
     scope: dict[str, object] = {"reached": reached}

@@ -35,7 +35,7 @@ REFUSALS = (errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS, errno.EMFILE)
 
 
 class Refusals:
-    """Makes the n-th operation on files below a folder fail; an audit hook sees operations of every kind."""
+    """Audit hook that makes the n-th file operation below a folder fail, whatever kind of operation it is."""
 
     OPERATIONS = frozenset({"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.listdir"})
 
@@ -64,7 +64,7 @@ class Refusals:
             raise OSError(self._number, os.strerror(self._number), str(arguments[0]))
 
     def _concerns(self, path: str | bytes) -> bool:
-        """Return whether the path lies below the folder or is named relative to its descriptor."""
+        """Return whether the path lies below the folder, or is a bare file name that is probably relative to it."""
         name = os.fsdecode(path)
         return self._folder in name or (os.sep not in name and name.startswith((".dioptre-", "photo-")))
 
@@ -82,7 +82,7 @@ def picture(tmp_path: Path) -> Picture:
 
 
 def result(value: float) -> Result:
-    # Swapped sides, because the photo is rotated by its EXIF orientation.
+    # Width and height are swapped, because the EXIF orientation rotates the photo.
     flat = np.full((*corpus.SIZE[::-1], 3), value, np.float32)
     return Result(
         layers=(
@@ -368,7 +368,7 @@ def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: 
 def test_weights_that_are_not_numbers_are_no_success(
     tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The weights are complete, listed and have the right SHA-256, but are NaN: the result must be refused."""
+    """The weights are complete, listed and match their SHA-256, but they are NaN, so the result must be refused."""
     from dioptre.checkpoints import locate
     from dioptre.checkpoints.card import Card
     from dioptre.checkpoints.load import read

@@ -54,7 +54,7 @@ def pid() -> int:
 
 
 def job(at: Callable[[str], None], *, seconds: float = 0.0) -> bytes:
-    """Run a complete job, calling `at` at each step, and return the result's pixels."""
+    """Run a complete job, calling `at` with the name of each step, and return the result's pixels."""
     worker = Worker("test", command=[sys.executable, str(FAKE_WORKER), "120"])
     try:
         worker.connect()
@@ -105,7 +105,7 @@ def test_killed_at_each_step(step: str, home: Path) -> None:
         assert outcome.message
         assert outcome.hint
         assert step != "result", "it was whole by then"
-    else:  # A worker that has not stored anything yet may be replaced by another one.
+    else:  # If a worker is killed before it has stored anything, another one may replace it and finish the job.
         assert step in ("connected", "filled", "result")
         assert len(outcome) == SIZE[0] * SIZE[1] * 4
     assert killed

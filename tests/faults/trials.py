@@ -1,4 +1,4 @@
-"""The number of trials, and the random numbers of each."""
+"""Counts the trials of the fault tests, and provides each trial's random numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TRIED: Counter[tuple[str, str, str]] = Counter()
 
 
 def count(fault: str, where: str, outcome: str, times: int = 1) -> None:
-    """Count a trial that ended well: the fault, its place or time, and the outcome."""
+    """Count trials that ended well, by fault, by its place or time, and by outcome."""
     TRIED[fault, where, outcome] += times
 
 
 def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, random.Random]]:
-    """Yield number and random generator of each trial of the test `name`, which runs a fraction `share` of all."""
+    """Yield the number and random generator of each trial of test `name`, which gets a fraction `share` of all."""
     numbers = range(max(least, round(WANTED * share))) if ONLY is None else (int(ONLY),)
     for number in numbers:
         yield number, random.Random(f"{SEED} {name} {number}")

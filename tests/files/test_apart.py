@@ -166,7 +166,7 @@ def test_a_process_that_was_killed_is_started_again(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_memory_beyond_the_budget_costs_the_process_alone(tmp_path: Path) -> None:
-    """A decoder that asks for more than its file justifies gets no memory, whatever its bug."""
+    """A decoder that asks for more memory than its file justifies does not get it, whatever made it ask."""
     greedy = (
         "from dioptre.files import child\n"
         "import numpy as np\n"

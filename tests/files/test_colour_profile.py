@@ -57,7 +57,7 @@ def test_table_profile_goes_through_littlecms_and_back() -> None:
     model.to_srgb(codes, out=seen)
     linear = (codes / 255.0) ** 2
     expected = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    assert np.abs(seen - expected).max() < 0.01  # Interpolation between 17 points per side is no more accurate.
+    assert np.abs(seen - expected).max() < 0.01  # A grid of 17 points per side allows no better accuracy.
     errors = np.abs(model.from_srgb(seen, dtype=codes.dtype).astype(int) - codes)
     # The inverse table is a coarse grid over all of Lab: accurate inside the gamut, inaccurate at its boundary.
     assert np.median(errors) <= 1
@@ -88,7 +88,7 @@ def test_srgb_curve_is_the_standards() -> None:
 
 @pytest.mark.parametrize("kind", range(5))
 def test_parametric_curves(kind: int) -> None:
-    """Check each of the five functions of ICC.1:2022 table 68, with parameters for sRGB or a power."""
+    """Check each of the five functions of ICC.1:2022 table 68, with parameters for sRGB or a power curve."""
     g, a, b, c, d = 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045
     values = {
         0: (2.2,),

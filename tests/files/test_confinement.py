@@ -54,7 +54,7 @@ assert second == hard, second
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no such limit of memory")
 def test_a_large_file_after_a_small_one_gets_what_the_user_allows() -> None:
-    """A small file's limit must not persist for a large file, even if the hard limit is below the latter's."""
+    """A small file's limit must not persist for a large file, even if the hard limit is too low for that file."""
     done = subprocess.run([sys.executable, "-P", "-c", AGAIN], timeout=120, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 

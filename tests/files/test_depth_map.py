@@ -1,4 +1,4 @@
-"""Depth maps keep their numbers."""
+"""Depth maps keep their values when they are read and written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_eight_bits_grey_or_grey_as_colour(tmp_path: Path, bands: int) -> None:
     profile = matrix_profile.grey_profile("g", gamma=1.8) if bands < 3 else matrix_profile.adobe_rgb()
     (tmp_path / "a.png").write_bytes(encode(codes, Format.PNG, extras=Extras(icc=profile)))
     values, _ = read_depth(tmp_path / "a.png", width=35, height=21)
-    # The codes are numbers, not tones.
+    # The codes are depth values, to which the profile's tone curve does not apply.
     np.testing.assert_allclose(values, codes[..., 0] / np.float32(255), atol=1e-6)
 
 
@@ -79,7 +79,7 @@ def test_other_sizes_are_resized_to_the_picture(tmp_path: Path, size: tuple[int,
     assert messages == ()
     expected = (np.arange(size[0]) + 0.5) / size[0]
     inner = slice(size[0] // 10, -size[0] // 10)
-    # A ramp stays a ramp with centred pixels; over 35 samples its slope is 35/34.
+    # A ramp sampled at pixel centres remains a ramp; over 35 samples, its slope is 35/34.
     np.testing.assert_allclose(values[size[1] // 2][inner], ((expected * 35 - 0.5) / 34)[inner], atol=0.01)
 
 
@@ -91,7 +91,7 @@ def test_another_shape_is_said(tmp_path: Path) -> None:
 
 
 def test_the_profile_of_depth_changes_no_value() -> None:
-    """A depth layer keeps its numbers when it is converted to sRGB, as editors do."""
+    """A depth layer keeps its values when an editor converts it to sRGB."""
     from dioptre.files import colour_profile
 
     codes = np.arange(0, 65536, 257, dtype=np.uint16)[None, :, None]

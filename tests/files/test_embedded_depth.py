@@ -16,7 +16,7 @@ from dioptre.files.embedded_depth import of_heif_depth
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
 
-# A wedge of stored values, from 0 on the left to 255 on the right, with equal rows.
+# A ramp of stored values, from 0 on the left to 255 on the right, the same in every row.
 WEDGE = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[None], 8, 0)
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 

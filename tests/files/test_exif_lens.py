@@ -59,7 +59,7 @@ def test_a_crop_has_another_angle_that_nobody_knows() -> None:
         {FOCAL: 50.0},
         {EQUIVALENT: 0},
         {FOCAL: 0.0, EQUIVALENT: 0},
-        CAMERA | {PLANE_X: 1.0},  # These fields mean a sensor of 60 m.
+        CAMERA | {PLANE_X: 1.0},  # According to these fields, the sensor is 60 m wide.
         CAMERA | {PLANE_UNIT: 9},
         CAMERA | {FOCAL: 90000.0},
     ],

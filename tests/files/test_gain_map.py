@@ -36,7 +36,7 @@ def scene() -> np.ndarray:
 
 @pytest.fixture
 def photo_hdr(tmp_path: Path) -> Path:
-    """The scene written by libultrahdr through libvips, an independent writer and reader."""
+    """The scene in a file from libultrahdr (called through libvips), an independent implementation."""
     data = np.ascontiguousarray(scene()).tobytes()
     image = vips().Image.new_from_memory(data, SIZE[1], SIZE[0], 3, "float").copy(interpretation="scrgb")
     path = tmp_path / "photo.jpg"
@@ -237,11 +237,11 @@ def test_a_map_that_is_larger_than_a_picture_may_be(tmp_path: Path) -> None:
 
 
 def test_offsets_in_the_list_of_pictures_are_right(photo_hdr: Path, tmp_path: Path) -> None:
-    """Following the list leads to the map's first byte, and the two pictures fill the file."""
+    """The list's offset points to the map's first byte, and the two pictures together fill the file."""
     save(load(photo_hdr), tmp_path / "out.jpg")
     data = (tmp_path / "out.jpg").read_bytes()
     with Image.open(tmp_path / "out.jpg") as image:
-        entries = image._getmp()[0xB002]  # Pillow's private access to the list of pictures.
+        entries = image._getmp()[0xB002]  # Private method of Pillow that reads the list of pictures.
     assert sum(entry["Size"] for entry in entries) == len(data)
     start = next(
         start

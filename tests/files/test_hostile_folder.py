@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def plant_0_1_0(out: Path) -> None:
-    """Create the folder that version 0.1.0 trusted, which makes it delete one file and replace another."""
+    """Create a folder like those that version 0.1.0 trusted, so that it deleted one file and replaced another."""
     hidden = out / ".dioptre-evil"
     for name in ("new", "replaced"):
         (hidden / name).mkdir(parents=True)
@@ -58,7 +58,7 @@ def plant_file(out: Path) -> None:
 
 
 def plant_journal(out: Path) -> None:
-    """Create an entry in the pictures' folder that looks like one of the user's own journal."""
+    """Plant a forged journal in the output folder, with an entry like those in the user's own journal."""
     notes = [
         {"folder": str(out), "device": out.stat().st_dev, "inode": out.stat().st_ino},
         {"moves": [{"name": "thesis", "temporary": 0, "stamp": [0, 0, 0], "kept": None, "kept_stamp": None}]},
@@ -151,7 +151,7 @@ with atomic.staged(Path(sys.argv[1]), force=True) as staging:
 
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A world-writable folder, and a home for the victim."""
+    """A world-writable folder that belongs to the attacker; the victim gets a separate home."""
     if sys.platform == "win32" or os.geteuid() != 0:
         pytest.skip("only root can be two users")
     home = tmp_path / "home"
@@ -166,7 +166,8 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_victim(out: Path, *, kill: bool = False) -> None:
-    # Repeated for each call, because another pytest run may have removed the access to its root folder meanwhile.
+    # This is repeated for each call, because another pytest run may have withdrawn access to the root of the
+    # temporary folders.
     for parent in out.parents:
         if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
@@ -205,7 +206,7 @@ def test_a_leftover_of_one_user_is_not_anothers_to_clean(shared: Path) -> None:
 
 
 def test_a_journal_of_another_user_is_not_believed(shared: Path, tmp_path: Path) -> None:
-    """The attacker writes an entry that names the victim's file, but not in the victim's own journal."""
+    """The attacker's journal entry names the victim's file, but it is not in the victim's own journal."""
     thesis = shared / "thesis"
     thesis.write_text("precious", encoding="utf-8")
     os.chown(thesis, VICTIM, VICTIM)
@@ -235,4 +236,4 @@ def test_a_journal_of_another_user_is_not_believed(shared: Path, tmp_path: Path)
         os.chown(journal, owner, owner)
         os.chown(entry, owner, owner)
         as_victim(shared)
-        assert thesis.exists() is not goes  # The same entry is followed only in the victim's own journal.
+        assert thesis.exists() is not goes  # The entry takes effect only in the victim's own journal.

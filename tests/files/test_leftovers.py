@@ -91,7 +91,7 @@ def test_an_edit_after_the_crash_stays(tmp_path: Path) -> None:
 
 
 def test_a_copy_of_the_folder_is_not_taken_back(tmp_path: Path) -> None:
-    """Notes that were copied by `cp -r` or a synchronised folder must not be applied to the copied files."""
+    """Recovery notes that `cp -r` or a synchronised folder has copied must not be applied to the copied files."""
     out, copy = tmp_path / "out", tmp_path / "copy"
     out.mkdir()
     (out / "two").write_text("old", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Loading and saving preserves formats, depths, colours, orientation and metadata."""
+"""Loading and saving preserve file formats, bit depths, colours, orientation and metadata."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_thumbnail_of_the_unedited_picture_is_dropped(tmp_path: Path, photo: np.
     Image.fromarray(photo).save(thumbnail, "JPEG")
     tags = _camera_exif(40, 24)
     blob = tags.tobytes()[6:]
-    # A second directory with the thumbnail, appended as cameras do.
+    # A second directory with the thumbnail is appended, as cameras do.
     import struct
 
     order = "<" if blob[:2] == b"II" else ">"
@@ -397,7 +397,7 @@ def test_avif_keeps_depth_profile_and_alpha(tmp_path: Path, bits: int, alpha: bo
     assert (source.icc, source.alpha, source.format) == (icc, alpha, Format.AVIF)
     read = _codes_of(tmp_path / "in.avif")
     assert read[-1, -1, :3].min() > 0.99 * np.iinfo(read.dtype).max, "white is white"
-    # AV1 at quality 93; measured: 0.021, 0.019 and 0.018.
+    # Measured errors of AV1 at quality 93: 0.021, 0.019 and 0.018 in the three cases.
     assert np.abs(read / np.iinfo(read.dtype).max - codes / np.iinfo(codes.dtype).max).max() < 0.03
     assert save(picture, tmp_path / "out.avif") == ()
     again = load(tmp_path / "out.avif")
@@ -436,7 +436,7 @@ def test_an_hdr_avif_is_said_to_be_one(tmp_path: Path, photo: np.ndarray) -> Non
     data = path.read_bytes()
     at = data.index(b"colrnclx") + 8
     assert load(path).messages == ()
-    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # 16 is the code of PQ in H.273.
+    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # Code 16 means PQ in H.273.
     assert "HDR" in load(path).messages[0]
 
 
@@ -468,7 +468,7 @@ def test_values_beyond_an_integers_range_are_clamped(tmp_path: Path) -> None:
 
 
 def test_smooth_slopes_do_not_band(tmp_path: Path) -> None:
-    """The local mean of a slope over 4 codes in 200 pixels must follow the slope within the noise of one code."""
+    """Averaged over rows, a slope of 4 codes in 200 pixels must be preserved, to within the noise of dithering."""
     slope = np.linspace(100, 104, 200, dtype=np.float32) / np.float32(255)
     pixels = np.broadcast_to(slope[None, :, None], (64, 200, 3))
     for profile in (None, matrix_profile.adobe_rgb()):

@@ -1,4 +1,4 @@
-"""Files with depth in metres are readable by the conventions of other programs."""
+"""Files with depth in metres follow other programs' conventions, so that these can read them."""
 
 from __future__ import annotations
 

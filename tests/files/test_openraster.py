@@ -48,7 +48,7 @@ def test_structure_is_the_specifications(tmp_path: Path) -> None:
         assert (merged.mode, merged.size) == ("RGBA", (50, 30))
         thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))
         assert max(thumbnail.size) <= 256
-    # The format's type is at a fixed position, where programs look for magic bytes.
+    # The MIME type is at a fixed position, where other programs look for it.
     assert (tmp_path / "a.ora").read_bytes()[30:54] == b"mimetypeimage/openraster"
 
 
@@ -72,7 +72,7 @@ def test_merged_image_is_what_pillow_composes() -> None:
         codes = merge([layer], width=50, height=30)
         composed = Image.alpha_composite(composed, Image.fromarray(codes))
     difference = merge(layers[:2], width=50, height=30).astype(int) - np.asarray(composed)
-    assert np.abs(difference).max() <= 2  # Both results are dithered or rounded, and the expected one twice.
+    assert np.abs(difference).max() <= 2  # Both results are dithered or rounded, the expected one twice.
 
 
 def test_nothing_visible_is_transparent() -> None:
@@ -181,7 +181,7 @@ def test_cut_off_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_entries_are_stored_or_deflated(tmp_path: Path, method: int) -> None:
-    """The format does not allow other methods, and their decoders raise unrelated types of errors."""
+    """The format allows no other compression methods, whose decoders would raise other types of errors."""
     with zipfile.ZipFile(tmp_path / "a.ora", "w", method) as archive:
         archive.writestr("mimetype", "image/openraster")
     with pytest.raises(problems.DamagedPicture):

@@ -1,4 +1,4 @@
-"""Pictures that are read again give the same pixels, in rows, as long as the file does not change."""
+"""A picture read again from its file, row by row, has the same pixels as long as the file is unchanged."""
 
 from __future__ import annotations
 

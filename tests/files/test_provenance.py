@@ -1,4 +1,4 @@
-"""An input's SHA-256 covers the bytes that were decoded, and its permissions are applied to its results."""
+"""An input's SHA-256 covers the bytes that were decoded, and results get the input's permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RAW photos are refused: their embedded preview must not be taken for the picture."""
+"""RAW photos are refused, so that their embedded preview is never processed instead of the photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sheets of the smallest and thinnest pictures are created at once and have legible captions."""
+"""Contact sheets of tiny or very thin pictures are created quickly and have legible captions."""
 
 from __future__ import annotations
 

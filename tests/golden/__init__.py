@@ -17,12 +17,12 @@ def read_golden(name: str) -> dict[str, Any]:
 
 
 def assert_golden(name: str, output: np.ndarray, *, tolerance: float) -> None:
-    """Compare `output` (height, width, channels) with the golden values of one network."""
+    """Assert that `output` (height, width, channels) matches the golden values of one network."""
     assert_recorded(read_golden("networks")[name], output.transpose(2, 0, 1), tolerance=tolerance)
 
 
 def assert_recorded(golden: dict[str, Any], output: np.ndarray, *, tolerance: float) -> None:
-    """Compare `output`, with axes in recorded order, with the recorded values and statistics."""
+    """Assert that `output`, with its axes in the recorded order, matches the recorded values and statistics."""
     assert list(output.shape) == golden["shape"]
     places = np.array([int(place) for place in golden["at"]])
     np.testing.assert_allclose(output.ravel()[places], list(golden["at"].values()), atol=tolerance, rtol=0)

@@ -42,7 +42,7 @@ def run_ncnn(files: dict[str, bytes], x: np.ndarray) -> np.ndarray:
         net.load_param(str(param))
         net.load_model(str(binary))
         extractor = net.create_extractor()
-        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive, so a variable must.
+        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive, so this variable does.
         extractor.input(net.input_names()[0], ncnn.Mat(contiguous))
         return np.array(extractor.extract(net.output_names()[0])[1])
 

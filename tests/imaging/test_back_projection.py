@@ -1,4 +1,4 @@
-"""Back-projection."""
+"""Back-projection makes an enlarged picture consistent with the original."""
 
 from __future__ import annotations
 

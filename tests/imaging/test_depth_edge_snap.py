@@ -1,4 +1,4 @@
-"""Snapping moves the step to the matte's outline and preserves both sides' depth and continuous ground."""
+"""Snapping moves depth steps to the matte's outline, and preserves both sides' depth and continuous ground."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_strands_get_the_depth_of_what_they_grow_from() -> None:
 def test_a_hole_in_the_matte_becomes_no_hole_in_the_depth() -> None:
     matte, _ = disc()
     disparity = (0.2 + 0.6 * matte).astype(np.float32)
-    matte[95:105, 90:115] = 0.0  # A wrong hole in the matte, far from the background.
+    matte[95:105, 90:115] = 0.0  # A hole that should not be in the matte, far from the background.
     around = slice(80, 120), slice(80, 125)
     # The tolerance is for rounding.
     np.testing.assert_allclose(snap_to_matte(disparity, matte)[around], disparity[around], atol=1e-5)
@@ -111,7 +111,7 @@ def test_a_small_step_far_inside_leaves_no_dent() -> None:
     table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
     saucer = 0.05 * np.clip(0.5 - (distance + 8), 0, 1)
     height = snap_to_matte((table + saucer).astype(np.float32), matte, band=0.05) - table
-    # It was 0.013 when the step was measured at the pixel's own position.
+    # The height used to drop to 0.013, when the step was measured at the pixel's own position.
     assert height[148:160, 100].min() > 0.028
     assert np.abs(height[160:164, 100]).max() < 0.002
 

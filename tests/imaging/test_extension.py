@@ -1,4 +1,4 @@
-"""Colour of transparent pixels."""
+"""Colours that are extended into transparent pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers on demand: the same pixels as any other layer, recomputed at each access."""
+"""Layers computed on demand have the same pixels as other layers, and are recomputed at each access."""
 
 from __future__ import annotations
 

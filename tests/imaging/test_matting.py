@@ -1,4 +1,4 @@
-"""Mattes: known alpha from a coarse mask, for pictures of any size."""
+"""Matting recovers a known alpha from a coarse mask, in pictures of any size."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dioptre.imaging.noise_estimation import measure_degradation, suitable_strength
 
-# Fraction of independent, equally strong channel noise that remains in luma.
+# Ratio of luma noise to the noise of each channel, if the channels' noise is independent and equally strong.
 LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 
 

@@ -48,7 +48,7 @@ def test_a_clean_edge_stays() -> None:
 
 
 def test_windows_leave_no_seams(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The block grid starts elsewhere in another window, but the result averages all shifts by two pixels."""
+    """Another window has another block grid, but the result averages all shifts of the grid by two pixels."""
     tall = np.concatenate([picture[:, :40]] * 2)
     whole = reduce_noise(tall[:250], strength=0.4)
     parts = reduce_noise(tall, strength=0.4)[:250]

@@ -1,4 +1,4 @@
-"""Valid numbers without a copy: the same array if nothing is wrong, otherwise corrected values."""
+"""Cleaning of NaN and infinite values: arrays without any are returned uncopied, others are corrected."""
 
 from __future__ import annotations
 

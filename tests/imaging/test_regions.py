@@ -12,7 +12,7 @@ def test_parts_are_numbered_by_size() -> None:
         [
             [1, 0, 1, 1, 1],
             [1, 0, 0, 0, 1],
-            [0, 1, 0, 1, 1],  # The 1 in the second column touches other ones only at corners.
+            [0, 1, 0, 1, 1],  # The 1 in the second column touches the other 1s only at corners.
         ],
         bool,
     )

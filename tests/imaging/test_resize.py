@@ -9,7 +9,7 @@ from dioptre.imaging.resize import enlarge, fitted_size, resize, resized_rows, s
 
 @pytest.fixture(scope="module")
 def picture():
-    """A picture far enough from black and white that Pillow's 8-bit path clips no overshoot between its passes."""
+    """A picture so far from black and white that Pillow's 8-bit path clips no overshoot between its passes."""
     noise = np.random.default_rng(3).uniform(-30, 30, (61, 83, 3))
     waves = np.sin(np.arange(83) / 5)[None, :, None] * 30
     return (128 + noise + waves).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Stored planes are restored to the last bit, and need little memory if they are mostly constant."""
+"""Planes that are set aside are restored bit for bit, and need little memory if they are mostly constant."""
 
 from __future__ import annotations
 

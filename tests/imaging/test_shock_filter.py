@@ -8,7 +8,7 @@ SIZE = 96
 
 
 def width_px(profile: np.ndarray) -> int:
-    """Return the number of pixels between 10% and 90% of the step."""
+    """Return the width of the step: the number of pixels between 10% and 90% of its height."""
     low, high = profile.min(), profile.max()
     inner = (profile > low + 0.1 * (high - low)) & (profile < low + 0.9 * (high - low))
     return int(inner.sum())

@@ -1,4 +1,4 @@
-"""Multi-threaded work completes with the caller's precision; an error or a stop request ends it."""
+"""Work in several threads uses the caller's numerical precision, and stops after an error or a stop request."""
 
 from __future__ import annotations
 

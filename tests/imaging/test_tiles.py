@@ -7,7 +7,7 @@ OVERLAP_PX = 2
 
 
 def blur(tile):
-    """Return the mean over 5 × 5 pixels, which has a reach of 2."""
+    """Return the mean over 5 × 5 pixels, a filter that reaches 2 pixels far."""
     padded = np.pad(tile, ((2, 2), (2, 2)), mode="reflect")
     height, width = tile.shape
     return sum(padded[i : i + height, j : j + width] for i in range(5) for j in range(5)) / np.float32(25)

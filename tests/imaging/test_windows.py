@@ -1,4 +1,4 @@
-"""Windows keep each pixel once, at a sufficient distance from window edges inside the picture."""
+"""Overlapping windows contribute each pixel once, far enough from window edges that lie inside the picture."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Checkout:
 
     @property
     def environment(self) -> Path:
-        """The environment in use, or a folder that does not exist."""
+        """Folder of the environment in use, or a folder that does not exist if nothing is installed."""
         pointer = self.home / "data" / "environment.json"
         name = json.loads(pointer.read_text(encoding="utf-8"))["environment"] if pointer.exists() else "none"
         return self.home / "data" / str(name)
@@ -87,7 +87,7 @@ class Checkout:
             text=True,
             encoding="utf-8",
             errors="replace",  # Windows programs may write in another code page.
-            timeout=900,  # Only guards against hanging.
+            timeout=900,  # This limit only guards against hanging.
             check=False,
         )
 
@@ -164,7 +164,7 @@ _FAKE_PYTEST = "import os, sys\nprint('pytest', os.path.basename(os.getcwd()), *
 
 @pytest.fixture
 def miniature(template: Checkout, tmp_path: Path) -> Checkout:
-    """A fresh miniature with nothing installed, in a path with spaces and an umlaut."""
+    """A fresh miniature checkout with nothing installed, in a path with spaces and an umlaut."""
     base = tmp_path / "Ordner für Bilder"
     shutil.copytree(template.folder, base / "the checkout")
     shutil.copytree(template.wheels, base / "wheels")
@@ -173,7 +173,7 @@ def miniature(template: Checkout, tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def installed(template: Checkout) -> Checkout:
-    """An installed miniature; tests that use it must not change it."""
+    """A miniature checkout that is already installed; tests that use it must not change it."""
     outcome = template.install()
     assert outcome.returncode == 0, outcome.stderr
     return template

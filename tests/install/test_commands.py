@@ -17,7 +17,7 @@ Installed = dict[str, tuple[Path | None, bool]]
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """The chosen plug-in folder of each editor, and whether only the chosen folders may be changed."""
+    """For each editor, the chosen plug-in folder, and whether only chosen folders may be changed."""
     asked: Installed = {}
 
     def note(editor: str) -> Any:

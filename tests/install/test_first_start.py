@@ -21,7 +21,7 @@ from .conftest import Checkout
 
 @pytest.fixture
 def zipped(miniature: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """The miniature next to a plug-in from a zip, with an editor's environment variables."""
+    """A miniature checkout next to a plug-in from a zip, with an editor's environment variables."""
     for name in [name for name in os.environ if name.startswith("DIOPTRE_")]:
         monkeypatch.delenv(name)
     for name, value in miniature.variables().items():

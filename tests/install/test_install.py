@@ -41,7 +41,7 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
     assert "up to date" in miniature.install().stderr
 
-    # A changed core is reinstalled without the wheels of any package.
+    # A changed core is reinstalled without any package's wheel.
     (miniature.folder / "core/dioptre/__main__.py").write_text("print('new core')\n", encoding="utf-8")
     assert miniature.install("greet").stdout == "new core\n"
     # The same holds for changed weights; weights added by a user stay.
@@ -218,7 +218,7 @@ def test_a_bundle_installs_without_a_network(miniature: Checkout, tmp_path: Path
         "bundle.json",
         "needed-1.0-py3-none-any.whl",
     ]
-    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # Only the miniature needs this file.
+    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # Only the miniature checkout needs this file.
     shutil.rmtree(miniature.folder)
     shutil.rmtree(miniature.wheels)
     offline = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": "http://127.0.0.1:9/none"}
@@ -291,7 +291,7 @@ def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
     "name", ["cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
 )
 def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -> None:
-    """Other programs use such names, too; the uninstaller must not remove the contents of their folders."""
+    """Other programs use these names, too; the uninstaller must not remove the contents of their folders."""
     precious = miniature.home / name
     precious.parent.mkdir(parents=True)
     precious.write_text("years of work", encoding="utf-8")
@@ -303,7 +303,7 @@ def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -
 
 @pytest.mark.parametrize("trace", ["data/writing", "data/worker/worker.lock"])
 def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Checkout) -> None:
-    """A Dioptre installed by pip leaves no mark of the installer."""
+    """A copy of Dioptre installed with pip does not leave the installer's mark in its folders."""
     folder = miniature.home / "data" / "writing" if trace.endswith("writing") else (miniature.home / trace).parent
     folder.mkdir(parents=True, mode=0o700)
     if folder.name == "worker":
@@ -313,7 +313,7 @@ def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Check
 
 
 def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checkout) -> None:
-    """As in a home of version 0.1.0, or if DIOPTRE_CACHE_DIR names a shared folder after the installation."""
+    """The cache holds other programs' files, as is possible with version 0.1.0 or a shared DIOPTRE_CACHE_DIR."""
     assert miniature.install("greet").returncode == 0
     cache = miniature.home / "cache"
     own = [
@@ -330,7 +330,7 @@ def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checko
 
 
 def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Checkout) -> None:
-    """0.1.0 could install into a folder in use; its lock file identifies it as a home."""
+    """Version 0.1.0 could install into a folder in use; a lock file shows that it is a home of Dioptre."""
     own = [
         miniature.home / name
         for name in (
@@ -379,7 +379,7 @@ def test_a_link_in_the_home_is_removed_and_not_followed(miniature: Checkout, tmp
 
 
 def test_every_name_that_the_core_uses_is_known_to_the_installer(checkout: Path) -> None:
-    """A folder missing from the list would be refused during installation and left behind afterwards."""
+    """If the installer's list lacked a folder, it would be refused at installation and left behind later."""
     from installer import contents
 
     known = {"data": contents.DATA, "cache": contents.CACHE}

@@ -1,4 +1,4 @@
-"""Krita's folders, the plug-in in them, its switch in kritarc, and the findings of `doctor`."""
+"""Krita's folders, the plug-in in them, its setting in kritarc, and the findings of `doctor`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NAMES = ("build", "runtime", "distributed", "test", "lint")
 
 
 def pinned(checkout: Path, name: str) -> dict[str, list[str]]:
-    """Return versions by package (several where systems or Pythons differ), and check the form of every line."""
+    """Return each package's pinned versions (several if systems or Pythons differ), and check every line's form."""
     found: dict[str, list[str]] = {}
     text = (checkout / "locks" / f"{name}.txt").read_text(encoding="utf-8")
     for block in re.split(r"\n(?=\S)", text.strip()):

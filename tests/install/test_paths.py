@@ -1,4 +1,4 @@
-"""The installed files fit below a Windows user's folder, where a full path has at most 259 characters."""
+"""The paths of installed files are short enough for Windows, where a full path has at most 259 characters."""
 
 from __future__ import annotations
 

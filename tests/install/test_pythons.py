@@ -17,7 +17,7 @@ def pythons(installer: ModuleType) -> ModuleType:
 
 
 def fake(path: Path, answer: str) -> Path:
-    """Create an executable that answers the probe like a Python of another version."""
+    """Create an executable that answers the installer's probe like a Python of another version."""
     path.write_text(f"#!/bin/sh\nprintf '%s\\n' {answer}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IEXEC)
     return path
@@ -66,7 +66,7 @@ class TestFind:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fakes are shell scripts")
 class TestRefused:
-    """Pythons that the locked packages do not support, by their own description."""
+    """The installer's judgement of a Python, from its answer to the probe: supported, or refused with a reason."""
 
     @pytest.mark.parametrize(
         ("answer", "system", "problem"),

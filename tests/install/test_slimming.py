@@ -22,7 +22,7 @@ int tripled(int value) { return helper_with_a_long_name(value); }
 
 @pytest.fixture
 def slimming(installer: ModuleType) -> ModuleType:
-    from installer import slimming  # The fixture has already loaded the package.
+    from installer import slimming  # The fixture `installer` has already loaded the package.
 
     module: ModuleType = slimming
     return module
@@ -50,7 +50,7 @@ def test_tests_inside_packages_go_and_nothing_else(slimming: ModuleType, tmp_pat
     kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
     record = package(tmp_path, *kept, "some/tests/__init__.py", "some/part/tests/data/x.bin")
     (tmp_path / "other/tests").mkdir(parents=True)
-    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # Not listed in any package's RECORD.
+    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # No package's RECORD lists this file.
     slimming.slim(tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
         *kept,

@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import Checkout
 
-# Holds the worker's lock like a worker, with the environment's own Python, until asked to end.
+# Program that acts as a worker: it runs in the environment's Python and holds the worker's lock until asked to end.
 _WORKER = """
 import pathlib, sys, time
 folder, obeys = pathlib.Path(sys.argv[1]), sys.argv[2] == "obeys"

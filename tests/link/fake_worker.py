@@ -41,7 +41,7 @@ _runs = []
 
 
 def run(name, options, inputs, progress):
-    """Return the picture as the result, and the disparity (or 1) as the depth."""
+    """Return the picture as the result, and the disparity (1 if there is none) as the depth."""
     import numpy as np
 
     from dioptre.imaging.layers import Layer, Result

@@ -1,4 +1,4 @@
-"""With a silent, damaged or hostile worker the client gets clear errors, never a hang or another exception.
+"""A silent, damaged or hostile worker causes clear errors in the client, never a hang or another exception.
 
 Uses only unittest, so that a bare Python 3.10 can run it, too.
 """

@@ -15,7 +15,7 @@ from dioptre_link.wire import PixelFormat, Pixels
 
 class Room(unittest.TestCase):
     def test_the_message_says_where_how_much_and_what_is_free(self) -> None:
-        """A system may refuse space that it reports as free; then only the numbers in the message help."""
+        """A system may refuse space that it reports as free; only the numbers in the message can explain that."""
         pixels = Pixels(file="a", width=2000, height=1000, format=PixelFormat("u8", channels=4))
         refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with (

@@ -196,7 +196,7 @@ class Jobs(Home):
             with self.assertRaises(Cancelled):
                 job.wait()
             worker.submit("fake", {}, {"picture": picture}).wait().delete()
-            self.assertLess(time.monotonic() - began, 30.0)  # Half of the job's duration.
+            self.assertLess(time.monotonic() - began, 30.0)  # This is half of the job's duration.
             self.assertTrue(job.done)
             job.cancel()  # A second cancel does nothing.
 
@@ -228,7 +228,7 @@ class Jobs(Home):
     def test_what_will_be_asked_for_may_be_said(self) -> None:
         worker = self.worker()
         worker.expect("portrait")
-        worker.expect("nothing of the kind")  # Must not disconnect.
+        worker.expect("nothing of the kind")  # An unknown operation must not end the connection.
         pid = start.Rendezvous.read().pid
         with filled(worker, picture_bytes()) as picture:
             result = worker.submit("fake", {}, {"picture": picture}).wait()
@@ -498,7 +498,7 @@ class Versions(Home):
         old = start.Rendezvous.read()
         newer = mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
-            # The environment is old, too, so its replacement has the same version.
+            # The environment is old, too, so the replacement worker has the same version as the old one.
             self.worker().connect()
         self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
 

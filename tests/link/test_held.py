@@ -18,7 +18,7 @@ from dioptre_link import held
 
 
 class Refusals:
-    """Executes `action` after refusing `count` times."""
+    """A callable that raises PermissionError `count` times before it calls `action`."""
 
     def __init__(self, action, count: int) -> None:
         self.action = action

@@ -95,8 +95,10 @@ def test_the_catalogue_has_what_the_source_says() -> None:
 
 
 SHOWING = {
-    *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),  # Krita's
-    *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),  # GIMP's
+    # Names in the plug-in for Krita.
+    *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),
+    # Names in the plug-in for GIMP.
+    *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),
 }
 NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # The symbols need no translation, because they have tooltips.
 

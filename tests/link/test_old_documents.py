@@ -45,7 +45,8 @@ def test_every_result_of_an_old_document_is_known_for_update(kept: list[bytes]) 
         assert set(entry.inputs) >= {"picture"}
         assert {role.value for role in OPERATIONS[name].outputs} | {records.GROUP} >= set(entry.outputs)
     assert meaning(old["white_balance"])["tint"] == 36  # The old value was 0.012 Duv.
-    assert meaning(old["lens_blur"])["focus_range"] == 0  # Without a number, there was no focus range.
+    # The old entry has no number, which meant that there was no focus range.
+    assert meaning(old["lens_blur"])["focus_range"] == 0
     assert meaning(old["portrait"])["focus"] == (120.0, 80.0)
     assert meaning(old["portrait"])["blades"] == 6
     assert meaning(old["portrait"])["strokes"] == ()  # The option was added later.

@@ -15,7 +15,7 @@ from dioptre_link.records import Entry, Link, Record
 
 
 class Document:
-    """Stores one record, like an editor's document."""
+    """A fake document, which stores one record."""
 
     def __init__(self) -> None:
         self.kept = b""

@@ -202,7 +202,7 @@ class Decoding(unittest.TestCase):
 
 
 class Fuzz(unittest.TestCase):
-    """Decoding of 30,000 damaged messages, which are the same in every run."""
+    """Tests that decode 30,000 damaged messages, which are the same in every run."""
 
     def test_decode_returns_or_raises_wire_error(self) -> None:
         chance = random.Random(20)

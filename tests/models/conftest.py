@@ -15,7 +15,7 @@ from flax import nnx
 
 @pytest.fixture
 def published() -> Callable[[str], Path]:
-    """A function that returns the path of a published package, given its file name, in DIOPTRE_TEST_PACKAGES."""
+    """A function that returns the path of a published package in the folder DIOPTRE_TEST_PACKAGES, by file name."""
 
     def find(name: str) -> Path:
         path = Path(os.environ.get("DIOPTRE_TEST_PACKAGES", "")) / name

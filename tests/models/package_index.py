@@ -21,11 +21,11 @@ HOLD_S = 30.0
 
 @dataclass
 class Index:
-    """Control of the index.
+    """Settings and state of the index.
 
     Attributes:
         url: Value for pip's PIP_INDEX_URL.
-        behaviour: Behaviour of the next download.
+        behaviour: How the index responds to the next download.
         downloads: Number of downloads.
         begun: Set once a download has begun.
         release: Lets a paused download continue.

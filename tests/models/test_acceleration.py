@@ -1,4 +1,4 @@
-"""The optional runtime gives the same results as JAX, falls back to it, and makes no network connections."""
+"""The optional runtime gives the same results as JAX, falls back to JAX if necessary, and makes no connections."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def photo(height: int, width: int) -> np.ndarray:
 
 
 def marked(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the picture inside a larger array, and the mask of its position."""
+    """Return the picture padded to a larger array, and a mask of the picture in that array."""
     height, width = x.shape[:2]
     padding = ((0, 0), (0, size - height), (0, size - width), (0, 0))
     return np.pad(x[None], padding), np.pad(np.ones((1, height, width, 1), np.float32), padding)
@@ -123,7 +123,7 @@ def test_bfloat16_stays_within_a_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_compiled_networks_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each picture shape has a file as large as the weights, and cropped photographs have hundreds of shapes."""
+    """Each picture shape needs a cache file as large as the weights, and cropped photos have hundreds of shapes."""
     monkeypatch.delenv(acceleration.VARIABLE)
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
     run = acceleration.accelerated(load_model("span-x4"))
@@ -150,7 +150,7 @@ def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_can_be_switched_off_and_is_only_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
-    assert acceleration.accelerated(network) is None  # The tests' environment switches it off.
+    assert acceleration.accelerated(network) is None  # The tests' environment switches the accelerator off.
     monkeypatch.delenv(acceleration.VARIABLE)
     assert acceleration.accelerated(network) is not None
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")

@@ -29,7 +29,7 @@ def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which pip searches instead of the internet; the data folder is separate, too."""
+    """The folder in which pip searches instead of the internet. The fixture also sets a separate data folder."""
     folder = tmp_path / "shelf"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

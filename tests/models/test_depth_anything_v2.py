@@ -27,13 +27,13 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 from ..golden import assert_recorded, pattern, read_golden
 
-TOLERANCE = 2e-5  # Fraction of the golden features' range.
+TOLERANCE = 2e-5  # Tolerance, as a fraction of the golden features' range.
 GOLDEN_BLOCKS = 6  # Number of blocks, out of twelve, after which features were recorded.
 
 
 @pytest.mark.reference
 def test_published_backbone_gives_the_originals_features(published: Callable[[str], Path]) -> None:
-    """The bundled backbone was trained from this one; all of its own blocks have been trained further."""
+    """The bundled backbone started from this one, but all its blocks have been trained further."""
     config = dioptre_small().backbone
     arrays = read_backbone(published(PACKAGE.name))
     backbone = fill(lambda rngs: Backbone(config, rngs=rngs), arrays, origin="test")
@@ -52,7 +52,7 @@ def test_one_picture_of_a_batch_does_not_touch_the_others() -> None:
     pictures = np.random.default_rng(0).normal(size=(2, 56, 84, 3)).astype(np.float32)
     together = np.asarray(model(pictures))
     assert together.shape == (2, 56, 84)
-    # A batch is summed in a different order.
+    # In a batch, sums are computed in a different order.
     np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)
 
 

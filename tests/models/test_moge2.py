@@ -82,7 +82,7 @@ def test_the_network_gives_maps_of_the_pictures_size() -> None:
 
 
 def scene(camera: Camera, *, height: int = 90, width: int = 120) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of a slope with a step in the network's form, without the camera's shift, and the depth."""
+    """Return the network's points of a slope with a step, without the camera's shift, and the depth."""
     plane = np.asarray(view_plane(height, width, jnp.asarray(width / height)))
     depth = 2.0 + plane[..., 1] + np.where(plane[..., 0] > 0, 1.5, 0.0)
     points = np.concatenate([plane / camera.focal * depth[..., None], depth[..., None] - camera.shift], axis=-1)

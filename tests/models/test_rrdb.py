@@ -47,7 +47,8 @@ def test_reach_is_as_stated(randomised) -> None:
     randomised(network)
     picture = np.tile(pattern(1, 48), (5, 1, 1))
     changed = picture.copy()
-    changed[:, 0] += 1000  # This limit is far above rounding differences between processors.
+    # This change is large, so that its effect is far above rounding differences between processors.
+    changed[:, 0] += 1000
     before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
@@ -56,7 +57,7 @@ def test_reach_is_as_stated(randomised) -> None:
 
 
 def test_key_map_fits_the_network() -> None:
-    """Only one block is checked, because all 23 are equal and building them takes long."""
+    """Only one block is checked, because all 23 are equal and building them takes a long time."""
     state = nnx.state(nnx.eval_shape(lambda: Rrdb(SMALL, rngs=nnx.Rngs(0))))
     paths = {".".join(map(str, path)) for path, _ in nnx.to_flat_state(state)}
     targets = [rule.target for rule in RULES]

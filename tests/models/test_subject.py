@@ -49,7 +49,7 @@ def test_a_mirrored_picture_has_the_mirrored_subject(name: str, checkout: Path) 
 
 
 def test_the_head_brings_features_to_its_own_grid() -> None:
-    """With one path left open, a patch's feature appears at its position, upsampled with half-pixel centres."""
+    """With one nonzero path, a patch's feature appears at its position, upsampled with half-pixel centres."""
     head = SubjectHead(CONFIG, rngs=nnx.Rngs(0))
     for _, value in nnx.to_flat_state(nnx.state(head)):
         value.set_value(jnp.zeros(value.get_value().shape))
@@ -95,7 +95,7 @@ def test_the_chance_is_linear_in_the_direction_of_the_tokens() -> None:
 
 
 def row(*steps: tuple[int, float]) -> jnp.ndarray:
-    """Return a square of columns, with `count` columns of each value."""
+    """Return a square map in which each value fills `count` columns."""
     values = np.concatenate([np.full(count, value, np.float32) for count, value in steps])
     return jnp.asarray(np.tile(values, (len(values), 1)))[None, ..., None]
 
@@ -107,7 +107,7 @@ def test_the_edge_beside_the_head_s_is_taken() -> None:
 
 
 def test_what_holds_all_that_the_head_takes_is_taken_whole() -> None:
-    """For example, a horse whose head and legs the network misses."""
+    """For example, a horse of which the subject head finds only the trunk."""
     place, edges = row((10, 0.95), (30, 0.2)), row((25, 0.98), (15, 0.02))
     answer = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
     assert (answer > 0.5).tolist() == [True] * 25 + [False] * 15

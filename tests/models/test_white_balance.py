@@ -71,7 +71,7 @@ def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:
 
 
 def test_the_last_digit_of_a_code_of_8_bits_decides_nothing() -> None:
-    """Thumbnails of small pictures contain 8-bit codes, whose last digit as floats differs between editors."""
+    """Thumbnails of small pictures contain 8-bit codes; as floats, their last digit differs between editors."""
     codes = np.arange(256, dtype=np.float32).repeat(3).reshape(1, 16, 16, 3) / np.float32(255)
     above, below = (np.nextafter(codes, np.float32(end), dtype=np.float32) for end in (1, 0))
     np.testing.assert_allclose(_extremes(jnp.asarray(above)), _extremes(jnp.asarray(below)), atol=1e-3)

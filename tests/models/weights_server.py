@@ -14,18 +14,18 @@ from dioptre.models.published_file import PublishedFile
 
 HOLD_S = 30.0
 PATH = "/someone/network/resolve/main/model.safetensors"
-CONTENT = bytes(range(256)) * 12_000  # The file has 3 MB.
+CONTENT = bytes(range(256)) * 12_000  # The file is 3 MB.
 
 
 @dataclass
 class Publisher:
-    """Control of the server.
+    """Settings and state of the server.
 
     Attributes:
         site: Address of the server.
-        behaviour: Behaviour of the next answers; the last one is repeated.
-        asked: Requested ranges.
-        paths: Requested paths.
+        behaviour: How the next requests are answered, in order; the last entry is repeated.
+        asked: Byte ranges that were requested.
+        paths: Paths that were requested.
         content: Content of the file.
         begun: Set once half of the file has been sent.
         release: Lets a paused answer continue.

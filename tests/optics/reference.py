@@ -1,4 +1,4 @@
-"""A reference lens blur that follows the definition, for testing the fast one: clear rather than fast.
+"""A reference lens blur for testing the fast one: it follows the definition, and is clear rather than fast.
 
 A pixel p of the picture receives light through every point of the aperture. The path through the point u (in units
 of the aperture's radius) meets the scene at the pixel p + r·u, where r is the signed radius of the object that it

@@ -1,4 +1,4 @@
-"""The blocks of a tile together contain all light of a slice, with each pixel once."""
+"""The blocks of a tile together contain all light of a slice, and each pixel exactly once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_each_pixel_within_reach_of_a_slice_is_rendered_once(seed: int) -> None:
                 continue
             assert 0 <= step.row <= SIDE - height
             assert 0 <= step.column <= SIDE - width
-            # Light from outside a block must not be missing in the used part of it.
+            # The used part of a block must receive all light from its surroundings.
             assert step.top - step.row >= REACH or step.row == 0
             assert step.row + height - step.bottom >= REACH or step.row + height == SIDE
             assert step.left - step.column >= REACH or step.column == 0

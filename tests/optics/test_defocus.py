@@ -19,7 +19,7 @@ def test_strengths_act_on_their_own_side():
 
 
 def test_thin_lens_equals_geometric_optics():
-    """Trace the marginal rays of a point at z, imaged at v, to their cone's radius on the sensor at v_focus."""
+    """Compare with the cone of marginal rays of a point at z, imaged at v, where it meets a sensor at v_focus."""
     f, n, z_focus, z = 0.085, 1.8, 2.0, 5.0
     image_of = lambda distance: 1 / (1 / f - 1 / distance)  # noqa: E731
     on_sensor_m = f / n / 2 * abs(image_of(z_focus) - image_of(z)) / image_of(z)

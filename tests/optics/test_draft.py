@@ -50,7 +50,7 @@ def test_what_is_sharp_stays():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (37, 53), (511, 40), (509, 1013)])
 def test_any_size(size):
-    """Includes sizes at which tiles of the full and the half resolution meet."""
+    """The sizes include some at which tiles of full and half resolution meet."""
     image, disparity = photograph("coffee.jpg", size)
     given = scene(image, disparity, 0.05 * max(size))
     made = blur_draft(given)

@@ -10,7 +10,7 @@ from dioptre.optics.grid import CELL, Level
 
 
 def level(radii: np.ndarray) -> Level:
-    """Return one opaque surface with these radii."""
+    """Return a level with one opaque surface of these radii."""
     planes = np.zeros((2, 4, *radii.shape), np.float32)
     planes[0] = 1
     return Level(planes, np.stack([radii, radii]), np.zeros(radii.shape, bool))

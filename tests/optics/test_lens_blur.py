@@ -17,7 +17,7 @@ from dioptre.optics.surfaces import depth_steps
 
 from .reference import Sheet, flatten, render
 
-SIZE = (128, 192)  # A whole number of blocks, so that mirrored pictures have mirrored cells.
+SIZE = (128, 192)  # Multiples of the block size, so that mirrored pictures have mirrored cells.
 
 
 def scene(image, disparity, radius, focal=0.0, **fields):
@@ -64,7 +64,7 @@ def test_exposure_commutes():
     once = fast.blur(scene(image, disparity, 20.0, focal=0.3))
     # 0.25 keeps both pictures below white, above which small lights are detected.
     scaled = fast.blur(scene(image * np.float32(0.25), disparity, 20.0, focal=0.3))
-    # The unmixing has an absolute noise floor, which changes a few edge pixels.
+    # The unmixing of edge pixels has an absolute noise floor, which changes a few of them.
     assert psnr(4 * scaled, once) > 50
     assert np.median(np.abs(4 * scaled - once)) < 1e-5
 
@@ -76,7 +76,7 @@ def test_exposure_commutes():
 )
 def test_mirror_commutes(turn):
     image, disparity = random_scene()
-    # Constant borders, because the cells there are not symmetric.
+    # The borders are constant, because the cells there are not symmetric.
     image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4
 
     def of(a):

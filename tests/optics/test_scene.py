@@ -1,4 +1,4 @@
-"""The scene: encoded straight pixels in and out, and the circle of confusion of each pixel."""
+"""The scene: input and output as encoded pixels with straight alpha, and each pixel's circle of confusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth slices: fractions that add up to 1, exact spread, and the occlusion of each slice."""
+"""Depth slices: fractions that add up to 1, the exact spread of each radius, and the occlusion of each slice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def test_every_radius_is_in_slices_in_full_with_its_exact_spread(arguments: dict
     shares = np.array([slice_share(squares, bounds) for bounds in slices])
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-6)
-    # A disc's second moment is proportional to its squared radius; groups meet within a thousandth of a radius.
+    # A disc's second moment is proportional to its squared radius. Where two groups meet, radii may be off by a
+    # thousandth.
     moment = sum(share * signed_square(bounds.radius) for share, bounds in zip(shares, slices, strict=True))
     np.testing.assert_allclose(moment, squares, rtol=3e-3, atol=1e-9)
 

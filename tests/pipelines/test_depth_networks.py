@@ -59,7 +59,7 @@ def metric(inverse: np.ndarray) -> Estimate:
 
 
 def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
-    """Add a z shift and a scale, which the camera and the metric scale remove again."""
+    """Return points with a z shift and a scale, which the recovered camera and the metric scale undo."""
     scale, shift = 2.5, 0.4
     known = inverse > 0.02
     depth = 1 / np.maximum(inverse, 0.02) / scale

@@ -103,7 +103,7 @@ def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
 
 @pytest.fixture
 def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
-    """A picture in which a network sees one object, and a depth whose step is eight pixels too far out."""
+    """A picture in which a fake network sees one object, and a depth map whose step is eight pixels too far out."""
     picture = np.random.default_rng(1).uniform(0.35, 0.45, (320, 320, 3)).astype(np.float32)
     inside = np.zeros((320, 320), bool)
     inside[80:260, 100:220] = True

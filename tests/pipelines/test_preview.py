@@ -52,7 +52,7 @@ def layers(result: Result) -> Mapping[Role, np.ndarray]:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The networks that run."""
+    """The ids of the networks that have run, in order."""
     run: list[str] = []
     call = Loaded.__call__
 
@@ -68,7 +68,7 @@ def test_depth_agrees(full: Inputs) -> None:
     wanted = kept_depth(full, source="estimate", refine=True, confidence=True)
     found = kept_depth(preview_of(full), source="estimate", refine=True, confidence=True)
     assert found.disparity.shape == found.confidence.shape == SMALL
-    # The photo's edges are finer than the network's; a preview shows them as wide as its own pixels.
+    # The photo's edges are finer than the network's resolution; a preview shows them as wide as its own pixels.
     assert np.abs(found.disparity - resize(wanted.disparity, SMALL, method="area")).mean() < 0.005
     assert np.abs(found.confidence - resize(wanted.confidence, SMALL, method="area")).max() < 0.01
 
@@ -83,7 +83,7 @@ def test_the_subject_and_its_focus_agree(full: Inputs, at: tuple[float, float] |
     quick = kept_subject(small, small_near, at=scaled, quick=True)
     expected = resize(wanted.alpha, SMALL, method="area")
     assert np.abs(found.alpha - expected).mean() < 0.01
-    assert np.abs(quick.alpha - expected).mean() < 0.05  # The draft has neither hair nor a second pass.
+    assert np.abs(quick.alpha - expected).mean() < 0.05  # The draft skips the hair and the second pass.
     assert found.kind == wanted.kind
     assert found.focal_disparity == pytest.approx(wanted.focal_disparity, abs=0.01)
 

@@ -1,4 +1,4 @@
-"""Blur in metres: the thin lens with the ray-traced scene's numbers, and the defaults for unknown values."""
+"""Blur from depth in metres: it matches a ray-traced scene, and unknown values have defaults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_radii_are_those_of_a_ray_traced_lens() -> None:
     """The renderer's circle of confusion is r · focal_px · |z - s| / (z s)."""
     focal_px, aperture_radius_m, focus_m, z_m = 618.0, 0.03, 1.5, 6.0
     view = FieldOfView(focal_diagonals=focal_px / math.hypot(512, 512), source="the renderer")
-    # f / N = 60 mm
+    # The aperture's diameter f / N is 60 mm.
     chosen = options(lens_mm=84.0, f_number=1.4, focus_m=focus_m)
     scale = Scale(range_per_m=(0.1, 1.0))
     focal = focus_of(chosen, scale)
@@ -65,7 +65,7 @@ def test_without_metres_a_scale_is_assumed_and_said() -> None:
     said = " ".join(str(message) for message in blur.messages)
     assert "angle of view is not known" in said
     assert "white is assumed to be 1.75 m away and black infinity" in said
-    # The f-number alone assumes the same distances, so both agree except for the lens's extension.
+    # With only an f-number, the same distances are assumed, so both agree except for the lens's extension.
     assert blur.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
 
 
@@ -112,7 +112,7 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
         apply("lens_blur", options(**changes), inputs)
     assert [fields["focal_disparity"] for fields in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
     assert asked[0]["max_radius"] == pytest.approx(2 * asked[2]["max_radius"])
-    # Half the aperture times the picture's focal length in pixels, for a difference of 3/8 per metre.
+    # The product of the aperture's radius, the focal length in pixels, and a difference of 3/8 per metre.
     focal_px = 50 / math.hypot(36, 24) * math.hypot(*SIZE)
     assert asked[0]["max_radius"] == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
     assert {fields["focus_range"] for fields in asked} == {0.0}

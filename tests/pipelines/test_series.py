@@ -41,7 +41,7 @@ def test_the_common_light_lies_between_and_nearer_to_the_surer() -> None:
     red, blue = common.chroma
     assert 0.4 < red < 0.45
     assert -0.55 < blue < -0.5
-    assert 0.4 < common.residual[0, 0] < 0.45  # The colour residual is shared, too.
+    assert 0.4 < common.residual[0, 0] < 0.45  # The colour residual is averaged, too.
 
 
 def test_scattered_estimates_of_one_light_form_one_group() -> None:
@@ -71,7 +71,7 @@ def test_a_reference_decides_instead_of_the_picture(rng: np.random.Generator) ->
 def test_pictures_of_a_series_are_changed_alike(rng: np.random.Generator) -> None:
     first = rng.random((48, 64, 3), np.float32) * np.array([0.9, 0.6, 0.3], np.float32)
     second = first[::-1].copy()
-    second[:8] = (0.7, 0.2, 0.1)  # Another object in the picture.
+    second[:8] = (0.7, 0.2, 0.1)  # The second picture contains another object.
     balanced = [white_balance(picture, references=[first]).image for picture in (first, second)]
     np.testing.assert_allclose(balanced[0][:40], balanced[1][::-1][:40], atol=1e-6)
 

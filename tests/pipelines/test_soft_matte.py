@@ -40,7 +40,7 @@ def test_detail_finer_than_the_network_s_square_stays() -> None:
 
 
 def test_a_change_of_nothing_changes_nothing() -> None:
-    """The weight of the second matte grows with the overlap, so a single pixel must not switch it."""
+    """The second matte's weight grows gradually with the overlap, so no single pixel switches it on or off."""
     alpha = square(256, 40, 200)
     made = [with_soft_edges(alpha, square(256, first, 200)) for first in (59, 60, 61)]
     changes = [float(np.abs(other - alpha).mean()) for other in made]

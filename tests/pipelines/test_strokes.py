@@ -60,7 +60,7 @@ def test_a_kept_part_is_the_picture_to_the_bit(operation, channels, draft, noise
 
 def test_what_is_far_from_a_stroke_does_not_change(noise, person) -> None:
     with_stroke, without = run("portrait", noise, person, ON_WALL), run("portrait", noise, person)
-    away = slice(0, 100)  # The blur's radius is 18 px, and the stroke begins at 163.
+    away = slice(0, 100)  # The blur's radius is 18 px, and the stroke begins at column 163.
     assert np.abs(with_stroke[:, away] - without[:, away]).max() < 0.02
 
 

@@ -29,7 +29,7 @@ def example(checkout: Path):
 
 
 def drawn(saliency: np.ndarray) -> np.ndarray:
-    """Return a picture for which the networks, under `as_drawn`, report this saliency."""
+    """Return a picture for which the fake networks of `as_drawn` report this saliency."""
     return np.repeat(saliency[..., None] * np.float32(0.8) + np.float32(0.1), 3, axis=2)
 
 
@@ -283,7 +283,7 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
 
 @pytest.mark.usefixtures("as_drawn")
 def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> None:
-    """For example, a flag behind an arm of the same colour. Near outlines, a saliency of 0.6 is often outside."""
+    """For example, a flag behind an arm of the same colour. Near outlines, saliency 0.6 is often outside."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
     alpha = find_subject(drawn(saliency)).alpha

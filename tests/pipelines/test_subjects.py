@@ -1,4 +1,4 @@
-"""Several subjects: adding and removing them by clicks, and the message about competing ones."""
+"""Several subjects: adding and removing them with clicks, and the message if several compete."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_fidelity_blends(face: np.ndarray) -> None:
 
 
 def test_seams_do_not_show(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles are exact before back-projection, whose influence fades, so the seams are far below one code value."""
+    """Tiles are exact before back-projection. Its influence fades quickly, so seams stay below one code value."""
     whole = super_resolution(face, scale=2)
     monkeypatch.setattr(tiled, "TILES_PX", (80,))
     assert np.abs(super_resolution(face, scale=2) - whole).max() < 0.3 / 255
@@ -193,7 +193,7 @@ def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
 
 
 def test_layers_of_a_document_are_enlarged_one_after_another(face: np.ndarray) -> None:
-    """Depth follows the first picture; a layer that differs in size from the depth is enlarged without it."""
+    """The first picture guides the depth layer; a layer that differs in size is enlarged without depth."""
     said: list[str] = []
     options = operation("super_resolution").check({"scale": 2})
     enlarge = enlarger(options, disparity=np.full((24, 24), 0.3, np.float32), on_message=said.append)

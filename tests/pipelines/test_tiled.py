@@ -46,7 +46,7 @@ def test_tiled_equals_whole(model: str, size: tuple[int, int]) -> None:
     ids=["span", "srvgg"],
 )
 def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any, config: Any) -> None:
-    """Uses XLA's own estimate without running; RRDB takes too long to compile for every test run."""
+    """Compare with XLA's own estimate, without running. RRDB is left out, because it takes too long to compile."""
     entry = find(name, kind=ModelKind.SUPER_RESOLUTION)
     graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})

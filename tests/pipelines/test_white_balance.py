@@ -48,7 +48,7 @@ def warm(person: np.ndarray) -> np.ndarray:
 
 
 def test_a_given_light_is_undone_exactly(person: np.ndarray) -> None:
-    dim = 0.6 * person  # Dimmed so that the cast stays within the range everywhere.
+    dim = 0.6 * person  # Dimmed so that the cast does not exceed the range anywhere.
     undone = white_balance(lit(dim, WARM), temperature=WARM.cct_kelvin, tint=WARM.tint).image
     np.testing.assert_allclose(undone, dim, atol=1e-4)
 
@@ -232,7 +232,7 @@ def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
 
 
 def test_a_preview_has_the_light_of_the_whole_picture(warm: np.ndarray) -> None:
-    """Estimated from fewer pixels, the illuminant can differ, most of all if one colour is nearly black."""
+    """An illuminant estimated from fewer pixels can differ, especially if one colour is nearly black."""
     small = warm[::8, ::8]
     whole = apply("white_balance", {}, Inputs(picture=warm)).values
     assert apply("white_balance", {}, Inputs(picture=small)).values != whole
@@ -289,7 +289,7 @@ def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
         assert advice not in apply("white_balance", {"keep_warmth": 0.5}, Inputs(picture=warm)).messages
         in_part = replace(estimate, share=0.5)
         patch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: in_part)
-        # The message about a partial correction says the opposite.
+        # For a partial correction, another message says the opposite.
         assert advice not in apply("white_balance", {}, Inputs(picture=warm)).messages
 
 

@@ -1,4 +1,4 @@
-"""Windows of pictures around the areas in a map, and back."""
+"""Windows that are cut out of pictures around the areas in a map, and put back."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from benchmarks import recipes
 
 @dataclass(frozen=True)
 class Followed:
-    """Recipes of several steps, with the orders and the command line's results by recipe and bit depth."""
+    """Recipes of several steps, as orders for the editors, and the command line's results for each order."""
 
     folder: Path
     orders: list[recipes.Order]
@@ -21,7 +21,7 @@ class Followed:
 
 @pytest.fixture(scope="session")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """Created once for both editors."""
+    """Recipes and results, created once for both editors."""
     folder = tmp_path_factory.mktemp("recipes")
     several = [order for order in recipes.orders(folder) if order.name in recipes.SEVERAL_STEPS]
     return Followed(folder, several, {order.name: recipes.on_command_line(order, folder) for order in several})

@@ -1,4 +1,4 @@
-"""The scripts that run inside the editors do not assist the product: they make no call that a user cannot make.
+"""The scripts that run inside the editors do not help the plug-ins: they make no call that a user cannot make.
 
 A result that appears only after such a call never appears to a user, and a check that makes the call cannot fail.
 """
@@ -24,7 +24,7 @@ SCRIPTS = sorted((editor, script) for editor in FORBIDDEN for script in (HERE / 
 
 
 def forbidden_calls(source: str, names: set[str]) -> list[tuple[int, str]]:
-    """Return (line, name) of every use of one of `names` as a function, a method, or text for getattr."""
+    """Return (line, name) of every use of one of `names` as a function, a method, or a string in getattr."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):

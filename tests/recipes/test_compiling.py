@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 Options = Mapping[str, Any]
 OPERATIONS: Mapping[str, tuple[Options, Options]] = {
     "depth": ({}, {"confidence": True}),
-    # Without the blur, whose programs depend on the picture's content: tests/optics tests that.
+    # There is no blur, because its programs depend on the picture's content; tests/optics covers it.
     "portrait": ({"max_radius": 0.0}, {"max_radius": 0.0, "keep_subject": 0.3, "focus_range": 0.2}),
     "repair_depth": ({"mode": "fill"}, {"mode": "smooth", "feather": 4.0}),
     "super_resolution": ({"scale": 2.0}, {"scale": 1.7, "fidelity": 0.5}),

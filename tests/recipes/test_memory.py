@@ -14,7 +14,7 @@ SIZE = (4000, 6000)
 # In ascending order of memory, because one process runs them all and its peak never falls.
 OPERATIONS = ("white_balance", "repair_depth", "depth")
 GIB = 1 << 30
-SPARE = 1.25  # Allowed excess over the estimate, because more cores need more stacks and concurrent tiles.
+SPARE = 1.25  # Allowed excess over the estimate: with more cores, more threads and tiles need memory at once.
 
 _CODE = """
 import sys

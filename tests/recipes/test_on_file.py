@@ -1,4 +1,4 @@
-"""A recipe on a file: a large picture is released between the steps, and the files are the same."""
+"""A recipe applied to a file: a large picture is released between the steps, and the output files are the same."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def original(code: Any, name: str) -> Any:
             centre = 0.3 if "gamma" in path else 1.0 if "norm" in path and path.endswith("weight") else 0.0
             parameter.copy_(centre + spread * torch.randn_like(parameter))
         if name != "metric-large":
-            model.cam_dec.fc_fov[0].bias.fill_(1.0)  # Otherwise the last ReLU would hide it.
+            model.cam_dec.fc_fov[0].bias.fill_(1.0)  # Otherwise the last ReLU would hide this output.
         else:
             model.head.scratch.sky_output_conv2[-1].bias.fill_(0.5)
     return model.eval()
@@ -84,14 +84,15 @@ def test_output_equals_the_original(code: Any, tmp_path: Path, name: str) -> Non
     file = tmp_path / "model.safetensors"
     whole = torch.nn.Module()  # The authors' class stores the network in this way.
     whole.model = model
-    save_model(whole, str(file))  # The authors' library also saves shared values once.
+    save_model(whole, str(file))  # Like the authors' library, this saves shared values only once.
     if name in EXACT_BYTES:
         # A file of this layout has the published size, so nothing is missing or added.
         assert abs(file.stat().st_size - EXACT_BYTES[name]) < 1000
     config = resolve(ENTRIES[f"depth-anything-3-{name}"].config)()
     network = fill(lambda rngs: DepthAnything3(config, rngs=rngs), from_safetensors(file), origin="test")
     file.unlink()
-    run = nnx.jit(DepthAnything3.__call__)  # The parameters are arguments: constants would fill the memory.
+    # The parameters are passed as arguments, because constants would fill the memory.
+    run = nnx.jit(DepthAnything3.__call__)
     for height, width in SIZES:
         picture = np.random.default_rng(height).normal(size=(1, height, width, 3)).astype(np.float32)
         views = torch.from_numpy(picture.transpose(0, 3, 1, 2)[:, None])

@@ -34,7 +34,7 @@ def original() -> tuple[Any, dict[str, Any]]:
         pytest.skip("NOT CHECKED against the original: no dlr-moge in DIOPTRE_TEST_PACKAGES")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(wheels[-1]))
-        for name in ("utils3d", "cv2"):  # Needed only by functions that this test does not use.
+        for name in ("utils3d", "cv2"):  # Only functions that this test does not use need this.
             patch.setitem(sys.modules, name, ModuleType(name))
         v2 = importlib.import_module("moge.model.v2")
     torch.manual_seed(1)

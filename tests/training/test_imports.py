@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {"cv2", "evalkit", "grain", "mitsuba", "onnx", "onnxruntime", "optax", "torch"}
 """Packages and files that only these scripts need."""
 
-INSIDE_GIMP = "benchmarks.inside_gimp"  # GIMP runs it as a script
+INSIDE_GIMP = "benchmarks.inside_gimp"  # GIMP runs this module as a script.
 
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -28,7 +28,7 @@ N = 192
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Material as written by `data.py`: noise as pictures, mild settings, two plain cameras and a held-out one."""
+    """Material in `data.py`'s format: noise for pictures, mild settings, two plain cameras and a held-out one."""
     path = tmp_path_factory.mktemp("material")
     rng = np.random.default_rng(0)
     identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
@@ -150,7 +150,7 @@ def test_every_maker_is_drawn_as_often(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sensors, "EVERY_MAKER", 1.0)
     known, rng = Sensors(folder, "training"), np.random.default_rng(17)
     known.makers = [np.array([0]), np.array([1])]
-    known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # Nearly all of them belong to no maker.
+    known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # Nearly all cameras belong to no maker.
     mostly = [int(np.argmax(known.camera(rng))) for _ in range(100)]
     assert set(mostly) == {0, 1}
     assert 30 < mostly.count(0) < 70
@@ -278,7 +278,7 @@ def test_styles_are_kept_apart_and_made_of_the_others() -> None:
         for unknown in (0.0, 1.0)
     ]
     assert all(np.isfinite(drawn).all() for drawn in settings)
-    # Within a pair, the styles differ by one here.
+    # In these mappings, the two styles of a pair differ by 1.
     differences = np.abs(settings[1] - settings[0]).max(axis=(1, 2))
     assert 0 < np.median(differences) < differences.max() < 10
 
@@ -288,7 +288,7 @@ def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:
     shares = np.stack([material.sensors.camera(rng) for _ in range(64)])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     between = (shares.max(axis=1) < 1).sum()
-    # For two cameras: half of the draws, minus the half in which both cameras are the same.
+    # Half of the draws mix two cameras; as there are only two, half of these mix a camera with itself.
     assert 5 < between < 32
 
 

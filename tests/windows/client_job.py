@@ -1,4 +1,4 @@
-"""A plug-in's part of one job in the scenario: starts the worker, estimates a depth, reports the transport."""
+"""A plug-in's part in the scenario: starts the worker, estimates a depth, and reports the socket in use."""
 
 from __future__ import annotations
 

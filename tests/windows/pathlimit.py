@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 _MAX_PATH = 260
-_MAX_FOLDER = 248  # Leaves space for a file name in 8.3 format.
+_MAX_FOLDER = 248  # Maximum length of a folder's path, which leaves space for a file name in 8.3 format.
 _EVENTS = {
     *("open", "os.mkdir", "os.rename", "os.listdir", "os.remove", "os.link", "os.symlink"),
     "shutil.copyfile",

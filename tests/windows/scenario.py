@@ -2,7 +2,7 @@
 
     python tests/windows/scenario.py PREFIX PACKAGES [--units]
 
-With --units it also runs the unit tests in UNITS, which takes long.
+With --units it also runs the unit tests in UNITS, which takes a long time.
 
 Wine cannot test virus scanners, the Store's sandbox, real consoles, graphics cards, real speed, GIMP or Krita.
 """
@@ -19,7 +19,8 @@ from pathlib import Path
 from wine import Outcome, Windows
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# The rest may be C:\Users\, a name of 20, AppData\Local\Dioptre\data\environment-0123456789ab: 79 of 260
+# The rest of the path may take 79 of 260 characters: C:\Users\, a name of 20, and
+# AppData\Local\Dioptre\data\environment-0123456789ab.
 LONGEST_PATH = 180
 UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
 _TEMPORARY = "Temp/dioptre*"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _OVERRIDES = "ucrtbase=n,b;vcruntime140=n;vcruntime140_1=n;msvcp140=n;msvcp140_1=n;mscoree=;mshtml="
-_CODE_PAGE = "cp1252"  # Wine's code page in a UTF-8 locale without a language.
-_LIMIT_S = 3000.0  # Limit per command; a busy machine takes ten times as long as an idle one.
+_CODE_PAGE = "cp1252"  # Wine's code page in a UTF-8 locale that names no language.
+_LIMIT_S = 3000.0  # Time limit per command; a busy machine takes ten times as long as an idle one.
 _PYTHON = r"C:\Python311\python.exe"
 
 
@@ -92,7 +92,7 @@ class Windows:
             seconds = time.monotonic() - started
             text = b"".join(parts).decode(_CODE_PAGE, errors="replace").replace("\r\n", "\n")
             if reader.is_alive():
-                process.stdout = None  # Closing it would wait for the reader.
+                process.stdout = None  # Keep Popen from closing the pipe, which would wait for the reader.
             return Outcome(text=text, status=status, seconds=seconds)
 
     def end(self) -> None:

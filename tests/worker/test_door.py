@@ -56,7 +56,7 @@ def test_the_system_names_the_user_of_a_process(tmp_path: Path) -> None:
     as_root = os.getuid() == 0
     become = "os.setuid(65534);" if as_root else ""
     code = f"import os, socket; s = socket.socket(socket.AF_UNIX); s.connect('s'); {become} s.recv(1)"
-    if as_root:  # A real intruder, which connects as another user.
+    if as_root:  # A real intruder, who connects as another user.
         code = f"import os, socket; {become} s = socket.socket(socket.AF_UNIX); s.connect('s'); s.recv(1)"
         for folder in (tmp_path, *tmp_path.parents[:2]):
             folder.chmod(0o755)

@@ -123,7 +123,7 @@ def test_a_file_that_the_client_holds_is_deleted_later(folder: Folder, monkeypat
     for name in ("a.raw", "b.raw"):
         folder.create(name, 4).close()
     unlink = os.unlink
-    monkeypatch.setattr(os, "unlink", refuse)  # Simulates Windows while a program has the file open.
+    monkeypatch.setattr(os, "unlink", refuse)  # This simulates Windows while a program has the file open.
     monkeypatch.setattr(Path, "unlink", refuse)
     folder.delete("a.raw")
     monkeypatch.undo()

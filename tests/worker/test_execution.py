@@ -1,4 +1,4 @@
-"""The processing of a request up to its layers."""
+"""How a request is executed, up to the layers of its result."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_preview_is_never_enlarged(request_for) -> None:
 def test_reduction_averages_light_not_codes() -> None:
     halves = np.zeros((2, 2, 3), np.float32)
     halves[:, 0] = 1.0
-    # Half the light of white is 0.7354 encoded (IEC 61966-2-1).
+    # Half of white's linear light is 0.7354 when encoded (IEC 61966-2-1).
     np.testing.assert_allclose(previews.reduced_picture(halves, (1, 1)), 0.7354, atol=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Downloading a network through the worker: its list, progress, cancellation and errors."""
+"""Downloading a network through the worker: the list of networks, progress, cancellation and errors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_cancel_leaves_nothing(index: Index, worker: Worker) -> None:
         job.wait()
     index.release.set()
     index.behaviour = "good"
-    worker.fetch_network(ENTRY.id).wait()  # Waits until the cancelled download has ended.
+    worker.fetch_network(ENTRY.id).wait()  # This waits until the cancelled download has ended.
     assert [path.name for path in added_folder().iterdir()] == [ENTRY.id]
 
 

@@ -226,7 +226,7 @@ def test_one_other_pixel_is_another_picture(networks: Networks, connect: Callabl
 def test_a_moved_focus_point_is_looked_at_once(
     networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
 ) -> None:
-    """The client sends the preview's own depth back, and the subject is still the one used by OK."""
+    """The client sends the preview's depth back as an input, and OK still uses the preview's subject."""
     moved = {**OPTIONS, "focus": (100.3, 30.7)}
     with connect() as worker:
         picture = store(worker, pixels())

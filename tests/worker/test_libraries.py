@@ -1,4 +1,4 @@
-"""Two threads that both need NumPy and JAX for the first time."""
+"""Several threads can load NumPy and JAX for the first time simultaneously."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker as started by plug-ins."""
+"""The worker, started as plug-ins start it."""
 
 from __future__ import annotations
 

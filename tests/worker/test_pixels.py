@@ -21,7 +21,7 @@ FORMATS = [
 
 
 class File(io.RawIOBase):
-    """Bytes that are read and written in small chunks, as a file may do."""
+    """A file in memory that reads and writes only small chunks at a time, as a real file may do."""
 
     def __init__(self, content: bytes = b"") -> None:
         self._bytes = io.BytesIO(content)
@@ -57,11 +57,11 @@ def test_round_trip(layout: PixelFormat) -> None:
     write_layer(file, picture, layout)
     back = np.frombuffer(file.getvalue(), given.dtype).reshape(given.shape)
     if layout.dtype in ("u8", "u16"):
-        # One code value where the curve is evaluated (linear, luminance), otherwise none.
+        # Formats that need the tone curve (linear, luminance) may be off by one code value, others by none.
         computed = layout.encoding == "linear" or layout.channels < 3
         assert np.abs(back.astype(int) - given).max() <= (1 if computed else 0)
     else:
-        # Half floats have 11 bits; float32 goes through exp and log, with an error of 1e-6 each.
+        # Half floats have a precision of 11 bits; exp and log in float32 each add an error of 1e-6.
         tolerance = 1e-3 if layout.dtype == "f16" else 5e-6
         np.testing.assert_allclose(back.astype(np.float32), given.astype(np.float32), atol=tolerance)
 

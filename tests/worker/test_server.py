@@ -115,12 +115,12 @@ def test_fuzzed_and_disordered_messages(serve, seed: int, monkeypatch: pytest.Mo
         speaker.close()
         sent += len(lines)
     assert job_succeeds(serving.rendezvous)
-    assert results > 20  # The fuzzing reaches the code behind the checks.
+    assert results > 20  # Enough messages are valid for the fuzzing to reach the code behind the checks.
     assert refused > 500
 
 
 def _drain(speaker: Speaker) -> list[str]:
-    """Return the types of all messages until the end."""
+    """Return the types of all messages until the connection ends."""
     heard: list[str] = []
     ended: list[int] = []
     with suppress(ConnectionError):
@@ -186,7 +186,7 @@ def test_who_does_not_read_takes_bounded_memory(serve, monkeypatch: pytest.Monke
     told = threading.Semaphore(0)
 
     def chatty(name, options, inputs, progress):
-        while True:  # Runs until the client disconnects, which cancels the job.
+        while True:  # This runs until the client disconnects, which cancels the job.
             progress(0.5, "x" * 100_000)
             told.release()
 
@@ -234,7 +234,7 @@ def test_the_socket_serves_where_the_port_does_not_reach(serve) -> None:
 
 
 def test_nothing_is_warmed_up_while_a_client_keeps_a_picture(serve) -> None:
-    """The next slider of an open dialog must not wait. Warm-up continues after the dialog has closed."""
+    """The next slider of an open dialog must not wait for warm-up, which continues after the dialog has closed."""
     kept, warmed = threading.Event(), threading.Event()
 
     def step(progress) -> None:

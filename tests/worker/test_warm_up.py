@@ -36,7 +36,7 @@ print(len(compiled))
 
 
 def test_a_moved_slider_waits_for_no_compiler():
-    """Runs in a separate process, because other tests may have compiled the programs in this one."""
+    """This runs in a separate process, because other tests may have compiled the programs in this one."""
     done = subprocess.run([sys.executable, "-c", MOVED_SLIDERS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "0"

@@ -1,4 +1,4 @@
-"""*Download*: the offer for a choice, and its changes during a download."""
+"""*Download*: the offer to download the chosen network, and how it changes during the download."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PICTURE = Image(width=1, height=1, channels=1, data=b"\0")
 
 
 def chosen(network: Network = PHOTOS) -> states.State:
-    """Return the state after a preview is shown and the user chooses a network that is not installed."""
+    """Return the state after a preview was shown and the user chose a network that is not installed."""
     state = states.listed(states.arrived(states.reading(states.opened(ENLARGE)), Shown(after=PICTURE)), (network,))
     assert fetching.offer_of(state) is None
     return states.changed(state, "model", network.id)
@@ -133,7 +133,7 @@ def test_another_operation_knows_the_networks_and_shows_no_offer() -> None:
 
 
 class PretendedJob:
-    """A download that reports once. `poll` returns `events` in order."""
+    """A fake download whose `poll` returns `events` in order."""
 
     def __init__(self, events: list[Any]) -> None:
         self.events: Iterator[Any] = iter(events)

@@ -57,7 +57,7 @@ def test_words_when_the_preview_found_no_subject() -> None:
 
 
 def test_the_focus_shows_a_kept_subject_as_sharp() -> None:
-    """Depth is .9, .5 and .1, in the first row outside the subject and in the second inside; the focus is at .5."""
+    """Depth is .9, .5 and .1 in both rows, of which only the second is inside the subject. The focus is at .5."""
     row = bytes((230, 128, 26))
     depth = Image(width=3, height=2, channels=1, data=row * 2)
     subject = Image(width=3, height=2, channels=1, data=bytes(3) + b"\xff" * 3)

@@ -24,7 +24,7 @@ RIGHT_HALF = (35.0, 10.0)
 
 
 class FakeBuffer:
-    """Rows of one value; the subject covers the left half."""
+    """A buffer of 4 × 2 pixels: uniform, or with `half` a mask of the left half."""
 
     def __init__(self, channels: int, *, half: bool = False) -> None:
         self.pixels = SimpleNamespace(width=4, height=2, format=PixelFormat("u8", channels))
@@ -134,12 +134,12 @@ def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
     session: PreviewSession, worker: FakeWorker
 ) -> None:
     drafts, shown = run(session, request())
-    # The first preview also compiles the programs for drafts, before a slider moves.
+    # The first preview also requests a draft, so that its programs are compiled before a slider moves.
     assert [draft.draft for draft in drafts] == [True]
     assert (drafts[0].subject, drafts[0].depth) == (shown.subject, shown.depth)
     assert shown.subject is not None
     assert shown.depth is not None
-    assert worker.submitted[0][2] == {}  # A draft detects the subject less exactly, so it is not stored.
+    assert worker.submitted[0][2] == {}  # A draft finds the subject less exactly, so its subject is not stored.
     assert worker.submitted[1][2].keys() == {"depth", "subject"}
 
     drafts, shown = run(session, request(f_number=4.0))
@@ -195,7 +195,7 @@ def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, w
     assert options["focus"] == RIGHT_HALF
     before = len(worker.submitted)
     run(session, request(focus=LEFT_HALF))
-    run(session, request(focus=RIGHT_HALF))  # Its depth has been stored by now.
+    run(session, request(focus=RIGHT_HALF))  # The depth for this focus has been stored by now.
     assert all(not keep for _, _, keep, _, _ in worker.submitted[before + 2 :][-2:])
 
 

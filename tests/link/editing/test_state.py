@@ -1,4 +1,4 @@
-"""The state of a dialog: the changes by each event, without an editor."""
+"""The state of a dialog, and how each event changes it; no editor is needed."""
 
 from __future__ import annotations
 

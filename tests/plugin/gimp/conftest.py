@@ -30,13 +30,13 @@ GIMPRC = """(config-version "{version}")
 (check-updates no)
 (color-profile-policy keep)
 """
-_EVALUATE = (  # Runs the scripts, with inside/rig.py loaded as the module `rig`.
+_EVALUATE = (  # Code that runs the scripts, with inside/rig.py loaded as the module `rig`.
     "import importlib.util, runpy, sys; "
     "rig = importlib.util.spec_from_file_location('rig', {folder!r} + '/rig.py'); "
     "sys.modules['rig'] = importlib.util.module_from_spec(rig); rig.loader.exec_module(sys.modules['rig']); "
     "[runpy.run_path({folder!r} + '/' + script, run_name='inside') for script in {scripts!r}]"
 )
-CONSOLE_LIMIT_S = 900  # Only guards against hanging: many checks take two minutes on an idle machine.
+CONSOLE_LIMIT_S = 900  # This limit only guards against hanging: many checks take two minutes on an idle machine.
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Gimp:
         Args:
             *scripts: Names of the scripts.
             environment: Additional environment variables.
-            binds: Additional read-only paths, from here to there.
-            writable: Additional writable paths, from here to there.
+            binds: Additional read-only mounts, as a path outside the sandbox → the path inside.
+            writable: Additional writable mounts, likewise.
             worker: Whether the plug-in may start a worker.
             fonts: Whether GIMP loads its fonts, which takes a while.
             sandbox: Additional options of the sandbox.
@@ -178,7 +178,7 @@ class Gimp:
 
 
 def give_weights(data: Path) -> None:
-    """Make a data folder look like after an installation."""
+    """Link the weights into a data folder, as after an installation."""
     data.mkdir(parents=True, exist_ok=True)
     (data / "weights").symlink_to(CHECKOUT / "weights")
 

@@ -12,12 +12,12 @@ import pytest
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1200  # Only guards against hanging.
+LIMIT_S = 1200  # This limit only guards against hanging.
 
 
 @pytest.fixture(scope="module")
 def painted(make_gimp: Callable[[], Gimp]) -> dict[str, str]:
-    """The results of the checks after using the dialog. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
+    """Results of checks after the dialog is used. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
     gimp = make_gimp()
     if gimp.tree is None:
         pytest.skip("needs a virtual display (an editor tree has one)")

@@ -11,13 +11,13 @@ import pytest
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-CANCEL_MS = 1000  # The limit that the documentation promises.
-LIMIT_S = 1800  # Only guards against hanging.
+CANCEL_MS = 1000  # Maximum time for a cancellation, as promised in the documentation.
+LIMIT_S = 1800  # This limit only guards against hanging.
 
 
 @pytest.fixture(scope="module")
 def used(gimp: Gimp) -> dict[str, str]:
-    """The results of the checks after using the dialog. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
+    """Results of checks after the dialog is used. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
     if gimp.tree is None:
         pytest.skip("needs a virtual display (an editor tree has one)")
     gimp.values("dialog.py", environment={"DIALOG": "make"}, worker=False)

@@ -17,7 +17,7 @@ from ...editors.host import CHECKOUT, HOME, ProductPython
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1800  # Only guards against hanging.
+LIMIT_S = 1800  # This limit only guards against hanging.
 
 
 def test_a_plug_in_from_a_zip_offers_its_core(make_gimp: Callable[[], Gimp]) -> None:
@@ -30,7 +30,7 @@ def test_a_plug_in_from_a_zip_offers_its_core(make_gimp: Callable[[], Gimp]) -> 
     zips.make(CHECKOUT, gimp.out, Console())
     with zipfile.ZipFile(gimp.out / "dioptre-gimp.zip") as archive:
         archive.extractall(plugins)
-    # Ordinary unzip programs set this permission, but Python's does not.
+    # Ordinary unzip programs set this permission, but Python's zipfile does not.
     (plugins / "dioptre/dioptre.py").chmod(0o755)
     product = ProductPython()
     done = gimp.gui(

@@ -13,7 +13,7 @@ from ...editors.host import CHECKOUT, HERE, ProductPython
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1800  # Only guards against hanging.
+LIMIT_S = 1800  # This limit only guards against hanging.
 
 
 def test_a_network_is_fetched_from_the_dialog(make_gimp: Callable[[], Gimp]) -> None:

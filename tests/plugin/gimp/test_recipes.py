@@ -10,8 +10,8 @@ from ..conftest import Followed
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-MOST_APART = 1  # Difference in code values, because the rounded floats depend on the order of threaded sums.
-LIMIT_S = 1800  # Only guards against hanging.
+MOST_APART = 1  # Maximum difference in code values: rounded floats depend on the order in which threads sum.
+LIMIT_S = 1800  # This limit only guards against hanging.
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
 SCREEN = (1366, 768)
-LIMIT_S = 1800  # Only guards against hanging.
+LIMIT_S = 1800  # This limit only guards against hanging.
 
 
 @dataclass(frozen=True)

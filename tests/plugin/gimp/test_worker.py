@@ -44,10 +44,10 @@ def test_many_jobs_leave_nothing_behind(make_gimp: Callable[[], Gimp]) -> None:
     states = gimp.values("many.py", environment={"JOBS": str(MANY_JOBS)})
     settled, last = states[MANY_JOBS // 3], states[-1]
     assert len(states) == MANY_JOBS
-    assert {state["worker"] for state in states} == {last["worker"]}  # No worker crashed on the way.
+    assert {state["worker"] for state in states} == {last["worker"]}  # No worker crashed between the jobs.
     for name in ("gimp_bytes", "worker_bytes"):
         assert last[name] - settled[name] < GROWTH_BYTES, [state[name] >> 20 for state in states]
-    # A file or process may remain slightly longer.
+    # A file or process may briefly outlive its job.
     for name in ("gimp_files", "worker_files", "plugins", "images"):
         early, late = ([state[name] for state in some] for some in (states[: MANY_JOBS // 3], states[-5:]))
         assert min(late) <= max(early), [state[name] for state in states]
@@ -85,7 +85,7 @@ def test_missing_environment_is_said(make_gimp: Callable[[], Gimp]) -> None:
 
 @dataclass(frozen=True)
 class OutsideWorker:
-    """A worker on this machine that is partly visible in a sandbox."""
+    """A worker that runs outside the sandboxes, which see only some of its folders."""
 
     meeting: Path
     process: psutil.Process

@@ -21,10 +21,10 @@ from .logic import document, plugin
 __all__ = ["document", "plugin"]  # Re-exported fixtures.
 
 HERE = Path(__file__).parent
-LIMIT_S = 900  # Only guards against hanging: the longest script takes two minutes on an idle machine.
-STARTS = 4  # Starts of Krita per script: it may crash in a few checks, but not in all of them.
+LIMIT_S = 900  # This limit only guards against hanging: the longest script takes two minutes on an idle machine.
+STARTS = 4  # Maximum number of starts of Krita per script: it may crash in a few checks, but not in all.
 CHECKS = "dioptre_check"  # The start-up plug-in that drives Krita from inside.
-# Uses Krita's ready-made resource database, without which a first start takes a minute.
+# This command uses Krita's ready-made resource database, without which a first start takes a minute.
 _KRITA = 'cp -r --update=none /usr/share/editors/home/. "$HOME" && exec krita --nosplash'
 
 
@@ -74,7 +74,7 @@ class Krita:
         left = self.out / f"{Path(script).stem}.json"
         left.unlink(missing_ok=True)
         for kept in self.tree.home.glob("*krita-*-autosave.kra"):
-            # Otherwise Krita would ask about it, and accept neither clicks nor quitting until answered.
+            # Krita would ask about an autosave file, and accept neither clicks nor quitting until answered.
             kept.unlink()
         done = self.tree.run(
             ["sh", "-c", command],
@@ -95,7 +95,7 @@ class Krita:
             gui=True,
             limit_s=self.limit_s,
         )
-        log = self.out / f"{Path(script).stem}.log"  # Includes the duration of each check.
+        log = self.out / f"{Path(script).stem}.log"  # The log includes the duration of each check.
         log.write_text(done.stdout, encoding="utf-8")
         ended = f"{script}: Krita ended with {done.returncode}:\n{done.stdout[-4000:]}"
         return json.loads(left.read_text(encoding="utf-8")) if left.exists() else None, ended

@@ -1,6 +1,6 @@
 """The parts of libkis and Qt, with types, that the plug-in's logic needs to run without Krita.
 
-Behaves like Krita 5.2 in the important points: pixels outside the written ones are transparent, `setPixelData`
+Behaves like Krita 5.2 where it matters: pixels outside the written ones are transparent, `setPixelData`
 silently refuses wrong lengths, `setColorSpace` needs a profile, unique ids persist, and adding a node is one undo
 step.
 """
@@ -116,7 +116,7 @@ class Node:
         if wide == 0 or (left, wide) != (x, width) or not top <= y <= top + high:
             self._rect, self._data = (x, y, width, height), bytes(data)
             return
-        row = width * self.pixel_bytes  # A strip of the rectangle, or one that extends it.
+        row = width * self.pixel_bytes  # The data replaces a strip of the rectangle, or extends it.
         before, after = self._data[: (y - top) * row], self._data[(y - top + height) * row :]
         self._data = before + bytes(data) + after
         self._rect = (left, top, wide, len(self._data) // row)

@@ -95,7 +95,7 @@ def made(
     said: list[str] | None = None,
     **of: Any,
 ) -> Node:
-    """Return the layer that a run creates from its outcome; its messages are added to `said`."""
+    """Return the layer that a run creates from a fake outcome, and add the run's messages to `said`."""
     described = plugin.catalogue.operation(name)
     source = read(plugin, described, document, node)
     undo_sync = plugin.undo_sync.UndoSync(None)

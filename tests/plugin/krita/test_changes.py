@@ -33,7 +33,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     group = made(plugin, "portrait", document, node)
     depth = group.childNodes()[0]
     (task,) = tasks(plugin, document, group)
-    assert not task.painted  # The unpainted depth is to be recomputed.
+    assert not task.painted  # The unpainted depth will be recomputed.
     depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
     (task,) = tasks(plugin, document, depth)
     assert task.painted
@@ -113,7 +113,7 @@ def test_keeper_finishes_the_undo_of_an_update(
     undo_sync.swapped(document, pairs)
     undo_sync.look()
     assert undone == []
-    undo("edit_undo")  # By the user.
+    undo("edit_undo")  # The user undoes a step.
     for _ in range(6):
         undo_sync.look()
     assert undone == ["edit_undo"] * 4
@@ -165,7 +165,7 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
 
 
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
-    """For a result of the same operation, the target is its picture; for another one, it is the result itself."""
+    """For a result of the same operation, the target is its source picture; otherwise it is the result itself."""
     node = photo(document)
     portrait, balance = (plugin.catalogue.operation(name) for name in ("portrait", "white_balance"))
     target = plugin.targets.find_target(portrait, document, node)
@@ -275,7 +275,7 @@ def test_the_active_layer_stays_active_when_layers_are_swapped(
 def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     plugin: types.SimpleNamespace, document: Document
 ) -> None:
-    """Krita processes a swap after the script and activates a neighbour of the removed layer."""
+    """Krita processes a swap after the script has run, and then activates a neighbour of the removed layer."""
     node = photo(document)
     group = made(plugin, "portrait", document, node)
     depth, result = group.childNodes()
@@ -288,7 +288,7 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     document.setActiveNode(depth)
     undo_sync.look()
     assert document.activeNode() == result
-    document.setActiveNode(node)  # By the user.
+    document.setActiveNode(node)  # The user activates a layer.
     undo_sync.look()
     assert document.activeNode() == node
     document.setActiveNode(depth)

@@ -16,7 +16,7 @@ from .conftest import CHECKS, Krita, check_names
 
 pytestmark = pytest.mark.editor
 SCRIPT = "first_start.py"
-# Runs the code of Tools ▸ Scripts ▸ Import Python Plugin from File…. Krita adds i18n to its Python, which the
+# This runs the code of Tools ▸ Scripts ▸ Import Python Plugin from File…. Krita adds i18n to its Python, which the
 # importer of 5.3 needs.
 _KRITA = """
 cp -r --update=none /usr/share/editors/home/. "$HOME"

@@ -201,7 +201,7 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     assert view.canvas.text() == qt.picture_view.INVITATION
     waiting = qt.states.reading(state)
     view.render(waiting, None, None)
-    assert view.canvas.text() == ""  # A sign announces the preview instead.
+    assert view.canvas.text() == ""  # A separate sign announces the preview.
     view.render(waiting, before, (4, 2))
     assert not view.grab().isNull()
     state = qt.states.arrived(waiting, shown)

@@ -7,7 +7,7 @@ import pytest
 from .conftest import Krita
 
 pytestmark = pytest.mark.editor
-# Without exec, so that the sandbox outlives Krita and can check for leftover files.
+# There is no exec, so that the sandbox outlives Krita and can check for leftover files.
 _KRITA = """
 cp -r --update=none /usr/share/editors/home/. "$HOME"
 krita --nosplash

@@ -10,7 +10,7 @@ from ..conftest import Followed
 from .conftest import Krita
 
 pytestmark = pytest.mark.editor
-MOST_APART = 1  # Difference in code values, because the rounded floats depend on the order of threaded sums.
+MOST_APART = 1  # Maximum difference in code values: rounded floats depend on the order in which threads sum.
 
 
 @pytest.fixture(scope="module")

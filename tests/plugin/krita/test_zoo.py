@@ -18,7 +18,8 @@ from .conftest import Krita
 
 pytestmark = pytest.mark.editor
 NUMPY: dict[str, Any] = {"U8": np.uint8, "U16": np.uint16, "F16": np.float16, "F32": np.float32}
-# One code value for integers; floats to their own precision. XYZ and Lab floats have values up to 100.
+# Tolerances by bit depth: one code value for integers, and the format's precision for floats. XYZ and Lab floats
+# have values up to 100.
 TOLERANCES = {"U8": 1, "U16": 1, "F16": 1e-3, "F32": 1e-5}
 
 

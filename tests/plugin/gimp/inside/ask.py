@@ -1,4 +1,4 @@
-"""Runs in a sandbox with a GIMP, under its own Python: queries the installer's GIMP part about a real GIMP.
+"""Applies the installer's functions for GIMP to the real GIMP in a sandbox; runs in that sandbox.
 
 ask.py CHECKOUT; prints one JSON object.
 """

@@ -29,7 +29,7 @@ def check_no_room_for_the_picture():
 
 
 def check_no_room_for_the_result():
-    image, layer = plain(960, 700)  # 2 MB, plus 2.7 MB for the depth.
+    image, layer = plain(960, 700)  # The picture takes 2 MB, and its depth 2.7 MB.
     refuse("dioptre-depth", image, [layer], EXECUTION, "is full")
     works_again()
 

@@ -115,12 +115,12 @@ def check_depth_grows_and_results_can_be_updated():
     again = native(child(group, "Result"))
     apart = sum(abs(a - b) for a, b in zip(again, before, strict=True)) / len(again)
     expect(f"made again from the enlarged photo, alike (off by {apart:.1f} in the mean)", apart < 12, True)
-    # The full precision is kept, so the depth layer does not count as painted.
+    # The depth is still cached in full precision, so the depth layer does not count as painted.
     expect("depth is made again", succeed("dioptre-update", image, [depth]) is not None, True)
 
 
 def check_depth_scaled_by_gimp_itself():
-    """The cached full precision then differs in size from the layer and is no longer used."""
+    """The cached full-precision depth then differs in size from the layer and is no longer used."""
     image, layer = new_image(48, 32)
     succeed("dioptre-depth", image, [layer])
     image.scale(96, 64)

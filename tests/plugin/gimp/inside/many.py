@@ -23,7 +23,7 @@ def commands():
 
 
 def resident_bytes(process):
-    """Return the process's anonymous memory, without files and shared memory."""
+    """Return the process's anonymous memory in bytes, without files and shared memory."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 

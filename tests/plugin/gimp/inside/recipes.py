@@ -1,8 +1,8 @@
 """Runs recipes through the plug-in's procedures, inside GIMP, for benchmarks/recipes.py and test_recipes.py.
 
 OUT/orders.json lists recipes and pixels. A recipe with one step runs the operation's own procedure with the options
-as arguments; one with several steps runs the recipe procedure. For each, the script leaves the result's own values
-as gimp-NAME.pixels, the values after Update as gimp-NAME.updated, and the steps in the image's record.
+as arguments; one with several steps runs the recipe procedure. For each recipe, the script leaves the result's
+values as gimp-NAME.pixels, the values after Update as gimp-NAME.updated, and the steps in the image's record.
 """
 
 import json

@@ -24,7 +24,7 @@ NONINTERACTIVE = Gimp.RunMode.NONINTERACTIVE
 
 
 class Failed(Exception):  # noqa: N818
-    """A check found an error."""
+    """Raised when a check finds an error."""
 
 
 def expect(what, got, wanted):
@@ -38,7 +38,7 @@ def expect_in(what, part, whole):
 
 
 def expect_close(what, got, wanted):
-    """Expect 8-bit values that differ by at most one code value of rounding."""
+    """Expect 8-bit values that differ by at most one code value, which may be due to rounding."""
     worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
     if worst > 1:
         raise Failed(f"{what}: off by {worst} code values")

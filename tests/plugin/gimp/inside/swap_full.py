@@ -1,4 +1,4 @@
-"""GIMP may use 1 MB of memory and 1 MB of its swap folder, beyond which it would lose pixels. Runs inside GIMP."""
+"""GIMP may use 1 MB of memory and 1 MB of its swap folder; with more, it would lose pixels. Runs inside GIMP."""
 
 from rig import Gimp, child, expect, new_depth, new_image, refuse, run_checks, succeed
 

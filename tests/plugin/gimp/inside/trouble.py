@@ -27,7 +27,7 @@ def processes(words):
 
 
 def kill_during(words, number, image, layer):
-    """Run a portrait, send a signal to a process during the run, and return the procedure's outcome."""
+    """Run a portrait blur, send a signal to a process during the run, and return the procedure's outcome."""
     outcome = []
 
     def kill():

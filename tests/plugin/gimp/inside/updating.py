@@ -31,7 +31,7 @@ def blurred_document(precision=Gimp.Precision.U8_NON_LINEAR):
 
 
 def changed_rows(before, after, width, pixel):
-    """Return the rows that differ by more than one code value, to which a sum over the whole picture may round."""
+    """Return the rows that differ by more than one code value, the rounding error of sums over the picture."""
     rows = range(0, len(before), width * pixel)
     found = []
     for row in rows:

@@ -1,8 +1,8 @@
 """Blurs documents of every kind by their depth. Runs inside GIMP, twice.
 
 ZOO=make: creates the documents, runs the plug-in, and writes the inputs (as the core receives them) and the
-result's own values. ZOO=store: writes the core's own results into layers of the same kind and reads their own
-values, so that the two can be compared, one code value at a time.
+values of the result's layer. ZOO=store: writes the core's own results into layers of the same kind and reads the
+values of these layers, so that the two can be compared, one code value at a time.
 """
 
 import os

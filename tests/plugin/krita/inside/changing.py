@@ -29,7 +29,7 @@ try:
 except ImportError:
     from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton
 
-LONG_PX = 1024  # Side of a picture that takes longer than a person's click.
+LONG_PX = 1024  # Side of a picture whose processing takes longer than a person's click.
 
 
 def check_repair_of_depth():

@@ -139,7 +139,7 @@ def check_source_that_is_not_plain():
 
 
 def check_the_opened_files_own_depth_is_used():
-    """The photo's depth goes from 1 m on the left to 4 m on the right; a KRA uses that of the photo next to it."""
+    """Depth goes from 1 m (left) to 4 m (right); a KRA file uses the depth of the photo next to it."""
     opened = Krita.instance().openDocument(str(OUT / "phone.jpg"))
     Krita.instance().activeWindow().addView(opened)
     yield from settle(opened, 6)

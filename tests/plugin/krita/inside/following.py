@@ -66,7 +66,7 @@ def check_menu():
 
 def check_a_preset_from_the_menu_is_one_undo_step():
     document, node = yield from photo()
-    trigger("add_new_paint_layer")  # The preceding undo step.
+    trigger("add_new_paint_layer")  # This is the undo step before the recipe's.
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)

@@ -103,14 +103,14 @@ def check_update_spares_what_a_clone_shows():
 def check_file_layer():
     path = OUT / "shown.png"
     source, node = yield from photo()
-    Krita.instance().setBatchmode(True)  # Avoids a dialog.
+    Krita.instance().setBatchmode(True)  # This avoids a dialog.
     node.save(str(path), 72, 72, InfoObject())
     Krita.instance().setBatchmode(False)
     source.setModified(False)
     document = yield from new_document()
     yield from add_depth(document)
     layer = yield from added(document, document.createFileLayer("File", str(path), "None"))
-    for _ in range(100):  # Krita reads the file when it has time.
+    for _ in range(100):  # Krita reads the file when it is idle.
         if layer.bounds().width() == WIDTH:
             break
         yield
@@ -184,14 +184,14 @@ def check_group_with_layers_of_all_kinds():
 
 
 def check_cmyk_in_strips():
-    """Krita's colour engine is slow with a large picture, but Krita must get many turns in between."""
+    """Krita's colour engine is slow with a large picture, so the event loop must get many turns meanwhile."""
     width, height = 900, 704
     document = yield from new_document(width, height, "CMYKA", "U8", "Chemical proof")
     data = os.urandom(5 * width * 16) * (height // 16)
     node = yield from add_layer(document, data, rect=(0, 0, width, height))
     yield from add_depth(document, (0, 0, WIDTH, HEIGHT))
     turns, usual = 0, spaces.CONVERTED_PX
-    spaces.CONVERTED_PX = 1 << 15  # As if the picture were four times as large.
+    spaces.CONVERTED_PX = 1 << 15  # Use smaller strips, as if the picture were four times as large.
     run = jobs.job_manager().start(operation("lens_blur"), BLUR, document, node)
     while run.ticket is None and not run.done:
         turns += 1

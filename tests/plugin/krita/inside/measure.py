@@ -1,4 +1,4 @@
-"""Measures the duration of jobs, stalls of Krita's interface, and memory. For `benchmarks/krita.py`.
+"""Measures, for `benchmarks/krita.py`, the duration of jobs, stalls of Krita's interface, and memory.
 
 SIZES, SPACES, PREVIEWS: megapixels of the photos for the jobs, for those in CMYK and Lab, and for the docker's
 previews. The script leaves a list of rows in OUT.
@@ -34,7 +34,7 @@ JOBS = {
 
 
 class Beat:
-    """Measures the gaps between turns of the event loop."""
+    """Meter for the gaps between turns of the event loop."""
 
     def __init__(self):
         self.timer = QTimer()
@@ -125,7 +125,7 @@ def check_measure():
     beat, rows = Beat(), ROWS
     document, node = yield from photo_of(*SHAPES["0.25"])
     yield from add_depth(document, (0, 0, *SHAPES["0.25"]))
-    for name, options in JOBS.items():  # Compiles the functions and starts the worker.
+    for name, options in JOBS.items():  # This compiles the functions and starts the worker.
         yield from finish(jobs.job_manager().start(operation(name), options, document, node))
     for mp in sizes():
         yield from close_all()
@@ -175,7 +175,7 @@ def check_spaces():
 
 
 def shown(docker, beat, act):
-    """Time an action in the docker until the exact preview appears: seconds, and the longest stall."""
+    """Return the seconds from an action in the docker to the exact preview, and the longest stall."""
     beat.reset()
     session = docker.session
     before, began = session.state.shown, time.perf_counter()

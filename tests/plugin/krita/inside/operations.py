@@ -88,7 +88,7 @@ def check_depth_from_the_menu():
 
 def check_portrait_undo_redo():
     document, node = yield from photo()
-    trigger("add_new_paint_layer")  # The preceding undo step.
+    trigger("add_new_paint_layer")  # This is the undo step before the one of the result.
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)
@@ -147,10 +147,10 @@ def check_update_after_painting_and_saving():
 
 
 def check_update_is_one_undo_step():
-    """Its layers are swapped one by one, but undoing or redoing one of these steps affects all of them."""
+    """Update swaps layers one by one, but undoing or redoing one of these steps affects all of them."""
     document, node = yield from photo()
     group = yield from finish(dioptre.start("portrait", node=node, f_number=1.0))
-    trigger("add_new_paint_layer")  # The preceding undo step.
+    trigger("add_new_paint_layer")  # This is the undo step before the one of Update.
     yield from settle(document)
     was = names(document.rootNode())
     child(group, "Result").setOpacity(200)
@@ -158,7 +158,7 @@ def check_update_is_one_undo_step():
     child(group, "Result").addChildNode(mask, None)
 
     def state():
-        """Return the nodes, which Update replaces, and their pixels."""
+        """Return the ids of the group's nodes, which Update replaces, and the pixels of each node."""
         nodes = [one.uniqueId().toString() for one in group.childNodes()]
         return nodes, {name: pixels(child(group, name)) for name in names(group)}
 

@@ -63,7 +63,7 @@ except ImportError:
 PHOTO_PX = 256
 WHOLE = (0, 0, PHOTO_PX, PHOTO_PX)
 NARROW_PX = 300
-MOST_TABS = 40  # More presses of Tab than the docker needs when it shows few options.
+MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any widget takes fewer.
 
 
 def state():
@@ -140,7 +140,7 @@ def check_nothing_hidden_takes_part():
     yield from changing(click(*at(0.3, 0.75)))
     slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     slider.setFocus()
-    person.keys("End")  # The maximum blur.
+    person.keys("End")  # End selects the maximum blur.
     yield from soon("the f-number", lambda: state().options["f_number"], 0.7)
     second, _node = yield from open_photo()
     yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
@@ -396,7 +396,7 @@ def released():
 
 
 def check_strokes_come_back():
-    """Edit opens with a result's strokes and another one is added; lens blur has the brush, a recipe does not."""
+    """Edit restores a result's strokes, and another can be added. Lens blur has the brush; recipes do not."""
     document, node = yield from open_photo()
     first = {"keep": True, "radius": 0.05, "points": [[0.1, 0.3], [0.14, 0.7]]}
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"strokes": [first]}, document, node))
@@ -436,7 +436,7 @@ def check_strokes_come_back():
 
 
 def check_narrow_docker():
-    """At a width of 300 pixels nothing is cut off, with all options, for every operation."""
+    """In a docker 300 pixels wide, nothing is cut off, even with all options of any operation."""
     yield from open_photo()
     yield from opened("dioptre_panel")
     panel = docker()
@@ -495,7 +495,7 @@ def check_menu_picture():
 
 
 def check_equal_refusals_show_once():
-    """Refusals of menu entries share one non-modal window; the docker shows its own as text."""
+    """Refusals of menu entries share one non-modal window; the docker shows its own refusals as text."""
     document, _ = yield from open_photo()
     for _ in range(3):
         trigger("dioptre_edit")

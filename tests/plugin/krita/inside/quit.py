@@ -34,7 +34,7 @@ def check_quit():
         },
     )
     yield from settle(document, 1)
-    # Just before quitting, because Krita would ask about a modified document.
+    # Krita would ask about modified documents, so this is done just before quitting.
     for one in Krita.instance().documents():
         one.setModified(False)
     trigger("file_quit")
@@ -44,4 +44,4 @@ def check_quit():
     subprocess.run(["scrot", "-o", str(OUT / "quit.png")], check=False)
     titles = [one.windowTitle() for one in QApplication.topLevelWidgets() if one.isVisible()]
     sys.stderr.write(f"still there: {titles}\n")
-    os._exit(1)  # Faster than waiting for the sandbox's time limit.
+    os._exit(1)  # This is faster than waiting for the sandbox's time limit.

@@ -1,6 +1,6 @@
 """Runs recipes through the plug-in, inside Krita, for benchmarks/recipes.py and test_recipes.py.
 
-OUT/orders.json lists recipes and pixels. For each, the script leaves the result's values as krita-NAME.pixels, the
+OUT/orders.json lists recipes and pixels. For each recipe, the script leaves the result as krita-NAME.pixels, the
 values after Update as krita-NAME.updated, and the steps in the document's record (followed.json).
 """
 
@@ -62,7 +62,7 @@ def document_of(order):
 
 
 def pixels_of(node, order):
-    """Return codes as red, green, blue, alpha, or a depth layer's floats."""
+    """Return code values in the order red, green, blue, alpha, or the floats of a depth layer."""
     bounds = node.bounds()
     data = bytes(node.pixelData(*bounds.getRect()))
     if node.colorModel() == "GRAYA":

@@ -39,7 +39,7 @@ def wanted():
 
 
 EDGE = wanted().index(255) // WIDTH  # The first selected row of pixels.
-SEEN = 30  # Minimum difference of the dashes from the picture, in 8-bit values.
+SEEN = 30  # Minimum difference, in 8-bit values, of the selection's dashes from the picture.
 
 
 def value(document, x, y):

@@ -38,10 +38,10 @@ GREY = "Gray-D50-elle-V2-srgbtrc.icc"
 KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]
 KINDS += [("GRAYA", "U8", GREY), ("GRAYA", "U16", GREY), ("CMYKA", "U8", "Chemical proof")]
 SHARP = {"f_number": 0.7}  # This blur is strong enough to be visible on any screen.
-CHANGED = 1.0  # Mean difference in 8-bit values that is visible.
-BRUSH = 0.1  # Mean difference caused by the brush's outline, which stays on the canvas.
-ROUNDED = 2  # Rounding error of an 8-bit canvas or file, in code values.
-OUTLINE = 0.1  # Mean difference in 8-bit values caused by the brush's outline; a sharp photo causes 3.
+CHANGED = 1.0  # Smallest mean difference, in 8-bit values, that counts as a visible change.
+BRUSH = 0.1  # Maximum mean difference that the brush's outline, which stays on the canvas, can cause.
+ROUNDED = 2  # Maximum rounding error of an 8-bit canvas or file, in code values.
+OUTLINE = 0.1  # Maximum mean difference of equal pictures, one with the brush's outline; a sharp photo has 3.
 
 
 def expect_changed(what, one, other):
@@ -55,7 +55,7 @@ def expect_same(what, one, other, most=ROUNDED):
 
 
 def expect_shows_the_same(what, one, other):
-    """Compare two windows, whose picture may be shifted by a pixel or have the brush's outline over it."""
+    """Expect the same picture in two windows, up to a shift by a pixel and the brush's outline."""
     width, height = one.width() - 2, one.height() - 2
     middle = other.copy(1, 1, width, height)
     means = [person.apart(one.copy(x, y, width, height), middle)[1] for x in range(3) for y in range(3)]
@@ -85,7 +85,7 @@ def portrait_from_the_menu():
 
 
 def check_portrait_of_a_photo():
-    """From the menu, with real clicks: the canvas, the exported file and the KRA's merged image show the result."""
+    """After real clicks in the menu, the canvas, the exported file and the KRA's merged image show the result."""
     document = yield from person.open_file("/examples/astronaut.jpg")
     yield from person.opened("dioptre_panel")  # Otherwise the canvas would change its size.
     trigger("zoom_to_100pct")
@@ -175,7 +175,7 @@ def check_recipe_and_update():
 
 
 def check_painting_on_depth():
-    """After showing the depth, painting on it and hiding it, none of it is left on the canvas or in the file."""
+    """The depth is shown, painted on and hidden again; no trace of it is left on the canvas or in the file."""
     document, node = yield from photo(256, 256)
     trigger("zoom_to_100pct")
     group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
@@ -241,7 +241,7 @@ def check_redo_with_a_transparency_mask():
 
 
 def alphas(path, side=0):
-    """Return all alpha values in a picture of this side, or those away from the edges in a smaller one."""
+    """Return the alpha values of a square picture with this side, or, without it, those away from the edges."""
     image, near = QImage(path).convertToFormat(QImage.Format.Format_ARGB32), 0 if side else 8
     width, height = (side, side) if side else (WIDTH, HEIGHT)
     places = ((x, y) for y in range(near, height - near) for x in range(near, width - near))

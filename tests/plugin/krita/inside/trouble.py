@@ -47,7 +47,7 @@ def begin(document, node, name="portrait", **options):
 
 
 def at_work(ending):
-    """Wait until the worker itself has begun."""
+    """Wait until the worker has begun the job."""
     yield from until(lambda: ending.over or any(0.1 < done < 1.0 for done, _ in ending.progress), "progress")
 
 
@@ -106,7 +106,7 @@ def check_layer_deleted():
 
 
 def check_painting_goes_on_elsewhere():
-    """The result finds its place although another layer is active and painted on and another document is open."""
+    """The result finds its place even if another layer is active and painted on and another document is open."""
     document, node = yield from photo()
     run = begin(document, node, "depth")
     ending = Ending(run)

@@ -1,8 +1,8 @@
 """Blurs documents of every colour model and depth by their depth, and writes inputs and outputs.
 
 ZOO=make: creates the documents, runs the plug-in, and writes pixels as Krita stores them. If the worker accepts a
-space directly, the core's own result is compared code by code. Other spaces are passed as floats that Krita
-converts.
+space directly, the core's own result is compared with the plug-in's, one code value at a time. Other spaces are
+passed as floats that Krita converts.
 
 ZOO=store: converts the core's results for those other spaces with Krita's engine.
 """

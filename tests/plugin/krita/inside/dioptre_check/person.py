@@ -1,4 +1,4 @@
-"""A person's actions and view: menus, keys, the file dialog, and the canvas on the screen."""
+"""Helpers that act and look like a person: menus, keys, the file dialog, and the canvas on the screen."""
 
 import subprocess
 import time
@@ -17,7 +17,7 @@ except ImportError:
     from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
-AT_REST = 4  # Number of equal observations in a row.
+AT_REST = 4  # Number of equal observations in a row after which a widget or the canvas is at rest.
 SAVING_S = 60
 
 
@@ -63,7 +63,7 @@ def choose(action):
 
 
 def choose_in_menu(*texts):
-    """Click through the menu bar: ("Filter", "Dioptre", "Portrait blur")."""
+    """Click along a path in the menu bar, such as ("Filter", "Dioptre", "Portrait blur")."""
     menu = Krita.instance().activeWindow().qwindow().menuBar()
     for text in texts:
         yield from rig.until(menu.isVisible, f"the menu with {text}")
@@ -128,7 +128,7 @@ def _point_at(target, x, y):
 
 
 def opened(action):
-    """Choose an operation's entry, which opens the docker on it."""
+    """Choose an operation's menu entry, which opens the docker for this operation."""
     yield from maximize()
     Krita.instance().action(action).trigger()
     yield from rig.until(docker().isVisible, "the docker")
@@ -137,7 +137,7 @@ def opened(action):
 
 
 def made(action):
-    """Choose an operation's entry and press the docker's button."""
+    """Choose an operation's menu entry and press the docker's button."""
     yield from opened(action)
     yield from click(widget(QPushButton, "dioptre_make"))
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from krita import Krita
 
 OUT = Path(os.environ["OUT"])
-REST_S = 1.0  # Time in seconds without a pointer movement.
+REST_S = 1.0  # Longest pause, in seconds, before the pointer moves slightly (see `Hand`).
 PATIENCE_S = 300  # Long enough for a first job on a loaded machine, which starts the worker and compiles.
-SHOWN = 10  # Event loop turns after which the docks are up to date.
+SHOWN = 10  # Turns of the event loop after which the dockers are up to date.
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
 BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}
 
 
 class Failed(Exception):  # noqa: N818
-    """A check found an error."""
+    """Raised when a check finds an error."""
 
 
 def expect(what, got, wanted):
@@ -33,14 +33,14 @@ def expect_in(what, part, whole):
 
 
 def expect_close(what, got, wanted):
-    """Expect 8-bit values that differ by at most one code value of rounding, because threaded sums vary."""
+    """Expect 8-bit values that differ by at most one code value, because rounding in threaded sums varies."""
     worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
     if worst > 1:
         raise Failed(f"{what}: off by {worst} code values")
 
 
 class Hand:
-    """Imitates a hand on a pointing device, which is never quite still.
+    """Imitation of a hand on a pointing device, which is never quite still.
 
     On a virtual screen, the pointer is perfectly still. Qt 5 sometimes leaves a click unread there in xcb's queue
     until the screen's next event, while timers continue. Such a click was seen to arrive together with the
@@ -57,7 +57,7 @@ class Hand:
 
 
 def until(true, what):
-    """Let Krita continue until `true()` holds."""
+    """Let Krita continue until `true()` returns true."""
     began, hand = time.monotonic(), Hand()
     while not true():
         if time.monotonic() - began > PATIENCE_S:
