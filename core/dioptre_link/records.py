@@ -92,6 +92,14 @@ class Entry:
         except UsageError:
             return None
 
+    @property
+    def chosen_options(self) -> Mapping[str, Any]:
+        """The options as the user chose them: "best" where `options` names the network that it stood for."""
+        network = self.values.get(BEST_NETWORK)
+        if network is None or self.options.get("depth_model") != network:
+            return self.options
+        return {**self.options, "depth_model": BEST}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON types, which `from_dict` reads."""
         known = self.known
@@ -158,8 +166,16 @@ class Record:
 
     def put(self, entry: Entry, **changes: Any) -> None:
         """Replace the recorded entry that has the same id with `entry` and `changes`."""
-        changed = _with_network_named(replace(entry, **changes))
-        self.save([changed if known.id == entry.id else known for known in self.load()])
+        changed = replace(entry, **changes)
+        self.save([_updated(changed, known) if known.id == entry.id else known for known in self.load()])
+
+
+def _updated(entry: Entry, earlier: Entry) -> Entry:
+    """Return the record of a result that replaces an earlier one, and remember that its network was once "best"."""
+    network = earlier.values.get(BEST_NETWORK)
+    if network is not None and entry.options.get("depth_model") == network:
+        return replace(entry, values={**entry.values, BEST_NETWORK: network})
+    return _with_network_named(entry)
 
 
 def _with_network_named(entry: Entry) -> Entry:

@@ -108,6 +108,11 @@ def test_the_record_names_the_network_that_best_stood_for() -> None:
     document.record.add(best)
     (entry,) = document.record.load()
     assert entry.options == {"depth_model": "moge-2-vits-normal", "refine": True}
+    assert entry.chosen_options == best.options
+    document.record.put(entry, values={"light": 5})  # Update requests the named network.
+    (entry,) = document.record.load()
+    assert (entry.options["depth_model"], entry.values["light"]) == ("moge-2-vits-normal", 5)
+    assert entry.chosen_options == best.options
     document.record.put(entry, options=best.options, values={records.BEST_NETWORK: "dioptre-depth-small"})
     assert document.record.load()[0].options["depth_model"] == "dioptre-depth-small"
     steps = [

@@ -344,6 +344,7 @@ class PlacesRow(Row):
         self.add_label()
         self.line.addWidget(self._words, 3)
         self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value[:-1])
+        self._undo.setMaximumWidth(2 * self._undo.sizeHint().height())  # Styles make a button wider than its sign.
         self._undo.setVisible(parameter.kind is Kind.POINTS)
         self._clear = self._button(translated("Clear"), Message("Remove everything"), lambda: parameter.default)
 

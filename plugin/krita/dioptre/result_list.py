@@ -83,10 +83,11 @@ def _changed(entry: Entry) -> str:
     known = entry.known
     if known is None:
         return ""
+    options = entry.chosen_options
     lines = [
-        f"{translated(one.label)}: {_short(one, entry.options[one.name])}"
+        f"{translated(one.label)}: {_short(one, options[one.name])}"
         for one in known.parameters
-        if one.name in entry.options and not _is_default(one, entry.options[one.name])
+        if one.name in options and not _is_default(one, options[one.name])
     ]
     return "\n".join(lines)
 

@@ -121,7 +121,7 @@ class Session(QObject):
         """
         _target, entry = targets.find_edited(*active())
         described = OPERATIONS[entry.operation]
-        options = described.check(dict(entry.options))
+        options = described.check(dict(entry.chosen_options))
         hidden = any(
             not one.simple and one.kind not in (Kind.STROKES, Kind.POINTS) and options[one.name] != one.default
             for one in described.parameters

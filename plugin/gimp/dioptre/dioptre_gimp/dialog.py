@@ -99,7 +99,7 @@ def _first_state(
     if edited is None:
         return states.opened(operation, options)
     adds = not edited.chosen and not Gimp.Selection.is_empty(source.image)
-    return states.opened(operation, edited.entry.options, replaces="" if adds else edited.entry.id)
+    return states.opened(operation, edited.entry.chosen_options, replaces="" if adds else edited.entry.id)
 
 
 class OperationDialog:
