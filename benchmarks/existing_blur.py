@@ -31,7 +31,7 @@ from dioptre.pipelines.lens_blur import lens_blur
 F_NUMBERS = (4.0, 2.0, 1.2)
 WANTED = 2.0
 FOCUS_RANGE = 0.04
-FOCUS_QUANTILE = 0.9  # of the disparity
+FOCUS_QUANTILE = 0.9  # quantile of the disparity that is in focus
 
 
 def psnr(made: np.ndarray, truth: np.ndarray) -> float:
@@ -40,7 +40,7 @@ def psnr(made: np.ndarray, truth: np.ndarray) -> float:
 
 
 def photo(pixels: np.ndarray) -> np.ndarray:
-    """The picture as a JPEG file has it."""
+    """Return the picture as it is after being saved as a JPEG file."""
     file = io.BytesIO()
     Image.fromarray(np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)).save(file, "JPEG", quality=92)
     return np.asarray(Image.open(file), np.float32) / 255

@@ -215,7 +215,7 @@ def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[Results, di
 
 
 def gains(results: Results) -> str:
-    """Describe, one line for each set, how far Dioptre's errors are below those of the best other method."""
+    """Describe, in one line for each set, by how much Dioptre's errors are below those of the best other method."""
     lines = []
     for family, ours in results["Dioptre"].items():
         shares = []

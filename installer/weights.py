@@ -76,7 +76,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each file in the card after verifying its hash."""
+    """Yield the name and content of each file that the card lists, after verifying its hash."""
     for name, expected in _files(source).items():
         if not (source / name).is_file():
             raise Failure(

@@ -216,7 +216,7 @@ def _owner(node: ast.expr) -> str:
 
 
 def catalogue() -> str:
-    """Return the catalogue as shipped: text and code of every message."""
+    """Return the catalogue as shipped: the text and code of every message."""
     entries = [{"text": each.text, **({"code": each.code} if each.code else {})} for each in collect()]
     return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
 

@@ -188,12 +188,12 @@ class Worker:
         Args:
             operation: name of an operation in `catalogue`.
             options: its options; only those that differ from the defaults are required.
-            inputs: buffers or stored pixels by the name of the input; buffers must not change until the job has
+            inputs: buffers or stored pixels, by the name of the input; buffers must not change until the job has
                 ended.
             colour_format: format of returned colour layers. Default: RGBA float32, sRGB-encoded.
             depth_dtype: sample type of returned depth and confidence layers.
             roles: roles of the layers to return. Default: all.
-            keep: layers that the worker also stores, as names by role.
+            keep: names under which the worker also stores layers of the result, by the layer's role.
             preview_px: longest side in pixels to which the inputs are reduced. Default: full size.
             draft: compute a faster approximation.
             supersede: name under which this job replaces the previous one.

@@ -343,7 +343,7 @@ def connect(
 
 
 def _retire(rendezvous: start.Rendezvous, deadline: float, on_wait: Callable[[], None] | None) -> None:
-    """Ask a worker of an older version to end when idle, with messages that are the same in every protocol."""
+    """Ask an older version's worker to exit when idle; the messages are the same in every protocol version."""
     connected = rendezvous.connect()
     if connected is not None:
         connection = Connection(connected)

@@ -48,7 +48,7 @@ def environment_dir(data: Path | None = None) -> Path:
 
 
 def is_environment(name: str) -> bool:
-    """Return whether `name` has the form of the installer's environment folders."""
+    """Return whether `name` has the form of the installer's names for environment folders."""
     return _ENVIRONMENT.fullmatch(name) is not None
 
 

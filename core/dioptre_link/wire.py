@@ -123,7 +123,7 @@ class Pixels:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it is a plain name, of a file or of stored pixels; raise WireError otherwise."""
+    """Return `name` if it is a valid name for a file or for stored pixels; raise WireError otherwise."""
     _check(isinstance(name, str) and _NAME.fullmatch(name) is not None, f"{str(name)[:80]!r} is not a plain name")
     return name
 

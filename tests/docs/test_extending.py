@@ -1,4 +1,4 @@
-"""docs/dev/extending.md works: following it adds a toy option, operation, network and editor to a copy."""
+"""Following docs/dev/extending.md adds a toy option, operation, network and editor to a copy of the core."""
 
 from __future__ import annotations
 

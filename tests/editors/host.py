@@ -72,7 +72,7 @@ class Tree:
         gui: bool = False,
         limit_s: int = 300,
     ) -> subprocess.Popen[bytes]:
-        """Start `command` like `run`, without waiting; its output goes to `log`."""
+        """Start `command` as `run` does, but do not wait for it; its output goes to `log`."""
         with log.open("wb") as output:
             return subprocess.Popen(
                 [

@@ -141,7 +141,7 @@ def test_dynamic_depth(tmp_path: Path, photo: np.ndarray, padding: int) -> None:
 
 
 def _heic_with_depth(photo: np.ndarray, depth: np.ndarray) -> bytes:
-    """Return two HEVC pictures, the second as auxiliary depth of the first (ISO/IEC 23008-12, 6.6.2 and B.2.4)."""
+    """Return two HEVC pictures, the second as the first one's depth map (ISO/IEC 23008-12, 6.6.2 and B.2.4)."""
     pillow_heif = pytest.importorskip("pillow_heif")
     heif = pillow_heif.from_bytes(mode="RGB", size=photo.shape[1::-1], data=photo.tobytes())
     heif.add_frombytes(mode="L", size=depth.shape[::-1], data=depth.tobytes())

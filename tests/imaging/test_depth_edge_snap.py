@@ -72,7 +72,7 @@ def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
 
 
 def test_a_thin_thing_on_a_table_that_recedes_keeps_its_step_all_round() -> None:
-    """Within the band, the table's disparity changes by more than the height of the saucer on it."""
+    """Within the band, the table's disparity changes by more than the step between it and the saucer."""
     matte, distance = disc()
     table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
     # The saucer in the map is soft, and three pixels too small.

@@ -1,4 +1,4 @@
-"""The registry: every bundled network loads, fits its checkpoints and states their source."""
+"""The registry: every bundled network loads and matches its checkpoints, whose source is stated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defocus that a photo certainly has."""
+"""Certain defocus is measured where a photo has it; photos that are sharp or soft everywhere have none."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SIZE = (360, 480)
 
 
 def patches(seed: int = 0, *, side: int = 40) -> np.ndarray:
-    """Squares of random grey, as sharp as a photo."""
+    """Return squares of random grey whose edges are as sharp as those in a photo."""
     rng = np.random.default_rng(seed)
     grey = rng.uniform(0.1, 0.9, (SIZE[0] // side, SIZE[1] // side)).astype(np.float32)
     return gaussian_filter(grey.repeat(side, 0).repeat(side, 1), 0.6)
 
 
 def planes(*disparities: float) -> np.ndarray:
-    """Columns of equal width at these disparities."""
+    """Return a disparity map with columns of equal width at these disparities."""
     return np.broadcast_to(np.repeat(np.float32(disparities), SIZE[1] // len(disparities)), SIZE).copy()
 
 
 def blurred(*stds: float) -> np.ndarray:
-    """A picture whose columns of equal width are blurred by these standard deviations."""
+    """Return a picture whose columns of equal width are blurred by these standard deviations in pixels."""
     sharp, width = patches(), SIZE[1] // len(stds)
     result = sharp.copy()
     for number, std in enumerate(stds):
@@ -55,7 +55,7 @@ def test_a_photo_that_is_sharp_or_soft_everywhere_has_none(std: float) -> None:
 
 
 def test_blur_that_does_not_follow_depth_is_none() -> None:
-    """Soft things before sharp ones on the same side of the focus are soft on their own."""
+    """A soft object with a sharp one behind it is itself soft, and not out of focus."""
     assert certain_defocus_px(find_edges(blurred(0, 3, 0)), planes(0.1, 0.5, 0.9)) is None
 
 
@@ -76,7 +76,7 @@ def test_too_few_edges_are_no_evidence() -> None:
 
 def test_transparent_pixels_do_not_count() -> None:
     picture = np.concatenate([blurred(3, 0), np.ones((*SIZE, 1), np.float32)], axis=2)
-    picture[:, 240:, 3] = 0  # all that is sharp
+    picture[:, 240:, 3] = 0  # hides everything that is sharp
     assert certain_defocus_px(find_edges(picture), planes(0.1, 0.9)) is None
 
 

@@ -64,7 +64,7 @@ def test_exposure_commutes():
     once = fast.blur(scene(image, disparity, 20.0, focal=0.3))
     # 0.25 keeps both pictures below white, above which small lights are detected.
     scaled = fast.blur(scene(image * np.float32(0.25), disparity, 20.0, focal=0.3))
-    # The unmixing of edge pixels has an absolute noise floor, which changes a few of them.
+    # The unmixing of edge pixels has an absolute noise floor, so a few of them do not scale with the exposure.
     assert psnr(4 * scaled, once) > 50
     assert np.median(np.abs(4 * scaled - once)) < 1e-5
 
@@ -105,7 +105,7 @@ def test_a_point_becomes_a_disc_with_its_energy(radius):
 def test_blades_show_and_turn_round_in_front_of_the_focus():
     size = (256, 256)
     image = np.zeros((*size, 3), np.float32)
-    image[126:130, 126:130] = 0.9  # The light is centred in the picture and in the cells of reduced sizes.
+    image[126:130, 126:130] = 0.9  # The light is centred, and stays so when the picture is reduced.
     aperture = Aperture(blades=5)
     behind = fast.blur(scene(image, np.full(size, -1.0, np.float32), 30.0), aperture=aperture)[..., 0]
     before = fast.blur(scene(image, np.full(size, 1.0, np.float32), 30.0), aperture=aperture)[..., 0]

@@ -1,4 +1,4 @@
-"""The option *Existing blur*."""
+"""The option *Existing blur*: existing blur is measured once and not added again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LENS = {"focal_disparity": 1.0, "max_radius": 8.0}
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
-    """A sharp picture, and disparity that rises from the top to the bottom."""
+    """Return a sharp picture, and a disparity map that increases from the top to the bottom."""
     grey = np.random.default_rng(2).uniform(0.1, 0.9, (12, 16, 1)).astype(np.float32)
     picture = np.repeat(grey.repeat(24, 0).repeat(24, 1), 3, 2)
     return picture, np.repeat(np.linspace(0, 1, 288, dtype=np.float32)[:, None], 384, 1)
@@ -71,5 +71,5 @@ def test_previews_measure_the_whole_picture_once(monkeypatch: pytest.MonkeyPatch
     options = {"focal_disparity": 1.0, "max_radius": 4.0}
     made = [apply("lens_blur", options, replace(preview, draft=draft)) for draft in (True, True, False)]
     assert measured == [photo.shape]
-    assert len(computed) == 2  # drafts share one
+    assert len(computed) == 2  # the two drafts share one computation
     assert all(result.values["existing_blur_px"] == pytest.approx(4, rel=0.4) for result in made)

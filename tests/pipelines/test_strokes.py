@@ -25,7 +25,7 @@ def noise() -> np.ndarray:
 
 @pytest.fixture
 def person() -> tuple[np.ndarray, np.ndarray]:
-    """Coverage of a person on the left, and a depth in which the person's left half is farther away."""
+    """Coverage of a person on the left, and a depth map in which the person's left half is farther away."""
     alpha = np.zeros(SIZE, np.float32)
     alpha[20:140, 30:120] = 1
     near = np.full(SIZE, 0.2, np.float32)

@@ -109,12 +109,12 @@ def fill(
 
     Args:
         folder: Folder of the cache.
-        sources: Readers of the pictures.
+        sources: Functions that read the pictures.
         network: The network that computes the tokens.
         views: Number of views of each picture. The first shows nearly all of the picture with unchanged colours.
         seed: Seed for drawing the views.
         exact: Whether the depth is accurate at edges.
-        measured: Whether depth was measured; some of these views are rotated.
+        measured: Whether the depth was measured; if so, some of the views are of the rotated picture.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)

@@ -2,9 +2,9 @@
 
     python -m training.depth.pack PACK.npz --nyu DATA/nyu --renders RENDERS --labels LABELS --limit-mib 20
 
-Pictures are stored as JPEG, inverse depth as 8-bit PNG of half the size on a logarithmic scale (steps of 2 %;
-unknown = 0). The sets contribute in turn until the limit is reached: half NYU Depth v2, the rest rendered pictures
-and photographs.
+Pictures are stored as JPEG, inverse depth as 8-bit PNG of half the size on a logarithmic scale (steps of 2%;
+unknown = 0). The sets contribute in turn until the limit is reached: half of the pictures come from NYU Depth v2,
+the others are rendered pictures and photographs.
 """
 
 import argparse

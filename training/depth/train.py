@@ -95,7 +95,7 @@ def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransfo
 def train(
     run: Path, parts: list[Part], recipe: Recipe, *, network: Network, trained: Values, save_every: int
 ) -> Values:
-    """Train to the end, from the last checkpoint if there is one, and return the averaged values."""
+    """Train to the end, from the last checkpoint if there is one; return the running average of the parameters."""
     optimiser = recipe.optimiser(trained)
     devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))

@@ -1,4 +1,4 @@
-"""Store the values of training runs: one file from `train.py`, several small ones from `gpu.py`."""
+"""Save and load trained network parameters: `train.py` writes one file, `gpu.py` several small ones."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Loss of soft alpha: its error in the transition band and at every scale."""
+"""Loss function for soft alpha: the error, weighted higher in the transition band, plus errors at every scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The coarse network of soft alpha: features and two maps locate the subject, and the picture locates its edge."""
+"""The coarse network for soft alpha.
+
+The backbone's features and two other networks' maps locate the subject, and the picture locates its edge.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Item:
 def items(folder: Path, output: Path) -> list[Item]:
     """Return the pictures in `folder` and its subfolders, except hidden ones, sorted by name.
 
-    If pictures share a stem (photo.jpg, photo.tif), their results have the suffix in their names.
+    If pictures share a stem (photo.jpg, photo.tif), the names of their results include the suffix.
 
     Raises:
         UsageError: the folder does not exist, or results would be mixed with the originals.

@@ -1,7 +1,7 @@
 """Decode JPEG XL with pyjpegxl (the extra `jpegxl`), because libvips' wheel has no decoder for it.
 
-pyjpegxl wraps libjxl, has a BSD licence, and reads 8 and 16 bits, floats, profiles, EXIF and XMP. The Pillow
-plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles or metadata.
+pyjpegxl wraps libjxl, has a BSD licence, and reads 8-bit, 16-bit and float samples, profiles, EXIF and XMP. The
+Pillow plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles or metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .decoded import Decoded, damaged, note_hdr, packed_bits
 from .jpegxl_header import BadHeader, JpegXlHeader, read_header
 from .picture import Colour, Format, Source
 
-_BYTES_PER_SAMPLE = 12  # memory for libjxl's buffers, per pixel and channel, in addition to the result
+_BYTES_PER_SAMPLE = 12  # bytes of libjxl's buffers per pixel and channel, in addition to the result
 
 
 def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
@@ -74,6 +74,6 @@ def _exif(box: bytes | None) -> bytes | None:
 
 
 def _dtype(header: JpegXlHeader) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]:
-    if header.floating or header.bits > 16 or (header.xyb and header.profile):  # XYB becomes linear sRGB
+    if header.floating or header.bits > 16 or (header.xyb and header.profile):  # libjxl decodes XYB to linear sRGB
         return np.dtype(np.float32)
     return np.dtype(np.uint8) if header.bits <= 8 else np.dtype(np.uint16)

@@ -17,7 +17,7 @@ _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution:
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
-_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would write out all digits
+_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would expand them in full
 
 Factors = tuple[float, float]
 """Factors by which a picture's width and height have changed."""

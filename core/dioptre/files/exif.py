@@ -56,7 +56,7 @@ class Header:
 
 
 def header(data: Data) -> Header | None:
-    """Read a TIFF header; None if there is none."""
+    """Read a TIFF header; return None if there is none."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
         return None

@@ -18,8 +18,8 @@ def with_metadata(jxl: bytes, *, icc: bytes | None, exif: bytes | None, xmp: byt
     """Add metadata to a file written by libjxl, and return the new file.
 
     Args:
-        jxl: the file, without metadata; lossless if there is a profile.
-        icc: the profile of its values; None for sRGB.
+        jxl: the file, without metadata; must be lossless if `icc` is given.
+        icc: ICC profile of the pixel values; None for sRGB.
         exif: EXIF blob, starting with its TIFF header.
         xmp: XMP packet.
     """
@@ -40,7 +40,7 @@ def with_metadata(jxl: bytes, *, icc: bytes | None, exif: bytes | None, xmp: byt
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of each box."""
+    """Yield the kind and content of each box."""
     at = 0
     while at < len(data):
         size, head = int.from_bytes(data[at : at + 4], "big"), 8

@@ -1,7 +1,7 @@
 """Read the image header of a JPEG XL file, which the decoder reports only in part.
 
-ISO/IEC 18181-1 annex D (size and metadata bundles) and clause 6.2.7 (variable-length fields); ISO/IEC 18181-2
-(container boxes). All reads are bounded by the data given.
+The format is defined in ISO/IEC 18181-1, annex D (size and metadata bundles) and clause 6.2.7 (variable-length
+fields), and in ISO/IEC 18181-2 (container boxes). Nothing is read beyond the end of the given data.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
 _SRGB_TRANSFER = 13
 _HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
-_HEADER_BYTES = 4096  # number of bytes to read; far more than any header has before its colour profile
-_MAX_BOXES = 1000  # maximum number of boxes to search; files have about ten
+_HEADER_BYTES = 4096  # number of bytes to read; the part of a header before the colour profile is far shorter
+_MAX_BOXES = 1000  # maximum number of boxes to search; ordinary files have about ten
 _MAX_EXTRA = 256  # maximum number of extra channels; ordinary decoders support no more
 
 _Field = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
-"""Four alternatives (bits, offset) of a variable-length field, of which two bits select one."""
+"""The four alternatives (bits, offset) of a variable-length field; two leading bits select one of them."""
 
 _SIZE: _Field = ((9, 1), (13, 1), (18, 1), (30, 1))
 _PREVIEW_BY_8: _Field = ((0, 16), (0, 32), (5, 1), (9, 33))
@@ -44,13 +44,13 @@ class JpegXlHeader:
         bits: bits per sample.
         floating: whether samples are floats.
         grey: whether there is one colour channel.
-        extra_channels: number of channels in addition to colour, alpha included.
+        extra_channels: number of channels in addition to colour, including alpha.
         alpha: whether there is an alpha channel.
         premultiplied: whether colour is multiplied by alpha.
         animated: whether there are several frames.
         lossless: whether the colour samples are stored directly and the file is not a repacked JPEG.
-        xyb: whether the colours are stored as XYB, as lossy encoders do.
-        profile: whether an ICC profile is embedded.
+        xyb: whether the colours are stored as XYB, as by lossy encoders.
+        profile: whether an ICC profile is embedded in the codestream.
         srgb: whether the colours are sRGB (or grey with its curve) without an embedded profile.
         hdr: whether the transfer function is PQ or HLG.
     """
@@ -178,7 +178,7 @@ def _size(bits: Bits) -> tuple[int, int]:
 
 
 def _sides(bits: Bits, by_8: _Field, whole: _Field, *, selected: bool = True) -> tuple[int, int]:
-    """Return width and height; if `selected`, a selector precedes sides that are multiples of 8."""
+    """Read a width and a height; if `selected`, sides that are multiples of 8 are variable-length fields too."""
     small = bits.take(1)
 
     def side() -> int:
@@ -208,7 +208,7 @@ def _bit_depth(bits: Bits) -> tuple[bool, int]:
 
 
 def _extra_channel(bits: Bits) -> bool | None:
-    """Skip a channel's description; return whether colour is multiplied by it, or None if it is not alpha."""
+    """Skip a channel's description; return whether colour is premultiplied by it, or None if it is not alpha."""
     if bits.take(1):  # all fields have their default values
         return False
     kind = bits.number(_ENUM)

@@ -1,7 +1,7 @@
 """Embed a colour profile in a JPEG XL codestream; pyjpegxl puts it into a box that no other program reads.
 
-The profile is inserted into the header of a losslessly compressed codestream, whose samples then count as values in
-that profile. ISO/IEC 18181-1 annexes C (entropy coding) and E (ICC stream).
+The profile is inserted into the header of a losslessly compressed codestream, whose samples are from then on
+interpreted in that profile. ISO/IEC 18181-1 defines the format in annexes C (entropy coding) and E (ICC stream).
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def with_profile(codestream: bytes, icc: bytes) -> bytes:
 
 
 def _put_profile(out: _Writer, icc: bytes) -> None:
-    """Write a profile as 8-bit symbols of one flat prefix code for all contexts."""
+    """Write a profile as 8-bit symbols, with one prefix code of constant length for all contexts."""
     content = _icc_stream(icc)
     _put_u64(out, len(content))
     out.put(0, 1)  # no LZ77
-    out.put(1, 1)  # a simple clustering
+    out.put(1, 1)  # simple clustering
     out.put(0, 2)  # all contexts share one cluster
     out.put(1, 1)  # prefix codes
     out.put(8, 4)  # values below 2^8 are coded as symbols
@@ -49,7 +49,7 @@ def _put_profile(out: _Writer, icc: bytes) -> None:
     out.put(1, 1)  # 256 = 1 + 2^7 + 127 symbols
     out.put(7, 4)
     out.put(127, 7)
-    out.put(0, 2)  # RFC 7932 section 3.5: a complex prefix code
+    out.put(0, 2)  # a complex prefix code (RFC 7932, section 3.5)
     for length in (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15):
         out.put(0b01 if length == 8 else 0, 2)  # all code lengths are 8
     for value in content:
@@ -57,7 +57,7 @@ def _put_profile(out: _Writer, icc: bytes) -> None:
 
 
 def _icc_stream(icc: bytes) -> bytes:
-    """Return the profile before compression: the header minus its prediction, then the rest unchanged."""
+    """Return the profile before entropy coding: the header minus its prediction, then the rest unchanged."""
     predicted = bytearray(_ICC_HEADER)
     predicted[0:4] = len(icc).to_bytes(4, "big")
     predicted[8] = 4

@@ -84,14 +84,14 @@ def take_back(
     placed: Collection[str] = (),
     whole_stays: bool = True,
 ) -> None:
-    """Undo a partially published set.
+    """Undo a partially published set of files.
 
-    A file is removed only if its inode, size and time are those of the file that the writer placed, or if its name
-    is in `placed`.
+    A file is removed only if its inode, size and modification time are those of the file that the writer placed, or
+    if its name is in `placed`.
 
     Args:
         folder: the folder of the set.
-        moves: all moves of the set.
+        moves: all renames of the set.
         token: the writer's token.
         placed: names of files that the caller itself has placed.
         whole_stays: whether to keep the set if all of its files are present.

@@ -219,7 +219,7 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
 
 
 def changed(path: Path) -> UnreadableFile:
-    """Return the error for a file that changed after the work on it began."""
+    """Return the error for a file that changed after work on it began."""
     return UnreadableFile(
         "{file} changed while it was being processed.", hint="Run the command again.", file=shown(path)
     )

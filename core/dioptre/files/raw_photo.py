@@ -22,12 +22,12 @@ _SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filte
 
 
 def refuse_raw(file: BinaryIO, start: bytes, path: Path) -> None:
-    """Raise if an open file is a RAW photo.
+    """Raise NotAPicture if an open file is a RAW photo.
 
     Args:
-        file: the file.
-        start: its first bytes.
-        path: its name, for the message.
+        file: the open file.
+        start: the first bytes of the file.
+        path: the file's path, for the message.
 
     Raises:
         NotAPicture: the file is a RAW photo.

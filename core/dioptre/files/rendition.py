@@ -51,12 +51,12 @@ class Rendition:
         """Render rows of a result; alpha is not changed.
 
         Args:
-            pixels: float32 (h, W, 3 or 4), sRGB-encoded, with the full range of light.
+            pixels: float32 (h, W, 3 or 4), sRGB-encoded, not clipped at white.
             first: index of the first row in the result.
             shape: shape of the whole result; that of `pixels` if None.
 
         Returns:
-            The rendition, sRGB-encoded, in the shape of `pixels`.
+            The rendition, sRGB-encoded, with the same shape as `pixels`.
         """
         whole = shape or pixels.shape
         result = pixels.copy()
@@ -84,8 +84,8 @@ class Rendition:
         """Return the gain map, with a single channel, that turns a rendition back into its result.
 
         Args:
-            pixels: the result, float32 (H, W, 3 or 4), sRGB-encoded, with the full range of light.
-            shown: its rendition, in the same shape.
+            pixels: the result, float32 (H, W, 3 or 4), sRGB-encoded, not clipped at white.
+            shown: its rendition, with the same shape.
         """
         height, width = (max(1, -(-side // _MAP_SCALE)) for side in pixels.shape[:2])
         bright, base = (_means(each.__getitem__, pixels.shape, (height, width)) for each in (pixels, shown))

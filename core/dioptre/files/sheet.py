@@ -84,7 +84,9 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
 
 
 def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Reduce a picture by block averages to about twice a panel's size; a better filter does the rest.
+    """Reduce a picture by block averaging to about twice a panel's size.
+
+    A better filter then reduces it to the panel's size.
 
     Args:
         shape: shape of the picture, (h, w) or (h, w, c), without alpha.

@@ -66,7 +66,7 @@ def pixels_overlap(data: Data) -> bool:
 
 
 def _pieces(data: Data) -> list[tuple[int, int]]:
-    """Return offset and size of every strip or tile of the first picture."""
+    """Return the offset and size of every strip or tile of the first picture."""
     found = first_directory(data)
     if found is None:
         return []

@@ -41,7 +41,7 @@ class _ExtendedLimits(ctypes.Structure):
 
 
 def limit_memory(extra_bytes: int) -> bool:
-    """Limit this process's memory to its libraries plus `extra_bytes`; return whether the limit was set."""
+    """Limit this process's memory to what its libraries need plus `extra_bytes`; return whether this succeeded."""
     if sys.platform != "win32":
         return False
     job = _job()

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32
 
 _BLACK, _WHITE = 0.06, 0.94  # limits of encoded black and white; the tolerance is for JPEG artefacts
 _SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
-_LARGEST = 0.25  # widest margin, as a fraction of the side; wider areas are part of the picture
+_LARGEST = 0.25  # widest margin, as a fraction of the width or height; wider areas are part of the picture
 
 
 @dataclass(frozen=True, kw_only=True)

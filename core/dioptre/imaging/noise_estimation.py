@@ -174,7 +174,7 @@ def _deviations(blocks: np.ndarray, plane: int, bands: tuple[tuple[int, int], ..
 
 
 def _band(first: int, last: int) -> np.ndarray:
-    """Return a mask of the coefficients in a band, as in `_BANDS`."""
+    """Return a mask of the coefficients in the band from `first` to `last`, which mean the same as in `_BANDS`."""
     order = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
     return (order >= first) & (order < last)
 

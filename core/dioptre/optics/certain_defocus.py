@@ -1,8 +1,8 @@
-"""Defocus that a photo certainly has already, at each depth.
+"""Find, for each depth in a photo, the defocus that the photo certainly has already.
 
-A lens blurs everything at one distance alike. A depth counts as out of focus only if hardly any of its edges is
-sharp, if everything beyond it, seen from the plane in focus, is out of focus too, and if another depth is sharp. A
-photo that is soft everywhere, or sharp everywhere, has no certain defocus.
+A lens blurs everything at the same distance equally. A depth therefore counts as out of focus only if few of its
+edges are sharp, if everything farther from the plane of focus on the same side is out of focus too, and if another
+depth is in focus. A photo that is soft everywhere, or sharp everywhere, has no certain defocus.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ from dioptre.imaging.resize import fitted_size, resize
 from .edge_widths import EdgeWidths, away_from_steps, edge_widths, radius_px
 
 _WORKING_PIXELS = 1_000_000
-_LEVELS = 4  # of sizes, each half of the one before: wide edges are measured where they are a few pixels wide
-_BINS = 16  # of disparity
-_STEPS = (0.03, 0.06, 0.12, 0.12)  # tolerance of `away_from_steps` at each level: ground slopes, things step
-_LEAST_EDGES = 60  # in a bin, counted at the first level, for evidence
-_NARROW_PX = 1.2  # standard deviation below which an edge at the first level is sharp
-_MIXED = 0.25  # share of sharp edges up to which a depth is out of focus: subjects' outlines leak into it
-_IN_FOCUS = 0.4  # share of sharp edges from which a depth is in focus
-_MEASURABLE_PX = 1.6  # standard deviation up to which a level measures well
-_LEAST_RADIUS_PX = 2.5  # at the working size: less is not worth a change
-_AROUND_PX = 13  # half-width of the triangle within which sharp edges are counted again
-_FEW = 0.01  # density of edges below which sharp ones are noise; a line across the triangle has 0.08
+_LEVELS = 4  # number of sizes, each half the previous one; wide edges are measured where they span a few pixels
+_BINS = 16  # number of equal intervals of disparity
+# Tolerance of `away_from_steps` at each level: exceeded at the steps around objects, but not on sloping ground.
+_STEPS = (0.03, 0.06, 0.12, 0.12)
+_LEAST_EDGES = 60  # minimum number of edge pixels in a bin, converted to the first level, for any conclusion
+_NARROW_PX = 1.2  # standard deviation in pixels below which an edge at the first level counts as sharp
+_MIXED = 0.25  # fraction of sharp edges up to which a depth is out of focus; a sharp subject's outline adds some
+_IN_FOCUS = 0.4  # fraction of sharp edges above which a depth is in focus
+_MEASURABLE_PX = 1.6  # standard deviation up to which a level measures well; the next level measures wider edges
+_LEAST_RADIUS_PX = 2.5  # at the working size; if the largest radius is smaller, the defocus is ignored
+_AROUND_PX = 13  # half-width of the triangle filter that measures the density of edges around each pixel
+_FEW = 0.01  # edge density below which sharp edges count as noise; a line through the filter's centre has 0.08
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureEdges:
-    """The edges of a picture at several sizes, whatever its depth.
+    """The edges of a picture, measured at several sizes without regard to its depth.
 
     Attributes:
-        levels: from the working size on, each at half the size of the one before.
+        levels: the edges at the working size, followed by those at half the previous size each time.
     """
 
     levels: tuple[EdgeWidths, ...]
@@ -49,9 +50,9 @@ class PictureEdges:
 
 
 def find_edges(srgb_encoded: Float32[np.ndarray, "h w c"]) -> PictureEdges:
-    """Measure the edges of a picture, (H, W, 3 or 4), at most a megapixel of it.
+    """Measure the edges of a picture, reduced to at most a megapixel.
 
-    Edges of pixels that are not opaque do not count.
+    Edges in or near pixels that are not opaque are left out.
     """
     size = fitted_size((srgb_encoded.shape[0], srgb_encoded.shape[1]), pixels=_WORKING_PIXELS)
     plane = resize(srgb_encoded[..., :3], size, method="area").mean(axis=-1, dtype=np.float32)
@@ -71,9 +72,15 @@ def find_edges(srgb_encoded: Float32[np.ndarray, "h w c"]) -> PictureEdges:
 def certain_defocus_px(
     edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"] | None:
-    """Radius in pixels of the disc that the picture is certainly blurred by, per pixel; None where it is nowhere.
+    """Return the radius of the disc by which each pixel of a picture is certainly blurred already.
 
-    edges: of the same picture at any size. The radius falls to 0 around details that are sharp all the same.
+    Args:
+        edges: the picture's edges.
+        disparity: disparity map of the same picture, at any size and in any unit.
+
+    Returns:
+        The radius in pixels of `disparity`; None if the picture has no certain defocus. Around details that are
+        sharp although their depth is out of focus, the radius falls to 0.
     """
     depth = resize(disparity, edges.size, method="area")
     low, high = float(depth.min()), float(depth.max())
@@ -92,7 +99,7 @@ def certain_defocus_px(
 def _radius_by_depth(
     edges: PictureEdges, depth: Float32[np.ndarray, "h w"], low: float, high: float
 ) -> np.ndarray | None:
-    """Radius at the working size for each bin of disparity; None without certain defocus."""
+    """Return the radius in pixels at the working size for each bin of disparity; None without certain defocus."""
     by_level = []
     for level, tolerance in zip(edges.levels, _STEPS, strict=True):
         counted = away_from_steps(depth, tolerance=tolerance)[level.where]
@@ -112,11 +119,14 @@ def _radius_by_depth(
 
 
 def _judged(levels: list[np.ndarray]) -> tuple[float, bool]:
-    """Width of the edges at one depth in pixels of the first level, and whether that depth is in focus.
+    """Judge one depth by the standard deviations of its edges at each level.
 
-    The width is 0 where too many edges are sharp, and NaN without evidence.
+    Returns:
+        The width of its edges, as a standard deviation in pixels of the first level, and whether the depth is in
+        focus. The width is 0 if too many edges are sharp, and NaN if there are too few edges.
     """
-    counts = [len(std) << level for level, std in enumerate(levels)]  # a line has half the pixels at half the size
+    # At half the size, a line has half as many pixels.
+    counts = [len(std) << level for level, std in enumerate(levels)]
     sharp = int((levels[0] < _NARROW_PX).sum())
     if max(counts) < _LEAST_EDGES:
         return float("nan"), False
@@ -134,9 +144,10 @@ def _judged(levels: list[np.ndarray]) -> tuple[float, bool]:
 
 
 def _outwards(radius: np.ndarray) -> np.ndarray:
-    """Radii that never fall from the focus outwards; no more than at any depth farther out.
+    """Return the radii, lowered so that they never decrease from the focus outwards.
 
-    A depth without evidence, NaN, is as blurred as its neighbour towards the focus.
+    No radius exceeds the one measured at any depth farther out. A depth without a measurement (NaN) gets the radius
+    of its neighbour towards the focus.
     """
     known = ~np.isnan(radius)
     least = np.minimum.accumulate(np.where(known, radius, np.inf)[::-1])[::-1]
@@ -144,7 +155,7 @@ def _outwards(radius: np.ndarray) -> np.ndarray:
 
 
 def _without_sharp_details(level: EdgeWidths) -> Float32[np.ndarray, "h w"]:
-    """1, falling to 0 where most edges nearby are sharp: such a detail has no defocus, whatever its depth."""
+    """Return a factor for the radius: 1, falling to 0 where most edges nearby are sharp, whatever their depth."""
     every = level.where.astype(np.float32)
     sharp = np.zeros_like(every)
     sharp[level.where] = level.std_px < _NARROW_PX
@@ -153,7 +164,7 @@ def _without_sharp_details(level: EdgeWidths) -> Float32[np.ndarray, "h w"]:
 
 
 def _around(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Smooth by a triangle in each direction."""
+    """Smooth a plane with a triangle filter along both axes."""
     smooth: np.ndarray = ndimage.uniform_filter(ndimage.uniform_filter(plane, _AROUND_PX), _AROUND_PX)
     return smooth
 

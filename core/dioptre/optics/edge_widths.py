@@ -1,6 +1,6 @@
-"""How wide the edges of a picture are.
+"""Measure the widths of a picture's edges.
 
-Every edge is blurred a little more by two known Gaussians; the ratio of its gradients gives its own width
+The picture is blurred with two known Gaussians; the ratio of the two gradients at an edge gives the edge's width
 (S. Zhuo, T. Sim, "Defocus map estimation from a single image", Pattern Recognition 2011).
 """
 
@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float32
 from scipy import ndimage
 
 _FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
-_LARGEST_PX = 12.0
-_CONTRAST = 0.02  # of the fine gradient, per pixel, encoded values
+_LARGEST_PX = 12.0  # standard deviation to which wider edges are clipped
+_CONTRAST = 0.02  # minimum gradient of an edge after the finer Gaussian, in encoded values per pixel
 SHARP_PX = 0.9
-"""Standard deviation of a sharp picture's edges: pixels and demosaicing alone."""
+"""Standard deviation of the edges of a sharp picture, which are blurred only by the pixels and demosaicing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class EdgeWidths:
     """The edges of a picture at one size.
 
     Attributes:
-        where: (H, W), True on edges.
-        std_px: (N,), standard deviation of each edge in pixels, in the row-major order of `where`.
+        where: (H, W), mask of the edge pixels.
+        std_px: (N,), standard deviation of the blur at each edge pixel, in pixels and in row-major order of `where`.
     """
 
     where: Bool[np.ndarray, "h w"]
@@ -43,16 +43,20 @@ def edge_widths(luma: Float32[np.ndarray, "h w"]) -> EdgeWidths:
 
 
 def away_from_steps(disparity: Float32[np.ndarray, "h w"], *, tolerance: float = 0.02) -> Bool[np.ndarray, "h w"]:
-    """Return True away from depth steps: an edge between two depths mixes two blurs.
+    """Return a mask of the pixels away from depth steps, because an edge between two depths mixes their blurs.
 
     Args:
-        disparity: in any unit.
-        tolerance: largest difference within a square of 7 pixels, as a fraction of the whole range.
+        disparity: disparity map in any unit.
+        tolerance: largest difference in disparity within a square of 7 pixels that is not a step, as a fraction of
+            the map's whole range.
     """
     range_around = ndimage.maximum_filter(disparity, 7) - ndimage.minimum_filter(disparity, 7)
     return np.asarray(range_around < tolerance * np.ptp(disparity) + 1e-6)
 
 
 def radius_px(std_px: np.ndarray | np.floating) -> np.ndarray | np.floating:
-    """Radius of the disc that blurred edges of this width. A disc of radius r has a standard deviation of r / 2."""
+    """Return the radius of the disc that blurred edges of this width.
+
+    A disc of radius r has a standard deviation of r / 2.
+    """
     return 2 * np.sqrt(np.maximum(np.square(std_px) - SHARP_PX**2, 0))

@@ -62,7 +62,7 @@ def parts_defocus_px(
     Args:
         srgb_encoded: the picture.
         disparity: its disparity map, in any unit.
-        parts: number of each cell's region, from 1 to `count`, or 0 for none, on a grid that covers the picture.
+        parts: each cell's region, numbered from 1 to `count`, or 0 for none, on a grid that covers the picture.
         count: number of regions.
 
     Returns:

@@ -71,7 +71,9 @@ def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Floa
 def raise_highlights(
     linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
 ) -> Float[Array, "3 *shape"]:
-    """Boost light near clipping. Light above white receives the same boost as white, which preserves its ratios.
+    """Boost light near clipping.
+
+    Light above white receives the same boost as white, which preserves the brightness ratios of such lights.
 
     Args:
         linear: linear light.

@@ -2,8 +2,8 @@
 
 A lamp brighter than white outshines everything else in its pixels, but their disparity may be that of a twig in
 front of it or of the wall behind it. If its light is spread with the wrong radius, the disc looks plainly
-wrong. The lamp's radius is therefore sought among the neighbouring pixels: it is the radius that no ordinary pixel
-nearby has.
+wrong. The lamp's radius is therefore taken from the brightest nearby pixel whose radius no darker pixel nearby
+shares.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class ExistingBlur:
 
     Attributes:
         radius_px: (H, W) radius in pixels of the existing blur; None if there is none.
-        values: the values that are reported along with the pixels, as JSON types.
-        messages: sentences for the user.
+        values: values to report along with the pixels, as JSON types.
+        messages: messages for the user.
     """
 
     radius_px: Float32[np.ndarray, "h w"] | None = None
@@ -30,7 +30,7 @@ class ExistingBlur:
 
 
 def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> PictureEdges | None:
-    """Return the picture's edges, measured now or kept from earlier previews; None if they are not needed.
+    """Return the picture's edges, measured now or kept from an earlier preview; None if they are not needed.
 
     A preview uses the edges of the full-size picture, so that it finds the same blur as the final result.
     """
@@ -49,9 +49,9 @@ def existing_blur(
     """Return the blur that a photo certainly has at each point of its disparity map.
 
     Args:
-        edges: the picture's edges; None to assume that it has no blur.
-        disparity: (H, W), in any unit; the radius is in pixels of this map.
-        kept: stores the last result for further drafts of the same picture.
+        edges: the picture's edges; None to assume that the picture has no blur.
+        disparity: (H, W), in any unit; the returned radius is in pixels of this map.
+        kept: dictionary that keeps the last result for further drafts of the same picture.
     """
     if edges is None:
         return ExistingBlur(values={})

@@ -108,7 +108,8 @@ def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) 
     Args:
         near: (s, s), disparity on the working square.
         alpha: (h, w), coverage of the subject.
-        at: (x, y) as fractions of the sides; the median is taken within a fiftieth of the side in each direction.
+        at: (x, y) as fractions of the picture's width and height; the median is taken within a fiftieth of the
+            working square's side in each direction.
     """
     side = near.shape[0]
     x, y = (min(int(share * side), side - 1) for share in at)

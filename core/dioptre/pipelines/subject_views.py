@@ -91,7 +91,7 @@ class Views:
         return seen.planes["soft"]
 
     def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
-        """Return the picture inside the window."""
+        """Return the part of the picture inside the window."""
         return self.picture if window is None else window.of(self.picture)
 
     def _squeezed(self, window: Window | None) -> Float32[np.ndarray, "s s 3"]:

@@ -43,7 +43,7 @@ class Balanced:
 
     Attributes:
         image: like the input: sRGB-encoded, straight alpha.
-        light: colour of the light that full strength removes; about 6,500 K if there is no cast.
+        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast.
         confidence: probability that the estimate is right, 0 to 1.
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.

@@ -29,7 +29,7 @@ class Host(Protocol):
     run: Run
 
     def touch(self) -> None:
-        """Record activity: restart the countdown of the idle time."""
+        """Record activity, which restarts the idle timeout."""
         ...
 
     def in_background(self, work: Callable[[], None]) -> None:

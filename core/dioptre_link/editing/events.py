@@ -43,7 +43,7 @@ class Image:
         return Image(width=self.width, height=self.height, channels=1, data=data)
 
     def at(self, x: float, y: float) -> int:
-        """Return the first channel's value at a point given as fractions of the sides."""
+        """Return the first channel's value at a point given as fractions of the picture's width and height."""
         column = min(max(int(x * self.width), 0), self.width - 1)
         row = min(max(int(y * self.height), 0), self.height - 1)
         return self.data[(row * self.width + column) * self.channels]

@@ -31,7 +31,10 @@ def outline(coverage: Image) -> bytes:
 
 
 def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | None) -> tuple[float, float] | None:
-    """Return a point on the subject at the focal depth, as fractions of the sides; None without a subject."""
+    """Return a point on the subject at the focal depth; None without a subject.
+
+    Its coordinates are fractions of the picture's width and height.
+    """
     step = max(1, min(coverage.width, coverage.height) // _SAMPLES)
     points = [
         (x, y)

@@ -81,7 +81,10 @@ def clicked(
 def boxed(
     operation: Operation, options: Options, start: Point, end: Point, size: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """Return the options after a box is dragged between two corners (fractions of the sides); None if too small."""
+    """Return the options after the user dragged a box between two corners; None if the box is too small.
+
+    The coordinates of both corners are fractions of the picture's width and height.
+    """
     parameter = box_of(operation)
     corners = [
         tuple(round(min(max(share, 0.0), 1.0) * side, 1) for share, side in zip(corner, size, strict=True))
@@ -95,7 +98,7 @@ def boxed(
 
 
 def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
-    """Return the clicked points as fractions of the sides, and for each whether it adds an object."""
+    """Return each clicked point, in fractions of the picture's width and height, and whether it adds an object."""
     names = ((operation.click_adds, True), (operation.click_removes, False))
     return [
         ((x / max(size[0] - 1, 1), y / max(size[1] - 1, 1)), adds)
@@ -106,7 +109,10 @@ def marked(operation: Operation, options: Options, size: tuple[int, int]) -> lis
 
 
 def box_places(operation: Operation, options: Options, size: tuple[int, int]) -> tuple[float, ...] | None:
-    """Return the chosen box as left, top, width and height in fractions of the sides; None if there is none."""
+    """Return the left, top, width and height of the chosen box; None if there is none.
+
+    All four are fractions of the picture's width and height.
+    """
     parameter = box_of(operation)
     box = None if parameter is None else options.get(parameter.name)
     if box is None:

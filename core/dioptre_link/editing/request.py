@@ -41,7 +41,7 @@ class Request:
         size: (width, height) of the picture in pixels.
         longest_px: longest side of the preview.
         opened_file: path of the file that the picture was opened from.
-        place: centre of the part that an enlargement shows, as fractions of the sides.
+        place: centre of the part that an enlargement shows, as fractions of the picture's width and height.
         crop: for enlargements, returns the inputs' pixels in a rectangle (left, top, width, height) as buffers,
             which the session deletes.
         depth_image: the depth layer given as input, at a reduced size, for the views that show it.

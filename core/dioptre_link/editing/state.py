@@ -72,7 +72,7 @@ class Brush:
     Attributes:
         tool: the selected tool.
         radius: radius as a fraction of the picture's longer side.
-        drawn: points of the stroke being painted, as fractions of the sides.
+        drawn: points of the stroke being painted, as fractions of the picture's width and height.
     """
 
     tool: Tool = Tool.POINT

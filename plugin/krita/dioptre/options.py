@@ -30,7 +30,8 @@ from .shapes_row import ShapesRow
 
 STEPS = 1000  # Number of slider positions.
 LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
-# The label takes up to this fraction of a row's width; the large stretch gives it space before the controls.
+# A label takes up at most this fraction of a row's width. Its large stretch factor gives it any spare width before
+# the controls receive some.
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
 # BLUR is the option in the first row, RANGE the option that the histogram shows.

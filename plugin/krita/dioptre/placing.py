@@ -1,4 +1,4 @@
-"""Initial position of the docker: a separate column of the window's height, until the user moves it."""
+"""Initial position of the docker: a separate column, as tall as the window, until the user moves it."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ class Session(QObject):
         self.store.set(replace(self.store.state, adds=on))
 
     def make(self) -> Run:
-        """Create layers, or replace those of the result.
+        """Start a run that creates a result's layers, or replaces those of the earlier result.
 
         Raises:
             DioptreError: The run was refused.
@@ -361,7 +361,7 @@ class Session(QObject):
 
 
 def _thumbnail(node: Node, rect: Rect) -> QImage:
-    """Return a reduced image of `rect` in a layer for the preview. Krita can only reduce whole layers."""
+    """For the preview, return a reduced image of the area `rect` of a layer; Krita can only reduce whole layers."""
     scale, whole = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
     image = node.thumbnail(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
     if whole == rect:

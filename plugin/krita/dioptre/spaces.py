@@ -136,7 +136,10 @@ class ScratchDocuments:
         self._files.close()
 
     def close_soon(self) -> None:
-        """Close the documents after Krita's next event loop turn, because closing takes as long as a few frames."""
+        """Close the documents in the next iteration of Krita's event loop.
+
+        Closing them blocks for as long as a few frames.
+        """
         QTimer.singleShot(0, self._files.pop_all().close)
         self._documents.clear()
 

@@ -226,7 +226,7 @@ def apply(
 
 
 def _check_clones(document: Document, made: Sequence[Node]) -> None:
-    """Refuse if a clone layer exists, because the clone would keep showing the removed layer."""
+    """Raise RefusedError if a clone layer shows a layer to be replaced: it would keep showing the old one."""
     own = {recipe.own_id(node) for node in made if node.type() != "grouplayer"}
     for node in recipe.all_nodes(document.rootNode()):
         if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:

@@ -1,4 +1,4 @@
-"""*Download*: the offer to download the chosen network, and how it changes during the download."""
+"""The Download button: the offer to download the chosen network, and how it changes during the download."""
 
 from __future__ import annotations
 

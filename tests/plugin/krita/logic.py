@@ -1,4 +1,4 @@
-"""The plug-in's modules on a fake Krita, and helpers for testing their logic."""
+"""The plug-in's modules with a fake Krita, and helpers for testing their logic."""
 
 from __future__ import annotations
 

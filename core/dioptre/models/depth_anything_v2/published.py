@@ -34,7 +34,9 @@ _EMBEDDINGS = "backbone.embeddings."
 
 
 def read_backbone(wheel: Path) -> dict[str, np.ndarray]:
-    """Read the backbone under Dioptre's names as float32, without the saliency decoder in the same file.
+    """Read the backbone's parameters as float32 arrays, by Dioptre's names.
+
+    The saliency decoder in the same file is skipped.
 
     Raises:
         DioptreError: the wheel is not the expected one.

@@ -55,7 +55,7 @@ class Residual(nnx.Module):
 
 
 class Doubling(nnx.Module):
-    """Doubling of the resolution, by a transposed convolution or bilinearly, followed by a convolution."""
+    """Doubling of the resolution by a transposed convolution or bilinear interpolation, and then a convolution."""
 
     def __init__(self, kind: str, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         self.spread = Spread(inputs, 2, outputs=outputs, rngs=rngs) if kind == "conv_transpose" else None

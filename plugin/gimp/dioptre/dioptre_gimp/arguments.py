@@ -135,7 +135,7 @@ def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
     """Return the value of one option without further validation, or None if the option is automatic."""
     values = [config.get_property(name) for name in names(parameter)]
     if parameter.kind in (Kind.STROKES, Kind.POINTS):
-        return values[0] or ()  # GIMP returns None for an empty text.
+        return values[0] or ()  # GIMP returns None for an empty string.
     if parameter.kind is Kind.BOX:
         return values[0] or None
     if parameter.default is None:

@@ -151,7 +151,7 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
 
 
 def check_room(nbytes: int) -> None:
-    """Check that GIMP has room for another `nbytes`; it does not report an error when it loses pixels.
+    """Check that GIMP has room for another `nbytes`, because it loses pixels silently when it runs out.
 
     Raises:
         DioptreError: The tile cache and the swap folder together are too small.

@@ -53,7 +53,7 @@ def check_painting_changes_only_where_it_was_painted():
     image, _, depth, group = blurred_document()
     result = child(group, "Result")
     before = native(result)
-    paint(depth, 70, 2, 20, 8, 0.9)  # Paint a depth near the focus at the top.
+    paint(depth, 70, 2, 20, 8, 0.9)  # At the top, paint a depth close to the focal depth.
     expect("selected layer", succeed("dioptre-update", image, [depth]).get_tattoo(), group.get_tattoo())
     rows = changed_rows(before, native(result), 96, 3)
     expect("something changed", bool(rows), True)

@@ -1,4 +1,4 @@
-"""*Download*: the docker downloads a network that is not installed; needs the fake worker."""
+"""The Download button: the docker downloads a network that is not installed; needs the fake worker."""
 
 import person
 from dioptre.dioptre_link.editing.state import Phase

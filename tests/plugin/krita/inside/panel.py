@@ -133,7 +133,7 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
 
 
 def check_nothing_hidden_takes_part():
-    """Neither a closed docker's contents nor a point of an earlier document may have an effect."""
+    """The contents of a closed docker and a point clicked in an earlier document must have no effect."""
     yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()

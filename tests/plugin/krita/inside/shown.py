@@ -241,7 +241,10 @@ def check_redo_with_a_transparency_mask():
 
 
 def alphas(path, side=0):
-    """Return the alpha values of a square picture with this side, or, without it, those away from the edges."""
+    """Return the distinct alpha values of a square picture with this side.
+
+    If `side` is 0, the picture has the default size, and pixels near its edges are left out.
+    """
     image, near = QImage(path).convertToFormat(QImage.Format.Format_ARGB32), 0 if side else 8
     width, height = (side, side) if side else (WIDTH, HEIGHT)
     places = ((x, y) for y in range(near, height - near) for x in range(near, width - near))
