@@ -4,9 +4,9 @@
 
 PHOTOS is a folder of sharp photographs. Each is blurred by its estimated depth as at f/4, f/2 and f/1.2 and saved
 as JPEG. The depth of that file is estimated again, and the file is blurred to f/2. The reference is the sharp
-photograph blurred to f/2; where the file has that blur or more, it is the file itself. PSNR of encoded values is
-reported with all of the blur added ("ignore"), with the automatic ("auto"), and with the true existing blur
-("true").
+photograph blurred to f/2, or the file itself if it already has at least that blur. PSNR of encoded values is
+reported for three ways to treat the existing blur: not at all ("ignore"), as measured ("auto"), and as known from
+the lens ("true").
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def added(environment: Path, locks: Iterable[Path]) -> list[str]:
 
 
 def pinned(lock: Path) -> dict[str, str]:
-    """Return name and requirement of each package in a lock file, without hashes; empty if the file is missing."""
+    """Return each package's name and requirement in a lock file, without hashes; empty if there is no such file."""
     if not lock.is_file():
         return {}
     lines = (line for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())

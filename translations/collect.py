@@ -36,7 +36,7 @@ _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}
 
 @dataclass(frozen=True)
 class Message:
-    """A text that users see.
+    """A string that users see.
 
     Attributes:
         text: The text.
@@ -56,7 +56,7 @@ def collect() -> list[Message]:
     found: dict[str, Message] = {}
     for path, tree in trees.items():
         for text, code in _in(tree, errors):
-            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # Keep only texts with words.
+            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # Keep only strings that contain words.
                 where = path.relative_to(ROOT).as_posix()
                 found.setdefault(text, Message(text=text, code=code, where=where))
     for name, text in _choices():
@@ -98,7 +98,7 @@ def _in(tree: ast.Module, errors: dict[str, str]) -> Iterator[tuple[str, str]]:
     constants: dict[str, ast.expr] = {
         _name(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets
     }
-    for node in ast.walk(tree):  # A call may stand for a text, such as a hint that a function returns.
+    for node in ast.walk(tree):  # A call may stand for a string, such as a hint that a function returns.
         if isinstance(node, ast.FunctionDef):
             told = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
             constants.setdefault(node.name, ast.Tuple(elts=told))

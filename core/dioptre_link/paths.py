@@ -20,17 +20,17 @@ _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
 
 
 def data_dir() -> Path:
-    """Folder for permanent files: environment, weights, added models, the worker's rendezvous file."""
+    """Return the folder for permanent files: environment, weights, added models, the worker's rendezvous file."""
     return _folder("data")
 
 
 def cache_dir() -> Path:
-    """Folder for files that may be deleted: compiled programs, exact depth of 8-bit layers, cached results."""
+    """Return the folder for deletable files: compiled programs, exact depth of 8-bit layers, cached results."""
     return _folder("cache")
 
 
 def log_dir() -> Path:
-    """Folder for the log files of the worker and the command line."""
+    """Return the folder for the log files of the worker and the command line."""
     return _folder("log")
 
 

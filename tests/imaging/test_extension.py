@@ -1,4 +1,4 @@
-"""Colours that are extended into transparent pixels."""
+"""Colours are extended into transparent pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The subject's own colours, without the old background, which would show in front of a new one."""
+"""The subject's own colours are recovered without the old background, which would show in front of a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defocus estimated from depth."""
+"""The defocus at each depth is estimated from the sharpness of edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixels in files that both sides can access."""
+"""Buffers store pixels in files that both the client and the worker can access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that stay below a size limit."""
+"""A folder stays below a size limit: the files unused for longest are deleted first."""
 
 from __future__ import annotations
 

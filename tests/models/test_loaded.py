@@ -1,4 +1,4 @@
-"""A network in memory that several threads use."""
+"""Several threads can use one loaded network, and networks share a common backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lamps whose pixels have the depth of another object."""
+"""Lamps get the correct radius even if their pixels have the depth of another object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows that are cut out of pictures around the areas in a map, and put back."""
+"""Windows around the areas in a map are cut out of pictures and put back."""
 
 from __future__ import annotations
 

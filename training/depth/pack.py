@@ -62,7 +62,7 @@ def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Set:
-    """Readers of a set's pictures, and whether their depth is exact or measured."""
+    """Functions that read a set's pictures, and whether their depth is exact or measured."""
 
     readers: list[Read]
     exact: bool = False

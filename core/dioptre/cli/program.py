@@ -29,5 +29,5 @@ def program() -> str:
 
 
 def for_reader(text: str) -> str:
-    """Rewrite the commands in a text to those that this user has to type."""
+    """Rewrite the commands in a message to those that this user has to type."""
     return _COMMAND.sub(lambda _: program(), text)

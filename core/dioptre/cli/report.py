@@ -47,7 +47,7 @@ def write_report(path: Path, findings: Iterable[Finding], *, force: bool) -> lis
 
 
 def without_places(text: str) -> str:
-    """Remove this user's folders, user name and machine name from a text."""
+    """Remove this user's folders, user name and machine name from a string."""
     known = {
         str(paths.data_dir()): "<data>",
         str(paths.cache_dir()): "<cache>",

@@ -1,7 +1,8 @@
 """Decode JPEG XL with pyjpegxl (the extra `jpegxl`), because libvips' wheel has no decoder for it.
 
 pyjpegxl wraps libjxl, has a BSD licence, and reads 8-bit, 16-bit and float samples, profiles, EXIF and XMP. The
-Pillow plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles or metadata.
+Pillow plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles and no
+metadata.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class EdgeWidths:
 
     Attributes:
         where: (H, W), mask of the edge pixels.
-        std_px: (N,), standard deviation of the blur at each edge pixel, in pixels and in row-major order of `where`.
+        std_px: (N,), standard deviation of the blur at each edge pixel, in pixels, in row-major order of `where`.
     """
 
     where: Bool[np.ndarray, "h w"]

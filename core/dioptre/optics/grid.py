@@ -75,7 +75,7 @@ class Grid:
         return whole(self.height), whole(self.width)
 
     def size(self, level: int) -> tuple[int, int]:
-        """Return height and width of the padded grid at a level, in that level's pixels."""
+        """Return the height and width of the padded grid at a level, in that level's pixels."""
         return self.padded[0] >> level, self.padded[1] >> level
 
     def side(self, level: int) -> int:

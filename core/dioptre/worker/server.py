@@ -108,7 +108,7 @@ class Server:
                     (self._meeting / unix_socket).unlink()
 
     def touch(self) -> None:
-        """Record activity: restart the countdown of the idle time."""
+        """Record activity, which restarts the idle timeout."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
 

@@ -293,7 +293,7 @@ def _asking(state: State) -> Phase:
 
 
 def _sentence(messages: tuple[str, ...]) -> str:
-    """Join messages into one text; a single message remains a template."""
+    """Join messages into one message; a single message remains a template."""
     return messages[0] if len(messages) == 1 else " ".join(messages)
 
 

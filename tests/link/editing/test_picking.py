@@ -1,4 +1,4 @@
-"""Clicks with and without modifier keys, and boxes: the options that they change."""
+"""Clicks, with and without modifier keys, and boxes change the right options."""
 
 from __future__ import annotations
 

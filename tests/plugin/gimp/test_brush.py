@@ -1,4 +1,4 @@
-"""The focus brush in the dialog under a virtual display. See inside/brush.sh."""
+"""The focus brush works in the dialog under a virtual display. See inside/brush.sh."""
 
 from __future__ import annotations
 

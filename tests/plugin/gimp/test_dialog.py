@@ -1,4 +1,4 @@
-"""The dialog under a virtual display: menu, preview, click, cancel, OK, undo, save. See inside/dialog.sh."""
+"""The dialog works under a virtual display: menu, preview, click, cancel, OK, undo, save. See inside/dialog.sh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The procedures and Update in a real GIMP, without a dialog, on every kind of document.
+"""The procedures and Update work in a real GIMP, without a dialog, on every kind of document.
 
 The checks themselves run inside GIMP (see inside/); each of them is a test here.
 """

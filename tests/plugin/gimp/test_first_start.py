@@ -1,4 +1,4 @@
-"""The plug-in from a zip in a real GIMP, before and after installing its core. See inside/first_start.sh."""
+"""The plug-in from a zip works in a real GIMP, before and after installing its core. See inside/first_start.sh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installer's queries to a real GIMP, and GIMP's answers."""
+"""A real GIMP answers the installer's queries correctly."""
 
 from __future__ import annotations
 

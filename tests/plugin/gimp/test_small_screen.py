@@ -1,4 +1,4 @@
-"""The other dialogs on a laptop's screen, and quitting GIMP during a run. See inside/small_screen.sh."""
+"""The other dialogs fit a laptop's screen, and GIMP can be quit during a run. See inside/small_screen.sh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plug-in and its worker: missing, killed, outside the sandbox, shared by two GIMPs, and many jobs."""
+"""The plug-in handles a missing, killed or shared worker, one outside the sandbox, many jobs, and full disks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes to existing results, with a fake Krita: Update, Edit, Edit depth, and their undo and redo."""
+"""Existing results are changed correctly in a fake Krita: Update, Edit, Edit depth, and their undo and redo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plug-in from a zip in a real Krita: import with Krita's own code, then the first-start page."""
+"""A real Krita imports the plug-in from a zip with its own code, then shows the first-start page."""
 
 from __future__ import annotations
 

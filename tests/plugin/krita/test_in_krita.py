@@ -1,4 +1,4 @@
-"""The plug-in in a real Krita: operations, documents of every kind, trouble during a job, and real clicks.
+"""The plug-in works in a real Krita: operations, documents of every kind, trouble during a job, and real clicks.
 
 The checks themselves run inside Krita (see inside/); each of them is a test here.
 """

@@ -1,4 +1,4 @@
-"""The plug-in's logic with a fake Krita: refusals, layers, the record, colour spaces."""
+"""The plug-in's logic, tested with a fake Krita: refusals, layers, the record and colour spaces."""
 
 from __future__ import annotations
 

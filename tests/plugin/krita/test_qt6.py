@@ -1,4 +1,4 @@
-"""The plug-in with PyQt6, as in Krita 6: every module, every widget, threads and timers, with a fake Krita.
+"""The plug-in works with PyQt6, as in Krita 6: every module, every widget, threads and timers, with a fake Krita.
 
 Needs PyQt6 (locks/qt6.txt), which nothing else uses; the step `qt6` of `.ci/run` installs it.
 """
@@ -62,7 +62,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
 
 @pytest.fixture(autouse=True)
 def uncaught(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """PyQt6 terminates the process if an exception in a slot is not caught here."""
+    """Fail the test if a slot raises an exception; without this hook, PyQt6 would terminate the process."""
     found: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: found.append(error))
     yield

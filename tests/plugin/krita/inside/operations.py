@@ -175,7 +175,7 @@ def check_update_is_one_undo_step():
     third = pixels(child(group, "Result"))
 
     def step(action, nodes, wanted):
-        """The plug-in performs the other swaps with a delay, so wait for the last of them."""
+        """Undo or redo, and wait until the plug-in has performed the last of its delayed swaps."""
         trigger(f"edit_{action}")
         yield from until(
             lambda: [one.uniqueId().toString() for one in nodes_of(group)] == nodes, f"the layers after {action}"

@@ -1,4 +1,4 @@
-"""The docker, operated with real clicks; leaves screenshots in OUT."""
+"""Operates the docker with real clicks; leaves screenshots in OUT."""
 
 import os
 
