@@ -4,7 +4,7 @@
 
 At every pixel along an outline, the depth is sampled along the normal, 10 pixels inwards and outwards. The step is
 at the steepest drop. It counts as found if it is within 2 pixels of the outline and the disparity drops by at least
-2 % of its range from 4 pixels before to 4 pixels after the step. Outlines end at the picture's border. Two maps are
+2% of its range from 4 pixels before to 4 pixels after the step. Outlines end at the picture's border. Two maps are
 measured: the estimate alone, and the map that *Portrait blur* uses, with its step moved to the subject's matte.
 
 `depth_outlines.json` contains lists of [x, y] in pixels from the centre of the first pixel, with the near side on

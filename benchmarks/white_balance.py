@@ -37,7 +37,7 @@ SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-# Number of evenly spaced pixels that are scored; means over more pixels differ by less than 1 %.
+# Number of evenly spaced pixels that are scored; means over more pixels differ by less than 1%.
 SCORED_PIXELS = 4000
 
 Method = Callable[[np.ndarray], np.ndarray]
@@ -107,7 +107,7 @@ def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
 def gimp_auto(picture: np.ndarray) -> np.ndarray:
     """Balance as GIMP's manual describes Colors ▸ Auto ▸ White Balance.
 
-    Each channel is stretched to the full range, with 0.05 % of the pixels clipped at either end.
+    Each channel is stretched to the full range, with 0.05% of the pixels clipped at either end.
     """
     low, high = np.quantile(picture.reshape(-1, 3), [0.0005, 0.9995], axis=0)
     return np.clip((picture - low) / np.maximum(high - low, 1e-6), 0, 1)

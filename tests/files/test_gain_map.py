@@ -1,4 +1,4 @@
-"""Ultra HDR JPEGs are read and written with their full range; other formats show the camera's SDR version."""
+"""Ultra HDR JPEGs are read and written without clipping at white; other formats show the camera's SDR version."""
 
 from __future__ import annotations
 

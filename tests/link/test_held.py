@@ -1,4 +1,4 @@
-"""Files that another program briefly holds open, as on Windows; other systems simulate the refusals.
+"""Access to a file that another program briefly holds open on Windows is retried; elsewhere this is simulated.
 
 Uses only unittest, so that a bare Python 3.10 can run it, too.
 """

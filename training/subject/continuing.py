@@ -1,4 +1,4 @@
-"""Load views from files, and average the values of several processes, for `go_on.py`."""
+"""Load views from files, and average the network parameters that several processes have trained, for `go_on.py`."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Sensors:
     def native(self, rng: np.random.Generator, own: tuple[int, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
         """Return a matrix towards a sensor's own balanced colours, and the light as that sensor records it.
 
-        In 40 % of the cases the matrix converts only part of the way to the sensor's colours.
+        In 40% of the cases the matrix converts only part of the way to the sensor's colours.
 
         Args:
             rng: Source of randomness.

@@ -2,7 +2,7 @@
 
 `float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper bytes
 (sign, exponent and two bits of the fraction) hold little information. Separated from the lower bytes they compress
-well: checkpoints are 15 % smaller than with `float16`, with the same values. Small arrays stay float32, and so do
+well: checkpoints are 15% smaller than with `float16`, with the same values. Small arrays stay float32, and so do
 the arrays listed in `exact`, for which half precision is too coarse.
 """
 

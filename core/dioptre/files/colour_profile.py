@@ -247,7 +247,7 @@ class _Lookup:
             again = self.from_srgb(seen, dtype=np.dtype(np.uint16))
         except BadProfile:
             return False
-        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 % of the range of 16-bit codes
+        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1% of the range of 16-bit codes
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)

@@ -15,7 +15,7 @@ _START = 1 << 16  # number of leading bytes that are enough to recognise the for
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return the height and width in a file's header; (0, 0) if this would be slow (HEIC) or the file is damaged."""
+    """Return the height and width in a file's header; (0, 0) if that would be slow (HEIC) or the file is bad."""
     try:
         with opened(path) as file:  # never blocks on a FIFO or a device
             start = file.read(_START)

@@ -21,7 +21,7 @@ _WIDTH, _HEIGHT = 0xA002, 0xA003
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 _SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest phone cameras to medium format
 _FOCAL_MM = (0.5, 3000.0)
-_CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2 % was cropped
+_CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2% was cropped
 _RATIONAL = 5
 
 

@@ -1,8 +1,8 @@
 """Parse XML and JSON from files within a budget, without keeping anything from one file to the next.
 
 Document type declarations are refused when the parser meets them, in any encoding: without them there are no
-entities, and without entities a small text cannot expand. Namespace prefixes belong to their document; `xml.etree`
-would register them for the whole process.
+entities, and without entities a small document cannot expand. Namespace prefixes belong to their document;
+`xml.etree` would register them for the whole process.
 """
 
 from __future__ import annotations

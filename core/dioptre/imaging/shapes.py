@@ -23,7 +23,7 @@ def bucket(length_px: int, *, multiple: int = 1, per_octave: int = 4) -> int:
     Args:
         length_px: length of a side in pixels.
         multiple: the bucket is rounded up to a multiple of this.
-        per_octave: number of buckets from one power of two to the next. With 4, padding adds at most 25 % per side.
+        per_octave: number of buckets from one power of two to the next. With 4, padding adds at most 25% per side.
 
     Raises:
         ValueError: the length is below 1.

@@ -13,8 +13,8 @@ def attend(
     """Return softmax(query · keyᵀ) · value for each picture and head; the query must already be scaled.
 
     On a CPU, the heads are processed one after another, and only the final result is divided by the softmax's sum.
-    The attention weights of one head then fit into the cache: compared with all heads at once, this takes 54 % of
-    the time for 1,370 tokens and 88 % for 541 tokens.
+    The attention weights of one head then fit into the cache: compared with all heads at once, this takes 54% of
+    the time for 1,370 tokens and 88% for 541 tokens.
 
     Args:
         query: queries by picture, head, token and channel.

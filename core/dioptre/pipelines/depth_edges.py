@@ -14,7 +14,7 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, Preprocessing, find
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
-"""Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12 %."""
+"""Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12%."""
 
 _REFINEMENTS = 2
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1

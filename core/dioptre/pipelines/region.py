@@ -9,7 +9,7 @@ from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre_link.language import Message
 
-_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # limits for the area of a subject, as fractions of the picture
+_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # limits for the area of a subject, as fractions of the picture's area
 _WEAKER_PART = 0.25  # a part belongs to the subject if it has at least this fraction of the main part's importance
 # A part competes with the main part if it has at least this area, as a fraction of the picture, and at least this
 # importance, as a fraction of the main part's.

@@ -1,7 +1,7 @@
 """The focus brush in a preview: its tools, the user's strokes, and their display.
 
 Like the functions of `state`, most functions here take a state and return the next one. A place is a pair of
-fractions of the picture's sides.
+fractions of the picture's width and height.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class State:
         hint: hint for the user, in English or as a template.
         shown: the content of the preview.
         decided: values that the preview chose automatically.
-        place: centre of the part that an enlargement shows, as fractions of the picture's sides.
+        place: centre of the part that an enlargement shows, as fractions of the picture's width and height.
         working: whether the result itself is being computed.
         replaces: id of the recorded result that OK replaces; "" to add a new one.
         networks: the networks in the worker's latest list; empty until it arrives.

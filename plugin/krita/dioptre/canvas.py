@@ -60,7 +60,7 @@ class Canvas(QLabel):
         self._pointer: QPointF | None = None  # Position of the brush.
         self._picked: Sequence[tuple[tuple[float, float], bool]] = ()
         self._on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None = None
-        # Corner where a box was started, as fractions of the picture.
+        # Corner where a box was started, as fractions of the picture's width and height.
         self._box_from: tuple[float, float] | None = None
         self._box: Place | None = None  # The box that is being drawn.
 
@@ -74,7 +74,9 @@ class Canvas(QLabel):
         marker: tuple[float, float] | None,
         automatic: tuple[float, float] | None,
     ) -> None:
-        """Show a picture and what is drawn over it. All positions are fractions of the picture.
+        """Show a picture and what is drawn over it.
+
+        All positions are fractions of the picture's width and height.
 
         Args:
             image: The picture; None clears the canvas and resets the zoom.
@@ -98,7 +100,8 @@ class Canvas(QLabel):
         """Show clicked points, and choose whether a drag draws a box.
 
         Args:
-            picked: Each clicked point as fractions of the picture, and whether it adds to the selection.
+            picked: Each clicked point, in fractions of the picture's width and height, and whether it adds to
+                the selection.
             on_box: Called with the corners of a box drawn with the left button; None makes a drag pan.
         """
         self._picked, self._on_box = picked, on_box

@@ -1,4 +1,4 @@
-"""A real Krita imports the plug-in from a zip with its own code, then shows the first-start page."""
+"""A real Krita's own code imports the plug-in from a zip, and the docker then shows the first-start page."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 _SIDE = 64  # side, in pixels, of the reduced map to which the camera is fitted
 _FEWEST = 2  # minimum number of points needed to fit a camera
 # The fit stops when its cost changes by a smaller fraction than this. With the original's 1e-3, the focal length
-# is up to 2 % off.
+# is up to 2% off.
 _TOLERANCE = 1e-6
 
 

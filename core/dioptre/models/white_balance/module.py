@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     Attributes:
         chroma: the illuminant's (ln r/g, ln b/g) in linear sRGB.
         residual: coefficients of the residual polynomial.
-        belief: logit of the confidence in both of these; negative if the confidence is less than 50 %.
+        belief: logit of the confidence in both of these; negative if the confidence is less than 50%.
         log_error: natural logarithm of the expected error after the correction (CIELAB ΔE, averaged over the
             picture).
     """

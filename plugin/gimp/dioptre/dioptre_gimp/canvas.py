@@ -30,11 +30,11 @@ MOST_CIRCLE_PX = 500  # Largest brush radius whose outline is drawn, in pixels o
 Point = tuple[float, float]
 Marker = tuple[Point, GdkPixbuf.Pixbuf]
 Box = tuple[float, ...]
-"""Left, top, width and height, as fractions of the picture's sides."""
+"""Left, top, width and height, as fractions of the picture's width and height."""
 
 
 class Canvas(Gtk.EventBox):
-    """Widget of fixed size that shows one picture. Points are fractions of the picture's sides."""
+    """Widget of fixed size that shows one picture. Points are fractions of the picture's width and height."""
 
     def __init__(
         self, size: tuple[int, int], on_click: Callable[[float, float, Click], None], on_zoom: Callable[[], None]
