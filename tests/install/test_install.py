@@ -105,7 +105,7 @@ def test_two_at_once_install_once(miniature: Checkout) -> None:
     outputs = [process.communicate(timeout=900) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert [stdout for stdout, _ in outputs] == [b"greet thanks\n"] * 2
-    made = [b"Making an environment" in stderr for _, stderr in outputs]
+    made = [b"Creating an environment" in stderr for _, stderr in outputs]
     assert sorted(made) == [False, True]
 
 

@@ -59,7 +59,7 @@ def test_a_bright_edge_is_brighter_than_the_middle(edge: float, brighter: bool) 
 def test_what_no_lens_has_is_refused() -> None:
     with pytest.raises(UsageError, match="3 blades"):
         Aperture(blades=3)
-    with pytest.raises(UsageError, match="cats_eye is 2"):
+    with pytest.raises(UsageError, match="cats_eye is out of range: 2"):
         Aperture(cats_eye=2)
     with pytest.raises(ValueError, match="does not fit"):
         Aperture().kernel(30.0, size=21)

@@ -48,5 +48,5 @@ def test_what_is_sharp_is_not_raised() -> None:
 
 
 def test_numbers_beyond_0_to_1_are_refused() -> None:
-    with pytest.raises(UsageError, match="strength is 2"):
+    with pytest.raises(UsageError, match="strength is out of range: 2"):
         Highlights(strength=2)

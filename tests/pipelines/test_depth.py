@@ -132,7 +132,7 @@ def test_a_wholly_transparent_picture_is_refused() -> None:
 
 
 def test_an_unknown_model_is_refused(person: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="no depth model 'sonar'"):
+    with pytest.raises(UsageError, match="no depth network named 'sonar'"):
         estimate_depth(person, model="sonar")
 
 

@@ -185,7 +185,7 @@ def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: p
     assert result.values["focal_length_equivalent_mm"] == pytest.approx(VIEW.equivalent_mm, abs=0.1)
     assert "MoGe-2 ViT-S" in result.messages[0]
     assert chosen_depth_network("default").id == "dioptre-depth-small"
-    with pytest.raises(UsageError, match="There is no depth model"):
+    with pytest.raises(UsageError, match="There is no depth network"):
         chosen_depth_network("u2netp")
 
 
