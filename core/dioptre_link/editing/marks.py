@@ -30,17 +30,39 @@ def outline(coverage: Image) -> bytes:
     return bytes(edge)
 
 
-def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | None) -> tuple[float, float] | None:
-    """Return a point on the subject at the focal depth; None without a subject.
+def automatic_place(state: State) -> tuple[float, float] | None:
+    """Return the point to mark as the automatic focus, as fractions of the picture's width and height.
+
+    Without a subject it is the point at the focal depth that is nearest the middle of the picture. It is None if
+    the user chose the focus, or if it is not known yet.
+    """
+    shown = state.shown
+    chosen = state.point is not None or state.options.get("focal_disparity") is not None
+    if chosen or shown is None or state.view == views.BEFORE or not traits.focuses(state.operation):
+        return None
+    if shown.subject is None and shown.draft:
+        return None  # the subject may still be found
+    return focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
+
+
+def focus_place(
+    coverage: Image | None, depth: Image | None, focal_disparity: float | None
+) -> tuple[float, float] | None:
+    """Return a point at the focal depth, on the subject if there is one; None if neither is known.
 
     Its coordinates are fractions of the picture's width and height.
     """
-    step = max(1, min(coverage.width, coverage.height) // _SAMPLES)
+    by_depth = depth is not None and focal_disparity is not None
+    searched = coverage if coverage is not None else depth if by_depth else None
+    if searched is None:
+        return None
+    width, height = searched.width, searched.height
+    step = max(1, min(width, height) // _SAMPLES)
     points = [
         (x, y)
-        for y in range(step // 2, coverage.height, step)
-        for x in range(step // 2, coverage.width, step)
-        if coverage.data[y * coverage.width + x] >= INSIDE
+        for y in range(step // 2, height, step)
+        for x in range(step // 2, width, step)
+        if coverage is None or coverage.data[y * width + x] >= INSIDE
     ]
     if not points:
         return None
@@ -48,14 +70,14 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
     def cost(point: tuple[int, int]) -> float:
         x, y = point
-        away = math.hypot(x - middle[0], y - middle[1]) / coverage.width
+        away = math.hypot(x - middle[0], y - middle[1]) / width
         if depth is None or focal_disparity is None:
             return away
-        near = depth.at(x / coverage.width, y / coverage.height) / 255
+        near = depth.at(x / width, y / height) / 255
         return away + _DEPTH_WEIGHT * abs(near - focal_disparity)
 
     x, y = min(points, key=cost)
-    return (x + 0.5) / coverage.width, (y + 0.5) / coverage.height
+    return (x + 0.5) / width, (y + 0.5) / height
 
 
 def focus_parts(state: State) -> Image | None:

@@ -54,9 +54,7 @@ class BrushRow(QWidget):
         self._clear.setToolTip(translated("Remove all strokes of the focus brush"))
         self._clear.setObjectName("dioptre_clear_strokes")
         self._clear.clicked.connect(lambda *_: on_change(brush.cleared))
-        self._lower = QWidget()
-        lower = QHBoxLayout(self._lower)
-        lower.setContentsMargins(0, 0, 0, 0)
+        lower = QHBoxLayout()
         lower.addWidget(QLabel(translated("Size")))
         lower.addWidget(self._size, 1)
         lower.addWidget(self._undo)
@@ -65,7 +63,7 @@ class BrushRow(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
         rows.addLayout(tools)
-        rows.addWidget(self._lower)
+        rows.addLayout(lower)
 
     def _sized(self, place: float) -> None:
         self._on_change(lambda state: brush.sized(state, brush.radius_at(place)))
@@ -79,4 +77,4 @@ class BrushRow(QWidget):
         painted = bool(brush.strokes(state))
         self._undo.setEnabled(painted)
         self._clear.setEnabled(painted)
-        self._lower.setVisible(state.brush.paints or painted)
+        self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.

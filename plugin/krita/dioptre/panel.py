@@ -1,7 +1,8 @@
 """The docker, which renders a session's state and forwards the user's input to it.
 
 It is designed for a narrow column: the preview at the top and the options in a scroll area below. The button that
-creates layers and the progress of the jobs are at the bottom and always visible.
+creates layers and the progress of the jobs are at the bottom and always visible. Messages and jobs appear above it
+and cover the end of the options, so that neither the preview nor an option moves under the pointer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from krita import DockWidget
 
 from . import depth_editing, enlarge, updating
 from .dioptre_link.catalogue import OPERATIONS
-from .dioptre_link.editing import fetching, picking
+from .dioptre_link.editing import brush, fetching, picking
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
@@ -25,6 +26,7 @@ from .first_start_page import before
 from .job_list import JobList
 from .jobs import Run, in_short, in_words, job_manager
 from .offer_row import OfferRow
+from .one_line import OneLine
 from .options import Box, Options
 from .picture_view import PictureView
 from .qt import (
@@ -50,7 +52,8 @@ from .targets import active
 
 DOCKER_ID = "dioptre_docker"
 FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
-OPTIONS_PX = 150  # Minimum height of the options, in pixels.
+OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs cannot cover them, in pixels.
+LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
 
 
 class DioptreDocker(DockWidget):
@@ -103,9 +106,8 @@ class DioptreDocker(DockWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(self._head())
-        layout.addWidget(self._view, 3)
-        layout.addWidget(self._scrolled(), 2)
-        layout.addLayout(self._pinned())
+        layout.addWidget(self._view, 1)
+        layout.addWidget(self._lower(), 1)
         whole = QWidget()
         whole.setLayout(layout)
         self.setWidget(before(whole, lambda: self._guarded(self.session.look)))
@@ -133,9 +135,20 @@ class DioptreDocker(DockWidget):
         head.addWidget(self._look)
         return head
 
+    def _lower(self) -> QWidget:
+        """Return the options and everything below them, whose height depends only on the docker's height."""
+        lower = QWidget()
+        lower.setObjectName("dioptre_lower")
+        lower.setMinimumHeight(LOWER_PX)
+        layout = QVBoxLayout(lower)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._scrolled(), 1)
+        layout.addLayout(self._pinned())
+        return lower
+
     def _scrolled(self) -> QScrollArea:
-        self._layer = QLabel()
-        self._layer.setWordWrap(True)
+        self._layer = OneLine()
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setObjectName("dioptre_about")
@@ -217,8 +230,7 @@ class DioptreDocker(DockWidget):
             self._about.setText(" ".join(translated(one) for one in words if one))
         self._view.render(state, self.session.before, self.session.size, brushes=not panel.recipe)
         self._render_options(panel)
-        self._layer.setText(self._layer_words(panel))
-        self._layer.setVisible(bool(panel.layer))
+        self._layer.show_text(self._layer_words(panel))
         self._adds.setVisible(bool(panel.replaced))
         self._adds.blockSignals(True)
         self._adds.setChecked(panel.adds)
@@ -262,6 +274,8 @@ class DioptreDocker(DockWidget):
             QWidget.setTabOrder(earlier, later)
 
     def _layer_words(self, panel: Panel) -> str:
+        if not panel.layer:
+            return ""
         if panel.replaced:
             return translated(
                 Message("Layer “{layer}”, result “{result}”", layer=panel.layer, result=panel.replaced)
@@ -275,7 +289,7 @@ class DioptreDocker(DockWidget):
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:
-            return picking.hint(state.operation)
+            return brush.tip(state.brush.tool) if brush.is_active(state) else picking.hint(state.operation)
         return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
 
     # -- events --------------------------------------------------------------------------------------------------

@@ -99,7 +99,8 @@ class PictureView(QWidget):
         boxes = brushes and picking.box_of(state.operation) is not None
         picked = picking.marked(state.operation, state.options, size) if brushes else []
         self.canvas.show_picks(picked, self._on_box if boxes else None)
-        self.canvas.setToolTip(picking.hint(state.operation) if brushes else "")
+        # A tooltip would cover the picture while the user paints.
+        self.canvas.setToolTip(picking.hint(state.operation) if brushes and painting is None else "")
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
         self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
 
@@ -159,13 +160,9 @@ class PictureView(QWidget):
 
     def _automatic(self, state: State) -> tuple[float, float] | None:
         """Return the automatic focus point as fractions of the layer, or None if the user chose the focus."""
-        shown = state.shown
-        chosen = state.options.get("focal_disparity") is not None
-        if chosen or shown is None or shown.subject is None or state.view == views.BEFORE:
-            return None
-        key = (id(shown.subject), id(shown.depth), state.decided.get("focal_disparity"))
+        key = (id(state.shown), state.view, state.point, state.options.get("focal_disparity"), state.decided)
         if self._focus_place is None or self._focus_place[0] != key:
-            self._focus_place = key, marks.focus_place(shown.subject, shown.depth, key[2])
+            self._focus_place = key, marks.automatic_place(state)
         return self._focus_place[1]
 
     def _kept(self, image: Image, how: str) -> QImage:

@@ -235,11 +235,7 @@ class Preview(Gtk.Box):
             return (*marked, (place, self._rings[drawing.WHITE]))
         if marked:
             return marked
-        shown = state.shown
-        by_depth = state.options.get("focal_disparity") is not None
-        if by_depth or shown is None or shown.subject is None or state.view == views.BEFORE:
-            return ()
-        automatic = marks.focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
+        automatic = marks.automatic_place(state)
         return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
 
 

@@ -334,8 +334,9 @@ def check_the_focus_brush():
     document, node = yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
+    place = picture_place()
     yield from click(widget(QToolButton, "dioptre_tool_keep"))
-    yield from at_rest()
+    expect("the picture stays when a tool is chosen", picture_place(), place)
     person.screenshot("krita-brush-before.png")
     places = ((0.1, 0.3), (0.12, 0.5), (0.14, 0.7))
     yield from changing(painted(*places))
@@ -348,12 +349,13 @@ def check_the_focus_brush():
     person.keys("ctrl+z")
     yield from soon("taken back", lambda: list(state().options["strokes"]), [])
     yield from ready()
-    yield from at_rest()
     person.hold([on_screen(*place) for place in places])
     yield from soon("seen while it is painted", lambda: len(state().brush.drawn) > 1, True)
     person.screenshot("krita-brush-painting.png")
     yield from changing(released())
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    yield from soon("the result is active", lambda: widget(QCheckBox, "dioptre_adds").isVisible(), True)
+    expect("the picture stays after a stroke and a run", picture_place(), place)
     kept, other = (28, 118, 5, 20), (215, 20, 30, 30)
     result = child(group, "Result")
     expect("kept to the bit", pixels(result, kept), pixels(node, kept))
@@ -374,15 +376,9 @@ def on_screen(x, y):
     return where.x(), where.y()
 
 
-def at_rest():
-    """Wait until the preview's picture stops moving, as a person would before painting."""
-    seen = []
-
-    def still():
-        seen.append(on_screen(0.5, 0.5))
-        return len(seen) > 15 and len(set(seen[-15:])) == 1
-
-    yield from until(still, "the picture's place")
+def picture_place():
+    """Return the screen positions of the picture's corners."""
+    return on_screen(0.0, 0.0), on_screen(1.0, 1.0)
 
 
 def painted(*places):
