@@ -11,6 +11,7 @@ from pathlib import Path
 
 _POLL_S = 0.2
 _REFUSALS = 25  # Number of retries; Windows refuses to open a file that is being deleted.
+_LOCKED_BYTE = 1 << 30  # Offset of the byte to lock on Windows; the same as in `dioptre_link.private`.
 
 
 @contextmanager
@@ -73,6 +74,7 @@ def try_lock(descriptor: int) -> bool:
         if sys.platform == "win32":
             import msvcrt
 
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

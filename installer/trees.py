@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from .console import Failure
 
 _TRIES = 20  # Number of attempts; virus scanners release a file within a second or two.
 _PAUSE_S = 0.1
+_TREE_PAUSES = 100  # Limit for all files of a folder together, because a running program holds hundreds of them.
 REMOVED = ".dioptre-removed-"
 
 
@@ -68,24 +69,35 @@ def rename(source: Path, target: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
+    pauses = iter(range(_TREE_PAUSES))
+
+    def again(function: Callable[..., Any], path: str, _error: object) -> None:
+        """Retry an operation that failed in rmtree, after removing the read-only attribute."""
+
+        def retry() -> None:
+            os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree passes strings)
+            function(path)
+
+        _patiently(retry, pauses=pauses)
+
     if sys.version_info >= (3, 12):
-        shutil.rmtree(folder, onexc=_again)
+        shutil.rmtree(folder, onexc=again)
     else:
-        shutil.rmtree(folder, onerror=_again)
+        shutil.rmtree(folder, onerror=again)
 
 
-def _again(function: Callable[..., Any], path: str, _error: object) -> None:
-    """Retry an operation that failed in rmtree, after removing the read-only attribute."""
+def _patiently(action: Callable[[], object], *, tries: int = _TRIES, pauses: Iterator[int] | None = None) -> bool:
+    """Execute `action`, retrying on Windows while another program holds the file.
 
-    def retry() -> None:
-        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree passes strings)
-        function(path)
+    Args:
+        action: The operation.
+        tries: Number of attempts.
+        pauses: The pauses that are left to several operations together. Default: as many as attempts.
 
-    _patiently(retry)
-
-
-def _patiently(action: Callable[[], object], *, tries: int = _TRIES) -> bool:
-    """Execute `action`, retrying on Windows while another program holds the file; return whether it succeeded."""
+    Returns:
+        Whether it succeeded.
+    """
+    left = iter(range(tries)) if pauses is None else pauses
     for _ in range(tries):
         try:
             action()
@@ -94,6 +106,8 @@ def _patiently(action: Callable[[], object], *, tries: int = _TRIES) -> bool:
         except OSError:
             if sys.platform != "win32":
                 raise
+            if next(left, None) is None:
+                return False
             time.sleep(_PAUSE_S)
         else:
             return True

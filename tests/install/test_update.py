@@ -21,7 +21,7 @@ folder.joinpath("worker").mkdir(exist_ok=True)
 lock = folder.joinpath("worker", "worker.lock").open("a+b")
 if sys.platform == "win32":
     import msvcrt
-    lock.seek(0)
+    lock.seek(1 << 30)
     msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
