@@ -3,6 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
+from dioptre.worker import warm_up
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.errors import UsageError
+
 MOVED_SLIDERS = """
 from dataclasses import replace
 from dioptre import runtime
@@ -40,3 +46,17 @@ def test_a_moved_slider_waits_for_no_compiler():
     done = subprocess.run([sys.executable, "-c", MOVED_SLIDERS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "0"
+
+
+def test_a_picture_without_a_subject_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise UsageError("No single subject was found.", hint="Click the object to select.")
+
+    monkeypatch.setattr("dioptre.recipes.apply.apply", refuse)
+    warm_up.step_of(OPERATIONS["select_subject"])(lambda _fraction, _phase: None)
+
+
+def test_the_options_of_every_warm_up_are_valid() -> None:
+    for operation in OPERATIONS.values():
+        for run in operation.warm_up:
+            operation.check(run.options)

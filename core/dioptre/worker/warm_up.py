@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, WarmUp
 
 from .engine import WarmUpStep
@@ -54,4 +56,5 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     takes_depth = operation.finds_depth_layer or Input.DISPARITY in operation.inputs
     disparity = plane if takes_depth else None
     inputs = Inputs(picture=picture, disparity=disparity, draft=run.draft)
-    apply(operation.name, run.options, inputs, progress=progress)
+    with suppress(UsageError):  # The synthetic picture has no subject; everything is compiled before that is known.
+        apply(operation.name, run.options, inputs, progress=progress)
