@@ -1,6 +1,7 @@
-"""Remove files that no program loads: the packages' own tests, and symbol tables on Linux.
+"""Remove files that no program loads, after pip has verified every file's SHA-256.
 
-pip has already verified every file's SHA-256. RECORD, pip's list of a package's files, is updated to match.
+These are the packages' own tests, parts of SciPy, programs for other systems, and on Linux symbol tables and second
+copies of a library. RECORD, pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -10,11 +11,21 @@ import csv
 import hashlib
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 _TESTS = "tests"
+# Subpackages that neither Dioptre nor its dependencies import; `tests/install/test_slimming.py` checks it.
+_SCIPY = "cluster datasets differentiate fftpack integrate interpolate misc odr signal stats"
+_UNUSED = {"scipy": frozenset(_SCIPY.split())}
+_PLACEHOLDER = """\
+raise ImportError(
+    "Dioptre's installer leaves out {package}.{part}, because Dioptre does not use it. To add it, run: "
+    "python3 install.py python -m pip install --force-reinstall --no-deps {package}=={version}"
+)
+"""
 _LOADED = 1  # PT_LOAD, a segment that the loader maps.
 _ALLOCATED = 2  # SHF_ALLOC, a section in such a segment.
 _CHUNK = 1 << 20
@@ -23,17 +34,18 @@ _SYMBOLS_WORTH_BYTES = 1 << 16  # Smallest saving for which a file is changed.
 
 
 def slim(site_packages: Path) -> None:
-    """Remove tests and symbol tables of every package in `site_packages`."""
+    """Remove what no program loads from every package in `site_packages`."""
     for record in site_packages.glob("*.dist-info/RECORD"):
         with record.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
-        kept = list(_kept(site_packages, rows))
+        kept = [*_kept(site_packages, rows), *_placeholders(site_packages, record, rows)]
         if kept != rows:
             with record.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(kept)
     for folder in sorted(site_packages.rglob(_TESTS), reverse=True):
         with suppress(OSError):  # Leave folders that are not empty.
             folder.rmdir()
+    share_copies(site_packages)
 
 
 def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
@@ -41,14 +53,61 @@ def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
     for row in rows:
         name = PurePosixPath(row[0])
         path = site_packages / name
-        if _TESTS in name.parts[1:-1] and ".." not in name.parts:
+        if ".." in name.parts:
+            yield row
+        elif _is_unneeded(name):
             path.unlink(missing_ok=True)
-            with suppress(OSError):
-                path.parent.rmdir()
-        elif ".so" in name.suffixes and ".." not in name.parts and drop_symbols(path):
+            _remove_empty(path.parent, site_packages)
+        elif ".so" in name.suffixes and drop_symbols(path):
             yield [row[0], f"sha256={_digest(path)}", str(path.stat().st_size)]
         else:
             yield row
+
+
+def _is_unneeded(name: PurePosixPath) -> bool:
+    """Return whether no program loads this file of a package."""
+    package, *inside = name.parts
+    if _TESTS in inside[:-1]:
+        return True
+    if inside and inside[0] in _UNUSED.get(package, ()):
+        return True
+    return name.suffix == ".exe" and sys.platform != "win32" and package in ("pip", "setuptools")
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and its parents below `root` as far as they are empty."""
+    with suppress(OSError):
+        while folder != root:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _placeholders(site_packages: Path, record: Path, rows: list[list[str]]) -> Iterator[list[str]]:
+    """Write a module for each removed subpackage that says how to add it; yield the RECORD's rows for them."""
+    package, version = record.parent.name.removesuffix(".dist-info").split("-")[:2]
+    installed = {PurePosixPath(row[0]) for row in rows}
+    for part in sorted(_UNUSED.get(package, ())):
+        module = PurePosixPath(package, part, "__init__.py")
+        if module in installed:
+            path = site_packages / module
+            path.parent.mkdir()
+            path.write_text(_PLACEHOLDER.format(package=package, part=part, version=version), encoding="utf-8")
+            yield [str(module), f"sha256={_digest(path)}", str(path.stat().st_size)]
+
+
+def share_copies(site_packages: Path) -> None:
+    """Replace libraries of equal name and content by hard links to one file; each name can still be replaced."""
+    first: dict[str, Path] = {}
+    for path in sorted(site_packages.glob("*.libs/*.so*")):
+        original = first.setdefault(path.name, path)
+        if original is path or path.samefile(original) or _digest(path) != _digest(original):
+            continue
+        link = path.with_name(f"{path.name}.link")
+        try:
+            link.hardlink_to(original)
+        except (OSError, NotImplementedError):  # The file system has no hard links.
+            return
+        link.replace(path)
 
 
 def drop_symbols(path: Path) -> bool:

@@ -6,9 +6,12 @@ import base64
 import csv
 import ctypes
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +29,18 @@ def slimming(installer: ModuleType) -> ModuleType:
 
     module: ModuleType = slimming
     return module
+
+
+def scipy_of(folder: Path) -> Path:
+    """Create a package that looks like SciPy, and return its RECORD."""
+    record = package(
+        folder, "scipy/__init__.py", "scipy/ndimage/__init__.py", "scipy/stats/__init__.py", "scipy/stats/_x/y.py"
+    )
+    info = folder / "scipy-1.2.dist-info"
+    record.parent.rename(info)
+    text = (info / "RECORD").read_text(encoding="utf-8").replace("some-1.0", "scipy-1.2")
+    (info / "RECORD").write_text(text, encoding="utf-8")
+    return info / "RECORD"
 
 
 def digest(path: Path) -> str:
@@ -94,3 +109,89 @@ def test_what_is_no_library_stays_as_it_is(slimming: ModuleType, tmp_path: Path)
         path.write_bytes(content)
         assert not slimming.drop_symbols(path)
         assert path.read_bytes() == content
+
+
+def test_a_part_that_is_left_out_says_how_to_add_it(
+    slimming: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = scipy_of(tmp_path)
+    for _ in range(2):
+        slimming.slim(tmp_path)
+        assert not (tmp_path / "scipy/stats/_x").exists()
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = {row[0]: row[1:] for row in csv.reader(file)}
+        placeholder = tmp_path / "scipy/stats/__init__.py"
+        assert rows["scipy/stats/__init__.py"] == [digest(placeholder), str(placeholder.stat().st_size)]
+        assert set(rows) == {
+            "scipy/__init__.py",
+            "scipy/ndimage/__init__.py",
+            "scipy/stats/__init__.py",
+            "scipy-1.2.dist-info/RECORD",
+        }
+    with pytest.raises(ImportError, match=r"pip install --force-reinstall --no-deps scipy==1\.2"):
+        exec(placeholder.read_text(encoding="utf-8"))
+
+
+def test_equal_libraries_share_space_and_can_be_replaced_alone(slimming: ModuleType, tmp_path: Path) -> None:
+    first, second, other = (tmp_path / f"{name}.libs/libgfortran.so.5" for name in ("numpy", "scipy", "unlike"))
+    for path in (first, second, other):
+        path.parent.mkdir()
+        path.write_bytes(b"library" if path is not other else b"another")
+    slimming.share_copies(tmp_path)
+    assert second.samefile(first)
+    assert not other.samefile(first)
+    assert sorted(path.name for path in second.parent.iterdir()) == ["libgfortran.so.5"]
+    second.unlink()
+    second.write_bytes(b"newer")
+    assert first.read_bytes() == b"library"
+
+
+IMPORTS = """
+import importlib, json, pkgutil, sys
+import dioptre
+for module in pkgutil.walk_packages(dioptre.__path__, "dioptre."):
+    if not module.name.endswith(("__main__", "openvino_graph")):
+        importlib.import_module(module.name)
+print(json.dumps(sorted(name for name in sys.modules if name.startswith("scipy."))))
+"""
+
+
+def test_dioptre_imports_nothing_that_is_left_out(slimming: ModuleType) -> None:
+    """The environment of an installation has no such modules, so that a test must import Dioptre without them."""
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[1] for name in json.loads(done.stdout)}
+    assert "ndimage" in loaded
+    assert not loaded & slimming._UNUSED["scipy"]
+
+
+def test_no_code_names_a_part_that_is_left_out(slimming: ModuleType, checkout: Path) -> None:
+    parts = "|".join(sorted(slimming._UNUSED["scipy"]))
+    imports = re.compile(
+        rf"^\s*(from|import) scipy\.({parts})\b|^\s*from scipy import .*\b({parts})\b", re.MULTILINE
+    )
+    folders = ("core", "plugin", "training", "benchmarks", "tests")
+    files = [path for folder in folders for path in (checkout / folder).rglob("*.py")]
+    assert len(files) > 100
+    assert [str(path) for path in files if imports.search(path.read_text(encoding="utf-8"))] == []
+
+
+LOAD = """
+import ctypes, pathlib, sys
+import jax, numpy, scipy.linalg
+failed = []
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.so*")):
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        failed.append(str(error))
+print(*failed, sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ELF libraries")
+def test_every_library_of_the_environment_loads() -> None:
+    folder = sysconfig.get_path("platlib")
+    done = subprocess.run([sys.executable, "-c", LOAD, folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
