@@ -23,6 +23,7 @@ from .errors import DioptreError
 from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 from .private import lock
+from .sandbox import flatpak_app, is_refusal, on_host
 
 START_TIMEOUT_S = 60.0  # time for a worker to start; the first start reads about 300 MB, perhaps from a slow disk
 POLL_S = 0.05  # interval of checks for the rendezvous file: no noticeable delay, and hardly any load
@@ -135,7 +136,8 @@ def environment_python() -> Path:
     if chosen := os.environ.get("DIOPTRE_PYTHON"):
         return Path(chosen)
     python = chosen_python() or interpreter(environment_dir())
-    if not python.exists():
+    # In a Flatpak, the link to the system's Python may lead nowhere, but the Python is started outside.
+    if not python.exists() and not (python.is_symlink() and flatpak_app() is not None):
         raise WorkerMissingError(
             "Dioptre's environment is not installed: {python} does not exist.",
             hint="Run `python3 install.py` in Dioptre's folder. If the editor runs in a sandbox (Flatpak, "
@@ -198,10 +200,7 @@ def find_or_start(
             if found := _connect_running():
                 return found
             if (status := process.poll()) not in (None, 0):
-                raise WorkerMissingError(
-                    Message("Dioptre's worker stopped while starting (status {status}).", status=status),
-                    hint=_log_hint(),
-                )
+                raise _stopped(status)
             _wait(on_wait)
     raise WorkerMissingError(
         Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(timeout_s, ".0f")),
@@ -244,6 +243,8 @@ def _connected(family: int, address: Any) -> socket.socket:
 
 def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     private_dir(log_dir())
+    environment = clean_environment(os.environ)
+    outside = on_host(command, environment)
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         # CREATE_NO_WINDOW gives the worker a console without a window, which its children inherit. DETACHED_PROCESS
@@ -254,12 +255,12 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     try:
         with start_log_file().open("wb") as output:
             return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                command,
+                outside or command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=str(meeting_dir()),
-                env=clean_environment(os.environ),
+                env=environment if outside is None else None,
                 **detached,
             )
     except OSError as error:
@@ -268,12 +269,32 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
         ) from error
 
 
+def _stopped(status: int | None) -> WorkerMissingError:
+    """Return the error for a worker that ended before it could be reached."""
+    app = flatpak_app()
+    if app is not None and is_refusal(_start_output()):
+        return WorkerMissingError(
+            "The Flatpak sandbox does not allow Dioptre to start its worker.",
+            hint="Run `flatpak override --user --talk-name=org.freedesktop.Flatpak {app}` and restart the editor, "
+            "or start the worker yourself with `python3 install.py worker`.",
+            app=app,
+        )
+    return WorkerMissingError(
+        Message("Dioptre's worker stopped while starting (status {status}).", status=status), hint=_log_hint()
+    )
+
+
 def _log_hint() -> str:
-    lines = []
-    with suppress(OSError):
-        lines = start_log_file().read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = _start_output().strip().splitlines()
     last = f" Last line: {lines[-1]}" if lines else ""
     return f"See {start_log_file()} and {log_file()}.{last}"
+
+
+def _start_output() -> str:
+    try:
+        return start_log_file().read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _wait(on_wait: Callable[[], None] | None) -> None:

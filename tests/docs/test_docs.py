@@ -46,6 +46,7 @@ FOREIGN = (
     ".venv",
     "python3 -m",
     "cp ",
+    "flatpak override ",
     "export ",
     "for ",
     "done",

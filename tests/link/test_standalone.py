@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 MINIMUM = (3, 10)
-PROGRAMS = ("test_wire.py", "test_start.py", "test_bad_worker.py", "test_client.py")
+PROGRAMS = ("test_wire.py", "test_start.py", "test_sandbox.py", "test_bad_worker.py", "test_client.py")
 TIMEOUT_S = 300
 
 

@@ -49,7 +49,11 @@ def _others_may(path: Path) -> bool:
 def sandboxes() -> Iterator[Finding]:
     """List editors in a sandbox (Flatpak, snap), which must be allowed to access the worker's folder."""
     folder = meeting_dir()
-    for editor, homes in (("GIMP", gimp_plugin.homes()), ("Krita", krita_plugin.homes())):
+    editors = (
+        ("GIMP", "org.gimp.GIMP", gimp_plugin.homes()),
+        ("Krita", "org.kde.krita", krita_plugin.homes()),
+    )
+    for editor, app, homes in editors:
         for home in homes:
             if home.kind not in ("Flatpak", "snap"):
                 continue
@@ -58,8 +62,8 @@ def sandboxes() -> Iterator[Finding]:
                 level=OK,
                 message=f"{editor} runs in a sandbox ({home.kind}) and needs access to {folder}.",
                 fix=(
-                    "If it does not have access, run flatpak override --user "
-                    f"--filesystem='{folder}' NAME, then: dioptre worker"
+                    "If Dioptre does not start in it, run: flatpak override --user "
+                    f"--talk-name=org.freedesktop.Flatpak --filesystem='{folder}' {app}"
                 )
                 if home.kind == "Flatpak"
                 else "If it does not have access, start the worker yourself: dioptre worker",
