@@ -18,7 +18,7 @@ from dioptre_link.client import Worker
 from dioptre_link.start import WorkerMissingError
 
 ENOUGH_S = 30.0
-WORKER = [sys.executable, str(Path(__file__).with_name("fake_worker.py"))]
+WORKER = [os.environ.get("DIOPTRE_TEST_PYTHON", sys.executable), str(Path(__file__).with_name("fake_worker.py"))]
 INFO = "[Application]\nname=org.gimp.GIMP\nruntime=runtime/org.gnome.Platform/x86_64/48\n"
 # The session's own environment outside the sandbox, and nothing else of the caller's.
 SPAWN = """#!/bin/sh
