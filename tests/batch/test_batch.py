@@ -176,6 +176,13 @@ def test_the_output_may_lie_inside_but_not_upon_the_originals(photos: Path) -> N
         assert summary.made == len(NAMES)
 
 
+def test_a_raw_photo_beside_its_jpeg_is_left_out(photos: Path) -> None:
+    for name in ("a.NEF", "below/c.dng", "b.raf"):
+        (photos / name).write_bytes(b"raw")
+    found = [item.name for item in items(photos, photos / "results")]
+    assert found == sorted([*NAMES, "below/c.dng"])
+
+
 def test_two_batches_do_not_share_a_folder(photos: Path) -> None:
     answers: list[DioptreError] = []
 

@@ -37,7 +37,7 @@ def test_every_line_is_a_pinned_package_with_hashes_and_no_address(checkout: Pat
     ("extras", "name"),
     [
         ((), "runtime"),
-        (("heic", "jpegxl"), "runtime"),
+        (("heic", "jpegxl", "raw"), "runtime"),
         (("distributed",), "distributed"),
         (("test",), "test"),
         (("lint",), "lint"),

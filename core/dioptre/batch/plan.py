@@ -22,6 +22,9 @@ from .work import result_base
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jxl", ".gif"}
 )
+RAW_SUFFIXES = frozenset(
+    {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw", ".x3f", ".iiq", ".3fr"}
+)
 _MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; the recipe of a result has a few thousand
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 
@@ -50,7 +53,8 @@ class Item:
 def items(folder: Path, output: Path) -> list[Item]:
     """Return the pictures in `folder` and its subfolders, except hidden ones, sorted by name.
 
-    If pictures share a stem (photo.jpg, photo.tif), the names of their results include the suffix.
+    A RAW photo is left out if another picture next to it has the same name, such as the camera's own JPEG. If
+    pictures share a stem (photo.jpg, photo.tif), the names of their results include the suffix.
 
     Raises:
         UsageError: the folder does not exist, or results would be mixed with the originals.
@@ -64,13 +68,14 @@ def items(folder: Path, output: Path) -> list[Item]:
         )
     if output.exists() and output.resolve() == folder.resolve():
         raise UsageError("The results would be mixed with the originals.", hint="Choose another folder with -o.")
-    found = sorted(
-        _pictures(folder, without=output.resolve()), key=lambda path: path.relative_to(folder).as_posix()
-    )
+    every = list(_pictures(folder, without=output.resolve()))
+    developed = {path.with_suffix("") for path in every if path.suffix.lower() in SUFFIXES}
+    every = [path for path in every if path.suffix.lower() in SUFFIXES or path.with_suffix("") not in developed]
+    found = sorted(every, key=lambda path: path.relative_to(folder).as_posix())
     if not found:
         raise DioptreError(
             "{folder} contains no pictures.",
-            hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC and GIF.",
+            hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC, GIF and RAW.",
             folder=folder,
         )
     stems = Counter(path.with_suffix("") for path in found)
@@ -176,5 +181,5 @@ def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
         if path.is_dir():
             if not path.is_symlink() and path.resolve() != without:  # a link may form a loop
                 yield from _pictures(path, without=without)
-        elif path.suffix.lower() in SUFFIXES:
+        elif path.suffix.lower() in SUFFIXES | RAW_SUFFIXES:
             yield path

@@ -2,7 +2,8 @@
 
 libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and can report truncated
 data as an error. It receives an open file instead of a name, so any name works. pillow-heif (the extra `heic`)
-decodes HEIC and pyjpegxl (the extra `jpegxl`) JPEG XL, because libvips' wheel has no decoders for them.
+decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and rawpy (the extra `raw`) RAW photos, because libvips' wheel
+has no decoders for them.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from .budget import Budget
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
 from .decode_lab import decode_8_bit_lab, is_8_bit_lab
+from .decode_raw import decode_raw, is_raw
 from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
-from .raw_photo import refuse_raw
 from .tiff_properties import describe_tiff
 from .unchanged import unchanged
 from .vips import vips
 
-FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG XL and GIF"
+FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG XL, GIF and RAW"
 _START = 1 << 16  # number of leading bytes from which the format is recognised
 _LOADERS = {
     Format.JPEG: "jpegload_source",
@@ -119,7 +120,8 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         raise problems.NotAPicture(
             "{name} is empty.", hint="Copy it again from the camera or its source.", name=name
         )
-    refuse_raw(file, start, path)
+    if is_raw(file, start):
+        return decode_raw(file, path, budget)
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(

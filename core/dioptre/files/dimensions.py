@@ -8,6 +8,7 @@ from dioptre_link.errors import DioptreError
 
 from . import jpegxl_header
 from .decode import opened
+from .decode_raw import is_raw
 from .picture import Format, recognise
 from .vips import vips
 
@@ -15,11 +16,16 @@ _START = 1 << 16  # number of leading bytes that are enough to recognise the for
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return the height and width in a file's header; (0, 0) if that would be slow (HEIC) or the file is bad."""
+    """Return the height and width in a file's header.
+
+    Returns (0, 0) if reading them would be slow (HEIC, RAW) or the file is bad.
+    """
     try:
         with opened(path) as file:  # never blocks on a FIFO or a device
             start = file.read(_START)
             file.seek(0)
+            if is_raw(file, start):
+                return 0, 0
             if recognise(start) is Format.JPEGXL:
                 header = jpegxl_header.read_header(start)
                 return header.height, header.width

@@ -35,7 +35,7 @@ class Decoding(Protocol):
 def load(
     path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decoding
 ) -> Picture:
-    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC and JPEG XL if their extras are installed.
+    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC, JPEG XL and RAW if their extras are installed.
 
     Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
     without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG

@@ -27,10 +27,14 @@ class Format(Enum):
     AVIF = "AVIF"
     JPEGXL = "JPEG XL"
     GIF = "GIF"
+    RAW = "RAW"
 
 
 def recognise(start: bytes) -> Format | None:
-    """Recognise the format from the first bytes of a file; None if it is unknown."""
+    """Recognise the format from the first bytes of a file; None if it is unknown.
+
+    RAW photos are not recognised here: many start as TIFF files do. See `decode_raw.is_raw`.
+    """
     if start[:3] == b"\xff\xd8\xff":
         return Format.JPEG
     if start[:8] == b"\x89PNG\r\n\x1a\n":

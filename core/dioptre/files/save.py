@@ -97,11 +97,13 @@ def format_of(path: Path) -> Format:
 
 
 def suffix_like(picture: Picture) -> str:
-    """Return the suffix for a result: the picture's own if its format can be written, else .png or .jpg."""
+    """Return the suffix for a result: the picture's own if its format can be written, else .tif, .png or .jpg."""
     kind = picture.source.format
     if kind in DEPTHS and _available(kind):
         own = picture.path.suffix
         return own if _SUFFIXES.get(own.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
+    if kind is Format.RAW:
+        return ".tif"
     if kind is Format.GIF or picture.source.alpha or picture.source.bits > 8:
         return ".png"
     return ".jpg"
