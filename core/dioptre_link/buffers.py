@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import DioptreError
+from .language import system_reason
 from .wire import Pixels
 
 BAND_BYTES = 32 << 20  # size of a band: large enough for speed, small compared with a whole picture
@@ -151,7 +152,7 @@ def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
             free=format(free / 1e6, ".1f"),
         )
     return DioptreError(
-        "{folder} cannot be used: {reason}.", code="exchange", folder=folder, reason=error.strerror or error
+        "{folder} cannot be used: {reason}.", code="exchange", folder=folder, reason=system_reason(error)
     )
 
 

@@ -28,6 +28,7 @@ from .jobs import (
     WorkerLostError,
     WorkerSilentError,
 )
+from .language import system_reason
 from .scratch import Scratch, sweep
 from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
@@ -275,7 +276,9 @@ class Connection:
         except ValueError as error:
             raise WireError("The worker sent pixels that are not base64.") from error
         except OSError as error:
-            raise WorkerLostError("The result could not be saved: {strerror}.", strerror=error.strerror) from error
+            raise WorkerLostError(
+                "The result could not be saved: {reason}.", reason=system_reason(error)
+            ) from error
 
     def fail(self, error: DioptreError) -> None:
         """End the connection and all of its jobs with `error`; later errors are ignored."""

@@ -89,6 +89,33 @@ def _only_gaps(template: str) -> str:
     return template
 
 
+SYSTEM_REASONS = (
+    Message("Permission denied"),
+    Message("No such file or directory"),
+    Message("No space left on device"),
+    Message("Disk quota exceeded"),
+    Message("Read-only file system"),
+    Message("Is a directory"),
+    Message("Not a directory"),
+    Message("File exists"),
+    Message("File name too long"),
+    Message("File too large"),
+    Message("Input/output error"),
+    Message("Operation not permitted"),
+    Message("Too many open files"),
+    Message("Connection refused"),
+    Message("Network is unreachable"),
+    Message("No route to host"),
+)
+"""Common reasons for a failed system call, in the words of the C library, so that they can be translated."""
+
+
+def system_reason(error: OSError) -> str:
+    """Return the reason for an error of the system, as a `Message` if it is a common one."""
+    words = error.strerror or str(error)
+    return next((known for known in SYSTEM_REASONS if known == words), words)
+
+
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
     """Return `text` in the user's language; unchanged if there is no translation.
 

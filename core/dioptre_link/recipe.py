@@ -12,7 +12,7 @@ from typing import Any
 
 from .catalogue import operation
 from .errors import DioptreError, UsageError
-from .language import Message
+from .language import Message, system_reason
 from .migrations import UnknownVersionError, migrated
 from .operation import nearest
 from .regular import read_regular
@@ -162,7 +162,7 @@ class Recipe:
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno == errno.EFBIG:
                 raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint) from error
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            reason = system_reason(error) if isinstance(error, OSError) else Message("it is not text")
             raise RecipeError(
                 Message("The recipe {file} cannot be read: {reason}.", file=file, reason=reason), hint=hint
             ) from error

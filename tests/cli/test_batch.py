@@ -87,7 +87,7 @@ def test_files_and_page_on_stdout_failures_at_the_end(
     (photos / "bad.png").unlink()
     code, out, err = dioptre("batch", photos, "-o", tmp_path / "out", "--set", "f_number=1.4", "--resume")
     assert code == 0
-    assert "3 pictures were already finished." in err
+    assert "Pictures that were already finished: 3." in err
 
 
 def test_all_files_are_those_of_run(here_only: None, photos: Path, tmp_path: Path, dioptre: Dioptre) -> None:

@@ -32,7 +32,7 @@ def test_its_size_is_shown_and_it_is_cleared(dioptre) -> None:
     assert Path(shown["folder"]) == choice.folder()
     code, out, _ = dioptre("cache", "clear")
     assert code == 0
-    assert out.startswith("Deleted 1 results")
+    assert out.startswith("Deleted 1 result, ")
     assert choice.usage().count == 0
     assert not choice.folder().exists()
     assert dioptre("cache", "clear")[0] == 0  # An empty cache is not an error.

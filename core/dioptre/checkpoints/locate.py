@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from dioptre_link.language import system_reason
 from dioptre_link.paths import data_dir
 
 from .card import CARD_FILE, Card, WeightsError
@@ -91,4 +92,4 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
+        raise WeightsError("{path} cannot be read: {reason}.", path=path, reason=system_reason(error)) from error

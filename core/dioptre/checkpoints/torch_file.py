@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from dioptre_link.language import Message
+
 from .card import WeightsError
 
 MAX_STRUCTURE_BYTES = 16 << 20  # maximum size of the pickle; a network of 350 million values needs 100 kB
@@ -119,19 +121,20 @@ def read_torch(path: Path) -> TorchFile:
         with zipfile.ZipFile(path) as archive:
             names = [info for info in archive.infolist() if info.filename.endswith("/data.pkl")]
             if len(names) != 1:
-                raise _refused(path, "it has no data.pkl")
+                raise _refused(path, Message("it has no data.pkl"))
             if names[0].file_size > MAX_STRUCTURE_BYTES:
-                raise _refused(path, f"its structure has {names[0].file_size} bytes")
+                raise _refused(path, Message("its structure has {count} bytes", count=names[0].file_size))
             prefix = names[0].filename.removesuffix("/data.pkl")
             _check_byteorder(archive, prefix, path)
             content = archive.read(names[0])
     except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _refused(path, str(error)) from error
+        raise _refused(path, _damaged(error)) from error
     try:
         tree = _Machine().run(content)
     # pickletools warns of unusual escapes; this matters only where warnings are turned into errors.
     except (_NotAllowed, ValueError, LookupError, TypeError, struct.error, OverflowError, Warning) as error:
-        raise _refused(path, str(error)) from error
+        why = Message("it contains something that Dioptre does not accept ({detail})", detail=error)
+        raise _refused(path, why) from error
     return TorchFile(path=path, tree=tree, prefix=prefix)
 
 
@@ -144,15 +147,19 @@ def _check_byteorder(archive: zipfile.ZipFile, prefix: str, path: Path) -> None:
     if name in archive.namelist() and archive.getinfo(name).file_size < 64:
         order = archive.read(name).decode("ascii", "replace")
         if order != "little" or sys.byteorder != "little":
-            raise _refused(path, f"it is {order}-endian")
+            raise _refused(path, Message("it is {order}-endian", order=order))
 
 
-def _refused(path: Path, why: str) -> WeightsError:
+def _damaged(error: Exception) -> Message:
+    return Message("it is damaged ({detail})", detail=str(error).rstrip("."))
+
+
+def _refused(path: Path, why: Message) -> WeightsError:
     return WeightsError(
         "Dioptre cannot read {file} as a PyTorch checkpoint: {why}.",
         hint="Download the file again from its publisher and compare its SHA-256.",
         file=path.name,
-        why=why.rstrip(".") or "it is damaged",
+        why=why,
     )
 
 
@@ -356,7 +363,7 @@ def _values(archive: zipfile.ZipFile, name: str, tensor: Tensor, *, origin: str)
             raise ValueError(f"{name} has {info.file_size} bytes for {tensor.values} values")
         stored = np.frombuffer(archive.read(info), dtype)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise _refused(Path(origin), str(error)) from error
+        raise _refused(Path(origin), _damaged(error)) from error
     strides = tuple(stride * dtype.itemsize for stride in tensor.strides)
     view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides, writeable=False)
     if half:  # bfloat16 is the upper half of a float32

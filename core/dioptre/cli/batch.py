@@ -9,7 +9,7 @@ import click
 
 from dioptre_link.catalogue import portrait
 from dioptre_link.errors import DioptreError
-from dioptre_link.language import translated
+from dioptre_link.language import Message, translated
 
 from . import log
 from .options import GroupedCommand, common_options, settings
@@ -127,7 +127,8 @@ class _Watcher:
 
 def _say(summary: Summary) -> None:
     if summary.finished_before:
-        say(translated(f"{summary.finished_before} pictures were already finished."), error=True)
+        words = Message("Pictures that were already finished: {count}.", count=summary.finished_before)
+        say(translated(words), error=True)
     for remark in _remarks(summary):
         say(remark, error=True)
     if summary.page is not None:

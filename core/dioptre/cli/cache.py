@@ -9,6 +9,7 @@ import click
 
 from dioptre.caching import choice
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message, translated
 
 from .reporting import say
 
@@ -50,7 +51,7 @@ def clear(*, as_json: bool) -> None:
     left = choice.usage()
     if left.count:
         raise DioptreError(
-            "{count} files in {folder} could not be deleted.",
+            "Some files in {folder} could not be deleted ({count} left).",
             hint="Close the programs that use them, or delete the folder yourself.",
             count=left.count,
             folder=choice.folder(),
@@ -58,7 +59,10 @@ def clear(*, as_json: bool) -> None:
     if as_json:
         _write({"type": "result", "results": before.count, "bytes": before.nbytes})
     else:
-        say(f"Deleted {before.count} results, {before.nbytes / 1e6:.1f} MB.")
+        size = f"{before.nbytes / 1e6:.1f}"
+        one = Message("Deleted 1 result, {size} MB.", size=size)
+        several = Message("Deleted {count} results, {size} MB.", count=before.count, size=size)
+        say(translated(one if before.count == 1 else several))
 
 
 @group.command()

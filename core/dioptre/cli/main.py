@@ -14,7 +14,7 @@ import click
 
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
-from dioptre_link.language import Message
+from dioptre_link.language import Message, system_reason
 from dioptre_link.printable import guard_output
 from dioptre_link.scratch import sweep
 
@@ -148,7 +148,7 @@ def _system(error: OSError) -> DioptreError:
         "{what}{reason}.",
         hint="Check that the file and its folder exist and that you have access to them.",
         what=what,
-        reason=error.strerror or error,
+        reason=system_reason(error),
     )
 
 

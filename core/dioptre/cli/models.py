@@ -70,7 +70,7 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
             if as_json:
                 _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})
             else:
-                say(f"{name}: {len(card.files)} files intact; licence {card.licence}")
+                say(f"{name}: intact ({_files(len(card.files))}); licence {card.licence}")
     return 1 if failed else 0
 
 
@@ -199,6 +199,10 @@ def _recognised(file: Path, entries: list[Any]) -> Any:
         checksum = sha256(file)
         named = [(entry, published) for entry, published in named if published.sha256 == checksum]
     return named[0][0] if len(named) == 1 else None
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _write(fields: dict[str, Any]) -> None:

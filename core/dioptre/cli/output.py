@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message, system_reason
 from dioptre_link.system import writable
 
 
@@ -78,7 +79,7 @@ def explained(error: OSError | ValueError) -> OutputError:
         return ReaderLeftError(
             "The program reading the output has exited.", hint="Check the messages of that program."
         )
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is closed"
+    reason = system_reason(error) if isinstance(error, OSError) and error.strerror else Message("it is closed")
     return OutputError(
         "Dioptre cannot write to standard output: {reason}.",
         hint="Results already reported are complete. Check the output folder for more.",

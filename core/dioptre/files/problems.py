@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.language import system_reason
 from dioptre_link.printable import printable
 
 
@@ -90,7 +91,7 @@ def reading(error: OSError, path: Path) -> DioptreError:
         "{name} cannot be read: {reason}.",
         hint="Check the disk or the network.",
         name=name,
-        reason=error.strerror or error,
+        reason=system_reason(error),
     )
 
 
@@ -214,7 +215,10 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
             name=name,
         )
     return UnwritableFile(
-        "{name} cannot be written: {error}.", hint="Choose another folder for the output.", name=name, error=error
+        "{name} cannot be written: {reason}.",
+        hint="Choose another folder for the output.",
+        name=name,
+        reason=system_reason(error) if isinstance(error, OSError) else error,
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre.checkpoints.locate import added_folder
-from dioptre_link.language import Message
+from dioptre_link.language import Message, system_reason
 
 from .fetching import FetchError, Progress
 from .published_file import PublishedFile
@@ -144,7 +144,7 @@ class _Transfer:
         except _Broken as broken:
             self.broken = broken
         except urllib.error.HTTPError as error:
-            self.broken = _Broken(f"the server answered {error.code} ({error.reason})", temporary=error.code >= 500)
+            self.broken = _Broken(_answer(error), temporary=error.code >= 500)
         except urllib.error.URLError as error:
             self.broken = _Broken(*_reason_of(error.reason))
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -273,7 +273,12 @@ def _largest(file: PublishedFile) -> int:
 
 
 def _too_large(file: PublishedFile) -> str:
-    return f"the server sends more than the {max(1, round(file.nbytes / 1e6))} MB of the file"
+    size = max(1, round(file.nbytes / 1e6))
+    return Message("the server sends more than the {size} MB of the file", size=size)
+
+
+def _answer(error: urllib.error.HTTPError) -> str:
+    return Message("the server answered {code} ({reason})", code=error.code, reason=str(error.reason))
 
 
 def _size(path: Path) -> int:
@@ -286,15 +291,15 @@ def _size(path: Path) -> int:
 def _reason_of(error: object) -> tuple[str]:
     """Return the reason why a connection failed, as text for the user."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ("the server's certificate is not trusted",)
+        return (Message("the server's certificate is not trusted"),)
     if isinstance(error, TimeoutError):
-        return ("the connection is too slow",)
+        return (Message("the connection is too slow"),)
     if isinstance(error, ConnectionRefusedError):
-        return ("there is no connection",)
+        return (Message("there is no connection"),)
     if isinstance(error, (http.client.IncompleteRead, ConnectionError)):
-        return ("the connection was lost",)
+        return (Message("the connection was lost"),)
     if isinstance(error, OSError) and error.errno is not None:
-        return ("there is no connection" if error.errno < 0 else str(error.strerror or error),)
+        return (Message("there is no connection") if error.errno < 0 else system_reason(error),)
     return (str(error).rstrip("."),)
 
 

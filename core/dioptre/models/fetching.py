@@ -29,18 +29,18 @@ _ENDING_S = 3.0  # time that pip has to exit after being asked to
 _SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
 # Texts in pip's output, and their meanings. pip's own last error often says only that no distribution matched.
 _REASONS = (
-    ("Name or service not known", "there is no connection"),
-    ("Temporary failure in name resolution", "there is no connection"),
-    ("Failed to establish a new connection", "there is no connection"),
-    ("Network is unreachable", "there is no connection"),
-    ("No space left on device", "the disk is full"),
-    ("timed out", "the connection is too slow"),
-    ("IncompleteRead", "the connection was lost"),
-    ("IncompleteDownload", "the connection was lost"),
-    ("Connection broken", "the connection was lost"),
-    ("Connection aborted", "the connection was lost"),
-    ("CERTIFICATE_VERIFY_FAILED", "the server's certificate is not trusted"),
-    ("No matching distribution", "the package index does not have this package"),
+    ("Name or service not known", Message("there is no connection")),
+    ("Temporary failure in name resolution", Message("there is no connection")),
+    ("Failed to establish a new connection", Message("there is no connection")),
+    ("Network is unreachable", Message("there is no connection")),
+    ("No space left on device", Message("the disk is full")),
+    ("timed out", Message("the connection is too slow")),
+    ("IncompleteRead", Message("the connection was lost")),
+    ("IncompleteDownload", Message("the connection was lost")),
+    ("Connection broken", Message("the connection was lost")),
+    ("Connection aborted", Message("the connection was lost")),
+    ("CERTIFICATE_VERIFY_FAILED", Message("the server's certificate is not trusted")),
+    ("No matching distribution", Message("the package index does not have this package")),
 )
 _TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
 
@@ -176,4 +176,4 @@ def _reason(said: str) -> str:
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     if errors == ["Exception:"]:  # pip's traceback follows; its last line gives the cause
         errors = [lines[-1].partition(": ")[2] or lines[-1]]
-    return (errors[0] if errors else "pip failed").rstrip(".")
+    return errors[0].rstrip(".") if errors else Message("pip failed")

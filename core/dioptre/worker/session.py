@@ -283,13 +283,14 @@ class Session:
             self._loop.call_soon_threadsafe(self._report, job)
 
     def _compute(self, job: Job, request: Request) -> Outcome:
+        progress = partial(self._progress, job)
+        progress(0.0, "Preparing")  # libraries and networks take a while to load the first time
         libraries.load()
         # These modules import NumPy and JAX, so they are imported after `libraries.load`.
         from dioptre.imaging.layers import part_of
 
         from . import execution
 
-        progress = partial(self._progress, job)
         computing = part_of(progress, 0.0, 1 - _WRITING)
         result = execution.execute(request, self._server.run, computing)
         written = execution.write(request, result, f"w{job.number}", progress)

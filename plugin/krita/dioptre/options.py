@@ -241,7 +241,7 @@ class NumberRow(Row):
             self.line.addWidget(self._tick, 0)
             self._tick.toggled.connect(self._ticked)
         self._slider.valueChanged.connect(self._slid)
-        self._field.valueChanged.connect(self._typed)
+        self._field.valueChanged.connect(self._send)
 
     def render(self, value: Any, decided: Any) -> None:
         widgets = [self._field, self._slider, *([self._tick] if self._tick is not None else [])]
@@ -250,8 +250,10 @@ class NumberRow(Row):
         number = value if value is not None else decided
         if isinstance(number, (int, float)) and not self._slider.isSliderDown():
             self._slider.setValue(round(STEPS * self._scale.position(float(number))))
-        if isinstance(number, (int, float)) and not (self._field.hasFocus() and value is None):
-            self._field.setValue(float(number))
+        # At its minimum, a field shows its special text: a dash while the automatic value is not known.
+        self._field.setSpecialValueText("—" if number is None else "")
+        if not (self._field.hasFocus() and value is None):
+            self._field.setValue(float(number) if isinstance(number, (int, float)) else self._field.minimum())
         if self._tick is not None:
             self._tick.setChecked(value is None)
             self._slider.setEnabled(value is not None)
@@ -261,9 +263,6 @@ class NumberRow(Row):
 
     def _slid(self, place: int) -> None:
         self._send(self._scale.value(place / STEPS))
-
-    def _typed(self, number: float) -> None:
-        self._send(number)
 
     def _ticked(self, checked: object) -> None:
         if checked:

@@ -56,7 +56,7 @@ class Row(Gtk.Box):
         super().__init__(spacing=6)
         self.store, self.parameter = store, parameter
         self._quiet = False
-        self.label = Gtk.Label(label=nick, use_underline=True, xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        self.label = Gtk.Label(label=nick, use_underline=True, xalign=0.0, wrap=True)
         self.label.set_width_chars(LABEL_CHARS)
         self.label.set_max_width_chars(LABEL_CHARS)
         self.set_tooltip_text(translated(parameter.help))
