@@ -103,7 +103,8 @@ mark 'dioptre-portrait: '
 press_button 0.6
 frame 800
 wait_new 'dioptre-portrait: '
-sleep 2
+closed 60
+sleep 8    # A busy machine takes a while to draw the picture again.
 frame 4500
 xdotool windowactivate --sync "$window" key ctrl+q
 sleep 1

@@ -228,7 +228,7 @@ def _film(out: Path) -> None:
         duration=shown_ms,
         loop=0,
         quality=FILM_QUALITY,
-        method=6,
+        method=4,
         minimize_size=True,
     )
 
