@@ -22,6 +22,8 @@ class DepthTraits:
         field_of_view: the network estimates the angle of view.
         normals: the network estimates surface normals.
         takes_aspect: the network's second input is the picture's original width divided by its height.
+        crop_short_side_px: length of the short side at which the network processes crops in a second, closer pass;
+            0 for no such pass. A network whose own size is about the refiner's gains nothing from it.
     """
 
     read: str
@@ -31,3 +33,4 @@ class DepthTraits:
     field_of_view: bool = False
     normals: bool = False
     takes_aspect: bool = False
+    crop_short_side_px: int = 0

@@ -127,7 +127,7 @@ ENTRIES: Mapping[str, Entry] = {
             config=f"{_DEPTH_ANYTHING}.config:dioptre_small",
             checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-depth-head": "head"},
             preprocessing=Preprocessing(short_side_px=392, **_IMAGENET),
-            depth=DepthTraits(read=_DISPARITY),
+            depth=DepthTraits(read=_DISPARITY, crop_short_side_px=308),
             **_DEPTH_ACCELERATION,
         ),
         Entry(

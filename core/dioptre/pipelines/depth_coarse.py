@@ -1,6 +1,6 @@
 """Depth from a network or a camera at its native resolution, and its enlargement to any size of the picture.
 
-Each network runs once, on the full-size picture, whatever the size of the preview.
+Networks run on the full-size picture, whatever the size of the preview.
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre_link.errors import DioptreError
 
-from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_range, with_edges
+from .depth_detail import with_detail
+from .depth_edges import (
+    enlarged_along_edges,
+    network_input,
+    network_shape,
+    range_of,
+    to_unit_range,
+    with_edges,
+)
 
 # Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
 _PERCENTILES = (1.0, 99.0)
@@ -134,7 +142,7 @@ def estimated(
     Args:
         whole: the full-size picture.
         model: the network's id, as in `estimate_depth`.
-        refine: align the map with the edges of the picture.
+        refine: add the detail of crops, and align the map with the edges of the picture.
         field_of_view: the picture's angle of view, if known.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
@@ -152,6 +160,9 @@ def estimated(
     progress(0.1, "Estimating depth")
     look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)
     coarse = look.disparity
+    if refine:
+        progress(0.3, "Estimating depth")
+        coarse = with_detail(cropped, coarse, network)
     progress(0.5, "Aligning with edges")
     if refine:
         coarse, checksums = with_edges(cropped, coarse)
@@ -311,8 +322,7 @@ def look_at(
     prepared, traits = network.entry.preprocessing, network.entry.depth
     assert traits is not None  # every depth network has depth traits
     shape = network_shape(picture.shape, prepared)
-    small = np.clip(resize(picture, shape, method="bicubic"), 0, 1)
-    x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
+    x = network_input(picture, shape, prepared)
     size = picture.shape[0], picture.shape[1]
     more = (np.float32(size[1] / size[0]),) if traits.takes_aspect else ()
     output = network(np.stack([x, x[:, ::-1]]), *more)

@@ -45,6 +45,16 @@ def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[
     return (long, short) if aspect > 1 else (short, long)
 
 
+def network_input(
+    picture: Float32[np.ndarray, "h w 3"], shape: tuple[int, int], prepared: Preprocessing
+) -> Float32[np.ndarray, "a b 3"]:
+    """Resize a picture, sRGB-encoded and in [0, 1], to `shape` and normalize it for a network."""
+    small = np.clip(resize(picture, shape, method="bicubic"), 0, 1)
+    normalized: np.ndarray = small - np.array(prepared.mean, np.float32)
+    normalized /= np.array(prepared.deviation, np.float32)
+    return normalized
+
+
 def with_edges(
     picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"]
 ) -> tuple[Float32[np.ndarray, "p q"], Mapping[str, str]]:
