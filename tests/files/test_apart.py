@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -225,3 +226,19 @@ def test_parcels_are_checked(tmp_path: Path) -> None:
     for content in (None, {}, {"format": "EXE"}, []):
         with pytest.raises(parcel.BadParcel):
             parcel.to_source(content)
+
+
+def test_a_killed_process_leaves_no_file_with_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows the shared file has a name, and a process of a batch ends without closing its reader."""
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    program = "import os; from dioptre.files import apart; shared = apart._Shared(named=True); "
+    program += "shared.mapped(); print(shared.name, flush=True); os._exit(1)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    left = Path(done.stdout.strip())
+    assert left.is_file(), done.stderr
+    assert left.is_relative_to(tmp_path)
+    shared = apart._Shared(named=True)  # This sweeps first.
+    assert not left.exists()
+    assert Path(shared.name).is_file()
+    shared.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

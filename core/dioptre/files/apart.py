@@ -28,6 +28,7 @@ import numpy as np
 
 from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre_link.errors import DioptreError
+from dioptre_link.scratch import Scratch
 
 from . import parcel, problems
 from .budget import Limits
@@ -40,6 +41,7 @@ START_S = 60.0  # time limit for starting the process; long enough for a machine
 _LOOK_S = 0.05  # seconds between checks of memory, time and cancellation, so cancelling seems immediate
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # shared memory up to this size is reused, not freed; fits 24 megapixels of 8-bit RGBA
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would otherwise translate line ends
 _GONE_S = 2.0  # time to wait for a killed process to end; if it hangs on a dead mount, it is abandoned
 
 Check = Callable[[], None]
@@ -253,14 +255,22 @@ class Reader:
 class _Shared:
     """The file for arrays that both processes map: in memory if the system supports that, else a temporary file."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, named: bool = sys.platform == "win32") -> None:
+        """Create the file.
+
+        Args:
+            named: give the file a name, which Windows needs because the child inherits no descriptors. The next
+                process deletes it if this one is killed.
+        """
         self._map: mmap.mmap | None = None
         self._path: Path | None = None
-        if sys.platform == "linux":
+        self._scratch: Scratch | None = None
+        if named:
+            self._scratch = Scratch()
+            self._path = self._scratch.path / "pixels"
+            self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        elif sys.platform == "linux":
             self.descriptor = os.memfd_create("dioptre")
-        elif sys.platform == "win32":  # the child inherits no descriptors, so the file needs a name
-            self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
-            self._path = Path(name)
         else:
             self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
             Path(name).unlink()
@@ -301,8 +311,8 @@ class _Shared:
         self._forget()
         with suppress(OSError):
             os.close(self.descriptor)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        if self._scratch is not None:
+            self._scratch.remove()
 
 
 def child_command() -> list[str]:
