@@ -45,8 +45,11 @@ class Scenario:
         for editor in self.editors:
             shutil.rmtree(editor, ignore_errors=True)
             editor.mkdir(parents=True)
-        for left in self.windows.user.glob(_TEMPORARY):
-            shutil.rmtree(left, ignore_errors=True)
+        for left in self.windows.user.glob(_TEMPORARY):  # by an earlier run that failed
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
         ignore = shutil.ignore_patterns("__pycache__")
         for name in _FOLDERS:
             shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=ignore)
