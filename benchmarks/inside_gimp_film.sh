@@ -106,8 +106,4 @@ wait_new 'dioptre-portrait: '
 closed 60
 sleep 8    # A busy machine takes a while to draw the picture again.
 frame 4500
-xdotool windowactivate --sync "$window" key ctrl+q
-sleep 1
-xdotool key ctrl+d    # discards the changes
-for _ in $(seq 100); do kill -0 "$gimp" 2>/dev/null || exit 0; sleep 0.1; done
-stop 'GIMP does not quit'
+quit_gimp discard

@@ -86,8 +86,4 @@ for number in $(seq 10 40); do
 done
 wait_new 'dioptre-update: '
 sleep 2
-xdotool windowactivate --sync "$window" key ctrl+q
-sleep 1
-xdotool key ctrl+d    # discards the changes
-for _ in $(seq 100); do kill -0 "$gimp" 2>/dev/null || exit 0; sleep 0.1; done
-stop 'GIMP does not quit'
+quit_gimp discard

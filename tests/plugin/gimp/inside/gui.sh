@@ -88,8 +88,9 @@ start_gimp() {    # start_gimp: start GIMP with $OUT/start.xcf
     [[ -n $window ]] || stop 'no window'
     wait_title 10 '*1 layer)*'
 }
-quit_gimp() {
+quit_gimp() {    # quit_gimp [discard]: quit, and discard the changes that have not been saved
     xdotool windowactivate --sync "$window" key ctrl+q
+    [[ ${1:-} != discard ]] || { sleep 1; xdotool key ctrl+d; }
     for _ in $(seq 100); do kill -0 $gimp 2>/dev/null || { clean; return 0; }; sleep 0.1; done
     stop 'GIMP does not quit'
 }
