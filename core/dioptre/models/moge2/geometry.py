@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import least_squares
 
 _SIDE = 64  # side, in pixels, of the reduced map to which the camera is fitted
 _FEWEST = 2  # minimum number of points needed to fit a camera
-# The fit stops when its cost changes by a smaller fraction than this. With the original's 1e-3, the focal length
-# is up to 2% off.
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-6  # the fit stops when its cost changes by a smaller fraction than this
+_MOST_STEPS = 100
+_DAMPING = 1e-3  # initial damping of the fit, as a fraction of the squared derivative
+_DAMPING_STEP = 10.0  # factor by which a rejected step raises the damping and an accepted one lowers it
+_MOST_DAMPING = 1e12  # a step this short changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +65,67 @@ def fit_camera(
     reduced = np.ix_(rows, columns)
     kept = known[reduced]
     plane = _plane(height, width, aspect)[reduced][kept]
-    xy, z = points[reduced][kept][:, :2], points[reduced][kept][:, 2]
+    chosen = points[reduced][kept].astype(np.float64)  # In float32, rounding would stop the fit early.
+    xy, z = chosen[:, :2], chosen[:, 2]
     if len(z) < _FEWEST:
         return Camera(focal=1.0 if focal is None else focal, shift=0.0)
 
-    def fitted_focal(shift: float) -> float:
-        projected = xy / (z + shift)[:, None]
-        return float((projected * plane).sum() / np.square(projected).sum())
+    shift = _fitted_shift(xy, z, plane, focal)
+    return Camera(focal=_fitted_focal(xy, z + shift, plane) if focal is None else focal, shift=shift)
 
-    def misses(shift: np.ndarray) -> np.ndarray:
-        scale = fitted_focal(shift[0]) if focal is None else focal
-        missed: np.ndarray = scale * xy / (z + shift[0])[:, None] - plane
-        return missed.ravel()
 
-    shift = float(least_squares(misses, x0=[0.0], ftol=_TOLERANCE, method="lm").x[0])
-    return Camera(focal=fitted_focal(shift) if focal is None else focal, shift=shift)
+def _fitted_focal(
+    xy: Float[np.ndarray, "n 2"], z: Float[np.ndarray, "n"], plane: Float[np.ndarray, "n 2"]
+) -> float:
+    """Return the focal length under which the points project closest to their pixels."""
+    projected = xy / z[:, None]
+    return float((projected * plane).sum() / np.square(projected).sum())
+
+
+def _fitted_shift(
+    xy: Float[np.ndarray, "n 2"], z: Float[np.ndarray, "n"], plane: Float[np.ndarray, "n 2"], focal: float | None
+) -> float:
+    """Return the shift of z with the least reprojection error, found by the Levenberg-Marquardt method from 0.
+
+    Args:
+        xy: points without z.
+        z: their z, up to the shift.
+        plane: their pixels' positions in half diagonals.
+        focal: focal length in half diagonals; fitted to each shift if None.
+    """
+    shift, damping = 0.0, _DAMPING
+    missed, slope = _misses(xy, z, plane, focal)
+    cost = float(np.square(missed).sum())
+    for _ in range(_MOST_STEPS):
+        curvature = float(np.square(slope).sum())
+        if curvature == 0.0 or damping > _MOST_DAMPING:
+            break
+        tried = shift - float((slope * missed).sum()) / (curvature * (1.0 + damping))
+        missed_then, slope_then = _misses(xy, z + tried, plane, focal)
+        cost_then = float(np.square(missed_then).sum())
+        if not cost_then < cost:
+            damping *= _DAMPING_STEP
+            continue
+        change = cost - cost_then
+        shift, missed, slope, cost = tried, missed_then, slope_then, cost_then
+        damping /= _DAMPING_STEP
+        if change <= _TOLERANCE * cost:
+            break
+    return shift
+
+
+def _misses(
+    xy: Float[np.ndarray, "n 2"], z: Float[np.ndarray, "n"], plane: Float[np.ndarray, "n 2"], focal: float | None
+) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]:
+    """Return the reprojection errors and their derivatives with respect to a shift of z."""
+    projected = xy / z[:, None]
+    moved = -projected / z[:, None]  # derivative of `projected`
+    if focal is not None:
+        return focal * projected - plane, focal * moved
+    power, match = np.square(projected).sum(), (projected * plane).sum()
+    scale = match / power
+    stretch = ((moved * plane).sum() - 2.0 * scale * (projected * moved).sum()) / power  # derivative of `scale`
+    return scale * projected - plane, stretch * projected + scale * moved
 
 
 def inverse_depth(
