@@ -1,7 +1,8 @@
 """Remove files that no program loads, after pip has verified every file's SHA-256.
 
-These are the packages' own tests, parts of SciPy, programs for other systems, and on Linux symbol tables and second
-copies of a library. RECORD, pip's list of a package's files, is updated to match.
+These are the packages' own tests, parts of SciPy, files for compilers and type checkers, programs for other
+systems, and on Linux symbol tables and second copies of a library. Compiled modules are removed too, because Python
+compiles the few that it imports. RECORD, pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ import hashlib
 import os
 import struct
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-_TESTS = "tests"
+_TESTS = frozenset({"tests", "internal_test_util"})
+_TEST_ENDING = "_test.py"
+# Headers, import libraries, Cython sources and type stubs.
+_FOR_COMPILERS = frozenset([".a", ".c", ".cpp", ".h", ".hpp", ".lib", ".pxd", ".pyi", ".pyx"])
+_BUILDS = "cffi"  # Reads its headers when a package is built from source.
 # Subpackages that neither Dioptre nor its dependencies import; `tests/install/test_slimming.py` checks it.
-_SCIPY = "cluster datasets differentiate fftpack integrate interpolate misc odr signal stats"
-_UNUSED = {"scipy": frozenset(_SCIPY.split())}
+_SCIPY = "cluster constants datasets differentiate fftpack integrate interpolate"
+_SCIPY_TOO = "io misc odr optimize signal spatial stats"
+_UNUSED = {"scipy": frozenset([*_SCIPY.split(), *_SCIPY_TOO.split()])}
 _PLACEHOLDER = """\
 raise ImportError(
     "Dioptre's installer leaves out {package}.{part}, because Dioptre does not use it. To add it, run: "
@@ -42,9 +49,10 @@ def slim(site_packages: Path) -> None:
         if kept != rows:
             with record.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(kept)
-    for folder in sorted(site_packages.rglob(_TESTS), reverse=True):
-        with suppress(OSError):  # Leave folders that are not empty.
-            folder.rmdir()
+    for name in _TESTS:
+        for folder in sorted(site_packages.rglob(name), reverse=True):
+            with suppress(OSError):  # Leave folders that are not empty.
+                folder.rmdir()
     share_copies(site_packages)
 
 
@@ -67,9 +75,11 @@ def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
 def _is_unneeded(name: PurePosixPath) -> bool:
     """Return whether no program loads this file of a package."""
     package, *inside = name.parts
-    if _TESTS in inside[:-1]:
+    if inside and (_TESTS.intersection(inside[:-1]) or name.name.endswith(_TEST_ENDING)):
         return True
     if inside and inside[0] in _UNUSED.get(package, ()):
+        return True
+    if name.suffix == ".pyc" or (name.suffix in _FOR_COMPILERS and package != _BUILDS):
         return True
     return name.suffix == ".exe" and sys.platform != "win32" and package in ("pip", "setuptools")
 
@@ -96,11 +106,15 @@ def _placeholders(site_packages: Path, record: Path, rows: list[list[str]]) -> I
 
 
 def share_copies(site_packages: Path) -> None:
-    """Replace libraries of equal name and content by hard links to one file; each name can still be replaced."""
+    """Replace libraries of equal content by hard links to one file; each name can still be replaced."""
+    libraries = [path for path in sorted(site_packages.rglob("*.so*")) if ".so" in path.suffixes and path.is_file()]
+    sizes = Counter(path.stat().st_size for path in libraries)
     first: dict[str, Path] = {}
-    for path in sorted(site_packages.glob("*.libs/*.so*")):
-        original = first.setdefault(path.name, path)
-        if original is path or path.samefile(original) or _digest(path) != _digest(original):
+    for path in libraries:
+        if sizes[path.stat().st_size] == 1:
+            continue
+        original = first.setdefault(_digest(path), path)
+        if path.samefile(original):
             continue
         link = path.with_name(f"{path.name}.link")
         try:

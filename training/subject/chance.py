@@ -20,7 +20,6 @@ import numpy as np
 from flax import nnx
 from PIL import Image
 from safetensors.numpy import save_file
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from dioptre.imaging.resize import resize
@@ -63,6 +62,10 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
     Returns:
         The weights (k,) and the bias.
     """
+    from scipy.optimize import (
+        minimize,
+    )  # Dioptre's installer leaves it out; its error names the command that adds it.
+
     tokens, agreement = rows[:, :-1], rows[:, -1]
     centre = tokens.mean(0)
     directions = np.linalg.svd(tokens - centre, full_matrices=False)[2][:_DIRECTIONS].T

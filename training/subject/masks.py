@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.io import loadmat
 
 from dioptre.imaging.regions import label_regions
 from training.lists import listed
@@ -63,6 +62,8 @@ def voc(pictures: Path, masks: Path) -> Iterator[Named]:
 
 def fashion(folder: Path) -> Iterator[Named]:
     """Yield the photographs of Clothing Co-Parsing; the labels cover one person with clothes and accessories."""
+
+    from scipy.io import loadmat  # Dioptre's installer leaves it out; its error names the command that adds it.
 
     def load(labels: Path) -> Masked:
         return _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)

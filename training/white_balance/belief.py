@@ -23,7 +23,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from safetensors.numpy import load_file
-from scipy.optimize import bisect, minimize
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
@@ -103,12 +102,21 @@ def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray
     def over(constant: float) -> float:
         return float(remains(photographs, share(photographs, np.array([constant, *SLOPES]))).mean()) - balanced
 
-    constant = bisect(over, -5, 5, xtol=1e-3) if over(5) > 0 else 5.0
-    return np.array([constant, *SLOPES])
+    low, high = -5.0, 5.0
+    if over(high) <= 0:
+        return np.array([high, *SLOPES])
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if over(middle) > 0 else (middle, high)
+    return np.array([low, *SLOPES])
 
 
 def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.ndarray:
     """Fit a logistic regression to the chance that a result is within GOOD_DE of the truth."""
+    from scipy.optimize import (
+        minimize,
+    )  # Dioptre's installer leaves it out; its error names the command that adds it.
+
     evidence, good, weights = [], [], []
     for name, of in sets.items():
         weights.append(np.full(len(of["belief"]), WEIGHTS.get(name, 1.0)))
