@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from .errors import DioptreError
 from .language import system_reason
 from .wire import Pixels
 
+_END_OF_FILE = 6  # FileEndOfFileInfo of Windows
 BAND_BYTES = 32 << 20  # size of a band: large enough for speed, small compared with a whole picture
 
 
@@ -53,7 +55,7 @@ class Buffer:
         try:
             self._file = os.fdopen(os.open(self.path, flags, 0o600), "r+b", buffering=0)
             if create:
-                allocate(self._file.fileno(), pixels.nbytes)
+                allocate(self._file.fileno(), pixels.nbytes, folder)
         except OSError as error:
             if create:
                 with suppress(OSError, AttributeError):
@@ -156,8 +158,17 @@ def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
     )
 
 
-def allocate(descriptor: int, nbytes: int) -> None:
-    """Reserve disk space now, so that a full disk raises an error here instead of crashing a mapped write."""
+def allocate(descriptor: int, nbytes: int, folder: Path) -> None:
+    """Reserve disk space now, so that a full disk raises an error here instead of crashing a mapped write.
+
+    Args:
+        descriptor: an empty file.
+        nbytes: size of the file.
+        folder: folder of the file.
+
+    Raises:
+        OSError: there is not enough space, or the system refuses.
+    """
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(descriptor, 0, nbytes)
@@ -166,4 +177,21 @@ def allocate(descriptor: int, nbytes: int) -> None:
                 raise
         else:
             return
-    os.ftruncate(descriptor, nbytes)
+    if nbytes > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    if sys.platform == "win32":
+        _set_end(descriptor, nbytes)
+    else:
+        os.ftruncate(descriptor, nbytes)
+
+
+def _set_end(descriptor: int, nbytes: int) -> None:
+    """Set a file's end by Windows' own call, because `os.ftruncate` writes zeros up to it there."""
+    import ctypes
+    import msvcrt
+
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))  # type: ignore[attr-defined, unused-ignore]
+    end = ctypes.c_int64(nbytes)
+    if not kernel32.SetFileInformationByHandle(handle, _END_OF_FILE, ctypes.byref(end), ctypes.sizeof(end)):
+        raise ctypes.WinError(ctypes.get_last_error())  # type: ignore[attr-defined, unused-ignore]

@@ -30,6 +30,25 @@ class Room(unittest.TestCase):
             self.assertIn(part, caught.exception.message)
         self.assertIn("quota", caught.exception.hint)
 
+    def test_a_system_that_cannot_reserve_space_is_asked_for_the_free_space_first(self) -> None:
+        """On Windows, the file would otherwise grow until the disk is full."""
+        pixels = Pixels(file="a", width=2000, height=1000, format=PixelFormat("u8", channels=4))
+        unsupported = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch.object(os, "posix_fallocate", side_effect=unsupported, create=True),
+        ):
+            for free, fits in ((8_000_000, True), (7_999_999, False)):
+                with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=free)):
+                    if fits:
+                        with Buffer(Path(folder), pixels, create=True) as buffer:
+                            buffer.write_rows(999, bytes(7999) + b"x")
+                            self.assertEqual(buffer.read_rows(999, 1)[-2:], b"\0x")
+                    else:
+                        with self.assertRaises(DiskFullError):
+                            Buffer(Path(folder), pixels, create=True)
+                self.assertEqual(list(Path(folder).iterdir()), [])
+
 
 if __name__ == "__main__":
     unittest.main()

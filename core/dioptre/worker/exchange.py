@@ -75,7 +75,7 @@ class Folder:
         except OSError as error:
             raise explained(error, self.path, nbytes=nbytes) from error
         try:
-            allocate(file.fileno(), nbytes)
+            allocate(file.fileno(), nbytes, self.path)
         except OSError as error:
             file.close()
             self.delete(name)
