@@ -69,7 +69,9 @@ class _Shared:
             self._map.close()
             self._map = None
         if size < total:
-            os.ftruncate(self._descriptor, size := total)
+            size = total
+            if sys.platform != "win32":  # On Windows, the map extends the file, and `ftruncate` would write zeros.
+                os.ftruncate(self._descriptor, size)
         if self._map is None:
             self._map = mmap.mmap(self._descriptor, size)
         parcel.put(arrays, described, self._map)
