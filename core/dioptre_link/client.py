@@ -73,6 +73,7 @@ from .jobs import (
     WorkerLostError,
     WorkerSilentError,
 )
+from .metres import DepthMetres
 from .networks import Network
 from .operation import Role
 from .wire import PixelFormat, Pixels, check_name
@@ -182,6 +183,7 @@ class Worker:
         draft: bool = False,
         supersede: str | None = None,
         opened_file: str | None = None,
+        depth_metres: DepthMetres | None = None,
     ) -> Job:
         """Add a job to the worker's queue and return at once (inline transport sends the inputs first).
 
@@ -199,6 +201,7 @@ class Worker:
             supersede: name under which this job replaces the previous one.
             opened_file: path of the file that the picture was opened from. The camera's depth map in it is used if
                 the operation has an option `depth_source` and the file still matches the picture.
+            depth_metres: the metres of the input "disparity", if they are known.
 
         Raises:
             DioptreError: the job cannot be sent.
@@ -223,6 +226,8 @@ class Worker:
         }
         if opened_file is not None:
             message["opened_file"] = opened_file
+        if depth_metres is not None:
+            message["depth_metres"] = depth_metres.to_dict()
         return connection.submit(message)
 
     def networks(self) -> tuple[Network, ...]:

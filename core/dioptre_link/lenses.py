@@ -131,16 +131,25 @@ class DepthOfField:
 
 
 def depth_of_field(
-    lens: Lens, view: View, *, focus_m: float, sharp_diagonals: float = SHARP_DIAGONALS
+    lens: Lens, view: View, *, focus_m: float, more_per_m: float = 0.0, sharp_diagonals: float = SHARP_DIAGONALS
 ) -> DepthOfField:
-    """Return the range of distances in which blur discs are no wider than `sharp_diagonals` picture diagonals."""
+    """Return the range of distances in which blur discs are no wider than `sharp_diagonals` picture diagonals.
+
+    Args:
+        lens: the lens.
+        view: the picture's projection.
+        focus_m: the focus distance in metres.
+        more_per_m: inverse distance in 1/m that is kept sharp on either side beyond the lens's own range.
+        sharp_diagonals: diameter of the largest blur disc that counts as sharp, in picture diagonals.
+    """
     # Half-width of the sharp range, in inverse distance: how far it extends to either side of the focus.
-    spared = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)
+    own = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)
+    reach = own + more_per_m
     focused = 0.0 if math.isinf(focus_m) else 1 / focus_m
     return DepthOfField(
-        near_m=1 / (focused + spared),
-        far_m=1 / (focused - spared) if focused > spared else math.inf,
-        hyperfocal_m=1 / spared,
+        near_m=1 / (focused + reach),
+        far_m=1 / (focused - reach) if focused > reach else math.inf,
+        hyperfocal_m=1 / own,
     )
 
 

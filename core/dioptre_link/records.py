@@ -16,6 +16,7 @@ from typing import Any
 from .catalogue.depth import BEST
 from .chain import CHAIN, described
 from .errors import DioptreError, UsageError
+from .metres import DepthMetres
 from .migrations import migrated_options
 from .operation import Operation, Role
 
@@ -220,6 +221,18 @@ def picture_links(entries: Sequence[Entry], depth: int | str) -> Iterator[Link]:
         made = entry.outputs.get(Role.DEPTH.value)
         if made is not None and made.id == depth:
             yield entry.inputs["picture"]
+
+
+def depth_metres(entries: Sequence[Entry], depth: int | str) -> DepthMetres | None:
+    """Return the metres of the layer `depth`, from the newest result that created it; None if they are not known.
+
+    Painting on the layer and repairing it keep its scale.
+    """
+    for entry in reversed(entries):
+        made = entry.outputs.get(Role.DEPTH.value)
+        if made is not None and made.id == depth:
+            return DepthMetres.of_values(entry.values)
+    return None
 
 
 def made_from(entries: Sequence[Entry], picture: int | str) -> set[int | str]:

@@ -33,6 +33,7 @@ from typing import Any
 
 from .errors import DioptreError
 from .language import Message
+from .metres import DepthMetres
 from .networks import Network
 from .operation import Role
 
@@ -293,6 +294,13 @@ def _format(value: Any) -> PixelFormat:
     return PixelFormat(**_fields(value, _FORMAT, "format"))
 
 
+def _depth_metres(value: Any) -> DepthMetres:
+    metres = DepthMetres.from_dict(_object(value))
+    if metres is None:
+        raise WireError("Invalid message: {value}.", value=repr(str(value)[:80]))
+    return metres
+
+
 def _network(value: Any) -> Network:
     return Network(**_fields(value, _NETWORK, "network"))
 
@@ -347,6 +355,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "draft": _Optional(_flag, False),
             "supersede": _Optional(check_name),
             "opened_file": _Optional(_text),
+            "depth_metres": _Optional(_depth_metres),
         },
         "cancel": {"job": _JOB},
         "expect": {"operation": _text},

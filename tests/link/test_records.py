@@ -11,6 +11,7 @@ from dioptre_link import records
 from dioptre_link.catalogue import operation
 from dioptre_link.editing.refusals import input_gone
 from dioptre_link.errors import DioptreError
+from dioptre_link.metres import DepthMetres
 from dioptre_link.records import Entry, Link, Record
 
 
@@ -90,6 +91,27 @@ def test_layers_are_looked_up_newest_first() -> None:
     assert list(records.picture_links(entries, 8)) == []
     assert records.made_from(entries, 1) == {2, 5, 8, 9}
     assert blur.layer_ids == {1, 7, 8, 9}
+
+
+def test_a_depth_layer_keeps_the_metres_of_its_newest_result() -> None:
+    values = {"depth_range_per_m": [0.05, 0.8], "focal_length_equivalent_mm": 28.0, "focal_length_source": "EXIF"}
+    document = Document()
+    document.record.add(replace(depth(1, 2), values=values))
+    document.record.add(depth(1, 3))
+    document.record.add(replace(depth(4, 2), outputs={"result": Link(id=9, name="Lens blur")}))
+    entries = document.record.load()
+    metres = records.depth_metres(entries, 2)
+    assert metres == DepthMetres(range_per_m=(0.05, 0.8), equivalent_mm=28.0, source="EXIF")
+    assert metres.to_values() == values
+    assert records.depth_metres(entries, 3) is None
+    assert records.depth_metres(entries, 9) is None
+    estimated_again = replace(depth(1, 2), values={"depth_source": "estimate"})
+    assert records.depth_metres([*entries, estimated_again], 2) is None
+
+
+@pytest.mark.parametrize("limits", [None, 3, [1], [0.5, 0.2], [0.1, 0.1], [-1, 2], ["0", 1], [0, float("nan")]])
+def test_a_damaged_record_of_metres_counts_as_none(limits: object) -> None:
+    assert DepthMetres.of_values({"depth_range_per_m": limits}) is None
 
 
 @pytest.mark.parametrize(

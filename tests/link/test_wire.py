@@ -37,6 +37,7 @@ SUBMIT = {
     "draft": True,
     "supersede": "preview",
     "opened_file": "/photos/a.heic",
+    "depth_metres": {"range_per_m": [0.1, 0.5], "equivalent_mm": 28.0, "source": "EXIF"},
 }
 NETWORK = {
     "id": "realesrgan-x4plus",
@@ -106,7 +107,7 @@ class Decoding(unittest.TestCase):
     def test_each_missing_or_unknown_field_is_refused_or_optional(self) -> None:
         optional = {
             *("answer_file", "colour_format", "depth_dtype", "roles", "keep", "preview_px", "draft", "supersede"),
-            *("hint", "protocol", "opened_file"),
+            *("hint", "protocol", "opened_file", "depth_metres"),
         }
         for sender, messages in VALID.items():
             for message in messages:
@@ -140,6 +141,8 @@ class Decoding(unittest.TestCase):
             {"preview_px": 1},
             {"draft": 1},
             {"supersede": "a b"},
+            {"depth_metres": [0.1, 0.5]},
+            {"depth_metres": {"range_per_m": [0.5, 0.1]}},
         ]
         for change in wrong:
             with self.subTest(change=change), self.assertRaises(WireError):

@@ -13,10 +13,11 @@ from dioptre.imaging.layers import Inputs
 from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px, thin_lens
 from dioptre.pipelines import lens_blur as pipeline
 from dioptre.pipelines.lens_blur import Blurred
-from dioptre.pipelines.real_lens import Scale, focus_of, lens_blur_of, scale_of
+from dioptre.pipelines.real_lens import lens_blur_of
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
+from dioptre_link.metres import Scale, focus_of, scale_of
 
 SIZE = (200, 300)
 
@@ -34,7 +35,7 @@ def test_radii_are_those_of_a_ray_traced_lens() -> None:
     scale = Scale(range_per_m=(0.1, 1.0))
     focal = focus_of(chosen, scale)
     assert focal is not None
-    blur = lens_blur_of(chosen, (512, 512), focal_disparity=focal, scale=scale, field_of_view=view)
+    blur = lens_blur_of(chosen, (512, 512), focal_disparity=focal, focus_range=0.0, scale=scale, field_of_view=view)
     radius = blur.max_radius_px * abs(scale.disparity(z_m) - focal)
     assert radius == pytest.approx(aperture_radius_m * focal_px * abs(z_m - focus_m) / (z_m * focus_m), rel=1e-9)
     assert not any("assumed" in message for message in blur.messages)
@@ -46,7 +47,9 @@ def test_the_lenss_own_view_is_the_thin_lens_on_its_sensor() -> None:
     scale = Scale(range_per_m=(0.05, 0.8))
     focal = focus_of(chosen, scale)
     assert focal is not None
-    blur = lens_blur_of(chosen, (2400, 3600), focal_disparity=focal, scale=scale, field_of_view=None)
+    blur = lens_blur_of(
+        chosen, (2400, 3600), focal_disparity=focal, focus_range=0.0, scale=scale, field_of_view=None
+    )
     expected = thin_lens(
         focal_length_mm=85, f_number=1.4, focus_distance_m=focus_m, sensor_width_mm=36, width_px=3600
     )
@@ -61,7 +64,7 @@ def test_the_lenss_own_view_is_the_thin_lens_on_its_sensor() -> None:
 def test_without_metres_a_scale_is_assumed_and_said() -> None:
     scale = scale_of(options(), None)
     assert scale.assumed
-    blur = lens_blur_of(options(), SIZE, focal_disparity=0.9, scale=scale, field_of_view=None)
+    blur = lens_blur_of(options(), SIZE, focal_disparity=0.9, focus_range=0.0, scale=scale, field_of_view=None)
     said = " ".join(str(message) for message in blur.messages)
     assert "angle of view is not known" in said
     assert "white is assumed to be 1.75 m away and black infinity" in said
@@ -80,7 +83,7 @@ def test_the_users_distances_come_first() -> None:
 def test_infinity_is_a_distance() -> None:
     scale = Scale(range_per_m=(0.0, 0.5))
     assert scale.distance_m(0.0) == math.inf
-    blur = lens_blur_of(options(), SIZE, focal_disparity=0.0, scale=scale, field_of_view=None)
+    blur = lens_blur_of(options(), SIZE, focal_disparity=0.0, focus_range=0.0, scale=scale, field_of_view=None)
     assert "focused at infinity" in str(blur.messages[-1])
     assert "focus_distance_m" not in blur.values
 
@@ -119,3 +122,17 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
     stated = apply("lens_blur", options(focus_m=2.0, equivalent_mm=100.0), inputs)
     assert stated.values["max_radius"] == pytest.approx(2 * asked[0]["max_radius"])
     assert stated.values["focus_distance_m"] == pytest.approx(2.0)
+    # The values keep the layer's metres, so that Update and other results know them.
+    assert stated.values["depth_range_per_m"] == [1 / 8, 1 / 2]
+    assert stated.values["focal_length_equivalent_mm"] == 50
+    assert not stated.values["metres_are_assumed"]
+
+
+def test_a_focus_range_widens_the_sharp_distances() -> None:
+    scale = Scale(range_per_m=(0.0, 1.0))
+    narrow, wide = (
+        lens_blur_of(options(), SIZE, focal_disparity=0.5, focus_range=focus_range, scale=scale, field_of_view=None)
+        for focus_range in (0.0, 0.1)
+    )
+    for name, sign in (("sharp_from_m", 1), ("sharp_to_m", -1)):
+        assert 1 / wide.values[name] - 1 / narrow.values[name] == pytest.approx(sign * 0.1, abs=0.001)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.imaging.layers import Layer, Result
+from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.imaging.layers import Inputs, Layer, Result
 from dioptre.recipes import memory
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.worker import execution, previews
@@ -15,6 +16,7 @@ from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import BadResultError, execute, load, write
 from dioptre.worker.request import Kept, Request
 from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
@@ -129,6 +131,25 @@ def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, 
     np.testing.assert_array_equal(seen[0], expected)
     with pytest.raises(UsageError, match="must both be given"):
         execute(request_for(inputs=inputs, unpainted={"disparity_shown": given["disparity_shown"]}), look, quiet)
+
+
+@pytest.mark.parametrize("from_file", [None, FieldOfView.of_equivalent(50, source="EXIF")])
+def test_a_depth_layer_brings_its_metres(request_for, monkeypatch, from_file: FieldOfView | None) -> None:
+    given: list[Inputs] = []
+
+    def look(name, options, inputs, progress) -> Result:
+        given.append(inputs)
+        return result(inputs.picture)
+
+    monkeypatch.setattr(execution, "_field_of_view", lambda *_: from_file)
+    metres = DepthMetres(range_per_m=(0.1, 0.5), equivalent_mm=28.0, source="MoGe-2 ViT-S")
+    depth = {Input.DISPARITY: Kept(np.zeros(SIZE, np.float32))}
+    execute(request_for("lens_blur", inputs=depth, depth_metres=metres), look, quiet)
+    execute(request_for("lens_blur", depth_metres=metres), look, quiet)
+    assert [inputs.range_per_m for inputs in given] == [(0.1, 0.5), None]
+    view = given[0].field_of_view
+    assert view is not None
+    assert view.equivalent_mm == pytest.approx(28 if from_file is None else 50)
 
 
 def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None:

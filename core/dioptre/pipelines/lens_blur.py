@@ -31,11 +31,12 @@ from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
+from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
 from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
-from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
+from .real_lens import given_metres, lens_blur_of
 from .subject import kept_subject
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
@@ -296,16 +297,19 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     scale = scale_of(options, inputs.range_per_m)
     focus = _focus(inputs, disparity, options, scale)
     max_radius = chosen_max_radius_px(options, disparity.shape)
-    usual_range, values, messages = USUAL_FOCUS_RANGE, {}, focus.messages
-    if is_wanted(options):
+    usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
+    focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
+    values, messages = given_metres(inputs) if depth is None else depth.values(), focus.messages
+    if selects_lens(options):
         lens = lens_blur_of(
             options,
             disparity.shape,
             focal_disparity=focus.disparity,
+            focus_range=focus_range,
             scale=scale,
             field_of_view=inputs.chosen_field_of_view(options),
         )
-        max_radius, usual_range, values = lens.max_radius_px, 0.0, dict(lens.values)
+        max_radius, values = lens.max_radius_px, {**values, **lens.values}
         messages = (*messages, *lens.messages)
     edges = edges_of(inputs, options, progress)
     existing = existing_blur(edges, disparity, kept=inputs.kept if inputs.draft else None)
@@ -317,7 +321,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         disparity,
         focal_disparity=focus.disparity,
         max_radius=max_radius,
-        focus_range=usual_range if options["focus_range"] is None else options["focus_range"],
+        focus_range=focus_range,
         kept_sharp=kept_sharp_of(stroke_mask(strokes, disparity)) if strokes else None,
         layers=pieces,
         draft=draft_of(inputs),
@@ -339,7 +343,6 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         values={
             "focal_disparity": focus.disparity,
             "max_radius": max_radius,
-            **({} if depth is None else depth.values()),
             **values,
             **existing.values,
         },
@@ -367,7 +370,7 @@ def _focus(
     inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
 ) -> _Focus:
     """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject."""
-    if is_wanted(options) and (in_metres := focus_of(options, scale)) is not None:
+    if selects_lens(options) and (in_metres := focus_of(options, scale)) is not None:
         return _Focus(disparity=in_metres)
     if options["focal_disparity"] is not None:
         return _Focus(disparity=options["focal_disparity"])

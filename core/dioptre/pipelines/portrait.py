@@ -30,12 +30,13 @@ from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
 from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
 from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
+from .real_lens import given_metres, lens_blur_of
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
@@ -123,7 +124,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     image, estimated = inputs.picture, inputs.disparity is None
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
-    depth_values = depth.values() if estimated else {}
+    depth_values = depth.values() if estimated else given_metres(inputs)
     field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
     edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
@@ -137,9 +138,14 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
     max_radius = chosen_max_radius_px(chosen, near.shape)
-    if is_wanted(chosen):
+    if selects_lens(chosen):
         lens = lens_blur_of(
-            chosen, near.shape, focal_disparity=focal_disparity, scale=scale, field_of_view=field_of_view
+            chosen,
+            near.shape,
+            focal_disparity=focal_disparity,
+            focus_range=focus_range,
+            scale=scale,
+            field_of_view=field_of_view,
         )
         max_radius, depth_values = lens.max_radius_px, {**depth_values, **lens.values}
         messages = (*messages, *lens.messages)
@@ -284,7 +290,7 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
     if options["focal_disparity"] is not None:
         focal = options["focal_disparity"]
-    if is_wanted(options):
+    if selects_lens(options):
         in_metres, usual = focus_of(options, scale), 0.0
         focal = focal if in_metres is None else in_metres
     return focal, usual if options["focus_range"] is None else options["focus_range"]

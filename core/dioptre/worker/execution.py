@@ -26,6 +26,7 @@ from dioptre_link.catalogue.depth import BEST
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
@@ -89,6 +90,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
         embedded=_embedded(request, inputs, progress),
         field_of_view=_field_of_view(request, full, progress),
     )
+    inputs = _with_metres(inputs, request.depth_metres)
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
@@ -118,6 +120,16 @@ def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:
         return inputs
     _name(inputs.cache, picture.values, picture)
     return replace(inputs, whole=picture.values)
+
+
+def _with_metres(inputs: Inputs, metres: DepthMetres | None) -> Inputs:
+    """Add the metres of a given depth layer; the file's angle of view, if known, is the more reliable one."""
+    if inputs.disparity is None or metres is None:
+        return inputs
+    view = inputs.field_of_view
+    if view is None and metres.equivalent_mm is not None:
+        view = FieldOfView.of_equivalent(metres.equivalent_mm, source=metres.source)
+    return replace(inputs, range_per_m=metres.range_per_m, field_of_view=view)
 
 
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
@@ -206,7 +218,7 @@ def _without_own_estimate(request: Request) -> Request:
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
     finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    in_metres = request.options.get("lens_mm") is not None  # a depth layer alone has no metric scale
+    in_metres = request.options.get("lens_mm") is not None
     if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)

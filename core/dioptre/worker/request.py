@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
@@ -84,6 +85,7 @@ class Request:
         draft: whether to compute a faster approximation.
         unpainted: files of both inputs named in `UNPAINTED`; empty if they are not given.
         opened_file: path of the file that the picture was opened from; "" if unknown.
+        depth_metres: the metres of a depth layer among the inputs; None if unknown.
     """
 
     operation: str
@@ -98,6 +100,7 @@ class Request:
     draft: bool = False
     unpainted: Mapping[str, Pixels] = field(default_factory=dict)
     opened_file: str = ""
+    depth_metres: DepthMetres | None = None
 
     def picture_size(self) -> tuple[int, int]:
         """Return (height, width) of the original picture."""

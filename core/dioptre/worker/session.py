@@ -252,6 +252,7 @@ class Session:
             preview_px=message["preview_px"],
             draft=message["draft"],
             opened_file=message["opened_file"] or "",
+            depth_metres=message["depth_metres"],
         )
 
     def _work(self, job: Job) -> None:

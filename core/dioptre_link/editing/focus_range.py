@@ -1,6 +1,7 @@
 """Adjusting the focus range: the options that result from dragging on the depth histogram or pressing a key.
 
-The range is a pair of disparities, (far end, near end), from 0 to 1; `at` is a position on the same scale.
+The range is a pair of disparities, (far end, near end), from 0 to 1; `at` is a position on the same scale. A real
+lens renders `lens_reach` on either side of the focus sharp; the option `focus_range` adds to it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ Range = tuple[float, float]
 Options = Mapping[str, Any]
 
 KEY_STEP = 0.02
-AUTOMATIC: Options = {"focus_range": None, "focal_disparity": None}
+AUTOMATIC: Options = {"focus_range": None, "focal_disparity": None, "focus_m": None}
 
 
 class Grip(Enum):
@@ -25,12 +26,12 @@ class Grip(Enum):
 
 def is_automatic(options: Options) -> bool:
     """Return whether both the range and its middle are chosen automatically."""
-    return all(options[name] is None for name in AUTOMATIC)
+    return all(options.get(name) is None for name in AUTOMATIC)
 
 
-def fixed(sharp: Range) -> Options:
+def fixed(sharp: Range, *, lens_reach: float = 0.0) -> Options:
     """Return options that keep the current range fixed instead of automatic."""
-    return _with_reach(_reach(sharp))
+    return _with_reach(_reach(sharp) - lens_reach)
 
 
 def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
@@ -38,16 +39,16 @@ def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
     return Grip.END if min(abs(at - end) for end in sharp) <= tolerance else Grip.MIDDLE
 
 
-def dragged(sharp: Range, grip: Grip, at: float) -> Options:
+def dragged(sharp: Range, grip: Grip, at: float, *, lens_reach: float = 0.0) -> Options:
     """Return the options after dragging `grip` to `at`; both ends move symmetrically."""
-    return _with_focus(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2))
+    return _with_focus(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2) - lens_reach)
 
 
-def nudged(sharp: Range, key: str) -> Options:
+def nudged(sharp: Range, key: str, *, lens_reach: float = 0.0) -> Options:
     """Return the options after an arrow key: "left" and "right" move the range, "up" and "down" resize it."""
     if key in ("left", "right"):
         return _with_focus(sum(sharp) / 2 + (KEY_STEP if key == "right" else -KEY_STEP))
-    return _with_reach(_reach(sharp) + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
+    return _with_reach(_reach(sharp) - lens_reach + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
 
 
 def _reach(sharp: Range) -> float:
@@ -55,8 +56,8 @@ def _reach(sharp: Range) -> float:
 
 
 def _with_focus(disparity: float) -> Options:
-    """Set the focus to a disparity, which replaces a clicked point."""
-    return {"focus": None, "focal_disparity": _rounded(disparity)}
+    """Set the focus to a disparity, which replaces a clicked point and a distance in metres."""
+    return {"focus": None, "focal_disparity": _rounded(disparity), "focus_m": None}
 
 
 def _with_reach(reach: float) -> Options:

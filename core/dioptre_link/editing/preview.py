@@ -16,6 +16,7 @@ from typing import Any
 from ..buffers import Buffer
 from ..catalogue import lens_blur, white_balance
 from ..client import Result, Stored, Worker, WorkerLostError
+from ..metres import DepthMetres
 from ..operation import Input, Role
 from ..wire import PixelFormat
 from . import marks, traits
@@ -60,6 +61,7 @@ class PreviewSession:
         self._depth: Stored | None = None
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
+        self._depth_metres: DepthMetres | None = None  # metres of `_depth`
         # Subjects' names in the worker and their coverage, by `Request.choice`.
         self._subjects: dict[Hashable, tuple[str, Image | None]] = {}
         self._latest: Hashable = None  # the choice of the most recently found subject
@@ -135,11 +137,11 @@ class PreviewSession:
         """Discard the estimated depth, and the subjects found with it, if the request uses other depth."""
         key = _depth_key(request)
         if key != self._depth_key:
-            self._depth, self._depth_shown = None, None
+            self._depth, self._depth_shown, self._depth_metres = None, None, None
             self._subjects.clear()
             self._depth_key = key
         if "disparity" in self._stored and traits.takes_depth(request.operation):
-            self._depth = self._stored["disparity"]
+            self._depth, self._depth_metres = self._stored["disparity"], request.depth_metres
 
     # -- drafts and the exact preview ----------------------------------------------------------------------------
 
@@ -224,9 +226,12 @@ class PreviewSession:
             draft=draft,
             supersede="preview",
             opened_file=request.opened_file,
+            depth_metres=self._depth_metres if "disparity" in inputs else None,
         )
         result = yield from follow(job, poll_s=self._poll_s)
         images = read_images(result)
+        if Role.DEPTH in keep:
+            self._depth_metres = DepthMetres.of_values(result.values)
         self._remember(keep, images, request, at)
         return self._shown(request, result, images, at, draft=draft)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..buffers import Buffer
 from ..client import Worker
+from ..metres import DepthMetres
 from ..operation import PLACES, Operation
 from . import traits
 from .events import Image, Steps
@@ -45,6 +46,7 @@ class Request:
         crop: for enlargements, returns the inputs' pixels in a rectangle (left, top, width, height) as buffers,
             which the session deletes.
         depth_image: the depth layer given as input, at a reduced size, for the views that show it.
+        depth_metres: the metres of that layer, if they are known.
     """
 
     operation: Operation
@@ -56,6 +58,7 @@ class Request:
     place: Point = (0.5, 0.5)
     crop: Callable[[Worker, tuple[int, int, int, int]], Mapping[str, Buffer]] | None = None
     depth_image: Image | None = None
+    depth_metres: DepthMetres | None = None
 
     @property
     def point(self) -> Point | None:

@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 from ..errors import Cancelled, DioptreError, UsageError
 from ..networks import Network, missing_network
 from ..operation import Operation
-from . import picking, traits, views
+from . import picking, ruler, traits, views
 from .events import Shown, Step
 from .picking import Click
+from .ruler import Ruler
 
 Point = tuple[float, float]
 
@@ -153,7 +154,17 @@ class State:
     @property
     def sharp(self) -> tuple[float, float] | None:
         """The disparities between which the picture is sharp; None if unknown."""
-        return views.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
+        return ruler.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
+
+    @property
+    def lens_reach(self) -> float:
+        """The disparity on either side of the focus that a real lens renders sharp; 0 without one."""
+        return ruler.lens_reach(self.decided, self.options) if traits.focuses(self.operation) else 0.0
+
+    @property
+    def ruler(self) -> Ruler | None:
+        """The focus and the sharp range in metres; None if they are not known yet."""
+        return ruler.ruler_of(self.decided, self.options) if traits.focuses(self.operation) else None
 
 
 def opened(operation: Operation, options: Mapping[str, Any] | None = None, *, replaces: str = "") -> State:

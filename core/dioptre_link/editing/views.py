@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ..catalogue.focus import USUAL_FOCUS_RANGE
 from ..operation import Operation, Role
 from . import traits
 
@@ -69,22 +66,6 @@ def _names(operation: Operation) -> tuple[str, ...]:
     if Role.RESULT not in operation.outputs:
         return (DEPTH, BEFORE, CONFIDENCE) if Role.CONFIDENCE in operation.outputs else (DEPTH, BEFORE)
     return (AFTER, BEFORE, SPLIT, DEPTH, FOCUS) if traits.focuses(operation) else (AFTER, BEFORE, SPLIT)
-
-
-def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return the disparities between which the picture is sharp; None if it has no focus.
-
-    Args:
-        values: the values that the preview chose automatically.
-        options: the user's options, which take precedence, so that a range is visible while it is adjusted.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    focus = given.get("focal_disparity", values.get("focal_disparity"))
-    if focus is None:
-        return None
-    reach = given.get("focus_range", values.get("focus_range"))
-    reach = USUAL_FOCUS_RANGE if reach is None else max(float(reach), 0.0)
-    return float(focus) - reach, float(focus) + reach
 
 
 FOCUS_COLOURS = [SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253]

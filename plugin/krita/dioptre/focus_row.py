@@ -1,13 +1,17 @@
-"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right."""
+"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right.
+
+A ruler below the histogram shows the sharp range in metres.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .dioptre_link.editing import focus_range, views
+from .dioptre_link.editing import focus_range, ruler, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.focus_range import Grip
+from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Parameter
@@ -29,7 +33,10 @@ from .qt import (
 HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
 GRIP = 0.03  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
+RULER_PX = 9
+LABEL_PX = 44  # Width of a tick's label; ticks are at least this far apart.
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
+RULER_SHARP, RULER_ASSUMED, RULER_MARK = QColor(60, 220, 90), QColor(150, 150, 150), QColor(255, 190, 60)
 ARROWS = {
     Qt.Key.Key_Left: "left",
     Qt.Key.Key_Right: "right",
@@ -47,6 +54,7 @@ class FocusRow(QWidget):
         self.setObjectName("dioptre_focus_range")
         self._on_change = on_change
         self._sharp: tuple[float, float] | None = None
+        self._lens_reach = 0.0
         self.histogram = Histogram(on_change)
         self.histogram.setAccessibleName(translated(parameter.label))
         self.histogram.setAccessibleDescription(translated(parameter.help))
@@ -66,19 +74,31 @@ class FocusRow(QWidget):
         rows.setSpacing(2)
         rows.addLayout(top)
         rows.addWidget(self.histogram)
+        self.scale = RulerScale()
+        rows.addWidget(self.scale)
+        self.distances = QLabel(ruler.two_lines(None))
+        self.distances.setObjectName("dioptre_depth_of_field")
+        self.distances.setWordWrap(True)
+        self.distances.setAccessibleName(translated("Depth of field"))
+        self.distances.setToolTip(translated(ruler.HELP))
+        rows.addWidget(self.distances)
 
     def render(self, state: State) -> None:
-        self._sharp = state.sharp
+        self._sharp, self._lens_reach = state.sharp, state.lens_reach
         self._tick.blockSignals(True)
         self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
-        self.histogram.show_depth(None if state.shown is None else state.shown.depth, state.sharp)
+        depth = None if state.shown is None else state.shown.depth
+        self.histogram.show_depth(depth, state.sharp, state.lens_reach)
+        shown = None if depth is None else state.ruler
+        self.scale.show_ruler(shown)
+        self.distances.setText(ruler.two_lines(shown))
 
     def _ticked(self, on: bool) -> None:
         if on:
             self._on_change(focus_range.AUTOMATIC)
         elif self._sharp is not None:
-            self._on_change(focus_range.fixed(self._sharp))
+            self._on_change(focus_range.fixed(self._sharp, lens_reach=self._lens_reach))
 
 
 class Histogram(QWidget):
@@ -98,13 +118,14 @@ class Histogram(QWidget):
         self._depth: Image | None = None
         self._bars = [0.0] * BINS
         self._sharp: tuple[float, float] | None = None
+        self._lens_reach = 0.0
         self._grip: Grip | None = None  # Set while the mouse button is down.
 
-    def show_depth(self, depth: Image | None, sharp: tuple[float, float] | None) -> None:
+    def show_depth(self, depth: Image | None, sharp: tuple[float, float] | None, lens_reach: float) -> None:
         if depth is not self._depth:
             self._depth = depth
             self._bars = [0.0] * BINS if depth is None else views.histogram(depth.data, BINS)
-        self._sharp = sharp
+        self._sharp, self._lens_reach = sharp, lens_reach
         self.setEnabled(depth is not None and sharp is not None)
         self.update()
 
@@ -142,7 +163,8 @@ class Histogram(QWidget):
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         if self._grip is not None and self._sharp is not None:
-            self._on_change(focus_range.dragged(self._sharp, self._grip, self._at(event)))
+            at = self._at(event)
+            self._on_change(focus_range.dragged(self._sharp, self._grip, at, lens_reach=self._lens_reach))
 
     def mouseReleaseEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
         self._grip = None
@@ -158,9 +180,59 @@ class Histogram(QWidget):
         if self._sharp is None or event.key() not in ARROWS:
             super().keyPressEvent(event)
         else:
-            self._on_change(focus_range.nudged(self._sharp, ARROWS[event.key()]))
+            key = ARROWS[event.key()]
+            self._on_change(focus_range.nudged(self._sharp, key, lens_reach=self._lens_reach))
 
     def _at(self, event: Any) -> float:
         place = event.localPos() if hasattr(event, "localPos") else event.position()
         share: float = place.x() / max(self.width(), 1)
         return min(max(share, 0.0), 1.0)
+
+
+class RulerScale(QWidget):
+    """The ruler: a bar from the far to the near limit, the hyperfocal distance, and ticks with their distances."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("dioptre_ruler")
+        self._ruler: Ruler | None = None
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() * 0.85, 6.0))
+        self.setFont(font)
+        self.setFixedHeight(RULER_PX + self.fontMetrics().height())
+        self.setMinimumWidth(WIDE_PX)
+        self.setToolTip(translated(ruler.HELP))
+
+    def show_ruler(self, shown: Ruler | None) -> None:
+        if shown != self._ruler:
+            self._ruler = shown
+            self.update()
+
+    def paintEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
+        painter = QPainter(self)
+        width, shown = self.width(), self._ruler
+        painter.fillRect(QRectF(0, 0, width, RULER_PX), BACK)
+        if shown is not None:
+            far, near = (position * (width - 1) for position in shown.sharp)
+            colour = RULER_ASSUMED if shown.assumed else RULER_SHARP
+            painter.fillRect(QRectF(far, 0, max(near - far, 1.0), RULER_PX), colour)
+            self._draw_ticks(painter, shown.ticks(LABEL_PX / max(width, LABEL_PX)))
+            if shown.hyperfocal is not None:
+                painter.fillRect(QRectF(shown.hyperfocal * (width - 1) - 1, 0, 2, RULER_PX), RULER_MARK)
+        painter.end()
+
+    def _draw_ticks(self, painter: QPainter, ticks: tuple[tuple[float, str], ...]) -> None:
+        width, high = self.width(), self.height() - RULER_PX
+        text_colour = self.palette().text().color()
+        for position, text in ticks:
+            x = position * (width - 1)
+            painter.fillRect(QRectF(x, RULER_PX * 2 / 3, 1, RULER_PX / 3), QColor(255, 255, 255))
+            left = min(max(x - LABEL_PX / 2, 0.0), float(width - LABEL_PX))
+            side = Qt.AlignmentFlag.AlignHCenter
+            if left == 0:
+                side = Qt.AlignmentFlag.AlignLeft
+            elif left == width - LABEL_PX:
+                side = Qt.AlignmentFlag.AlignRight
+            flags = int(side | Qt.AlignmentFlag.AlignVCenter)
+            painter.setPen(text_colour)
+            painter.drawText(QRectF(left, RULER_PX, LABEL_PX, high), flags, text)

@@ -194,6 +194,7 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
         selection=source.selection if takes_selection(described) else None,
         opened_file=source.opened_file if looks_into_file(described) else None,
         roles=SELECTION_ROLES if selects(described) else None,
+        depth_metres=source.depth_metres,
     )
 
 

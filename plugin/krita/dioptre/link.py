@@ -12,6 +12,7 @@ from typing import Any
 from .dioptre_link.buffers import Buffer
 from .dioptre_link.client import Job, Progress, Result, Stored, Worker
 from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Role
 from .dioptre_link.wire import PixelFormat
 from .log import logger
@@ -41,6 +42,7 @@ class Order:
     selection: bytes | None = None  # 8-bit values, one per pixel of the picture.
     opened_file: str | None = None  # File that may contain the camera's own depth.
     roles: tuple[Role, ...] | None = None  # Roles of the layers to return; None returns all.
+    depth_metres: DepthMetres | None = None  # The metres of `depth`, if they are known.
 
     @property
     def colour_format(self) -> PixelFormat:
@@ -200,6 +202,7 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
             colour_format=order.colour_format,
             opened_file=order.opened_file,
             roles=order.roles,
+            depth_metres=order.depth_metres,
             depth_dtype="u8" if order.roles == SELECTION_ROLES else "f32",
         )
         result = ticket.follow(job, report)

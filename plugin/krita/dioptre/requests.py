@@ -44,6 +44,7 @@ def request_of(state: State, source: Source) -> Request:
         opened_file=source.opened_file if looks_into_file(state.operation) else None,
         place=state.place,
         crop=lambda worker, part: _cropped(worker, source, part),
+        depth_metres=source.depth_metres,
     )
 
 

@@ -14,7 +14,9 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.editing.refusals import Refusals
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
+from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
+from .dioptre_link.records import depth_metres
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .extent import taking_part
 from .raster import Raster, is_opaque
@@ -60,6 +62,7 @@ class Source:
         plain: Whether a layer above the picture looks the same as a layer in its place.
         selection: 8-bit values over the picture's rectangle; None without a selection.
         opened_file: The photograph that the document was probably opened from, if any.
+        depth_metres: The metres of the depth layer, if they are known.
     """
 
     document: Document
@@ -68,6 +71,7 @@ class Source:
     plain: bool
     selection: bytes | None
     opened_file: str | None
+    depth_metres: DepthMetres | None = None
 
     def node(self) -> Node:
         """Return the picture's current node.
@@ -91,6 +95,7 @@ class Found:
     depth: Node | None
     plain: bool
     selection: bytes | None
+    depth_metres: DepthMetres | None = None
 
     def read(self) -> Generator[None, None, Source]:
         """Take a snapshot and read it in steps; a stroke in progress is included.
@@ -129,6 +134,7 @@ class Found:
             plain=self.plain and picture.opaque,
             selection=selection,
             opened_file=opened_file(self.document),
+            depth_metres=self.depth_metres,
         )
 
 
@@ -279,7 +285,14 @@ def find(
     if selection is not None and not any(selection):
         raise refusals.selection_outside(picture.name())
     plain = picture.opacity() == 255 and picture.blendingMode() == "normal" and not masks
-    return Found(document=document, picture=picture, depth=depth, plain=plain, selection=selection)
+    return Found(
+        document=document,
+        picture=picture,
+        depth=depth,
+        plain=plain,
+        selection=selection,
+        depth_metres=None if depth is None else depth_metres(entries, recipe.node_id(document, depth)),
+    )
 
 
 def check_size(node: Node) -> None:

@@ -14,6 +14,7 @@ from .dioptre_link.editing.results import to_update
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
+from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import JobManager, Run, order_for
@@ -146,13 +147,15 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
     if not wanted:
         raise refusals.only_painted_depth()
     done: list[Done] = []
-    fresh: dict[str, Picture] = {}
+    fresh: dict[str, tuple[Picture, DepthMetres | None]] = {}
     for number, task in enumerate(wanted):
         if ticket.cancelled:
             raise Cancelled
         source = task.source
         if source.depth is not None and (newer := fresh.get(source.depth.node)) is not None:
-            source = replace(source, depth=newer if newer.rect == source.picture.rect else source.depth)
+            depth, metres = newer
+            if depth.rect == source.picture.rect:
+                source = replace(source, depth=depth, depth_metres=metres)
         order = order_for(task.described, task.entry.options, source)
         outcome = compute(order, worker, ticket, in_part(report, number, len(wanted)))
         done.append((replace(task, source=source), outcome))
@@ -244,11 +247,12 @@ def _with_depth(task: Task) -> Task | None:
         return task
     if Input.DISPARITY not in task.described.optional_inputs:
         return None
-    return replace(task, source=replace(task.source, depth=task.now))
+    metres = DepthMetres.of_values(task.entry.values)
+    return replace(task, source=replace(task.source, depth=task.now, depth_metres=metres))
 
 
-def _depth_of(task: Task, outcome: Outcome) -> dict[str, Picture]:
-    """Return the depth that a result produced, as input for other results."""
+def _depth_of(task: Task, outcome: Outcome) -> dict[str, tuple[Picture, DepthMetres | None]]:
+    """Return the depth that a result produced and its metres, as input for other results."""
     link = task.entry.outputs.get(Role.DEPTH.value)
     made = next((one for one in outcome.layers if one.role is Role.DEPTH), None)
     layout = spaces.wire_format(spaces.DEPTH)
@@ -263,4 +267,4 @@ def _depth_of(task: Task, outcome: Outcome) -> dict[str, Picture]:
         space=spaces.DEPTH,
         opaque=True,
     )
-    return {str(link.id): picture}
+    return {str(link.id): (picture, DepthMetres.of_values(outcome.values))}

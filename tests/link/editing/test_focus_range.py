@@ -18,7 +18,8 @@ def test_a_press_near_an_end_takes_that_end(at: float, grip: Grip) -> None:
 
 
 def test_a_drag_of_the_middle_moves_the_focus_and_drops_the_clicked_point() -> None:
-    assert focus_range.dragged(SHARP, Grip.MIDDLE, 0.75) == {"focus": None, "focal_disparity": 0.75}
+    dragged = focus_range.dragged(SHARP, Grip.MIDDLE, 0.75)
+    assert dragged == {"focus": None, "focal_disparity": 0.75, "focus_m": None}
 
 
 @pytest.mark.parametrize("at", [0.3, 0.7])
@@ -29,14 +30,21 @@ def test_a_drag_of_either_end_widens_both(at: float) -> None:
 @pytest.mark.parametrize(
     ("key", "options"),
     [
-        ("left", {"focus": None, "focal_disparity": 0.48}),
-        ("right", {"focus": None, "focal_disparity": 0.52}),
+        ("left", {"focus": None, "focal_disparity": 0.48, "focus_m": None}),
+        ("right", {"focus": None, "focal_disparity": 0.52, "focus_m": None}),
         ("up", {"focus_range": 0.11}),
         ("down", {"focus_range": 0.09}),
     ],
 )
 def test_arrow_keys_move_and_widen_the_range(key: str, options: dict[str, float | None]) -> None:
     assert focus_range.nudged(SHARP, key) == options
+
+
+def test_the_option_is_what_the_range_has_beyond_the_lenss_own() -> None:
+    assert focus_range.dragged(SHARP, Grip.END, 0.7, lens_reach=0.04) == {"focus_range": 0.16}
+    assert focus_range.dragged(SHARP, Grip.END, 0.51, lens_reach=0.04) == {"focus_range": 0.0}
+    assert focus_range.nudged(SHARP, "up", lens_reach=0.04) == {"focus_range": 0.07}
+    assert focus_range.fixed(SHARP, lens_reach=0.1) == {"focus_range": 0.0}
 
 
 def test_values_stay_between_0_and_1() -> None:
@@ -49,4 +57,5 @@ def test_automatic_and_fixed_are_opposites() -> None:
     options = {"focus_range": None, "focal_disparity": None}
     assert focus_range.is_automatic(options)
     assert not focus_range.is_automatic({**options, **focus_range.fixed(SHARP)})
+    assert not focus_range.is_automatic({**options, "focus_m": 2.0})
     assert focus_range.is_automatic({"focus_range": 0.2, "focal_disparity": 0.5, **focus_range.AUTOMATIC})

@@ -15,6 +15,7 @@ from dioptre_link.editing.events import Shown, Step, drain
 from dioptre_link.editing.preview import PreviewSession
 from dioptre_link.editing.request import Given, Request, detail_rect
 from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat
 
@@ -57,6 +58,8 @@ class FakeWorker:
     """A worker that records its requests.
 
     Attributes:
+        metres: the metres of the depth of each job.
+        values: the values that each job reports.
         submitted: (operation, names of stored inputs, names to store, draft, options) of each job.
     """
 
@@ -66,6 +69,8 @@ class FakeWorker:
     uploaded: list[str] = field(default_factory=list)
     jobs: list[FakeJob] = field(default_factory=list)
     lose: int = 0
+    values: dict[str, Any] = field(default_factory=lambda: {"focal_disparity": 0.5})
+    metres: list[DepthMetres | None] = field(default_factory=list)
 
     def connect(self, **_: Any) -> None:
         pass
@@ -84,13 +89,14 @@ class FakeWorker:
         keep = {role.value: name for role, name in how.get("keep", {}).items()}
         given = {name: getattr(value, "name", "buffer") for name, value in inputs.items()}
         self.submitted.append((operation, given, keep, how.get("draft", False), options))
+        self.metres.append(how.get("depth_metres"))
         layers = [Layer("r", Role.RESULT, True, FakeBuffer(4))]
         roles = how.get("roles", ())
         if Role.DEPTH in roles:
             layers.append(Layer("d", Role.DEPTH, True, FakeBuffer(1)))
         if Role.SUBJECT in roles:
             layers.append(Layer("s", Role.SUBJECT, True, FakeBuffer(4, half=True)))
-        self.jobs.append(FakeJob(Result(tuple(layers), {"focal_disparity": 0.5})))
+        self.jobs.append(FakeJob(Result(tuple(layers), self.values)))
         return self.jobs[-1]
 
 
@@ -128,6 +134,25 @@ def worker() -> FakeWorker:
 @pytest.fixture
 def session(worker: FakeWorker) -> PreviewSession:
     return PreviewSession(worker, PixelFormat("u8", 4))
+
+
+def test_kept_depth_keeps_its_metres(session: PreviewSession, worker: FakeWorker) -> None:
+    worker.values = {"focal_disparity": 0.5, "depth_range_per_m": [0.1, 0.5]}
+    run(session, request())
+    assert worker.metres == [None, None]
+    run(session, request(f_number=4.0))
+    assert set(worker.metres[2:]) == {DepthMetres(range_per_m=(0.1, 0.5))}
+    del worker.metres[:]
+    run(session, request(key="another photo"))
+    assert worker.metres == [None, None]
+
+
+def test_a_given_depth_layer_has_the_metres_of_its_record(session: PreviewSession, worker: FakeWorker) -> None:
+    metres = DepthMetres(range_per_m=(0.2, 0.9), equivalent_mm=35.0)
+    asked = request("lens_blur")
+    inputs = {**asked.inputs, "disparity": Given(key="depth", upload=upload)}
+    run(session, replace(asked, inputs=inputs, depth_metres=metres))
+    assert set(worker.metres) == {metres}
 
 
 def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(

@@ -126,14 +126,17 @@ def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespac
     bars = options._focus.histogram
     left = QtCore.Qt.MouseButton.LeftButton
     QtTest.QTest.mouseClick(bars, left, pos=QtCore.QPoint(round(0.8 * bars.width()), 20))
-    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.8, abs=0.02)}
+    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.8, abs=0.02), "focus_m": None}
     QtTest.QTest.keyClick(bars, QtCore.Qt.Key.Key_Right)
-    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.42)}
+    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.42), "focus_m": None}
     end = QtCore.QPoint(round(state.sharp[1] * bars.width()), 20)
     QtTest.QTest.mousePress(bars, left, pos=end)
     QtTest.QTest.mouseMove(bars, QtCore.QPoint(round(0.7 * bars.width()), 20))
     assert changes[-1] == {"focus_range": pytest.approx(0.3, abs=0.02)}
     QtTest.QTest.mouseRelease(bars, left, pos=end)
+    lines = options._focus.distances.text().splitlines()
+    assert lines == ["Focus 4.38 m, sharp from 3.98 m to 4.86 m", "Metres are assumed"]
+    assert not options._focus.scale.grab().isNull()
     options._focus._tick.click()
     assert changes[-1] == {"focus_range": pytest.approx(state.sharp[1] - 0.4, abs=0.001)}
     options.hide()

@@ -12,12 +12,14 @@ from gi.repository import GdkPixbuf, GLib  # noqa: E402  (the version must be na
 
 from dioptre_link.editing import marks, views  # noqa: E402
 from dioptre_link.editing.events import Image  # noqa: E402
+from dioptre_link.editing.ruler import Ruler  # noqa: E402
 
 RING_PX = 27
 CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 _OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
+RULER_SHARP, RULER_ASSUMED, RULER_MARK = (60, 220, 90), (150, 150, 150), (255, 190, 60)
 # Colour (RGBA) and width of the focus frame; the colour is the same as in `style`.
 _FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2
 _LIGHT, _DARK = 0x999999, 0x666666  # Checkerboard behind transparent areas.
@@ -191,3 +193,35 @@ def histogram(
         drawn.fill(_FOCUSED)
         inside.copy_area(0, 0, inside.get_width(), inside.get_height(), drawn, _FRAME_PX, _FRAME_PX)
     return drawn
+
+
+def ruler(shown: Ruler | None, size: tuple[int, int], least_gap: float) -> GdkPixbuf.Pixbuf:
+    """Draw the sharp range in metres: a bar from the far to the near limit, ticks, and the hyperfocal distance.
+
+    Args:
+        shown: The ruler; None draws an empty one.
+        size: Width and height of the picture in pixels.
+        least_gap: As in `Ruler.ticks`.
+
+    Returns:
+        The drawn pixbuf.
+    """
+    width, height = size
+
+    def column(position: float) -> int:
+        return min(max(round(position * (width - 1)), 0), width - 1)
+
+    columns = [_BACK] * width
+    if shown is not None:
+        far, near = (column(position) for position in shown.sharp)
+        colour = bytes(RULER_ASSUMED if shown.assumed else RULER_SHARP)
+        columns[far : near + 1] = [colour] * (near + 1 - far)
+    ticks = [*columns]
+    for position, _ in () if shown is None else shown.ticks(least_gap):
+        ticks[column(position)] = b"\xff\xff\xff"
+    for line in (columns, ticks):
+        if shown is not None and shown.hyperfocal is not None:
+            at = column(shown.hyperfocal)
+            line[max(at - 1, 0) : at + 1] = [bytes(RULER_MARK)] * (at + 1 - max(at - 1, 0))
+    bar = height * 2 // 3
+    return pixbuf_from_rgb(width, height, 3, b"".join(columns) * bar + b"".join(ticks) * (height - bar))

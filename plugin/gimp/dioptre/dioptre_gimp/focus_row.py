@@ -1,13 +1,16 @@
-"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right."""
+"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right.
+
+A ruler below the histogram shows the sharp range in metres.
+"""
 
 from __future__ import annotations
 
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gtk  # noqa: E402  (the version must be named first)
+from gi.repository import Gdk, GLib, Gtk  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import focus_range, views  # noqa: E402
+from dioptre_link.editing import focus_range, ruler, views  # noqa: E402
 from dioptre_link.editing.focus_range import Grip  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
@@ -19,6 +22,9 @@ from .controls import AUTOMATIC, Row, set_options  # noqa: E402
 SIZE = (428, 44)
 GRIP = 0.025  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
 BINS = 100
+RULER_SIZE = (SIZE[0], 9)
+LABEL_PX = 46  # Width of a tick's label; ticks are at least this far apart.
+TICK_GAP = LABEL_PX / SIZE[0]
 
 
 class FocusRow(Row):
@@ -32,7 +38,12 @@ class FocusRow(Row):
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
         self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
-        self._area.add(self._image)
+        self._ruler = Gtk.Image()
+        self._ruler.set_size_request(*RULER_SIZE)
+        drawn = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=1)
+        drawn.pack_start(self._image, False, False, 0)
+        drawn.pack_start(self._ruler, False, False, 0)
+        self._area.add(drawn)
         masks = Gdk.EventMask
         self._area.add_events(
             masks.BUTTON_PRESS_MASK | masks.BUTTON_RELEASE_MASK | masks.BUTTON1_MOTION_MASK | masks.KEY_PRESS_MASK
@@ -62,6 +73,13 @@ class FocusRow(Row):
         self.set_spacing(2)
         self.pack_start(top, False, False, 0)
         self.pack_start(self._area, False, False, 0)
+        self._scale = TickLabels()
+        self.pack_start(self._scale, False, False, 0)
+        self._distances = Gtk.Label(xalign=0.0, wrap=True, selectable=False)
+        self._distances.set_max_width_chars(1)  # Wrap at the row's width instead of widening the row.
+        self._distances.set_tooltip_text(translated(ruler.HELP))
+        self.name(self._distances, translated("Depth of field"))
+        self.pack_start(self._distances, False, False, 0)
 
     def show_state(self, state: State) -> None:
         self._tick.set_active(focus_range.is_automatic(state.options))
@@ -71,6 +89,11 @@ class FocusRow(Row):
             self._bars = views.histogram(depth.data, BINS) if depth is not None else [0.0] * BINS
         self._draw()
         self._area.set_sensitive(depth is not None)
+        shown = None if depth is None else state.ruler
+        self._ruler.set_from_pixbuf(drawing.ruler(shown, RULER_SIZE, TICK_GAP))
+        self._scale.show_ticks(() if shown is None else shown.ticks(TICK_GAP))
+        # A line break keeps the height of a ruler that is not known yet.
+        self._distances.set_text(ruler.two_lines(shown))
 
     def _draw(self) -> bool:
         sharp, focused = self.store.state.sharp, self._area.has_focus()
@@ -90,15 +113,19 @@ class FocusRow(Row):
         at = self._at(event.x)
         self._grip = focus_range.grip_at(sharp, at, GRIP)
         if self._grip is Grip.MIDDLE:
-            set_options(self.store, focus_range.dragged(sharp, self._grip, at))
+            set_options(self.store, self._dragged(sharp, at))
         return True
 
     def _move(self, _area: Gtk.Widget, event: Gdk.EventMotion) -> bool:
         sharp = self.store.state.sharp
         if self._grip is None or sharp is None:
             return False
-        set_options(self.store, focus_range.dragged(sharp, self._grip, self._at(event.x)))
+        set_options(self.store, self._dragged(sharp, self._at(event.x)))
         return True
+
+    def _dragged(self, sharp: focus_range.Range, at: float) -> focus_range.Options:
+        assert self._grip is not None
+        return focus_range.dragged(sharp, self._grip, at, lens_reach=self.store.state.lens_reach)
 
     def _release(self, *_: object) -> bool:
         self._grip = None
@@ -108,7 +135,7 @@ class FocusRow(Row):
         sharp, name = self.store.state.sharp, Gdk.keyval_name(event.keyval)
         if sharp is None or name not in ("Left", "Right", "Up", "Down"):
             return False
-        set_options(self.store, focus_range.nudged(sharp, name.lower()))
+        set_options(self.store, focus_range.nudged(sharp, name.lower(), lens_reach=self.store.state.lens_reach))
         return True
 
     def _ticked(self, tick: Gtk.CheckButton) -> None:
@@ -119,4 +146,39 @@ class FocusRow(Row):
             return
         sharp = self.store.state.sharp
         if sharp is not None:
-            set_options(self.store, focus_range.fixed(sharp))
+            set_options(self.store, focus_range.fixed(sharp, lens_reach=self.store.state.lens_reach))
+
+
+class TickLabels(Gtk.Fixed):
+    """The distances below the ruler's ticks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: list[Gtk.Label] = []
+        self._shown: tuple[tuple[float, str], ...] = ()
+        self.set_size_request(SIZE[0], -1)
+        self._add_label()  # Keeps the height while there are no ticks.
+
+    def show_ticks(self, ticks: tuple[tuple[float, str], ...]) -> None:
+        """Show the labels of `Ruler.ticks`, centred below their ticks as far as the row's ends allow."""
+        if ticks == self._shown:
+            return
+        self._shown = ticks
+        while len(self._labels) < len(ticks):
+            self._add_label()
+        for label in self._labels:
+            label.set_text("")
+        for label, (position, text) in zip(self._labels, ticks, strict=False):
+            left = min(max(round(position * (SIZE[0] - 1) - LABEL_PX / 2), 0), SIZE[0] - LABEL_PX)
+            label.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
+            label.set_xalign(0.0 if left == 0 else 1.0 if left == SIZE[0] - LABEL_PX else 0.5)
+            self.move(label, left, 0)
+
+    def _add_label(self) -> None:
+        label = Gtk.Label()
+        label.set_size_request(LABEL_PX, -1)
+        label.set_markup("<small> </small>")
+        label.set_sensitive(False)
+        label.show()
+        self.put(label, 0, 0)
+        self._labels.append(label)

@@ -53,6 +53,7 @@ class Inputs:
             place=state.place,
             crop=self._crop,
             depth_image=self._depth_image,
+            depth_metres=jobs.depth_metres(source),
         )
 
     def for_result(self, session: PreviewSession) -> Steps[jobs.Sent]:

@@ -14,15 +14,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from dioptre_link import records
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Stored, Worker
 from dioptre_link.editing import events, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Operation, Role
 
-from . import depth_store, pixels, sources
+from . import depth_store, pixels, recipe, sources
 from .host import Gimp
 from .log import logger
 from .sources import Source
@@ -151,7 +153,13 @@ def work(
     colour_format = pixels.picture_format(source.image, alpha=True).wire
     file = opened_file(operation, source)
     job = worker.submit(
-        operation.name, options, sent.inputs, colour_format=colour_format, opened_file=file, roles=roles
+        operation.name,
+        options,
+        sent.inputs,
+        colour_format=colour_format,
+        opened_file=file,
+        depth_metres=depth_metres(source),
+        roles=roles,
     )
     return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
 
@@ -159,6 +167,13 @@ def work(
 def opened_file(operation: Operation, source: Source) -> str | None:
     """Return the file that may contain the camera's own depth, for operations that look for it."""
     return sources.opened_file(source.image) if traits.looks_into_file(operation) else None
+
+
+def depth_metres(source: Source) -> DepthMetres | None:
+    """Return the metres that the document records for the depth layer."""
+    if source.depth is None:
+        return None
+    return records.depth_metres(recipe.of(source.image).readable(), source.depth.get_tattoo())
 
 
 def within(steps: Steps[T], start: float, share: float) -> Steps[T]:

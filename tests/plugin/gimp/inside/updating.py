@@ -1,5 +1,7 @@
 """Update after painting, saving and reopening, renaming or moving, and with missing layers. Runs inside GIMP."""
 
+import json
+
 from rig import (
     Gimp,
     child,
@@ -91,6 +93,36 @@ def check_save_open_rename_move_update():
     succeed("dioptre-update", opened, [group])
     expect("changed", native(group.get_children()[0]) != before, True)
     expect("name", group.get_children()[0].get_name(), "Blurred")
+
+
+def check_a_depth_layer_keeps_its_metres():
+    """A lens blur uses the metres of its depth layer's record, which a metric network would have written."""
+    image, layer, depth, _ = blurred_document()
+    lens = {"lens_mm": 50.0, "f_number": 2.0, "focal_disparity": 0.5}
+    succeed("dioptre-lens-blur", image, [layer], **lens)
+    expect("without metres", newest_values(image)["metres_are_assumed"], True)
+    record = recorded(image)
+    record["results"][0]["values"] |= {"depth_range_per_m": [0.1, 0.9], "focal_length_equivalent_mm": 28.0}
+    data = json.dumps(record).encode("ascii")
+    image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE, data))
+    save(image, "metres.xcf")
+    opened = load("metres.xcf")
+    layer, depth = (opened.get_layer_by_tattoo(one.get_tattoo()) for one in (layer, depth))
+    group = succeed("dioptre-lens-blur", opened, [layer], **lens)
+    wanted = {"metres_are_assumed": False, "focus_distance_m": 2.0, "depth_range_per_m": [0.1, 0.9]}
+    for when in ("with a depth layer", "after Update"):
+        values = newest_values(opened)
+        expect(when, {name: values.get(name) for name in wanted}, wanted)
+        paint(depth, 0, 0, 9, 9, 0.7)
+        succeed("dioptre-update", opened, [group])
+
+
+def recorded(image):
+    return json.loads(bytes(image.get_parasite("dioptre").get_data()))
+
+
+def newest_values(image):
+    return recorded(image)["results"][-1]["values"]
 
 
 def check_portrait_keeps_a_painted_depth():

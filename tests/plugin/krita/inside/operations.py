@@ -110,6 +110,26 @@ def check_portrait_undo_redo():
     yield from soon("no step in between", lambda: names(document.rootNode()), was[:-1])
 
 
+def check_a_depth_layer_keeps_its_metres():
+    """A lens blur uses the metres of its depth layer's record, which a metric network would have written."""
+    document, node = yield from photo()
+    yield from next_end(jobs.job_manager(), person.made("dioptre_depth"))
+    lens = {"lens_mm": 50.0, "f_number": 2.0, "focal_disparity": 0.5}
+    yield from finish(dioptre.start("lens_blur", node=node, **lens))
+    record = recipe.of(document)
+    expect("without metres", record.load()[-1].values["metres_are_assumed"], True)
+    metres = {"depth_range_per_m": [0.1, 0.9], "focal_length_equivalent_mm": 28.0}
+    record.put(record.load()[0], values=metres)
+    group = yield from finish(dioptre.start("lens_blur", node=node, **lens))
+    wanted = {"metres_are_assumed": False, "focus_distance_m": 2.0, "depth_range_per_m": [0.1, 0.9]}
+    for when in ("with a depth layer", "after Update"):
+        values = record.load()[-1].values
+        expect(when, {name: values.get(name) for name in wanted}, wanted)
+        document.nodeByName("Depth").setPixelData(array.array("f", [0.7, 1.0] * 81).tobytes(), 0, 0, 9, 9)
+        yield from finish(updating.start(jobs.job_manager(), document, group))
+    document.setModified(False)
+
+
 def check_update_after_painting_and_saving():
     document, node = yield from photo()
     yield from add_depth(document)

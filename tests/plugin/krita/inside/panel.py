@@ -320,6 +320,11 @@ def check_shapes_and_the_focus_range():
 
     yield from changing(widen())
     expect(f"range {state().sharp}", abs(state().sharp[1] - 0.5) < 0.03, True)
+    shown = state().ruler
+    places = [[round(value, 6) for value in pair] for pair in (shown.sharp, state().sharp)]
+    expect("the ruler shows the same range", places[0], places[1])
+    text = docker().findChild(QLabel, "dioptre_depth_of_field").text()
+    expect_in("its text", "Metres are assumed", text)
     bars.setFocus()
     before = state().sharp
     person.keys("Right")

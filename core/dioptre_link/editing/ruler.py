@@ -1,0 +1,186 @@
+"""The depth-of-field ruler below the depth histogram: the focus and the sharp range in metres.
+
+Everything is computed from the options and from the values that the last preview decided, so the ruler follows the
+lens, the aperture and the focus without waiting for the next preview. Positions are disparities, as on the
+histogram: 0 is farthest, 1 nearest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalogue.focus import USUAL_FOCUS_RANGE
+from ..errors import UsageError
+from ..language import Message, translated
+from ..lenses import depth_of_field, in_metres
+from ..metres import DepthMetres, Scale, focus_of, lens_of, scale_of, selects_lens, view_of
+
+Values = Mapping[str, Any]
+
+HELP = Message(
+    "The sharp range in metres: the bar on the ruler reaches from the far to the near limit, and the yellow mark "
+    "is the hyperfocal distance. Set a lens, or the distances of white and black, under More options. Metres are "
+    "assumed if the depth network does not estimate them."
+)
+_ROUND_M = tuple(step * 10**power for power in range(-2, 4) for step in (1, 2, 3, 5))  # 1 cm to 5 km
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruler:
+    """The ruler for one setting.
+
+    Attributes:
+        scale: the distances of the histogram's positions.
+        focus_m: the focus distance.
+        near_m: the near limit of the sharp range.
+        far_m: its far limit; it may be infinite.
+        hyperfocal_m: the hyperfocal distance of the lens; None without a real lens.
+    """
+
+    scale: Scale
+    focus_m: float
+    near_m: float
+    far_m: float
+    hyperfocal_m: float | None = None
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the metres are only an assumption."""
+        return self.scale.assumed
+
+    def position(self, distance_m: float) -> float:
+        """Return the position of a distance, limited to the ruler's ends."""
+        return min(max(self.scale.disparity(distance_m), 0.0), 1.0)
+
+    @property
+    def sharp(self) -> tuple[float, float]:
+        """Positions of the far and the near limit."""
+        return self.position(self.far_m), self.position(self.near_m)
+
+    @property
+    def hyperfocal(self) -> float | None:
+        """Position of the hyperfocal distance; None without a lens or beyond the ruler's ends."""
+        if self.hyperfocal_m is None or not 0 <= self.scale.disparity(self.hyperfocal_m) <= 1:
+            return None
+        return self.position(self.hyperfocal_m)
+
+    def ticks(self, least_gap: float) -> tuple[tuple[float, str], ...]:
+        """Return the positions and labels of round distances, from far to near.
+
+        Args:
+            least_gap: smallest distance between two positions, so that labels do not overlap.
+        """
+        distances = [math.inf, *reversed(_ROUND_M)]
+        chosen: list[tuple[float, str]] = []
+        for distance in distances:
+            at = self.scale.disparity(distance)
+            if 0 <= at <= 1 and (not chosen or at - chosen[-1][0] >= least_gap):
+                chosen.append((at, "∞" if math.isinf(distance) else in_metres(distance)))
+        return tuple(chosen)
+
+    def lines(self) -> tuple[str, str]:
+        """Return the distances as two lines for the user, in English or as templates; the second may be empty."""
+        focus, near, far = (in_metres(value) for value in (self.focus_m, self.near_m, self.far_m))
+        first = Message("Focus {focus}, sharp from {near} to {far}", focus=focus, near=near, far=far)
+        if self.hyperfocal_m is None:
+            return first, Message("Metres are assumed") if self.assumed else ""
+        hyperfocal = in_metres(self.hyperfocal_m)
+        if self.assumed:
+            return first, Message("Hyperfocal {hyperfocal}; metres are assumed", hyperfocal=hyperfocal)
+        return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
+
+
+def two_lines(shown: Ruler | None) -> str:
+    """Return the translated distances as two lines, which are blank if they are not known."""
+    return "\n".join(map(translated, ("", "") if shown is None else shown.lines()))
+
+
+def focal_disparity(values: Values, options: Values) -> float | None:
+    """Return the disparity in focus: set in metres for a real lens, set by the user, or chosen by the preview.
+
+    Raises:
+        UsageError: white would be farther away than black.
+    """
+    if selects_lens(options):
+        in_metres_set = focus_of(options, _scale(values, options))
+        if in_metres_set is not None:
+            return in_metres_set
+    given: float | None = options.get("focal_disparity")
+    return given if given is not None else values.get("focal_disparity")
+
+
+def sharp_range(values: Values, options: Values) -> tuple[float, float] | None:
+    """Return the disparities between which the picture is sharp; None if it has no focus.
+
+    Args:
+        values: the values that the preview chose automatically.
+        options: the user's options, which take precedence, so that a range is visible while it is adjusted.
+    """
+    try:
+        focus = focal_disparity(values, options)
+    except UsageError:
+        return None
+    if focus is None:
+        return None
+    reach = _focus_range(values, options) + lens_reach(values, options)
+    return float(focus) - reach, float(focus) + reach
+
+
+def lens_reach(values: Values, options: Values) -> float:
+    """Return the disparity on either side of the focus that a real lens renders sharp; 0 without one."""
+    try:
+        found = _ruler(values, options, more=0.0)
+    except UsageError:
+        return 0.0
+    if found is None or found.hyperfocal_m is None:
+        return 0.0
+    return 1 / (found.hyperfocal_m * found.scale.span_per_m)
+
+
+def ruler_of(values: Values, options: Values) -> Ruler | None:
+    """Return the ruler; None without a focus, or if the lens cannot focus there, which the preview reports."""
+    try:
+        return _ruler(values, options, more=_focus_range(values, options))
+    except UsageError:
+        return None
+
+
+def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
+    focus, scale = focal_disparity(values, options), _scale(values, options)
+    if focus is None:
+        return None
+    focus_m = scale.distance_m(focus)
+    if not selects_lens(options):
+        return Ruler(
+            scale=scale,
+            focus_m=focus_m,
+            near_m=scale.distance_m(focus + more),
+            far_m=scale.distance_m(focus - more),
+        )
+    lens = lens_of(options)
+    own_mm = options.get("equivalent_mm")
+    view, _ = view_of(
+        options,
+        lens,
+        focus_m=focus_m,
+        equivalent_mm=values.get("focal_length_equivalent_mm") if own_mm is None else own_mm,
+    )
+    sharp = depth_of_field(lens, view, focus_m=focus_m, more_per_m=more * scale.span_per_m)
+    return Ruler(
+        scale=scale, focus_m=focus_m, near_m=sharp.near_m, far_m=sharp.far_m, hyperfocal_m=sharp.hyperfocal_m
+    )
+
+
+def _scale(values: Values, options: Values) -> Scale:
+    known = DepthMetres.of_values(values)
+    return scale_of(options, None if known is None else known.range_per_m)
+
+
+def _focus_range(values: Values, options: Values) -> float:
+    reach = options.get("focus_range")
+    if reach is None:
+        reach = 0.0 if selects_lens(options) else values.get("focus_range")
+    return USUAL_FOCUS_RANGE if reach is None else max(float(reach), 0.0)

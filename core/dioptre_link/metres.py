@@ -1,0 +1,168 @@
+"""The metric scale of a depth map, and the lens that an operation's options select.
+
+    scale = scale_of(options, range_per_m)           # measured, estimated, set by the options, or assumed
+    lens = lens_of(options)                          # for options with `lens_mm`
+    view = view_of(options, lens, focus_m=2.1, equivalent_mm=28.0)
+
+A depth map holds disparity from 0 (farthest) to 1 (nearest), which is linear in inverse distance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import UsageError
+from .lenses import FORMATS, Lens, View, in_metres
+
+ASSUMED_NEAREST_M = 1.75
+"""Distance of a disparity of 1 if the metric scale is unknown; blur by f-number alone assumes the same."""
+
+RangePerM = tuple[float, float]
+"""Inverse distances in 1/m at disparity 0 and 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The metric scale of a disparity map.
+
+    Attributes:
+        range_per_m: inverse distance in 1/m at disparity 0 and 1.
+        assumed: whether the scale is only an assumption, without measured or estimated metres.
+    """
+
+    range_per_m: RangePerM
+    assumed: bool = False
+
+    @property
+    def span_per_m(self) -> float:
+        """Difference of inverse distance, in 1/m, between disparity 0 and 1."""
+        low, high = self.range_per_m
+        return high - low
+
+    def disparity(self, distance_m: float) -> float:
+        """Return the disparity of a distance; it is below 0 or above 1 outside the picture's range."""
+        return (1 / distance_m - self.range_per_m[0]) / self.span_per_m
+
+    def distance_m(self, disparity: float) -> float:
+        """Return the distance that a disparity represents; it may be infinite."""
+        inverse = self.range_per_m[0] + disparity * self.span_per_m
+        return 1 / inverse if inverse > 0 else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthMetres:
+    """The metres of a depth layer, recorded with the result that created it.
+
+    Attributes:
+        range_per_m: inverse distance in 1/m at disparity 0 and 1.
+        equivalent_mm: 35 mm equivalent focal length of the picture; None if unknown.
+        source: text for the user that says where the focal length comes from.
+    """
+
+    range_per_m: RangePerM
+    equivalent_mm: float | None = None
+    source: str = ""
+
+    @staticmethod
+    def of_values(values: Mapping[str, Any]) -> DepthMetres | None:
+        """Return the metres that a result reports in its values; None if its depth is not in metres."""
+        return DepthMetres.from_dict(
+            {
+                "range_per_m": values.get("depth_range_per_m"),
+                "equivalent_mm": values.get("focal_length_equivalent_mm"),
+                "source": values.get("focal_length_source", ""),
+            }
+        )
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, Any]) -> DepthMetres | None:
+        """Return the metres in `fields`; None if they are not valid, because records may be damaged."""
+        limits, focal, source = (fields.get(name) for name in ("range_per_m", "equivalent_mm", "source"))
+        if not isinstance(limits, list | tuple) or len(limits) != 2 or not all(map(_is_number, limits)):
+            return None
+        low, high = float(limits[0]), float(limits[1])
+        if not 0 <= low < high:
+            return None
+        known = _is_number(focal) and focal > 0  # type: ignore[operator]
+        return DepthMetres(
+            range_per_m=(low, high),
+            equivalent_mm=float(focal) if known else None,  # type: ignore[arg-type]
+            source=source if known and isinstance(source, str) else "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metres as JSON types, which `from_dict` reads."""
+        return {**asdict(self), "range_per_m": list(self.range_per_m)}
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the metres as values of a result, which `of_values` reads."""
+        values: dict[str, Any] = {"depth_range_per_m": list(self.range_per_m)}
+        if self.equivalent_mm is not None:
+            values |= {"focal_length_equivalent_mm": self.equivalent_mm, "focal_length_source": self.source}
+        return values
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def selects_lens(options: Mapping[str, Any]) -> bool:
+    """Return whether the options select a real lens."""
+    return options.get("lens_mm") is not None
+
+
+def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale:
+    """Return the metric scale of the depth map: the one set by the options, else the measured or an assumed one.
+
+    Raises:
+        UsageError: white would be farther away than black.
+    """
+    nearest, farthest = options.get("nearest_m"), options.get("farthest_m")
+    known = range_per_m is not None
+    low, high = range_per_m if range_per_m is not None else (0.0, 1 / ASSUMED_NEAREST_M)
+    low = low if farthest is None else 1 / farthest
+    high = high if nearest is None else 1 / nearest
+    if not high > low:
+        raise UsageError(
+            "With these settings, white in the depth map is {near} away and black {far}.",
+            hint="White must be nearer than black.",
+            near=in_metres(1 / high),
+            far=in_metres(1 / low),
+        )
+    return Scale(range_per_m=(low, high), assumed=not known)
+
+
+def focus_of(options: Mapping[str, Any], scale: Scale) -> float | None:
+    """Return the disparity of the focus distance set in metres; None if it is not set."""
+    distance: float | None = options.get("focus_m")
+    return None if distance is None else scale.disparity(distance)
+
+
+def lens_of(options: Mapping[str, Any]) -> Lens:
+    """Return the lens that the options select."""
+    return Lens(focal_mm=options["lens_mm"], f_number=options["f_number"], form=FORMATS[options["sensor"]])
+
+
+def view_of(
+    options: Mapping[str, Any], lens: Lens, *, focus_m: float, equivalent_mm: float | None
+) -> tuple[View, bool]:
+    """Return the angle of view to blur with, and whether it is only assumed to be the lens's.
+
+    Args:
+        options: the operation's options.
+        lens: the lens that they select.
+        focus_m: the focus distance in metres.
+        equivalent_mm: the picture's own 35 mm equivalent focal length; None if unknown.
+
+    Raises:
+        UsageError: the lens cannot focus at this distance.
+    """
+    view = lens.view_at(focus_m)
+    if options["view"] != "picture":
+        return view, False
+    if equivalent_mm is None:
+        return view, True
+    return View(focal_diagonals=equivalent_mm / FORMATS["full_frame"].diagonal_mm), False
