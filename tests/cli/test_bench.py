@@ -8,9 +8,13 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from PIL import Image
 
 from dioptre.cli import ceilings
+from dioptre.files.metric_depth import write_metric_depth
+from dioptre.pipelines.depth import Depth
 
 Dioptre = Callable[..., tuple[int, str, str]]
 
@@ -30,6 +34,38 @@ def test_unknown_row_is_refused_with_the_known_ones(dioptre: Dioptre) -> None:
     code, _, err = dioptre("bench", "--only", "speed")
     assert code == 2
     assert "lens-blur-preview" in err
+
+
+def test_networks_are_measured_on_a_folder_of_pictures(
+    dioptre: Dioptre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate is replaced by the true depth in another scale."""
+    rng = np.random.default_rng(1)
+    inverse_m = np.repeat(np.repeat(rng.uniform(0.1, 1, (12, 16)), 4, 0), 4, 1).astype(np.float32)
+    for name in ("hall", "room"):
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / f"{name}.png")
+        write_metric_depth(inverse_m, np.zeros((48, 64, 3), np.float32), tmp_path / f"{name}.depth.tif")
+    asked: list[str] = []
+
+    def estimate(pixels: np.ndarray, *, model: str, field_of_view: object) -> Depth:
+        asked.append(model)
+        scaled = (inverse_m - 0.1) / 0.9
+        return Depth(disparity=scaled, model=model, range_per_m=(0.2, 1.1))
+
+    monkeypatch.setattr("dioptre.pipelines.depth.estimate_depth", estimate)
+    written = tmp_path / "scores.json"
+    code, out, _ = dioptre("bench", "--depth", str(tmp_path), "-o", str(written))
+    (row,) = json.loads(written.read_text())["rows"]
+    assert (code, asked) == (0, ["dioptre-depth-small"] * 2)
+    assert (row["pictures"], row["AbsRel"], row["delta1"]) == (2, 0.0, 1.0)
+    assert set(row["scores"]) == {"hall", "room"}
+    wrong_by = 0.1 / (inverse_m[8:-8, 8:-8] + 0.1)  # 1 - z / z*, as all inverse depths are 0.1 / m too large
+    assert row["AbsRel in metres"] == pytest.approx(wrong_by.mean(), abs=1e-3)
+    assert "dioptre-depth-small" in out
+    code, _, err = dioptre("bench", "--depth", str(tmp_path), "--model", "nothing")
+    assert (code, "no depth network named" in err) == (2, True)
+    code, _, err = dioptre("bench", "--model", "best")
+    assert (code, "--depth DATA" in err) == (2, True)
 
 
 def test_ceilings_are_told_with_what_is_reached(dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from dioptre_link.catalogue import depth, lens_blur, portrait, super_resolution,
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Operation
 
-from . import log
+from . import depth_bench, log
 from .reporting import say
 
 if TYPE_CHECKING:
@@ -62,6 +62,17 @@ class Row:
 @click.option(
     "--ceilings", is_flag=True, help="Also show the fraction of the machine's peak performance that is reached."
 )
+@click.option(
+    "--depth",
+    "pictures",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DATA",
+    help="Measure the accuracy of the installed depth networks on a folder of pictures with measured depth, "
+    "instead of times: NAME.depth.png (16-bit millimetres) or NAME.depth.tif (metres) beside each NAME.jpg.",
+)
+@click.option(
+    "--model", "models", multiple=True, metavar="ID", help="With --depth: only this network. Can be repeated."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the results to this file."
@@ -70,12 +81,14 @@ def command(
     megapixels: float,
     runs: int,
     chosen: tuple[str, ...],
+    pictures: Path | None,
+    models: tuple[str, ...],
+    *,
     as_json: bool,
     output: Path | None,
-    *,
     ceilings: bool,
 ) -> None:
-    """Time each operation on a synthetic picture.
+    """Time each operation on a synthetic picture, or measure depth networks.
 
     Close other programs first. Use the figures to compare machines or versions. For comparisons with other
     programs, see benchmarks/ in the source.
@@ -84,6 +97,13 @@ def command(
     from dioptre import runtime
 
     runtime.prepare_if_needed()
+    if pictures is not None:
+        rows = depth_bench.measure(pictures, models, as_json=as_json)
+        if output:
+            output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+        return
+    if models:
+        raise UsageError("--model needs --depth.", hint="Specify a folder: --depth DATA.")
     tasks = dict(_tasks(megapixels))
     if unknown := set(chosen) - set(tasks):
         raise UsageError(
