@@ -35,7 +35,13 @@ import tifffile
 from PIL import Image
 
 from dioptre.cli.bench import scene
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.imaging.layers import Inputs
 from dioptre.pipelines.lens_blur import lens_blur
+from dioptre.recipes.apply import apply
+
+_F_NUMBER = 2.0  # f-number of the lens for the blur in metres; its focal length follows from the opening
 
 Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
 """Maps linear picture, disparity, focal disparity and radius (px per unit of disparity) to the blurred picture."""
@@ -44,6 +50,33 @@ Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
 def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
     """Blur a linear picture with Dioptre's lens blur."""
     return lens_blur(linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear").image
+
+
+def in_metres(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+    """Blur like a user: encoded picture, depth layer from 0 to 1 with its metres, and the options of a real lens.
+
+    Only the product of the opening and the focal length in pixels determines the blur, so the angle of view is that
+    of a 50 mm lens on full frame and the opening follows.
+    """
+    low, high = float(disparity.min()), float(disparity.max())
+    view = FieldOfView.of_equivalent(50, source="the scene")
+    opening_m = 2 * radius / view.focal_px(linear.shape[:2])
+    options = {
+        "lens_mm": 1000 * _F_NUMBER * opening_m,
+        "f_number": _F_NUMBER,
+        "focus_m": 1 / focal,
+        "existing_defocus": "ignore",
+        "highlight_boost": 0.0,
+        "grain": 0.0,
+    }
+    inputs = Inputs(
+        picture=np.asarray(linear_to_srgb(linear)),
+        disparity=((disparity - low) / (high - low)).astype(np.float32),
+        range_per_m=(low, high),
+        field_of_view=view,
+    )
+    encoded = apply("lens_blur", options, inputs).layers[0].pixels
+    return np.asarray(srgb_to_linear(encoded))
 
 
 def draft(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
@@ -109,7 +142,7 @@ def gmic(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float)
 
 def methods() -> dict[str, Blur]:
     """Return the blurs that this machine can run, by name."""
-    found: dict[str, Blur] = {"dioptre": dioptre, "gather": gather}
+    found: dict[str, Blur] = {"dioptre": dioptre, "dioptre in metres": in_metres, "gather": gather}
     if shutil.which("gegl"):
         found |= {name: gegl(f"gegl:{name}") for name in ("lens-blur", "variable-blur")}
     if shutil.which("gmic"):
