@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dioptre.pipelines.depth import estimate_depth as estimate_depth
     from dioptre.pipelines.lens_blur import Blurred as Blurred
     from dioptre.pipelines.lens_blur import lens_blur as lens_blur
+    from dioptre.pipelines.normals import Normals as Normals
+    from dioptre.pipelines.normals import estimate_normals as estimate_normals
     from dioptre.pipelines.portrait import Portrait as Portrait
     from dioptre.pipelines.portrait import portrait as portrait
     from dioptre.pipelines.select_depth import select_depth as select_depth
@@ -31,10 +33,12 @@ _HOMES = {
     "Balanced": "dioptre.pipelines.white_balance",
     "Blurred": "dioptre.pipelines.lens_blur",
     "Depth": "dioptre.pipelines.depth",
+    "Normals": "dioptre.pipelines.normals",
     "Portrait": "dioptre.pipelines.portrait",
     "Selected": "dioptre.pipelines.selected",
     "Subject": "dioptre.pipelines.subject",
     "estimate_depth": "dioptre.pipelines.depth",
+    "estimate_normals": "dioptre.pipelines.normals",
     "find_subject": "dioptre.pipelines.subject",
     "lens_blur": "dioptre.pipelines.lens_blur",
     "load": "dioptre.files",

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.files.metric_depth import write_metric_depth
+from dioptre.files.load import load
+from dioptre.files.metric_depth import write_metric_depth, write_normals
 from dioptre.files.problems import UnwritableFile
 from dioptre.imaging.field_of_view import FieldOfView
 
@@ -82,3 +83,13 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, inverse: np.ndarray, pic
     with pytest.raises(UnwritableFile, match=r"cannot be saved as \.jpg"):
         write_metric_depth(inverse, picture, tmp_path / "p.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_normals_become_a_normal_map(tmp_path: Path) -> None:
+    vectors = np.array([[[0, 0, 1], [1, 0, 0]], [[0, -1, 0], [0.6, 0, 0.8]]], np.float32)
+    write_normals(vectors, tmp_path / "n.png")
+    written = load(tmp_path / "n.png")
+    np.testing.assert_allclose(written.pixels * 2 - 1, vectors, atol=2 / 65535)
+    assert written.source.bits == 16
+    with pytest.raises(UnwritableFile, match=r"cannot be saved as \.jpg"):
+        write_normals(vectors, tmp_path / "n.jpg")

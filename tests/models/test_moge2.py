@@ -11,9 +11,11 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.card import WeightsError
+from dioptre.models.depth_view import ReadingOptions
 from dioptre.models.moge2.config import Moge2Config, from_published
 from dioptre.models.moge2.geometry import Camera, fit_camera, inverse_depth
-from dioptre.models.moge2.module import Moge2, view_plane
+from dioptre.models.moge2.module import Geometry, Moge2, view_plane
+from dioptre.models.moge2.reading import read
 from dioptre.models.registry import ENTRIES
 
 SMALL = (8, 8, 4, 4, 4)
@@ -104,6 +106,19 @@ def test_the_camera_is_found_and_gives_depth_back(focal: float, shift: float) ->
     told = fit_camera(points, known, aspect=120 / 90, focal=focal)
     assert told.focal == focal
     assert told.shift == pytest.approx(shift, abs=1e-3)
+
+
+def test_each_view_has_its_own_normals() -> None:
+    points, _ = scene(Camera(focal=1.0, shift=0.0))
+    normals = np.stack([np.full(points.shape, side, np.float32) for side in (0.5, -0.5)])
+    mask = jnp.ones((2, *points.shape[:2]))
+    output = Geometry(jnp.stack([points, points]), mask, jnp.asarray(normals), jnp.ones(2))
+    views = read(output, ReadingOptions(size=(90, 120)))
+    for view, expected in zip(views, normals, strict=True):
+        assert view.normals is not None
+        np.testing.assert_array_equal(view.normals, expected)
+    without = read(Geometry(output.points, mask, None, None), ReadingOptions(size=(90, 120)))
+    assert [view.normals for view in without] == [None, None]
 
 
 def test_a_picture_without_geometry_has_a_camera_too() -> None:

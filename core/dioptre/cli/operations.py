@@ -107,11 +107,14 @@ def _operation_command(operation: Operation) -> click.Command:
         depth: Path | None = None,
         selection: Path | None = None,
         metric: bool = False,
+        normals: bool = False,
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
         from . import process
 
+        if metric and normals:
+            raise UsageError("--metric and --normals cannot be combined.", hint="Run the command twice.")
         if traits.enlarges(operation) and source.suffix.lower() == ".ora":
             from . import layered
 
@@ -132,6 +135,7 @@ def _operation_command(operation: Operation) -> click.Command:
                 force=force,
                 report=report,
                 metric=metric,
+                normals=normals,
             )
 
     make.__doc__ = operation.help
@@ -139,6 +143,10 @@ def _operation_command(operation: Operation) -> click.Command:
     if _makes_depth(operation):
         text = "Write metres (.tif) or millimetres (.png) instead of values from 0 to 1."
         function = click.option("--metric", is_flag=True, help=text)(function)
+        text = (
+            "Write surface normals (.png, 16 bit; red right, green up, blue towards the camera) instead of depth."
+        )
+        function = click.option("--normals", is_flag=True, help=text)(function)
     if takes_depth:
         otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"

@@ -16,15 +16,17 @@ from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
 from dioptre.files.atomic import check_free
-from dioptre.files.metric_depth import write_metric_depth
+from dioptre.files.metric_depth import write_metric_depth, write_normals
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.pipelines.normals import network_normals, normals_of_depth
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.selection import LAYER
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.language import Message
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
@@ -124,6 +126,7 @@ def one(
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
     metric: bool = False,
+    normals: bool = False,
 ) -> None:
     """Apply the recipe to one picture and write one file, in the format of its suffix.
 
@@ -136,6 +139,7 @@ def one(
         selection: selection in the picture.
         references: pictures whose common light is used, as in `dioptre.imaging.layers.Inputs`.
         metric: write the depth in metres.
+        normals: write surface normals instead of depth.
     """
     last = chosen.steps[-1]
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
@@ -143,6 +147,8 @@ def one(
     metric = makes_depth and (metric or file.suffix.lower() == _POINTS)
     if file.suffix.lower() != _LAYERED and not metric:
         _require_format(file, depth=only_depth)
+    if normals and file.suffix.lower() != ".png":
+        raise UsageError("--normals needs a file name that ends in .png.", hint="Specify -o normals.png.")
     _require_writable(file, force=force)
     inputs = [path for path in (source, depth, selection) if path is not None]
     with _measured(source, report):
@@ -164,6 +170,8 @@ def one(
                 force=force,
                 permissions_of=inputs,
             )
+        elif normals:
+            messages += _write_normals(job, file, force=force, inputs=inputs)
         elif metric:
             messages += _write_metric(job, file, force=force, inputs=inputs)
         elif only_depth:
@@ -207,6 +215,17 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
         origin = view.source
         messages = (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
     return messages
+
+
+def _write_normals(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
+    """Write the normals that the network estimates, or else those of the depth; return messages for the user."""
+    values, picture = job.result.values, job.picture.pixels
+    model = values.get("depth_model")
+    made = None if model is None else network_normals(picture, model=model)
+    if made is None:
+        made = normals_of_depth(job.result.layers[0].pixels, values)
+    write_normals(made.vectors, file, force=force, permissions_of=inputs)
+    return (Message("Source of the normals: {source}.", source=made.source), *made.messages)
 
 
 @contextmanager

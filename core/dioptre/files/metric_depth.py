@@ -1,4 +1,4 @@
-"""Write depth in metres to files: float TIFF, 16-bit PNG in millimetres, or a point cloud (PLY).
+"""Write depth in metres to files: float TIFF, 16-bit PNG in millimetres, or a point cloud (PLY); and normals.
 
 PLY: Turk, "The PLY Polygon File Format", 1994; binary, little-endian.
 """
@@ -75,6 +75,39 @@ def write_metric_depth(
             stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG))
         else:
             stream.write(encode(_metres(inverse_m)[..., None], Format.TIFF))
+
+
+def write_normals(
+    vectors: Float32[np.ndarray, "h w 3"],
+    path: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    permissions_of: InputFiles = (),
+) -> None:
+    """Write surface normals as a 16-bit PNG: red is right, green is up and blue is towards the camera.
+
+    The components -1 to 1 become 0 to 65535, as in the usual normal maps.
+
+    Args:
+        vectors: unit vectors.
+        path: the file, with the suffix .png.
+        force: replace an existing file.
+        permissions_of: input files; only users who can read all of them can read the result.
+
+    Raises:
+        FileExists: the file exists and `force` is off.
+        UnwritableFile: the file cannot be written, or has another suffix.
+    """
+    place = Path(path)
+    if place.suffix.lower() != ".png":
+        raise problems.UnwritableFile(
+            "Normals cannot be saved as {suffix}.",
+            hint="Use a file name that ends in .png (16-bit).",
+            suffix=place.suffix or "a file without a suffix",
+        )
+    codes = np.clip(np.rint((vectors + 1) * np.float32(32767.5)), 0, 65535).astype(np.uint16)
+    with replacing(place, force=force, permissions_of=permissions_of) as stream:
+        stream.write(encode(codes, Format.PNG))
 
 
 def _metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
