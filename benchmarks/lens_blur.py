@@ -30,6 +30,7 @@ from dioptre import runtime
 
 runtime.prepare()  # Must run before JAX is imported.
 
+import jax.numpy as jnp
 import numpy as np
 import tifffile
 from PIL import Image
@@ -70,13 +71,13 @@ def in_metres(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: f
         "grain": 0.0,
     }
     inputs = Inputs(
-        picture=np.asarray(linear_to_srgb(linear)),
+        picture=np.asarray(linear_to_srgb(jnp.asarray(linear))),
         disparity=((disparity - low) / (high - low)).astype(np.float32),
         range_per_m=(low, high),
         field_of_view=view,
     )
     encoded = apply("lens_blur", options, inputs).layers[0].pixels
-    return np.asarray(srgb_to_linear(encoded))
+    return np.asarray(srgb_to_linear(jnp.asarray(encoded)))
 
 
 def draft(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
