@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from dioptre_link.cache import keep_newest
 
 
@@ -12,6 +14,8 @@ def made(folder: Path, name: str, *, written: float, read: float) -> Path:
     path = folder / name
     path.write_bytes(b"x" * 1000)
     os.utime(path, (read, written))
+    if path.stat().st_atime != read:
+        pytest.skip("this system sets no time of access; Wine does not")
     return path
 
 

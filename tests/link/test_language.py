@@ -35,7 +35,7 @@ def test_errors_as_they_are_raised(tmp_path: Path) -> None:
     with pytest.raises(DioptreError) as missing:
         files.load(tmp_path / "{fehlt}.jpg")
     assert said(missing.value) == (
-        f"Die Datei {tmp_path}/{{fehlt}}.jpg gibt es nicht.",
+        f"Die Datei {tmp_path / '{fehlt}.jpg'} gibt es nicht.",
         "Prüfen Sie Schreibweise und Ordner.",
     )
     with pytest.raises(DioptreError) as wrong:
