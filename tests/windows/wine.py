@@ -38,7 +38,7 @@ class Windows:
         self.user = next(
             each for each in (prefix / "drive_c/users").iterdir() if each.name != "Public" and each.is_dir()
         )
-        left_out = ("DIOPTRE_", "PYTHON", "PIP_")
+        left_out = ("DIOPTRE_", "PYTHON", "PYENV", "PIP_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         self._environment = {
             **kept,
