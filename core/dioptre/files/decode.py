@@ -24,12 +24,12 @@ from . import containers, exif, gain_map_reading, heif_boxes, problems
 from .budget import Budget
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
-from .decode_lab import decode_8_bit_lab, is_8_bit_lab
+from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
 from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
-from .tiff_properties import describe_tiff
+from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
 from .vips import vips
 
@@ -120,8 +120,9 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         raise problems.NotAPicture(
             "{name} is empty.", hint="Copy it again from the camera or its source.", name=name
         )
-    if is_raw(file, start):
-        return decode_raw(file, path, budget)
+    tiff = read_tiff(file, start)
+    if is_raw(start, tiff):
+        return decode_raw(file, path, budget, exif=None if tiff is None else tiff.exif)
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(
@@ -134,8 +135,8 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         return decode_heic(file, path, budget)
     if kind is Format.JPEGXL:
         return decode_jpegxl(file, path, budget)
-    if kind is Format.TIFF and is_8_bit_lab(file):
-        return decode_8_bit_lab(file, path, budget)
+    if tiff is not None and tiff.is_8_bit_lab:
+        return decode_8_bit_lab(file, path, budget, tiff=tiff)
     try:
         source = vips().Source.new_from_descriptor(file.fileno())
         load = getattr(vips().Image, _LOADERS[kind])
@@ -143,7 +144,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         if budget is not None:
             budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
         found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
-        _describe(found, image, file, path, start)
+        _describe(found, image, file, path, start=start, tiff=tiff)
         if budget is not None:
             image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
             codes = _values(image, path)
@@ -167,7 +168,9 @@ def _bytes_per_pixel(image: Any) -> int:
     return int(2 * size * image.bands + 16)
 
 
-def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: bytes) -> None:
+def _describe(
+    found: Decoded, image: Any, file: BinaryIO, path: Path, *, start: bytes, tiff: TiffProperties | None
+) -> None:
     """Fill in the file's properties from libvips' header, and from the file where libvips lacks them."""
     kind = found.source.format
     bands, space = image.bands, image.interpretation
@@ -206,7 +209,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     if kind is Format.JPEG:
         _describe_jpeg(found, file)
     elif kind is Format.TIFF:
-        describe_tiff(found, file, path)
+        describe_tiff(found, tiff, path)
     elif kind is Format.WEBP:
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import mmap
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from . import exif, tiff_tags
 from .budget import Budget
 from .decoded import Decoded, damaged, turned
 from .picture import Colour, Format, Source
-from .tiff_properties import describe_tiff
+from .tiff_properties import TiffProperties, describe_tiff
 
 
-def is_8_bit_lab(file: BinaryIO) -> bool:
-    """Return whether an open TIFF file holds Lab with 8 bits per channel."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        read = tiff_tags.first_directory(data)
-        if read is None:
-            return False
-        head, first = read
-        tags = [exif.integers(data, head, first.entries.get(tag)) for tag in (0x0106, 0x0102)]
-        return tags == [(8,), (8, 8, 8)]
-
-
-def decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode 8-bit Lab within a budget; without a budget, read only the file's properties."""
+def decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None, *, tiff: TiffProperties) -> Decoded:
+    """Decode 8-bit Lab within a budget; without a budget, return only the file's properties."""
     from PIL import Image
 
     found = Decoded(codes=np.empty((0, 0, 3), np.float32), source=Source(format=Format.TIFF, colour=Colour.LAB))
-    describe_tiff(found, file, path)
+    describe_tiff(found, tiff, path)
     if budget is None:
         return found
     try:

@@ -7,27 +7,25 @@ that preview.
 
 from __future__ import annotations
 
-import mmap
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import exif, problems, tiff_tags
+from . import problems
 from .budget import Budget
 from .decoded import Decoded, damaged
 from .matrix_profile import ADOBE_RGB_GAMMA, adobe_rgb
 from .picture import Format, Source
+from .tiff_properties import TiffProperties
 
 _SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by their offset in the file
     0: (b"FUJIFILMCCD-RAW", b"FOVb", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"),
     4: (b"ftypcrx ",),
     8: (b"CR\2\0",),
 }
-_TIFF = (b"II*\0", b"MM\0*")
-_SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
-_SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
+_CLASSIC_TIFF = (b"II*\0", b"MM\0*")  # RAW photos are not BigTIFF files
 _BYTES_PER_PIXEL = 48  # LibRaw's copies of the sensor data and of the picture, and float32 RGB
 _OPTIONS = {
     "use_camera_wb": True,
@@ -37,17 +35,18 @@ _OPTIONS = {
 }
 
 
-def is_raw(file: BinaryIO, start: bytes) -> bool:
-    """Return whether an open file is a RAW photo.
+def is_raw(start: bytes, tiff: TiffProperties | None) -> bool:
+    """Return whether a file is a RAW photo.
 
     Args:
-        file: the open file.
         start: the first bytes of the file.
+        tiff: its properties if it starts as a TIFF file does.
     """
-    return _has_signature(start) or (start[:4] in _TIFF and _holds_sensor_data(file))
+    signed = any(start.startswith(each, at) for at, signatures in _SIGNATURES.items() for each in signatures)
+    return signed or (tiff is not None and tiff.holds_sensor_data and start[:4] in _CLASSIC_TIFF)
 
 
-def decode_raw(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
+def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes | None) -> Decoded:
     """Develop a RAW photo to 16-bit Adobe RGB within a budget; without a budget, read only its properties.
 
     Raises:
@@ -66,7 +65,7 @@ def decode_raw(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         ) from error
     found = Decoded(
         codes=np.empty((0, 0, 3), np.uint16),
-        source=Source(format=Format.RAW, bits=16, icc=adobe_rgb(), exif=_exif(file)),
+        source=Source(format=Format.RAW, bits=16, icc=adobe_rgb(), exif=exif),
     )
     found.messages.append(
         "The RAW photo was developed without a tone curve, so it can look darker than the camera's own JPEG."
@@ -101,28 +100,3 @@ def _developed(photo: Any, space: Any) -> np.ndarray:
 def _encoding() -> np.ndarray:
     """Return the Adobe RGB value of each linear 16-bit value, uint16 (65536,)."""
     return np.round(65535 * np.linspace(0.0, 1.0, 65536) ** (1 / ADOBE_RGB_GAMMA)).astype(np.uint16)
-
-
-def _exif(file: BinaryIO) -> bytes | None:
-    """Return the EXIF data of a RAW photo that is a TIFF file; None for other files."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return tiff_tags.to_exif(data)
-
-
-def _has_signature(start: bytes) -> bool:
-    return any(start.startswith(each, at) for at, signatures in _SIGNATURES.items() for each in signatures)
-
-
-def _holds_sensor_data(file: BinaryIO) -> bool:
-    """Return whether a TIFF file is a DNG, holds sensor data, or starts with a preview of another picture."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        read = tiff_tags.first_directory(data)
-        if read is None:
-            return False
-        head, first = read
-        is_preview = exif.integers(data, head, first.entries.get(_SUBFILE_TYPE)) == (1,)
-        return (
-            _DNG_VERSION in first.entries
-            or exif.integers(data, head, first.entries.get(_PHOTOMETRIC)) in _SENSOR
-            or (is_preview and _SUB_DIRECTORIES in first.entries)
-        )

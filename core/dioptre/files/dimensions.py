@@ -10,6 +10,7 @@ from . import jpegxl_header
 from .decode import opened
 from .decode_raw import is_raw
 from .picture import Format, recognise
+from .tiff_properties import read_tiff
 from .vips import vips
 
 _START = 1 << 16  # number of leading bytes that are enough to recognise the format
@@ -24,7 +25,7 @@ def size_of(path: Path) -> tuple[int, int]:
         with opened(path) as file:  # never blocks on a FIFO or a device
             start = file.read(_START)
             file.seek(0)
-            if is_raw(file, start):
+            if is_raw(start, read_tiff(file, start)):
                 return 0, 0
             if recognise(start) is Format.JPEGXL:
                 header = jpegxl_header.read_header(start)
