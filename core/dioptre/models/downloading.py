@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from dioptre.checkpoints.locate import added_folder
-from dioptre_link.language import Message, system_reason
+from dioptre_link.language import Message
 
 from .fetching import FetchError, Progress
 from .published_file import PublishedFile
+from .transfer_reasons import LOST, reason_of
 
 _POLL_S = 0.1  # interval at which the transfer is checked; short, so that it can be cancelled quickly
 _SILENCE_S = 30.0  # the connection counts as broken after this many seconds without data
@@ -146,9 +147,9 @@ class _Transfer:
         except urllib.error.HTTPError as error:
             self.broken = _Broken(_answer(error), temporary=error.code >= 500)
         except urllib.error.URLError as error:
-            self.broken = _Broken(*_reason_of(error.reason))
+            self.broken = _Broken(reason_of(error.reason))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.broken = _Broken(*_reason_of(error))
+            self.broken = _Broken(reason_of(error))
 
     def _run(self) -> None:
         try:
@@ -180,9 +181,9 @@ class _Transfer:
                         raise _Broken(_too_large(self.file), temporary=False)
             expected = response.headers.get("Content-Length", "")
         if expected.isdecimal() and self.arrived < start + int(expected):
-            raise _Broken("the connection was lost")
+            raise _Broken(LOST)
         if self.file.exact and self.arrived < self.file.nbytes:
-            raise _Broken("the connection was lost")
+            raise _Broken(LOST)
 
     def _start_of(self, response: Any, asked: int) -> int:
         """Return the position of the response's first byte; raise _Broken if the server announces another file."""
@@ -286,21 +287,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _reason_of(error: object) -> tuple[str]:
-    """Return the reason why a connection failed, as text for the user."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (Message("the server's certificate is not trusted"),)
-    if isinstance(error, TimeoutError):
-        return (Message("the connection is too slow"),)
-    if isinstance(error, ConnectionRefusedError):
-        return (Message("there is no connection"),)
-    if isinstance(error, (http.client.IncompleteRead, ConnectionError)):
-        return (Message("the connection was lost"),)
-    if isinstance(error, OSError) and error.errno is not None:
-        return (Message("there is no connection") if error.errno < 0 else system_reason(error),)
-    return (str(error).rstrip("."),)
 
 
 def _failed(file: PublishedFile, reason: str) -> FetchError:

@@ -20,6 +20,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
 from .package_files import Package
+from .transfer_reasons import reason_in_pip_output
 
 Progress = Callable[[float, str], None]
 """Progress callback like `dioptre.imaging.layers.Progress`; it may raise `Cancelled`."""
@@ -28,21 +29,6 @@ _POLL_S = 0.1  # interval at which the download is checked; short, so that it ca
 _LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection
 _ENDING_S = 3.0  # time that pip has to exit after being asked to
 _SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
-# Texts in pip's output, and their meanings. pip's own last error often says only that no distribution matched.
-_REASONS = (
-    ("Name or service not known", Message("there is no connection")),
-    ("Temporary failure in name resolution", Message("there is no connection")),
-    ("Failed to establish a new connection", Message("there is no connection")),
-    ("Network is unreachable", Message("there is no connection")),
-    ("No space left on device", Message("the disk is full")),
-    ("timed out", Message("the connection is too slow")),
-    ("IncompleteRead", Message("the connection was lost")),
-    ("IncompleteDownload", Message("the connection was lost")),
-    ("Connection broken", Message("the connection was lost")),
-    ("Connection aborted", Message("the connection was lost")),
-    ("CERTIFICATE_VERIFY_FAILED", Message("the server's certificate is not trusted")),
-    ("No matching distribution", Message("the package index does not have this package")),
-)
 _TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
 
 
@@ -161,19 +147,7 @@ def _failed(package: Package, said: str) -> FetchError:
         "{package} could not be downloaded: {reason}.",
         hint=_TRY_AGAIN,
         package=package.requirement,
-        reason=_reason(said),
+        reason=reason_in_pip_output(said),
     )
     error.add_note(said)  # appears in the log
     return error
-
-
-def _reason(said: str) -> str:
-    """Return the first error in pip's output that is meaningful to a user, without its full stop."""
-    for sign, meaning in _REASONS:
-        if sign in said:
-            return meaning
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    if errors == ["Exception:"]:  # pip's traceback follows; its last line gives the cause
-        errors = [lines[-1].partition(": ")[2] or lines[-1]]
-    return errors[0].rstrip(".") if errors else Message("pip failed")
