@@ -6,6 +6,8 @@ This module does not import NumPy or JAX, because the worker lists downloads bef
 
 from __future__ import annotations
 
+from functools import partial
+
 from dioptre.checkpoints.card import Card, Source
 
 from .published_file import PublishedFile
@@ -80,67 +82,50 @@ DEPTH_ANYTHING_3_METRIC = _file(
 )
 
 
-def depth_anything_v2_small_card() -> Card:
-    return _card(
-        DEPTH_ANYTHING_V2_SMALL,
-        checkpoint="depth-anything-v2-small",
-        title="Depth Anything V2 Small",
-        architecture="depth_anything_v2: ViT-S/14",
-        licence="Apache-2.0",
-        notice=_DEPTH_ANYTHING,
-    )
+_da3_card = partial(_card, licence="Apache-2.0", notice=_DEPTH_ANYTHING_3)
+_moge_card = partial(_card, licence="MIT", notice=_MOGE)
 
-
-def moge_2_small_card() -> Card:
-    return _card(
-        MOGE_2_SMALL,
-        checkpoint="moge-2-vits-normal",
-        title="MoGe-2 ViT-S",
-        architecture="moge2: ViT-S/14",
-        licence="MIT",
-        notice=_MOGE,
-    )
-
-
-def moge_2_base_card() -> Card:
-    return _card(
-        MOGE_2_BASE,
-        checkpoint="moge-2-vitb-normal",
-        title="MoGe-2 ViT-B",
-        architecture="moge2: ViT-B/14",
-        licence="MIT",
-        notice=_MOGE,
-    )
-
-
-def depth_anything_3_small_card() -> Card:
-    return _card(
-        DEPTH_ANYTHING_3_SMALL,
-        checkpoint="depth-anything-3-small",
-        title="Depth Anything 3 Small",
-        architecture="depth_anything_3: ViT-S/14",
-        licence="Apache-2.0",
-        notice=_DEPTH_ANYTHING_3,
-    )
-
-
-def depth_anything_3_base_card() -> Card:
-    return _card(
-        DEPTH_ANYTHING_3_BASE,
-        checkpoint="depth-anything-3-base",
-        title="Depth Anything 3 Base",
-        architecture="depth_anything_3: ViT-B/14",
-        licence="Apache-2.0",
-        notice=_DEPTH_ANYTHING_3,
-    )
-
-
-def depth_anything_3_metric_card() -> Card:
-    return _card(
-        DEPTH_ANYTHING_3_METRIC,
-        checkpoint="depth-anything-3-metric-large",
-        title="Depth Anything 3 Metric Large",
-        architecture="depth_anything_3: ViT-L/14",
-        licence="Apache-2.0",
-        notice=_DEPTH_ANYTHING_3,
-    )
+depth_anything_v2_small_card = partial(
+    _card,
+    DEPTH_ANYTHING_V2_SMALL,
+    checkpoint="depth-anything-v2-small",
+    title="Depth Anything V2 Small",
+    architecture="depth_anything_v2: ViT-S/14",
+    licence="Apache-2.0",
+    notice=_DEPTH_ANYTHING,
+)
+depth_anything_3_small_card = partial(
+    _da3_card,
+    DEPTH_ANYTHING_3_SMALL,
+    checkpoint="depth-anything-3-small",
+    title="Depth Anything 3 Small",
+    architecture="depth_anything_3: ViT-S/14",
+)
+depth_anything_3_base_card = partial(
+    _da3_card,
+    DEPTH_ANYTHING_3_BASE,
+    checkpoint="depth-anything-3-base",
+    title="Depth Anything 3 Base",
+    architecture="depth_anything_3: ViT-B/14",
+)
+depth_anything_3_metric_card = partial(
+    _da3_card,
+    DEPTH_ANYTHING_3_METRIC,
+    checkpoint="depth-anything-3-metric-large",
+    title="Depth Anything 3 Metric Large",
+    architecture="depth_anything_3: ViT-L/14",
+)
+moge_2_small_card = partial(
+    _moge_card,
+    MOGE_2_SMALL,
+    checkpoint="moge-2-vits-normal",
+    title="MoGe-2 ViT-S",
+    architecture="moge2: ViT-S/14",
+)
+moge_2_base_card = partial(
+    _moge_card,
+    MOGE_2_BASE,
+    checkpoint="moge-2-vitb-normal",
+    title="MoGe-2 ViT-B",
+    architecture="moge2: ViT-B/14",
+)
