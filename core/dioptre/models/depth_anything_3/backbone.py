@@ -12,8 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Float32
 
-from dioptre.models.attention import attend
-from dioptre.models.depth_anything_v2.backbone import Block, embedded_patches, layer_norm
+from dioptre.models.depth_anything_v2.backbone import Attention, Block, embedded_patches, layer_norm
 from dioptre.models.depth_anything_v2.config import BackboneConfig
 
 from .config import DepthAnything3Config
@@ -24,41 +23,27 @@ Rotation = tuple[Float[Array, "t d"], Float[Array, "t d"]]
 """Cosine and sine of the angles by which the query and key of each token are rotated."""
 
 
-class RotaryAttention(nnx.Module):
+class RotaryAttention(Attention):
     """Self-attention with query and key normalised per head and rotated according to the token's position."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
-        self.heads = config.heads
+        super().__init__(config, rngs=rngs)
         each = config.width // config.heads
-        self.qkv = nnx.Linear(config.width, 3 * config.width, rngs=rngs)
         self.query_norm = layer_norm(each, config.last_epsilon, rngs=rngs)
         self.key_norm = layer_norm(each, config.last_epsilon, rngs=rngs)
-        self.out = nnx.Linear(config.width, config.width, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "n t c"], rotation: Rotation) -> Float[Array, "n t c"]:
-        n, tokens, width = x.shape
-        joined = self.qkv(x).reshape(n, tokens, 3, self.heads, -1)
-        query, key, value = jnp.moveaxis(joined, (2, 3), (0, 2))
-        query = _rotated(self.query_norm(query), rotation) * query.shape[-1] ** -0.5
-        seen = attend(query, _rotated(self.key_norm(key), rotation), value)
-        return self.out(jnp.moveaxis(seen, 1, 2).reshape(n, tokens, width))
+    def __call__(self, x: Float[Array, "n t c"], *position: Array) -> Float[Array, "n t c"]:
+        cosines, sines = position
+        query, key, value = self.projected(x)
+        query, key = (_rotated(each, (cosines, sines)) for each in (self.query_norm(query), self.key_norm(key)))
+        return self.attended(query, key, value)
 
 
-class RotaryBlock(nnx.Module):
-    """Transformer block like DINOv2's `Block`, with rotary attention."""
+class RotaryBlock(Block):
+    """Transformer block with rotary attention."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
-        width, hidden = config.width, config.hidden
-        self.norm1, self.norm2 = (layer_norm(width, config.epsilon, rngs=rngs) for _ in range(2))
-        self.attention = RotaryAttention(config, rngs=rngs)
-        self.enter = nnx.Linear(width, hidden, rngs=rngs)
-        self.leave = nnx.Linear(hidden, width, rngs=rngs)
-        self.scale1, self.scale2 = nnx.Param(jnp.ones(width)), nnx.Param(jnp.ones(width))
-
-    def __call__(self, x: Float[Array, "n t c"], rotation: Rotation) -> Float[Array, "n t c"]:
-        x = x + self.scale1[...] * self.attention(self.norm1(x), rotation)
-        hidden = jax.nn.gelu(self.enter(self.norm2(x)), approximate=False)
-        return x + self.scale2[...] * self.leave(hidden)
+        super().__init__(config, rngs=rngs, attention=RotaryAttention)
 
 
 class RotaryBackbone(nnx.Module):
@@ -109,7 +94,7 @@ class RotaryBackbone(nnx.Module):
 
         def step(carried: Array, each: tuple[object, Array]) -> tuple[Array, Array]:
             parameters, which = each
-            carried = nnx.merge(graph, parameters)(carried, (cosines[which], sines[which]))
+            carried = nnx.merge(graph, parameters)(carried, cosines[which], sines[which])
             return carried, carried
 
         _, outputs = jax.lax.scan(step, tokens, (blocks, alike))

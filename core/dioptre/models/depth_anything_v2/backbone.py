@@ -21,27 +21,40 @@ class Attention(nnx.Module):
         self.qkv = nnx.Linear(config.width, 3 * config.width, rngs=rngs)
         self.out = nnx.Linear(config.width, config.width, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
-        n, tokens, width = x.shape
-        joined = self.qkv(x).reshape(n, tokens, 3, self.heads, -1)
-        query, key, value = jnp.moveaxis(joined, (2, 3), (0, 2))
-        seen = attend(query * query.shape[-1] ** -0.5, key, value)
-        return self.out(jnp.moveaxis(seen, 1, 2).reshape(n, tokens, width))
+    def __call__(self, x: Float[Array, "n t c"], *position: Array) -> Float[Array, "n t c"]:
+        assert not position, "the tokens of DINOv2 include their positions"
+        return self.attended(*self.projected(x))
+
+    def projected(self, x: Float[Array, "n t c"]) -> Float[Array, "3 n h t d"]:
+        """Return the query, key and value of each head."""
+        n, tokens, _ = x.shape
+        joined: Array = self.qkv(x).reshape(n, tokens, 3, self.heads, -1)
+        return jnp.moveaxis(joined, (2, 3), (0, 2))
+
+    def attended(
+        self, query: Float[Array, "n h t d"], key: Float[Array, "n h t d"], value: Float[Array, "n h t d"]
+    ) -> Float[Array, "n t c"]:
+        """Return the sum of the values, weighted by the similarity of query and key, after the output layer."""
+        n, heads, tokens, each = query.shape
+        seen = attend(query * each**-0.5, key, value)
+        result: Array = self.out(jnp.moveaxis(seen, 1, 2).reshape(n, tokens, heads * each))
+        return result
 
 
 class Block(nnx.Module):
     """Transformer block: attention and a two-layer perceptron, each with a norm before and a scale after it."""
 
-    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs, attention: type[Attention] = Attention) -> None:
         width, hidden = config.width, config.hidden
         self.norm1, self.norm2 = (layer_norm(width, config.epsilon, rngs=rngs) for _ in range(2))
-        self.attention = Attention(config, rngs=rngs)
+        self.attention = attention(config, rngs=rngs)
         self.enter = nnx.Linear(width, hidden, rngs=rngs)
         self.leave = nnx.Linear(hidden, width, rngs=rngs)
         self.scale1, self.scale2 = nnx.Param(jnp.ones(width)), nnx.Param(jnp.ones(width))
 
-    def __call__(self, x: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
-        x = x + self.scale1[...] * self.attention(self.norm1(x))
+    def __call__(self, x: Float[Array, "n t c"], *position: Array) -> Float[Array, "n t c"]:
+        """Return the tokens after this block; `position` is passed to the attention."""
+        x = x + self.scale1[...] * self.attention(self.norm1(x), *position)
         hidden = jax.nn.gelu(self.enter(self.norm2(x)), approximate=False)
         return x + self.scale2[...] * self.leave(hidden)
 
