@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from dioptre.imaging.resize import fitted_size, resize
 
+from .depth_bins import DepthBins
 from .edge_widths import EdgeWidths, away_from_steps, edge_widths, radius_px
 
 _WORKING_PIXELS = 1_000_000
@@ -83,28 +84,23 @@ def certain_defocus_px(
         sharp although their depth is out of focus, the radius falls to 0.
     """
     depth = resize(disparity, edges.size, method="area")
-    low, high = float(depth.min()), float(depth.max())
-    if not high > low:
+    bins = DepthBins.of(depth, _BINS)
+    radius = None if bins is None else _radius_by_depth(edges, depth, bins)
+    if bins is None or radius is None:
         return None
-    radius = _radius_by_depth(edges, depth, low, high)
-    if radius is None:
-        return None
-    centres = low + (np.arange(_BINS) + 0.5) / _BINS * (high - low)
-    there = np.interp(depth, centres, radius).astype(np.float32)
+    there = np.interp(depth, bins.centres, radius).astype(np.float32)
     there *= _without_sharp_details(edges.levels[0])
     there *= np.float32(disparity.shape[0] / edges.size[0])
     return resize(there, (disparity.shape[0], disparity.shape[1]), method="bilinear")
 
 
-def _radius_by_depth(
-    edges: PictureEdges, depth: Float32[np.ndarray, "h w"], low: float, high: float
-) -> np.ndarray | None:
+def _radius_by_depth(edges: PictureEdges, depth: Float32[np.ndarray, "h w"], bins: DepthBins) -> np.ndarray | None:
     """Return the radius in pixels at the working size for each bin of disparity; None without certain defocus."""
     by_level = []
     for level, tolerance in zip(edges.levels, _STEPS, strict=True):
         counted = away_from_steps(depth, tolerance=tolerance)[level.where]
-        bins = np.minimum((depth[level.where] - low) / (high - low) * _BINS, _BINS - 1).astype(int)
-        by_level.append([level.std_px[counted & (bins == number)] for number in range(_BINS)])
+        numbers = bins.index(depth[level.where])
+        by_level.append([level.std_px[counted & (numbers == number)] for number in range(_BINS)])
         depth = _halved(depth)
     judged = [_judged([of[number] for of in by_level]) for number in range(_BINS)]
     in_focus = [number for number, (_, sharp) in enumerate(judged) if sharp]

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from dioptre.imaging.resize import fitted_size, resize
 
+from .depth_bins import DepthBins
 from .edge_widths import away_from_steps, edge_widths, radius_px
 
 _BINS = 24
@@ -34,15 +35,15 @@ def existing_defocus_px(
     """
     full = disparity.shape[0], disparity.shape[1]
     peak, std, depth = _edges(srgb_encoded, disparity)
-    low, high = float(depth.min()), float(depth.max())
-    if std.size < _LEAST_EDGES or high <= low:
+    bins = DepthBins.of(depth, _BINS)
+    if std.size < _LEAST_EDGES or bins is None:
         return np.zeros(full, np.float32)
-    bins = np.minimum(((depth[peak] - low) / (high - low) * _BINS).astype(int), _BINS - 1)
+    numbers = bins.index(depth[peak])
     centres, widths = [], []
-    for number in range(_BINS):
-        found = std[bins == number]
+    for number, centre in enumerate(bins.centres):
+        found = std[numbers == number]
         if found.size >= _LEAST_EDGES:
-            centres.append(low + (number + 0.5) / _BINS * (high - low))
+            centres.append(float(centre))
             widths.append(float(np.percentile(found, _SHARPER)))
     if not centres:
         return np.zeros(full, np.float32)
