@@ -7,7 +7,7 @@ from PIL import Image
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.depth import Depth
-from dioptre.pipelines.lens_blur import disparity_at, lens_blur
+from dioptre.pipelines.lens_blur import lens_blur
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
 
@@ -68,15 +68,6 @@ def test_alpha_is_straight_in_and_out():
     assert made[..., 3].min() >= 0
     assert made[..., 3].max() <= 1
     assert np.allclose(made[..., :3][made[..., 3] > 0.02], 0.5, atol=2e-3)
-
-
-def test_point_of_focus_is_a_median():
-    disparity = np.zeros(SIZE, np.float32)
-    disparity[:, 60:] = 0.9
-    disparity[50, 80] = 0.1
-    assert disparity_at(disparity, (80.0, 50.0)) == pytest.approx(0.9)
-    with pytest.raises(UsageError, match="outside"):
-        disparity_at(disparity, (128.0, 3.0))
 
 
 def test_operation_takes_point_or_value():

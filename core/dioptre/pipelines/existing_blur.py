@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +11,8 @@ from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
+
+from .kept import kept_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +58,7 @@ def existing_blur(
         return ExistingBlur(values={})
     if kept is None:
         return _measured(edges, disparity)
-    key = zlib.crc32(np.ascontiguousarray(disparity).data)
-    if kept.get("existing blur", (None,))[0] != key:
-        kept["existing blur"] = key, _measured(edges, disparity)
-    return cast("ExistingBlur", kept["existing blur"][1])
+    return kept_for(kept, "existing blur", disparity, compute=lambda: _measured(edges, disparity))
 
 
 def _measured(edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]) -> ExistingBlur:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import jax
@@ -31,13 +30,13 @@ from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
+from dioptre_link.metres import scale_of, selects_lens
 from dioptre_link.operation import Role
 
+from .chosen_focus import chosen_focus
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .real_lens import given_metres, lens_blur_of
-from .subject import kept_subject
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
@@ -210,28 +209,6 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
         )
 
 
-def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, float]) -> float:
-    """Return the disparity to focus on for a point (x, y) of the picture: the median of the 9 x 9 pixels around it.
-
-    Raises:
-        UsageError: the point is outside the picture.
-    """
-    height, width = disparity.shape
-    x, y = point
-    if not (0 <= x < width and 0 <= y < height):
-        raise UsageError(
-            "The focus point {x},{y} is outside the picture.",
-            hint="Use x from 0 to {width} and y from 0 to {height}.",
-            x=format(x, "g"),
-            y=format(y, "g"),
-            width=width - 1,
-            height=height - 1,
-        )
-    row, column = int(y), int(x)
-    around = disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
-    return float(np.median(around))
-
-
 def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> float:
     """Return the option `max_radius`, or the value that corresponds to the f-number for a picture of this size."""
     if options["max_radius"] is not None:
@@ -270,32 +247,35 @@ def draft_of(inputs: Inputs) -> bool | Halves:
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
 
 
+def _with_depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> tuple[Depth, Inputs]:
+    """Return the picture's depth, and the inputs with it."""
+    depth = kept_depth(
+        inputs,
+        source=options["depth_source"],
+        refine=options["refine"],
+        model=options["depth_model"],
+        field_of_view=inputs.chosen_field_of_view(options),
+        progress=progress,
+    )
+    unload_after(depth.disparity.shape)
+    release_after(depth.disparity.shape)
+    given = replace(
+        inputs, disparity=depth.disparity, range_per_m=depth.range_per_m, field_of_view=depth.field_of_view
+    )
+    return depth, given
+
+
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """Run the operation `lens_blur`. If the depth is estimated, the result includes it as a layer."""
     depth: Depth | None = None
     if inputs.disparity is None:
-        depth = kept_depth(
-            inputs,
-            source=options["depth_source"],
-            refine=options["refine"],
-            model=options["depth_model"],
-            field_of_view=inputs.chosen_field_of_view(options),
-            progress=part_of(progress, 0.0, _SHARE_DEPTH),
-        )
-        unload_after(depth.disparity.shape)
-        release_after(depth.disparity.shape)
-        inputs = replace(
-            inputs,
-            disparity=depth.disparity,
-            range_per_m=depth.range_per_m,
-            field_of_view=depth.field_of_view,
-        )
+        depth, inputs = _with_depth(inputs, options, part_of(progress, 0.0, _SHARE_DEPTH))
         progress = part_of(progress, _SHARE_DEPTH, 1.0)
     disparity = inputs.disparity
     assert disparity is not None
     check_sizes(inputs.picture, disparity)
     scale = scale_of(options, inputs.range_per_m)
-    focus = _focus(inputs, disparity, options, scale)
+    focus = chosen_focus(inputs, disparity, options, scale)
     max_radius = chosen_max_radius_px(options, disparity.shape)
     usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
     focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
@@ -349,41 +329,3 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         messages=(*(() if depth is None else depth.messages), *messages),
         models={**({} if depth is None else depth.models), **focus.models},
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Focus:
-    """The focus of a blur.
-
-    Attributes:
-        disparity: the disparity in focus.
-        models: checksums of the networks that found the subject, if any were run.
-        messages: sentences for the user.
-    """
-
-    disparity: float
-    models: Mapping[str, str] = field(default_factory=dict)
-    messages: tuple[str, ...] = ()
-
-
-def _focus(
-    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
-) -> _Focus:
-    """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject."""
-    if selects_lens(options) and (in_metres := focus_of(options, scale)) is not None:
-        return _Focus(disparity=in_metres)
-    if options["focal_disparity"] is not None:
-        return _Focus(disparity=options["focal_disparity"])
-    if options["focus"] is not None:
-        return _Focus(disparity=disparity_at(disparity, options["focus"]))
-    key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
-    if key not in inputs.kept:  # cached, because every preview of the picture needs it
-        subject = kept_subject(inputs, disparity, at=None)
-        assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
-        inputs.kept[key] = _Focus(
-            disparity=subject.focal_disparity, models=subject.models, messages=subject.messages
-        )
-        del subject
-        unload_after(disparity.shape)
-        release_after(disparity.shape)
-    return cast("_Focus", inputs.kept[key])
