@@ -25,6 +25,7 @@ SUFFIXES = frozenset(
 RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw", ".x3f", ".iiq", ".3fr"}
 )
+_READ_SUFFIXES = SUFFIXES | RAW_SUFFIXES
 _MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; the recipe of a result has a few thousand
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 
@@ -181,5 +182,5 @@ def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
         if path.is_dir():
             if not path.is_symlink() and path.resolve() != without:  # a link may form a loop
                 yield from _pictures(path, without=without)
-        elif path.suffix.lower() in SUFFIXES | RAW_SUFFIXES:
+        elif path.suffix.lower() in _READ_SUFFIXES:
             yield path
