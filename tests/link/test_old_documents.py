@@ -1,8 +1,15 @@
-"""Documents and recipes of format 1, as written by version 0.1.0, still open and keep their meaning."""
+"""Documents and recipes of format 1, as written by version 0.1.0, still open and keep their meaning.
+
+`record.json` and the recipes were written by the code of that version, the XCF and KRA files by its plug-ins in
+GIMP 3.2 and Krita 5.3, each with a portrait, a depth layer, a lens blur and a white balance. The checks inside the
+editors update and edit the same two files.
+"""
 
 from __future__ import annotations
 
 import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +22,7 @@ from dioptre_link.recipe import VERSION, Recipe
 from dioptre_link.records import Entry, Record
 
 OLD = Path(__file__).with_name("old")
+PLUGINS = Path(__file__).parents[1] / "plugin"
 OF_1 = ("portrait", "depth", "repair_depth", "lens_blur", "white_balance", "super_resolution")
 
 
@@ -22,6 +30,18 @@ OF_1 = ("portrait", "depth", "repair_depth", "lens_blur", "white_balance", "supe
 def kept() -> list[bytes]:
     """The record in a document, as its editor reads and writes it."""
     return [(OLD / "record.json").read_bytes()]
+
+
+def in_xcf() -> bytes:
+    """Return the record in the XCF file, a parasite that ends with a NUL byte."""
+    data = (PLUGINS / "gimp/inside/version-0.1.0.xcf").read_bytes()
+    return data[data.index(b'{"version"') :].partition(b"\0")[0]
+
+
+def in_kra() -> bytes:
+    """Return the record in the KRA file."""
+    with zipfile.ZipFile(PLUGINS / "krita/inside/version-0.1.0.kra") as archive:
+        return archive.read("check/annotations/dioptre")
 
 
 def entries(kept: list[bytes]) -> dict[str, Entry]:
@@ -58,6 +78,20 @@ def test_edit_opens_with_the_old_options(name: str, kept: list[bytes]) -> None:
     opened = state.opened(entry.described, entry.options, replaces=entry.id)
     assert dict(opened.options) == meaning(entry)
     assert opened.replaces == entry.id
+
+
+@pytest.mark.parametrize("read", [in_xcf, in_kra])
+def test_the_results_in_an_editors_document_keep_their_options(read: Callable[[], bytes]) -> None:
+    assert json.loads(read())["version"] == 1
+    found = entries([read()])
+    assert list(found) == ["portrait", "depth", "lens_blur", "white_balance"]
+    portrait, blur, white = (meaning(found[name]) for name in ("portrait", "lens_blur", "white_balance"))
+    assert (portrait["f_number"], portrait["focus"], portrait["blades"]) == (1.4, (60.0, 50.0), 6)
+    assert (blur["focal_disparity"], blur["max_radius"]) == (0.9, 8.0)
+    assert (white["temperature"], white["tint"]) == (4300.0, 36)  # The old tint was 0.012 Duv.
+    for entry in found.values():
+        opened = state.opened(entry.described, entry.options, replaces=entry.id)
+        assert dict(opened.options) == meaning(entry)
 
 
 def test_a_new_result_leaves_the_old_ones_in_the_record(kept: list[bytes]) -> None:

@@ -1,9 +1,11 @@
 """Update after painting, saving and reopening, renaming or moving, and with missing layers. Runs inside GIMP."""
 
 import json
+import os
 
 from rig import (
     Gimp,
+    Gio,
     child,
     expect,
     expect_close,
@@ -21,6 +23,7 @@ from rig import (
 )
 
 CALLING = Gimp.PDBStatusType.CALLING_ERROR
+OLD = "version-0.1.0.xcf"
 BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 
@@ -191,6 +194,26 @@ def check_damaged_recipe_is_said():
     refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "damaged")
     image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 99, "results": []}'))
     refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "newer version of Dioptre")
+
+
+def check_a_document_of_version_0_1_0():
+    """The document was saved by version 0.1.0 with a portrait, a depth layer, a lens blur and a white balance."""
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(f"{os.environ['INSIDE']}/{OLD}"))
+    groups = {layer.get_name(): layer for layer in image.get_layers() if layer.is_group()}
+    expect("groups", sorted(groups), ["Lens blur", "Portrait blur", "White balance"])
+    results = {name: group.get_children()[0] for name, group in groups.items()}
+    before = {name: native(result) for name, result in results.items()}
+    succeed("dioptre-update", image, [groups["White balance"]])
+    expect_close("white balance", native(results["White balance"]), before["White balance"])
+    depth = next(layer for layer in image.get_layers() if layer.get_name().startswith("Depth"))
+    for name, painted in (("Lens blur", depth), ("Portrait blur", child(groups["Portrait blur"], "Depth"))):
+        paint(painted, 60, 2, 30, 20, 0.5)
+        kept = native(painted)
+        expect("updated", succeed("dioptre-update", image, [painted]).get_tattoo(), groups[name].get_tattoo())
+        expect(f"{name} follows the depth", native(results[name]) != before[name], True)
+        expect("the painted depth", native(painted), kept)
+    succeed("dioptre-edit-depth", image, [groups["Portrait blur"]])
+    expect("shown", child(groups["Portrait blur"], "Depth").get_visible(), True)
 
 
 run_checks(globals(), "updating")

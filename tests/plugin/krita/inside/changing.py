@@ -11,6 +11,7 @@ from rig import (
     Ending,
     child,
     expect,
+    expect_close,
     expect_in,
     finish,
     names,
@@ -29,6 +30,7 @@ try:
 except ImportError:
     from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton
 
+OLD = "/inside/version-0.1.0.kra"
 LONG_PX = 1024  # Side of a picture whose processing takes longer than a person's click.
 
 
@@ -112,6 +114,34 @@ def check_editing_a_result_in_place():
     yield from until(lambda: docker().session.store.state.adds, "the tick")
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
+
+
+def check_a_document_of_version_0_1_0():
+    """The document was saved by version 0.1.0 with a portrait, a depth layer, a lens blur and a white balance."""
+    document = yield from person.open_file(OLD)
+    document.setBatchmode(True)
+    groups = {node.name(): node for node in document.rootNode().childNodes() if node.type() == "grouplayer"}
+    expect("groups", sorted(groups), ["Lens blur", "Portrait blur", "White balance"])
+    rect = (0, 0, document.width(), document.height())
+    before = {name: pixels(child(group, "Result"), rect) for name, group in groups.items()}
+    white = groups["White balance"]
+    yield from finish(updating.start(jobs.job_manager(), document, white))
+    expect_close("white balance", pixels(child(white, "Result"), rect), before["White balance"])
+    near = array.array("f", [1.0, 1.0] * (rect[2] * 20)).tobytes()
+    for name, parent in (("Lens blur", document.rootNode()), ("Portrait blur", groups["Portrait blur"])):
+        child(parent, "Depth").setPixelData(near, 0, 0, rect[2], 20)
+        yield from finish(updating.start(jobs.job_manager(), document, child(parent, "Depth")))
+        expect(f"{name} follows the depth", pixels(child(groups[name], "Result"), rect) != before[name], True)
+    document.setActiveNode(child(groups["Portrait blur"], "Result"))
+    yield from opened("dioptre_edit")
+    options = state().options
+    expect("options", [options[name] for name in ("f_number", "blades", "focus")], [1.4, 6, (60.0, 50.0)])
+    yield from ready()
+    was, first = names(document.rootNode()), pixels(child(groups["Portrait blur"], "Result"), rect)
+    docker().session.change("f_number", 8.0)
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("no other group", names(document.rootNode()), was)
+    expect("edited", pixels(child(groups["Portrait blur"], "Result"), rect) != first, True)
 
 
 def check_editing_depth():
