@@ -218,7 +218,3 @@ class Ending(WithBadWorker):
             Worker("test").connect()
         with suppress(OSError):  # Windows refuses it for a socket that only listens.
             self.listener.shutdown(socket.SHUT_RDWR)
-
-
-if __name__ == "__main__":
-    unittest.main()

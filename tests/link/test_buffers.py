@@ -48,7 +48,3 @@ class Room(unittest.TestCase):
                         with self.assertRaises(DiskFullError):
                             Buffer(Path(folder), pixels, create=True)
                 self.assertEqual(list(Path(folder).iterdir()), [])
-
-
-if __name__ == "__main__":
-    unittest.main()

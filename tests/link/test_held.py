@@ -76,7 +76,3 @@ class Held(unittest.TestCase):
             stop.set()
             reader.join()
         self.assertFalse(self.target.exists())
-
-
-if __name__ == "__main__":
-    unittest.main()

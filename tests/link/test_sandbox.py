@@ -105,7 +105,3 @@ class Flatpak(unittest.TestCase):
         with mock.patch.object(sandbox, "INFO", self.folder / "none"):
             self.assertIsNone(sandbox.on_host(["python"], {}))
             self.assertIsNone(sandbox.flatpak_app())
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 MINIMUM = (3, 10)
-PROGRAMS = ("test_wire.py", "test_start.py", "test_sandbox.py", "test_bad_worker.py", "test_client.py")
+PROGRAMS = ("test_wire", "test_start", "test_sandbox", "test_bad_worker", "test_client", "test_client_lifetime")
 TIMEOUT_S = 300
 
 
@@ -58,8 +58,10 @@ def test_the_links_tests_pass_on_a_bare_minimum_python(program: str, checkout: P
         "PYTHONDONTWRITEBYTECODE": "1",
         "DIOPTRE_TEST_PYTHON": sys.executable,
     }
-    command = [python, "-S", "-W", "error", str(Path(__file__).with_name(program))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    command = [python, "-S", "-W", "error", "-m", "unittest", f"tests.link.{program}"]
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     assert "OK" in done.stderr
 

@@ -139,7 +139,3 @@ class Folders(WithHome):
             self.assertEqual(paths.data_dir(), Path("/installed/data"))
             self.assertNotEqual(paths.log_dir(), Path("/installed/data"))
             self.assertIn("dioptre", [part.lower() for part in paths.cache_dir().parts[-2:]])
-
-
-if __name__ == "__main__":
-    unittest.main()

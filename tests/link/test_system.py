@@ -62,7 +62,3 @@ class Languages(unittest.TestCase):
             found = system.languages()
         self.assertIsNotNone(found)
         self.assertRegex(found[0], r"^[a-z]{2,3}_[A-Z]{2}$")
-
-
-if __name__ == "__main__":
-    unittest.main()

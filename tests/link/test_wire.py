@@ -270,7 +270,3 @@ def damaged(line: bytes, chance: random.Random) -> bytes:
             break
         return json.dumps(message).encode()
     return bytes(data)
-
-
-if __name__ == "__main__":
-    unittest.main()
