@@ -61,7 +61,8 @@ from typing import Any
 
 from . import start
 from .buffers import Buffer
-from .connection import Connection, connect
+from .connecting import connect
+from .connection import Connection
 from .errors import DioptreError
 from .jobs import (
     Job,
