@@ -5,8 +5,8 @@ import array
 import person
 from dioptre.dioptre_link.catalogue import operation
 from krita import Selection
-from panel import PHOTO_PX, WHOLE, open_photo, ready, state
 from person import click, docker, opened, widget
+from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
 from rig import (
     Ending,
     child,

@@ -2,8 +2,8 @@
 
 import person
 from dioptre.dioptre_link.editing.state import Phase
-from panel import open_photo, ready, state
 from person import click, docker, opened, widget
+from photo_preview import open_photo, ready, state
 from rig import OUT, expect, expect_in, soon, until
 
 try:

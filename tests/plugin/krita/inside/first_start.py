@@ -7,8 +7,8 @@ from pathlib import Path
 import person
 from dioptre.dioptre_link.editing import first_start
 from dioptre.dioptre_link.editing.state import Phase
-from panel import open_photo
 from person import click, docker, opened, widget
+from photo_preview import open_photo
 from rig import OUT, expect, expect_in, until
 
 from dioptre import first_start_page

@@ -3,8 +3,8 @@
 import array
 
 import person
-from panel import at, changing, open_photo, ready, state
 from person import click, docker, widget
+from photo_preview import at, changing, open_photo, ready, state
 from rig import (
     HEIGHT,
     WIDTH,
