@@ -42,7 +42,8 @@ def test_a_misplaced_edge_moves_to_the_pictures() -> None:
     refined = np.asarray(model(rgb[None], once))[0]
     radius = np.sqrt((refined > 0.5).sum() / np.pi)
     assert radius == pytest.approx(70, abs=1)
-    assert np.abs(refined - disc).mean() < 0.5 * np.abs(soft - disc).mean()
+    # The measured ratio is 0.43, and 0.50 after a single pass.
+    assert np.abs(refined - disc).mean() < 0.46 * np.abs(soft - disc).mean()
 
 
 def test_sides_that_are_no_multiples_of_16_are_refused() -> None:

@@ -32,12 +32,17 @@ def photograph(name, size=None):
     return pixels, disparity.astype(np.float32)
 
 
-@pytest.mark.parametrize(("name", "focal"), [("astronaut.jpg", 0.8), ("coffee.jpg", 0.1), ("chelsea.jpg", 0.4)])
-def test_it_looks_like_the_blur(name, focal):
+@pytest.mark.parametrize(
+    ("name", "focal", "mean", "quantile"),
+    # Measured: 1.10 and 17.8, 0.82 and 6.5, 0.37 and 2.7. A radius that is a tenth too large gives means of 1.81,
+    # 1.03 and 0.61, and a picture that is at half the size throughout quantiles of 31, 12 and 10.
+    [("astronaut.jpg", 0.8, 1.25, 20.0), ("coffee.jpg", 0.1, 0.95, 8.0), ("chelsea.jpg", 0.4, 0.5, 3.5)],
+)
+def test_it_looks_like_the_blur(name, focal, mean, quantile):
     given = scene(*photograph(name), 25.0, focal)
     difference = 255 * np.abs(blur_draft(given) - blur(given))
-    assert difference.mean() < 1.4  # A preview may differ by 2 code values.
-    assert np.quantile(difference, 0.99) < 18
+    assert difference.mean() < mean
+    assert np.quantile(difference, 0.99) < quantile
 
 
 def test_what_is_sharp_stays():

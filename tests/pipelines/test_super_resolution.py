@@ -71,11 +71,12 @@ def test_constant_alpha_stays_exactly(face: np.ndarray) -> None:
     assert (super_resolution(rgba, scale=2)[..., 3] == 0.25).all()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 600)])
-def test_tiny_and_narrow_pictures(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "worst"), [((1, 1), 7.5), ((1, 600), 2.5), ((2, 600), 1.0)])
+def test_tiny_and_narrow_pictures(size: tuple[int, int], worst: float) -> None:
+    """The network sees a grey field with the picture's edge around it. Measured errors: 6.0, 2.1 and 0.8 of 255."""
     enlarged = super_resolution(np.full((*size, 3), 0.4, np.float32), scale=2)
     assert enlarged.shape == (size[0] * 2, size[1] * 2, 3)
-    assert np.abs(enlarged - 0.4).max() < 0.2
+    assert 255 * np.abs(enlarged - 0.4).max() < worst
 
 
 def test_black_stays_black() -> None:
