@@ -52,3 +52,11 @@ def test_every_module_it_names_exists(page: str, checkout: Path) -> None:
             continue
         roots = (core, core / "dioptre")
         assert any((root / path).with_suffix(".py").exists() or (root / path).is_dir() for root in roots), name
+
+
+def test_every_question_leads_to_a_file_that_has_the_answer(page: str, checkout: Path) -> None:
+    table = page.partition("## Where to look for it")[2].partition("\n## ")[0]
+    rows = re.findall(r"\| `(\S+)` \| `(\w+)` \|", table)
+    assert len(rows) >= 10
+    for file, name in rows:
+        assert re.search(rf"\b{name}\b", (checkout / file).read_text(encoding="utf-8")), f"{file}: {name}"
