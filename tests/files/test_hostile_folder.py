@@ -26,7 +26,7 @@ def write(out: Path, name: str = "result", *, force: bool = False) -> None:
 
 def tree(folder: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in folder.rglob("*")
         if path.is_file()
     }

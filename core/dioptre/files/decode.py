@@ -106,7 +106,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
             raise problems.reading(IsADirectoryError(), path) from error
         raise problems.reading(error, path) from error
     except ValueError as error:  # the path has a NUL byte, or characters that the file system cannot encode
-        if isinstance(error, UnicodeError) or "null byte" in str(error):
+        if isinstance(error, UnicodeError) or "\0" in str(path):
             raise problems.reading(FileNotFoundError(), path) from error
         raise
 
