@@ -27,6 +27,17 @@ def test_the_normals_of_a_plane_are_exact(normal: tuple[float, float, float]) ->
     np.testing.assert_allclose(found, np.broadcast_to(true, found.shape), atol=2e-3)
 
 
+def test_a_large_picture_is_computed_in_parts_without_seams() -> None:
+    """Slopes span several pixels, also at the borders and between the parts."""
+    v, u = np.mgrid[:1100, :900].astype(np.float32)
+    inverse = 0.5 + 1e-4 * u - 2e-4 * v
+    found = depth_normals(inverse, focal_px=1000)
+    expected = np.stack([np.full(u.shape, -0.1), np.full(u.shape, -0.2), inverse], axis=-1)
+    expected[..., 2] -= 1e-4 * (u - 449.5) - 2e-4 * (v - 549.5)
+    expected /= np.linalg.norm(expected, axis=-1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
 def test_a_step_does_not_tilt_the_surfaces_beside_it() -> None:
     inverse = np.full((HEIGHT, WIDTH), 0.1, np.float32)
     inverse[:, 40:] = 0.5

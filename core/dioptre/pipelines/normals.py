@@ -17,7 +17,7 @@ from dioptre.imaging.layers import Progress, no_progress, row_slices
 from dioptre.imaging.resize import resize
 from dioptre.models.depth_view import ReadingOptions
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ENTRIES, chosen_depth_network, resolve
+from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
@@ -28,6 +28,7 @@ from .depth_coarse import Visible
 from .depth_edges import network_input, network_shape
 
 _ASSUMED_MM = 50.0  # 35 mm equivalent focal length of a picture whose angle of view is unknown
+_SPANS = 150  # the shorter side, divided by the distance over which slopes of the depth are measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +143,9 @@ def normals_of_depth(
     vectors = depth_normals(
         np.float32(low) + disparity * np.float32(high - low), focal_px=view.focal_px(disparity.shape)
     )
-    entry = ENTRIES.get(str(values.get("depth_model", "")))
-    title = "" if entry is None else entry.title
     return Normals(
         vectors=vectors,
-        source=f"depth ({title})" if title else "depth",
+        source="depth",
         messages=tuple(messages),
         models={} if models is None else models,
     )
@@ -156,8 +155,9 @@ def depth_normals(inverse: Float32[np.ndarray, "h w"], *, focal_px: float) -> Fl
     """Compute the normals of the surface that a map of inverse depth describes.
 
     A plane has inverse depth w that is affine in the pixel position (u, v) from the centre, so its normal is
-    proportional to (-f · dw/du, f · dw/dv, w - u · dw/du - v · dw/dv). Of the differences to both neighbours, the
-    smaller one counts, so that steps between objects do not tilt the surfaces beside them.
+    proportional to (-f · dw/du, f · dw/dv, w - u · dw/du - v · dw/dv). The differences span 1/150 of the shorter
+    side, because those between neighbouring pixels are mostly noise. Of the differences to both sides, the smaller
+    one counts, so that steps between objects do not tilt the surfaces beside them.
 
     Args:
         inverse: (H, W) inverse depth, 0 at infinity.
@@ -165,11 +165,12 @@ def depth_normals(inverse: Float32[np.ndarray, "h w"], *, focal_px: float) -> Fl
     """
     height, width = inverse.shape
     vectors = np.empty((height, width, 3), np.float32)
+    span = max(1, round(min(height, width) / _SPANS))
     u = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)
     for rows in row_slices(height):
-        first, last = max(rows.start - 1, 0), min(rows.stop + 1, height)
-        across = _smaller_difference(inverse[rows], axis=1)
-        down = _smaller_difference(inverse[first:last], axis=0)[rows.start - first : rows.stop - first]
+        first, last = max(rows.start - 2 * span, 0), min(rows.stop + 2 * span, height)
+        across = _smaller_slope(inverse[rows].T, span).T
+        down = _smaller_slope(inverse[first:last], span)[rows.start - first : rows.stop - first]
         v = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - np.float32((height - 1) / 2)
         vectors[rows, :, 0] = -focal_px * across
         vectors[rows, :, 1] = focal_px * down
@@ -177,13 +178,13 @@ def depth_normals(inverse: Float32[np.ndarray, "h w"], *, focal_px: float) -> Fl
     return _unit(vectors)
 
 
-def _smaller_difference(values: Float32[np.ndarray, "h w"], *, axis: int) -> Float32[np.ndarray, "h w"]:
-    """Return the smaller one of the differences to the previous and to the next value."""
-    if values.shape[axis] == 1:
+def _smaller_slope(values: Float32[np.ndarray, "h w"], span: int) -> Float32[np.ndarray, "h w"]:
+    """Return the smaller one of the slopes to the rows `span` before and after each row."""
+    if len(values) < 2 * span:
         return np.zeros_like(values)
-    steps = np.diff(values, axis=axis)
-    ahead = np.concatenate([steps, np.take(steps, [-1], axis=axis)], axis=axis)
-    behind = np.concatenate([np.take(steps, [0], axis=axis), steps], axis=axis)
+    slopes = (values[span:] - values[:-span]) / np.float32(span)
+    ahead = np.concatenate([slopes, slopes[-span:]])
+    behind = np.concatenate([slopes[:span], slopes])
     smaller: np.ndarray = np.where(np.abs(ahead) < np.abs(behind), ahead, behind)
     return smaller
 
