@@ -150,14 +150,18 @@ def lens_blur(
     else:
         made = Blurred(image=blur(scene, aperture=aperture, progress=progress))
     if grain > 0 and encoding == "srgb":
-        radius = circle_of_confusion_px(disparity, focus=scene.focus)
-        std = grain_std(image)
-        for pixels in (made.image, made.background):
-            if pixels is not None:
-                add_grain(pixels, radius, std, strength=grain)
+        _add_grain(made, scene, strength=grain)
     if kept_sharp is not None and not layers:
         put_back(image, kept_sharp, onto=made.image)
     return made
+
+
+def _add_grain(made: Blurred, scene: Scene, *, strength: float) -> None:
+    radius = circle_of_confusion_px(scene.disparity, focus=scene.focus)
+    std = grain_std(scene.image)
+    for pixels in (made.image, made.background):
+        if pixels is not None:
+            add_grain(pixels, radius, std, strength=strength)
 
 
 _to_srgb = jax.jit(linear_to_srgb)
