@@ -156,8 +156,9 @@ def test_a_process_that_was_killed_is_started_again(tmp_path: Path) -> None:
     reader = Reader()
     try:
         files.load(path, decoding=reader.decoding)
-        psutil.Process(pid(reader)).kill()
-        psutil.Process(pid(reader)).wait(ENOUGH_S)
+        process = psutil.Process(pid(reader))
+        process.kill()
+        process.wait(ENOUGH_S)
         assert files.load(path, decoding=reader.decoding).shape == files.load(path).shape
         left = pid(reader)
     finally:
