@@ -85,7 +85,7 @@ def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Pat
         print(json.dumps({"samples": (block + 1) * BLOCK, "cpu_s": round(time.process_time())}), flush=True)
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("material", "start", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -99,7 +99,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=float, default=1.0)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
 
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))

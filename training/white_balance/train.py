@@ -98,7 +98,7 @@ def drawn(material: Material, rng: np.random.Generator, size: int) -> Iterator[t
             yield ready
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -107,7 +107,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="average.safetensors of an earlier run to go on from")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
 
     training = Material(options.material)

@@ -95,7 +95,6 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
 
 
 def _operation_command(operation: Operation) -> click.Command:
-    takes_depth = Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
 
     def make(
         *,
@@ -139,7 +138,16 @@ def _operation_command(operation: Operation) -> click.Command:
             )
 
     make.__doc__ = operation.help
-    function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
+    function = _with_inputs(parameter_options(operation.parameters)(common_options(make)), operation)
+    function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
+        function
+    )
+    function = click.argument("source", type=_PATH, metavar="IN")(function)
+    return click.command(name=operation.command, cls=GroupedCommand)(function)
+
+
+def _with_inputs(function: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
+    """Add the options for the form of a depth map and for the planes that the operation reads."""
     if _makes_depth(operation):
         text = "Write metres (.tif) or millimetres (.png) instead of values from 0 to 1."
         function = click.option("--metric", is_flag=True, help=text)(function)
@@ -147,18 +155,14 @@ def _operation_command(operation: Operation) -> click.Command:
             "Write surface normals (.png, 16 bit; red right, green up, blue towards the camera) instead of depth."
         )
         function = click.option("--normals", is_flag=True, help=text)(function)
-    if takes_depth:
+    if Input.DISPARITY in (*operation.inputs, *operation.optional_inputs):
         otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
     if Input.SELECTION in operation.inputs:
         text = "Selection, a grey picture: white is selected. [default everything]"
         function = click.option("--selection", type=_PATH, metavar="FILE", help=text)(function)
-    function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
-        function
-    )
-    function = click.argument("source", type=_PATH, metavar="IN")(function)
-    return click.command(name=operation.command, cls=GroupedCommand)(function)
+    return function
 
 
 def _white_balance_command(operation: Operation) -> click.Command:

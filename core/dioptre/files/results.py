@@ -22,6 +22,7 @@ from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
+_DEPTH_FORMATS = {"png": Format.PNG, "tiff": Format.TIFF}
 _PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # roles of layers that hold values rather than colours
 
 
@@ -71,16 +72,9 @@ def write_result(
     depth = _first(result, Role.DEPTH)
     mask = mask_of(result)
     depth_base = base if name == "depth" else f"{base}-depth"
+    names = _names(base, picture, flat=flat, mask=mask, depth=depth, depth_base=depth_base)
     shown = rendition_of_result(result, picture)
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
-        names = {}
-        if flat is not None:
-            names["flat"] = base + (suffix_like(picture) if flat.role is Role.RESULT else ".png")
-        names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
-        if mask is not None:
-            names |= {"mask": f"{base}-mask.png"}
-        if depth is not None:
-            names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
         for file in names.values():
             _spare_input(folder / file, picture.path)
         streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
@@ -107,7 +101,7 @@ def write_result(
             staging.complete(names["mask"])
         if depth is not None:
             progress(0.8, "Writing the depth map")
-            for part, kind in (("png", Format.PNG), ("tiff", Format.TIFF)):
+            for part, kind in _DEPTH_FORMATS.items():
                 streams[part].write(encoded_depth(depth.pixels, kind))
                 staging.complete(names[part])
         progress(0.9, "Writing the preview sheet")
@@ -116,10 +110,29 @@ def write_result(
         )
         staging.complete(names["sheet"])
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
-        text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
-        streams["recipe"].write(text.encode("utf-8", "backslashreplace"))
+        streams["recipe"].write(_recipe_text(recipe, listed))
     progress(1.0, "Done")
     return [folder / file for file in names.values()]
+
+
+def _names(
+    base: str, picture: Picture, *, flat: Layer | None, mask: Layer | None, depth: Layer | None, depth_base: str
+) -> dict[str, str]:
+    """Return the name of each file of a run."""
+    names = {}
+    if flat is not None:
+        names["flat"] = base + (suffix_like(picture) if flat.role is Role.RESULT else ".png")
+    names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
+    if mask is not None:
+        names["mask"] = f"{base}-mask.png"
+    if depth is not None:
+        names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
+    return names
+
+
+def _recipe_text(recipe: Mapping[str, Any], listed: Mapping[str, tuple[int, str]]) -> bytes:
+    text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.encoding import linear_to_srgb
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
@@ -30,13 +31,13 @@ from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import scale_of, selects_lens
+from dioptre_link.metres import Scale, scale_of, selects_lens
 from dioptre_link.operation import Role
 
 from .chosen_focus import chosen_focus
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
-from .real_lens import given_metres, lens_blur_of
+from .real_lens import LensBlur, given_metres, lens_blur_of
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
@@ -213,11 +214,40 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
         )
 
 
-def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> float:
-    """Return the option `max_radius`, or the value that corresponds to the f-number for a picture of this size."""
-    if options["max_radius"] is not None:
-        return float(options["max_radius"])
-    return relative_max_radius_px(size, f_number=options["f_number"])
+def chosen_lens_blur(
+    options: Mapping[str, Any],
+    size: tuple[int, int],
+    *,
+    focal_disparity: float,
+    focus_range: float,
+    scale: Scale,
+    field_of_view: FieldOfView | None,
+) -> LensBlur:
+    """Return the blur of the lens that the options select; without a lens, that of their radius or f-number.
+
+    Args:
+        options: as in `lens_blur_of`, like the others.
+        size: (height, width) of the picture.
+        focal_disparity: the disparity in focus.
+        focus_range: disparity on either side of the focus that stays sharp.
+        scale: the metric scale of the disparity.
+        field_of_view: the picture's own angle of view, if known.
+
+    Raises:
+        UsageError: the lens cannot focus at this distance.
+    """
+    if not selects_lens(options):
+        radius = options["max_radius"]
+        chosen = relative_max_radius_px(size, f_number=options["f_number"]) if radius is None else float(radius)
+        return LensBlur(max_radius_px=chosen)
+    return lens_blur_of(
+        options,
+        size,
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        scale=scale,
+        field_of_view=field_of_view,
+    )
 
 
 def lens_options(options: Mapping[str, Any], *, existing: ExistingBlur) -> dict[str, Any]:
@@ -280,31 +310,25 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     check_sizes(inputs.picture, disparity)
     scale = scale_of(options, inputs.range_per_m)
     focus = chosen_focus(inputs, disparity, options, scale)
-    max_radius = chosen_max_radius_px(options, disparity.shape)
     usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
     focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
-    values, messages = given_metres(inputs) if depth is None else depth.values(), focus.messages
-    if selects_lens(options):
-        lens = lens_blur_of(
-            options,
-            disparity.shape,
-            focal_disparity=focus.disparity,
-            focus_range=focus_range,
-            scale=scale,
-            field_of_view=inputs.chosen_field_of_view(options),
-        )
-        max_radius, values = lens.max_radius_px, {**values, **lens.values}
-        messages = (*messages, *lens.messages)
+    lens = chosen_lens_blur(
+        options,
+        disparity.shape,
+        focal_disparity=focus.disparity,
+        focus_range=focus_range,
+        scale=scale,
+        field_of_view=inputs.chosen_field_of_view(options),
+    )
     edges = edges_of(inputs, options, progress)
     existing = existing_blur(edges, disparity, kept=inputs.kept if inputs.draft else None)
-    messages = (*messages, *existing.messages)
     strokes = options["strokes"]
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
         inputs.picture,
         disparity,
         focal_disparity=focus.disparity,
-        max_radius=max_radius,
+        max_radius=lens.max_radius_px,
         focus_range=focus_range,
         kept_sharp=kept_sharp_of(stroke_mask(strokes, disparity)) if strokes else None,
         layers=pieces,
@@ -312,24 +336,34 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         progress=progress,
         **lens_options(options, existing=existing),
     )
-    layers = [Layer(name="Lens blur", role=Role.RESULT, pixels=made.image)]
-    for name, role, pixels in (
-        ("Foreground", Role.FOREGROUND, made.foreground),
-        ("Subject", Role.SUBJECT, made.subject),
-        ("Background", Role.BACKGROUND, made.background),
-    ):
-        if pixels is not None:
-            layers.append(Layer(name=name, role=role, pixels=pixels, visible=False))
-    if depth is not None:
-        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity, visible=False))
     return Result(
-        layers=tuple(layers),
+        layers=tuple(_layers(made, depth)),
         values={
             "focal_disparity": focus.disparity,
-            "max_radius": max_radius,
-            **values,
+            "max_radius": lens.max_radius_px,
+            **(given_metres(inputs) if depth is None else depth.values()),
+            **lens.values,
             **existing.values,
         },
-        messages=(*(() if depth is None else depth.messages), *messages),
+        messages=(
+            *(() if depth is None else depth.messages),
+            *focus.messages,
+            *lens.messages,
+            *existing.messages,
+        ),
         models={**({} if depth is None else depth.models), **focus.models},
     )
+
+
+def _layers(blurred: Blurred, depth: Depth | None) -> Iterator[Layer]:
+    """Yield the result's layers from the top: the blurred picture, its pieces and the depth if it was estimated."""
+    yield Layer(name="Lens blur", role=Role.RESULT, pixels=blurred.image)
+    for name, role, pixels in (
+        ("Foreground", Role.FOREGROUND, blurred.foreground),
+        ("Subject", Role.SUBJECT, blurred.subject),
+        ("Background", Role.BACKGROUND, blurred.background),
+    ):
+        if pixels is not None:
+            yield Layer(name=name, role=role, pixels=pixels, visible=False)
+    if depth is not None:
+        yield Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity, visible=False)

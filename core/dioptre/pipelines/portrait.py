@@ -35,15 +35,15 @@ from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
-from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import given_metres, lens_blur_of
+from .lens_blur import chosen_lens_blur, draft_of, kept_sharp_of, lens_blur, lens_options
+from .real_lens import given_metres
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
 # Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
-_SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5
+_SHARES = 0.3, 0.5
 # The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
-_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9
+_SHARES_OF_PREVIEW = 0.5, 0.9
 _SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
@@ -114,9 +114,7 @@ def portrait(
 
 
 def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
-    of_depth, of_subject = _SHARE_DEPTH, _SHARE_SUBJECT
-    if inputs.whole is not None:
-        of_depth, of_subject = _PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT
+    of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
     depth = _depth(inputs, chosen, part_of(progress, 0.0, of_depth))
     release_after(depth.disparity.shape)
     progress(of_depth, "Finding the subject")
@@ -137,18 +135,14 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
-    max_radius = chosen_max_radius_px(chosen, near.shape)
-    if selects_lens(chosen):
-        lens = lens_blur_of(
-            chosen,
-            near.shape,
-            focal_disparity=focal_disparity,
-            focus_range=focus_range,
-            scale=scale,
-            field_of_view=field_of_view,
-        )
-        max_radius, depth_values = lens.max_radius_px, {**depth_values, **lens.values}
-        messages = (*messages, *lens.messages)
+    lens = chosen_lens_blur(
+        chosen,
+        near.shape,
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        scale=scale,
+        field_of_view=field_of_view,
+    )
     # Free every plane except the one to blur, to keep the peak memory of the blur low.
     unpulled = Differences.of(near, drawn)
     del near
@@ -160,7 +154,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         image,
         drawn,
         focal_disparity=focal_disparity,
-        max_radius=max_radius,
+        max_radius=lens.max_radius_px,
         focus_range=focus_range,
         kept_sharp=kept_sharp,
         draft=draft,
@@ -174,10 +168,10 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         subject=replace(subject, alpha=coverage.unpacked()),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
-        max_radius=max_radius,
-        depth_values={**depth_values, **existing.values},
+        max_radius=lens.max_radius_px,
+        depth_values={**depth_values, **lens.values, **existing.values},
         models=models,
-        messages=(*messages, *existing.messages),
+        messages=(*messages, *lens.messages, *existing.messages),
     )
 
 

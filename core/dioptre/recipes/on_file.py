@@ -119,16 +119,21 @@ def follow_on_file(
     for name, checksum in result.models.items():
         if chosen.models.get(name, checksum) != checksum:
             messages += (f"The recipe was created with different weights for {name}; the result may differ.",)
-    written = replace(
+    written = _as_run(chosen, result, input_sha256=picture.sha256)
+    return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
+
+
+def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
+    """Return the recipe with the networks, the input and the version of a run."""
+    return replace(
         chosen,
         steps=with_networks_named(chosen).steps,
         models=result.models,
-        input_sha256=picture.sha256,
+        input_sha256=input_sha256,
         files={},
         dioptre_version=version("dioptre"),
         depth_range_per_m=result.values.get("depth_range_per_m"),
     )
-    return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
 
 
 def _plane(
