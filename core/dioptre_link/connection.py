@@ -34,6 +34,7 @@ from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, e
 
 # Time limit for answers that require no computation: a worker may take seconds on a machine that is swapping.
 REPLY_TIMEOUT_S = 20.0
+LOADING_TIMEOUT_S = 90.0  # for the first pixels: the worker loads JAX for them, perhaps from a slow disk
 
 
 class Connection:
@@ -142,31 +143,41 @@ class Connection:
             raise
         return job
 
-    def request(self, message: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Send a message and return the worker's answer, which must be of type `answer`."""
+    def request(self, message: Mapping[str, Any], answer: str, *, loading: bool = False) -> dict[str, Any]:
+        """Send a message and return the worker's answer.
+
+        Args:
+            message: the message.
+            answer: the type of the answer.
+            loading: whether the worker may have to load its libraries first.
+
+        Raises:
+            DioptreError: as in `send` and `reply`.
+        """
         self._awaiting = True
         try:
             self.send(message)
-            return self.reply(answer)
+            return self.reply(answer, timeout_s=LOADING_TIMEOUT_S if loading else REPLY_TIMEOUT_S)
         finally:
             self._awaiting = False
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def reply(self, kind: str) -> dict[str, Any]:
-        """Return the next message that belongs to no job.
+    def reply(self, kind: str, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Return the next message that belongs to no job; wait for `REPLY_TIMEOUT_S` unless a time is given.
 
         Raises:
             WireError: the message is not of type `kind`.
             WorkerLostError: the connection is lost, or no answer arrived in time.
             DioptreError: the error that the worker answered with.
         """
-        deadline = time.monotonic() + REPLY_TIMEOUT_S
+        timeout_s = REPLY_TIMEOUT_S if timeout_s is None else timeout_s
+        deadline = time.monotonic() + timeout_s
         while not self._replies:
             if time.monotonic() > deadline:
                 self.fail(
                     WorkerSilentError(
-                        "Dioptre's worker did not answer within {seconds} s.", seconds=round(REPLY_TIMEOUT_S)
+                        "Dioptre's worker did not answer within {seconds} s.", seconds=round(timeout_s)
                     )
                 )
             if self._failure is not None:

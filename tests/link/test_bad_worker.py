@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from contextlib import suppress
 from unittest import mock
@@ -114,10 +115,21 @@ class Silence(WithBadWorker):
             self.assertTrue(job.done)
 
     def test_no_answer_to_store(self) -> None:
-        with mock.patch.object(connection, "REPLY_TIMEOUT_S", 0.2):
+        with mock.patch.object(connection, "LOADING_TIMEOUT_S", 0.2):
             worker = self.serve(lambda file, send: file.read())
             with worker.new_buffer(2, 2, U8) as buffer, self.assertRaises(WorkerSilentError):
                 worker.store("photo", "picture", buffer)
+
+    def test_a_worker_that_loads_its_libraries_may_take_longer(self) -> None:
+        def late(file, send) -> None:
+            file.readline()
+            time.sleep(0.6)
+            send({"type": "stored", "name": "photo"})
+            file.read()
+
+        worker = self.serve(late)
+        with worker.new_buffer(2, 2, U8) as buffer, mock.patch.object(connection, "REPLY_TIMEOUT_S", 0.2):
+            self.assertEqual(worker.store("photo", "picture", buffer).name, "photo")
 
 
 class Nonsense(WithBadWorker):
