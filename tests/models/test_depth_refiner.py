@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dioptre.models.depth_refiner.module import double, fetch, pixel_unshuffle
+from dioptre.models.depth_refiner.module import fetch, pixel_unshuffle
+from dioptre.models.doubling import double
 from dioptre.models.loading import load_model
 from dioptre.models.pixel_shuffle import pixel_shuffle
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.doubling import double
 from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from .config import DepthRefinerConfig
@@ -94,17 +95,6 @@ def pixel_unshuffle(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n 
     n, height, width, channels = x.shape
     split = x.reshape(n, height // factor, factor, width // factor, factor, channels)
     return split.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, -1)
-
-
-def double(x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
-    """Enlarge bilinearly by two, with half-pixel centres and clamped edges, as two interleaved phases per axis."""
-    for axis in (1, 2):
-        length = x.shape[axis]
-        before = jnp.take(x, jnp.maximum(jnp.arange(length) - 1, 0), axis=axis)
-        after = jnp.take(x, jnp.minimum(jnp.arange(length) + 1, length - 1), axis=axis)
-        phases = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
-        x = phases.reshape(*x.shape[:axis], 2 * length, *x.shape[axis + 1 :])
-    return x
 
 
 def conv3x3(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Conv:

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.doubling import double
+
 from .config import U2NetConfig
 
 
@@ -128,22 +130,6 @@ def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]
     if factor == 1:
         return x
     if factor == 2:
-        return _double(_double(x, 1), 2)
+        return double(x)
     n, h, w, c = x.shape
     return jax.image.resize(x, (n, h * factor, w * factor, c), "linear")
-
-
-def _double(x: Array, axis: int) -> Array:
-    """Double one axis as two interleaved phases, which is several times as fast as a general resize."""
-    length = x.shape[axis]
-    before = jnp.concatenate(
-        [jax.lax.slice_in_dim(x, 0, 1, axis=axis), jax.lax.slice_in_dim(x, 0, length - 1, axis=axis)], axis
-    )
-    after = jnp.concatenate(
-        [jax.lax.slice_in_dim(x, 1, length, axis=axis), jax.lax.slice_in_dim(x, length - 1, length, axis=axis)],
-        axis,
-    )
-    phases = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
-    shape = list(x.shape)
-    shape[axis] = 2 * length
-    return phases.reshape(shape)
