@@ -271,8 +271,8 @@ class Worker:
         connection = self._connection
         assert connection is not None
         pixels = connection.reference(buffer)
-        message = {"type": "store", "name": name, "input": as_input, "pixels": pixels}
-        connection.request(message, "stored", loading=True)
+        request = {"type": "store", "name": name, "input": as_input, "pixels": pixels}
+        connection.request(request, "stored", loading=True)
         return Stored(name, connection)
 
     def stored(self, name: str) -> Stored:

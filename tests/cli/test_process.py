@@ -171,6 +171,20 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
     assert out.splitlines()[-1] == "[]"
 
 
+def test_the_command_line_prepares_the_process_before_it_imports_jax() -> None:
+    """`runtime.prepare` must run first, so importing the command line's modules must not import JAX."""
+    code = (
+        "import pkgutil, sys\nfrom importlib import import_module\nimport dioptre.cli\n"
+        "for module in pkgutil.iter_modules(dioptre.cli.__path__):\n"
+        "    import_module(f'dioptre.cli.{module.name}')\n"
+        "    assert 'jax' not in sys.modules, module.name\n"
+        "print('jax' in sys.modules)"
+    )
+    with start(code=code) as process:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert out.splitlines()[-1:] == ["False"], err
+
+
 def test_python_m_dioptre_is_the_command_line() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dioptre", "--version"],

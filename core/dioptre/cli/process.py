@@ -20,7 +20,6 @@ from dioptre.files.metric_depth import write_metric_depth, write_normals
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.pipelines.normals import network_normals, normals_of_depth
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
@@ -219,6 +218,8 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 def _write_normals(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
     """Write the normals that the network estimates, or else those of the depth; return messages for the user."""
+    from dioptre.pipelines.normals import network_normals, normals_of_depth  # imports JAX
+
     values, picture = job.result.values, job.picture.pixels
     model = values.get("depth_model")
     made = None if model is None else network_normals(picture, model=model)
