@@ -1,8 +1,8 @@
 """Remove files that no program loads, after pip has verified every file's SHA-256.
 
-These are the packages' own tests, parts of SciPy, files for compilers and type checkers, programs for other
-systems, and on Linux symbol tables and second copies of a library. Compiled modules are removed too, because Python
-compiles the few that it imports. RECORD, pip's list of a package's files, is updated to match.
+These are the packages' own tests, parts of SciPy, files for compilers, programs for other systems, and on Linux
+symbol tables and second copies of a library. Compiled modules are removed too, because Python compiles the few that
+it imports. RECORD, pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 
 _TESTS = frozenset({"tests", "internal_test_util"})
 _TEST_ENDING = "_test.py"
-# Headers, import libraries, Cython sources and type stubs.
-_FOR_COMPILERS = frozenset([".a", ".c", ".cpp", ".h", ".hpp", ".lib", ".pxd", ".pyi", ".pyx"])
+# Headers, import libraries and Cython sources. Type stubs stay, because mypy reads them.
+_FOR_COMPILERS = frozenset([".a", ".c", ".cpp", ".h", ".hpp", ".lib", ".pxd", ".pyx"])
 _BUILDS = "cffi"  # Reads its headers when a package is built from source.
 # Subpackages that neither Dioptre nor its dependencies import; `tests/install/test_slimming.py` checks it.
 _SCIPY = "cluster constants datasets differentiate fftpack integrate interpolate"

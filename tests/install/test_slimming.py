@@ -63,9 +63,9 @@ def package(folder: Path, *names: str) -> Path:
 
 def test_tests_and_files_for_compilers_go_and_nothing_else(slimming: ModuleType, tmp_path: Path) -> None:
     kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
-    kept += ("own_test.py", "cffi/parse.h")
+    kept += ("own_test.py", "cffi/parse.h", "some/x.pyi")
     tests = ("some/tests/__init__.py", "some/part/tests/data/x.bin", "some/part/x_test.py")
-    compiled = ("some/__pycache__/testing.cpython-311.pyc", "some/x.pyi", "some/x.pyx", "some/include/x.h")
+    compiled = ("some/__pycache__/testing.cpython-311.pyc", "some/x.pyx", "some/include/x.h")
     record = package(tmp_path, *kept, *tests, *compiled)
     (tmp_path / "other/tests").mkdir(parents=True)
     (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # No package's RECORD lists this file.
