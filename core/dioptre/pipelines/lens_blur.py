@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.encoding import linear_to_srgb
-from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
@@ -20,7 +19,7 @@ from dioptre.models.loading import unload_after
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
 from dioptre.optics.compositing import for_encoded_blending, over
-from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
+from dioptre.optics.defocus import Focus, circle_of_confusion_px
 from dioptre.optics.draft import Halves, blur_draft
 from dioptre.optics.existing_defocus import existing_defocus_px
 from dioptre.optics.grain import add_grain, grain_std
@@ -31,13 +30,13 @@ from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import Scale, scale_of, selects_lens
+from dioptre_link.metres import scale_of, selects_lens
 from dioptre_link.operation import Role
 
 from .chosen_focus import chosen_focus
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
-from .real_lens import LensBlur, given_metres, lens_blur_of
+from .real_lens import given_metres, lens_blur_of
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
@@ -214,42 +213,6 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
         )
 
 
-def chosen_lens_blur(
-    options: Mapping[str, Any],
-    size: tuple[int, int],
-    *,
-    focal_disparity: float,
-    focus_range: float,
-    scale: Scale,
-    field_of_view: FieldOfView | None,
-) -> LensBlur:
-    """Return the blur of the lens that the options select; without a lens, that of their radius or f-number.
-
-    Args:
-        options: as in `lens_blur_of`, like the others.
-        size: (height, width) of the picture.
-        focal_disparity: the disparity in focus.
-        focus_range: disparity on either side of the focus that stays sharp.
-        scale: the metric scale of the disparity.
-        field_of_view: the picture's own angle of view, if known.
-
-    Raises:
-        UsageError: the lens cannot focus at this distance.
-    """
-    if not selects_lens(options):
-        radius = options["max_radius"]
-        chosen = relative_max_radius_px(size, f_number=options["f_number"]) if radius is None else float(radius)
-        return LensBlur(max_radius_px=chosen)
-    return lens_blur_of(
-        options,
-        size,
-        focal_disparity=focal_disparity,
-        focus_range=focus_range,
-        scale=scale,
-        field_of_view=field_of_view,
-    )
-
-
 def lens_options(options: Mapping[str, Any], *, existing: ExistingBlur) -> dict[str, Any]:
     """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
@@ -312,7 +275,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     focus = chosen_focus(inputs, disparity, options, scale)
     usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
     focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
-    lens = chosen_lens_blur(
+    lens = lens_blur_of(
         options,
         disparity.shape,
         focal_disparity=focus.disparity,

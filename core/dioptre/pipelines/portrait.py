@@ -35,8 +35,8 @@ from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
-from .lens_blur import chosen_lens_blur, draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import given_metres
+from .lens_blur import draft_of, kept_sharp_of, lens_blur, lens_options
+from .real_lens import given_metres, lens_blur_of
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
@@ -135,7 +135,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
-    lens = chosen_lens_blur(
+    lens = lens_blur_of(
         chosen,
         near.shape,
         focal_disparity=focal_disparity,

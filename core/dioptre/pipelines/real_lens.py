@@ -9,14 +9,15 @@ from typing import Any
 
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs
+from dioptre.optics.defocus import relative_max_radius_px
 from dioptre_link.language import Message
 from dioptre_link.lenses import depth_of_field, in_metres, radius_per_inverse_metre
-from dioptre_link.metres import DepthMetres, Scale, lens_of, view_of
+from dioptre_link.metres import DepthMetres, Scale, lens_of, selects_lens, view_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class LensBlur:
-    """The blur of a real lens.
+    """The blur of a real lens, or of a radius.
 
     Attributes:
         max_radius_px: blur radius for a disparity difference of 1.
@@ -50,7 +51,7 @@ def lens_blur_of(
     scale: Scale,
     field_of_view: FieldOfView | None,
 ) -> LensBlur:
-    """Compute the blur of the lens selected by the options.
+    """Compute the blur of the lens that the options select; without a lens, that of their radius or f-number.
 
     Args:
         options: options of the operation, with those of the lens.
@@ -63,6 +64,10 @@ def lens_blur_of(
     Raises:
         UsageError: the lens cannot focus at this distance.
     """
+    if not selects_lens(options):
+        radius = options["max_radius"]
+        chosen = relative_max_radius_px(size, f_number=options["f_number"]) if radius is None else float(radius)
+        return LensBlur(max_radius_px=chosen)
     lens = lens_of(options)
     focus_m = scale.distance_m(focal_disparity)
     messages: list[str] = []
