@@ -9,8 +9,9 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
@@ -203,12 +204,8 @@ def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
         exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})
 
 
-def test_the_reference_pages_are_current(checkout: Path) -> None:
-    spec = importlib.util.spec_from_file_location("reference", checkout / "docs" / "_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
+def test_the_reference_pages_are_current(checkout: Path, load_script: Callable[[str], ModuleType]) -> None:
+    reference = load_script("docs/_reference.py")
     for name, page in reference.PAGES.items():
         current = (checkout / "docs" / name).read_text(encoding="utf-8")
         assert page() == current, f"{name}: run python docs/_reference.py"

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
 
 @pytest.fixture
-def sizes(checkout: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sizes", checkout / ".ci" / "sizes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def sizes(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script(".ci/sizes.py")
 
 
 def test_long_files_and_functions_are_found(sizes: ModuleType) -> None:
