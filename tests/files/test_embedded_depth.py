@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import struct
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from dioptre.files import containers, problems, read_embedded_depth
 from dioptre.files.embedded_depth import of_heif_depth
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
+
+from .coded_files import heic_with_auxiliary
 
 # A ramp of stored values, from 0 on the left to 255 on the right, the same in every row.
 WEDGE = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[None], 8, 0)
@@ -140,55 +141,10 @@ def test_dynamic_depth(tmp_path: Path, photo: np.ndarray, padding: int) -> None:
     assert depth.confidence.min() == 1.0
 
 
-def _heic_with_depth(photo: np.ndarray, depth: np.ndarray) -> bytes:
-    """Return two HEVC pictures, the second as the first one's depth map (ISO/IEC 23008-12, 6.6.2 and B.2.4)."""
-    pillow_heif = pytest.importorskip("pillow_heif")
-    heif = pillow_heif.from_bytes(mode="RGB", size=photo.shape[1::-1], data=photo.tobytes())
-    heif.add_frombytes(mode="L", size=depth.shape[::-1], data=depth.tobytes())
-    file = io.BytesIO()
-    heif.save(file, quality=-1)
-    data = bytearray(file.getvalue())
-
-    def find(name: bytes) -> int:
-        at = data.index(name) - 4
-        assert data.count(name) == 1
-        return at
-
-    def grow(outer: tuple[bytes, ...], at: int, added: bytes) -> None:
-        data[at:at] = added
-        for name in outer:
-            box = find(name)
-            size = struct.unpack_from(">I", data, box)[0]
-            struct.pack_into(">I", data, box, size + len(added))
-
-    before = len(data)
-    properties = find(b"ipco")
-    count, at = 0, properties + 8
-    end = properties + struct.unpack_from(">I", data, properties)[0]
-    while at < end:
-        count, at = count + 1, at + struct.unpack_from(">I", data, at)[0]
-    kind = b"urn:mpeg:hevc:2015:auxid:2\0"
-    auxiliary = struct.pack(">I4sI", 12 + len(kind), b"auxC", 0) + kind
-    associations = find(b"ipma")
-    second = associations + 16
-    second += 3 + data[second + 2]  # Skip the list of the first picture's properties.
-    length = data[second + 2]
-    data[second + 2] = length + 1
-    grow((b"ipma", b"iprp", b"meta"), second + 3 + length, bytes([count + 1]))
-    grow((b"ipco", b"iprp", b"meta"), end, auxiliary)
-    reference = struct.pack(">I4sI", 26, b"iref", 0) + struct.pack(">I4sHHH", 14, b"auxl", 2, 1, 1)
-    grow((b"meta",), find(b"iprp"), reference)
-    locations = find(b"iloc")
-    for item in range(2):
-        place = locations + 16 + 18 * item + 4
-        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(data) - before)
-    return bytes(data)
-
-
 def test_heic_auxiliary_depth(tmp_path: Path) -> None:
     photo = np.full((64, 64, 3), 90, np.uint8)
     wedge = np.repeat(np.linspace(10, 250, 64).astype(np.uint8)[None], 64, 0)
-    (tmp_path / "a.heic").write_bytes(_heic_with_depth(photo, wedge))
+    (tmp_path / "a.heic").write_bytes(heic_with_auxiliary(photo, wedge, "urn:mpeg:hevc:2015:auxid:2"))
     depth = read_embedded_depth(tmp_path / "a.heic")
     assert depth is not None
     expected = (wedge - np.float32(10)) / np.float32(240)

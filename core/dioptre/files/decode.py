@@ -26,7 +26,7 @@ from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
 from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
-from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
+from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
@@ -154,9 +154,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             if kind is Format.JPEG and found.source.colour is Colour.RGB:
                 found.gain_map = _gain_map(file, budget, found.source.orientation)
                 if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
-                    found.messages.append(
-                        f"The gain map of {path.name} cannot be read; highlights above white are lost."
-                    )
+                    note_lost_gain_map(found.messages, path)
     except vips().Error as error:
         raise damaged(path) from error
     return found

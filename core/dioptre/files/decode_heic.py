@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import exif, problems
+from . import apple_gain_map, exif, notes, problems
 from .budget import Budget
-from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits
+from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits
 from .picture import Colour, Format, Source
 
 
@@ -53,4 +53,23 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         xmp=info.get("xmp") or None,
         orientation=1,  # libheif has already rotated the picture
     )
-    return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
+    found = Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
+    if budget is not None and (maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE)):
+        headroom = apple_gain_map.headroom(source.exif, notes.parsed(source.xmp, budget=budget))
+        map_codes = _auxiliary(heif, maps[0], budget)
+        if headroom is None or map_codes is None:
+            note_lost_gain_map(messages, path)
+        else:
+            found.gain_map = apple_gain_map.gain_map(map_codes, headroom)
+    return found
+
+
+def _auxiliary(heif: Any, number: int, budget: Budget) -> np.ndarray | None:
+    """Decode an auxiliary image of 8 bits; None if it is damaged, too large or has more bits."""
+    try:
+        image = heif.get_aux_image(number)
+        budget.check_picture(*image.size)
+        codes = np.asarray(image)
+    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError, problems.PictureTooLarge):
+        return None
+    return codes if codes.dtype == np.uint8 else None

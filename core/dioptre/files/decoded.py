@@ -76,6 +76,11 @@ def note_hdr(messages: list[str], path: Path) -> None:
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
 
 
+def note_lost_gain_map(messages: list[str], path: Path) -> None:
+    """Add the message for a gain map that cannot be read."""
+    messages.append(f"The gain map of {path.name} cannot be read; highlights above white are lost.")
+
+
 def damaged(path: Path) -> problems.DamagedPicture:
     """Return the error for a file that is damaged or incomplete."""
     return problems.DamagedPicture(

@@ -1,4 +1,4 @@
-"""Read the gain map of an Ultra HDR JPEG.
+"""Read the gain map of an Ultra HDR JPEG or of an iPhone's JPEG.
 
 The map is a second JPEG after the first, listed in the first one's MPF segment. Its properties are stored as XMP or
 in a binary segment. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025 (annex C, binary metadata); CIPA DC-007.
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from . import containers, exif, notes, problems
+from . import apple_gain_map, containers, exif, notes, problems
 from .budget import Budget
 from .gain_map import GainMap, Three
 from .vips import vips
@@ -28,7 +28,7 @@ _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
-    """Read the gain map of an Ultra HDR JPEG, without applying the orientation.
+    """Read the gain map of a JPEG, without applying the orientation.
 
     Maps that would darken an HDR picture are not read, nor are maps that exceed the size limit for pictures.
 
@@ -40,9 +40,20 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     """
     for picture in _further_pictures(data):
         segments = list(containers.jpeg_segments(picture))
-        found = _binary(segments) or _in_xmp(segments, budget)
-        if found is not None and (codes := _decoded(bytes(picture), budget)) is not None:
-            return replace(found, codes=codes)
+        xmp = _xmp(segments, budget)
+        found = _binary(segments) or _in_xmp(xmp)
+        headroom = apple_gain_map.headroom(_exif(data), xmp) if apple_gain_map.is_apple(xmp) else None
+        if found is None and headroom is None:
+            continue
+        if (codes := _decoded(bytes(picture), budget)) is not None:
+            return apple_gain_map.gain_map(codes, headroom or 0) if found is None else replace(found, codes=codes)
+    return None
+
+
+def _exif(jpeg: memoryview) -> bytes | None:
+    for marker, start, end in containers.jpeg_segment_places(jpeg):
+        if marker == containers.APP1 and (blob := exif.strip_prefix(bytes(jpeg[start:end]))) is not None:
+            return blob
     return None
 
 
@@ -116,15 +127,19 @@ def _parse_binary(data: bytes) -> GainMap | None:
     return _checked((low, high, gamma, base, bright), headroom)
 
 
-def _in_xmp(segments: list[tuple[int, bytes]], budget: Budget) -> GainMap | None:
+def _xmp(segments: list[tuple[int, bytes]], budget: Budget) -> ElementTree.Element | None:
     for marker, payload in segments:
         if marker == containers.APP1 and payload.startswith(containers.XMP_HEADER):
-            root = notes.parsed(payload[len(containers.XMP_HEADER) :], budget=budget)
-            for description in () if root is None else root.iter(f"{_RDF}Description"):
-                try:
-                    return _parse_description(description)
-                except (KeyError, ValueError):
-                    continue
+            return notes.parsed(payload[len(containers.XMP_HEADER) :], budget=budget)
+    return None
+
+
+def _in_xmp(xmp: ElementTree.Element | None) -> GainMap | None:
+    for description in () if xmp is None else xmp.iter(f"{_RDF}Description"):
+        try:
+            return _parse_description(description)
+        except (KeyError, ValueError):
+            continue
     return None
 
 

@@ -39,7 +39,7 @@ def load(
 
     Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
     without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG
-    files are ignored. An Ultra HDR JPEG is not clipped at white, so its values can exceed 1.
+    files are ignored. A photo with a gain map is not clipped at white, so its values can exceed 1.
 
     Args:
         path: the file.
