@@ -8,7 +8,6 @@ this inside an editor's process.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sys
@@ -41,6 +40,8 @@ def prepare() -> None:
     if "jax" in sys.modules:
         raise RuntimeError("dioptre.runtime.prepare() must run before JAX is imported")
     if sys.platform == "linux":
+        import ctypes  # imported here and below because help and usage errors do not need it
+
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
             for key, value in _MALLOPT.values():
@@ -81,6 +82,8 @@ def release_after(size: tuple[int, int]) -> None:
 def release_memory() -> None:
     """Return unused memory to the system. The worker also calls this when it is idle."""
     if sys.platform == "linux":
+        import ctypes
+
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)

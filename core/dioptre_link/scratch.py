@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -66,7 +65,7 @@ class Scratch:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not is_private(base):
             raise PermissionError(f"{base} is not ours alone")
-        name = secrets.token_hex(8)
+        name = os.urandom(8).hex()
         lock_file = base / f"{name}{_LOCK}"
         self._descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         self._base, self._lock_file = base, lock_file

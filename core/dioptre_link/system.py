@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from functools import lru_cache
 
@@ -55,6 +54,8 @@ def _of_windows() -> tuple[str, ...] | None:
 
 def _of_macos() -> tuple[str, ...] | None:
     """Read `AppleLanguages`: programs started from the Finder have no LANG."""
+    import subprocess
+
     try:
         listed = subprocess.run(
             ["/usr/bin/defaults", "read", "-g", "AppleLanguages"],

@@ -50,7 +50,7 @@ class Languages(unittest.TestCase):
         with (
             mock.patch.dict(os.environ, clear=True),
             mock.patch.object(sys, "platform", "darwin"),
-            mock.patch.object(system.subprocess, "run", return_value=mock.Mock(stdout=listed)),
+            mock.patch("subprocess.run", return_value=mock.Mock(stdout=listed)),
         ):
             self.assertEqual(system.languages(), ("de_DE", "zh_Hans_DE", "en"))
 

@@ -10,7 +10,6 @@ import click
 from dioptre_link.language import translated
 
 from .finding import Finding
-from .findings import examine
 from .program import for_reader
 from .reporting import say
 
@@ -29,6 +28,8 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
 
     Each finding has a code, explained in docs/troubleshooting.md, and a fix if there is a problem.
     """
+    from .findings import examine
+
     findings: list[Finding] = []
     for finding in examine():
         findings.append(finding)

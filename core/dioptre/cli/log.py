@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from dioptre_link.paths import log_dir
@@ -19,12 +18,14 @@ _KEPT = 3
 
 def start(*, verbose: bool) -> None:
     """Log to the file if it can be written; with `verbose`, include details and log to stderr as well."""
+    from .log_file import LogFile
+
     stop()
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
     try:
         path().parent.mkdir(parents=True, exist_ok=True)
-        file = _File(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
+        file = LogFile(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         LOGGER.addHandler(logging.NullHandler())
     else:
@@ -52,14 +53,7 @@ def path() -> Path:
 
 def written() -> bool:
     """Return whether this process logs to the file."""
-    return any(isinstance(handler, _File) for handler in LOGGER.handlers)
-
-
-class _File(RotatingFileHandler):
-    """A log handler that ignores errors, for example on a full disk."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Ignore the error; the default implementation prints a traceback."""
+    return any(isinstance(handler, logging.FileHandler) for handler in LOGGER.handlers)
 
 
 class _WithoutTraceback(logging.Formatter):

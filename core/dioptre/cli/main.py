@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from typing import NoReturn
 
 import click
@@ -156,6 +155,8 @@ def _unexpected(error: Exception) -> DioptreError:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
     if is_out_of_memory(error):
         return _OUT_OF_MEMORY
+    from importlib.metadata import version
+
     return DioptreError(
         "Something went wrong inside Dioptre {version} ({kind}: {sentence}).",
         hint="Please report this with the log. 'dioptre doctor' may find the cause.",

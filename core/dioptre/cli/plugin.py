@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from dioptre.editors import gimp_plugin, krita_plugin
 from dioptre_link.errors import DioptreError
 from dioptre_link.paths import cache_dir, data_dir, log_dir
 
@@ -57,6 +56,8 @@ def remove(gimp_dir: Path | None, krita_dir: Path | None) -> None:
 
 def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any]]:
     """Return pairs of an editor's module and one of its folders: the folders given, or all that exist."""
+    from dioptre.editors import gimp_plugin, krita_plugin
+
     if gimp_dir or krita_dir:
         named: list[tuple[Any, Any]] = []
         if gimp_dir:

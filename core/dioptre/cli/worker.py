@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.client import Worker
-from dioptre_link.start import WorkerMissingError, is_running
 
 from .reporting import say
 
@@ -36,6 +34,8 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
         return _stop()
     if check:
         return _check()
+    from dioptre_link.start import is_running
+
     if not is_running():
         from dioptre.worker.__main__ import serve
 
@@ -66,6 +66,9 @@ def _check() -> int:
 
 
 def _stop() -> int:
+    from dioptre_link.client import Worker
+    from dioptre_link.start import WorkerMissingError
+
     worker = Worker("dioptre worker --stop")
     try:
         worker.connect(may_start=False)
