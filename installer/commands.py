@@ -207,7 +207,7 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
         workers.end(where, console)  # A worker that is still busy keeps its environment.
     if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
-        installer.install_core(environment)
+        installer.install_core(environment, fresh="core" not in marker)
         if (CHECKOUT / "plugin" / "gimp").is_dir():
             plugins.update(where, _gimp())
         if (CHECKOUT / "plugin" / "krita").is_dir():

@@ -292,23 +292,35 @@ class Installer:
         wheels = self._folders.checkout / "wheels"
         return ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
 
-    def install_core(self, environment: Path) -> None:
+    def install_core(self, environment: Path, *, fresh: bool = False) -> None:
         """Install Dioptre itself from the checkout over any previous version, and check that it starts.
 
         The check also compiles the modules that jobs import, and only those: a fifth of what pip would compile.
+
+        Args:
+            environment: The environment.
+            fresh: The environment is new; pip's own modules are then not stored in compiled form, because pip runs
+                again only for updates.
         """
         self._console.step("Installing Dioptre", span=(0.75, 0.82))
         options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall", "--no-compile")
-        self._pip(environment, *options, str(self._folders.checkout))
+        self._pip(environment, *options, str(self._folders.checkout), compiled=not fresh)
         self._console.step("Starting Dioptre for the first time", span=(0.82, 0.96))
         command = [str(interpreter(environment)), "-I", "-m", "dioptre", "worker", "--check"]
         self._run(command, what="Dioptre is installed, but does not start")
 
-    def _pip(self, environment: Path, *arguments: str, total: int = 0, command: str = "install") -> None:
+    def _pip(
+        self,
+        environment: Path,
+        *arguments: str,
+        total: int = 0,
+        command: str = "install",
+        compiled: bool = True,
+    ) -> None:
         options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:2]
         line = [
             str(interpreter(environment)),
-            "-I",
+            "-I" if compiled else "-IB",
             "-X",
             "utf8",
             "-m",

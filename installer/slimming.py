@@ -27,6 +27,8 @@ _BUILDS = "cffi"  # Reads its headers when a package is built from source.
 _SCIPY = "cluster constants datasets differentiate fftpack integrate interpolate"
 _SCIPY_TOO = "io misc odr optimize signal spatial stats"
 _UNUSED = {"scipy": frozenset([*_SCIPY.split(), *_SCIPY_TOO.split()])}
+# Large modules that only NumPy's own tests and other packages' Cython code load.
+_UNUSED_MODULES = frozenset({("numpy", "_core", "_simd"), ("scipy", "special", "cython_special")})
 _PLACEHOLDER = """\
 raise ImportError(
     "Dioptre's installer leaves out {package}.{part}, because Dioptre does not use it. To add it, run: "
@@ -78,6 +80,8 @@ def _is_unneeded(name: PurePosixPath) -> bool:
     if inside and (_TESTS.intersection(inside[:-1]) or name.name.endswith(_TEST_ENDING)):
         return True
     if inside and inside[0] in _UNUSED.get(package, ()):
+        return True
+    if name.suffix != ".pyi" and (*name.parts[:-1], name.name.partition(".")[0]) in _UNUSED_MODULES:
         return True
     if name.suffix == ".pyc" or (name.suffix in _FOR_COMPILERS and package != _BUILDS):
         return True

@@ -161,7 +161,7 @@ import dioptre
 for module in pkgutil.walk_packages(dioptre.__path__, "dioptre."):
     if not module.name.endswith(("__main__", "openvino_graph")):
         importlib.import_module(module.name)
-print(json.dumps(sorted(name for name in sys.modules if name.startswith("scipy."))))
+print(json.dumps(sorted(name for name in sys.modules if name.startswith(("numpy.", "scipy.")))))
 """
 
 
@@ -169,9 +169,21 @@ def test_dioptre_imports_nothing_that_is_left_out(slimming: ModuleType) -> None:
     """The environment of an installation has no such modules, so that a test must import Dioptre without them."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    loaded = {name.split(".")[1] for name in json.loads(done.stdout)}
+    modules = set(json.loads(done.stdout))
+    loaded = {name.split(".")[1] for name in modules if name.startswith("scipy.")}
     assert "ndimage" in loaded
     assert not loaded & slimming._UNUSED["scipy"]
+    assert {"numpy._core", "scipy.special"} <= modules
+    assert not modules & {".".join(parts) for parts in slimming._UNUSED_MODULES}
+
+
+def test_modules_of_numpys_own_tests_go_but_their_stubs_stay(slimming: ModuleType, tmp_path: Path) -> None:
+    gone = "numpy/_core/_simd.cpython-311-x86_64-linux-gnu.so"
+    kept = ("numpy/_core/_simd.pyi", "numpy/_core/_simd_other.so", "scipy/special/__init__.py")
+    package(tmp_path, gone, *kept, "scipy/special/cython_special.pyd")
+    slimming.slim(tmp_path)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*kept, "some-1.0.dist-info/RECORD"}
 
 
 def test_no_code_names_a_part_that_is_left_out(slimming: ModuleType, checkout: Path) -> None:
