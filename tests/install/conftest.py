@@ -6,6 +6,7 @@ import base64
 import hashlib
 import importlib.util
 import json
+import locale
 import os
 import re
 import shutil
@@ -38,6 +39,10 @@ if sys.argv[1:] == ["worker", "--stop"]:
     pathlib.Path(os.environ["DIOPTRE_DATA_DIR"], "worker", "stop").touch()
 print(*sys.argv[1:], needed.WORD)
 """
+
+
+# Encoding of what Python programs write to a pipe; on Windows it is the code page.
+ENCODING = locale.getencoding() if sys.platform == "win32" else "utf-8"
 
 
 @dataclass
@@ -85,8 +90,8 @@ class Checkout:
             env=self.variables(**changes),
             capture_output=True,
             text=True,
-            encoding="utf-8",
-            errors="replace",  # Windows programs may write in another code page.
+            encoding=ENCODING,
+            errors="replace",
             timeout=900,  # This limit only guards against hanging.
             check=False,
         )

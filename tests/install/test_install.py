@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Checkout
+from installer.console import INSTALL
+
+from .conftest import ENCODING, Checkout
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -27,6 +29,7 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     first = miniature.install("greet", "a b")
     assert (first.returncode, first.stdout) == (0, "greet a b thanks\n"), first.stderr
     assert listing(miniature.folder) == before, "the checkout was changed"
+    assert not list(miniature.environment.rglob("pip/**/*.pyc"))
     assert miniature.environments == [miniature.environment.name]
     assert not list((miniature.home / "cache").glob("*pip*"))
     assert not (miniature.home / "data.install.lock").exists()
@@ -96,16 +99,12 @@ def test_an_interrupted_installation_is_finished_by_the_next(miniature: Checkout
 
 
 def test_two_at_once_install_once(miniature: Checkout) -> None:
-    both = [
-        subprocess.Popen(
-            miniature.command("greet"), env=miniature.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": ENCODING}
+    both = [subprocess.Popen(miniature.command("greet"), env=miniature.variables(), **pipes) for _ in range(2)]
     outputs = [process.communicate(timeout=900) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    assert [stdout for stdout, _ in outputs] == [b"greet thanks\n"] * 2
-    made = [b"Creating an environment" in stderr for _, stderr in outputs]
+    assert [stdout for stdout, _ in outputs] == ["greet thanks\n"] * 2
+    made = ["Creating an environment" in stderr for _, stderr in outputs]
     assert sorted(made) == [False, True]
 
 
@@ -159,7 +158,7 @@ def test_a_failed_update_leaves_the_old_environment_working(installed: Checkout)
 def test_doctor_changes_nothing_without_an_environment(miniature: Checkout) -> None:
     outcome = miniature.install("doctor")
     assert outcome.returncode == 1
-    assert "Hint: Run: python3 install.py" in outcome.stderr
+    assert f"Hint: Run: {INSTALL}" in outcome.stderr
     assert not miniature.home.exists()
 
 

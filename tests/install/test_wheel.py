@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("hatchling", reason="the build tools are in the environment that install.py makes")
 
+NEEDED = ("PATH", "SYSTEMROOT")  # On Windows, Python does not start without the second.
+
 
 @pytest.fixture(scope="module")
 def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -79,7 +81,7 @@ def test_the_plug_ins_go_into_the_editors_and_out_again(package: Path, tmp_path:
         assert known["python"] == sys.executable
         asked = subprocess.run(
             [sys.executable, "-c", "from dioptre_link import start; print(start.environment_python())"],
-            env={"PYTHONPATH": str(plugin), "PATH": os.environ["PATH"]},
+            env={"PYTHONPATH": str(plugin), **{name: os.environ[name] for name in NEEDED if name in os.environ}},
             capture_output=True,
             text=True,
             check=True,
