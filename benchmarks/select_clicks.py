@@ -1,4 +1,4 @@
-"""Measure how many clicks a selection of the subject needs: overlap with the true mask after 0, 1, 2 and 3 clicks.
+"""Measure how many clicks a selection of the subject needs: agreement with the truth after 0, 1, 2 and 3 clicks.
 
     PYTHONPATH=DATA python -m benchmarks.select_clicks DATA [--set subject|matte] [--every N] [--json FILE]
 
@@ -6,7 +6,8 @@ DATA contains `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py
 placed in the middle of the largest wrong region (the pixel deepest inside it), and adds to the selection where the
 subject is missing, or subtracts where too much is selected. A picture gets no more clicks when its largest wrong
 region is smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing
-is found without a click, the overlap is 0.
+is found without a click, the overlap is 0. The error in the band is the mean absolute error where the truth is
+partly transparent, and nearby; it exists only for the set `matte`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dioptre import runtime
 
 runtime.prepare()
 
+import evalkit
 import numpy as np
 from scipy import ndimage
 
@@ -38,10 +40,10 @@ CLICKS = 3
 DONE = 0.01  # Clicking stops when the largest wrong region is smaller than this fraction of the subject's area.
 
 
-def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Return the intersection over union of two masks, each thresholded at 0.5."""
-    one, other = mask > 0.5, truth > 0.5
-    return float((one & other).sum() / max((one | other).sum(), 1))
+def agreement(mask: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return the intersection over union of two masks, each thresholded at 0.5, and the error in the band."""
+    scores = evalkit.matte_scores(mask, truth)
+    return scores["iou"], scores["band"]
 
 
 def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, float]] | None:
@@ -77,22 +79,26 @@ def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
     return next(layer.pixels for layer in result.layers if layer.role is Role.SELECTION)
 
 
-def clicked(picture: np.ndarray, truth: np.ndarray) -> tuple[list[float], list[float]]:
-    """Return the overlap after each number of clicks, and the seconds that each click took."""
+def clicked(picture: np.ndarray, truth: np.ndarray) -> tuple[list[tuple[float, float]], list[float]]:
+    """Return the agreement after each number of clicks, and the seconds that each click took."""
     disparity = estimate_depth(picture).disparity
     inputs = Inputs(picture=picture, disparity=disparity, cache=MemoryCache({}))
     options: dict[str, list[tuple[float, float]]] = {"subject": [], "not_subject": []}
     mask = select(inputs, options)
-    overlaps, seconds = [overlap(mask, truth)], []
-    while len(overlaps) <= CLICKS:
+    scores, seconds = [agreement(mask, truth)], []
+    while len(scores) <= CLICKS:
         click = next_click(mask, truth)
         if click is not None:
             options[click[0]].append(click[1])
             start = time.perf_counter()
             mask = select(inputs, options)
             seconds.append(time.perf_counter() - start)
-        overlaps.append(overlap(mask, truth))
-    return overlaps, seconds
+        scores.append(agreement(mask, truth))
+    return scores, seconds
+
+
+def _shown(values: Iterable[float]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
 
 
 def main() -> None:
@@ -106,12 +112,14 @@ def main() -> None:
     for number, (name, _, group, picture, truth) in enumerate(items(chosen.data, chosen.set)):
         if number % chosen.every:
             continue
-        overlaps, seconds = clicked(picture, truth)
-        rows.append({"name": name, "group": group, "overlaps": overlaps, "seconds": seconds})
-        print(f"{name:40} {' '.join(f'{value:.3f}' for value in overlaps)}", flush=True)
-    for group in sorted({row["group"] for row in rows}):
-        values = np.array([row["overlaps"] for row in rows if row["group"] == group])
-        print(f"{group:8} ({len(values)}) {' '.join(f'{value:.3f}' for value in values.mean(0))}")
+        scores, seconds = clicked(picture, truth)
+        overlaps, bands = (list(each) for each in zip(*scores, strict=True))
+        rows.append({"name": name, "group": group, "overlaps": overlaps, "bands": bands, "seconds": seconds})
+        print(f"{name:40} {_shown(overlaps)}  band {_shown(bands)}  seconds {_shown(seconds)}", flush=True)
+    for group in [*sorted({row["group"] for row in rows}), "all"]:
+        of_group = [row for row in rows if group in (row["group"], "all")]
+        overlaps, bands = (np.mean([row[name] for row in of_group], axis=0) for name in ("overlaps", "bands"))
+        print(f"{group:8} ({len(of_group)}) {_shown(overlaps)}  band {_shown(bands)}")
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
