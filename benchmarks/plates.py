@@ -1,6 +1,7 @@
-"""Compare the filling of *Clean background* and OpenCV's inpaint with the truth in holes of photographs.
+"""Compare *Clean background*, a smooth filling and other programs' with the truth in holes of photographs.
 
-    python -m benchmarks.plates PHOTO… [--opencv PYTHON] [--sheets FOLDER] [--kept FOLDER] [--json FILE]
+    python -m benchmarks.plates PHOTO… [--opencv PYTHON] [--resynthesizer LIBRARY] [--sheets FOLDER]
+                                [--kept FOLDER] [--json FILE]
 
 A hole follows a rule: the outline of the photo's own subject is reduced to at most a tenth of the picture and moved
 to the side where most of it lies on the background. The hole and the subject together are what a method must fill
@@ -11,20 +12,24 @@ in; only the hole is compared, because only there is the truth known. The depth 
 * `psnr`: on the whole hole. A smooth filling often wins, because texture at the wrong place counts as an error.
 * `seconds`: CPU time, at the size of the photo.
 
-PYTHON is an interpreter that can import OpenCV (`opencv-python-headless`), in an environment of its own. --sheets
-saves, for each photo, the hole, the truth and all fillings side by side. --kept stores the depth and the subject of
-each photo, and uses them when the benchmark runs again.
+PYTHON is an interpreter that can import OpenCV (`opencv-python-headless`), in an environment of its own. LIBRARY is
+the engine of GIMP's Resynthesizer (the folder `lib` of its source, without threads), compiled as a shared library;
+it runs with the parameters of *Heal selection*, and with the whole picture as its source. --sheets saves, for each
+photo, the hole, the truth and all fillings side by side. --kept stores the depth and the subject of each photo, and
+uses them when the benchmark runs again.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dioptre import runtime
@@ -35,8 +40,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from dioptre.imaging.layers import all_rows
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
+from dioptre.pipelines.clean_background import clean_background
 from dioptre.pipelines.depth import estimate_depth
 from dioptre.pipelines.subject import find_subject
 
@@ -115,8 +122,14 @@ def hole_of(subject: np.ndarray, all_of_it: np.ndarray) -> np.ndarray:
 
 
 def smooth(scene: Scene) -> np.ndarray:
-    """Fill as *Clean background* does."""
+    """Fill smoothly, as *Clean background* does where no texture fits."""
     return pull_push(scene.truth, (scene.alpha < 0.02).astype(np.float32))
+
+
+def textured(scene: Scene) -> np.ndarray:
+    """Fill as *Clean background* does."""
+    picture = np.where(scene.hole[..., None], 0, scene.truth)
+    return all_rows(picture.shape, clean_background(picture, scene.alpha, scene.disparity))
 
 
 def of_opencv(scene: Scene, python: str) -> Mapping[str, np.ndarray]:
@@ -128,6 +141,44 @@ def of_opencv(scene: Scene, python: str) -> Mapping[str, np.ndarray]:
         return {
             name: np.load(f"{folder}/{name}.npy").astype(np.float32) / 255 for name in ("telea", "navier_stokes")
         }
+
+
+class _Buffer(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("width", ctypes.c_uint),
+        ("height", ctypes.c_uint),
+        ("row_bytes", ctypes.c_size_t),
+    )
+
+
+class _Settings(ctypes.Structure):
+    _fields_ = (
+        ("tiles_across", ctypes.c_int),
+        ("tiles_down", ctypes.c_int),
+        ("context", ctypes.c_int),
+        ("map_weight", ctypes.c_double),
+        ("outliers", ctypes.c_double),
+        ("neighbours", ctypes.c_uint),
+        ("probes", ctypes.c_uint),
+    )
+
+
+def of_resynthesizer(scene: Scene, library: Path) -> np.ndarray:
+    """Fill with the engine of GIMP's Resynthesizer, inwards from the rim."""
+    engine = ctypes.CDLL(str(library.resolve()))
+    picture = np.ascontiguousarray(scene.truth * 255 + 0.5).astype(np.uint8)
+    hole = (scene.alpha >= 0.02).astype(np.uint8) * 255
+    height, width = hole.shape
+    buffers = [_Buffer(each.ctypes.data, width, height, each.strides[0]) for each in (picture, hole)]
+    settings = _Settings(0, 0, 2, 0.5, 0.117, 16, 500)
+    report, rgb = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(lambda *_: None), 0
+    status = engine.imageSynth(
+        *map(ctypes.byref, buffers), rgb, ctypes.byref(settings), report, None, ctypes.byref(ctypes.c_int(0))
+    )
+    if status:
+        raise RuntimeError(f"Resynthesizer returned {status}")
+    return picture.astype(np.float32) / 255
 
 
 def scores(filled: np.ndarray, scene: Scene) -> dict[str, float]:
@@ -167,12 +218,16 @@ def _ssim(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return ssim
 
 
-def measure(scene: Scene, opencv: str | None) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+def measure(
+    scene: Scene, opencv: str | None, resynthesizer: Path | None
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
     """Fill a scene with all methods; return the fillings and their scores."""
     fillings: dict[str, np.ndarray] = {}
     table: dict[str, dict[str, float]] = {}
-    own: Mapping[str, Callable[[Scene], np.ndarray]] = {"smooth": smooth}
-    for name, method in own.items():
+    methods: dict[str, Callable[[Scene], np.ndarray]] = {"smooth": smooth, "textured": textured}
+    if resynthesizer:
+        methods["resynthesizer"] = partial(of_resynthesizer, library=resynthesizer)
+    for name, method in methods.items():
         start = time.process_time()
         fillings[name] = method(scene)
         table[name] = {**scores(fillings[name], scene), "seconds": time.process_time() - start}
@@ -198,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--opencv", metavar="PYTHON")
+    parser.add_argument("--resynthesizer", type=Path, metavar="LIBRARY")
     parser.add_argument("--sheets", type=Path, metavar="FOLDER")
     parser.add_argument("--kept", type=Path, metavar="FOLDER")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -205,7 +261,7 @@ def main() -> None:
     results = {}
     for path in options.photos:
         scene = scene_of(path, options.kept)
-        fillings, results[scene.name] = measure(scene, options.opencv)
+        fillings, results[scene.name] = measure(scene, options.opencv, options.resynthesizer)
         for name, each in results[scene.name].items():
             print(f"{scene.name:20} {name:14}", *(f"{key} {value:7.3f}" for key, value in each.items()), flush=True)
         if options.sheets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from dioptre.imaging.layers import (
     no_progress,
     part_of,
 )
-from dioptre.imaging.pull_push import pull_push_rows
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
@@ -33,6 +33,7 @@ from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
 from dioptre_link.operation import Role
 
+from .clean_background import clean_background
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
 from .lens_blur import draft_of, kept_sharp_of, lens_blur, lens_options
@@ -181,6 +182,12 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     progress(0.97, "Creating the layers")
     picture, alpha = inputs.picture, made.subject.alpha
     height, width = alpha.shape
+    disparity = made.disparity
+
+    @cache
+    def plate() -> Rows:
+        return clean_background(picture, alpha, disparity, progress=lambda fraction, phase: progress(1.0, phase))
+
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
         LayerOnDemand(
@@ -195,11 +202,11 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             name="Clean background",
             role=Role.BACKGROUND,
             shape=picture.shape,
-            begin=lambda: _without_subject(picture, alpha),
+            begin=plate,
             made_of=(picture, alpha),
             visible=False,
         ),
-        Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity, visible=False),
+        Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False),
     )
     values = {
         "focal_disparity": round(made.focal_disparity, 4),
@@ -288,9 +295,3 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
         in_metres, usual = focus_of(options, scale), 0.0
         focal = focal if in_metres is None else in_metres
     return focal, usual if options["focus_range"] is None else options["focus_range"]
-
-
-def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """Inpaint the subject from its surroundings."""
-    plate = pull_push_rows(image[..., :3], alpha < 0.02)
-    return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)
