@@ -14,7 +14,7 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.load import fill
-from dioptre.models.moge2.config import as_trained, small
+from dioptre.models.moge2.config import as_trained, base, small
 from dioptre.models.moge2.convert import from_torch_file, stated_config
 from dioptre.models.moge2.module import Moge2
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::Deprec
 TOLERANCE = 1e-4  # Tolerance as a fraction of a map's range, for float32 sums in a different order.
 
 
-@pytest.fixture(scope="module")
-def original() -> tuple[Any, dict[str, Any]]:
+@pytest.fixture(scope="module", params=["dinov2_vits14", "dinov2_vitb14"])
+def original(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
     """The original network with parameters that all affect the output, and its configuration."""
     torch = pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
     folder = os.environ.get("DIOPTRE_TEST_PACKAGES", "")
@@ -38,7 +38,7 @@ def original() -> tuple[Any, dict[str, Any]]:
             patch.setitem(sys.modules, name, ModuleType(name))
         v2 = importlib.import_module("moge.model.v2")
     torch.manual_seed(1)
-    config = as_trained("dinov2_vits14")
+    config = as_trained(request.param)
     model = v2.MoGeModel(**config).eval()
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -55,7 +55,10 @@ def test_geometry_equals_the_original(original: Any, tmp_path: Path, rows: int, 
 
     model, published = original
     torch.save({"model_config": published, "model": model.state_dict()}, tmp_path / "model.pt")
-    config, arrays = small(stated_config(tmp_path / "model.pt")), from_torch_file(tmp_path / "model.pt")
+    file = tmp_path / "model.pt"
+    configured = small if published["encoder"]["backbone"] == "dinov2_vits14" else base
+    config, arrays = configured(stated_config(file)), from_torch_file(file)
+    file.unlink()
     network = fill(lambda rngs: Moge2(config, rngs=rngs), arrays, origin="test")
     picture = np.random.default_rng(rows).random((1, 14 * rows, 14 * columns, 3), np.float32)
     with torch.no_grad():
