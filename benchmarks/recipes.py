@@ -187,7 +187,7 @@ def on_command_line(order: Order, folder: Path) -> Made:
     whole = 2**order.bits - 1
     if order.last in ("depth", "repair_depth"):
         name = f"{base}.tif" if order.last == "depth" else f"{base}-depth.tif"
-        exact, _ = files.read_depth(out / name, width=order.size[0], height=order.size[1])
+        exact = files.read_depth(out / name, width=order.size[0], height=order.size[1]).disparity
         return Made(codes=np.rint(exact[..., None] * whole), steps=written["steps"])
     return Made(codes=np.rint(files.load(out / f"{base}.png").pixels * whole), steps=written["steps"])
 

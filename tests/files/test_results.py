@@ -63,8 +63,8 @@ def test_the_whole_set(out: Path, picture: Picture) -> None:
     assert seen[-1] == 1.0
     flat = load(out / "photo-portrait.jpg")
     assert np.abs(flat.pixels - picture.pixels[::-1]).mean() < 0.02
-    depth, _ = read_depth(out / "photo-portrait-depth.tif", width=40, height=24)
-    np.testing.assert_array_equal(depth, _result(picture).layers[1].pixels)
+    depth = read_depth(out / "photo-portrait-depth.tif", width=40, height=24)
+    np.testing.assert_array_equal(depth.disparity, _result(picture).layers[1].pixels)
     layered = read_openraster(out / "photo-portrait.ora")
     assert [layer.name for layer in layered.layers] == ["Portrait", "Depth", "Original"]
     assert [layer.visible for layer in layered.layers] == [True, False, False]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dioptre import files
+from dioptre.files.metric_depth import write_metric_depth
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
 from dioptre_link.recipe import Recipe, Step
@@ -39,3 +40,17 @@ def test_the_original_is_below_whatever_is_held(
     np.testing.assert_allclose(layers[-1].pixels[..., :3], photo, atol=1 / 255)
     assert zipfile.is_zipfile(next(path for path in written if path.suffix == ".ora"))
     assert any(path.name.endswith("-sheet.jpg") for path in written)
+
+
+def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:
+    """The focus is at a distance in metres, and the recipe records the scale."""
+    near = np.broadcast_to(np.linspace(0.1, 0.5, 48, dtype=np.float32), (32, 48))
+    files.save(np.full((32, 48, 3), 0.5, np.float32), tmp_path / "in.png")
+    write_metric_depth(near, np.zeros((32, 48, 3), np.float32), tmp_path / "depth.tif")
+    options = {"lens_mm": 50.0, "f_number": 8.0, "focus_m": 4.0}
+    blur = Recipe(steps=(Step(operation="lens_blur", options=options),))
+    made = follow_on_file(blur, tmp_path / "in.png", depth=tmp_path / "depth.tif")
+    assert made.recipe.depth_range_per_m == pytest.approx([0.1, 0.5])
+    assert made.result.values["focal_disparity"] == pytest.approx((1 / 4 - 0.1) / 0.4)
+    assert not made.result.values["metres_are_assumed"]
+    assert any("distances from 2 m to 10 m" in str(message) for message in made.messages)

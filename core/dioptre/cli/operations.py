@@ -21,6 +21,16 @@ DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a 
 _PATH = click.Path(path_type=Path, readable=False)  # files are checked later, when they are read
 
 
+_depth_unit = click.option(
+    "--depth-unit",
+    type=click.Choice(("auto", "m", "mm")),
+    default="auto",
+    show_default=True,
+    callback=lambda _context, _option, chosen: None if chosen == "auto" else chosen,
+    help="Unit of the distances in the depth map. auto: what its file states; otherwise, white is near.",
+)
+
+
 def commands() -> Iterator[click.Command]:
     """Yield `run` and its alias, then the operations in the order of the catalogue."""
     default = OPERATIONS[DEFAULT]
@@ -53,6 +63,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
     @click.option(
         "--depth", type=_PATH, metavar="FILE", help="Depth map to use: white is near. For a single input."
     )
+    @_depth_unit
     @click.option(
         "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
     )
@@ -66,6 +77,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         preset: str | None,
         pairs: tuple[str, ...],
         depth: Path | None,
+        depth_unit: str | None,
         selection: Path | None,
         as_json: bool,
         verbose: bool,
@@ -85,11 +97,10 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         log.start(verbose=verbose)
         from . import process
 
+        planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
-            return process.every(
-                inputs, chosen, folder=output, depth=depth, selection=selection, force=force, report=report
-            )
+            return process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
 
     return run
 
@@ -104,6 +115,7 @@ def _operation_command(operation: Operation) -> click.Command:
         verbose: bool,
         force: bool,
         depth: Path | None = None,
+        depth_unit: str | None = None,
         selection: Path | None = None,
         metric: bool = False,
         normals: bool = False,
@@ -129,8 +141,7 @@ def _operation_command(operation: Operation) -> click.Command:
                 source,
                 chosen,
                 file=output,
-                depth=depth,
-                selection=selection,
+                planes=process.Planes(depth=depth, depth_unit=depth_unit, selection=selection),
                 force=force,
                 report=report,
                 metric=metric,
@@ -158,7 +169,7 @@ def _with_inputs(function: Callable[..., Any], operation: Operation) -> Callable
     if Input.DISPARITY in (*operation.inputs, *operation.optional_inputs):
         otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"
-        function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
+        function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(_depth_unit(function))
     if Input.SELECTION in operation.inputs:
         text = "Selection, a grey picture: white is selected. [default everything]"
         function = click.option("--selection", type=_PATH, metavar="FILE", help=text)(function)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -48,15 +49,37 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
     return Recipe.read(file)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planes:
+    """Files with planes of the picture.
+
+    Attributes:
+        depth: depth map; None to estimate it.
+        depth_unit: unit of its distances, as in `files.read_depth`.
+        selection: selection; None for everything.
+    """
+
+    depth: Path | None = None
+    depth_unit: str | None = None
+    selection: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are given."""
+        return tuple(path for path in (self.depth, self.selection) if path is not None)
+
+
+NO_PLANES = Planes()
+
+
 def every(
     sources: Sequence[Path],
     chosen: Recipe,
     *,
     folder: Path,
-    depth: Path | None,
     force: bool,
     report: Reporter,
-    selection: Path | None = None,
+    planes: Planes = NO_PLANES,
 ) -> int:
     """Apply the recipe to each picture and write all of its result files into `folder`.
 
@@ -66,9 +89,8 @@ def every(
         sources: the pictures.
         chosen: the recipe.
         folder: folder for the results.
-        depth: depth map of a single picture; None to estimate it.
         force: replace existing files.
-        selection: selection of a single picture.
+        planes: depth map and selection of a single picture.
 
     Returns:
         The exit code.
@@ -85,7 +107,7 @@ def every(
             for suffix in ("ora", "json"):  # check now, not after minutes of computing
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
             with _measured(source, report):
-                job = _follow(source, chosen, depth=depth, report=report, selection=selection)
+                job = _follow(source, chosen, planes=planes, report=report)
                 messages = list(job.messages)
                 written = files.write_result(
                     job.result,
@@ -94,7 +116,7 @@ def every(
                     source.stem,
                     force=force,
                     recipe=job.recipe.to_dict(),
-                    inputs=[path for path in (depth, selection) if path is not None],
+                    inputs=planes.files,
                     on_message=messages.append,
                     progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
                 )
@@ -119,10 +141,9 @@ def one(
     chosen: Recipe,
     *,
     file: Path,
-    depth: Path | None,
     force: bool,
     report: Reporter,
-    selection: Path | None = None,
+    planes: Planes = NO_PLANES,
     references: tuple[np.ndarray, ...] = (),
     metric: bool = False,
     normals: bool = False,
@@ -133,9 +154,8 @@ def one(
         source: the picture.
         chosen: the recipe.
         file: the result.
-        depth: depth map of the picture; None to estimate it.
         force: replace an existing file.
-        selection: selection in the picture.
+        planes: the picture's depth map and selection.
         references: pictures whose common light is used, as in `dioptre.imaging.layers.Inputs`.
         metric: write the depth in metres.
         normals: write surface normals instead of depth.
@@ -149,9 +169,9 @@ def one(
     if normals and file.suffix.lower() != ".png":
         raise UsageError("--normals needs a file name that ends in .png.", hint="Specify -o normals.png.")
     _require_writable(file, force=force)
-    inputs = [path for path in (source, depth, selection) if path is not None]
+    inputs = (source, *planes.files)
     with _measured(source, report):
-        job = _follow(source, chosen, depth=depth, report=report, selection=selection, references=references)
+        job = _follow(source, chosen, planes=planes, report=report, references=references)
         messages = list(job.messages)
         report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
@@ -243,9 +263,8 @@ def _follow(
     source: Path,
     chosen: Recipe,
     *,
-    depth: Path | None,
+    planes: Planes,
     report: Reporter,
-    selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
 ) -> Followed:
     runtime.prepare_if_needed()
@@ -254,8 +273,9 @@ def _follow(
     return follow_on_file(
         chosen,
         source,
-        depth=depth,
-        selection=selection,
+        depth=planes.depth,
+        depth_unit=planes.depth_unit,
+        selection=planes.selection,
         references=references,
         cache=step_cache(),
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),

@@ -72,7 +72,15 @@ def balance(
     chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
     if len(found) == 1 and not sources[0].is_dir():
         references = _opened(reference)
-        process.one(found[0], chosen, file=output, depth=depth, force=force, report=report, references=references)
+        process.one(
+            found[0],
+            chosen,
+            file=output,
+            planes=process.Planes(depth=depth),
+            force=force,
+            report=report,
+            references=references,
+        )
         return
     _require_series(options, reference, output)
     targets = _targets(found, output)
@@ -83,7 +91,7 @@ def balance(
     for source, target in zip(found, targets, strict=True):
         try:
             references = common or shared.get(source, ())
-            process.one(source, chosen, file=target, depth=None, force=force, report=report, references=references)
+            process.one(source, chosen, file=target, force=force, report=report, references=references)
         except (Cancelled, UsageError):
             raise
         except DioptreError as error:

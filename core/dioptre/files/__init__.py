@@ -5,7 +5,7 @@ from __future__ import annotations
 from .atomic import replacing, staged
 from .decode import opened
 from .density import dpi_at
-from .depth_map import read_depth, write_depth
+from .depth_map import DepthMap, read_depth, write_depth
 from .dimensions import size_of
 from .embedded_depth import read_embedded_depth
 from .inspection import inspect
@@ -21,6 +21,7 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "Colour",
+    "DepthMap",
     "Format",
     "Note",
     "OpenRaster",

@@ -34,9 +34,17 @@ class Decoded:
     gain_map: GainMap | None = None
 
 
-def require_finite(decoded: Decoded, path: Path) -> None:
-    """Raise DamagedPicture if values are NaN or infinite."""
+def require_finite(decoded: Decoded, path: Path, *, maps: bool = False) -> None:
+    """Raise DamagedPicture if values are NaN or infinite.
+
+    Args:
+        decoded: the file's content.
+        path: the file, for the message.
+        maps: also check grey floats. They may be a depth map in metres, where infinity is a distance.
+    """
     codes = decoded.codes
+    if not maps and codes.ndim == 3 and codes.shape[2] == 1:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
     if suspicious:

@@ -3,14 +3,22 @@
 The formats are 16-bit PNG for editors and float TIFF for exact values. Profiles are ignored on reading, because the
 values are data and not tones. The PNG has a grey profile with sRGB's curve, with which editors show the values
 unchanged; without a profile, Krita would ask for one.
+
+Files with distances in metres or millimetres are read, too: those of `metric_depth`, and others if the user states
+the unit.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from dioptre_link.language import Message
+from dioptre_link.lenses import in_metres
 
 from . import matrix_profile, problems
 from .atomic import InputFiles, replacing
@@ -18,12 +26,34 @@ from .budget import MAX_MEGAPIXELS
 from .colour_profile import quantise
 from .curves import in_bands
 from .decode import decoding
+from .decoded import Decoded, require_finite
 from .encode import Extras, encode
 from .load import Decoding
+from .notes import depth_unit
 from .picture import Format
 from .save import format_of
 
+UNITS = {"m": 1.0, "mm": 1e-3}
+"""Metres per unit of a depth map's distances."""
+
+_FARTHEST_M = 1e6  # larger distances count as infinite
+
 _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthMap:
+    """A depth map for a picture.
+
+    Attributes:
+        disparity: float32 (H, W), 1 = nearest.
+        range_per_m: inverse distances in 1/m at disparity 0 and 1; None if the file has no distances.
+        messages: sentences for the user about any assumptions.
+    """
+
+    disparity: np.ndarray
+    range_per_m: tuple[float, float] | None = None
+    messages: tuple[str, ...] = ()
 
 
 def write_depth(
@@ -67,21 +97,24 @@ def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
 
 
 def read_depth(
-    path: str | os.PathLike[str], *, width: int, height: int, decoding: Decoding = decoding
-) -> tuple[np.ndarray, tuple[str, ...]]:
+    path: str | os.PathLike[str],
+    *,
+    width: int,
+    height: int,
+    unit: str | None = None,
+    decoding: Decoding = decoding,
+) -> DepthMap:
     """Read a depth map for a picture: grey PNG, TIFF, JPEG or WebP with 8, 16 or 32 bits.
 
-    White is near. Integers are scaled to [0, 1]. Floats outside [0, 1] are rescaled to that range. If the size
-    differs, the map is resized linearly, with averaging when it is reduced.
+    White is near, unless the file contains distances. Integers are scaled to [0, 1]. Floats outside [0, 1] are
+    rescaled to that range. If the size differs, the map is resized linearly, with averaging when it is reduced.
 
     Args:
         path: the file.
         width: width of the picture in pixels.
         height: height of the picture in pixels.
+        unit: "m" or "mm" if the file contains distances in this unit; None: what the file's XMP states.
         decoding: as in `load`.
-
-    Returns:
-        Disparity, float32 (height, width), and sentences about any assumptions.
 
     Raises:
         NotAPicture: the file is a colour picture.
@@ -89,15 +122,10 @@ def read_depth(
     """
     place = Path(path)
     with decoding(place, max_megapixels=MAX_MEGAPIXELS) as decoded:
-        values = _single(decoded.codes, place)
-    messages = []
-    low, high = float(values.min()), float(values.max())
-    if low < 0.0 or high > 1.0:
-        values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
-        messages.append(
-            f"The depth values {low:g} to {high:g} were scaled to 0 to 1; the largest value is nearest."
-        )
-    found_height, found_width = values.shape
+        unit = depth_unit(decoded.source.xmp) if unit is None else unit
+        found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
+    messages = list(found.messages)
+    found_height, found_width = found.disparity.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)
         if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # room for rounding
@@ -105,8 +133,65 @@ def read_depth(
                 f"The depth map ({found_width} × {found_height}) was stretched to the shape of the picture "
                 f"({width} × {height})."
             )
-        values = resize_depth(values, width=width, height=height)
-    return values, tuple(messages)
+        resized = resize_depth(found.disparity, width=width, height=height)
+        found = replace(found, disparity=resized)
+    return replace(found, messages=tuple(messages))
+
+
+def _relative(decoded: Decoded, path: Path) -> DepthMap:
+    """Return the map of a file whose values are disparity."""
+    require_finite(decoded, path, maps=True)
+    values = _single(decoded.codes, path)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0.0 and high <= 1.0:
+        return DepthMap(disparity=values)
+    values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
+    message = f"The depth values {low:g} to {high:g} were scaled to 0 to 1; the largest value is nearest."
+    return DepthMap(disparity=values, messages=(message,))
+
+
+def _of_distances(decoded: Decoded, path: Path, *, metres: float) -> DepthMap:
+    """Return the map of a file whose values are distances. Pixels without one get the farthest distance.
+
+    Args:
+        decoded: the file's content.
+        path: the file, for messages.
+        metres: the unit.
+    """
+    largest = 1 if decoded.codes.dtype.kind == "f" else np.iinfo(decoded.codes.dtype).max
+    with np.errstate(invalid="ignore"):
+        distance = _single(decoded.codes, path) * np.float32(largest * metres)
+    known = distance > 0  # false for NaN
+    if not known.any():
+        raise problems.NotAPicture(
+            "{file} contains no distances.",
+            hint="Specify a depth map in metres or millimetres, or leave out --depth-unit.",
+            file=problems.shown(path),
+        )
+    inverse = np.zeros_like(distance)
+    np.divide(np.float32(1), distance, out=inverse, where=known & (distance < _FARTHEST_M))
+    low, high = float(inverse[known].min()), float(inverse[known].max())
+    if high == 0:
+        raise problems.NotAPicture(
+            "All distances in {file} are infinite.",
+            hint="Specify a depth map with finite distances.",
+            file=problems.shown(path),
+        )
+    low = low if low < high else 0.0  # a plane at one distance, which is white
+    unknown = 1 - float(known.mean())
+    message = Message(
+        "The depth map contains distances from {near} to {far}.",
+        near=in_metres(1 / high),
+        far=in_metres(1 / low if low > 0 else math.inf),
+    )
+    missing = Message(
+        "{percent} % of its pixels have no distance and count as the farthest.", percent=f"{100 * unknown:.2g}"
+    )
+    return DepthMap(
+        disparity=np.maximum((inverse - np.float32(low)) / np.float32(high - low), 0),
+        range_per_m=(low, high),
+        messages=(message, missing) if unknown > 0 else (message,),
+    )
 
 
 def _single(codes: np.ndarray, path: Path) -> np.ndarray:

@@ -16,7 +16,7 @@ from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
 from .curves import in_bands, srgb_curve
 from .decode import decoding
-from .decoded import Decoded
+from .decoded import Decoded, require_finite
 from .gain_map import GainMap
 from .picture import Colour, Picture, Source
 from .problems import changed, reading
@@ -54,6 +54,7 @@ def load(
     """
     place = Path(path)
     with decoding(place, max_megapixels=max_megapixels) as decoded:
+        require_finite(decoded, place, maps=True)
         model, source, message = _model(decoded)
         messages = (*decoded.messages, *message)
         return Picture(

@@ -16,7 +16,8 @@ from dioptre.imaging.field_of_view import FieldOfView
 
 from . import problems
 from .atomic import InputFiles, replacing
-from .encode import encode
+from .encode import Extras, encode
+from .notes import of_depth
 from .picture import Format
 
 SUFFIXES = (".tif", ".tiff", ".png", ".ply")
@@ -39,8 +40,9 @@ def write_metric_depth(
     """Write depth in metres in the format that the suffix selects.
 
     .tif: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit millimetres, at most
-    65535. .ply: coloured points in metres with the camera at 0, x right, y up and z towards the camera. Points at
-    infinity and points between two surfaces at a depth step are left out.
+    65535. Both state their unit in XMP, by which `read_depth` recognises them. .ply: coloured points in metres with
+    the camera at 0, x right, y up and z towards the camera. Points at infinity and points between two surfaces at a
+    depth step are left out.
 
     Args:
         inverse_m: inverse depth in 1/m.
@@ -72,9 +74,9 @@ def write_metric_depth(
             assert field_of_view is not None
             stream.write(_points(inverse_m, picture, field_of_view))
         elif suffix == ".png":
-            stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG))
+            stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG, extras=Extras(xmp=of_depth("mm"))))
         else:
-            stream.write(encode(_metres(inverse_m)[..., None], Format.TIFF))
+            stream.write(encode(_metres(inverse_m)[..., None], Format.TIFF, extras=Extras(xmp=of_depth("m"))))
 
 
 def write_normals(

@@ -38,6 +38,7 @@ _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _OURS = "urn:dioptre:xmp:1.0#"
+_DEPTH_UNIT = f"{{{_OURS}}}depthUnit"
 _PREFIXES = {
     RDF: "rdf",
     _META: "x",
@@ -138,6 +139,21 @@ def updated(
 def packet(xml: bytes) -> bytes:
     """Wrap XML as a packet that programs can find in a file of any format."""
     return _PACKET[0] + xml + _PACKET[1]
+
+
+def of_depth(unit: str) -> bytes:
+    """Return the XMP packet of a file with depth in the unit "m" or "mm"."""
+    root = ElementTree.Element(f"{{{_META}}}xmpmeta")
+    rdf = ElementTree.SubElement(root, f"{{{RDF}}}RDF")
+    ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": "", _DEPTH_UNIT: unit})
+    return packet(markup.xml_bytes(markup.Document(root=root), prefixes=_PREFIXES))
+
+
+def depth_unit(xmp: bytes | None) -> str | None:
+    """Return the unit of the distances in a file that `of_depth` marked; None for any other file."""
+    root = parsed(xmp)
+    descriptions = () if root is None else root.iter(f"{{{RDF}}}Description")
+    return next((unit for one in descriptions if (unit := one.get(_DEPTH_UNIT)) in ("m", "mm")), None)
 
 
 def read(xmp: bytes | None) -> Note | None:

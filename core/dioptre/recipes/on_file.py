@@ -52,6 +52,7 @@ def follow_on_file(
     source: Path,
     *,
     depth: Path | None = None,
+    depth_unit: str | None = None,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
     cache: StepCache = NO_STEP_CACHE,
@@ -65,6 +66,7 @@ def follow_on_file(
         chosen: the recipe.
         source: the photo.
         depth: a grey picture with the depth for the first step.
+        depth_unit: "m" or "mm" if it contains distances in this unit; None: what the file states.
         selection: a grey picture with the selection for the first step.
         references: as in `Inputs`.
         cache: as in `Inputs`.
@@ -88,19 +90,20 @@ def follow_on_file(
         raise UsageError(
             "{title} needs a depth map.", hint="Specify one with --depth FILE.", title=Message(first.title)
         )
-    planes = [_plane(file, picture, decoding) for file in (depth, selection)]
-    messages = (*picture.messages, *(message for _, said in planes for message in said))
-    disparity, selected = (plane for plane, _ in planes)
+    given = _plane(depth, picture, decoding, unit=depth_unit)
+    selected = _plane(selection, picture, decoding)
+    messages = [*picture.messages, *(message for plane in (given, selected) if plane for message in plane.messages)]
     embedded = None
-    if disparity is None and _wants_embedded(chosen):
+    if given is None and _wants_embedded(chosen):
         embedded = reader.read_embedded_depth(source, check=check)
         if sha256_of(source) != picture.sha256:
             raise problems.changed(source)
     first_inputs = [
         Inputs(
             picture=picture.pixels,
-            disparity=disparity,
-            selection=selected,
+            disparity=None if given is None else given.disparity,
+            range_per_m=None if given is None else given.range_per_m,
+            selection=None if selected is None else selected.disparity,
             embedded=embedded,
             field_of_view=field_of_view(picture.source.exif, picture.pixels.shape),
             references=references,
@@ -109,7 +112,7 @@ def follow_on_file(
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
         picture = files.PictureOnDemand(picture, decoding=reader.decoding)
-    del disparity, selected, planes
+    del given, selected
 
     def share(fraction: float, phase: str) -> None:
         progress(_LOADED + fraction * (1 - _LOADED), phase)
@@ -118,7 +121,7 @@ def follow_on_file(
     _check(picture, result)
     for name, checksum in result.models.items():
         if chosen.models.get(name, checksum) != checksum:
-            messages += (f"The recipe was created with different weights for {name}; the result may differ.",)
+            messages.append(f"The recipe was created with different weights for {name}; the result may differ.")
     written = _as_run(chosen, result, input_sha256=picture.sha256)
     return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
 
@@ -137,12 +140,12 @@ def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
 
 
 def _plane(
-    file: Path | None, picture: files.Picture, decoding: Decoding
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Read a grey picture of the photo's size; return it with messages for the user."""
+    file: Path | None, picture: files.Picture, decoding: Decoding, *, unit: str | None = None
+) -> files.DepthMap | None:
+    """Read a grey picture, at the photo's size."""
     if file is None:
-        return None, ()
-    return files.read_depth(file, width=picture.width, height=picture.height, decoding=decoding)
+        return None
+    return files.read_depth(file, width=picture.width, height=picture.height, unit=unit, decoding=decoding)
 
 
 def _check(picture: files.Picture | files.PictureOnDemand, result: Result) -> None:
