@@ -1,6 +1,6 @@
 """The metric scale of a depth map, and the lens that an operation's options select.
 
-    scale = scale_of(options, range_per_m)           # measured, estimated, set by the options, or assumed
+    scale = scale_of(options, range_per_m, known)    # measured, estimated, set by the options, or assumed
     lens = lens_of(options)                          # for options with `lens_mm`
     view = view_of(options, lens, focus_m=2.1, equivalent_mm=28.0)
 
@@ -10,7 +10,7 @@ A depth map holds disparity from 0 (farthest) to 1 (nearest), which is linear in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,18 +23,29 @@ ASSUMED_NEAREST_M = 1.75
 RangePerM = tuple[float, float]
 """Inverse distances in 1/m at disparity 0 and 1."""
 
+Known = Sequence[tuple[float, float]]
+"""Pairs of a disparity and its distance in metres."""
+
+_LEAST_GAP = 0.02  # difference of disparity between the farthest and the nearest known distance
+_LEAST_INVERSE = 0.02  # a point farther than 50 times the distance of white counts as infinitely far
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """The metric scale of a disparity map.
 
     Attributes:
-        range_per_m: inverse distance in 1/m at disparity 0 and 1.
+        range_per_m: inverse distance in 1/m at disparity 0 and 1. The first is negative if disparities above 0
+            represent infinity, which distances set by the user can imply.
         assumed: whether the scale is only an assumption, without measured or estimated metres.
+        stated: whether it follows from distances that the user set.
+        known: disparities whose distances the user set.
     """
 
     range_per_m: RangePerM
     assumed: bool = False
+    stated: bool = False
+    known: Known = ()
 
     @property
     def span_per_m(self) -> float:
@@ -50,6 +61,15 @@ class Scale:
         """Return the distance that a disparity represents; it may be infinite."""
         inverse = self.range_per_m[0] + disparity * self.span_per_m
         return 1 / inverse if inverse > 0 else math.inf
+
+    @property
+    def infinity(self) -> float | None:
+        """The disparity that represents infinity; None if none above 0 does."""
+        return self.disparity(math.inf) if self.range_per_m[0] < 0 else None
+
+    def limited(self, disparity: float) -> float:
+        """Return the disparity, or that of infinity if it is lower."""
+        return disparity if self.infinity is None else max(disparity, self.infinity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +134,20 @@ def selects_lens(options: Mapping[str, Any]) -> bool:
     return options.get("lens_mm") is not None
 
 
-def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale:
+def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None, known: Known = ()) -> Scale:
     """Return the metric scale of the depth map: the one set by the options, else the measured or an assumed one.
 
+    Args:
+        options: options of the operation, with the distances of white and black.
+        range_per_m: the measured or estimated scale; None if it is not known.
+        known: disparities whose distances the user set.
+
     Raises:
-        UsageError: white would be farther away than black.
+        UsageError: white would be farther away than black, or the known distances contradict the depth map.
     """
     nearest, farthest = options.get("nearest_m"), options.get("farthest_m")
-    known = range_per_m is not None
+    assumed = range_per_m is None
+    stated = bool(known) or nearest is not None or farthest is not None
     low, high = range_per_m if range_per_m is not None else (0.0, 1 / ASSUMED_NEAREST_M)
     low = low if farthest is None else 1 / farthest
     high = high if nearest is None else 1 / nearest
@@ -132,7 +158,51 @@ def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale
             near=in_metres(1 / high),
             far=in_metres(1 / low),
         )
-    return Scale(range_per_m=(low, high), assumed=not known)
+    if known:
+        ends = tuple((at, distance) for at, distance in ((1.0, nearest), (0.0, farthest)) if distance is not None)
+        low, high = _through((*known, *ends), (low, high))
+    return Scale(range_per_m=(low, high), assumed=assumed, stated=stated, known=tuple(known))
+
+
+def _through(known: Known, range_per_m: RangePerM) -> RangePerM:
+    """Return the scale on which the known disparities have their distances.
+
+    A single distance multiplies the scale `range_per_m`. Several determine it by least squares of the relative
+    errors of the distances; two determine it exactly.
+    """
+    low, high = range_per_m
+    if len(known) == 1:
+        (at, distance) = known[0]
+        inverse = low + at * (high - low)
+        if inverse < _LEAST_INVERSE * high:
+            raise UsageError(
+                "In the depth map, the point that is {distance} away is infinitely far.",
+                hint="Set the distance of a nearer point.",
+                distance=in_metres(distance),
+            )
+        return low / inverse / distance, high / inverse / distance
+    ordered = sorted(known)
+    (far_at, far), (near_at, near) = ordered[0], ordered[-1]
+    if near_at - far_at < _LEAST_GAP:
+        raise UsageError(
+            "In the depth map, the points that are {near} and {far} away have the same depth.",
+            hint="Set the distances of a near and of a far point.",
+            near=in_metres(near),
+            far=in_metres(far),
+        )
+    # Minimise the sum of (d (a + b x) - 1)² over the disparities x and the distances d.
+    rows = [(distance, distance * at) for at, distance in known]
+    aa, ab, bb = (sum(row[i] * row[j] for row in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
+    a, b = sum(row[0] for row in rows), sum(row[1] for row in rows)
+    low, span = (value / (aa * bb - ab * ab) for value in (a * bb - b * ab, b * aa - a * ab))
+    if not span > 0:
+        raise UsageError(
+            "In the depth map, the point that is {near} away is in front of the one that is {far} away.",
+            hint="Correct the distances, or the depth map.",
+            near=in_metres(near),
+            far=in_metres(far),
+        )
+    return low, low + span
 
 
 def focus_of(options: Mapping[str, Any], scale: Scale) -> float | None:

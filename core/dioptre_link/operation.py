@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from . import parsers
 from .errors import UsageError
 from .language import Message
 from .strokes import checked_strokes
 
 AUTO = "auto"
-MOST_POINTS = 100
-"""Largest number of points in an option of kind POINTS."""
 
 
 class Kind(Enum):
@@ -23,7 +22,7 @@ class Kind(Enum):
 
     A POINT is (x, y) in pixels of the input picture, from its top left corner. POINTS is any number of them; the
     default is none. A BOX is (left, top, right, bottom) in pixels. STROKES are strokes of the focus brush: see
-    `strokes`.
+    `strokes`. DISTANCES are any number of (x, y, metres): points of the picture and their distances.
     """
 
     FLOAT = "float"
@@ -34,12 +33,14 @@ class Kind(Enum):
     POINTS = "points"
     BOX = "box"
     STROKES = "strokes"
+    DISTANCES = "distances"
 
 
 PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
 """Kinds whose values are positions in the picture."""
 
-_LISTS = (Kind.POINTS, Kind.STROKES)  # kinds whose values are lists, empty by default
+LISTS = (Kind.POINTS, Kind.STROKES, Kind.DISTANCES)
+"""Kinds whose values are lists, empty by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ class Parameter:
     @property
     def of_one_picture(self) -> bool:
         """Whether a value applies to one particular picture and must not be carried over to the next."""
-        return self.default is None or self.kind in _LISTS
+        return self.default is None or self.kind in LISTS
 
     def shown_choice(self, value: str) -> str:
         """Return the English label of a choice in an editor's list."""
@@ -116,6 +117,8 @@ class Parameter:
             return tuple(coordinate * scale for coordinate in value)
         if self.kind is Kind.POINTS:
             return tuple((x * scale, y * scale) for x, y in value)
+        if self.kind is Kind.DISTANCES:
+            return tuple((x * scale, y * scale, metres) for x, y, metres in value)
         if self.unit != "px" or not value:
             return value
         longer = value * scale if self.maximum is None else min(value * scale, self.maximum)
@@ -130,6 +133,8 @@ class Parameter:
             return "Specify a point as X,Y in pixels of the picture."
         if self.kind is Kind.POINTS:
             return "Specify points as X,Y in pixels of the picture, separated by spaces."
+        if self.kind is Kind.DISTANCES:
+            return "Specify a point in pixels of the picture and its distance as X,Y,METRES."
         if self.kind is Kind.BOX:
             return "Specify a box as LEFT,TOP,RIGHT,BOTTOM in pixels of the picture."
         return ""
@@ -143,6 +148,8 @@ class Parameter:
                 return (value,)
             case Kind.POINTS:
                 return tuple(value)
+            case Kind.DISTANCES:
+                return tuple((x, y) for x, y, _ in value)
             case Kind.BOX:
                 return (value[0], value[1]), (value[2], value[3])
             case _:
@@ -277,7 +284,7 @@ class Operation:
 
         Older versions of Dioptre that do not know these options can then still read the recipe.
         """
-        empty = {p.name for p in self.parameters if p.kind in _LISTS and not options.get(p.name)}
+        empty = {p.name for p in self.parameters if p.kind in LISTS and not options.get(p.name)}
         return {name: value for name, value in options.items() if name not in empty}
 
     def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
@@ -308,64 +315,16 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Available: {', '.join(known)}."
 
 
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("yes", "true", "on", "1", "no", "false", "off", "0"):
-        return value.lower() in ("yes", "true", "on", "1")
-    raise ValueError(value)
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-        raise ValueError(value)
-    return int(value)
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, bool) or not math.isfinite(number := float(value)):
-        raise ValueError(value)
-    return number
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _point(value: Any) -> tuple[float, float]:
-    x, y = value.split(",") if isinstance(value, str) else value
-    return _float(x), _float(y)
-
-
-def _points(value: Any) -> tuple[tuple[float, float], ...]:
-    if isinstance(value, str):
-        value = value.replace(";", " ").split()
-    points = tuple(_point(point) for point in value)
-    if len(points) > MOST_POINTS:
-        raise ValueError(value)
-    return points
-
-
-def _box(value: Any) -> tuple[float, float, float, float]:
-    """Parse a box given by any two opposite corners, and put its sides in order."""
-    x, y, across, down = (_float(side) for side in (value.split(",") if isinstance(value, str) else value))
-    left, top, right, bottom = min(x, across), min(y, down), max(x, across), max(y, down)
-    if left == right or top == bottom:
-        raise ValueError(value)
-    return left, top, right, bottom
-
-
 _PARSERS: dict[Kind, Callable[[Any], Any]] = {
-    Kind.FLOAT: _float,
-    Kind.INTEGER: _integer,
-    Kind.BOOLEAN: _boolean,
-    Kind.CHOICE: _text,
-    Kind.POINT: _point,
-    Kind.POINTS: _points,
-    Kind.BOX: _box,
+    Kind.FLOAT: parsers.number,
+    Kind.INTEGER: parsers.integer,
+    Kind.BOOLEAN: parsers.boolean,
+    Kind.CHOICE: parsers.text,
+    Kind.POINT: parsers.point,
+    Kind.POINTS: parsers.points,
+    Kind.BOX: parsers.box,
     Kind.STROKES: checked_strokes,
+    Kind.DISTANCES: parsers.distances,
 }
 _WORDS = {
     Kind.FLOAT: "a number",
@@ -376,4 +335,5 @@ _WORDS = {
     Kind.POINTS: "a list of points",
     Kind.BOX: "a box",
     Kind.STROKES: "a list of strokes",
+    Kind.DISTANCES: "a list of distances",
 }

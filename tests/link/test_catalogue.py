@@ -198,3 +198,16 @@ def test_nothing_else_names_an_operation() -> None:
     }
     assert len(places) > 50
     assert named == set()
+
+
+def test_known_distances_are_points_with_metres() -> None:
+    blur = operation("lens_blur")
+    checked = blur.check({"known_distance": "3,4,2.1 30,4,12"})
+    assert checked["known_distance"] == ((3.0, 4.0, 2.1), (30.0, 4.0, 12.0))
+    assert blur.scaled(checked, 2)["known_distance"] == ((6.0, 8.0, 2.1), (60.0, 8.0, 12.0))
+    assert "known_distance" not in blur.written(blur.defaults())
+    with pytest.raises(UsageError, match="Known distances: 30,4 is outside"):
+        blur.check_points(checked, (20, 20))
+    for wrong in ("3,4", "3,4,0", "3,4,nan", "3,4,2,1", "3,4,20000"):
+        with pytest.raises(UsageError, match="Known distances"):
+            blur.check({"known_distance": wrong})

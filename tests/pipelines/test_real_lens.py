@@ -80,6 +80,41 @@ def test_the_users_distances_come_first() -> None:
         scale_of(options(nearest_m=5.0, farthest_m=2.0), None)
 
 
+def test_one_known_distance_multiplies_the_scale() -> None:
+    assumed = scale_of(options(), None, [(0.5, 2.0)])
+    assert assumed.distance_m(0.5) == pytest.approx(2.0)
+    assert assumed.distance_m(0.25) == pytest.approx(4.0)
+    assert assumed.range_per_m[0] == 0.0
+    assert assumed.assumed
+    measured = scale_of(options(), (0.1, 0.9), [(0.5, 1.0)])
+    assert measured.range_per_m == pytest.approx((0.2, 1.8))
+    assert not measured.assumed
+    with pytest.raises(UsageError, match="infinitely far"):
+        scale_of(options(), None, [(0.01, 2.0)])
+
+
+def test_two_known_distances_set_scale_and_range() -> None:
+    scale = scale_of(options(), None, [(0.8, 2.0), (0.5, 10.0)])
+    assert scale.distance_m(0.8) == pytest.approx(2.0)
+    assert scale.distance_m(0.5) == pytest.approx(10.0)
+    assert scale.infinity == pytest.approx(0.425)  # farther disparities are at infinity
+    assert scale_of(options(farthest_m=10.0), None, [(0.5, 2.0)]).range_per_m == pytest.approx((0.1, 0.9))
+    with pytest.raises(UsageError, match=r"point that is 10 m away is in front of the one that is 2 m"):
+        scale_of(options(), None, [(0.8, 10.0), (0.5, 2.0)])
+    with pytest.raises(UsageError, match="the same depth"):
+        scale_of(options(), None, [(0.8, 2.0), (0.79, 10.0)])
+
+
+def test_many_known_distances_are_fitted() -> None:
+    exact = Scale(range_per_m=(0.05, 0.6))
+    known = [(at, exact.distance_m(at)) for at in (0.1, 0.4, 0.9)]
+    assert scale_of(options(), None, known).range_per_m == pytest.approx(exact.range_per_m)
+    off = scale_of(
+        options(), None, [(at, distance * error) for (at, distance), error in zip(known, (1, 1.1, 1), strict=True)]
+    )
+    assert [off.distance_m(at) / distance for at, distance in known] == pytest.approx([1, 1, 1], rel=0.1)
+
+
 def test_infinity_is_a_distance() -> None:
     scale = Scale(range_per_m=(0.0, 0.5))
     assert scale.distance_m(0.0) == math.inf
@@ -126,6 +161,46 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
     assert stated.values["depth_range_per_m"] == [1 / 8, 1 / 2]
     assert stated.values["focal_length_equivalent_mm"] == 50
     assert not stated.values["metres_are_assumed"]
+
+
+@pytest.mark.parametrize("name", ["lens_blur", "portrait"])
+def test_known_distances_are_read_from_the_depth_map(asked: list[dict[str, Any]], name: str) -> None:
+    """Two points of a ramp: the blur is that of the same scale in metres."""
+    ramp = np.broadcast_to(np.linspace(0, 1, SIZE[1], dtype=np.float32), SIZE).copy()
+    inputs = Inputs(picture=np.zeros((*SIZE, 3), np.float32), disparity=ramp, subject=np.ones(SIZE, np.float32))
+    near, far = (280, 100), (60, 100)
+    exact = Scale(range_per_m=(1 / 16, 1 / 2))
+    known = [(x, y, round(exact.distance_m(float(ramp[y, x])), 4)) for x, y in (near, far)]
+    chosen = operation(name).check({"lens_mm": 85.0, "f_number": 1.4, "focus": near, "known_distance": known})
+    found = apply(name, chosen, inputs)
+    scale = tuple(1 / value for value in exact.range_per_m)
+    stated = operation(name).check(
+        {"lens_mm": 85.0, "f_number": 1.4, "focus": near, "nearest_m": scale[1], "farthest_m": scale[0]}
+    )
+    expected = apply(name, stated, inputs)
+    assert found.values["max_radius"] == pytest.approx(expected.values["max_radius"], rel=1e-3)
+    assert found.values["known_distances"] == [
+        [pytest.approx(280 / 299, abs=1e-3), known[0][2]],
+        [pytest.approx(60 / 299, abs=1e-3), known[1][2]],
+    ]
+    assert found.values["metres_are_assumed"]
+    assert any("by the distances that you set, white is assumed to be 2 m" in str(m) for m in found.messages)
+
+
+def test_nothing_is_blurred_as_beyond_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+
+    def pretended(image: np.ndarray, disparity: np.ndarray, **_fields: Any) -> Blurred:
+        seen.append(disparity)
+        return Blurred(image=image)
+
+    monkeypatch.setattr(pipeline, "lens_blur", pretended)
+    ramp = np.broadcast_to(np.linspace(0, 1, SIZE[1], dtype=np.float32), SIZE).copy()
+    inputs = Inputs(picture=np.zeros((*SIZE, 3), np.float32), disparity=ramp)
+    known = [(239, 100, 2.0), (150, 100, 10.0)]
+    apply("lens_blur", options(focus=(239, 100), known_distance=known), inputs)
+    assert seen[0].min() == pytest.approx(0.425, abs=0.01)
+    assert seen[0].max() == 1
 
 
 def test_a_focus_range_widens_the_sharp_distances() -> None:

@@ -23,6 +23,7 @@ _METAVARS = {
     Kind.POINTS: "X,Y",
     Kind.BOX: "LEFT,TOP,RIGHT,BOTTOM",
     Kind.STROKES: "FILE",
+    Kind.DISTANCES: "X,Y,METRES",
 }
 
 _MOST_BYTES = 1 << 20  # size limit for a file of strokes, ten times as large as any valid one
@@ -137,7 +138,7 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
     else:
         spelling = name
         attributes["type"] = ParameterType(parameter)
-    if parameter.kind is Kind.POINTS:  # the user repeats the option for each point
+    if parameter.kind in (Kind.POINTS, Kind.DISTANCES):  # the user repeats the option for each point
         attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given or (), ())}
     return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
 
@@ -153,7 +154,7 @@ def _help(parameter: Parameter) -> str:
         facts.append(f"{parameter.minimum:g} to {parameter.maximum:g}{unit}")
     if parameter.kind is Kind.STROKES:
         facts.append("JSON; default none")
-    elif parameter.kind is Kind.POINTS:
+    elif parameter.kind in (Kind.POINTS, Kind.DISTANCES):
         facts.append("may be given several times; default none")
     elif parameter.default is None:
         facts.append("default auto")

@@ -1,9 +1,12 @@
-"""Choose the disparity to focus on: a distance in metres, a number, a point of the picture, or the subject."""
+"""Choose the disparity to focus on: a distance in metres, a number, a point of the picture, or the subject.
+
+Also reads the disparities of the points whose distance the user knows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from jaxtyping import Float32
 from dioptre.imaging.layers import Inputs
 from dioptre.models.loading import unload_after
 from dioptre.runtime import release_after
+from dioptre_link.catalogue.lens import KNOWN_DISTANCE
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of, selects_lens
 
@@ -37,7 +41,17 @@ class ChosenFocus:
 def chosen_focus(
     inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
 ) -> ChosenFocus:
-    """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject."""
+    """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject.
+
+    A real lens focuses no farther than infinity.
+    """
+    focus = _chosen(inputs, disparity, options, scale)
+    return replace(focus, disparity=scale.limited(focus.disparity)) if selects_lens(options) else focus
+
+
+def _chosen(
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+) -> ChosenFocus:
     if selects_lens(options) and (in_metres := focus_of(options, scale)) is not None:
         return ChosenFocus(disparity=in_metres)
     if options["focal_disparity"] is not None:
@@ -74,6 +88,21 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
             width=width - 1,
             height=height - 1,
         )
+    return _around(disparity, x, y)
+
+
+def known_distances(
+    disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
+) -> tuple[tuple[float, float], ...]:
+    """Return pairs of the disparity and the distance in metres of the points whose distance the user knows."""
+    height, width = disparity.shape
+    return tuple(
+        (_around(disparity, min(max(x, 0), width - 1), min(max(y, 0), height - 1)), metres)
+        for x, y, metres in options[KNOWN_DISTANCE]
+    )
+
+
+def _around(disparity: Float32[np.ndarray, "h w"], x: float, y: float) -> float:
     row, column = int(y), int(x)
     around = disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
     return float(np.median(around))

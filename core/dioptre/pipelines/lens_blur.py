@@ -33,10 +33,10 @@ from dioptre_link.errors import UsageError
 from dioptre_link.metres import scale_of, selects_lens
 from dioptre_link.operation import Role
 
-from .chosen_focus import chosen_focus
+from .chosen_focus import chosen_focus, known_distances
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
-from .real_lens import given_metres, lens_blur_of
+from .real_lens import given_metres, lens_blur_of, within_infinity
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
@@ -271,7 +271,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     disparity = inputs.disparity
     assert disparity is not None
     check_sizes(inputs.picture, disparity)
-    scale = scale_of(options, inputs.range_per_m)
+    scale = scale_of(options, inputs.range_per_m, known_distances(disparity, options))
     focus = chosen_focus(inputs, disparity, options, scale)
     usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
     focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
@@ -289,7 +289,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
         inputs.picture,
-        disparity,
+        within_infinity(disparity, options, scale),
         focal_disparity=focus.disparity,
         max_radius=lens.max_radius_px,
         focus_range=focus_range,

@@ -33,11 +33,12 @@ from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
 from dioptre_link.operation import Role
 
+from .chosen_focus import known_distances
 from .clean_background import clean_background
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
 from .lens_blur import draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import given_metres, lens_blur_of
+from .real_lens import given_metres, lens_blur_of, within_infinity
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
@@ -125,7 +126,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
     depth_values = depth.values() if estimated else given_metres(inputs)
     field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
-    scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
+    scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m, known_distances(near, chosen))
     edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
     kept = inputs.kept if inputs.draft else None
     del depth, inputs  # to free memory for the blur
@@ -135,7 +136,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         near = _stepping(near, subject)
     subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject, scale)
-    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
+    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
     lens = lens_blur_of(
         chosen,
         near.shape,
@@ -221,7 +222,11 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def _drawn_into_focus(
-    near: Float32[np.ndarray, "h w"], subject: Subject, focal_disparity: float, options: Mapping[str, Any]
+    near: Float32[np.ndarray, "h w"],
+    subject: Subject,
+    focal_disparity: float,
+    options: Mapping[str, Any],
+    scale: Scale,
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
     """Pull the subject's disparity to the focus.
 
@@ -237,7 +242,7 @@ def _drawn_into_focus(
         drawn *= 1 + np.minimum(painted, 0)  # areas painted with “Allow blur” are not pulled into focus
         kept_sharp = kept_sharp_of(painted)
     drawn += near
-    return drawn, kept_sharp
+    return within_infinity(drawn, options, scale), kept_sharp
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
@@ -293,5 +298,5 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
         focal = options["focal_disparity"]
     if selects_lens(options):
         in_metres, usual = focus_of(options, scale), 0.0
-        focal = focal if in_metres is None else in_metres
+        focal = scale.limited(focal if in_metres is None else in_metres)
     return focal, usual if options["focus_range"] is None else options["focus_range"]

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float32
+
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs
 from dioptre.optics.defocus import relative_max_radius_px
@@ -42,6 +45,20 @@ def given_metres(inputs: Inputs) -> dict[str, Any]:
     ).to_values()
 
 
+def within_infinity(
+    disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+) -> Float32[np.ndarray, "h w"]:
+    """Return the disparity to blur by: with a real lens, nothing is farther than infinity."""
+    if scale.infinity is None or not selects_lens(options):
+        return disparity
+    return np.maximum(disparity, np.float32(scale.infinity))
+
+
+def _stated_distances(scale: Scale) -> dict[str, Any]:
+    """Return the values that report the user's known distances, so that a ruler has the same scale."""
+    return {"known_distances": [[round(at, 4), distance] for at, distance in scale.known]} if scale.known else {}
+
+
 def lens_blur_of(
     options: Mapping[str, Any],
     size: tuple[int, int],
@@ -67,7 +84,7 @@ def lens_blur_of(
     if not selects_lens(options):
         radius = options["max_radius"]
         chosen = relative_max_radius_px(size, f_number=options["f_number"]) if radius is None else float(radius)
-        return LensBlur(max_radius_px=chosen)
+        return LensBlur(max_radius_px=chosen, values=_stated_distances(scale))
     lens = lens_of(options)
     focus_m = scale.distance_m(focal_disparity)
     messages: list[str] = []
@@ -75,16 +92,8 @@ def lens_blur_of(
     view, is_lenss = view_of(options, lens, focus_m=focus_m, equivalent_mm=own_mm)
     if is_lenss:
         messages.append("The picture's angle of view is not known; that of the lens is assumed.")
-    low, high = scale.range_per_m
     if scale.assumed:
-        messages.append(
-            Message(
-                "The depth is not in metres: white is assumed to be {near} away and "
-                "black {far}. For real distances, choose a network that estimates metres.",
-                near=in_metres(1 / high),
-                far=in_metres(1 / low if low > 0 else math.inf),
-            )
-        )
+        messages.append(_assumption(scale))
     sharp = depth_of_field(lens, view, focus_m=focus_m, more_per_m=focus_range * scale.span_per_m)
     messages.append(
         Message(
@@ -110,6 +119,24 @@ def lens_blur_of(
         values={
             **{name: round(distance, 3) for name, distance in distances.items() if math.isfinite(distance)},
             "metres_are_assumed": scale.assumed,
+            **_stated_distances(scale),
         },
         messages=tuple(messages),
+    )
+
+
+def _assumption(scale: Scale) -> str:
+    near, far = in_metres(scale.distance_m(1.0)), in_metres(scale.distance_m(0.0))
+    if scale.stated:
+        return Message(
+            "The depth is not in metres: by the distances that you set, white is assumed to be {near} away and "
+            "black {far}.",
+            near=near,
+            far=far,
+        )
+    return Message(
+        "The depth is not in metres: white is assumed to be {near} away and "
+        "black {far}. For real distances, set a known distance or choose a network that estimates metres.",
+        near=near,
+        far=far,
     )

@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.operation import MOST_POINTS, Kind, Operation, Parameter
+from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.parsers import MOST_POINTS
 from dioptre_link.recipe import VERSION
 from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 
@@ -107,6 +108,8 @@ def _value(parameter: Parameter) -> dict[str, Any]:
         value |= {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
     elif parameter.kind is Kind.POINTS:
         value |= {"type": "array", "items": _POINT, "maxItems": MOST_POINTS}
+    elif parameter.kind is Kind.DISTANCES:
+        value |= {"type": "array", "items": _DISTANCE, "maxItems": MOST_POINTS}
     elif parameter.kind is Kind.BOX:
         value |= {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
     elif parameter.kind is Kind.STROKES:
@@ -129,6 +132,14 @@ def _value(parameter: Parameter) -> dict[str, Any]:
 
 
 _POINT: dict[str, Any] = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+_DISTANCE: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 3,
+    "maxItems": 3,
+    "description": "x and y in pixels of the picture, and the distance in metres.",
+}
 
 _STROKE: dict[str, Any] = {
     "type": "object",

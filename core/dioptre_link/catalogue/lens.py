@@ -5,6 +5,12 @@ from __future__ import annotations
 from ..lenses import FORMATS
 from ..operation import Kind, Parameter
 
+KNOWN_DISTANCE = "known_distance"
+"""Name of the option that holds points of the picture whose distances the user knows."""
+
+WHITE, BLACK = "nearest_m", "farthest_m"
+"""Names of the options that set the distances of white and black in the depth map."""
+
 LENS_PARAMETERS = (
     Parameter(
         name="lens_mm",
@@ -56,7 +62,7 @@ LENS_PARAMETERS = (
         group="Lens",
     ),
     Parameter(
-        name="nearest_m",
+        name=WHITE,
         kind=Kind.FLOAT,
         label="Distance of white",
         help=(
@@ -70,7 +76,7 @@ LENS_PARAMETERS = (
         group="Lens",
     ),
     Parameter(
-        name="farthest_m",
+        name=BLACK,
         kind=Kind.FLOAT,
         label="Distance of black",
         help=(
@@ -81,6 +87,17 @@ LENS_PARAMETERS = (
         maximum=1000000.0,
         slider=(1.0, 200.0),
         unit="m",
+        group="Lens",
+    ),
+    Parameter(
+        name=KNOWN_DISTANCE,
+        kind=Kind.DISTANCES,
+        label="Known distances",
+        help=(
+            "Points whose distance you know. One sets the scale of the depth map; a second one, much "
+            "nearer or farther away, also sets its range."
+        ),
+        default=(),
         group="Lens",
     ),
 )

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from ..language import Message, translated
+from ..lenses import in_metres
 from ..operation import Kind, Operation, Parameter
 from . import traits
 
@@ -122,9 +123,11 @@ def box_places(operation: Operation, options: Options, size: tuple[int, int]) ->
 
 
 def words_of(parameter: Parameter, value: Any) -> str:
-    """Describe the value of an option of kind POINTS or BOX in the user's language."""
+    """Describe the value of an option of kind POINTS, DISTANCES or BOX in the user's language."""
     if not value:
         return translated("none")
+    if parameter.kind is Kind.DISTANCES:
+        return ", ".join(in_metres(distance) for distance in sorted(known[2] for known in value))
     if parameter.kind is Kind.BOX:
         return f"{value[2] - value[0]:.0f} × {value[3] - value[1]:.0f} px"
     return translated("1 point") if len(value) == 1 else translated(Message("{count} points", count=len(value)))

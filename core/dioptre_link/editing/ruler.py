@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue.focus import USUAL_FOCUS_RANGE
+from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
 from ..errors import UsageError
 from ..language import Message, translated
 from ..lenses import depth_of_field, in_metres
@@ -22,8 +23,8 @@ Values = Mapping[str, Any]
 
 HELP = Message(
     "The sharp range in metres: the bar on the ruler reaches from the far to the near limit, and the yellow mark "
-    "is the hyperfocal distance. Set a lens, or the distances of white and black, under More options. Metres are "
-    "assumed if the depth network does not estimate them."
+    "is the hyperfocal distance. Set a lens, or distances that you know, under More options. Metres are assumed "
+    "if the depth network does not estimate them."
 )
 _ROUND_M = tuple(step * 10**power for power in range(-2, 4) for step in (1, 2, 3, 5))  # 1 cm to 5 km
 
@@ -91,6 +92,12 @@ class Ruler:
         if self.assumed:
             return first, Message("Hyperfocal {hyperfocal}; metres are assumed", hyperfocal=hyperfocal)
         return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
+
+
+def distances(shown: Ruler) -> dict[str, float]:
+    """Return the distances of the focus, of white and of black, by the names of their options; none is infinite."""
+    every = {"focus_m": shown.focus_m, WHITE: shown.scale.distance_m(1.0), BLACK: shown.scale.distance_m(0.0)}
+    return {name: distance for name, distance in every.items() if math.isfinite(distance)}
 
 
 def two_lines(shown: Ruler | None) -> str:
@@ -175,8 +182,9 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
 
 
 def _scale(values: Values, options: Values) -> Scale:
-    known = DepthMetres.of_values(values)
-    return scale_of(options, None if known is None else known.range_per_m)
+    metres = DepthMetres.of_values(values)
+    known = values.get("known_distances", ()) if options.get(KNOWN_DISTANCE) else ()
+    return scale_of(options, None if metres is None else metres.range_per_m, tuple(map(tuple, known)))
 
 
 def _focus_range(values: Values, options: Values) -> float:

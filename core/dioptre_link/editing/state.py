@@ -166,6 +166,11 @@ class State:
         """The focus and the sharp range in metres; None if they are not known yet."""
         return ruler.ruler_of(self.decided, self.options) if traits.focuses(self.operation) else None
 
+    @property
+    def automatic(self) -> Mapping[str, Any]:
+        """The values of automatic options: those that the preview decided, and distances in metres."""
+        return {**self.decided, **({} if (shown := self.ruler) is None else ruler.distances(shown))}
+
 
 def opened(operation: Operation, options: Mapping[str, Any] | None = None, *, replaces: str = "") -> State:
     """Return the initial state: the operation's defaults, overridden by `options`.

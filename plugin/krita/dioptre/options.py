@@ -7,21 +7,20 @@ from typing import Any
 
 from .aperture import Aperture
 from .dioptre_link import aperture_picture
-from .dioptre_link.editing import bokeh, marks, picking, scales, traits
+from .dioptre_link.editing import bokeh, distances, marks, picking, scales, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import Message, translated
-from .dioptre_link.operation import Kind, Operation, Parameter
+from .dioptre_link.operation import LISTS, Kind, Operation, Parameter
+from .distance_row import DistanceRow
+from .fields import Box, Field, Slider
 from .focus_row import FocusRow
 from .offer_row import OfferRow
 from .qt import (
     QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSlider,
     Qt,
     QVBoxLayout,
     QWidget,
@@ -71,6 +70,7 @@ class Options(QWidget):
         self._rows: dict[str, Row] = {}
         self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
         self._focus: FocusRow | None = None
+        self._distance: DistanceRow | None = None
         focuses = traits.focuses(described)
         simple, self._others = _column(self), QWidget()
         others = _column(self._others)
@@ -87,6 +87,9 @@ class Options(QWidget):
                 simple.addWidget(self._focus)
             row = self._rows[parameter.name] = _row(parameter, on_change)
             place.addWidget(row)
+            if distances.is_entry(parameter):
+                self._distance = DistanceRow(on_changes)
+                place.addWidget(self._distance)
             if parameter.name == BLUR and self._shapes is not None:
                 place.addWidget(self._shapes)
         self._aperture = Aperture() if set(aperture_picture.OPTIONS) <= set(self._rows) else None
@@ -113,11 +116,13 @@ class Options(QWidget):
 
     def show_state(self, state: State) -> None:
         """Show the options of a state and its depth."""
-        self.render(state.options, state.decided, more=state.more)
+        self.render(state.options, state.automatic, more=state.more)
         if self._shapes is not None:
             self._shapes.render(state.options)
         if self._focus is not None:
             self._focus.render(state)
+        if self._distance is not None:
+            self._distance.render(state)
         for row in self._rows.values():
             if isinstance(row, PointRow):
                 row.show_automatic(marks.automatic_words(state))
@@ -234,6 +239,7 @@ class NumberRow(Row):
         self.line.addWidget(self._field, 0)
         self.name(self._slider, self._field)
         self._tick: QCheckBox | None = None
+        self._known = False  # Whether there is a number, set or automatic.
         if parameter.default is None:
             self._tick = QCheckBox(translated("Auto"))
             self._tick.setToolTip(translated("Determine from the picture"))
@@ -248,6 +254,7 @@ class NumberRow(Row):
         for widget in widgets:
             widget.blockSignals(True)
         number = value if value is not None else decided
+        self._known = number is not None
         if isinstance(number, (int, float)) and not self._slider.isSliderDown():
             self._slider.setValue(round(STEPS * self._scale.position(float(number))))
         # At its minimum, a field shows its special text: a dash while the automatic value is not known.
@@ -268,7 +275,7 @@ class NumberRow(Row):
         if checked:
             self.send(None)
         else:
-            self._send(self._field.value())
+            self._send(self._field.value() if self._known else self._scale.value(0.5))
 
     def _send(self, number: float) -> None:
         self.send(round(number) if self.parameter.kind is Kind.INTEGER else round(number, self._scale.digits + 1))
@@ -345,7 +352,7 @@ class PlacesRow(Row):
         self.line.addWidget(self._words, 3)
         self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value[:-1])
         self._undo.setMaximumWidth(2 * self._undo.sizeHint().height())  # Styles make a button wider than its sign.
-        self._undo.setVisible(parameter.kind is Kind.POINTS)
+        self._undo.setVisible(parameter.kind in LISTS)
         self._clear = self._button(translated("Clear"), Message("Remove everything"), lambda: parameter.default)
 
     def _button(self, text: str, words: str, change: Callable[[], Any]) -> QPushButton:
@@ -363,34 +370,8 @@ class PlacesRow(Row):
         self._clear.setEnabled(bool(value))
 
 
-class _Unscrolled:
-    """Mixin that lets the wheel scroll the panel instead of changing the value of a control without focus."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # type: ignore[attr-defined]
-
-    def wheelEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if self.hasFocus():  # type: ignore[attr-defined]
-            super().wheelEvent(event)  # type: ignore[misc]
-        else:
-            event.ignore()
-
-
-class Slider(_Unscrolled, QSlider):
-    pass
-
-
-class Field(_Unscrolled, QDoubleSpinBox):
-    pass
-
-
-class Box(_Unscrolled, QComboBox):
-    pass
-
-
 def _row(parameter: Parameter, on_change: OnChange) -> Row:
-    places = {Kind.POINT: PointRow, Kind.POINTS: PlacesRow, Kind.BOX: PlacesRow}
+    places = {Kind.POINT: PointRow, Kind.POINTS: PlacesRow, Kind.DISTANCES: PlacesRow, Kind.BOX: PlacesRow}
     kinds: dict[Kind, Callable[[Parameter, OnChange], Row]] = {
         Kind.CHOICE: ChoiceRow,
         Kind.BOOLEAN: SwitchRow,

@@ -22,12 +22,13 @@ from .dioptre_link.errors import DioptreError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
+from .fields import Box
 from .first_start_page import before
 from .job_list import JobList
 from .jobs import Run, in_short, in_words, job_manager
 from .offer_row import OfferRow
 from .one_line import OneLine
-from .options import Box, Options
+from .options import Options
 from .picture_view import PictureView
 from .qt import (
     QCheckBox,

@@ -9,7 +9,7 @@ from krita import Document, Krita
 
 from . import recipe
 from .dioptre_link.language import translated
-from .dioptre_link.operation import Kind, Parameter
+from .dioptre_link.operation import LISTS, Parameter
 from .dioptre_link.records import GROUP, Entry
 from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
 
@@ -93,11 +93,11 @@ def _changed(entry: Entry) -> str:
 
 
 def _is_default(option: Parameter, value: Any) -> bool:
-    return bool(value == option.default or (option.kind in (Kind.STROKES, Kind.POINTS) and not value))
+    return bool(value == option.default or (option.kind in LISTS and not value))
 
 
 def _short(option: Parameter, value: Any) -> str:
-    if option.kind in (Kind.STROKES, Kind.POINTS):
+    if option.kind in LISTS:
         return str(len(value))
     if isinstance(value, (list, tuple)):
         return ", ".join(f"{number:.0f}" for number in value)

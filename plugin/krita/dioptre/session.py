@@ -23,7 +23,7 @@ from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.networks import Network, missing_network
-from .dioptre_link.operation import Kind, Operation
+from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .fetches import Fetcher
 from .jobs import Run, in_words, job_manager
@@ -123,7 +123,7 @@ class Session(QObject):
         described = OPERATIONS[entry.operation]
         options = described.check(dict(entry.chosen_options))
         hidden = any(
-            not one.simple and one.kind not in (Kind.STROKES, Kind.POINTS) and options[one.name] != one.default
+            not one.simple and one.kind not in LISTS and options[one.name] != one.default
             for one in described.parameters
         )
         self.open(described, options, more=hidden)

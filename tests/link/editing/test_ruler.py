@@ -105,6 +105,20 @@ def test_the_users_distances_set_the_scale() -> None:
     assert shown.focus_m == pytest.approx(0.5)
 
 
+def test_known_distances_set_the_scale_of_the_ruler() -> None:
+    values = {"focal_disparity": 0.4, "known_distances": [[0.8, 2.0], [0.4, 6.0]]}
+    chosen = options(known_distance=[(5, 5, 2.0), (9, 9, 6.0)])
+    shown = ruler.ruler_of(values, chosen)
+    assert shown is not None
+    assert shown.focus_m == pytest.approx(6.0)
+    assert shown.assumed
+    assert ruler.distances(shown) == pytest.approx({"focus_m": 6.0, "nearest_m": 1.5})  # black is at infinity
+    # Values of the last preview do not outlive the user's distances.
+    without = ruler.ruler_of(values, options())
+    assert without is not None
+    assert without.focus_m == pytest.approx(1.75 / 0.4)
+
+
 def test_settings_that_a_preview_refuses_show_no_ruler() -> None:
     assert ruler.ruler_of({}, options()) is None
     assert ruler.ruler_of(METRIC, options(nearest_m=5.0, farthest_m=2.0)) is None

@@ -1,8 +1,8 @@
 """Translates between an operation's options and the arguments and config of a GIMP procedure.
 
 GIMP's numbers cannot be empty, so an optional number uses a value below its range to mean "automatic"
-(`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`. A list of points and a box are
-text, as on the command line. Strokes are text, in the JSON format of recipes.
+(`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`. Lists of points and of
+distances and a box are text, as on the command line. Strokes are text, in the JSON format of recipes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message, translated
-from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.operation import LISTS, Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 
@@ -134,7 +134,7 @@ def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: M
 def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
     """Return the value of one option without further validation, or None if the option is automatic."""
     values = [config.get_property(name) for name in names(parameter)]
-    if parameter.kind in (Kind.STROKES, Kind.POINTS):
+    if parameter.kind in LISTS:
         return values[0] or ()  # GIMP returns None for an empty string.
     if parameter.kind is Kind.BOX:
         return values[0] or None
@@ -159,6 +159,8 @@ def _gimp_values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
         return (-1.0, -1.0) if value is None else (float(value[0]), float(value[1]))
     if parameter.kind is Kind.POINTS:
         return (" ".join(f"{x:g},{y:g}" for x, y in value),)
+    if parameter.kind is Kind.DISTANCES:
+        return (" ".join(f"{x:g},{y:g},{metres:g}" for x, y, metres in value),)
     if parameter.kind is Kind.BOX:
         return ("" if value is None else ",".join(f"{side:g}" for side in value),)
     if parameter.kind is Kind.STROKES:
@@ -243,6 +245,11 @@ def _add_points(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> N
     procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
 
 
+def _add_distances(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    text = translated("As x,y,metres separated by spaces; x and y are in pixels of the layer")
+    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
+
+
 def _add_box(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     text = translated("As left,top,right,bottom in pixels of the layer")
     procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
@@ -257,4 +264,5 @@ _ADDERS = {
     Kind.POINTS: _add_points,
     Kind.BOX: _add_box,
     Kind.STROKES: _add_strokes,
+    Kind.DISTANCES: _add_distances,
 }

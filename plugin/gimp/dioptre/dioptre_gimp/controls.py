@@ -15,7 +15,7 @@ from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import UsageError  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import Kind, Parameter  # noqa: E402
+from dioptre_link.operation import LISTS, Kind, Parameter  # noqa: E402
 
 from . import style  # noqa: E402
 
@@ -122,7 +122,7 @@ class NumberRow(Row):
 
     def show_state(self, state: State) -> None:
         given = state.options[self.parameter.name]
-        value = state.decided.get(self.parameter.name) if given is None else given
+        value = state.automatic.get(self.parameter.name) if given is None else given
         if self._tick is not None:
             self._tick.set_active(given is None)
         if value is None:
@@ -156,16 +156,17 @@ class NumberRow(Row):
 
     def _has_value(self) -> bool:
         name, state = self.parameter.name, self.store.state
-        return state.options[name] is not None or state.decided.get(name) is not None
+        return state.options[name] is not None or state.automatic.get(name) is not None
 
     def _shown(self) -> float:
         name, state = self.parameter.name, self.store.state
         given = state.options[name]
-        value = state.decided.get(name) if given is None else given
+        value = state.automatic.get(name) if given is None else given
         return self._scale.minimum if value is None else float(value)
 
     def _ticked(self, tick: Gtk.CheckButton) -> None:
-        self.send(None if tick.get_active() else self._typed(self._scale.value(self._position())))
+        position = self._position() if self._has_value() else 0.5
+        self.send(None if tick.get_active() else self._typed(self._scale.value(position)))
 
 
 class ChoiceRow(Row):
@@ -252,7 +253,7 @@ class PlacesRow(Row):
         self.label.set_mnemonic_widget(self._clear)
         self.pack_start(self.label, False, False, 0)
         self.pack_start(self._words, True, True, 0)
-        if parameter.kind is Kind.POINTS:
+        if parameter.kind in LISTS:
             self.pack_start(self._undo, False, False, 0)
         self.pack_start(self._clear, False, False, 0)
 
@@ -279,6 +280,7 @@ def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
     kinds: dict[Kind, Callable[[Store[State], Parameter, str], Row]] = {
         Kind.POINT: PointRow,
         Kind.POINTS: PlacesRow,
+        Kind.DISTANCES: PlacesRow,
         Kind.BOX: PlacesRow,
         Kind.FLOAT: NumberRow,
         Kind.INTEGER: NumberRow,

@@ -11,14 +11,15 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk, Pango  # noqa: E402  (the version must be named first)
 
 from dioptre_link import aperture_picture  # noqa: E402
-from dioptre_link.editing import bokeh, scales, traits  # noqa: E402
+from dioptre_link.editing import bokeh, distances, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import PLACES, Kind, Operation, Parameter  # noqa: E402
+from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 
 from . import arguments, drawing  # noqa: E402
 from .controls import LABEL_CHARS, NumberRow, Row, no_wheel, row_of, set_options  # noqa: E402
+from .distance_row import DistanceRow  # noqa: E402
 from .focus_row import FocusRow  # noqa: E402
 from .getting import Downloads, OfferBox  # noqa: E402
 from .shapes_row import ShapesRow  # noqa: E402
@@ -84,10 +85,12 @@ class Panel(Gtk.Box):
         box.pack_start(row, False, False, 0)
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """Add a row and, below a choice, the offer to download a missing network."""
+        """Add a row and what belongs below it: the offer of a missing network, or the entry of a distance."""
         self._add(box, row)
         if parameter.kind is Kind.CHOICE:
             self._add(box, OfferBox(parameter.name, self._downloads))
+        elif distances.is_entry(parameter):
+            self._add(box, DistanceRow(self._store))
 
     def _first_row(self, parameter: Parameter) -> Row:
         nick = self._nicks[parameter.name]
@@ -131,7 +134,7 @@ class PresetRow(Gtk.Box):
         self._store = store
         self._quiet = False
         self._presets = presets_of(store.state.operation)
-        own = (*PLACES, Kind.STROKES)
+        own = (*PLACES, *LISTS)
         self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
         self._kept.add("focal_disparity")
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)

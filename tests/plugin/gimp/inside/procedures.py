@@ -74,7 +74,7 @@ def compare_argument(kinds, parameter, found):
             expect(f"{name}'s automatic value is out of its range", default < parameter.minimum, True)
         else:
             expect(f"{name}'s range", (argument.minimum, default), (parameter.minimum, parameter.default))
-    elif parameter.kind in (kinds.STROKES, kinds.POINTS, kinds.BOX):
+    elif parameter.kind in (kinds.STROKES, kinds.POINTS, kinds.DISTANCES, kinds.BOX):
         expect(f"{name}'s default", default or "", "")
     elif parameter.default is not None:
         expect(f"{name}'s default", default, parameter.default)
