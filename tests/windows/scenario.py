@@ -5,12 +5,19 @@
 With --short it installs, runs once, starts a worker and uninstalls. With --units it also runs the unit tests in
 UNITS, which takes a long time.
 
+DIOPTRE_WINDOWS_LIMIT_S   time limit of everything together in seconds, so that a program that hangs cannot use up a
+                          caller's own limit (default: none)
+DIOPTRE_WINDOWS_COMPILED  folder in which --short keeps the programs that JAX compiles, because compiling takes half
+                          of the first run (default: none)
+
 Wine cannot test virus scanners, the Store's sandbox, real consoles, graphics cards, real speed, GIMP or Krita.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import sys
 import tempfile
@@ -24,6 +31,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # AppData\Local\Dioptre\data\environment-0123456789ab.
 LONGEST_PATH = 180
 UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
+ON_PATH = "C:\\Python311"  # Python's installer offers to add its folder to PATH.
 _TEMPORARY = "Temp/dioptre*"
 _FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests", "translations", "docs")
 _FILES = ("install.py", "install.cmd", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
@@ -60,9 +68,9 @@ class Scenario:
         for name in ("Kaffee & Kuchen.jpg", "Zweiter Versuch.jpg"):
             shutil.copy(CHECKOUT / "examples/coffee.jpg", self.photos / name)
 
-    def installer(self, *arguments: str | Path, status: int = 0) -> Outcome:
+    def installer(self, *arguments: str | Path, status: int = 0, **variables: str) -> Outcome:
         """Run install.py like a user and check that it exits with `status`."""
-        outcome = self.windows.python(self.checkout / "install.py", *arguments)
+        outcome = self.windows.python(self.checkout / "install.py", *arguments, **variables)
         shown = " ".join(str(each) for each in arguments) or "(install)"
         say(f"install.py {shown}: status {outcome.status}, {outcome.seconds:.1f} s")
         if outcome.status != status:
@@ -74,13 +82,21 @@ class Scenario:
         script = "Z:" + script.replace("/", "\\")
         without = self.windows.run("cmd", "/c", script, "--help")
         check(without.status == 1 and "No Python was found" in without.text, f"install.cmd said {without.text}")
-        found = self.windows.run("cmd", "/c", script, "--help", WINEPATH="C:\\Python311")
+        found = self.windows.run("cmd", "/c", script, "--help", WINEPATH=ON_PATH)
         check(found.status == 0 and "py install.py doctor" in found.text, f"install.cmd said {found.text}")
 
-    def install_and_run(self) -> None:
-        photo = self.photos / "Kaffee & Kuchen.jpg"
-        self.installer("run", photo, "-o", self.out / "fresh")
-        expect_files(self.out / "fresh", "jpg", "ora", "json", "png")
+    def run(self, name: str) -> None:
+        self.installer("run", self.photos / "Kaffee & Kuchen.jpg", "-o", self.out / name)
+        expect_files(self.out / name, "jpg", "ora", "json", "png")
+
+    def run_with_kept_programs(self, kept: Path) -> None:
+        compiled = self.dioptre / "cache/compiled"
+        if kept.is_dir():
+            shutil.copytree(kept, compiled, dirs_exist_ok=True)
+        self.run("fresh")
+        shutil.copytree(compiled, kept, dirs_exist_ok=True)
+
+    def measure(self) -> None:
         environment = self.environment()
         names = [str(path.relative_to(environment)) for path in environment.rglob("*")]
         longest = max(names, key=len)
@@ -88,9 +104,6 @@ class Scenario:
         check(len(longest) <= LONGEST_PATH, "an installed path is too long for Windows")
         size = sum(path.stat().st_size for path in (self.dioptre / "data").rglob("*") if path.is_file())
         say(f"installed, without caches and logs: {size / 1e6:.0f} MB")
-
-    def run_again(self) -> None:
-        self.installer("run", self.photos / "Kaffee & Kuchen.jpg", "-o", self.out / "warm")
 
     def environment(self) -> Path:
         pointer = json.loads((self.dioptre / "data/environment.json").read_text(encoding="utf-8"))
@@ -132,7 +145,7 @@ class Scenario:
 
     def units(self) -> None:
         for folder in UNITS:
-            outcome = self.installer("test", folder, "-q", "-rs", "--tb=short")
+            outcome = self.installer("test", folder, "-q", "-rs", "--tb=short", WINEPATH=ON_PATH)
             say(f"{folder}: {outcome.text[-3000:]}")
 
     def uninstall(self) -> None:
@@ -167,26 +180,46 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def short(scenario: Scenario) -> None:
+    scenario.install_plugins()
+    if kept := os.environ.get("DIOPTRE_WINDOWS_COMPILED"):
+        scenario.run_with_kept_programs(Path(kept))
+    else:
+        scenario.run("fresh")
+    scenario.measure()
+    scenario.doctor()
+
+
+def whole(scenario: Scenario) -> None:
+    scenario.run("fresh")  # Installs Dioptre first.
+    scenario.measure()
+    scenario.install_plugins()
+    scenario.run("warm")
+    scenario.batch()
+    scenario.worker_job()
+    scenario.doctor()
+    scenario.update_while_a_worker_lives()
+
+
 def main() -> None:
-    windows = Windows(Path(sys.argv[1]), Path(sys.argv[2]))
+    limit_s = float(os.environ.get("DIOPTRE_WINDOWS_LIMIT_S", "inf"))
+    windows = Windows(Path(sys.argv[1]), Path(sys.argv[2]), limit_s=limit_s)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="windows-") as folder:
         scenario = Scenario(windows, Path(folder))
         try:
             scenario.prepare()
             scenario.start_by_double_click()
-            scenario.install_and_run()
-            scenario.install_plugins()
-            if "--short" not in sys.argv:
-                scenario.run_again()
-                scenario.batch()
-                scenario.worker_job()
-            scenario.doctor()
-            if "--short" not in sys.argv:
-                scenario.update_while_a_worker_lives()
+            if "--short" in sys.argv:
+                short(scenario)
+            else:
+                whole(scenario)
             if "--units" in sys.argv:
                 scenario.units()
             scenario.uninstall()
+        except TimeoutError as error:
+            limit = "" if math.isinf(limit_s) else f" (DIOPTRE_WINDOWS_LIMIT_S allows {limit_s:.0f} s in all)"
+            sys.exit(f"windows: FAILED{limit}: {error}")
         finally:
             windows.end()
     say(f"passed in {time.monotonic() - started:.0f} s")

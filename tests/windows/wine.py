@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import threading
@@ -27,14 +28,16 @@ class Outcome:
 class Windows:
     """One Windows user's machine."""
 
-    def __init__(self, prefix: Path, packages: Path) -> None:
+    def __init__(self, prefix: Path, packages: Path, *, limit_s: float = math.inf) -> None:
         """Find the user's folders in the prefix.
 
         Args:
             prefix: The Wine prefix.
             packages: Folder with all packages that pip needs; nothing is downloaded under Wine.
+            limit_s: Time limit for all commands together.
         """
         self.prefix = prefix
+        self._deadline = time.monotonic() + limit_s
         self.user = next(
             each for each in (prefix / "drive_c/users").iterdir() if each.name != "Public" and each.is_dir()
         )
@@ -68,6 +71,9 @@ class Windows:
         """Run a program. Its output goes through a pipe, because Python under Wine 8 crashes if it is a plain file.
 
         A worker that outlives the command keeps the pipe open, so only the end of the process is awaited.
+
+        Raises:
+            TimeoutError: The command took longer than `limit_s`, or all commands together took longer than allowed.
         """
         started = time.monotonic()
         parts: list[bytes] = []
@@ -83,17 +89,21 @@ class Windows:
             reader = threading.Thread(target=lambda: parts.extend(iter(lambda: os.read(pipe.fileno(), 65536), b"")))
             reader.daemon = True
             reader.start()
+            limit_s = min(limit_s, max(self._deadline - started, 0.0))
             try:
-                status = process.wait(timeout=limit_s)
+                status = process.wait(timeout=None if math.isinf(limit_s) else limit_s)
             except subprocess.TimeoutExpired:
                 process.kill()
-                status = 124
+                status = None
             reader.join(timeout=2.0)
             seconds = time.monotonic() - started
             text = b"".join(parts).decode(_CODE_PAGE, errors="replace").replace("\r\n", "\n")
             if reader.is_alive():
                 process.stdout = None  # Keep Popen from closing the pipe, which would wait for the reader.
-            return Outcome(text=text, status=status, seconds=seconds)
+        if status is None:
+            shown = " ".join(str(each) for each in command)
+            raise TimeoutError(f"{shown} was stopped after {seconds:.0f} s. Its output:\n{text}")
+        return Outcome(text=text, status=status, seconds=seconds)
 
     def end(self) -> None:
         """End all processes in the prefix."""
