@@ -39,8 +39,8 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     started = time.monotonic()
     second = miniature.install("greet")
     assert (second.returncode, second.stdout, second.stderr) == (0, "greet thanks\n", "")
-    # The goal is 1 s; the wide limit detects an installation but not a busy machine.
-    assert time.monotonic() - started < 5
+    # The goal is 1 s; the wide limit detects an installation but not a busy machine. Wine is ten times as slow.
+    assert time.monotonic() - started < (30 if sys.platform == "win32" else 5)
     assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
     assert "up to date" in miniature.install().stderr
 

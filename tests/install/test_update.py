@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -189,7 +189,13 @@ def test_a_pointer_leads_nowhere_else(tmp_path: Path, content: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="other systems delete what is in use")
-def test_nothing_is_lost_where_a_program_holds_a_file(miniature: Checkout) -> None:
+def test_nothing_is_lost_where_a_program_holds_a_file(miniature: Checkout, tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    held.mkdir()
+    (held / "file").touch()
+    with (held / "file").open("rb"), suppress(OSError):
+        held.rename(tmp_path / "renamed")
+        pytest.skip("this system renames folders with open files; Wine does, Windows does not")
     assert miniature.install("greet").returncode == 0
     before = sorted(miniature.environment.rglob("*"))
     with (miniature.environment / "pyvenv.cfg").open("rb"):
