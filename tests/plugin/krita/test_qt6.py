@@ -142,6 +142,32 @@ def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespac
     options.hide()
 
 
+def test_the_distance_of_a_clicked_point_is_entered(qt: types.SimpleNamespace) -> None:
+    changes: list[Any] = []
+    blur = qt.catalogue.OPERATIONS["lens_blur"]
+    options = qt.options.Options(blur, lambda *_: None, changes.append)
+    depth = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
+    shown = qt.events.Shown(after=depth, depth=depth, values={"focal_disparity": 0.5})
+    state = qt.states.arrived(qt.states.reading(qt.states.opened(blur)), shown)
+    field = options._distance._field
+    options.show_state(state)
+    assert (field.isEnabled(), field.text()) == (False, "3.50 m")  # no place was clicked
+    state = qt.states.clicked(state, 0.5, 0.5, (101, 51))
+    options.show_state(state)
+    assert field.isEnabled()
+    assert changes == []  # A distance shown by the program does not count as entered.
+    field.setValue(2.1)
+    assert changes == [{"known_distance": ((50.0, 25.0, 2.1),), "nearest_m": None, "farthest_m": None}]
+
+
+def test_unknown_numbers_start_in_the_middle_of_their_slider(qt: types.SimpleNamespace) -> None:
+    changes: list[tuple[str, Any]] = []
+    blur = qt.catalogue.OPERATIONS["lens_blur"]
+    options = qt.options.Options(blur, lambda name, value: changes.append((name, value)), lambda _: None)
+    options._rows["lens_mm"]._tick.setChecked(False)
+    assert changes == [("lens_mm", pytest.approx(44.7, abs=0.1))]  # not 1 mm, the smallest value
+
+
 def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
     pressed: list[Any] = []
     described = qt.catalogue.OPERATIONS["super_resolution"]
