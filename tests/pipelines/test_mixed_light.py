@@ -59,5 +59,11 @@ def test_an_even_picture_has_one_light() -> None:
     assert light_field(np.full((80, 60, 3), 0.4, np.float32)).count == 1
 
 
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_warm_and_cool_things_under_one_light_are_one_light(checkout: Path, name: str) -> None:
+    with Image.open(checkout / "examples" / f"{name}.jpg") as photo:
+        assert light_field(np.asarray(photo.convert("RGB"), np.float32) / 255).count == 1
+
+
 def test_a_light_set_by_hand_is_one_light(lit_twice: np.ndarray) -> None:
     assert white_balance(lit_twice, mixed=True, temperature=4000, tint=0.0).lights == 1
