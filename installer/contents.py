@@ -22,13 +22,15 @@ MARK = "install.lock"  # Empty file that marks the data folder; version 0.1.0 al
 _SETTINGS = ("keep-nothing", "model-mirror")
 _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
 DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
-CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
+_OTHERS = ("depth", "hypothesis", "openvino", "pip", "pytest")
+CACHE = frozenset({"compiled", "kept", "programs", "scratch", PIP_CACHE, *_OTHERS})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
 _OURS = {  # Patterns of Dioptre's file names in each folder of a cache that other programs also use.
     PIP_CACHE: re.compile(".*", re.DOTALL),
     "compiled": re.compile(r".*-(cache|atime)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
     "kept": re.compile(r".*\.kept"),
+    "programs": re.compile(r".*\.(program|part)"),
     "scratch": re.compile(r"[0-9a-f]{16}(\.lock)?"),
 }
 _CHOSEN = ("DIOPTRE_HOME", "DIOPTRE_DATA_DIR", "DIOPTRE_CACHE_DIR", "DIOPTRE_LOG_DIR")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.load import Shapes, blueprint, read
 
 from .acceleration import Run, accelerated, wants_full_precision
+from .programs import program, storable
 from .registry import Entry, resolve
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Loaded:
         state: the network's values.
         checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
         shared: the checkpoints' values, which stay in memory as long as any network uses them.
+        programs: jitted functions by the shapes and types of their inputs; `making` protects them.
     """
 
     entry: Entry
@@ -58,12 +60,16 @@ class Loaded:
     state: Any = field(repr=False)
     checksums: Mapping[str, str]
     shared: tuple[_Values, ...] = field(default=(), repr=False)
+    programs: dict[Any, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    making: Any = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the network, with JAX or a faster runtime; each new set of input shapes is compiled once."""
         if self.accelerated is not None and not wants_full_precision():
             return self.accelerated(*inputs)
-        return self.forward(self.state, *inputs)
+        if not self.checksums or wants_full_precision() or not storable(inputs):
+            return self.forward(self.state, *inputs)
+        return self._program_for(inputs)(self._leaves, *inputs)
 
     @_MadeOnce
     def accelerated(self) -> Run | None:
@@ -73,12 +79,34 @@ class Loaded:
     @_MadeOnce
     def forward(self) -> Callable[..., Any]:
         """The network as a jitted function of its values and inputs, also usable inside other jitted functions."""
-        graph = self.graph
+        graph = self.graph  # not self, so that no cycle keeps the values in memory
 
         def run(state: Any, *inputs: Any) -> Any:
-            return nnx.merge(graph, state)(*inputs)
+            return _run(graph, state, *inputs)
 
         return jax.jit(run)
+
+    @_MadeOnce
+    def _leaves(self) -> tuple[jax.Array, ...]:
+        return tuple(jax.tree.leaves(self.state))
+
+    def _program_for(self, inputs: Sequence[Any]) -> Callable[..., Any]:
+        """Return the network as a jitted function of the leaves of its values and of inputs of these shapes."""
+        key = tuple((value.shape, str(value.dtype)) for value in inputs)
+        with self.making:
+            if key not in self.programs:
+                graph, structure = self.graph, jax.tree.structure(self.state)
+
+                def run(leaves: tuple[jax.Array, ...], *values: Any) -> Any:
+                    return _run(graph, jax.tree.unflatten(structure, leaves), *values)
+
+                identity = f"{self.entry.id} {self.entry.module} {self.config} {sorted(self.checksums.items())}"
+                self.programs[key] = program(run, self._leaves, inputs, identity=identity)
+            return self.programs[key]
+
+
+def _run(graph: nnx.GraphDef[Any], state: Any, *inputs: Any) -> Any:
+    return nnx.merge(graph, state)(*inputs)
 
 
 def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:

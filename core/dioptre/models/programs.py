@@ -1,0 +1,140 @@
+"""Traced programs of networks, stored on disk so that later processes do not trace them again.
+
+JAX's compilation cache saves only the compilation: without stored programs, every process traces and lowers each
+network in Python. A stored program is portable (StableHLO, from `jax.export`) and contains no weights. Programs are
+optional: when one cannot be stored or read, the network is traced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export
+
+from dioptre_link.cache import keep_newest
+from dioptre_link.paths import cache_dir
+
+from .software import code_digest
+
+_LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
+_DIGEST_BYTES = 32
+_LOGGER = logging.getLogger(__name__)
+
+
+def storable(inputs: Sequence[Any]) -> bool:
+    """Return whether a network can run from a stored program: on the CPU, on arrays, outside other programs."""
+    return (
+        jax.default_backend() == "cpu"
+        and all(isinstance(value, (np.ndarray, jax.Array)) for value in inputs)
+        and not any(isinstance(value, jax.core.Tracer) for value in inputs)
+    )
+
+
+def program(
+    run: Callable[..., Any], values: Sequence[jax.Array], inputs: Sequence[Any], *, identity: str
+) -> Callable[..., Any]:
+    """Return `run` as a jitted function, from its stored program if there is one.
+
+    Args:
+        run: pure function of the values (a tuple) and the inputs.
+        values: the network's values.
+        inputs: arrays; the program is for their shapes and types.
+        identity: text that, with Dioptre's code, determines what `run` computes.
+    """
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (tuple(values), *inputs))
+    path = _folder() / f"{_name(identity, shapes)}.program"
+    content = _read(path)
+    if content is None:
+        exported = export.export(jax.jit(run))(*shapes)
+        try:
+            content = _packed(exported)
+        except TypeError:
+            _LOGGER.debug("%s returns something that is not stored", identity)
+            return jax.jit(run)
+        _write(path, content)
+    return jax.jit(_unpacked(content, shapes).call)
+
+
+def _packed(exported: export.Exported) -> bytes:
+    """Return a program as bytes: a line of JSON that describes its result and arguments, then the StableHLO.
+
+    Raises:
+        TypeError: the result is neither an array nor nested tuples of arrays.
+    """
+    result = _described(jax.tree.unflatten(exported.out_tree, exported.out_avals))
+    header = {"result": result, "kept": exported.module_kept_var_idx}
+    return json.dumps(header).encode("ascii") + b"\n" + exported.mlir_module_serialized
+
+
+def _unpacked(content: bytes, shapes: Any) -> export.Exported:
+    header, _, module = content.partition(b"\n")
+    fields = json.loads(header)
+
+    def same_signature(*_: Any) -> Any:
+        return _zeros(fields["result"])
+
+    frame = export.export(jax.jit(same_signature))(*shapes)  # everything but the program itself
+    return replace(frame, mlir_module_serialized=module, module_kept_var_idx=tuple(fields["kept"]))
+
+
+def _described(result: Any) -> Any:
+    """Return the shapes and types of a result as JSON types."""
+    if type(result) is tuple:
+        return [_described(part) for part in result]
+    if not isinstance(result, jax.core.ShapedArray):
+        raise TypeError(f"a {type(result).__name__}")
+    return {"shape": result.shape, "dtype": str(result.dtype)}
+
+
+def _zeros(described: Any) -> Any:
+    if isinstance(described, list):
+        return tuple(map(_zeros, described))
+    return jnp.zeros(described["shape"], described["dtype"])
+
+
+def _folder() -> Path:
+    return cache_dir() / "programs"
+
+
+def _name(identity: str, shapes: Any) -> str:
+    config: Any = jax.config
+    parts = (code_digest(), identity, str(shapes), str(config.jax_enable_x64))
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    """Return the content of a file, or None if there is none or it is damaged."""
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != content[:_DIGEST_BYTES]:
+            return None
+        os.utime(path)  # the least recently used programs are deleted first
+    except OSError:
+        return None
+    return content[_DIGEST_BYTES:]
+
+
+def _write(path: Path, content: bytes) -> None:
+    with suppress(OSError):  # the disk is full or read-only: the next process traces the network again
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        keep_newest(path.parent, limit_bytes=_LIMIT_BYTES)
