@@ -348,6 +348,7 @@ class PlacesRow(Row):
         super().__init__(parameter, on_change)
         self._value: Any = parameter.default
         self._words = QLabel()
+        self._words.setWordWrap(True)  # A list of distances must not widen the docker.
         self.add_label()
         self.line.addWidget(self._words, 3)
         self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value[:-1])
