@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dioptre
+from dioptre.caching.memory import MemoryCache
 from dioptre.imaging.layers import Inputs, no_progress
 from dioptre.pipelines import select_depth, select_subject, subject_views
 from dioptre.pipelines.subject_views import Saliency
@@ -58,6 +59,32 @@ def test_the_subject_is_selected_and_cut_out() -> None:
     assert cut.role is Role.SUBJECT
     assert cut.pixels[160, 270] == pytest.approx((0.9, 0.8, 0.2, 1.0), abs=0.02)
     assert cut.pixels[20, 300, 3] < 0.03
+
+
+def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def red(small: np.ndarray, **_: str) -> Saliency:
+        seen.append(len(small))
+        return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1) * (small[..., 1] < 0.5), chance=0.9)
+
+    monkeypatch.setattr(subject_views, "saliency_of", red)
+    picture, cache = photo(), MemoryCache({})
+    picture[80:240, 90:140] = (0.9, 0.2, 0.9)
+
+    def mask(*, draft: bool, **clicks: object) -> np.ndarray:
+        inputs = Inputs(picture=picture, disparity=slope(), draft=draft, cache=cache)
+        return select_subject.run(inputs, operation("select_subject").check(clicks), no_progress).layers[0].pixels
+
+    mask(draft=True)
+    first, answer = len(seen), mask(draft=True, not_subject=[(115, 160)])
+    assert mask(draft=True, subject=[(270, 160)])[160, 270] > 0.9
+    assert len(seen) == first == 1
+    expected = mask(draft=False, not_subject=[(115, 160)])
+    assert len(seen) > first, "the result uses crops"
+    assert np.abs(answer - expected).mean() < 0.03
+    assert answer[160, 60] > 0.9
+    assert answer[160, 115] < 0.1
 
 
 @pytest.mark.usefixtures("as_drawn")

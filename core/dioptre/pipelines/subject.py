@@ -26,7 +26,7 @@ from dioptre_link.language import Message
 from .cut_out import cut_out, cut_out_quickly
 from .region import competing_words, important_parts, is_fitting, noticeable
 from .subject_focus import focus_of
-from .subject_places import LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
+from .subject_places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .subject_views import SIDE_PX, Saliency, Views, opaque
 from .window import MARGINS, window_round
 
@@ -126,7 +126,7 @@ def _find(
         at: as in `find_subject`.
         standing: as in `find_subject`.
         box: (left, top, right, bottom) in pixels of `image`, around the subject.
-        quick: skip the second pass on a crop and the hair, for drafts.
+        quick: skip the passes on crops and the hair, for drafts.
     """
     height, width = image.shape[:2]
     if at is not None and not (0 <= at[0] <= width and 0 <= at[1] <= height):
@@ -141,7 +141,7 @@ def _find(
     near = None if disparity is None else resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     point = None if at is None else _in_full(at, (height, width), views.size)
     if point is not None:
-        coarse = at_point(views, near, point)
+        coarse = at_point(views, near, point, crops=() if quick else CROPS)
     elif box is not None:
         corners = (_in_full(corner, (height, width), views.size) for corner in (box[:2], box[2:]))
         coarse = in_box(views, near, (*next(corners), *next(corners)))
@@ -196,7 +196,7 @@ def _coverage(
     quick: bool,
 ) -> Float32[np.ndarray, "h w"]:
     """Return the coverage of each pixel by the object that was found."""
-    picture = views.picture if image.shape[:2] == views.size else opaque(image)
+    picture = opaque(image) if quick or image.shape[:2] != views.size else views.picture
     window = None if coarse.window is None else coarse.window.at((image.shape[0], image.shape[1]))
     onto = picture if window is None else window.of(picture)
     near = None
@@ -204,7 +204,7 @@ def _coverage(
         plane = disparity if window is None else window.of(disparity)
         near = resize(without_nan(plane), (SIDE_PX, SIDE_PX), method="area")
     if quick:
-        alpha = cut_out_quickly(views.picture, coarse.probability, near, (image.shape[0], image.shape[1]))
+        alpha = cut_out_quickly(onto, coarse.probability, near, (onto.shape[0], onto.shape[1]))
     else:
         is_thing = coarse.kind != "region" and coarse.confidence > 0  # there is no hair to resolve in a mere region
         soft = views.soft_matte(coarse.window) if is_thing else None
@@ -244,7 +244,7 @@ def kept_subject(
         at: as in `find_subject`.
         box: (left, top, right, bottom) in pixels, instead of a point: the subject is the object inside it.
         standing: as in `find_subject`.
-        quick: skip the second pass on a crop and the hair, for drafts.
+        quick: skip the passes on crops and the hair, for drafts.
         progress: called with (fraction, phase) before each network runs; raises Cancelled to stop.
 
     Raises:

@@ -57,7 +57,9 @@ class Coarse:
     window: Window | None = None
 
 
-def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> Coarse:
+def at_point(
+    views: Views, near: np.ndarray | None, at: tuple[float, float], *, crops: tuple[float, ...] = CROPS
+) -> Coarse:
     """Find the object at a point: a part of the picture's subject, else an object on a crop, else a uniform region.
 
     If everything around the point is about equally far away, as on a wall or in the sky, no object has to be found:
@@ -69,7 +71,7 @@ def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> 
     whole = _part_at(saliency, (row, column))
     if whole is not None and _believable(whole):
         return Coarse(probability=whole, kind="point", confidence=confidence_of(whole), chance=chance)
-    for share in () if _is_flat(near, saliency, (row, column)) else CROPS:
+    for share in () if _is_flat(near, saliency, (row, column)) else crops:
         seen = closer_look(views, at, share)
         if seen is not None:
             return Coarse(probability=seen, kind="point", confidence=confidence_of(seen), chance=chance)

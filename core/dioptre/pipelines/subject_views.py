@@ -26,7 +26,8 @@ SIDE_PX = 320
 """Side, in pixels, of the networks' square input; the object is found at this resolution."""
 
 _LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
-_SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # names under which results are cached
+# Names under which results are cached.
+_SQUARE_STEP, _SALIENCY_STEP, _MATTE_STEP = "square", "saliency", "soft matte"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,8 @@ class Views:
     @cached_property
     def square(self) -> Float32[np.ndarray, "s s 3"]:
         """The whole picture, squeezed to the networks' square."""
-        return self._squeezed(None)
+        seen = self._seen(_SQUARE_STEP, None, lambda: StepResult(planes={"square": self._squeezed(None)}))
+        return seen.planes["square"]
 
     def saliency(self, window: Window | None = None) -> Saliency:
         """Return the result of `saliency_of` for the window."""

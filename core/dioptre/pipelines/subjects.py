@@ -17,6 +17,7 @@ from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.subject import ADDS, REMOVES
 
+from .cut_out import cut_out_quickly
 from .region import grown, travel_features
 from .subject import Subject, kept_subject
 from .subject_focus import focus_of
@@ -97,9 +98,9 @@ def chosen_subject(
             part = kept_subject(inputs, disparity, at=point, quick=quick, progress=progress)
             np.maximum(alpha, part.alpha, out=alpha)
             parts.append(part)
-    seen = inputs.picture if inputs.whole is None else inputs.whole
+    seen = inputs.picture if quick or inputs.whole is None else inputs.whole
     if choice.removed:
-        alpha = _without(Views(seen, cache=inputs.cache), inputs.picture, alpha, disparity, choice)
+        alpha = _without(Views(seen, cache=inputs.cache), inputs.picture, alpha, disparity, choice, quick=quick)
     found = bool((alpha > 0.5).any())
     messages = () if found else ("No subject is left. Click to choose one.",)
     focal, extent = focus_of(seen, alpha, disparity, at=choice.at)
@@ -127,8 +128,10 @@ def _without(
     alpha: Float32[np.ndarray, "h w"],
     disparity: Float32[np.ndarray, "h w"],
     choice: Choice,
+    *,
+    quick: bool,
 ) -> Float32[np.ndarray, "h w"]:
-    """Remove from the coverage the objects that the user excluded."""
+    """Remove from the coverage the objects that the user excluded; `quick` as in `kept_subject`."""
     size = alpha.shape[0], alpha.shape[1]
     near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]
@@ -141,10 +144,21 @@ def _without(
         if whole is not None:
             share = resize(whole.astype(np.float32), size, method="bilinear")
         else:
-            region = _thing_within(views, near, mask, place, kept, point=point, size=size)
-            share = refine_matte(views.picture, region, onto=views.picture if size == views.size else opaque(image))
+            crops = () if quick else CROPS[1:]
+            region = _thing_within(views, near, mask, place, kept, point=point, size=size, crops=crops)
+            share = _spread(views, region, image, quick=quick)
         alpha = alpha * (1 - np.clip(share, 0, 1))
     return alpha
+
+
+def _spread(
+    views: Views, region: Float32[np.ndarray, "s s"], image: Float32[np.ndarray, "h w c"], *, quick: bool
+) -> Float32[np.ndarray, "h w"]:
+    """Return a region at the size of `image`, aligned with its edges."""
+    size = image.shape[0], image.shape[1]
+    if quick:
+        return cut_out_quickly(views.picture, region, None, size)
+    return refine_matte(views.picture, region, onto=views.picture if size == views.size else opaque(image))
 
 
 def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
@@ -190,12 +204,13 @@ def _thing_within(
     *,
     point: Point,
     size: tuple[int, int],
+    crops: tuple[float, ...],
 ) -> Float32[np.ndarray, "s s"]:
     """Return the probability of an object that touches other objects: found on a crop, or else a uniform region."""
     labels, _ = label_regions(mask)
     part = labels == labels[place]
     scale = views.size[1] / size[1]
-    for share in CROPS[1:]:
+    for share in crops:
         seen = closer_look(views, (point[0] * scale, point[1] * scale), share)
         if seen is None or any(seen[each] > 0.5 for each in kept):
             continue
