@@ -90,7 +90,7 @@ def test_steps_precision_and_code_are_told_apart(cache: DiskCache, monkeypatch: 
     cache.result("subject", {"picture": PICTURE}, step)
     with jax.default_matmul_precision("highest"):
         cache.result("depth", {"picture": PICTURE}, step)
-    monkeypatch.setattr(software, "_code", lambda: "another version")
+    monkeypatch.setattr(software, "code_digest", lambda: "another version")
     cache.result("depth", {"picture": PICTURE}, step)
     assert step.runs == 4
 

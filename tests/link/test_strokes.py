@@ -71,7 +71,7 @@ def test_a_recipe_keeps_them(name: str) -> None:
 def test_a_recipe_without_them_suits_an_older_dioptre(name: str) -> None:
     recipe = Recipe(steps=(Step(operation=name), Step(operation=name, options={"strokes": [STROKE]})))
     first, second = (step["options"] for step in recipe.to_dict()["steps"])
-    left_out = {"strokes", "subject", "not_subject"}  # Empty lists are omitted.
+    left_out = {"strokes", "subject", "not_subject", "known_distance"}  # Empty lists are omitted.
     assert first.keys() == second.keys() - {"strokes"} == operation(name).defaults().keys() - left_out
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert recipe.with_options({"strokes": ()}).to_dict()["steps"] == [recipe.to_dict()["steps"][0]] * 2
