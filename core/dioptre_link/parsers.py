@@ -46,8 +46,8 @@ def text(value: Any) -> str:
 
 def point(value: Any) -> tuple[float, float]:
     """Parse (x, y)."""
-    x, y = value.split(",") if isinstance(value, str) else value
-    return number(x), number(y)
+    x, y = _numbers(value)
+    return x, y
 
 
 def points(value: Any) -> tuple[tuple[float, float], ...]:
@@ -62,11 +62,15 @@ def distances(value: Any) -> tuple[tuple[float, float, float], ...]:
 
 def box(value: Any) -> tuple[float, float, float, float]:
     """Parse a box given by any two opposite corners, and put its sides in order."""
-    x, y, across, down = (number(side) for side in (value.split(",") if isinstance(value, str) else value))
+    x, y, across, down = _numbers(value)
     left, top, right, bottom = min(x, across), min(y, down), max(x, across), max(y, down)
     if left == right or top == bottom:
         raise ValueError(value)
     return left, top, right, bottom
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    return tuple(number(part) for part in (value.split(",") if isinstance(value, str) else value))
 
 
 def _items(value: Any) -> tuple[Any, ...]:
@@ -77,7 +81,7 @@ def _items(value: Any) -> tuple[Any, ...]:
 
 
 def _distance(value: Any) -> tuple[float, float, float]:
-    x, y, metres = (number(part) for part in (value.split(",") if isinstance(value, str) else value))
+    x, y, metres = _numbers(value)
     if not DISTANCE_LIMITS_M[0] <= metres <= DISTANCE_LIMITS_M[1]:
         raise ValueError(value)
     return x, y, metres
