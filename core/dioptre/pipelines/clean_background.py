@@ -174,19 +174,20 @@ def _texture(
     supported = 1 - _ramp(inwards, reach, 2 * reach + _RIM_CELLS)
     detail = np.abs(picture - ndimage.gaussian_filter(picture, (2, 2, 0))).mean(axis=2)
     rough = _ramp(ndimage.gaussian_filter(pull_push(detail, usable.astype(np.float32)), 4), *_ROUGH)
-    texture: np.ndarray = fitting * matched * supported * rough * _fits_the_rim(picture, wide, matches)
+    texture: np.ndarray = fitting * matched * supported * rough * _fits_the_rim(picture, wide, matches, inwards)
     return texture.astype(np.float32)
 
 
-def _fits_the_rim(picture: np.ndarray, wide: np.ndarray, matches: Matches) -> Float32[np.ndarray, "h w"]:
+def _fits_the_rim(
+    picture: np.ndarray, wide: np.ndarray, matches: Matches, inwards: np.ndarray
+) -> Float32[np.ndarray, "h w"]:
     """Return in how far the colours of the texture near the hole's rim agree with those outside it.
 
     They are compared with the smooth continuation of the surroundings. Deeper inside, the closest parts of the rim
-    decide.
+    decide. `inwards` is the distance of each cell of the hole from its rim, in cells.
     """
     known = (~wide).astype(np.float32)
     smooth = pull_push(picture, known)
-    inwards = ndimage.distance_transform_edt(wide)
     rim = (wide & (inwards <= _RIM_DEPTH)).astype(np.float32)
     jump = np.abs(_mean_of(matches.filled - smooth, rim, _RIM_PX)).max(axis=2)
     middle = _mean_of(picture, known, _CONTRAST_PX)
