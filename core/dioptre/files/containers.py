@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from .exif import strip_prefix
 
 XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
@@ -44,6 +46,12 @@ def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, in
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         yield marker, at + 4, min(at + 2 + length, len(data))
         at += 2 + length
+
+
+def exif_of(segments: Iterable[tuple[int, bytes]]) -> bytes | None:
+    """Return the EXIF blob in the segments of a JPEG, without its prefix; None if there is no valid one."""
+    blobs = (strip_prefix(payload) for marker, payload in segments if marker == APP1)
+    return next((blob for blob in blobs if blob is not None), None)
 
 
 def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, ...], ...]:

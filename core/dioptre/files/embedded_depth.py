@@ -67,7 +67,7 @@ def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
 def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
     segments = list(containers.jpeg_segments(data))
     packets = list(_packets(segments, budget))
-    turn = _orientation(segments)
+    turn = exif.orientation(containers.exif_of(segments))
     properties = _depth_properties(packets)
     blob = _base64(properties.get("Data"))
     if blob is not None:
@@ -249,13 +249,6 @@ def _inverse_depth(value: np.ndarray, *, near: float, far: float) -> np.ndarray:
     """Convert depth stored linearly from near (0) to far (1) to disparity."""
     depth = near + value * np.float32(far - near)
     return (1.0 / depth - np.float32(1.0 / far)) / np.float32(1.0 / near - 1.0 / far)
-
-
-def _orientation(segments: list[tuple[int, bytes]]) -> int:
-    for marker, payload in segments:
-        if marker == containers.APP1 and (blob := exif.strip_prefix(payload)) is not None:
-            return exif.orientation(blob)
-    return 1
 
 
 def _base64(text: str | None) -> bytes | None:

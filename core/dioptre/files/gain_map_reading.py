@@ -42,18 +42,17 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
         segments = list(containers.jpeg_segments(picture))
         xmp = _xmp(segments, budget)
         found = _binary(segments) or _in_xmp(xmp)
-        headroom = apple_gain_map.headroom(_exif(data), xmp) if apple_gain_map.is_apple(xmp) else None
+        headroom = None
+        if found is None and apple_gain_map.is_apple(xmp):
+            headroom = apple_gain_map.headroom(containers.exif_of(containers.jpeg_segments(data)), xmp)
         if found is None and headroom is None:
             continue
-        if (codes := _decoded(bytes(picture), budget)) is not None:
-            return apple_gain_map.gain_map(codes, headroom or 0) if found is None else replace(found, codes=codes)
-    return None
-
-
-def _exif(jpeg: memoryview) -> bytes | None:
-    for marker, start, end in containers.jpeg_segment_places(jpeg):
-        if marker == containers.APP1 and (blob := exif.strip_prefix(bytes(jpeg[start:end]))) is not None:
-            return blob
+        if (codes := _decoded(bytes(picture), budget)) is None:
+            continue
+        if found is not None:
+            return replace(found, codes=codes)
+        if headroom is not None:
+            return apple_gain_map.gain_map(codes, headroom)
     return None
 
 
