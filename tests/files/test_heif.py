@@ -94,13 +94,3 @@ def test_pillow_reads_what_libheif_wrote(tmp_path: Path, photo: np.ndarray) -> N
         assert np.abs(np.asarray(image).astype(int) - wide).mean() < 2
         assert image.info["xmp"] == b"<x/>"
         assert image.getexif()[0x0110] == "Model 7"
-
-
-def test_an_hdr_avif_is_said_to_be_one(tmp_path: Path, photo: np.ndarray) -> None:
-    path = tmp_path / "a.avif"
-    Image.fromarray(photo).save(path)
-    data = path.read_bytes()
-    at = data.index(b"colrnclx") + 8
-    assert load(path).messages == ()
-    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # Code 16 means PQ in H.273.
-    assert "HDR" in load(path).messages[0]

@@ -153,10 +153,20 @@ def png_chunk(kind: bytes, payload: bytes) -> bytes:
 
 def png_is_animated(start: bytes) -> bool:
     """Return whether the first bytes of a PNG file declare an animation."""
+    return any(kind == b"acTL" for kind, _ in _png_chunks_before_pixels(start))
+
+
+def png_transfer_and_primaries(start: bytes) -> tuple[int, int] | None:
+    """Return the codes of the transfer function and the primaries in a PNG's cICP chunk; None if there is none."""
+    for kind, payload in _png_chunks_before_pixels(start):
+        if kind == b"cICP" and len(payload) == 4:
+            return payload[1], payload[0]
+    return None
+
+
+def _png_chunks_before_pixels(start: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(_PNG_SIGNATURE)
-    while at + 8 <= len(start):
-        kind = start[at + 4 : at + 8]
-        if kind in (b"acTL", b"IDAT"):
-            return kind == b"acTL"
-        at += 12 + int.from_bytes(start[at : at + 4], "big")
-    return False
+    while at + 8 <= len(start) and (kind := start[at + 4 : at + 8]) != b"IDAT":
+        size = int.from_bytes(start[at : at + 4], "big")
+        yield kind, start[at + 8 : at + 8 + size]
+        at += 12 + size

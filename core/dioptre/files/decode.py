@@ -28,6 +28,7 @@ from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
 from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits, require_finite, turned
 from .gain_map import GainMap
+from .hdr_signal import HdrSignal, divide, hdr_signal
 from .picture import Colour, Format, Source, recognise
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
@@ -157,7 +158,20 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
                     note_lost_gain_map(found.messages, path)
     except vips().Error as error:
         raise damaged(path) from error
+    signal = _hdr_signal(start, kind)
+    if signal is not None and not divide(found, signal):
+        note_hdr(found.messages, path)
     return found
+
+
+def _hdr_signal(start: bytes, kind: Format) -> HdrSignal | None:
+    """Return how to read an HDR picture's codes, from the first bytes of its file; None for other pictures."""
+    codes = None
+    if kind is Format.AVIF:
+        codes = heif_boxes.transfer_and_primaries(start)
+    elif kind is Format.PNG:
+        codes = containers.png_transfer_and_primaries(start)
+    return None if codes is None else hdr_signal(*codes)
 
 
 def _bytes_per_pixel(image: Any) -> int:
@@ -213,8 +227,6 @@ def _describe(
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
         found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif
-        if heif_boxes.is_hdr(start):
-            note_hdr(found.messages, path)
 
 
 def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:

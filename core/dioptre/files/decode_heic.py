@@ -10,6 +10,7 @@ import numpy as np
 from . import apple_gain_map, exif, notes, problems
 from .budget import Budget
 from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits
+from .hdr_signal import divide, hdr_signal
 from .picture import Colour, Format, Source
 
 
@@ -39,8 +40,6 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     if bits:
         codes = full_range(codes, bits)
     messages: list[str] = []
-    if info.get("nclx_profile", {}).get("transfer_characteristics") in (16, 18):
-        note_hdr(messages, path)
     bands = codes.shape[2]
     source = Source(
         format=Format.HEIC,
@@ -54,6 +53,12 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         orientation=1,  # libheif has already rotated the picture
     )
     found = Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
+    nclx = info.get("nclx_profile") or {}
+    signal = hdr_signal(nclx.get("transfer_characteristics", 0), nclx.get("color_primaries", 0))
+    if signal is not None:
+        if not divide(found, signal):
+            note_hdr(messages, path)
+        return found
     if budget is not None and (maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE)):
         headroom = apple_gain_map.headroom(source.exif, notes.parsed(source.xmp, budget=budget))
         map_codes = _auxiliary(heif, maps[0], budget)

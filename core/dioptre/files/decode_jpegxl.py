@@ -15,6 +15,7 @@ import numpy as np
 from . import exif, problems
 from .budget import Budget
 from .decoded import Decoded, damaged, note_hdr, packed_bits
+from .hdr_signal import divide, hdr_signal
 from .jpegxl_header import BadHeader, JpegXlHeader, read_header
 from .picture import Colour, Format, Source
 
@@ -49,8 +50,7 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     messages: list[str] = []
     if header.animated:
         messages.append(f"{path.name} contains several frames; the last one is used.")
-    if header.hdr:
-        note_hdr(messages, path)
+    signal = hdr_signal(header.transfer, header.primaries)
     source = Source(
         format=Format.JPEGXL,
         bits=8 * dtype.itemsize,
@@ -58,13 +58,16 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         floating=dtype == np.float32,
         colour=Colour.GREY if header.grey else Colour.RGB,
         alpha=header.alpha,
-        icc=None if header.srgb or header.hdr else found.icc,
+        icc=None if header.srgb or signal is not None else found.icc,
         exif=_exif(found.exif),
         xmp=found.xmp or None,
         orientation=1,  # libjxl has already rotated the picture
         lossless=header.lossless,
     )
-    return Decoded(codes=codes, source=source, premultiplied=header.premultiplied, messages=messages)
+    decoded = Decoded(codes=codes, source=source, premultiplied=header.premultiplied, messages=messages)
+    if signal is not None and not divide(decoded, signal):
+        note_hdr(messages, path)
+    return decoded
 
 
 def _exif(box: bytes | None) -> bytes | None:

@@ -80,7 +80,7 @@ def full_range(codes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def note_hdr(messages: list[str], path: Path) -> None:
-    """Add the message for a picture whose HDR transfer function is ignored."""
+    """Add the message for an HDR picture that is not converted: grey, float or premultiplied by alpha."""
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
 
 

@@ -39,16 +39,21 @@ class GainMap:
 
     def stops(self, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
         """Return log2 of the gain for rows of a picture of `shape` (H, W, ...): float32 (rows, W, 1 or 3)."""
-        return enlarged(self.small_stops(), rows, shape)
+        needed = _needed(rows, shape[0], len(self.codes))
+        return enlarged(self._stops_of(self.codes[needed]), rows, shape, first=needed.start, height=len(self.codes))
 
     def small_stops(self) -> np.ndarray:
         """Return log2 of the gain at the map's own size, float32 (h, w, 1 or 3)."""
-        channels = self.codes.shape[2]
-        low, high, gamma = (
-            np.asarray(v[:channels], np.float32) for v in (self.stops_min, self.stops_max, self.gamma)
-        )
-        share = (self.codes / np.float32(255)) ** (1 / gamma)
-        return np.asarray(low + (high - low) * share, np.float32)
+        return self._stops_of(self.codes)
+
+    def _stops_of(self, codes: np.ndarray) -> np.ndarray:
+        share = np.linspace(0, 1, 256, dtype=np.float32)
+        channels = []
+        for c in range(codes.shape[2]):
+            span = np.float32(self.stops_max[c] - self.stops_min[c])
+            table = np.float32(self.stops_min[c]) + span * share ** np.float32(1 / self.gamma[c])
+            channels.append(table.take(codes[..., c]))
+        return np.stack(channels, axis=2)
 
     def brightened(self, linear: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """Convert the picture's linear light, (h, w, 3), to that of the scene; 1 is the picture's white."""
@@ -64,13 +69,29 @@ class GainMap:
 PARAMETERS = tuple(field.name for field in fields(GainMap) if field.name != "codes")
 
 
-def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
-    """Enlarge a map (h, w, c) bilinearly to `shape` (H, W, ...) and return some rows of the result."""
-    (height, width), (h, w) = shape[:2], small.shape[:2]
-    below, above, down = _between(np.arange(rows.start, min(rows.stop, height)), height, h)
-    left, right, across = _between(np.arange(width), width, w)
-    mixed = small[below] + (small[above] - small[below]) * down[:, None, None]
+def enlarged(
+    small: np.ndarray, rows: slice, shape: tuple[int, ...], *, first: int = 0, height: int | None = None
+) -> np.ndarray:
+    """Enlarge a map bilinearly to the size of a picture, and return some rows of the result.
+
+    Args:
+        small: the map (h, w, c), or the part of it that the rows need.
+        rows: rows of the picture.
+        shape: shape of the picture (H, W, ...).
+        first: index of the part's first row in the map.
+        height: number of rows of the whole map; None if `small` is the whole map.
+    """
+    below, above, down = _between(np.arange(rows.start, min(rows.stop, shape[0])), shape[0], height or len(small))
+    left, right, across = _between(np.arange(shape[1]), shape[1], small.shape[1])
+    low = small[below - first]
+    mixed = low + (small[above - first] - low) * down[:, None, None]
     return np.asarray(mixed[:, left] + (mixed[:, right] - mixed[:, left]) * across[None, :, None])
+
+
+def _needed(rows: slice, many: int, few: int) -> slice:
+    """Return the rows of a map of `few` rows that `enlarged` needs for rows of a picture of `many` rows."""
+    below, above, _ = _between(np.array([rows.start, max(rows.start, min(rows.stop, many) - 1)]), many, few)
+    return slice(int(below[0]), int(above[1]) + 1)
 
 
 def _between(places: np.ndarray, many: int, few: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

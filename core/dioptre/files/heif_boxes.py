@@ -1,8 +1,8 @@
-"""The boxes of HEIF files (AVIF, HEIC): insert EXIF into a new file, and detect HDR transfer functions.
+"""The boxes of HEIF files (AVIF, HEIC): insert EXIF into a new file, and find the codes of the colours.
 
 libvips parses and rewrites EXIF blobs, which breaks the offsets inside a camera's maker note. Here the blob is
 added unchanged to the finished file. ISO/IEC 14496-12 (boxes, meta, iloc, iinf, iref), ISO/IEC 23008-12 annex A
-(Exif items), ITU-T H.273 table 3 (transfer characteristics).
+(Exif items), ITU-T H.273 (codes of primaries and transfer functions).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
 _COLOUR = b"colrnclx"
 
 
@@ -25,10 +24,12 @@ class _Item:
     extents: tuple[tuple[int, int], ...]
 
 
-def is_hdr(start: bytes) -> bool:
-    """Return whether the first bytes of a HEIF file declare the transfer function PQ or HLG."""
+def transfer_and_primaries(start: bytes) -> tuple[int, int] | None:
+    """Return the codes of the transfer function and of the primaries in the first bytes of a HEIF file."""
     at = start.find(_COLOUR) + len(_COLOUR)
-    return at >= len(_COLOUR) and int.from_bytes(start[at + 2 : at + 4], "big") in _HDR_TRANSFERS
+    if at < len(_COLOUR) or len(start) < at + 4:
+        return None
+    return int.from_bytes(start[at + 2 : at + 4], "big"), int.from_bytes(start[at : at + 2], "big")
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:

@@ -15,7 +15,6 @@ _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
 _SRGB_TRANSFER = 13
-_HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
 _HEADER_BYTES = 4096  # number of bytes to read; the part of a header before the colour profile is far shorter
 _MAX_BOXES = 1000  # maximum number of boxes to search; ordinary files have about ten
 _MAX_EXTRA = 256  # maximum number of extra channels; ordinary decoders support no more
@@ -52,7 +51,8 @@ class JpegXlHeader:
         xyb: whether the colours are stored as XYB, as by lossy encoders.
         profile: whether an ICC profile is embedded in the codestream.
         srgb: whether the colours are sRGB (or grey with its curve) without an embedded profile.
-        hdr: whether the transfer function is PQ or HLG.
+        transfer: code of the transfer function in ITU-T H.273; 0 if there is none.
+        primaries: code of the primaries; 11 means P3.
     """
 
     width: int
@@ -68,7 +68,8 @@ class JpegXlHeader:
     xyb: bool = True
     profile: bool = False
     srgb: bool = True
-    hdr: bool = False
+    transfer: int = 0
+    primaries: int = 0
 
 
 def read_header(data: bytes) -> JpegXlHeader:
@@ -124,7 +125,8 @@ def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
         xyb=xyb,
         profile=colour.profile,
         srgb=colour.srgb,
-        hdr=colour.hdr,
+        transfer=colour.transfer,
+        primaries=colour.primaries,
     )
     return header, start, bits.at
 
@@ -229,7 +231,8 @@ class _Colour:
     grey: bool = False
     profile: bool = False
     srgb: bool = False
-    hdr: bool = False
+    transfer: int = 0
+    primaries: int = 0
 
 
 def _colour_encoding(bits: Bits) -> _Colour:
@@ -253,7 +256,7 @@ def _colour_encoding(bits: Bits) -> _Colour:
         transfer = bits.number(_ENUM)
     bits.number(_ENUM)  # skips the rendering intent
     plain = (white, primaries, transfer) == (_D65, _SRGB, _SRGB_TRANSFER)
-    return _Colour(grey=grey, srgb=plain, hdr=transfer in _HDR_TRANSFERS)
+    return _Colour(grey=grey, srgb=plain, transfer=transfer, primaries=primaries)
 
 
 def _skip_points(bits: Bits, count: int) -> None:

@@ -38,8 +38,9 @@ def load(
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC, JPEG XL and RAW if their extras are installed.
 
     Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
-    without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG
-    files are ignored. A photo with a gain map is not clipped at white, so its values can exceed 1.
+    without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA and cHRM chunks of PNG files
+    are ignored, and so is cICP except for PQ and HLG. A photo with a gain map and an HDR picture (PQ, HLG) are not
+    clipped at white, so their values can exceed 1.
 
     Args:
         path: the file.

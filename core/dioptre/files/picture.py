@@ -118,7 +118,8 @@ class Picture:
         path: the file.
         messages: sentences for the user about assumptions made while reading.
         sha256: hash of the bytes from which the pixels were decoded; empty without a file.
-        gain_map: the file's gain map, already applied to the pixels; see `rendition`.
+        gain_map: the gain map of the file, or the one computed for an HDR picture, already applied to the pixels;
+            see `rendition`.
     """
 
     pixels: np.ndarray
