@@ -89,9 +89,7 @@ def serve_one(engine: str, size: str, threads: int) -> None:
 
 def ours(model: Any) -> Any:
     """Convert a PyTorch network to a loaded Dioptre network."""
-    from flax import nnx
-
-    from dioptre.checkpoints.load import fill
+    from dioptre.checkpoints.blueprint import fill
     from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
     from dioptre.models.depth_anything_v2.convert import convert
     from dioptre.models.depth_anything_v2.module import DepthAnything
@@ -101,9 +99,7 @@ def ours(model: Any) -> Any:
     config = depth_anything_v2_small()
     arrays = convert({name: value.numpy() for name, value in model.state_dict().items()})
     network = fill(lambda rngs: DepthAnything(config, rngs=rngs), arrays, origin="the benchmark")
-    graph, state = nnx.split(network)
-    entry = ENTRIES["depth-anything-v2-small"]
-    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    return Loaded.of(network, entry=ENTRIES["depth-anything-v2-small"], config=config)
 
 
 def in_jax(model: Any, x: Any, threads: int) -> Run:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from dioptre.checkpoints.blueprint import blueprint, fill
 from dioptre.checkpoints.card import Card, Source, WeightsError
-from dioptre.checkpoints.load import blueprint, fill, read
+from dioptre.checkpoints.load import read
 from dioptre.checkpoints.locate import files_below, installed, locate, sha256, verify
 from dioptre.checkpoints.save import save
 
@@ -217,7 +218,9 @@ def test_what_is_announced_is_checked_before_memory_is_taken(
 
 
 def test_the_network_says_which_shapes_are_read(folder: Path) -> None:
-    shapes = blueprint(lambda rngs: Pair(rngs=rngs)).shapes
+    types = blueprint(lambda rngs: Pair(rngs=rngs)).types
+    assert all(dtype == np.float32 for _, dtype in types.values())
+    shapes = {name: shape for name, (shape, _) in types.items()}
     assert shapes == {name: array.shape for name, array in values().items()}
     assert read(folder, wanted=shapes)[1].keys() == shapes.keys()
     with pytest.raises(WeightsError, match="not used"):

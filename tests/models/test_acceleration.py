@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -21,8 +22,10 @@ from dioptre.models.depth_anything_v2.module import DepthAnything
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
-from dioptre.models.rrdb import Rrdb, RrdbConfig
-from dioptre.models.srvgg import Srvgg, SrvggConfig
+from dioptre.models.rrdb.config import RrdbConfig
+from dioptre.models.rrdb.module import Rrdb
+from dioptre.models.srvgg.config import SrvggConfig
+from dioptre.models.srvgg.module import Srvgg
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 pytestmark = pytest.mark.reference  # These tests compare JAX with another runtime, which must be installed.
@@ -50,9 +53,8 @@ def exactly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def small(make: Any, config: Any, entry: str) -> Loaded:
-    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     found = find(entry, kind=ModelKind.SUPER_RESOLUTION)
-    return Loaded(entry=found, config=config, graph=graph, state=state, checksums={})
+    return Loaded.of(make(config, rngs=nnx.Rngs(0)), entry=found, config=config)
 
 
 @pytest.mark.usefixtures("exactly")
@@ -99,9 +101,7 @@ def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.
     )
     network = DepthAnything(config, rngs=nnx.Rngs(0))
     randomised(network)
-    graph, state = nnx.split(network)
-    entry = find("default", kind=ModelKind.DEPTH)
-    loaded = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    loaded = Loaded.of(network, entry=find("default", kind=ModelKind.DEPTH), config=config)
     run = acceleration.accelerated(loaded)
     assert run is not None
     x = np.stack([photo(*size), photo(*size)[:, ::-1]])
@@ -140,7 +140,7 @@ def test_compiled_networks_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch
 
 def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
-    loud = Loaded(**{name: getattr(network, name) for name in ("entry", "config", "graph", "state", "checksums")})
+    loud = dataclasses.replace(network)
     loud.__dict__["accelerated"] = lambda x: "accelerated"
     x = photo(32, 32)[None]
     assert loud(x) == "accelerated"

@@ -15,8 +15,8 @@ import pytest
 from flax import nnx
 from safetensors.numpy import save_file
 
+from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import WeightsError
-from dioptre.checkpoints.load import fill
 from dioptre.models.depth_anything_v2.backbone import Backbone
 from dioptre.models.depth_anything_v2.config import dioptre_small
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ import jax
 import numpy as np
 import pytest
 
-from dioptre.models import loaded, programs
+from dioptre.checkpoints import blueprint
+from dioptre.checkpoints.card import WeightsError
+from dioptre.models import loaded, loading, programs
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
+from dioptre.models.registry import DEFAULTS
 
 PICTURE = np.linspace(0, 1, 24 * 24 * 3, dtype=np.float32).reshape(1, 24, 24, 3)
 
@@ -39,7 +42,78 @@ def _network() -> Loaded:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted((folder / "programs").iterdir())
+    return sorted((folder / "programs").glob("*.program"))
+
+
+def _load() -> Loaded:
+    """Load the network from its files, as a new process does."""
+    loading._load.cache_clear()
+    return load_model("span-x2")
+
+
+@pytest.fixture
+def initialised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
+    """Count the traces of networks' initialisation, with an empty folder of programs."""
+    monkeypatch.setattr(programs, "cache_dir", lambda: tmp_path)
+    counted: list[int] = []
+    trace = blueprint.blueprint
+
+    def counting(make: Callable[..., Any]) -> Any:
+        counted.append(1)
+        return trace(make)
+
+    monkeypatch.setattr(blueprint, "blueprint", counting)
+    yield counted
+    loading._load.cache_clear()
+
+
+def test_a_network_with_a_stored_program_is_loaded_without_building_it(initialised: list[int]) -> None:
+    first = np.asarray(_load()(PICTURE))
+    assert len(initialised) == 1
+    network = _load()
+    np.testing.assert_array_equal(network(PICTURE), first)
+    assert len(initialised) == 1
+    np.testing.assert_array_equal(network.forward(network.state, PICTURE), first)
+    assert len(initialised) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: b"x" * 64])
+def test_a_damaged_description_of_the_values_is_replaced(
+    initialised: list[int], tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    _load()
+    (file,) = (tmp_path / "programs").glob("*.values")
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    _load()
+    assert len(initialised) == 2
+    assert file.read_bytes() == whole
+
+
+def test_values_that_do_not_fit_are_refused_without_building_the_network(
+    initialised: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    network = _load()
+    name, value = next(iter(network.values.items()))
+    wrong = {**network.values, name: np.asarray(value).astype(np.float16), "more": np.zeros(1, np.float32)}
+    del wrong[list(network.values)[-1]]
+    monkeypatch.setattr(loaded, "_values", lambda *_, **__: wrong)
+    with pytest.raises(WeightsError) as caught:
+        _load()
+    for words in (f"{name} is float16, not float32", "more is not used", "is missing"):
+        assert words in caught.value.message
+    assert len(initialised) == 1
+
+
+def test_every_bundled_network_finds_its_values_by_name(tmp_path: Path) -> None:
+    for model in DEFAULTS.values():
+        network = load_model(model)
+        numbered = {name: number for number, name in enumerate(network.values)}
+        filled = blueprint.with_values(network.state, numbered)
+        assert sorted(jax.tree.leaves(filled)) == list(range(len(numbered)))
+        values = [np.asarray(value) for value in network.values.values()]
+        for leaf, number in zip(jax.tree.leaves(network.state), jax.tree.leaves(filled), strict=True):
+            np.testing.assert_array_equal(leaf, values[number])
 
 
 def test_a_stored_program_is_not_traced_and_computes_the_same(traced: list[int], tmp_path: Path) -> None:
@@ -89,24 +163,24 @@ def test_a_folder_that_cannot_be_written_does_not_matter(traced: list[int], tmp_
 def test_full_precision_is_not_stored(traced: list[int], tmp_path: Path) -> None:
     with jax.default_matmul_precision("highest"):
         _network()(PICTURE)
-    assert not (tmp_path / "programs").exists()
+    assert not _files(tmp_path)
 
 
 def test_a_network_inside_another_program_is_traced_there(traced: list[int], tmp_path: Path) -> None:
     network = _network()
     inside = jax.jit(lambda picture: network(picture))(PICTURE)
-    assert not (tmp_path / "programs").exists()
+    assert not _files(tmp_path)
     np.testing.assert_allclose(inside, network(PICTURE), atol=1e-5)
 
 
 def test_a_network_without_checksums_is_not_stored(traced: list[int], tmp_path: Path) -> None:
     """Nothing tells apart two networks that were built by hand."""
     dataclasses.replace(load_model("span-x2"), checksums={})(PICTURE)
-    assert not (tmp_path / "programs").exists()
+    assert not _files(tmp_path)
 
 
 def test_a_result_with_names_is_traced_each_time(traced: list[int], tmp_path: Path) -> None:
     network = dataclasses.replace(load_model("white-balance"))
     picture = np.full((1, 64, 64, 3), 0.5, np.float32)
     assert hasattr(network(picture), "_fields")
-    assert not (tmp_path / "programs").exists()
+    assert not _files(tmp_path)

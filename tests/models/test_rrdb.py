@@ -10,10 +10,12 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from dioptre.checkpoints.load import fill
+from dioptre.checkpoints.blueprint import fill
 from dioptre.models.realesrgan_package import X4PLUS_PACKAGE as PACKAGE
-from dioptre.models.rrdb import Rrdb, RrdbConfig, module
+from dioptre.models.rrdb import module
+from dioptre.models.rrdb.config import RrdbConfig
 from dioptre.models.rrdb.convert import RULES, convert
+from dioptre.models.rrdb.module import Rrdb
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dioptre.checkpoints.load import fill
+from dioptre.checkpoints.blueprint import fill
 from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE as PACKAGE
-from dioptre.models.srvgg import Srvgg, SrvggConfig
+from dioptre.models.srvgg.config import SrvggConfig
 from dioptre.models.srvgg.convert import RULES, convert
+from dioptre.models.srvgg.module import Srvgg
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat, shuffle

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.subject import SubjectConfig
+from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS, SubjectHead
 from dioptre.models.subject.module import agreement, joined
 

@@ -17,10 +17,12 @@ from dioptre.models import loaded, programs
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
-from dioptre.models.rrdb import Rrdb, RrdbConfig
-from dioptre.models.span import Span
+from dioptre.models.rrdb.config import RrdbConfig
+from dioptre.models.rrdb.module import Rrdb
 from dioptre.models.span.config import span_x4
-from dioptre.models.srvgg import Srvgg, SrvggConfig
+from dioptre.models.span.module import Span
+from dioptre.models.srvgg.config import SrvggConfig
+from dioptre.models.srvgg.module import Srvgg
 from dioptre.pipelines import tiled
 from dioptre.pipelines.tiled import UnusableResultError, cheapest_tile, enlarge_tiled
 from dioptre_link.errors import Cancelled
@@ -49,11 +51,10 @@ def test_tiled_equals_whole(model: str, size: tuple[int, int]) -> None:
 def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any, config: Any) -> None:
     """Compare with XLA's own estimate, without running. RRDB is left out, because it takes too long to compile."""
     entry = find(name, kind=ModelKind.SUPER_RESOLUTION)
-    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
-    network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    network = Loaded.of(make(config, rngs=nnx.Rngs(0)), entry=entry, config=config)
     side = 256
     inputs = [jax.ShapeDtypeStruct((1, side, side, channels), np.float32) for channels in (3, 1)]
-    used = network.forward.lower(state, *inputs).compile().memory_analysis()  # type: ignore[attr-defined]
+    used = network.forward.lower(network.state, *inputs).compile().memory_analysis()  # type: ignore[attr-defined]
     taken = used.temp_size_in_bytes + used.output_size_in_bytes
     assert taken <= config.working_bytes_per_px * side**2
 
@@ -79,8 +80,8 @@ def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(
 ) -> None:
     monkeypatch.setenv("DIOPTRE_ACCELERATOR", "none")
     traces: list[None] = []
-    merge = loaded.nnx.merge
-    monkeypatch.setattr(loaded.nnx, "merge", lambda *parts: (traces.append(None), merge(*parts))[1])
+    run = loaded._run
+    monkeypatch.setattr(loaded, "_run", lambda *arguments: (traces.append(None), run(*arguments))[1])
     made = []
     for cores in (1, 4):
         monkeypatch.setattr(tiled.os, "cpu_count", lambda cores=cores: cores)
@@ -214,9 +215,8 @@ def test_other_networks_are_exact_where_tiles_overlap_by_all_of_their_reach(
 ) -> None:
     # The safeguard is off, because random weights do not output anything like a picture.
     monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)
-    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     entry = find("realesrgan-x4plus", kind=ModelKind.SUPER_RESOLUTION)
-    network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    network = Loaded.of(make(config, rngs=nnx.Rngs(0)), entry=entry, config=config)
     x = picture(90, 70)
     whole = np.asarray(network(x[None]))[0]
     assert config.overlap_px == config.receptive_radius_px

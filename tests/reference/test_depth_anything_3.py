@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dioptre.checkpoints.load import fill
+from dioptre.checkpoints.blueprint import fill
 from dioptre.models.depth_anything_3.convert import from_safetensors
 from dioptre.models.depth_anything_3.module import DepthAnything3
 from dioptre.models.registry import ENTRIES, resolve

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from benchmarks.published_networks import random_depth_anything
-from dioptre.checkpoints.load import fill
+from dioptre.checkpoints.blueprint import fill
 from dioptre.models.adding import add_weights
 from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors, upstream_names

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dioptre.checkpoints.load import fill
+from dioptre.checkpoints.blueprint import fill
 from dioptre.models.moge2.config import as_trained, base, small
 from dioptre.models.moge2.convert import from_torch_file, stated_config
 from dioptre.models.moge2.module import Moge2

@@ -1,23 +1,22 @@
-"""Read a checkpoint and load it into a network strictly: no array may be missing, unused or of the wrong shape."""
+"""Read a checkpoint strictly: no array may be missing, unused or of the wrong shape."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 
 from .card import Card, WeightsError
 from .locate import ARRAYS_FOLDER, files_below, verify
 from .storage import Arrays, decode
 
-M = TypeVar("M", bound=nnx.Module)
 Shapes = Mapping[str, tuple[int, ...]]
+Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+"""Shape and type of each value of a network by its path in the module."""
 
 _PARTS = (".upper", ".lower")  # name suffixes of the two byte planes in which a large float16 array is stored
 _SMALL_BYTES, _BYTES_PER_BYTE = (
@@ -66,72 +65,6 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     return card, arrays
 
 
-class _OneKey(nnx.RngStream):
-    """Random stream that always gives the same key.
-
-    The values are loaded rather than drawn at random, and counting the draws would take most of the time needed to
-    build the network.
-    """
-
-    def __call__(self) -> jax.Array:
-        return self.key[...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blueprint(Generic[M]):
-    """A network's structure without its values."""
-
-    graph: nnx.GraphDef[M]
-    state: Any
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(variable.shape) for name, variable in self._variables().items()}
-
-    def filled(self, arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-        """Return the network with these values; raise WeightsError listing every array that does not fit.
-
-        Args:
-            arrays: values by their path in the module.
-            origin: name of the weights in error messages.
-        """
-        variables = self._variables()
-        require_match(arrays, {name: (v.shape, v.dtype) for name, v in variables.items()}, origin=origin)
-        values = jax.device_put({name: arrays[name] for name in variables})
-        for name, variable in variables.items():
-            variable.set_value(values[name])
-        return nnx.merge(self.graph, self.state)
-
-    def _variables(self) -> dict[str, Any]:
-        return {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(self.state)}
-
-
-def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
-    """Trace `make` to describe the network that it builds, without computing any values."""
-
-    def described() -> M:
-        rngs = nnx.Rngs()
-        rngs.default = _OneKey(0, tag="default")  # type: ignore[attr-defined]
-        return make(rngs)
-
-    graph, state = nnx.split(nnx.eval_shape(described))
-    return Blueprint(graph=graph, state=state)
-
-
-def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-    """Build the network that `make` describes, with `arrays` as its values; it is not initialised first.
-
-    Args:
-        make: function that builds the network.
-        arrays: values by their path in the module.
-        origin: name of the weights in error messages.
-
-    Raises:
-        WeightsError: lists all arrays that are missing, unused, misshapen or of the wrong type.
-    """
-    return blueprint(make).filled(arrays, origin=origin)
-
-
 def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the metadata (shape, dtype and chunks) of each array in the checkpoint, by the array's path."""
     flat: dict[str, Any] = {}
@@ -166,12 +99,7 @@ def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | N
         )
 
 
-def require_match(
-    arrays: Mapping[str, np.ndarray | jax.Array],
-    wanted: Mapping[str, tuple[tuple[int, ...], Any]],
-    *,
-    origin: str,
-) -> None:
+def require_match(arrays: Mapping[str, np.ndarray | jax.Array], wanted: Types, *, origin: str) -> None:
     """Raise WeightsError listing every difference between `arrays` and the wanted names, shapes and dtypes."""
     wrong = [f"{name} is missing" for name in sorted(wanted.keys() - arrays.keys())]
     wrong += [f"{name} is not used" for name in sorted(arrays.keys() - wanted.keys())]

@@ -15,16 +15,18 @@ from collections.abc import Callable
 from enum import Enum, auto
 from importlib.util import find_spec
 from threading import Lock
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
-from flax import nnx
 
 from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
 from .registry import Entry, resolve
+
+if TYPE_CHECKING:
+    from flax import nnx
 
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
@@ -69,9 +71,14 @@ def choice() -> Choice:
     return Choice.NOT_INSTALLED if find_spec("openvino") is None else Choice.OPENVINO
 
 
+def accelerates(entry: Entry) -> bool:
+    """Return whether another runtime than JAX should run the network on this machine."""
+    return bool(entry.accelerated) and choice() is Choice.OPENVINO
+
+
 def accelerated(network: Network) -> Run | None:
     """Return a faster way to run the network on this machine, or None if JAX should run it."""
-    if not network.entry.accelerated or choice() is not Choice.OPENVINO:
+    if not accelerates(network.entry):
         return None
     full = os.environ.get(VARIABLE, "") == "openvino-f32"
     return OpenVino(network, precision="f32" if full else network.entry.accelerated)
@@ -115,6 +122,7 @@ class OpenVino:
         # If this module exists, OpenVINO reports every import to its developers. Dioptre must not send anything.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
+        from flax import nnx
 
         build = resolve(self._network.entry.accelerator)
         network = nnx.merge(self._network.graph, self._network.state)

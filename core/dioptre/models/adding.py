@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.load import fill
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.save import save
 from dioptre_link.errors import DioptreError, UsageError

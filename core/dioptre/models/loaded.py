@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import jax
-from flax import nnx
 
 from dioptre.checkpoints.card import Card
-from dioptre.checkpoints.load import Shapes, blueprint, read
+from dioptre.checkpoints.load import Shapes, read, require_match
 
-from .acceleration import Run, accelerated, wants_full_precision
-from .programs import program, storable
+from .acceleration import Run, accelerated, accelerates, wants_full_precision
+from .programs import described, program, storable
 from .registry import Entry, resolve
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+    from dioptre.checkpoints.blueprint import Blueprint
 
 T = TypeVar("T")
 _MAKING = RLock()
@@ -47,8 +51,8 @@ class Loaded:
     Attributes:
         entry: the network's registry entry.
         config: the network's configuration.
-        graph: the network's structure.
-        state: the network's values.
+        values: the network's values by their path in the module.
+        build: function that returns the network's structure (graph) and state, with these values.
         checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
         shared: the checkpoints' values, which stay in memory as long as any network uses them.
         programs: jitted functions by the shapes and types of their inputs; `making` protects them.
@@ -56,12 +60,21 @@ class Loaded:
 
     entry: Entry
     config: Any
-    graph: nnx.GraphDef[Any] = field(repr=False)
-    state: Any = field(repr=False)
+    values: Mapping[str, jax.Array] = field(repr=False)
+    build: Callable[[], tuple[Any, Any]] = field(repr=False)
     checksums: Mapping[str, str]
     shared: tuple[_Values, ...] = field(default=(), repr=False)
     programs: dict[Any, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
     making: Any = field(default_factory=RLock, init=False, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, module: nnx.Module, *, entry: Entry, config: Any) -> Loaded:
+        """Return a network that was built in memory; without checksums, it has no stored programs."""
+        from flax import nnx  # imported only here and to build networks, because the import takes half a second
+
+        parts = nnx.split(module)
+        values = {".".join(map(str, path)): one.get_value() for path, one in nnx.to_flat_state(parts[1])}
+        return cls(entry=entry, config=config, values=values, build=lambda: parts, checksums={})
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the network, with JAX or a faster runtime; each new set of input shapes is compiled once."""
@@ -69,12 +82,27 @@ class Loaded:
             return self.accelerated(*inputs)
         if not self.checksums or wants_full_precision() or not storable(inputs):
             return self.forward(self.state, *inputs)
-        return self._program_for(inputs)(self._leaves, *inputs)
+        return self._program_for(inputs)(self.values, *inputs)
+
+    @property
+    def graph(self) -> nnx.GraphDef[Any]:
+        """The network's structure. Programs that are stored do not need it."""
+        graph: nnx.GraphDef[Any] = self._parts[0]
+        return graph
+
+    @property
+    def state(self) -> Any:
+        """The network's values in its structure."""
+        return self._parts[1]
+
+    @_MadeOnce
+    def _parts(self) -> tuple[Any, Any]:
+        return self.build()
 
     @_MadeOnce
     def accelerated(self) -> Run | None:
         """The network in another runtime, for (n, h, w, c) arrays; None if JAX should run it."""
-        return accelerated(self)
+        return accelerated(self) if accelerates(self.entry) else None
 
     @_MadeOnce
     def forward(self) -> Callable[..., Any]:
@@ -86,50 +114,75 @@ class Loaded:
 
         return jax.jit(run)
 
-    @_MadeOnce
-    def _leaves(self) -> tuple[jax.Array, ...]:
-        return tuple(jax.tree.leaves(self.state))
-
     def _program_for(self, inputs: Sequence[Any]) -> Callable[..., Any]:
-        """Return the network as a jitted function of the leaves of its values and of inputs of these shapes."""
+        """Return the network as a jitted function of its values by path and of inputs of these shapes."""
         key = tuple((value.shape, str(value.dtype)) for value in inputs)
         with self.making:
             if key not in self.programs:
-                graph, structure = self.graph, jax.tree.structure(self.state)
-
-                def run(leaves: tuple[jax.Array, ...], *values: Any) -> Any:
-                    return _run(graph, jax.tree.unflatten(structure, leaves), *values)
-
-                identity = f"{self.entry.id} {self.entry.module} {self.config} {sorted(self.checksums.items())}"
-                self.programs[key] = program(run, self._leaves, inputs, identity=identity)
+                identity = f"{_identity(self.entry, self.config)} {sorted(self.checksums.items())}"
+                self.programs[key] = program(self._by_name, self.values, inputs, identity=identity)
             return self.programs[key]
+
+    def _by_name(self) -> Callable[..., Any]:
+        """Return the network as a function of its values by path and of its inputs."""
+        from dioptre.checkpoints.blueprint import with_values
+
+        graph, state = self.graph, self.state
+
+        def run(values: Mapping[str, jax.Array], *inputs: Any) -> Any:
+            return _run(graph, with_values(state, values), *inputs)
+
+        return run
 
 
 def _run(graph: nnx.GraphDef[Any], state: Any, *inputs: Any) -> Any:
+    from flax import nnx
+
     return nnx.merge(graph, state)(*inputs)
 
 
+def _identity(entry: Entry, config: Any) -> str:
+    """Return text that, with Dioptre's code, determines the network's structure."""
+    return f"{entry.id} {entry.module} {config}"
+
+
 def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
-    """Read the entry's checkpoints and build its network.
+    """Read the entry's checkpoints. The network is built only when it is traced.
 
     Args:
         entry: the network's registry entry.
         cards: folder and SHA-256 of the card, for each checkpoint of the entry.
+
+    Raises:
+        WeightsError: files are missing or altered, or lists all arrays that do not fit the network.
     """
     config = entry.configuration(*(Card.read(folder).config for folder, _ in cards.values()))
-    module = resolve(entry.module)
-    plan = blueprint(lambda rngs: module(config, rngs=rngs))
+
+    @cache
+    def plan() -> Blueprint[Any]:
+        from dioptre.checkpoints.blueprint import blueprint
+
+        module = resolve(entry.module)
+        return blueprint(lambda rngs: module(config, rngs=rngs))
+
+    types = described(_identity(entry, config), lambda: plan().types)
+    shapes = {name: shape for name, (shape, _) in types.items()}
     shared = tuple(
-        _values(*cards[checkpoint], wanted=_shapes_below(path, entry, plan.shapes))
+        _values(*cards[checkpoint], wanted=_shapes_below(path, entry, shapes))
         for checkpoint, path in entry.checkpoints.items()
     )
-    arrays: dict[str, jax.Array] = {}
-    for path, values in zip(entry.checkpoints.values(), shared, strict=True):
-        arrays |= {f"{path}.{name}" if path else name: value for name, value in values.items()}
-    network = plan.filled(arrays, origin=entry.id)
-    graph, state = nnx.split(network)
+    values: dict[str, jax.Array] = {}
+    for path, stored in zip(entry.checkpoints.values(), shared, strict=True):
+        values |= {f"{path}.{name}" if path else name: value for name, value in stored.items()}
+    require_match(values, types, origin=entry.id)
+
+    def build() -> tuple[Any, Any]:
+        from dioptre.checkpoints.blueprint import with_values
+
+        return plan().graph, with_values(plan().state, values)
+
     checksums = {checkpoint: checksum for checkpoint, (_, checksum) in cards.items()}
-    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums, shared=shared)
+    return Loaded(entry=entry, config=config, values=values, build=build, checksums=checksums, shared=shared)
 
 
 def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:

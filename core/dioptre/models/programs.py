@@ -1,4 +1,4 @@
-"""Traced programs of networks, stored on disk so that later processes do not trace them again.
+"""Traced programs of networks and the shapes of their values, stored so that later processes need not trace again.
 
 JAX's compilation cache saves only the compilation: without stored programs, every process traces and lowers each
 network in Python. A stored program is portable (StableHLO, from `jax.export`) and contains no weights. Programs are
@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from dioptre.checkpoints.load import Types
 from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
@@ -43,20 +44,21 @@ def storable(inputs: Sequence[Any]) -> bool:
 
 
 def program(
-    run: Callable[..., Any], values: Sequence[jax.Array], inputs: Sequence[Any], *, identity: str
+    make: Callable[[], Callable[..., Any]], values: Mapping[str, jax.Array], inputs: Sequence[Any], *, identity: str
 ) -> Callable[..., Any]:
-    """Return `run` as a jitted function, from its stored program if there is one.
+    """Return a network as a jitted function, from its stored program if there is one.
 
     Args:
-        run: pure function of the values (a tuple) and the inputs.
-        values: the network's values.
+        make: returns the network as a pure function of the values and the inputs; called if there is no program.
+        values: the network's values by name.
         inputs: arrays; the program is for their shapes and types.
-        identity: text that, with Dioptre's code, determines what `run` computes.
+        identity: text that, with Dioptre's code, determines what the network computes.
     """
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (tuple(values), *inputs))
-    path = _folder() / f"{_name(identity, shapes)}.program"
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (dict(values), *inputs))
+    path = _folder() / f"{_name(identity, str(shapes))}.program"
     content = _read(path)
     if content is None:
+        run = make()
         exported = export.export(jax.jit(run))(*shapes)
         try:
             content = _packed(exported)
@@ -65,6 +67,23 @@ def program(
             return jax.jit(run)
         _write(path, content)
     return jax.jit(_unpacked(content, shapes).call)
+
+
+def described(identity: str, trace: Callable[[], Types]) -> Types:
+    """Return the shape and type of each of a network's values, stored or from `trace`.
+
+    Args:
+        identity: text that, with Dioptre's code, determines the network's structure.
+        trace: function that traces the network's initialisation, which takes up to a second.
+    """
+    path = _folder() / f"{_name(identity)}.values"
+    content = _read(path)
+    if content is not None:
+        fields = json.loads(content)
+        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in fields.items()}
+    types = trace()
+    _write(path, json.dumps({name: (shape, dtype.name) for name, (shape, dtype) in types.items()}).encode("ascii"))
+    return types
 
 
 def _packed(exported: export.Exported) -> bytes:
@@ -108,9 +127,9 @@ def _folder() -> Path:
     return cache_dir() / "programs"
 
 
-def _name(identity: str, shapes: Any) -> str:
+def _name(*identity: str) -> str:
     config: Any = jax.config
-    parts = (code_digest(), identity, str(shapes), str(config.jax_enable_x64))
+    parts = (code_digest(), *identity, str(config.jax_enable_x64))
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 
