@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from dioptre.files import Colour, Format, load, matrix_profile, save
+from dioptre.files.encode import Extras, encode
 
 from .coded_files import camera_exif, codes_of, opened, write_coded
 
@@ -196,6 +197,42 @@ def test_cmyk_becomes_tagged_srgb_and_says_so(tmp_path: Path) -> None:
         )
 
 
+def cmyk_profile() -> bytes:
+    """Return libvips' generic CMYK profile."""
+    from dioptre.files.vips import vips
+
+    return bytes(vips().Image.profile_load("cmyk"))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_cmyk_with_a_profile_returns_as_cmyk(tmp_path: Path, suffix: str) -> None:
+    inks = np.zeros((24, 24, 4), np.uint8)
+    inks[:8], inks[8:16], inks[16:] = (20, 120, 90, 0), (60, 40, 40, 10), (0, 0, 0, 0)
+    profile = cmyk_profile()
+    Image.frombytes("CMYK", (24, 24), inks.tobytes()).save(tmp_path / f"in.{suffix}", icc_profile=profile)
+    picture = load(tmp_path / f"in.{suffix}")
+    assert picture.source.icc == profile
+    assert save(picture, tmp_path / f"out.{suffix}") == ()
+    written = opened(tmp_path / f"out.{suffix}")
+    assert written.mode == "CMYK"
+    assert written.info["icc_profile"] == profile
+    again = load(tmp_path / f"out.{suffix}")
+    assert np.abs(again.pixels - picture.pixels)[[4, 12, 20], 12].max() < 0.03
+    assert save(picture, tmp_path / "out.png") != ()
+    assert opened(tmp_path / "out.png").mode == "RGB"
+
+
+def test_sixteen_bit_cmyk_keeps_its_depth(tmp_path: Path) -> None:
+    inks = np.full((8, 8, 4), (5000, 30000, 20000, 0), np.uint16)
+    extras = Extras(icc=cmyk_profile(), colour=Colour.CMYK)
+    (tmp_path / "in.tif").write_bytes(encode(inks, Format.TIFF, extras=extras))
+    picture = load(tmp_path / "in.tif")
+    save(picture, tmp_path / "out.tif")
+    again = load(tmp_path / "out.tif")
+    assert (again.source.colour, again.source.bits) == (Colour.CMYK, 16)
+    assert np.abs(again.pixels - picture.pixels).max() < 0.02
+
+
 def test_palette(tmp_path: Path, photo: np.ndarray) -> None:
     image = Image.fromarray(photo).quantize(16)
     for suffix in ("png", "tif"):
@@ -217,6 +254,21 @@ def test_lab_tiff(tmp_path: Path) -> None:
     assert picture.source.colour is Colour.LAB
     # The tolerance is wide because 8-bit Lab is coarse.
     np.testing.assert_allclose(picture.pixels[4, 4] * 255, [200, 100, 50], atol=3)
+    assert save(picture, tmp_path / "out.tif") == ()
+    assert opened(tmp_path / "out.tif").mode == "LAB"
+    again = load(tmp_path / "out.tif")
+    assert (again.source.colour, again.source.bits) == (Colour.LAB, 8)
+    np.testing.assert_allclose(again.pixels, picture.pixels, atol=0.01)
+
+
+def test_sixteen_bit_lab_keeps_its_depth(tmp_path: Path) -> None:
+    lab = np.full((8, 8, 3), (60.3, 20.7, -30.4), np.float32)
+    (tmp_path / "in.tif").write_bytes(encode(lab, Format.TIFF, extras=Extras(colour=Colour.LAB)))
+    picture = load(tmp_path / "in.tif")
+    assert save(picture, tmp_path / "out.tif") == ()
+    again = load(tmp_path / "out.tif")
+    assert (again.source.colour, again.source.bits) == (Colour.LAB, 16)
+    np.testing.assert_allclose(again.pixels, picture.pixels, atol=2e-4)
 
 
 def test_premultiplied_tiff_becomes_straight(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from .curves import Curve, in_bands, srgb_curve
-from .matrix_profile import D50_XYZ, D65_XY, SRGB_XY, rgb_to_xyz_d50
+from .lab import SRGB_TO_XYZ, lab_to_srgb, mixed, srgb_to_lab
 from .matrix_profile import read as read_matrix_profile
 from .vips import vips
 
 _IDENTITY_TOLERANCE = 0.002  # half an 8-bit code; a profile closer to sRGB than that counts as sRGB
 _AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: accepted difference from LittleCMS, which rounds intermediate values
+_CMYK_TOLERANCE = 0.03  # sRGB-encoded; a profile's two tables differ by about this much
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
-_SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
 _PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 
@@ -207,7 +207,7 @@ class _Shaper:
                 out[rows] = srgb_curve().encode(linear[0])[..., None]
                 return
             for c in range(3):
-                out[rows][..., c] = srgb_curve().encode(_mix(linear, self.matrix[c]))
+                out[rows][..., c] = srgb_curve().encode(mixed(linear, self.matrix[c]))
 
         in_bands(out.shape, work)
 
@@ -220,7 +220,7 @@ class _Shaper:
                 linear = [srgb_curve().decode(_grey(srgb_encoded[rows]))]
             else:
                 source = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
-                linear = [_mix(source, back[c]) for c in range(3)]
+                linear = [mixed(source, back[c]) for c in range(3)]
             noise = dither(rows, width=result.shape[1], channels=len(self.curves), dtype=dtype)
             encoded = np.stack([curve.encode(linear[c]) for c, curve in enumerate(self.curves)], -1)
             quantise(encoded, dtype=dtype, out=result[rows], thresholds=noise)
@@ -253,65 +253,35 @@ class _Lookup:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        image = _image(_srgb_to_lab(srgb_encoded), "lab", self._profile)
-        try:
-            depth = 8 if dtype == np.uint8 else 16
-            codes: np.ndarray = image.icc_export(pcs="lab", depth=depth, intent="relative").numpy()
-        except vips().Error as error:
-            raise BadProfile(str(error)) from error
-        codes = codes.reshape(*srgb_encoded.shape[:2], -1)
-        if dtype.kind == "f":
-            return codes.astype(np.float32) / np.float32(65535)
-        return codes
+        return _from_lcms(srgb_encoded, self._profile, dtype=dtype)
 
 
 class _Table4:
-    """Conversion from CMYK with the file's profile or libvips' generic one; CMYK cannot be written."""
-
-    writes = False
+    """Conversion from and to CMYK with the file's profile, or from CMYK with libvips' generic one."""
 
     def __init__(self, profile: bytes | None = None) -> None:
         self._profile = profile
+        self.writes = profile is not None and self._returns(profile)
+
+    def _returns(self, profile: bytes) -> bool:
+        """Return whether the profile also converts to CMYK, so that a printable colour survives both ways."""
+        codes = np.array([[[0, 0, 0, 0], [60, 40, 40, 10], [20, 120, 90, 0]]], np.uint8)
+        seen = np.empty((1, 3, 3), np.float32)
+        self.to_srgb(codes, out=seen)
+        again = np.empty_like(seen)
+        try:
+            self.to_srgb(_from_lcms(seen, profile, dtype=np.dtype(np.uint16)), out=again)
+        except BadProfile:
+            return False
+        return bool(np.abs(again - seen).max() < _CMYK_TOLERANCE)
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        raise BadProfile("CMYK is read only")
-
-
-def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:
-    """Convert CIE L*a*b* (D50, L* from 0 to 100), float32 (H, W, 3), to sRGB-encoded values in `out`."""
-    to_srgb = np.linalg.inv(_SRGB_TO_XYZ) * D50_XYZ
-
-    def work(rows: slice) -> None:
-        fy = (lab[rows][..., 0] + np.float32(16)) * np.float32(1 / 116)
-        fx, fz = fy + lab[rows][..., 1] * np.float32(1 / 500), fy - lab[rows][..., 2] * np.float32(1 / 200)
-        xyz = [
-            np.where(f > 6 / 29, f * f * f, (f - np.float32(4 / 29)) * np.float32(108 / 841)) for f in (fx, fy, fz)
-        ]
-        for c in range(3):
-            out[rows][..., c] = srgb_curve().encode(_mix(xyz, to_srgb[c]))
-
-    in_bands(out.shape, work)
-
-
-def _srgb_to_lab(srgb_encoded: np.ndarray) -> np.ndarray:
-    lab = np.empty(srgb_encoded.shape, np.float32)
-    to_xyz = _SRGB_TO_XYZ / D50_XYZ[:, None]
-
-    def work(rows: slice) -> None:
-        linear = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
-        xyz = [_mix(linear, to_xyz[c]) for c in range(3)]
-        fx, fy, fz = (
-            np.where(t > (6 / 29) ** 3, np.cbrt(t), t * np.float32(841 / 108) + np.float32(4 / 29)) for t in xyz
-        )
-        lab[rows][..., 0] = 116 * fy - 16
-        lab[rows][..., 1] = 500 * (fx - fy)
-        lab[rows][..., 2] = 200 * (fy - fz)
-
-    in_bands(lab.shape, work)
-    return lab
+        if self._profile is None:
+            raise BadProfile("without a profile, CMYK is read only")
+        return _from_lcms(srgb_encoded, self._profile, dtype=dtype)
 
 
 def _shaper(profile: bytes) -> _Shaper | None:
@@ -319,7 +289,7 @@ def _shaper(profile: bytes) -> _Shaper | None:
     read = read_matrix_profile(profile)
     if read is None or any(curve[-1] < 0.5 or np.diff(curve).min() < -1e-3 for curve in read.curves):
         return None
-    matrix = np.linalg.inv(_SRGB_TO_XYZ) @ read.to_xyz
+    matrix = np.linalg.inv(SRGB_TO_XYZ) @ read.to_xyz
     bands = len(read.curves)
     if bands == 3 and abs(np.linalg.det(matrix)) < 1e-4:
         return None
@@ -359,6 +329,20 @@ def _through_lcms(codes: np.ndarray, profile: bytes | None) -> np.ndarray:
     return lab
 
 
+def _from_lcms(srgb_encoded: np.ndarray, profile: bytes, *, dtype: np.dtype[Any]) -> np.ndarray:
+    """Convert sRGB-encoded float32 (H, W, 3) to a profile's codes (H, W, C) with LittleCMS."""
+    image = _image(srgb_to_lab(srgb_encoded), "lab", profile)
+    depth = 8 if dtype == np.uint8 else 16
+    try:
+        codes: np.ndarray = image.icc_export(
+            pcs="lab", depth=depth, intent="relative", black_point_compensation=channels(profile) == 4
+        ).numpy()
+    except vips().Error as error:
+        raise BadProfile(str(error)) from error
+    codes = codes.reshape(*srgb_encoded.shape[:2], -1)
+    return codes.astype(np.float32) / np.float32(65535) if dtype.kind == "f" else codes
+
+
 def _image(codes: np.ndarray, space: str, profile: bytes | None) -> Any:
     codes = np.ascontiguousarray(codes)
     height, width, bands = codes.shape
@@ -377,14 +361,6 @@ def _integers(codes: np.ndarray) -> np.ndarray:
     return result
 
 
-def _mix(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Return the weighted sum of three planes; for such narrow matrices, NumPy's product is ten times slower."""
-    result: np.ndarray = planes[0] * np.float32(weights[0])
-    result += planes[1] * np.float32(weights[1])
-    result += planes[2] * np.float32(weights[2])
-    return result
-
-
 def _grey(srgb_encoded: np.ndarray) -> np.ndarray:
     """Return the mean of the channels of grey pixels, which keeps rounding errors small."""
-    return _mix([srgb_encoded[..., c] for c in range(3)], np.full(3, 1.0 / 3.0))
+    return mixed([srgb_encoded[..., c] for c in range(3)], np.full(3, 1.0 / 3.0))

@@ -18,6 +18,7 @@ from .curves import in_bands, srgb_curve
 from .decode import decoding
 from .decoded import Decoded, require_finite
 from .gain_map import GainMap
+from .lab import LabModel
 from .picture import Colour, Picture, Source
 from .problems import changed, reading
 
@@ -130,11 +131,11 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...]]:
-    """Choose how to convert the colours; None for Lab. An unusable profile is removed from the source."""
+def _model(decoded: Decoded) -> tuple[ColourModel, Source, tuple[str, ...]]:
+    """Choose how to convert the colours. An unusable profile is removed from the source."""
     source = decoded.source
     if source.colour is Colour.LAB:
-        return None, replace(source, icc=None), ()
+        return LabModel(), replace(source, icc=None), ()
     bands = {Colour.GREY: 1, Colour.CMYK: 4}.get(source.colour, 3)
     profile = source.icc
     if profile is None and bands == 3 and exif.camera_is_adobe_rgb(source.exif):
@@ -153,7 +154,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 
-def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(None)) -> np.ndarray:
+def _pixels(decoded: Decoded, model: ColourModel, rows: slice = slice(None)) -> np.ndarray:
     codes, alpha = decoded.codes[rows], decoded.source.alpha
     pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
     colours = codes[..., :-1] if alpha else codes
@@ -165,10 +166,7 @@ def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(Non
         colours = np.clip(colours, -LARGEST, LARGEST)
     if decoded.premultiplied:
         colours = _straight(colours, pixels[..., 3])
-    if model is None:
-        colour_profile.lab_to_srgb(colours, out=pixels[..., :3])
-    else:
-        model.to_srgb(colours, out=pixels[..., :3])
+    model.to_srgb(colours, out=pixels[..., :3])
     if decoded.gain_map is not None:
         first = rows.indices(len(decoded.codes))[0]
         _brighten(pixels, decoded.gain_map, shape=decoded.codes.shape, first=first)
