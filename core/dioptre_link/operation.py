@@ -21,7 +21,7 @@ class Kind(Enum):
     """The kind of values that a parameter takes.
 
     A POINT is (x, y) in pixels of the input picture, from its top left corner. POINTS is any number of them; the
-    default is none. A BOX is (left, top, right, bottom) in pixels. STROKES are strokes of the focus brush: see
+    default is none. A BOX is (left, top, right, bottom) in pixels. STROKES are strokes of a brush: see
     `strokes`. DISTANCES are any number of (x, y, metres): points of the picture and their distances.
     """
 

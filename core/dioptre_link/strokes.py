@@ -1,12 +1,12 @@
-"""Strokes of the focus brush, painted by the user to keep areas of a picture sharp or to let them blur.
+"""Strokes of a brush, painted by the user to keep areas of a picture sharp or blurred, or in or out of a selection.
 
 A stroke is JSON with positions relative to the picture, so it is valid at any size:
 
     {"keep": true, "radius": 0.04, "points": [[0.31, 0.5], [0.36, 0.52]]}
 
-"keep" is true to keep the area sharp, false to let it blur. "radius" is that of the brush, as a fraction of the
-picture's longer side. "points" lie along the stroke, as fractions of the picture's width and height from the top
-left corner. Later strokes cover earlier ones.
+"keep" is true to keep the area sharp (focus brush) or select it (subject brush), false to let it blur or leave it
+out. "radius" is that of the brush, as a fraction of the picture's longer side. "points" lie along the stroke, as
+fractions of the picture's width and height from the top left corner. Later strokes cover earlier ones.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def test_nothing_has_no_parts() -> None:
 def test_a_path_goes_round_a_wall() -> None:
     features = np.zeros((9, 9, 1), np.float32)
     features[:8, 4] = 10.0  # The wall is open only in the last row.
-    cost = travel_cost(features, (0, 0), floor=1.0)
+    cost = travel_cost(features, [(0, 0)], floor=1.0)
     assert cost[0, 0] == 0
     assert 10 < cost[0, 8] < 20  # The path leads through the gap, not across the wall, which would cost 20.
     assert cost[0, 4] > 10
+    nearest = np.minimum(cost, travel_cost(features, [(0, 8)], floor=1.0))
+    np.testing.assert_array_equal(travel_cost(features, [(0, 0), (0, 8)], floor=1.0), nearest)

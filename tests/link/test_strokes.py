@@ -60,10 +60,12 @@ def test_other_values_are_refused_in_words(value: object, words: str) -> None:
         operation("portrait").check({"strokes": value})
 
 
-@pytest.mark.parametrize("name", ["portrait", "lens_blur"])
-def test_a_recipe_keeps_them(name: str) -> None:
-    recipe = Recipe(steps=(Step(operation=name, options={"strokes": [STROKE]}),))
-    assert recipe.to_dict()["steps"][0]["options"]["strokes"] == [STROKE]
+@pytest.mark.parametrize(
+    ("name", "option"), [("portrait", "strokes"), ("lens_blur", "strokes"), ("select_subject", "subject_strokes")]
+)
+def test_a_recipe_keeps_them(name: str, option: str) -> None:
+    recipe = Recipe(steps=(Step(operation=name, options={option: [STROKE]}),))
+    assert recipe.to_dict()["steps"][0]["options"][option] == [STROKE]
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 

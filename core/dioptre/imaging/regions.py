@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy import ndimage, sparse
@@ -24,16 +26,16 @@ def label_regions(mask: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"]
 
 
 def travel_cost(
-    features: Float32[np.ndarray, "h w c"], start: tuple[int, int], *, floor: float
+    features: Float32[np.ndarray, "h w c"], starts: Sequence[tuple[int, int]], *, floor: float
 ) -> Float32[np.ndarray, "h w"]:
-    """Compute the cost of the cheapest path from a point to each pixel.
+    """Compute the cost of the cheapest path to each pixel from the nearest of several points.
 
     A step to one of the eight neighbours costs the distance between the features of the two pixels, plus `floor`
     per pixel of length.
 
     Args:
         features: features of each pixel.
-        start: row and column of the point.
+        starts: row and column of each point.
         floor: minimum cost per pixel of length.
     """
     height, width = features.shape[:2]
@@ -48,5 +50,6 @@ def travel_cost(
         heads.append(number[head])
     flat = [np.concatenate([part.ravel() for part in parts]) for parts in (costs, tails, heads)]
     steps = sparse.csr_array((flat[0], (flat[1], flat[2])), shape=(height * width,) * 2)
-    cost: np.ndarray = sparse.csgraph.dijkstra(steps, directed=False, indices=int(number[start]))
+    sources = [int(number[start]) for start in starts]
+    cost: np.ndarray = sparse.csgraph.dijkstra(steps, directed=False, indices=sources, min_only=True)
     return cost.reshape(height, width).astype(np.float32)

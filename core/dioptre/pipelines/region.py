@@ -79,13 +79,13 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
     return np.exp(-(y[:, None] ** 2 + x**2)).astype(np.float32)
 
 
-def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
-    """Return the probability that each pixel belongs to the object at a point.
+def grown(small: np.ndarray, near: np.ndarray | None, *places: tuple[int, int]) -> np.ndarray:
+    """Return the probability that each pixel belongs to the object at one or several points.
 
-    The more colour and disparity change along the path from the point to a pixel, the lower the probability.
+    The more colour and disparity change along the path from the points to a pixel, the lower the probability.
     """
     features, scale = travel_features(small, near)
-    cost = travel_cost(features, (place[0] // scale, place[1] // scale), floor=0.01)
+    cost = travel_cost(features, [(row // scale, column // scale) for row, column in places], floor=0.01)
     return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (len(small), len(small)), method="bilinear")
 
 

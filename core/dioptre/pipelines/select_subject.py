@@ -10,12 +10,14 @@ from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress, part_of
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
 from dioptre_link.errors import UsageError
 
 from .depth import kept_depth
 from .selected import Selected, selection_layers
 from .subjects import Choice, chosen_subject
 
+_CHOICES = (ADDS, REMOVES, SUBJECT_STROKES.name, "box")  # options with which the user chooses a subject
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
 
@@ -36,6 +38,8 @@ def select_subject(
             subject: list of points (x, y) on objects that belong to the subject.
             not_subject: list of points (x, y) on objects that do not belong to it.
             box: (left, top, right, bottom) of a box around the subject.
+            subject_strokes: strokes over areas to select or to leave out, with their objects, as in
+                `dioptre_link.strokes`.
 
     Returns:
         Selected: the selection; `mask` is (H, W) in [0, 1], 1 inside the subject and fractional in hair.
@@ -70,7 +74,7 @@ def _selected(inputs: Inputs, options: Mapping[str, Any], progress: Progress) ->
         progress=part_of(progress, _SHARE_DEPTH, 0.95),
     )
     if not subject.found:
-        if options["subject"] or options["not_subject"] or options["box"]:
+        if any(options[name] for name in _CHOICES):
             raise UsageError("The selection is empty.", hint="Click the object to select, or start again.")
         raise UsageError(
             "No single subject was found.", hint="Click the object to select, or drag a box around it."

@@ -141,13 +141,16 @@ def confidence_of(probability: np.ndarray) -> float:
     return float(probability[mask].mean()) if mask.any() else 0.0
 
 
-def closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
-    """Find the salient object at a point by looking at a crop; return its probability for the whole picture."""
+def closer_look(views: Views, at: tuple[float, float], share: float, *, most_crossed: int = 1) -> np.ndarray | None:
+    """Find the salient object at a point on a crop; return its probability for the whole picture.
+
+    Return None if there is none, or if it crosses more than `most_crossed` sides of the crop, where it is cut off.
+    """
     if share * min(views.size) < 32:  # too few pixels for the network to recognise anything
         return None
     window = window_at(at, share, views.size)
     part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))
-    if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > 1:
+    if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > most_crossed:
         return None
     whole = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     top = round(window.top / window.size[0] * SIDE_PX)

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32
-from scipy import ndimage
+from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress, no_progress
-from dioptre.imaging.matting import refine_matte
 from dioptre.imaging.numbers import without_nan
-from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
-from dioptre_link.catalogue.subject import ADDS, REMOVES
+from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
 
-from .cut_out import cut_out_quickly
-from .region import grown, travel_features
 from .subject import Subject, kept_subject
 from .subject_focus import focus_of
-from .subject_places import CROPS, Box, closer_look
-from .subject_views import SIDE_PX, Views, opaque
-
-Point = tuple[float, float]
-Mask = Bool[np.ndarray, "s s"]
-
-# An object found in a connected part of the mask counts as a separate object only if it covers less than this
-# fraction of the part.
-_PART_OF = 0.7
-_REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
-_LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
+from .subject_hints import UNDER, Point, Sight, level_at, object_under, painted, points_of, without
+from .subject_places import Box
+from .subject_views import SIDE_PX, Views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +30,29 @@ class Choice:
         box: (left, top, right, bottom) around the subject, instead of a point.
         added: points on further objects that belong to the subject.
         removed: points on objects that do not belong to it.
+        strokes: strokes of the subject brush, as in `dioptre_link.strokes`; they count after all points.
     """
 
     at: Point | None = None
     box: Box | None = None
     added: tuple[Point, ...] = ()
     removed: tuple[Point, ...] = ()
+    strokes: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def adds(self) -> bool:
+        """Whether the user added an object."""
+        return bool(self.added) or any(stroke["keep"] for stroke in self.strokes)
 
     @staticmethod
     def of(options: Mapping[str, Any]) -> Choice:
         """Read the choice from an operation's checked options."""
         return Choice(
-            at=options.get("focus"), box=options.get("box"), added=options[ADDS], removed=options[REMOVES]
+            at=options.get("focus"),
+            box=options.get("box"),
+            added=options[ADDS],
+            removed=options[REMOVES],
+            strokes=options.get(SUBJECT_STROKES.name, ()),
         )
 
 
@@ -89,18 +87,21 @@ def chosen_subject(
     main = kept_subject(
         inputs, disparity, at=choice.at, box=choice.box, standing=standing, quick=quick, progress=progress
     )
-    if not choice.added and not choice.removed:
+    if not (choice.added or choice.removed or choice.strokes):
         return main
-    parts = [main] if main.found or not choice.added else []
+    parts = [main] if main.found or not choice.adds else []
     alpha = main.alpha.copy() if parts else np.zeros_like(main.alpha)
+    seen = inputs.picture if quick or inputs.whole is None else inputs.whole
+    near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
+    sight = Sight(views=Views(seen, cache=inputs.cache), inputs=inputs, near=near, quick=quick)
     for point in choice.added:
-        if _at(alpha, point) < 0.5:
+        if level_at(alpha, point) < 0.5:
             part = kept_subject(inputs, disparity, at=point, quick=quick, progress=progress)
             np.maximum(alpha, part.alpha, out=alpha)
             parts.append(part)
-    seen = inputs.picture if quick or inputs.whole is None else inputs.whole
-    if choice.removed:
-        alpha = _without(Views(seen, cache=inputs.cache), inputs.picture, alpha, disparity, choice, quick=quick)
+            if level_at(alpha, point) < 0.5:  # the matte left the place out
+                np.maximum(alpha, _region(sight, (point,), choice.removed), out=alpha)
+    alpha = _corrected(sight, alpha, choice, disparity)
     found = bool((alpha > 0.5).any())
     messages = () if found else ("No subject is left. Click to choose one.",)
     focal, extent = focus_of(seen, alpha, disparity, at=choice.at)
@@ -117,114 +118,37 @@ def chosen_subject(
     )
 
 
-def _at(alpha: Float32[np.ndarray, "h w"], point: Point) -> float:
-    row, column = (min(int(value), side - 1) for value, side in zip(point[::-1], alpha.shape, strict=True))
-    return float(alpha[row, column])
-
-
-def _without(
-    views: Views,
-    image: Float32[np.ndarray, "h w c"],
-    alpha: Float32[np.ndarray, "h w"],
-    disparity: Float32[np.ndarray, "h w"],
-    choice: Choice,
-    *,
-    quick: bool,
+def _corrected(
+    sight: Sight, alpha: Float32[np.ndarray, "h w"], choice: Choice, disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Remove from the coverage the objects that the user excluded; `quick` as in `kept_subject`."""
-    size = alpha.shape[0], alpha.shape[1]
-    near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
-    kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]
+    """Apply to the coverage the points on objects that the user excluded, and then the strokes."""
+    along = [(stroke, points_of(stroke, sight.size)) for stroke in choice.strokes]
+    clicked = (*choice.added, *(() if choice.at is None else (choice.at,)))
+    kept = [*clicked, *(point for stroke, points in along if stroke["keep"] for point in points)]
+    removed = [*choice.removed, *(point for stroke, points in along if not stroke["keep"] for point in points)]
     for point in choice.removed:
-        mask = resize(alpha, (SIDE_PX, SIDE_PX), method="area") > 0.5
-        place = _onto(mask, _place(point, size))
-        if place is None:
-            continue
-        whole = _other_thing(mask, place, kept)
-        if whole is not None:
-            share = resize(whole.astype(np.float32), size, method="bilinear")
-        else:
-            crops = () if quick else CROPS[1:]
-            region = _thing_within(views, near, mask, place, kept, point=point, size=size, crops=crops)
-            share = _spread(views, region, image, quick=quick)
-        alpha = alpha * (1 - np.clip(share, 0, 1))
-    return alpha
+        alpha = without(sight, alpha, (point,), kept)
+    for stroke, points in along:
+        if not stroke["keep"]:
+            alpha = without(sight, alpha, points, kept)
+        elif missing := [point for point in points if level_at(alpha, point) < 0.5]:
+            alpha = np.maximum(alpha, _object_at(sight, missing, removed, disparity))
+    return painted(sight, alpha, choice.strokes, disparity) if choice.strokes else alpha
 
 
-def _spread(
-    views: Views, region: Float32[np.ndarray, "s s"], image: Float32[np.ndarray, "h w c"], *, quick: bool
+def _object_at(
+    sight: Sight, points: Sequence[Point], others: Sequence[Point], disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Return a region at the size of `image`, aligned with its edges."""
-    size = image.shape[0], image.shape[1]
-    if quick:
-        return cut_out_quickly(views.picture, region, None, size)
-    return refine_matte(views.picture, region, onto=views.picture if size == views.size else opaque(image))
+    """Return the coverage of the object under a stroke: found by the networks, or else a uniform region."""
+    point = object_under(sight, points, others)
+    if point is not None:
+        alpha = kept_subject(sight.inputs, disparity, at=point, quick=sight.quick).alpha
+        if np.mean([level_at(alpha, each) >= 0.5 for each in points]) >= UNDER:
+            return alpha
+    return _region(sight, points, others)
 
 
-def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
-    """Convert a point to a row and column at the network's resolution."""
-    row, column = (
-        min(int(value / side * SIDE_PX), SIDE_PX - 1) for value, side in zip(point[::-1], size, strict=True)
-    )
-    return row, column
-
-
-def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the mask's pixel that is nearest to a place; None if it is more than `_REACH_PX` away."""
-    rows, columns = np.nonzero(mask)
-    if not rows.size:
-        return None
-    away = np.hypot(rows - place[0], columns - place[1])
-    nearest = int(np.argmin(away))
-    return (int(rows[nearest]), int(columns[nearest])) if away[nearest] <= _REACH_PX else None
-
-
-def _other_thing(mask: Mask, place: tuple[int, int], kept: list[tuple[int, int]]) -> Mask | None:
-    """Return the connected part of the mask at a place, extended halfway towards the other parts.
-
-    Return None if the mask has only one part, or if the part contains a point that must be kept.
-    """
-    labels, count = label_regions(mask)
-    own = labels[place]
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    others = [part for part in range(1, count + 1) if part != own and sizes[part] >= _LEAST_OTHER * sizes[own]]
-    if not others or any(labels[each] == own for each in kept):
-        return None
-    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
-    whole: np.ndarray = labels[tuple(nearest)] == own
-    return whole
-
-
-def _thing_within(
-    views: Views,
-    near: Float32[np.ndarray, "s s"],
-    mask: Mask,
-    place: tuple[int, int],
-    kept: list[tuple[int, int]],
-    *,
-    point: Point,
-    size: tuple[int, int],
-    crops: tuple[float, ...],
-) -> Float32[np.ndarray, "s s"]:
-    """Return the probability of an object that touches other objects: found on a crop, or else a uniform region."""
-    labels, _ = label_regions(mask)
-    part = labels == labels[place]
-    scale = views.size[1] / size[1]
-    for share in crops:
-        seen = closer_look(views, (point[0] * scale, point[1] * scale), share)
-        if seen is None or any(seen[each] > 0.5 for each in kept):
-            continue
-        if ((seen > 0.5) & part).sum() < _PART_OF * part.sum():
-            return seen
-    region = grown(views.square, near, place)
-    if kept:
-        own, *others = (_cost(views, near, each) for each in (place, *kept))
-        region = region * (own < np.minimum.reduce(others))
-    return region
-
-
-def _cost(views: Views, near: Float32[np.ndarray, "s s"], place: tuple[int, int]) -> Float32[np.ndarray, "s s"]:
-    """Return the cost of the path from a place to each pixel: the changes of colour and disparity along it."""
-    features, scale = travel_features(views.square, near)
-    start = place[0] // scale, place[1] // scale
-    return resize(travel_cost(features, start, floor=0.01), (SIDE_PX, SIDE_PX), method="bilinear")
+def _region(sight: Sight, points: Sequence[Point], others: Sequence[Point]) -> Float32[np.ndarray, "h w"]:
+    """Return the coverage of the uniform region around some points, aligned with the picture's edges."""
+    places, rest = ([sight.place(point) for point in each] for each in (points, others))
+    return sight.visible(sight.spread(sight.region(places, rest)))

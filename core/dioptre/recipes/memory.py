@@ -14,8 +14,9 @@ from dioptre.runtime import free_bytes as free_bytes
 from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
+from dioptre_link.operation import Kind
 
-_STROKES_BYTES_PER_PIXEL = 8  # two float32 planes: the focus brush's mask, and a disparity adjusted under it
+_STROKES_BYTES_PER_PIXEL = 8  # two float32 planes: the mask of strokes, and a plane adjusted under it
 _OUTPUT_BYTES_PER_PIXEL = 64  # peak memory for enlarging a picture, per pixel of the result
 _COPIES = 2  # number of copies of a network's weights in memory during loading
 
@@ -50,8 +51,9 @@ def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> 
 def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
     scale = float(options.get("scale", 1) or 1)
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
-    painted = _STROKES_BYTES_PER_PIXEL if options.get("strokes") else 0
-    memory = operation(name).memory
+    described = operation(name)
+    strokes = any(options.get(one.name) for one in described.parameters if one.kind is Kind.STROKES)
+    painted, memory = _STROKES_BYTES_PER_PIXEL if strokes else 0, described.memory
     return (memory.fixed_mib << 20) + _of_network(options) + pixels * (memory.bytes_per_pixel + enlarged + painted)
 
 

@@ -146,7 +146,10 @@ _STROKE: dict[str, Any] = {
     "required": ["keep", "radius", "points"],
     "additionalProperties": False,
     "properties": {
-        "keep": {"type": "boolean", "description": "true: keep sharp; false: blur by depth."},
+        "keep": {
+            "type": "boolean",
+            "description": "true: keep sharp, or select; false: blur by depth, or leave out.",
+        },
         "radius": {
             "type": "number",
             "minimum": LEAST_RADIUS,

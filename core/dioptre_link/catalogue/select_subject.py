@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 from .selection import SELECTION_PARAMETERS
-from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS
+from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_STROKES
 
 _BOX = Parameter(
     name="box",
@@ -19,7 +19,7 @@ OPERATION = Operation(
     name="select_subject",
     title="Select subject",
     help=("Select people, animals or objects, including hair and fur. Click to add one; Alt+click to remove one."),
-    parameters=(*SUBJECT_PARAMETERS, _BOX, *SELECTION_PARAMETERS),
+    parameters=(*SUBJECT_PARAMETERS, SUBJECT_STROKES, _BOX, *SELECTION_PARAMETERS),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.SELECTION, Role.SUBJECT),

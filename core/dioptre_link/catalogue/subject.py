@@ -31,5 +31,14 @@ SUBJECT_PARAMETERS = (
     ),
 )
 
+SUBJECT_STROKES = Parameter(
+    name="subject_strokes",
+    kind=Kind.STROKES,
+    label="Subject brush",
+    help="Brush strokes over areas to select or to leave out. Paint them in the editor's preview.",
+    default=(),
+    group="Subject",
+)
+
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}
 """Options that are cleared by a click that chooses another subject."""

@@ -1,4 +1,4 @@
-"""The focus brush in a preview: its tools, the user's strokes, and their display.
+"""The focus brush or subject brush in a preview: its tools, the user's strokes, and their display.
 
 Like the functions of `state`, most functions here take a state and return the next one. A place is a pair of
 fractions of the picture's width and height.
@@ -14,11 +14,12 @@ from typing import Any
 
 from ..errors import UsageError
 from ..language import translated
-from ..operation import Kind, Parameter
+from ..operation import Kind, Operation, Parameter
 from ..strokes import HARD
+from . import picking, traits, views
 from . import state as states
-from . import views
 from .events import Image
+from .picking import Click
 from .state import Brush, Phase, Point, State, Tool
 
 Change = Callable[[Callable[[State], State]], object]
@@ -32,7 +33,7 @@ SEEN = (1 + HARD) / 2
 
 OVERLAY_PX = 512  # longer side of an overlay, in pixels
 COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Colour of each value of an overlay as red, green, blue and alpha: no stroke, keep sharp, allow blur."""
+"""Colour of each value of an overlay as red, green, blue and alpha: no stroke, keep, do not keep."""
 
 _OCTAVES = math.log2(LARGEST / SMALLEST)  # range of the size slider, as the number of times the radius doubles
 _NOTCH = 1.25  # factor by which one notch of the mouse wheel changes the radius
@@ -47,20 +48,35 @@ _TIPS = {
     Tool.LET: "Paint over areas that should blur by their depth instead of staying sharp. Ctrl+scroll: brush "
     "size. Ctrl+Z: undo a stroke.",
 }
+_SELECTING_LABELS = {Tool.POINT: "Click", Tool.KEEP: "Paint to add", Tool.LET: "Paint to remove"}
+_SELECTING_TIPS = {
+    Tool.KEEP: (
+        "Paint inside a part that is missing; its object is added up to the edges. Alt or Ctrl: removes. "
+        "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke."
+    ),
+    Tool.LET: (
+        "Paint inside a part to leave out; its object is removed up to the edges. Alt or Ctrl: adds. "
+        "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke."
+    ),
+}
 
 
-def label(tool: Tool) -> str:
-    """Return the name of the tool in the user's language."""
+def label(operation: Operation, tool: Tool) -> str:
+    """Return the name of an operation's tool in the user's language."""
+    if traits.selects(operation):
+        return translated(_SELECTING_LABELS[tool])
     return translated(_LABELS[tool])
 
 
-def tip(tool: Tool) -> str:
-    """Return a description of the tool in the user's language."""
-    return translated(_TIPS[tool])
+def tip(operation: Operation, tool: Tool) -> str:
+    """Return a description of an operation's tool in the user's language."""
+    if not traits.selects(operation):
+        return translated(_TIPS[tool])
+    return picking.hint(operation) if tool is Tool.POINT else translated(_SELECTING_TIPS[tool])
 
 
 def is_offered(state: State) -> bool:
-    """Return whether the focus brush is available; recipes lack it, because they contain their own strokes."""
+    """Return whether a brush is available; recipes lack it, because they contain their own strokes."""
     option = _option(state)
     return option is not None and option.name in state.options
 
@@ -101,9 +117,17 @@ def radius_at(place: float) -> float:
     return float(SMALLEST * 2.0 ** (place * _OCTAVES))
 
 
-def began(state: State, place: Point) -> State:
-    """Start a stroke: the user pressed the mouse button with a brush."""
-    return replace(state, brush=replace(state.brush, drawn=(_inside(place),)))
+def began(state: State, place: Point, *, inverts: bool = False) -> State:
+    """Start a stroke: the user pressed the mouse button with a brush.
+
+    Args:
+        state: the state before.
+        place: the pointer's position.
+        inverts: whether the stroke has the effect of the opposite tool, because Alt or Ctrl is held. The focus
+            brush ignores it.
+    """
+    inverted = inverts and traits.selects(state.operation)
+    return replace(state, brush=replace(state.brush, drawn=(_inside(place),), inverted=inverted))
 
 
 def moved(state: State, place: Point, *, size: tuple[float, float]) -> State:
@@ -146,7 +170,7 @@ def cleared(state: State) -> State:
 
 
 class Painting:
-    """Handler of a canvas's input: the left button paints strokes, Ctrl+wheel resizes the brush, Ctrl+Z undoes."""
+    """Handler of a canvas's input: the left button paints, Ctrl+wheel resizes the brush, Ctrl+Z undoes."""
 
     def __init__(self, change: Change, size: Callable[[], tuple[float, float] | None]) -> None:
         """Set up the handler.
@@ -157,8 +181,8 @@ class Painting:
         """
         self._change, self._size = change, size
 
-    def began(self, place: Point) -> None:
-        self._change(lambda state: began(state, place))
+    def began(self, place: Point, click: Click) -> None:
+        self._change(lambda state: began(state, place, inverts=click is Click.REMOVE))
 
     def moved(self, place: Point) -> None:
         if (size := self._size()) is not None:
@@ -220,7 +244,7 @@ def _with(state: State, painted: Sequence[Mapping[str, Any]]) -> State:
 
 
 def _stroke(brush: Brush) -> Mapping[str, Any]:
-    return {"keep": brush.tool is Tool.KEEP, "radius": brush.radius, "points": brush.drawn}
+    return {"keep": brush.keeps, "radius": brush.radius, "points": brush.drawn}
 
 
 def _inside(place: Point) -> Point:

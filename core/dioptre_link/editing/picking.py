@@ -13,7 +13,7 @@ from typing import Any
 
 from ..language import Message, translated
 from ..lenses import in_metres
-from ..operation import Kind, Operation, Parameter
+from ..operation import LISTS, Kind, Operation, Parameter
 from . import traits
 
 Options = Mapping[str, Any]
@@ -94,7 +94,7 @@ def boxed(
     sides = [abs(a - b) for a, b in zip(*corners, strict=True)]
     if parameter is None or min(sides) < _LEAST_BOX * min(size):
         return None
-    starts_over = {name: () for name in (operation.click_adds, operation.click_removes) if name}
+    starts_over = {one.name: () for one in operation.parameters if one.kind in LISTS}
     return {**options, **starts_over, parameter.name: (*corners[0], *corners[1])}
 
 
@@ -141,7 +141,10 @@ def hint(operation: Operation) -> str:
         return translated(
             "Click the part that should be sharp. Shift+click adds another subject; Alt+click removes one."
         )
-    return translated("Click to add an object, Alt+click to remove one, or drag a box around the subject.")
+    return translated(
+        "Click to add an object, Alt+click to remove one, or drag a box around the subject. "
+        "Paint corrections with a brush."
+    )
 
 
 def _nearest(points: Sequence[Point], point: Point, reach: float) -> Point | None:

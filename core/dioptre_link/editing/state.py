@@ -59,26 +59,33 @@ class Fetch:
 
 
 class Tool(Enum):
-    """The effect of the pointer in the preview of an operation that has a focus brush."""
+    """The effect of the pointer in the preview of an operation that has a brush."""
 
-    POINT = "point"  # a click sets the focus point
-    KEEP = "keep"  # dragging paints an area to keep sharp
-    LET = "let"  # dragging paints an area to blur by depth
+    POINT = "point"  # a click sets the focus point, or adds and removes objects
+    KEEP = "keep"  # dragging paints an area to keep sharp, or to select
+    LET = "let"  # dragging paints an area to blur by depth, or to leave out of the selection
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brush:
-    """The focus brush; see `brush`.
+    """The focus brush or the subject brush; see `brush`.
 
     Attributes:
         tool: the selected tool.
         radius: radius as a fraction of the picture's longer side.
         drawn: points of the stroke being painted, as fractions of the picture's width and height.
+        inverted: whether that stroke has the effect of the opposite tool.
     """
 
     tool: Tool = Tool.POINT
     radius: float = 0.04
     drawn: tuple[Point, ...] = ()
+    inverted: bool = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the stroke being painted keeps its area sharp or selected."""
+        return (self.tool is Tool.KEEP) != self.inverted
 
     @property
     def paints(self) -> bool:
@@ -105,7 +112,7 @@ class State:
         replaces: id of the recorded result that OK replaces; "" to add a new one.
         networks: the networks in the worker's latest list; empty until it arrives.
         fetch: a download of a network that is running or has failed; None if there is none.
-        brush: the focus brush.
+        brush: the brush.
     """
 
     operation: Operation

@@ -1,4 +1,4 @@
-"""The preview's tools: focus-point clicks, and the focus brush with its size and buttons that remove strokes."""
+"""The preview's tools: clicks, and the brush with its size and buttons that remove strokes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,6 @@ class BrushRow(QWidget):
         tools.addStretch()
         for tool in Tool:
             button = self._buttons[tool] = QToolButton()
-            button.setText(brush.label(tool))
-            button.setToolTip(brush.tip(tool))
-            button.setAccessibleDescription(brush.tip(tool))
             button.setCheckable(True)
             button.setStyleSheet(style.VIEW)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -51,7 +48,7 @@ class BrushRow(QWidget):
         self._undo.clicked.connect(lambda *_: on_change(brush.undone))
         self._clear = QToolButton()
         self._clear.setText(translated("Clear strokes"))
-        self._clear.setToolTip(translated("Remove all strokes of the focus brush"))
+        self._clear.setToolTip(translated("Remove all strokes"))
         self._clear.setObjectName("dioptre_clear_strokes")
         self._clear.clicked.connect(lambda *_: on_change(brush.cleared))
         lower = QHBoxLayout()
@@ -69,6 +66,11 @@ class BrushRow(QWidget):
         self._on_change(lambda state: brush.sized(state, brush.radius_at(place)))
 
     def render(self, state: State) -> None:
+        for tool, button in self._buttons.items():
+            tip = brush.tip(state.operation, tool)
+            button.setText(brush.label(state.operation, tool))
+            button.setToolTip(tip)
+            button.setAccessibleDescription(tip)
         self._buttons[state.brush.tool].setChecked(True)
         self._size.blockSignals(True)
         if not self._size.isSliderDown():

@@ -256,7 +256,7 @@ class Canvas(QLabel):
             x, y = self._share(where.x(), where.y())
             if 0 <= x < 1 and 0 <= y < 1:
                 self._paints = True
-                self._painting.began((x, y))
+                self._painting.began((x, y), _click_of(event))
             return
         self._pressed, self._dragged = (where.x(), where.y()), False
         boxes = self._on_box is not None and self._image is not None

@@ -290,7 +290,8 @@ class DioptreDocker(DockWidget):
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:
-            return brush.tip(state.brush.tool) if brush.is_active(state) else picking.hint(state.operation)
+            painting = brush.is_active(state)
+            return brush.tip(state.operation, state.brush.tool) if painting else picking.hint(state.operation)
         return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
 
     # -- events --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from dioptre_link.chain import as_operation
 from dioptre_link.editing import brush, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Shown
+from dioptre_link.editing.picking import Click
 from dioptre_link.editing.state import Phase, State, Tool
 from dioptre_link.recipe import Recipe, Step
 from dioptre_link.strokes import MOST_STROKES
@@ -30,8 +31,10 @@ def painted(state: State, *places: tuple[float, float]) -> State:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_blurs_by_depth_has_it(operation: str) -> None:
-    assert brush.is_offered(states.opened(OPERATIONS[operation])) == (operation in ("portrait", "lens_blur"))
+def test_what_blurs_by_depth_or_selects_the_subject_has_it(operation: str) -> None:
+    assert brush.is_offered(states.opened(OPERATIONS[operation])) == (
+        operation in ("portrait", "lens_blur", "select_subject")
+    )
 
 
 def test_the_strokes_of_a_recipe_are_its_own() -> None:
@@ -136,7 +139,41 @@ def test_a_stroke_at_the_edge_is_seen_inside() -> None:
     assert seen.at(0.0, 0.02) == 0
 
 
-@pytest.mark.parametrize("tool", Tool)
-def test_every_tool_has_words(tool: Tool) -> None:
-    assert brush.label(tool)
-    assert brush.tip(tool).endswith(".")
+@pytest.mark.parametrize("name", ["portrait", "select_subject"])
+def test_every_tool_has_words(name: str) -> None:
+    words = {brush.label(OPERATIONS[name], tool) for tool in Tool}
+    assert len(words) == len(Tool)
+    assert all(brush.tip(OPERATIONS[name], tool).endswith(".") for tool in Tool)
+
+
+@pytest.mark.parametrize("tool", [Tool.KEEP, Tool.LET])
+def test_a_key_inverts_a_stroke_of_a_selection(tool: Tool) -> None:
+    def after(name: str, click: Click) -> bool:
+        store = states.Store(ready(name, tool))
+        painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: SIZE)
+        painting.began((0.2, 0.5), click)
+        painting.moved((0.6, 0.5))
+        painting.ended()
+        (stroke,) = brush.strokes(store.state)
+        return bool(stroke["keep"])
+
+    keeps = tool is Tool.KEEP
+    assert after("select_subject", Click.CHOOSE) is keeps
+    assert after("select_subject", Click.REMOVE) is not keeps
+    assert after("portrait", Click.REMOVE) is keeps  # The focus brush has no such key.
+
+
+def test_the_stroke_under_way_has_the_colour_of_its_effect() -> None:
+    for inverts, value in ((False, 1), (True, 2)):
+        state = brush.began(ready("select_subject"), (0.5, 0.5), inverts=inverts)
+        seen = brush.Overlay().picture(state, SIZE)
+        assert seen is not None
+        assert seen.at(0.5, 0.5) == value
+
+
+def test_strokes_of_a_selection_are_undone_and_a_box_starts_over() -> None:
+    first = painted(ready("select_subject"), (0.2, 0.2))
+    both = painted(brush.chose(first, Tool.LET), (0.8, 0.8))
+    assert [stroke["keep"] for stroke in brush.strokes(both)] == [True, False]
+    assert brush.strokes(brush.undone(both)) == brush.strokes(first)
+    assert brush.strokes(states.boxed(both, (0.1, 0.1), (0.9, 0.9), SIZE)) == ()

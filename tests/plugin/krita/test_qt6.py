@@ -286,11 +286,15 @@ def test_keys_and_a_drag_pick_things_in_a_selection(qt: types.SimpleNamespace) -
     view.hide()
 
 
-def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespace) -> None:
+@pytest.mark.parametrize(
+    ("name", "option", "key", "keep"),
+    [("portrait", "strokes", "No", False), ("select_subject", "subject_strokes", "Control", True)],
+)
+def test_the_brush_paints_with_the_left_button(qt: Any, name: str, option: str, key: str, keep: bool) -> None:
     from PyQt6 import QtCore, QtGui, QtTest
 
     image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
-    state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"])
+    state = qt.states.opened(qt.catalogue.OPERATIONS[name])
     store = qt.states.Store(qt.states.arrived(qt.states.reading(state), qt.events.Shown(after=image)))
     view = qt.picture_view.PictureView(
         lambda *_: pytest.fail("a click"),
@@ -298,39 +302,34 @@ def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespac
         lambda change: store.set(change(store.state)),
         lambda *_: pytest.fail("a box"),
     )
-    store.observe(lambda _, state: view.render(state, None, (400, 200)))
+    before = QtGui.QImage(4, 2, QtGui.QImage.Format.Format_ARGB32)
+    store.observe(lambda _, state: view.render(state, before, (400, 200)))
     view.resize(300, 320)
     view.show()
-    view.render(store.state, None, (400, 200))
+    view.render(store.state, before, (400, 200))
     tools = view._brush_row._buttons
+    assert tools[qt.states.Tool.KEEP].text() == {"portrait": "Keep sharp"}.get(name, "Paint to add")
     QtTest.QTest.mouseClick(tools[qt.states.Tool.LET], QtCore.Qt.MouseButton.LeftButton)
     assert store.state.brush.tool is qt.states.Tool.LET
     left, top, width, height = view.canvas.place()
     start, end = (QtCore.QPoint(round(left + width * x), round(top + height * 0.5)) for x in (0.25, 0.75))
-    button = QtCore.Qt.MouseButton.LeftButton
-    QtTest.QTest.mousePress(view.canvas, button, pos=start)
+    button, held = QtCore.Qt.MouseButton.LeftButton, getattr(QtCore.Qt.KeyboardModifier, f"{key}Modifier")
+    QtTest.QTest.mousePress(view.canvas, button, held, start)
     QtTest.QTest.mouseMove(view.canvas, end)
     assert len(store.state.brush.drawn) == 2
     assert not view.grab().isNull()
-    QtTest.QTest.mouseRelease(view.canvas, button, pos=end)
-    (stroke,) = store.state.options["strokes"]
-    assert stroke["keep"] is False
+    QtTest.QTest.mouseRelease(view.canvas, button, held, end)
+    (stroke,) = store.state.options[option]
+    assert stroke["keep"] is keep
     assert [x for x, _ in stroke["points"]] == pytest.approx([0.25, 0.75], abs=0.02)
-    before = store.state.brush.radius
-    turn = QtGui.QWheelEvent(
-        QtCore.QPointF(start),
-        view.canvas.mapToGlobal(QtCore.QPointF(start)),
-        QtCore.QPoint(),
-        QtCore.QPoint(0, 120),
-        QtCore.Qt.MouseButton.NoButton,
-        QtCore.Qt.KeyboardModifier.ControlModifier,
-        QtCore.Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
+    radius, no_button = store.state.brush.radius, QtCore.Qt.MouseButton.NoButton
+    places = QtCore.QPointF(start), view.canvas.mapToGlobal(QtCore.QPointF(start)), QtCore.QPoint()
+    control, phase = QtCore.Qt.KeyboardModifier.ControlModifier, QtCore.Qt.ScrollPhase.NoScrollPhase
+    turn = QtGui.QWheelEvent(*places, QtCore.QPoint(0, 120), no_button, control, phase, False)
     qt.application.sendEvent(view.canvas, turn)
-    assert store.state.brush.radius > before
+    assert store.state.brush.radius > radius
     QtTest.QTest.keyClick(view.canvas, QtCore.Qt.Key.Key_Z, QtCore.Qt.KeyboardModifier.ControlModifier)
-    assert store.state.options["strokes"] == ()
+    assert store.state.options[option] == ()
     view.hide()
 
 

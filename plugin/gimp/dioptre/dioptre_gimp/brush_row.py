@@ -1,4 +1,4 @@
-"""The preview's tools: focus-point clicks, and the focus brush with its size and buttons that remove strokes."""
+"""The preview's tools: clicks, and the brush with its size and buttons that remove strokes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class BrushRow(Gtk.Box):
         group = Gtk.Box()
         style.add_class(group, "linked")
         for tool in Tool:
-            button = Gtk.RadioButton.new_with_label_from_widget(self._buttons.get(Tool.POINT), brush.label(tool))
+            label, tip = (words(store.state.operation, tool) for words in (brush.label, brush.tip))
+            button = Gtk.RadioButton.new_with_label_from_widget(self._buttons.get(Tool.POINT), label)
             button.set_mode(False)
             style.add_class(button, "dioptre-view")
-            button.set_tooltip_text(brush.tip(tool))
-            button.get_accessible().set_description(brush.tip(tool))
+            button.set_tooltip_text(tip)
+            button.get_accessible().set_description(tip)
             button.connect("toggled", self._chose, tool)
             group.pack_start(button, False, False, 0)
             self._buttons[tool] = button
@@ -47,7 +48,7 @@ class BrushRow(Gtk.Box):
         style.add_class(self._removal, "linked")
         for text, words, change in (
             ("↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
-            (translated("Clear strokes"), "Remove all strokes of the focus brush", brush.cleared),
+            (translated("Clear strokes"), "Remove all strokes", brush.cleared),
         ):
             button = Gtk.Button(label=text)
             style.add_class(button, "dioptre-small")

@@ -238,7 +238,7 @@ class Canvas(Gtk.EventBox):
         if self._painting is not None and event.button == 1 and not self._is_on_divider(event.x, event.y):
             if point is not None:
                 self._paints = True
-                self._painting.began(point)
+                self._painting.began(point, _click_of(event))
             return True
         self._pressed, self._dragged = (event.x, event.y, self._middle), False
         self._moves_divider = event.button == 1 and self._is_on_divider(event.x, event.y)

@@ -326,7 +326,7 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         width, height = (round(side * float(state.options["scale"])) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
-        return brush.tip(state.brush.tool)
+        return brush.tip(state.operation, state.brush.tool)
     if words := picking.hint(state.operation):
         return words
     point = traits.point_of(state.operation)
