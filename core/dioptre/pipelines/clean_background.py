@@ -6,6 +6,7 @@ Sources are searched on a reduced copy of the surroundings, and the pixels are c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
@@ -85,17 +86,28 @@ def clean_background(
     Returns:
         A function that maps a slice of rows to the pixels, with as many channels as `image`.
     """
+    textured = textured_background(image, alpha, disparity, progress=progress)
+    return textured or _beside_alpha(image, pull_push_rows(image[..., :3], alpha < _VISIBLE))
+
+
+def textured_background(
+    image: Float32[np.ndarray, "h w c"],
+    alpha: Float32[np.ndarray, "h w"],
+    disparity: Float32[np.ndarray, "h w"],
+    *,
+    progress: Progress = no_progress,
+) -> Rows | None:
+    """Return the function of `clean_background` if texture fits behind the subject, and else None."""
     hole = alpha >= _VISIBLE
     patchwork = _patchwork(image, alpha, hole, disparity, progress) if hole.any() and not hole.all() else None
-    if patchwork is None:
-        plate = pull_push_rows(image[..., :3], ~hole)
-    else:
-        planned = patchwork
+    return None if patchwork is None else _beside_alpha(image, partial(_filled, image, patchwork))
 
-        def plate(rows: slice) -> np.ndarray:
-            return _filled(image, planned, rows)
 
-    return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)
+def _beside_alpha(image: np.ndarray, colours: Rows) -> Rows:
+    """Add the picture's own alpha channel, if it has one, to rows of colours."""
+    if image.shape[2] == 3:
+        return colours
+    return lambda rows: np.concatenate([colours(rows), image[rows][..., 3:]], axis=-1)
 
 
 def _patchwork(

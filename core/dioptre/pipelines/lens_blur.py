@@ -36,9 +36,11 @@ from dioptre_link.operation import Role
 from .chosen_focus import chosen_focus, known_distances
 from .depth import Depth, kept_depth
 from .existing_blur import ExistingBlur, edges_of, existing_blur
+from .pieces import SUBJECT_PX, add_texture
 from .real_lens import given_metres, lens_blur_of, within_infinity
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
+_SHARE_LAYERS = 0.4  # the same for the layers of a blur, before they get texture
 
 Encoding = Literal["srgb", "linear"]
 
@@ -48,11 +50,13 @@ class Blurred:
     """A blurred picture in the shape and encoding of the original, and its layers if requested.
 
     The layers, composited from `background` to `foreground` in linear light (in encoded values for
-    `layers="encoded"`), reproduce the image.
+    `layers="encoded"`), reproduce the image. Where texture continues behind nearer layers, they differ from it a
+    little along the outlines of these.
 
     Attributes:
         image: (H, W, 3 or 4), straight alpha.
-        background: like `image`: everything behind the subject, inpainted where the subject covers it.
+        background: like `image`: everything behind the subject, continued with texture where the subject covers it,
+            or smoothly where none fits.
         subject: (H, W, 4), straight alpha.
         foreground: (H, W, 4), straight alpha.
     """
@@ -105,7 +109,7 @@ def lens_blur(
             "auto" does so only where the picture is certainly out of focus.
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
         kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
-            original's pixels; with `layers`, however, `image` is always the composite of the layers.
+            original's pixels; with `layers`, however, `image` is a composite of layers.
         layers: also return separate layers, for blending in linear light; "encoded" for blending encoded values.
         draft: return an approximation in a third of the time, without layers; see `optics.draft`. Reusing one
             `Halves` for drafts of the same picture saves another tenth.
@@ -168,20 +172,20 @@ _to_srgb = jax.jit(linear_to_srgb)
 
 
 def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:
-    layers = blur_in_layers(scene, aperture=aperture, progress=progress)
-    upper = [layers.subject, layers.foreground]
-    background = layers.background
+    opening = aperture or Aperture()
+    layers = blur_in_layers(
+        scene, subject_px=SUBJECT_PX, aperture=opening, progress=part_of(progress, 0.0, _SHARE_LAYERS)
+    )
     if scene.channels == 4:  # layers cannot be composited without an opaque background
-        return Blurred(
-            image=blur(scene, aperture=aperture, progress=progress),
-            background=background,
-            subject=upper[0],
-            foreground=upper[1],
-        )
-    image = over(background, upper, linear=scene.encoded)
-    if encoded_blending and scene.encoded:
-        upper = for_encoded_blending(background, upper)
-    return Blurred(image=image, background=background, subject=upper[0], foreground=upper[1])
+        image = blur(scene, aperture=opening, progress=lambda _, phase: progress(_SHARE_LAYERS, phase))
+    else:
+        image = over(layers.background, [layers.subject, layers.foreground], linear=scene.encoded)
+    if scene.encoded:
+        add_texture(layers, scene, aperture=opening, progress=part_of(progress, _SHARE_LAYERS, 1.0))
+    upper = [layers.subject, layers.foreground]
+    if encoded_blending and scene.encoded and scene.channels == 3:
+        upper = for_encoded_blending(layers.background, upper)
+    return Blurred(image=image, background=layers.background, subject=upper[0], foreground=upper[1])
 
 
 def _check_pixels(image: np.ndarray, disparity: np.ndarray) -> None:
