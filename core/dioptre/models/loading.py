@@ -46,7 +46,7 @@ def load_model(model_id: str) -> Loaded:
 @cache
 def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
     """Load a network; the cards' checksums are part of the cache key, so replaced weights are loaded again."""
-    from .loaded import load  # imports JAX and Flax, which are needed only to run a network
+    from .loaded import load  # imports JAX, which is needed only to run a network
 
     return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
 
