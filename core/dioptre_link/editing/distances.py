@@ -15,7 +15,7 @@ from .state import State
 LABEL = Message("Distance of the focus point")
 HELP = Message(
     "Click a place whose distance you know, and enter the distance here. Then click a second place, much nearer or "
-    "farther away, and enter its distance."
+    "farther away, and enter its distance. Click a mark to change its distance; Alt+click removes it."
 )
 LEAST_M, MOST_M = DISTANCE_LIMITS_M
 
@@ -54,5 +54,5 @@ def entered(state: State, distance_m: float) -> Mapping[str, Any]:
 
 
 def is_entry(parameter: Parameter) -> bool:
-    """Return whether the entry for the distance of the focus point belongs below this option's row."""
+    """Return whether the entry for the distance of the focus point belongs above this option's row."""
     return parameter.kind is Kind.DISTANCES

@@ -2,6 +2,8 @@
 
 A plain click sets the operation's point, if it has one: the object at the point becomes the new subject. Shift adds
 another object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
+
+A place whose distance the user entered can be chosen again by a click on its mark, and removed by an Alt+click.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from . import traits
 Options = Mapping[str, Any]
 Point = tuple[float, float]
 
-# A click within this distance (as a fraction of the longer side) of a point of the opposite kind (add or remove)
-# only deletes that point.
+# A click within this distance (as a fraction of the longer side) of a mark acts on the mark: it deletes a point of
+# the opposite kind (add or remove), and chooses or deletes a known distance.
 _TAKES_BACK = 0.015
+TAG_GAP_PX = 13  # gap between the middle of a mark and its text; a ring around the mark fits into it
 _LEAST_BOX = 0.01  # smaller boxes, as a fraction of the shorter side, are treated as unsteady clicks
 
 
@@ -45,6 +48,11 @@ def box_of(operation: Operation) -> Parameter | None:
     return next((parameter for parameter in operation.parameters if parameter.kind is Kind.BOX), None)
 
 
+def distances_of(operation: Operation) -> Parameter | None:
+    """Return the option that holds the known distances; None if the operation has none."""
+    return next((parameter for parameter in operation.parameters if parameter.kind is Kind.DISTANCES), None)
+
+
 def picks(operation: Operation) -> bool:
     """Return whether clicks add and remove objects."""
     return bool(operation.click_adds)
@@ -62,7 +70,12 @@ def clicked(
         size: (width, height) of the layer in pixels.
         click: the effect of the click.
     """
-    parameter = traits.point_of(operation)
+    parameter, distances = traits.point_of(operation), distances_of(operation)
+    known = () if distances is None else options[distances.name]
+    reach = _TAKES_BACK * max(size)
+    mark = _nearest([each[:2] for each in known], point, reach)
+    if distances is not None and mark is not None and click is Click.REMOVE:
+        return {**options, distances.name: tuple(each for each in known if each[:2] != mark)}
     if not picks(operation):
         click = Click.CHOOSE
     elif parameter is None and click is Click.CHOOSE:
@@ -70,10 +83,10 @@ def clicked(
     if click is Click.CHOOSE:
         if parameter is None:
             return None
-        return {**options, **operation.click_resets, parameter.name: point}
+        return {**options, **operation.click_resets, parameter.name: mark or point}
     adds, removes = operation.click_adds, operation.click_removes
     to, other = (adds, removes) if click is Click.ADD else (removes, adds)
-    near = _nearest(options[other], point, _TAKES_BACK * max(size))
+    near = _nearest(options[other], point, reach)
     if near is not None:
         return {**options, other: tuple(each for each in options[other] if each != near)}
     return {**options, to: (*options[to], point)}
@@ -101,12 +114,32 @@ def boxed(
 def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
     """Return each clicked point, in fractions of the picture's width and height, and whether it adds an object."""
     names = ((operation.click_adds, True), (operation.click_removes, False))
-    return [
-        ((x / max(size[0] - 1, 1), y / max(size[1] - 1, 1)), adds)
-        for name, adds in names
-        if name
-        for x, y in options.get(name, ())
-    ]
+    return [(_share(point, size), adds) for name, adds in names if name for point in options.get(name, ())]
+
+
+def measured(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, str]]:
+    """Return each place with a known distance, in fractions of the picture's width and height, and its distance."""
+    parameter = distances_of(operation)
+    known = () if parameter is None else options.get(parameter.name, ())
+    return [(_share((x, y), size), in_metres(distance)) for x, y, distance in known]
+
+
+def tag_place(mark: Point, tag: Point, room: Point) -> Point:
+    """Return where to draw the text beside a mark so that it stays in the picture.
+
+    Args:
+        mark: (x, y) of the mark.
+        tag: (width, height) of the text.
+        room: (width, height) of the picture; all in the same pixels.
+
+    Returns:
+        The left top corner of the text: right of the mark, or left of it where the picture ends.
+    """
+    left = mark[0] + TAG_GAP_PX
+    if left + tag[0] > room[0]:
+        left = mark[0] - TAG_GAP_PX - tag[0]
+    top = min(max(mark[1] - tag[1] / 2, 0.0), max(room[1] - tag[1], 0.0))
+    return max(left, 0.0), top
 
 
 def box_places(operation: Operation, options: Options, size: tuple[int, int]) -> tuple[float, ...] | None:
@@ -145,6 +178,10 @@ def hint(operation: Operation) -> str:
         "Click to add an object, Alt+click to remove one, or drag a box around the subject. "
         "Paint corrections with a brush."
     )
+
+
+def _share(point: Point, size: tuple[int, int]) -> Point:
+    return point[0] / max(size[0] - 1, 1), point[1] / max(size[1] - 1, 1)
 
 
 def _nearest(points: Sequence[Point], point: Point, reach: float) -> Point | None:

@@ -17,6 +17,7 @@ RING_PX = 9
 PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)
 # Colour (RGBA) of marks that Dioptre places automatically; those of the user are white.
 AMBER = (255, 190, 60, 255)
+MEASURED, DOT_PX = QColor(110, 200, 255), 4  # Marks of places whose distance is known.
 # A white line over a dark one is visible on every picture.
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
 MOST_ZOOM = 8.0
@@ -59,6 +60,7 @@ class Canvas(QLabel):
         self._brush_radius = 0.0
         self._pointer: QPointF | None = None  # Position of the brush.
         self._picked: Sequence[tuple[tuple[float, float], bool]] = ()
+        self._measured: Sequence[tuple[tuple[float, float], str]] = ()
         self._on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None = None
         # Corner where a box was started, as fractions of the picture's width and height.
         self._box_from: tuple[float, float] | None = None
@@ -105,6 +107,11 @@ class Canvas(QLabel):
             on_box: Called with the corners of a box drawn with the left button; None makes a drag pan.
         """
         self._picked, self._on_box = picked, on_box
+        self.update()
+
+    def show_distances(self, measured: Sequence[tuple[tuple[float, float], str]]) -> None:
+        """Mark places, in fractions of the picture's width and height, with their distances."""
+        self._measured = measured
         self.update()
 
     def show_words(self, words: str) -> None:
@@ -185,6 +192,7 @@ class Canvas(QLabel):
                 x, y = self._marker
                 painter.drawEllipse(QPointF(left + x * width, top + y * height), RING_PX, RING_PX)
         self._paint_picks(painter, whole)
+        self._paint_distances(painter, whole)
         if self._painting is not None and self._pointer is not None:
             radius = self._brush_radius * max(width, height)
             for colour, line in OUTLINE:
@@ -208,6 +216,22 @@ class Canvas(QLabel):
                 painter.drawLine(middle - QPointF(4, 0), middle + QPointF(4, 0))
                 if adds:
                     painter.drawLine(middle - QPointF(0, 4), middle + QPointF(0, 4))
+
+    def _paint_distances(self, painter: QPainter, whole: QRectF) -> None:
+        """Draw a dot and a distance at each place whose distance is known."""
+        room = (float(self.width()), float(self.height()))
+        for (x, y), words in self._measured:
+            middle = QPointF(whole.x() + x * whole.width(), whole.y() + y * whole.height())
+            painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
+            painter.setBrush(MEASURED)
+            painter.drawEllipse(middle, DOT_PX, DOT_PX)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            text = painter.boundingRect(QRectF(0, 0, *room), int(Qt.TextFlag.TextSingleLine), words)
+            tag = (text.width() + INDENT_PX, text.height())
+            band = QRectF(*picking.tag_place((middle.x(), middle.y()), tag, room), *tag)
+            painter.fillRect(band, QColor(0, 0, 0, 170))
+            painter.setPen(QPen(MEASURED))
+            painter.drawText(band, int(Qt.AlignmentFlag.AlignCenter), words)
 
     def _paint_sign(self, painter: QPainter) -> None:
         """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""

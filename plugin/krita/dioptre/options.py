@@ -85,11 +85,11 @@ class Options(QWidget):
             if parameter.name == RANGE and focuses:
                 self._focus = FocusRow(parameter, on_changes)
                 simple.addWidget(self._focus)
-            row = self._rows[parameter.name] = _row(parameter, on_change)
-            place.addWidget(row)
             if distances.is_entry(parameter):
                 self._distance = DistanceRow(on_changes)
                 place.addWidget(self._distance)
+            row = self._rows[parameter.name] = _row(parameter, on_change)
+            place.addWidget(row)
             if parameter.name == BLUR and self._shapes is not None:
                 place.addWidget(self._shapes)
         self._aperture = Aperture() if set(aperture_picture.OPTIONS) <= set(self._rows) else None

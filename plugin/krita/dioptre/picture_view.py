@@ -99,6 +99,7 @@ class PictureView(QWidget):
         boxes = brushes and picking.box_of(state.operation) is not None
         picked = picking.marked(state.operation, state.options, size) if brushes else []
         self.canvas.show_picks(picked, self._on_box if boxes else None)
+        self.canvas.show_distances(picking.measured(state.operation, state.options, size) if brushes else [])
         # A tooltip would cover the picture while the user paints.
         self.canvas.setToolTip(picking.hint(state.operation) if brushes and painting is None else "")
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))

@@ -57,3 +57,46 @@ def test_automatic_distances_are_shown() -> None:
     assert state.automatic["nearest_m"] == pytest.approx(1.75)
     assert state.automatic["focus_m"] == pytest.approx(3.5)
     assert "farthest_m" not in state.automatic
+
+
+def two_places() -> states.State:
+    state = enter(states.clicked(opened(), 0.0, 0.0, (101, 51)), 2.1)
+    return enter(states.clicked(state, 1.0, 1.0, (101, 51)), 12.0)
+
+
+def test_each_place_is_marked_with_its_distance() -> None:
+    state = two_places()
+    assert picking.measured(BLUR, state.options, (101, 51)) == [((0.0, 0.0), "2.1 m"), ((1.0, 1.0), "12 m")]
+    assert picking.measured(OPERATIONS["white_balance"], {}, (101, 51)) == []
+
+
+@pytest.mark.parametrize("name", ["lens_blur", "portrait"])
+def test_an_alt_click_on_a_mark_removes_its_distance(name: str) -> None:
+    operation, known = OPERATIONS[name], ((10.0, 10.0, 2.1), (90.0, 40.0, 12.0))
+    options = {**operation.defaults(), "known_distance": known}
+    left = picking.clicked(operation, options, (91.0, 40.0), (101, 51), picking.Click.REMOVE)
+    assert left == {**options, "known_distance": known[:1]}
+    elsewhere = picking.clicked(operation, options, (50.0, 40.0), (101, 51), picking.Click.REMOVE)
+    assert elsewhere is not None
+    assert elsewhere["known_distance"] == known
+
+
+def test_a_click_on_a_mark_chooses_its_place_again() -> None:
+    state = states.clicked(two_places(), 0.01, 0.0, (101, 51))
+    assert state.point == (0.0, 0.0)
+    assert distances.shown_m(state) == 2.1
+    assert enter(state, 3.0).options["known_distance"] == ((100.0, 50.0, 12.0), (0.0, 0.0, 3.0))
+    assert states.clicked(two_places(), 0.1, 0.0, (101, 51)).point == (10.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("mark", "place"),
+    [
+        ((50.0, 30.0), (63.0, 23.0)),
+        ((95.0, 30.0), (52.0, 23.0)),  # at the right end, the text is left of the mark
+        ((50.0, 0.0), (63.0, 0.0)),
+        ((50.0, 60.0), (63.0, 46.0)),
+    ],
+)
+def test_the_text_beside_a_mark_stays_in_the_picture(mark: tuple[float, float], place: tuple[float, float]) -> None:
+    assert picking.tag_place(mark, (30.0, 14.0), (100.0, 60.0)) == place

@@ -160,6 +160,25 @@ def test_the_distance_of_a_clicked_point_is_entered(qt: types.SimpleNamespace) -
     assert changes == [{"known_distance": ((50.0, 25.0, 2.1),), "nearest_m": None, "farthest_m": None}]
 
 
+def test_known_distances_are_marked_in_the_preview(qt: types.SimpleNamespace) -> None:
+    canvas = qt.canvas.Canvas(lambda *_: None)
+    canvas.resize(200, 200)
+    picture = qt.qt.QImage(100, 100, qt.qt.QImage.Format.Format_RGB32)
+    picture.fill(qt.qt.QColor(0, 0, 0))
+    canvas.show_images(picture, over=(), left=None, frame=None, marker=None, automatic=None)
+
+    def is_marked(x: int, y: int) -> bool:
+        colour = canvas.grab().toImage().pixelColor(x, y)
+        return bool((colour.red(), colour.green(), colour.blue()) == (110, 200, 255))
+
+    assert not is_marked(60, 140)
+    canvas.show_distances([((0.3, 0.7), "2.1 m")])
+    assert is_marked(60, 140)
+    assert any(is_marked(x, 140) for x in range(75, 115))  # the distance beside the dot
+    canvas.show_distances([])
+    assert not is_marked(60, 140)
+
+
 def test_unknown_numbers_start_in_the_middle_of_their_slider(qt: types.SimpleNamespace) -> None:
     changes: list[tuple[str, Any]] = []
     blur = qt.catalogue.OPERATIONS["lens_blur"]

@@ -14,6 +14,7 @@ from dioptre_link.editing.brush import Painting  # noqa: E402
 from dioptre_link.editing.picking import Click  # noqa: E402
 
 from . import drawing  # noqa: E402
+from .tags import Tag, Tags  # noqa: E402
 
 try:
     gi.require_foreign("cairo")
@@ -61,7 +62,12 @@ class Canvas(Gtk.EventBox):
         self._drawn_box: tuple[Point, Point] | None = None  # Start and current corner of a box being drawn.
         self._image = Gtk.Image()
         self._image.set_size_request(*size)
-        self.add(self._image)
+        self._tags = Tags()
+        whole = Gtk.Overlay()
+        whole.add(self._image)
+        whole.add_overlay(self._tags)
+        whole.set_overlay_pass_through(self._tags, True)
+        self.add(whole)
         masks = Gdk.EventMask
         self.add_events(
             masks.BUTTON_PRESS_MASK
@@ -80,9 +86,12 @@ class Canvas(Gtk.EventBox):
         self.connect("leave-notify-event", self._left)
         self.connect("realize", _crosshair)
 
-    def show_picture(self, picture: GdkPixbuf.Pixbuf, markers: tuple[Marker, ...] = ()) -> None:
-        """Show `picture`, which may have any resolution; it fits the canvas at zoom 1."""
+    def show_picture(
+        self, picture: GdkPixbuf.Pixbuf, markers: tuple[Marker, ...] = (), tags: tuple[Tag, ...] = ()
+    ) -> None:
+        """Show `picture`, which may have any resolution and fits the canvas at zoom 1, with markers and texts."""
         self._picture, self._markers = picture, markers
+        self._tags.show_texts(tags)
         self._draw()
 
     def set_divider(self, at: float | None, on_move: Callable[[float], None] | None = None) -> None:
@@ -187,8 +196,10 @@ class Canvas(Gtk.EventBox):
         kind = GdkPixbuf.InterpType.NEAREST if fit * ratio > 4 else GdkPixbuf.InterpType.BILINEAR
         scale = fit * ratio
         source.scale(drawn, 0, 0, seen[0] * ratio, seen[1] * ratio, left * ratio, top * ratio, scale, scale, kind)
+        whole = (source.get_width() * fit, source.get_height() * fit)
+        self._tags.arrange((left, top, *whole), seen)
         for (x, y), mark in self._markers:
-            place = (x * source.get_width() * fit + left, y * source.get_height() * fit + top)
+            place = (x * whole[0] + left, y * whole[1] + top)
             size = mark.get_width() * ratio, mark.get_height() * ratio
             sized = mark if ratio == 1 else mark.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
             drawing.stamp(sized, drawn, round(place[0] * ratio), round(place[1] * ratio))

@@ -1,13 +1,16 @@
-"""Cache for the full precision of depth layers in 8-bit documents.
+"""Cache for the full precision of depth layers in 8-bit documents, and the metres of depth layers.
 
 Each such layer has two files in Dioptre's cache folder, named by the SHA-256 of the layer's content: the exact
 disparity, and the layer's content when it was created. The worker uses the exact value for every pixel that still
 has its original content, so painting changes the depth only where the user painted.
+
+The metres are a parasite of the layer, which GIMP copies with the layer, also to another document.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,12 +19,14 @@ from pathlib import Path
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.cache import keep_newest
+from dioptre_link.metres import DepthMetres
 from dioptre_link.paths import cache_dir
 
 from . import pixels
 from .host import Gimp
 
-PARASITE = "dioptre-depth"
+PARASITE, METRES = "dioptre-depth", "dioptre-depth-metres"
+_FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 _KEY = re.compile("[0-9a-f]{64}")
 # Size limit of the cache: about 25 depth maps of 24 megapixels. The least recently used are deleted first.
 LIMIT_BYTES = 4 << 30
@@ -87,8 +92,26 @@ def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
 
 def mark(layer: Gimp.Layer, key: str) -> None:
     """Store the content hash on the layer itself, so that a copy in another document keeps it."""
-    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    layer.attach_parasite(Gimp.Parasite.new(PARASITE, flags, key.encode("ascii")))
+    layer.attach_parasite(Gimp.Parasite.new(PARASITE, _FLAGS, key.encode("ascii")))
+
+
+def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
+    """Store the metres of a depth layer on the layer itself, or remove those that it had."""
+    if metres is not None:
+        data = json.dumps(metres.to_dict()).encode("utf-8")
+        layer.attach_parasite(Gimp.Parasite.new(METRES, _FLAGS, data))
+    elif layer.get_parasite(METRES) is not None:
+        layer.detach_parasite(METRES)
+
+
+def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
+    """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
+    parasite = layer.get_parasite(METRES)
+    try:
+        fields = json.loads(bytes(parasite.get_data())) if parasite is not None else None
+    except (ValueError, RecursionError):
+        return None
+    return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
 
 
 def made_hash(layer: Gimp.Layer) -> str:

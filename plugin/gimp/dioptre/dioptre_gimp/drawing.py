@@ -17,6 +17,7 @@ from dioptre_link.editing.ruler import Ruler  # noqa: E402
 RING_PX = 27
 CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
+MEASURED, DOT_PX = (110, 200, 255), 11  # Marks of known distances; the colour is the same as in `style`.
 _OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
 RULER_SHARP, RULER_ASSUMED, RULER_MARK = (60, 220, 90), (150, 150, 150), (255, 190, 60)
@@ -128,6 +129,18 @@ def ring(colour: tuple[int, int, int]) -> GdkPixbuf.Pixbuf:
             alpha = round(255 * max(shade, 0.7 * min(dark, 1.0)))
             rows += bytes((*(round(part * shade) for part in colour), alpha))
     return pixbuf_from_rgb(RING_PX, RING_PX, 4, bytes(rows))
+
+
+def dot() -> GdkPixbuf.Pixbuf:
+    """Return a small dot with a dark edge, which fits into a ring."""
+    middle = DOT_PX // 2
+    away = [math.hypot(x - middle, y - middle) for y in range(DOT_PX) for x in range(DOT_PX)]
+    pixels = ((min(max(4.0 - one, 0.0), 1.0), min(max(5.5 - one, 0.0), 1.0)) for one in away)
+    rows = (
+        bytes((*(round(part * light) for part in MEASURED), round(255 * max(light, 0.8 * dark))))
+        for light, dark in pixels
+    )
+    return pixbuf_from_rgb(DOT_PX, DOT_PX, 4, b"".join(rows))
 
 
 def circle(radius_px: float) -> GdkPixbuf.Pixbuf:

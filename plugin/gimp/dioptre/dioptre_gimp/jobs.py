@@ -170,10 +170,11 @@ def opened_file(operation: Operation, source: Source) -> str | None:
 
 
 def depth_metres(source: Source) -> DepthMetres | None:
-    """Return the metres that the document records for the depth layer."""
+    """Return the metres that the document records for the depth layer, or else those of a copied layer."""
     if source.depth is None:
         return None
-    return records.depth_metres(recipe.of(source.image).readable(), source.depth.get_tattoo())
+    recorded = records.depth_metres(recipe.of(source.image).readable(), source.depth.get_tattoo())
+    return recorded or depth_store.metres_of(source.depth)
 
 
 def within(steps: Steps[T], start: float, share: float) -> Steps[T]:

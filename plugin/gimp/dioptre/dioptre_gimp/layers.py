@@ -15,6 +15,7 @@ from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import made_from
 
@@ -29,12 +30,26 @@ DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, 
 
 @dataclass(frozen=True, kw_only=True)
 class Filled:
-    """A new layer that is not in the document yet. `sha256` is its `content_hash`."""
+    """A new layer that is not in the document yet.
+
+    Attributes:
+        layer: The layer.
+        role: Its role in the result.
+        visible: Whether it will be visible.
+        sha256: Its `content_hash`.
+        metres: The metres of a depth layer, if they are known.
+    """
 
     layer: Gimp.Layer
     role: Role
     visible: bool
     sha256: str
+    metres: DepthMetres | None = None
+
+    def mark_depth(self, layer: Gimp.Layer) -> None:
+        """Store on `layer`, which has this depth now, its content hash and its metres."""
+        depth_store.mark(layer, self.sha256)
+        depth_store.mark_metres(layer, self.metres)
 
 
 @contextmanager
@@ -56,7 +71,8 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     try:
         for number, made in enumerate(wanted):
             layer = _new_layer(source, made)
-            filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256=""))
+            metres = DepthMetres.of_values(result.values) if made.role is Role.DEPTH else None
+            filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256="", metres=metres))
             for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
                 done = (number + share) / len(wanted)
                 yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Creating layers")
@@ -204,7 +220,7 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
     one.layer.set_visible(one.visible)
     must(image.insert_layer(one.layer, parent, position), "insert a layer")
     if one.role is Role.DEPTH:
-        depth_store.mark(one.layer, one.sha256)
+        one.mark_depth(one.layer)
 
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:

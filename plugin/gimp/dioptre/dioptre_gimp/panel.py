@@ -85,12 +85,12 @@ class Panel(Gtk.Box):
         box.pack_start(row, False, False, 0)
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """Add a row and what belongs below it: the offer of a missing network, or the entry of a distance."""
+        """Add a row, the entry of a distance above it, and the offer of a missing network below it."""
+        if distances.is_entry(parameter):
+            self._add(box, DistanceRow(self._store))
         self._add(box, row)
         if parameter.kind is Kind.CHOICE:
             self._add(box, OfferBox(parameter.name, self._downloads))
-        elif distances.is_entry(parameter):
-            self._add(box, DistanceRow(self._store))
 
     def _first_row(self, parameter: Parameter) -> Row:
         nick = self._nicks[parameter.name]

@@ -15,11 +15,12 @@ from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.picking import Click  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import PLACES  # noqa: E402
+from dioptre_link.operation import PLACES, Kind  # noqa: E402
 
 from . import drawing, style  # noqa: E402
 from .brush_row import BrushRow  # noqa: E402
 from .canvas import STEP, Canvas, Marker  # noqa: E402
+from .tags import Tag  # noqa: E402
 
 MNEMONICS = {
     "after": "a",
@@ -75,6 +76,7 @@ class Preview(Gtk.Box):
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
         self._paints = clickable and brush.is_offered(store.state)
         self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
+        self._dot = drawing.dot()
         self._buttons: dict[str, Gtk.RadioButton] = {}
         self.canvas = Canvas((max(size[0], LEAST_WIDTH_PX), size[1]), self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
@@ -173,7 +175,9 @@ class Preview(Gtk.Box):
                 picture = drawing.opaque(picture)
                 drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            self.canvas.show_picture(picture, self._markers(state))
+            measured = self._measured(state)
+            dots = tuple((place, self._dot) for place, _ in measured)
+            self.canvas.show_picture(picture, (*self._markers(state), *dots), measured)
 
     def _move_divider(self, at: float) -> None:
         self._divider = at
@@ -220,6 +224,9 @@ class Preview(Gtk.Box):
             drawing.lay_over(drawn, drawing.outline(state.shown.subject))
         return drawn
 
+    def _measured(self, state: State) -> tuple[Tag, ...]:
+        return tuple(picking.measured(state.operation, state.options, self._layer_size)) if self._clickable else ()
+
     def _markers(self, state: State) -> tuple[Marker, ...]:
         if not self._clickable:
             return ()
@@ -241,7 +248,8 @@ class Preview(Gtk.Box):
 
 def _drawn_of(state: State) -> tuple[object, ...]:
     """Return the values that the canvas's picture depends on; it is drawn again when they change."""
-    places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
+    kinds = (*PLACES, Kind.DISTANCES)
+    places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in kinds]
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
     return *what, state.brush, brush.strokes(state), waits and state.phase

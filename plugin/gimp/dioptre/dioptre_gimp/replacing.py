@@ -18,7 +18,7 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry, Link
 
-from . import depth_editing, depth_store, jobs, layers, recipe
+from . import depth_editing, jobs, layers, recipe
 from .host import Gimp
 from .outcome import Outcome, check_still_there
 from .sources import Source
@@ -122,7 +122,7 @@ def _replace(
         if larger:
             layers.must(image.resize(*_size(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
-            depth_store.mark(layer, one.sha256)
+            one.mark_depth(layer)
         outputs[one.role.value] = recipe.link(layer, sha256=layers.content_hash(layer, one.role))
     if change.renews:
         _remove_stale(change, {one.role.value for one in filled}, outputs)

@@ -129,6 +129,23 @@ def check_the_opened_files_own_depth_is_used():
     expect(f"estimated {ends}", ends["estimate"] != ends["auto"], True)
 
 
+def check_a_copied_depth_layer_keeps_its_metres():
+    """The photo's own depth is in metres. Its layer is copied to an image without any record of Dioptre."""
+    image = load("phone.jpg")
+    if image.get_imported_file() is None:
+        return  # GIMP 3.0 returns the file only for images opened in its windows.
+    photo = image.get_layers()[0]
+    depth = succeed("dioptre-depth", image, [photo], depth_source="embedded")
+    metres = recorded(image)[0]["values"]["depth_range_per_m"]
+    other = Gimp.Image.new(image.get_width(), image.get_height(), Gimp.ImageBaseType.RGB)
+    copies = [Gimp.Layer.new_from_drawable(layer, other) for layer in (photo, depth)]
+    for copy in copies:
+        other.insert_layer(copy, None, 0)
+    succeed("dioptre-lens-blur", other, [copies[0]], depth_layer=copies[1], lens_mm=50.0, f_number=2.0)
+    values = recorded(other)[-1]["values"]
+    expect("metres", (values["metres_are_assumed"], values["depth_range_per_m"]), (False, metres))
+
+
 def check_portrait_makes_a_group():
     image, layer = small_photo()
     before = native(layer)
