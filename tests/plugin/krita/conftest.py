@@ -17,8 +17,9 @@ from dioptre.editors import krita_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 from .logic import document, plugin
+from .qt6 import qt
 
-__all__ = ["document", "plugin"]  # Re-exported fixtures.
+__all__ = ["document", "plugin", "qt"]  # Re-exported fixtures.
 
 HERE = Path(__file__).parent
 LIMIT_S = 900  # This limit only guards against hanging: the longest script takes two minutes on an idle machine.
