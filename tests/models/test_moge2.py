@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
 from dioptre.checkpoints.card import WeightsError
-from dioptre.models.depth_view import ReadingOptions
+from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.config import Moge2Config, from_published
 from dioptre.models.moge2.geometry import Camera, fit_camera, inverse_depth
-from dioptre.models.moge2.module import Geometry, Moge2, view_plane
-from dioptre.models.moge2.reading import read
+from dioptre.models.moge2.module import Moge2, view_plane
 from dioptre.models.registry import ENTRIES
 
 SMALL = (8, 8, 4, 4, 4)
@@ -77,7 +77,6 @@ def test_the_network_gives_maps_of_the_pictures_size() -> None:
     found = nnx.jit(network)(jnp.zeros((2, 28, 42, 3)))
     assert found.points.shape == (2, 28, 42, 3)
     assert found.mask.shape == (2, 28, 42)
-    assert found.normal is None
     assert found.metric_scale is not None
     assert found.metric_scale.shape == (2,)
     assert bool((found.points[..., 2] > 0).all())
@@ -108,17 +107,37 @@ def test_the_camera_is_found_and_gives_depth_back(focal: float, shift: float) ->
     assert told.shift == pytest.approx(shift, abs=1e-3)
 
 
-def test_each_view_has_its_own_normals() -> None:
-    points, _ = scene(Camera(focal=1.0, shift=0.0))
-    normals = np.stack([np.full(points.shape, side, np.float32) for side in (0.5, -0.5)])
-    mask = jnp.ones((2, *points.shape[:2]))
-    output = Geometry(jnp.stack([points, points]), mask, jnp.asarray(normals), jnp.ones(2))
-    views = read(output, ReadingOptions(size=(90, 120)))
-    for view, expected in zip(views, normals, strict=True):
-        assert view.normals is not None
-        np.testing.assert_array_equal(view.normals, expected)
-    without = read(Geometry(output.points, mask, None, None), ReadingOptions(size=(90, 120)))
-    assert [view.normals for view in without] == [None, None]
+def random_network(**changes: Any) -> Moge2:
+    graph, state = nnx.split(Moge2(from_published(published(**changes)), rngs=nnx.Rngs(0)))
+    random = np.random.default_rng(1)
+    return nnx.merge(graph, jax.tree.map(lambda x: jnp.asarray(0.1 * random.normal(size=x.shape), x.dtype), state))
+
+
+def test_a_linear_end_is_computed_as_one_convolution() -> None:
+    """The shortcut equals level by level: points, mask and normals, at two shapes of the picture."""
+    neck = published()["neck"] | {"num_res_blocks": [0, 1, 1, 1, 0]}
+    network = random_network(neck=neck, normal_head=published()["points_head"])
+    assert network.linear_end
+    for shape in ((1, 28, 42, 3), (2, 42, 28, 3)):
+        x = jnp.asarray(np.random.default_rng(2).normal(size=shape), jnp.float32)
+        network.linear_end = True
+        quick = (*network(x), network.normals(x))
+        network.linear_end = False
+        for ours, expected in zip(quick, (*network(x), network.normals(x)), strict=True):
+            np.testing.assert_allclose(np.asarray(ours), np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_a_loaded_network_estimates_normals_when_they_are_requested() -> None:
+    network = random_network(normal_head=published()["points_head"])
+    loaded = Loaded.of(network, entry=ENTRIES["moge-2-vits-normal"], config=None)
+    x = jnp.asarray(np.random.default_rng(2).normal(size=(1, 28, 42, 3)), jnp.float32)
+    normals = loaded.run_method("normals", x)
+    np.testing.assert_allclose(np.asarray(normals), np.asarray(network.normals(x)), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-5)
+
+
+def test_a_network_with_blocks_at_the_finest_level_is_computed_level_by_level() -> None:
+    assert not random_network().linear_end
 
 
 def test_a_picture_without_geometry_has_a_camera_too() -> None:

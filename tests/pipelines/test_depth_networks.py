@@ -66,7 +66,7 @@ def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
     plane = np.asarray(view_plane(*inverse.shape[1:], jnp.asarray(aspect)))
     xy = plane / (2 * FOCAL) * depth[..., None]
     cloud = np.concatenate([xy, (depth - shift)[..., None]], axis=-1).astype(np.float32)
-    return Geometry(jnp.asarray(cloud), jnp.asarray(known.astype(np.float32)), None, jnp.full(len(inverse), scale))
+    return Geometry(jnp.asarray(cloud), jnp.asarray(known.astype(np.float32)), jnp.full(len(inverse), scale))
 
 
 OUTPUTS: dict[str, Any] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.models.depth_view import DepthView
 from dioptre.pipelines import normals
 from dioptre.pipelines.normals import depth_normals, network_normals, normals_of_depth
 
@@ -66,22 +65,12 @@ def test_a_networks_own_normals_are_averaged_with_the_mirror_image(monkeypatch: 
         def __init__(self) -> None:
             self.checksums = {"net": "ff"}
 
-        def __call__(self, x: np.ndarray, aspect: np.float32) -> np.ndarray:
-            assert x.shape[0] == 2
-            return x
-
-    def read(output: np.ndarray, options: object) -> list[DepthView]:
-        shape = output.shape[1:3]
-        return [
-            DepthView(
-                inverse=np.ones(shape, np.float32),
-                normals=np.broadcast_to(lean * np.array([side, 1, 1], np.float32), (*shape, 3)),
-            )
-            for side in (1, -1)
-        ]
+        def run_method(self, method: str, x: np.ndarray, aspect: np.float32) -> np.ndarray:
+            assert (method, len(x)) == ("normals", 2)
+            sides = np.array([[1, 1, 1], [-1, 1, 1]], np.float32)[:, None, None]
+            return np.broadcast_to(lean * sides, x.shape)
 
     monkeypatch.setattr(normals, "load_model", lambda _: Network())
-    monkeypatch.setattr(normals, "resolve", lambda _: read)
     found = network_normals(np.full((50, 70, 3), 0.5, np.float32), model="moge-2-vits-normal")
     assert found is not None
     assert (found.vectors.shape, found.source) == ((50, 70, 3), "MoGe-2 ViT-S")

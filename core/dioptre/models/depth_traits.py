@@ -20,7 +20,8 @@ class DepthTraits:
         metric: the network estimates depth in metres.
         needs_focal: depth in metres requires a known focal length.
         field_of_view: the network estimates the angle of view.
-        normals: the network estimates surface normals.
+        normals: the network estimates surface normals. Its method `normals` returns unit vectors (n, h, w, 3): x
+            right, y down and z away from the camera.
         takes_aspect: the network's second input is the picture's original width divided by its height.
         crop_short_side_px: length of the short side at which the network processes crops in a second, closer pass;
             0 for no such pass. A network whose own size is about the refiner's gains nothing from it.

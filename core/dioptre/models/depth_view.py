@@ -32,14 +32,11 @@ class DepthView:
         metric: whether the depth is in metres.
         focal_diagonals: the focal length estimated by the network, divided by the picture's diagonal; None if
             unknown.
-        normals: unit vectors of the surfaces, x right, y down and z away from the camera; None if the network
-            estimates none.
     """
 
     inverse: Float32[np.ndarray, "a b"]
     metric: bool = False
     focal_diagonals: float | None = None
-    normals: Float32[np.ndarray, "a b 3"] | None = None
 
 
 def read_disparity(output: Any, options: ReadingOptions) -> Sequence[DepthView]:

@@ -55,7 +55,8 @@ class Loaded:
         build: function that returns the network's structure (graph) and state, with these values.
         checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
         shared: the checkpoints' values, which stay in memory as long as any network uses them.
-        programs: jitted functions by the shapes and types of their inputs; `making` protects them.
+        programs: jitted functions by the shapes and types of their inputs, or by the name of a method; `making`
+            protects them.
     """
 
     entry: Entry
@@ -99,6 +100,18 @@ class Loaded:
     def _parts(self) -> tuple[Any, Any]:
         return self.build()
 
+    def run_method(self, method: str, *inputs: Any) -> Any:
+        """Run another method of the network, with JAX; each new set of input shapes is compiled once."""
+        with self.making:
+            if method not in self.programs:
+                graph = self.graph
+
+                def run(state: Any, *values: Any) -> Any:
+                    return _run(graph, state, *values, method=method)
+
+                self.programs[method] = jax.jit(run)
+        return self.programs[method](self.state, *inputs)
+
     @_MadeOnce
     def accelerated(self) -> Run | None:
         """The network in another runtime, for (n, h, w, c) arrays; None if JAX should run it."""
@@ -135,10 +148,10 @@ class Loaded:
         return run
 
 
-def _run(graph: nnx.GraphDef[Any], state: Any, *inputs: Any) -> Any:
+def _run(graph: nnx.GraphDef[Any], state: Any, *inputs: Any, method: str = "__call__") -> Any:
     from flax import nnx
 
-    return nnx.merge(graph, state)(*inputs)
+    return getattr(nnx.merge(graph, state), method)(*inputs)
 
 
 def _identity(entry: Entry, config: Any) -> str:

@@ -15,9 +15,8 @@ from jaxtyping import Float32
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Progress, no_progress, row_slices
 from dioptre.imaging.resize import resize
-from dioptre.models.depth_view import ReadingOptions
 from dioptre.models.loading import load_model
-from dioptre.models.registry import chosen_depth_network, resolve
+from dioptre.models.registry import chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
@@ -97,11 +96,7 @@ def network_normals(
     size = picture.shape[0], picture.shape[1]
     more = (np.float32(size[1] / size[0]),) if traits.takes_aspect else ()
     progress(0.2, "Estimating normals")
-    output = network(np.stack([x, x[:, ::-1]]), *more)
-    views = resolve(traits.read)(output, ReadingOptions(size=size))
-    straight, mirrored = (view.normals for view in views)
-    if straight is None or mirrored is None:
-        return None
+    straight, mirrored = np.asarray(network.run_method("normals", np.stack([x, x[:, ::-1]]), *more), np.float32)
     vectors = straight + mirrored[:, ::-1] * np.array([-1, 1, 1], np.float32)
     vectors = vectors * np.array([1, -1, -1], np.float32)  # the network's y points down and its z away
     large = resize(np.ascontiguousarray(vectors), size, method="bilinear")

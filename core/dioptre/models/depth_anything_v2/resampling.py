@@ -11,17 +11,19 @@ _A = -0.75  # parameter a of the cubic convolution kernel, as in PyTorch
 
 def resize_aligned(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
     """Resize bilinearly, with the corner samples kept at the corners (align_corners=True)."""
-    return _two_taps(_two_taps(x, size[0], 1), size[1], 2)
+    for axis, length in enumerate(size, start=1):
+        old = x.shape[axis]
+        if old != length:
+            x = interpolate(x, np.arange(length) * ((old - 1) / max(length - 1, 1)), axis)
+    return x
 
 
-def _two_taps(x: Array, length: int, axis: int) -> Array:
+def interpolate(x: Float[Array, "n h w c"], position: np.ndarray, axis: int) -> Float[Array, "n H W c"]:
+    """Interpolate linearly along `axis` at positions between 0 and the index of the last sample."""
     old = x.shape[axis]
-    if old == length:
-        return x
-    position = np.arange(length) * ((old - 1) / max(length - 1, 1))
     low = np.minimum(np.floor(position).astype(np.int32), max(old - 2, 0))
     shape = [1] * x.ndim
-    shape[axis] = length
+    shape[axis] = len(position)
     weight = jnp.asarray((position - low).astype(np.float32).reshape(shape))
     below, above = jnp.take(x, low, axis=axis), jnp.take(x, np.minimum(low + 1, old - 1), axis=axis)
     return below + (above - below) * weight

@@ -67,6 +67,14 @@ class Moge2Config:
     scale: tuple[int, ...] = field(default=())
     tokens: tuple[int, int] = (1200, 3600)
 
+    @property
+    def linear_end(self) -> bool:
+        """Whether the finest level of neck and heads is linear, as in the published networks."""
+        heads = (self.points, self.mask, *(() if self.normal is None else (self.normal,)))
+        bilinear = all(not stack.blocks[-1] and stack.resamplers[-1] == "bilinear" for stack in (self.neck, *heads))
+        projects = all(head.inputs[-1] is not None and head.outputs[-1] is not None for head in heads)
+        return bilinear and projects and self.neck.inputs[-1] is not None and self.neck.outputs[-1] is None
+
 
 def small(stated: Mapping[str, Any] | None = None) -> Moge2Config:
     """Return the configuration of MoGe-2 ViT-S normal: the one stated in its file, else the published one."""

@@ -1,4 +1,8 @@
-"""MoGe-2 in Flax NNX, which estimates points, normals, a mask of pixels with geometry, and a metric scale."""
+"""MoGe-2 in Flax NNX, which estimates points, normals, a mask of pixels with geometry, and a metric scale.
+
+The published networks have no residual blocks at the finest level of the neck and of the heads, so everything there
+is linear and equals a single convolution to the few channels of the output. `Moge2._maps` computes it that way.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,22 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.models.depth_anything_v2.backbone import Backbone
 from dioptre.models.depth_anything_v2.module import Spread
+from dioptre.models.depth_anything_v2.resampling import interpolate
+from dioptre.models.doubling import double
+from dioptre.models.winograd import convolve3x3
 
 from .config import LEVELS, Moge2Config, StackConfig
+
+_DOUBLING_TAPS = np.array(
+    [[[3, 1, 0], [1, 3, 0], [0, 3, 1]], [[1, 3, 0], [0, 3, 1], [0, 1, 3]]], np.float32
+) / np.float32(4)
+"""Weights of a sample and its two neighbours, by phase and by tap of a convolution of the doubled samples."""
 
 Features = Sequence[Float[Array, "..."] | None]  # one four-axis array per level, each of a different size
 
@@ -24,14 +37,26 @@ class Geometry(NamedTuple):
     Attributes:
         points: camera coordinates up to scale and a shift of z: x right, y down, z away from the camera.
         mask: 0 to 1; high where there is geometry, low in the sky.
-        normal: unit vectors.
         metric_scale: length in metres of a unit of `points`.
     """
 
     points: Float[Array, "n H W 3"]
     mask: Float[Array, "n H W"]
-    normal: Float[Array, "n H W 3"] | None
     metric_scale: Float[Array, " n"] | None
+
+
+class Shared(NamedTuple):
+    """Features that all heads share.
+
+    Attributes:
+        features: output of the neck at each level, without the finest if the network's `linear_end` is true.
+        plane: `view_plane` at the finest level.
+        class_token: the backbone's last class token.
+    """
+
+    features: list[Float[Array, "..."]]
+    plane: Float[Array, "n h w 2"]
+    class_token: Float[Array, "n c"]
 
 
 class EdgeConv(nnx.Module):
@@ -41,7 +66,7 @@ class EdgeConv(nnx.Module):
         self.conv = nnx.Conv(inputs, outputs, (3, 3), padding="VALID", rngs=rngs)
 
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w d"]:
-        return self.conv(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"))
+        return convolve3x3(pad_edge(x), self.conv.kernel[...]) + bias_of(self.conv)
 
 
 class Residual(nnx.Module):
@@ -64,8 +89,27 @@ class Doubling(nnx.Module):
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n H W d"]:
         if self.spread is not None:
             return self.conv(self.spread(x))
-        _, height, width, _ = x.shape
-        return self.conv(resize_bilinear(x, (2 * height, 2 * width)))
+        return self.conv(double(x))
+
+    def folded(self, x: Float[Array, "n h w c"], matrix: Float[Array, "d k"]) -> Float[Array, "n H W k"]:
+        """Return the bilinear doubling's result times `matrix`, as one convolution at the resolution of `x`.
+
+        The bilinear weights, the convolution and the matrix are all linear. Their product has k channels for each
+        of the four pixels that replace one.
+        """
+        assert self.spread is None
+        kernel, taps = self.conv.conv.kernel[...] @ matrix, jnp.asarray(_DOUBLING_TAPS)
+        joined = jnp.einsum("ptu,qsv,tsck->uvcpqk", taps, taps, kernel)
+        n, height, width, _ = x.shape
+        y = jax.lax.conv_general_dilated(
+            pad_edge(x),
+            joined.reshape(*joined.shape[:3], -1),
+            (1, 1),
+            "VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        y = y.reshape(n, height, width, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+        return y.reshape(n, 2 * height, 2 * width, -1) + bias_of(self.conv.conv) @ matrix
 
 
 class Stack(nnx.Module):
@@ -88,10 +132,13 @@ class Stack(nnx.Module):
         )
         self.leaves = nnx.List([_pointwise(a, b, rngs=rngs) for a, b in zip(widths, config.outputs, strict=True)])
 
-    def __call__(self, features: Features) -> list[Float[Array, "..."]]:
+    def __call__(self, features: Features, levels: int = LEVELS) -> list[Float[Array, "..."]]:
+        """Return the features after the first `levels` levels, each projected to its output channels."""
         left: list[Array] = []
         x: Array | None = None
         for level, (enter, blocks, leave) in enumerate(zip(self.enters, self.blocks, self.leaves, strict=True)):
+            if level == levels:
+                break
             given = features[level]
             entering = given if enter is None or given is None else enter(given)
             x = entering if x is None else x if entering is None else x + entering
@@ -99,7 +146,7 @@ class Stack(nnx.Module):
             for block in blocks:
                 x = block(x)
             left.append(x if leave is None else leave(x))
-            if level < LEVELS - 1:
+            if level < levels - 1:
                 x = self.doublings[level](x)
         return left
 
@@ -112,6 +159,7 @@ class Moge2(nnx.Module):
         self.patch_px = config.backbone.patch_px
         self.backbone = Backbone(config.backbone, rngs=rngs)
         self.projects = nnx.List([nnx.Linear(width, config.projection, rngs=rngs) for _ in config.backbone.taps])
+        self.linear_end = config.linear_end
         self.neck = Stack(config.neck, rngs=rngs)
         self.points = Stack(config.points, rngs=rngs)
         self.mask = Stack(config.mask, rngs=rngs)
@@ -128,6 +176,23 @@ class Moge2(nnx.Module):
             aspect: width divided by height of the original picture, from which `x` was resized; that of `x` by
                 default.
         """
+        shared = self._shared(x, aspect)
+        raw, mask = self._maps(shared, (self.points, self.mask), x.shape[1:3])
+        z = jnp.exp(raw[..., 2:])
+        return Geometry(
+            points=jnp.concatenate([raw[..., :2] * z, z], axis=-1),
+            mask=jax.nn.sigmoid(mask[..., 0]),
+            metric_scale=self._metric_scale(shared.class_token) if len(self.scale) else None,
+        )
+
+    def normals(
+        self, x: Float[Array, "n H W 3"], aspect: Float[Array, ""] | None = None
+    ) -> Float[Array, "n H W 3"]:
+        """Estimate unit normals, x right, y down and z away from the camera; the arguments are those of a call."""
+        assert self.normal is not None, "this checkpoint has no normals"
+        return _unit(self._maps(self._shared(x, aspect), (self.normal,), x.shape[1:3])[0])
+
+    def _shared(self, x: Float[Array, "n H W 3"], aspect: Float[Array, ""] | None) -> Shared:
         n, height, width, _ = x.shape
         rows, columns = height // self.patch_px, width // self.patch_px
         aspect = jnp.asarray(columns / rows) if aspect is None else aspect
@@ -137,16 +202,28 @@ class Moge2(nnx.Module):
         planes = [view_plane(rows << level, columns << level, aspect) for level in range(LEVELS)]
         features = [jnp.broadcast_to(plane, (n, *plane.shape)) for plane in planes]
         features[0] = jnp.concatenate([joined, features[0]], axis=-1)
-        shared = self.neck(features)
-        raw, mask = (resize_bilinear(head(shared)[-1], (height, width)) for head in (self.points, self.mask))
-        z = jnp.exp(raw[..., 2:])
-        normal = None if self.normal is None else resize_bilinear(self.normal(shared)[-1], (height, width))
-        return Geometry(
-            points=jnp.concatenate([raw[..., :2] * z, z], axis=-1),
-            mask=jax.nn.sigmoid(mask[..., 0]),
-            normal=None if normal is None else _unit(normal),
-            metric_scale=self._metric_scale(tokens[-1, :, 0]) if len(self.scale) else None,
-        )
+        necks = self.neck(features, LEVELS - 1 if self.linear_end else LEVELS)
+        return Shared(features=necks, plane=features[-1], class_token=tokens[-1, :, 0])
+
+    def _maps(self, shared: Shared, heads: Sequence[Stack], size: Sequence[int]) -> list[Float[Array, "n H W k"]]:
+        """Return the output of each head at `size`, (H, W)."""
+        if not self.linear_end:
+            return [resize_bilinear(head(shared.features)[-1], size) for head in heads]
+        own, from_neck, biases = [], [], []
+        for head in heads:
+            enter, leave = head.enters[-1], head.leaves[-1]
+            assert enter is not None  # as `linear_end` says
+            assert leave is not None
+            matrix = leave.kernel[...]
+            own.append(head.doublings[-1].folded(head(shared.features, LEVELS - 1)[-1], matrix))
+            from_neck.append(enter.kernel[...] @ matrix)
+            biases.append(bias_of(enter) @ matrix + bias_of(leave))
+        enter, matrix = self.neck.enters[-1], jnp.concatenate(from_neck, axis=1)
+        assert enter is not None
+        maps = jnp.concatenate(own, axis=-1) + self.neck.doublings[-1].folded(shared.features[-1], matrix)
+        maps += enter(shared.plane) @ matrix + jnp.concatenate(biases)
+        ends = np.cumsum([bias.size for bias in biases])[:-1]
+        return jnp.split(resize_bilinear(maps, size), ends, axis=-1)
 
     def _metric_scale(self, class_token: Float[Array, "n c"]) -> Float[Array, " n"]:
         x = class_token
@@ -164,9 +241,24 @@ def view_plane(rows: int, columns: int, aspect: Float[Array, ""]) -> Float[Array
     return jnp.stack(jnp.meshgrid(x, y), axis=-1)
 
 
-def resize_bilinear(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
+def resize_bilinear(x: Float[Array, "n h w c"], size: Sequence[int]) -> Float[Array, "n H W c"]:
     """Resize bilinearly with half-pixel centres and without antialiasing (PyTorch's align_corners=False)."""
-    return jax.image.resize(x, (x.shape[0], *size, x.shape[3]), "linear", antialias=False)
+    for axis, length in enumerate(size, start=1):
+        old = x.shape[axis]
+        position = np.clip((np.arange(length) + 0.5) * (old / length) - 0.5, 0, old - 1)
+        x = interpolate(x, position, axis)
+    return x
+
+
+def pad_edge(x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
+    """Repeat the outermost samples once on each side."""
+    return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+
+
+def bias_of(layer: nnx.Linear | nnx.Conv) -> Float[Array, " d"]:
+    """Return the bias of a layer that has one."""
+    assert layer.bias is not None
+    return layer.bias[...]
 
 
 def _unit(x: Float[Array, "n h w 3"]) -> Float[Array, "n h w 3"]:

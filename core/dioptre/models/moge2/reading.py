@@ -20,13 +20,12 @@ def read(output: Geometry, options: ReadingOptions) -> Sequence[DepthView]:
     given = None if options.focal_diagonals is None else 2 * options.focal_diagonals  # in half diagonals
     points, masks = np.asarray(output.points), np.asarray(output.mask)
     metres = np.ones(len(points)) if output.metric_scale is None else np.asarray(output.metric_scale)
-    normals = [None] * len(points) if output.normal is None else list(np.asarray(output.normal, np.float32))
     views = []
-    for view, mask, scale, normal in zip(points, masks, metres, normals, strict=True):
+    for view, mask, scale in zip(points, masks, metres, strict=True):
         known = mask > _KNOWN
         camera = fit_camera(view, known, aspect=aspect, focal=given)
         inverse = inverse_depth(view, known, camera, metres=float(scale))
         focal = camera.focal / 2 if known.any() and camera.focal > 0 else None
         metric = output.metric_scale is not None
-        views.append(DepthView(inverse=inverse, metric=metric, focal_diagonals=focal, normals=normal))
+        views.append(DepthView(inverse=inverse, metric=metric, focal_diagonals=focal))
     return views
