@@ -11,7 +11,7 @@ import dioptre
 from dioptre.caching.memory import MemoryCache
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.step_cache import NO_STEP_CACHE
-from dioptre.pipelines import subject_views
+from dioptre.pipelines import cut_out, subject_hints, subject_views
 from dioptre.pipelines.subject_hints import points_of
 from dioptre.pipelines.subject_views import Saliency
 from dioptre.pipelines.subjects import Choice, chosen_subject
@@ -144,6 +144,16 @@ def test_transparent_pixels_are_not_selected(picture: np.ndarray) -> None:
     alpha = coverage(np.concatenate([picture, seen], axis=-1), along(UNSEEN, 30, keep=True))
     assert alpha[285, 195] > 0.9
     assert alpha[:, 200:].max() == 0
+
+
+def test_a_clicked_place_is_selected_even_if_matting_leaves_it_out(
+    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (cut_out, subject_hints):
+        monkeypatch.setattr(
+            module, "refine_matte", lambda _picture, _region, *, onto: np.zeros(onto.shape[:2], "f4")
+        )
+    assert at(coverage(picture, added=(UNSEEN,), quick=False), UNSEEN, SMALL) == [True, False]
 
 
 def test_points_lie_along_a_stroke() -> None:

@@ -87,7 +87,7 @@ class Sight:
     def spread(self, region: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "h w"]:
         """Return a region at the size of the picture, aligned with its edges."""
         if self.quick:
-            return cut_out_quickly(self.views.picture, region, None, self.size)
+            return self.spread_quickly(region)
 
         def compute() -> StepResult:
             onto = self.views.picture if self.size == self.views.size else opaque(self.inputs.picture)
@@ -95,6 +95,10 @@ class Sight:
 
         given = {"picture": self.views.image, "size": self.size, "region": region}
         return self.inputs.cache.result(_SPREAD_STEP, given, compute).planes["share"]
+
+    def spread_quickly(self, region: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "h w"]:
+        """Return an approximation of `spread`, which also keeps regions so small that matting blurs them away."""
+        return cut_out_quickly(self.views.picture, region, None, self.size)
 
     def region(self, places: Sequence[Place], others: Sequence[Place]) -> Float32[np.ndarray, "s s"]:
         """Return the probability of the uniform region around some places, up to halfway to the `others`."""

@@ -151,4 +151,8 @@ def _object_at(
 def _region(sight: Sight, points: Sequence[Point], others: Sequence[Point]) -> Float32[np.ndarray, "h w"]:
     """Return the coverage of the uniform region around some points, aligned with the picture's edges."""
     places, rest = ([sight.place(point) for point in each] for each in (points, others))
-    return sight.visible(sight.spread(sight.region(places, rest)))
+    region = sight.region(places, rest)
+    alpha = sight.spread(region)
+    if level_at(alpha, points[len(points) // 2]) < 0.5:
+        alpha = np.maximum(alpha, sight.spread_quickly(region))
+    return sight.visible(alpha)
