@@ -339,6 +339,12 @@ def test_an_enlargement_needs_more() -> None:
     assert four > twice
 
 
+def test_separate_layers_need_more() -> None:
+    size = 3000, 4000
+    picture, layers = (memory.need_bytes("lens_blur", {"pieces": kind}, size) for kind in ("none", "linear"))
+    assert layers > 2.7e9 > picture, "2.7 GB were measured at 12 megapixels"
+
+
 @pytest.mark.parametrize("name", ["portrait", "lens_blur"])
 def test_strokes_need_two_planes_more(name: str) -> None:
     stroke = {"keep": True, "radius": 0.1, "points": [[0.5, 0.5]]}

@@ -17,6 +17,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Kind
 
 _STROKES_BYTES_PER_PIXEL = 8  # two float32 planes: the mask of strokes, and a plane adjusted under it
+_LAYERS_BYTES_PER_PIXEL = 88  # separate layers of a blur, and those that continue behind them
 _OUTPUT_BYTES_PER_PIXEL = 64  # peak memory for enlarging a picture, per pixel of the result
 _COPIES = 2  # number of copies of a network's weights in memory during loading
 
@@ -53,8 +54,10 @@ def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
     described = operation(name)
     strokes = any(options.get(one.name) for one in described.parameters if one.kind is Kind.STROKES)
-    painted, memory = _STROKES_BYTES_PER_PIXEL if strokes else 0, described.memory
-    return (memory.fixed_mib << 20) + _of_network(options) + pixels * (memory.bytes_per_pixel + enlarged + painted)
+    painted = _STROKES_BYTES_PER_PIXEL if strokes else 0
+    layers = _LAYERS_BYTES_PER_PIXEL if options.get("pieces", "none") != "none" else 0
+    each = described.memory.bytes_per_pixel + enlarged + painted + layers
+    return (described.memory.fixed_mib << 20) + _of_network(options) + pixels * each
 
 
 def _of_network(options: Mapping[str, Any]) -> int:
