@@ -312,6 +312,17 @@ def test_pieces_make_the_picture_again(linear):
     assert psnr(flat, whole) > 30
 
 
+def test_pieces_of_a_scene_in_front_of_the_focus_make_the_picture_again():
+    """Slightly blurred surfaces belong to the subject; the foreground must not cover them."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    reeds = (x + y // 3) % 24 < 6
+    disparity = np.where(reeds, 0.9, 0.25).astype(np.float32)
+    image = np.where(reeds[..., None], [0.2, 0.7, 0.3], [0.5, 0.3, 0.2]).astype(np.float32)
+    pieces = fast.blur_in_layers(scene(image, disparity, 8.0, encoded=True))
+    flat = over(pieces.background, [pieces.subject, pieces.foreground], linear=True)
+    assert psnr(flat, fast.blur(scene(image, disparity, 8.0, encoded=True))) > 45
+
+
 def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
     """The background is filled even where no blur shows it: moving the subject away must not leave a hole."""
     size = (384, 384)

@@ -111,8 +111,7 @@ class _TileCompositor:
         nothing_before = [self._nothing(level) for level in (3, 2, 1)]
         return [
             _compose(background, behind, nothing_before, self._ones),
-            subject,
-            _foreground(before, foreground, self._open_behind),
+            *_upper_layers(subject, foreground, before, self._open_behind),
         ]
 
     def _blocks(self, index: int) -> list[BlockPlan]:
@@ -210,9 +209,20 @@ def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
 
 
 @jax.jit
-def _foreground(
-    before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w"], open_behind: Float[Array, "h w"]
-) -> Float[Array, "e h w"]:
+def _upper_layers(
+    subject: Float[Array, "e h w"],
+    narrow: Float[Array, "e h w"],
+    before: list[Float[Array, "e _ _"]],
+    open_behind: Float[Array, "h w"],
+) -> tuple[Float[Array, "e h w"], Float[Array, "e h w"]]:
+    """Return the subject and the foreground, raised so that no more of the background shows than `open_behind`."""
     front: Array = _before(before)
-    whole = front + (1 - front[-1:]) * narrow
-    return whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
+    foreground = front + (1 - front[-1:]) * narrow
+    of_front, of_subject = foreground[-1], (1 - foreground[-1]) * subject[-1]
+    factor = jnp.maximum((1 - open_behind) / jnp.maximum(of_front + of_subject, VISIBLE), 1.0)
+    raised = jnp.minimum(factor * of_front, 1.0)
+    coverage = jnp.clip(factor * of_subject / jnp.maximum(1 - raised, VISIBLE), subject[-1], 1.0)
+    return (
+        subject * (coverage / jnp.maximum(subject[-1], VISIBLE)),
+        foreground * (raised / jnp.maximum(of_front, VISIBLE)),
+    )
