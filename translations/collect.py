@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class Message:
     where: str
 
 
-def collect() -> list[Message]:
+@cache
+def collect() -> tuple[Message, ...]:
     """Return all messages in the order of their source files, each text once."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in _files()}
     errors = _errors(trees.values())
@@ -64,7 +66,7 @@ def collect() -> list[Message]:
     for recipe in presets().values():
         for text in (recipe.title, recipe.description):
             found.setdefault(text, Message(text=text, code="", where=_PRESETS))
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _choices() -> Iterator[tuple[str, str]]:

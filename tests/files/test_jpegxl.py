@@ -160,7 +160,7 @@ def test_the_header_is_read_from_any_beginning(tmp_path: Path) -> None:
     whole = encode(_ramps(np.uint16, 4), Format.JPEGXL, extras=Extras(icc=matrix_profile.adobe_rgb()))
     seen = read_header(whole)
     assert (seen.width, seen.height, seen.bits, seen.alpha, seen.srgb) == (128, 96, 16, True, False)
-    for end in range(len(whole) // 8):
+    for end in (*range(1000), *range(1000, len(whole) // 8, 97)):
         try:
             assert read_header(whole[:end]) == seen
         except BadHeader:
