@@ -3,7 +3,8 @@
 import array
 
 import person
-from person import click, docker, widget
+from brushing import painted
+from person import click, docker, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
 from rig import (
     HEIGHT,
@@ -66,6 +67,24 @@ def check_the_subject_is_selected_from_the_docker():
     expect("face", value(document, 112, 52) > 240, True)
     expect("corner", value(document, 250, 4) < 10, True)
     expect("layers", names(document.rootNode()), ["Background", "Photo"])
+
+
+def check_painted_parts_are_selected_and_left_out():
+    document, _node = yield from open_photo()
+    yield from person.maximize()
+    yield from opened("dioptre_select_subject")
+    yield from ready()
+    yield from click(widget(QToolButton, "dioptre_tool_keep"))
+    yield from changing(painted((0.1, 0.3), (0.12, 0.5)))  # On the flag.
+    yield from click(widget(QToolButton, "dioptre_tool_let"))
+    yield from changing(painted((0.65, 0.75), (0.8, 0.8)))  # On the helmet.
+    expect("strokes", [stroke["keep"] for stroke in state().options["subject_strokes"]], [True, False])
+    person.screenshot("krita-select-painted.png")
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    yield from settle(document)
+    expect("flag", value(document, 28, 110) > 240, True)
+    expect("helmet", value(document, 186, 198) < 10, True)
+    expect("face", value(document, 112, 52) > 240, True)
 
 
 def depth_photo():
