@@ -22,7 +22,6 @@ _MAKER_NOTE = 0x927C
 _MAKER_HEADER, _MAKER_DIRECTORY_AT = b"Apple iOS\0\0\1MM", 14
 _HDR_HEADROOM, _HDR_GAIN, _SIGNED_RATIONAL = 33, 48, 10
 _MOST_HEADROOM = 2.0**16
-_NONE = (0.0, 0.0, 0.0)
 
 
 def gain_map(codes: np.ndarray, headroom: float) -> GainMap | None:
@@ -42,13 +41,7 @@ def gain_map(codes: np.ndarray, headroom: float) -> GainMap | None:
     gains = np.where(encoded < 0.081, encoded / 4.5, ((encoded + 0.099) / 1.099) ** (1 / 0.45))
     table = np.round(255 * np.log2(1 + (headroom - 1) * gains) / stops).astype(np.uint8)
     first = codes if codes.ndim == 2 else codes[..., 0]
-    return GainMap(
-        codes=table[first][..., None],
-        stops_max=(stops,) * 3,
-        offset_base=_NONE,
-        offset_bright=_NONE,
-        headroom=(0.0, stops),
-    )
+    return GainMap.of_stops(table[first][..., None], stops)
 
 
 def headroom(camera_exif: bytes | None, xmp: ElementTree.Element | None) -> float | None:

@@ -26,7 +26,7 @@ from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
 from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
-from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits, require_finite, turned
+from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .hdr_signal import HdrSignal, divide, hdr_signal
 from .picture import Colour, Format, Source, recognise
@@ -159,8 +159,8 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     except vips().Error as error:
         raise damaged(path) from error
     signal = _hdr_signal(start, kind)
-    if signal is not None and not divide(found, signal):
-        note_hdr(found.messages, path)
+    if signal is not None:
+        divide(found, signal, path)
     return found
 
 

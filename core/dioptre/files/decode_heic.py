@@ -9,7 +9,7 @@ import numpy as np
 
 from . import apple_gain_map, exif, notes, problems
 from .budget import Budget
-from .decoded import Decoded, damaged, full_range, note_hdr, note_lost_gain_map, packed_bits
+from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits
 from .hdr_signal import divide, hdr_signal
 from .picture import Colour, Format, Source
 
@@ -56,8 +56,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     nclx = info.get("nclx_profile") or {}
     signal = hdr_signal(nclx.get("transfer_characteristics", 0), nclx.get("color_primaries", 0))
     if signal is not None:
-        if not divide(found, signal):
-            note_hdr(messages, path)
+        divide(found, signal, path)
         return found
     if budget is not None and (maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE)):
         headroom = apple_gain_map.headroom(source.exif, notes.parsed(source.xmp, budget=budget))

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import exif, problems
 from .budget import Budget
-from .decoded import Decoded, damaged, note_hdr, packed_bits
+from .decoded import Decoded, damaged, packed_bits
 from .hdr_signal import divide, hdr_signal
 from .jpegxl_header import BadHeader, JpegXlHeader, read_header
 from .picture import Colour, Format, Source
@@ -65,8 +65,8 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         lossless=header.lossless,
     )
     decoded = Decoded(codes=codes, source=source, premultiplied=header.premultiplied, messages=messages)
-    if signal is not None and not divide(decoded, signal):
-        note_hdr(messages, path)
+    if signal is not None:
+        divide(decoded, signal, path)
     return decoded
 
 

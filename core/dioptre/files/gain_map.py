@@ -13,6 +13,8 @@ import numpy as np
 Three = tuple[float, float, float]
 """Values for red, green and blue."""
 
+_NONE: Three = (0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GainMap:
@@ -36,6 +38,13 @@ class GainMap:
     offset_base: Three = (1 / 64, 1 / 64, 1 / 64)
     offset_bright: Three = (1 / 64, 1 / 64, 1 / 64)
     headroom: tuple[float, float]
+
+    @classmethod
+    def of_stops(cls, codes: np.ndarray, stops: float) -> GainMap:
+        """Return a map without offsets, from no gain at code 0 to `stops` at code 255."""
+        return cls(
+            codes=codes, stops_max=(stops,) * 3, offset_base=_NONE, offset_bright=_NONE, headroom=(0.0, stops)
+        )
 
     def stops(self, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
         """Return log2 of the gain for rows of a picture of `shape` (H, W, ...): float32 (rows, W, 1 or 3)."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from .curves import CODES, in_bands
-from .decoded import Decoded
+from .decoded import Decoded, note_hdr
 from .gain_map import GainMap
 from .matrix_profile import ADOBE_RGB_GAMMA, D65_XY, SRGB_XY, rgb_profile
 from .picture import Colour
@@ -26,14 +27,10 @@ _PQ_PEAK_CD_M2, _HLG_PEAK_CD_M2 = 10000.0, 1000.0
 _HLG_GAMMA = 1.2
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of Rec. 2020
 _REC_2020 = ("Rec. 2020 with gamma 2.2", ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)))
-_PRIMARIES = {
-    1: ("sRGB with gamma 2.2", SRGB_XY),
-    11: ("P3 with gamma 2.2", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
-    12: ("P3 with gamma 2.2", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
-}
+_P3 = ("P3 with gamma 2.2", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)))
+_PRIMARIES = {1: ("sRGB with gamma 2.2", SRGB_XY), 11: _P3, 12: _P3}
 _KNEE = 0.5  # light relative to white above which the ordinary picture is compressed
 _MAP_CODES = 255
-_NONE = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +65,22 @@ def hdr_signal(transfer: int, primaries: int) -> HdrSignal | None:
     return HdrSignal(transfer=transfer, primaries=primaries) if transfer in (PQ, HLG) else None
 
 
-def divide(found: Decoded, signal: HdrSignal) -> bool:
+def divide(found: Decoded, signal: HdrSignal, path: Path) -> None:
     """Replace an HDR picture's codes by those of an ordinary picture and add a gain map.
+
+    Grey pictures, floats and premultiplied colours are left unchanged, with a message.
 
     Args:
         found: the picture, changed in place. If its codes are empty, only its profile is replaced.
         signal: the meaning of its codes.
-
-    Returns:
-        Whether it was replaced; grey pictures, floats and premultiplied colours are left unchanged.
+        path: the file, for the message.
     """
     if found.source.colour is not Colour.RGB or found.source.floating or found.premultiplied:
-        return False
+        note_hdr(found.messages, path)
+        return
     found.source = replace(found.source, icc=signal.profile())
     if found.codes.size:
         found.codes, found.gain_map = _divided(found.codes, signal)
-    return True
 
 
 def _divided(codes: np.ndarray, signal: HdrSignal) -> tuple[np.ndarray, GainMap | None]:
@@ -98,8 +95,8 @@ def _divided(codes: np.ndarray, signal: HdrSignal) -> tuple[np.ndarray, GainMap 
     def work(rows: slice) -> None:
         light = signal.light(codes[rows][..., :3])
         if stops:
-            brightest = light.max(axis=2, keepdims=True)
-            wanted = np.log2(np.maximum(brightest, _KNEE) / _compressed(np.maximum(brightest, _KNEE), peak))
+            brightest = np.maximum(light.max(axis=2, keepdims=True), _KNEE)
+            wanted = np.log2(brightest / _compressed(brightest, peak))
             gains[rows] = np.ceil(wanted * np.float32(_MAP_CODES / stops) - np.float32(1e-3)).clip(0, _MAP_CODES)
             light = light * np.exp2(gains[rows] * np.float32(-stops / _MAP_CODES))
         encoded = light ** np.float32(1 / ADOBE_RGB_GAMMA) * np.float32(CODES - 1) + np.float32(0.5)
@@ -109,12 +106,7 @@ def _divided(codes: np.ndarray, signal: HdrSignal) -> tuple[np.ndarray, GainMap 
             ordinary[rows][..., 3] = alpha if codes.dtype == np.uint16 else alpha * 257
 
     in_bands(codes.shape, work)
-    if not stops:
-        return ordinary, None
-    found = GainMap(
-        codes=gains, stops_max=(stops,) * 3, offset_base=_NONE, offset_bright=_NONE, headroom=(0.0, stops)
-    )
-    return ordinary, found
+    return ordinary, GainMap.of_stops(gains, stops) if stops else None
 
 
 def _compressed(light: np.ndarray, peak: float) -> np.ndarray:

@@ -150,7 +150,7 @@ def encoded_picture(
         pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
         target = _target(pixels, kind, like.source, messages)
     extras = _extras(kind, pixels.shape, icc=target.icc, like=like, note=note, messages=messages)
-    extras = replace(extras, colour=target.colour, lab_bits=target.lab_bits)
+    extras = replace(extras, colour=target.colour, lab_bits=8 * target.dtype.itemsize)
     if gains is None:
         return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
     listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
@@ -221,7 +221,6 @@ class _Target:
     dtype: np.dtype[Any]
     alpha: bool
     colour: Colour = Colour.RGB
-    lab_bits: int = 16
 
 
 def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: list[str]) -> _Target:
@@ -237,8 +236,7 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
             messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
     if source is not None and not alpha and (own := _own_colours(kind, source)) is not None:
-        lab_bits = 8 if source.bits == 8 else 16
-        return _Target(model=own, icc=source.icc, dtype=dtype, alpha=False, colour=source.colour, lab_bits=lab_bits)
+        return _Target(model=own, icc=source.icc, dtype=dtype, alpha=False, colour=source.colour)
     model, icc = _model(pixels, source, messages)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
 
