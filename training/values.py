@@ -9,11 +9,12 @@ import numpy as np
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
+from dioptre.checkpoints.blueprint import by_path
+
 
 def save_network(state: Any, path: Path) -> None:
     """Save the network's values under their paths in the module."""
-    flat = nnx.to_flat_state(state)
-    save_file({".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}, path)
+    save_file({name: np.asarray(variable.get_value()) for name, variable in by_path(state).items()}, path)
 
 
 def load_network(state: Any, path: Path) -> Any:

@@ -35,7 +35,7 @@ class Blueprint(Generic[M]):
 
     @property
     def types(self) -> Types:
-        return {name: (tuple(v.shape), np.dtype(v.dtype)) for name, v in self._variables().items()}
+        return {name: (tuple(v.shape), np.dtype(v.dtype)) for name, v in by_path(self.state).items()}
 
     def filled(self, arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
         """Return the network with these values; raise WeightsError listing every array that does not fit.
@@ -47,9 +47,6 @@ class Blueprint(Generic[M]):
         require_match(arrays, self.types, origin=origin)
         values = jax.device_put({name: arrays[name] for name in self.types})
         return nnx.merge(self.graph, with_values(self.state, values))
-
-    def _variables(self) -> dict[str, Any]:
-        return {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(self.state)}
 
 
 def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
@@ -64,12 +61,17 @@ def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
     return Blueprint(graph=graph, state=state)
 
 
+def by_path(state: Any) -> dict[str, Any]:
+    """Return the variables of a network's state by their path in the module."""
+    return {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(state)}
+
+
 def with_values(state: Any, values: Mapping[str, Any]) -> Any:
     """Return the state of a network with other values, by their path in the module."""
     leaves, structure = jax.tree.flatten(state)
     numbered = jax.tree.unflatten(structure, range(len(leaves)))
-    for path, variable in nnx.to_flat_state(numbered):
-        leaves[variable.get_value()] = values[".".join(map(str, path))]
+    for name, variable in by_path(numbered).items():
+        leaves[variable.get_value()] = values[name]
     return jax.tree.unflatten(structure, leaves)
 
 

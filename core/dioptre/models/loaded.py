@@ -73,8 +73,10 @@ class Loaded:
         """Return a network that was built in memory; without checksums, it has no stored programs."""
         from flax import nnx  # imported only here and to build networks, because the import takes half a second
 
+        from dioptre.checkpoints.blueprint import by_path
+
         parts = nnx.split(module)
-        values = {".".join(map(str, path)): one.get_value() for path, one in nnx.to_flat_state(parts[1])}
+        values = {name: variable.get_value() for name, variable in by_path(parts[1]).items()}
         return cls(entry=entry, config=config, values=values, build=lambda: parts, checksums={})
 
     def __call__(self, *inputs: Any) -> Any:
@@ -104,12 +106,7 @@ class Loaded:
         """Run another method of the network, with JAX; each new set of input shapes is compiled once."""
         with self.making:
             if method not in self.programs:
-                graph = self.graph
-
-                def run(state: Any, *values: Any) -> Any:
-                    return _run(graph, state, *values, method=method)
-
-                self.programs[method] = jax.jit(run)
+                self.programs[method] = self._jitted(method)
         return self.programs[method](self.state, *inputs)
 
     @_MadeOnce
@@ -120,10 +117,13 @@ class Loaded:
     @_MadeOnce
     def forward(self) -> Callable[..., Any]:
         """The network as a jitted function of its values and inputs, also usable inside other jitted functions."""
+        return self._jitted("__call__")
+
+    def _jitted(self, method: str) -> Callable[..., Any]:
         graph = self.graph  # not self, so that no cycle keeps the values in memory
 
         def run(state: Any, *inputs: Any) -> Any:
-            return _run(graph, state, *inputs)
+            return _run(graph, method, state, *inputs)
 
         return jax.jit(run)
 
@@ -143,12 +143,12 @@ class Loaded:
         graph, state = self.graph, self.state
 
         def run(values: Mapping[str, jax.Array], *inputs: Any) -> Any:
-            return _run(graph, with_values(state, values), *inputs)
+            return _run(graph, "__call__", with_values(state, values), *inputs)
 
         return run
 
 
-def _run(graph: nnx.GraphDef[Any], state: Any, *inputs: Any, method: str = "__call__") -> Any:
+def _run(graph: nnx.GraphDef[Any], method: str, state: Any, *inputs: Any) -> Any:
     from flax import nnx
 
     return getattr(nnx.merge(graph, state), method)(*inputs)
