@@ -17,7 +17,7 @@ from .layers import row_slices
 
 _LEAST_FADE_PX = 1.0  # minimum width of a brush's soft edge, in pixels
 _FINE_PX = 32.0  # radius in pixels above which strokes are drawn at a reduced size and then enlarged
-_SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in brush radii
+SPACING = 0.5  # distance between the points at which a picture is examined along a stroke, in brush radii
 # How far a disparity may lie outside a stroke's range: full effect up to the first value, none beyond the second.
 _SAME, _OTHER = 0.05, 0.12
 _DEPTH_REACH = 1.4  # distance within which pixels take the depth of the stroke's centre line, in brush radii
@@ -88,7 +88,7 @@ def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float
     squared = np.full((rows.size, columns.size), np.inf)
     low, high = squared.copy(), -squared
     reach = _DEPTH_REACH * radius + 2 * step + _LEAST_FADE_PX
-    points = _spaced(points, _SPACING * radius)
+    points = spaced(points, SPACING * radius)
     depths, slope = _depths(points, near), _slope(points, near, reach_px=max(_SLOPE_REACH * radius, 1.0))
     ends = range(1, len(points)) if len(points) > 1 else range(1)
     for index in ends:
@@ -118,8 +118,8 @@ def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float
     return _Drawn(cover.astype(np.float32), low, high)
 
 
-def _spaced(points: np.ndarray, most_px: float) -> np.ndarray:
-    """Insert points into a path until no two neighbours are farther than `most_px` apart."""
+def spaced(points: np.ndarray, most_px: float) -> np.ndarray:
+    """Insert points into a path, (n, 2), until no two neighbours are farther than `most_px` apart."""
     parts = [points[:1]]
     for start, end in pairwise(points):
         steps = max(math.ceil(math.dist(start, end) / most_px), 1)

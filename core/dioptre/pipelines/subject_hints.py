@@ -18,7 +18,7 @@ from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
-from dioptre.imaging.strokes import stroke_mask
+from dioptre.imaging.strokes import SPACING, spaced, stroke_mask
 
 from .cut_out import cut_out_quickly
 from .region import grown, travel_features
@@ -36,7 +36,6 @@ Mask = Bool[np.ndarray, "s s"]
 _PART_OF = 0.7
 _REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
 _LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
-_SPACING = 0.5  # distance between the points of a stroke at which objects are sought, in brush radii
 _CROSSED = 0.5  # a stroke that extends over this fraction of a part's height or width removes the part as a whole
 _SPREAD_STEP = "spread"  # name under which a region aligned with the picture's edges is cached
 
@@ -121,12 +120,7 @@ def points_of(stroke: Mapping[str, Any], size: tuple[int, int]) -> tuple[Point, 
     radius = stroke["radius"] * max(size)
     if sum(math.dist(*ends) for ends in pairwise(path)) < radius:
         return (path[len(path) // 2],)
-    points = path[:1]
-    for start, end in pairwise(path):
-        steps = max(math.ceil(math.dist(start, end) / (_SPACING * radius)), 1)
-        shares = (step / steps for step in range(1, steps + 1))
-        points += [(start[0] + (end[0] - start[0]) * s, start[1] + (end[1] - start[1]) * s) for s in shares]
-    return tuple(points)
+    return tuple((float(x), float(y)) for x, y in spaced(np.asarray(path), SPACING * radius))
 
 
 def level_at(alpha: Float32[np.ndarray, "h w"], point: Point) -> float:
