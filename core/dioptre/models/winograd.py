@@ -39,15 +39,14 @@ _RESULTS: Matrix = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0)
 
 
 def convolve3x3(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> Float[Array, "n h2 w2 d"]:
-    """Convolve without padding, as `jax.lax.conv` with "VALID"; on another device than a CPU, that is used.
+    """Convolve without padding, as `convolve` does; on another device than a CPU, that is used.
 
     Args:
         x: the samples.
         kernel: the kernel, by row, column, input and output channel.
     """
     if jax.default_backend() != "cpu":
-        numbers = ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=numbers)
+        return convolve(x, kernel)
     n, height, width, channels = x.shape
     rows, columns = (-(-(side - 2) // _TILE) for side in (height, width))
     # One more tile than needed, whose first samples complete the last tile.
@@ -65,6 +64,11 @@ def convolve3x3(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> 
     parts = jax.lax.map(across, (jnp.stack(_combined(_SAMPLES, _windows(x, 1))), kernels))
     result = jnp.stack(_combined(_RESULTS, list(parts)), axis=2)
     return result.reshape(n, _TILE * rows, _TILE * columns, -1)[:, : height - 2, : width - 2]
+
+
+def convolve(x: Float[Array, "n h w c"], kernel: Float[Array, "a b c d"]) -> Float[Array, "n h2 w2 d"]:
+    """Convolve without padding by XLA's own method."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def _windows(x: Array, axis: int) -> list[Array]:

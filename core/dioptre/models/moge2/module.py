@@ -19,7 +19,7 @@ from dioptre.models.depth_anything_v2.backbone import Backbone
 from dioptre.models.depth_anything_v2.module import Spread
 from dioptre.models.depth_anything_v2.resampling import interpolate
 from dioptre.models.doubling import double
-from dioptre.models.winograd import convolve3x3
+from dioptre.models.winograd import convolve, convolve3x3
 
 from .config import LEVELS, Moge2Config, StackConfig
 
@@ -101,13 +101,7 @@ class Doubling(nnx.Module):
         kernel, taps = self.conv.conv.kernel[...] @ matrix, jnp.asarray(_DOUBLING_TAPS)
         joined = jnp.einsum("ptu,qsv,tsck->uvcpqk", taps, taps, kernel)
         n, height, width, _ = x.shape
-        y = jax.lax.conv_general_dilated(
-            pad_edge(x),
-            joined.reshape(*joined.shape[:3], -1),
-            (1, 1),
-            "VALID",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        y = convolve(pad_edge(x), joined.reshape(*joined.shape[:3], -1))
         y = y.reshape(n, height, width, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
         return y.reshape(n, 2 * height, 2 * width, -1) + bias_of(self.conv.conv) @ matrix
 
