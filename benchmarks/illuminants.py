@@ -27,11 +27,11 @@ runtime.prepare()
 
 import numpy as np
 
+from benchmarks.white_balance import CLIPPED, encode, mean_colour
 from dioptre.pipelines.light import estimator, read, thumbnail
-from training.white_balance.held_out import SHOWN_LEVEL, encode
+from training.white_balance.held_out import SHOWN_LEVEL
 
 CHILD = Path(__file__).with_name("c5_estimates.py")
-CLIPPED = 0.98  # Fraction of the white level above which a pixel is not used by the two means.
 
 
 def angle(estimate: np.ndarray, truth: np.ndarray) -> float:
@@ -50,9 +50,7 @@ def dioptre_estimate(raw: np.ndarray) -> np.ndarray:
 
 def mean_of_power(raw: np.ndarray, *, power: float) -> np.ndarray:
     """Return the grey-world (power 1) or shades-of-grey illuminant of the pixels that are not clipped."""
-    pixels = raw.reshape(-1, 3)
-    usable = pixels[pixels.max(axis=1) < CLIPPED]
-    return np.asarray((usable**power).mean(axis=0) ** (1 / power))
+    return mean_colour(raw[raw.max(axis=2) < CLIPPED], power=power)
 
 
 def summary(angles: np.ndarray) -> dict[str, float]:

@@ -40,6 +40,8 @@ RGB_TO_XYZ = np.array(
 # Number of evenly spaced pixels that are scored; means over more pixels differ by less than 1%.
 SCORED_PIXELS = 4000
 
+CLIPPED = 0.98  # Fraction of white above which grey-world and shades-of-grey do not use a pixel.
+
 Method = Callable[[np.ndarray], np.ndarray]
 """Maps an sRGB-encoded picture (H, W, 3), float32, to the balanced picture."""
 
@@ -92,15 +94,20 @@ def encode(linear: np.ndarray) -> np.ndarray:
     return np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
 
 
+def mean_colour(pixels: np.ndarray, *, power: float) -> np.ndarray:
+    """Return the illuminant of linear pixels (n, 3) by shades-of-grey; power 1 is the grey-world method."""
+    return np.asarray(np.mean(pixels**power, axis=0) ** (1 / power))
+
+
 def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
     """Apply the shades-of-grey method (Finlayson and Trezzi 2004) in linear light, with gains whose mean is 1.
 
     Power 1 is the grey-world method.
     """
     linear = decode(picture)
-    usable = linear[(picture.max(axis=-1) < 0.98)]
+    usable = linear[(picture.max(axis=-1) < CLIPPED)]
     usable = usable if len(usable) else linear.reshape(-1, 3)
-    light = np.mean(usable**power, axis=0) ** (1 / power)
+    light = mean_colour(usable, power=power)
     return encode(linear * light.mean() / np.maximum(light, 1e-6))
 
 
