@@ -1,8 +1,8 @@
 """A lens blur as separate layers that continue with texture behind nearer ones.
 
-The renderer continues surfaces smoothly. That shows nothing while a nearer layer covers them, but it is a plain
-shape as soon as someone hides that layer. So the nearer surfaces are removed from the sharp picture, as in
-`clean_background`, and what is left is blurred.
+The renderer continues surfaces smoothly. A nearer layer covers this continuation, but if someone hides that layer,
+it is visible as a plain shape. Therefore the nearer surfaces are removed from the sharp picture, as in
+`clean_background`, and the remaining picture is blurred.
 """
 
 from __future__ import annotations
