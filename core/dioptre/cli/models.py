@@ -190,10 +190,14 @@ def _recognised(file: Path, entries: list[Any]) -> Any:
     from dioptre.checkpoints.locate import sha256
     from dioptre.models.registry import resolve
 
+    by_hand = [entry for entry in entries if entry.by_hand and file.name in resolve(entry.by_hand).names]
+    if by_hand:
+        return by_hand[0]
     named = [
         (entry, published)
         for entry in entries
-        if (published := resolve(entry.package)).name.rpartition(".")[2] == file.name.rpartition(".")[2].lower()
+        if entry.package
+        and (published := resolve(entry.package)).name.rpartition(".")[2] == file.name.rpartition(".")[2].lower()
     ]
     if len({published.sha256 for _, published in named}) > 1:
         checksum = sha256(file)

@@ -13,7 +13,8 @@ from dioptre.checkpoints.card import CARD_FILE
 from dioptre.checkpoints.locate import locate, sha256
 from dioptre_link.errors import UsageError
 
-from .registry import ENTRIES, NetworkMissingError, is_installed
+from .missing import NetworkMissingError
+from .registry import ENTRIES, is_installed
 
 if TYPE_CHECKING:
     from .loaded import Loaded
@@ -26,7 +27,7 @@ def load_model(model_id: str) -> Loaded:
 
     Raises:
         UsageError: there is no such network.
-        NetworkMissingError: the network can be downloaded but is not installed.
+        NetworkMissingError: users can add the network, but it is not installed.
         WeightsError: its weights are missing, damaged or do not fit the network.
     """
     if model_id not in ENTRIES:
@@ -37,7 +38,7 @@ def load_model(model_id: str) -> Loaded:
             entries=", ".join(ENTRIES),
         )
     entry = ENTRIES[model_id]
-    if entry.package and not is_installed(entry):
+    if entry.convert and not is_installed(entry):
         raise NetworkMissingError(entry)
     folders = tuple(locate(checkpoint) for checkpoint in entry.checkpoints)
     return _load(model_id, tuple((folder, sha256(folder / CARD_FILE)) for folder in folders))

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dioptre.checkpoints.card import CARD_FILE, WeightsError
+from dioptre.checkpoints.card import CARD_FILE
 from dioptre.checkpoints.locate import installed, sha256
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.errors import UsageError
@@ -33,6 +33,7 @@ class ModelKind(Enum):
     MATTE = "matte"
     SUPER_RESOLUTION = "super-resolution"
     WHITE_BALANCE = "white balance"
+    INPAINTING = "inpainting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ class Entry:
         card: "package.module:function" that creates the card of added weights, if their source is known.
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
+        by_hand: "package.module:name" of the published files that users download themselves, as for `package`.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
         depth: capabilities of a depth network; None for other networks.
@@ -88,6 +90,7 @@ class Entry:
     stated_config: str = ""
     card: str = ""
     package: str = ""
+    by_hand: str = ""
     accelerated: str = ""
     accelerator: str = "dioptre.models.openvino_graph:build"
     depth: DepthTraits | None = None
@@ -284,6 +287,18 @@ ENTRIES: Mapping[str, Entry] = {
             package="dioptre.models.realesrgan_package:X4PLUS_PACKAGE",
             accelerated="bf16",
         ),
+        Entry(
+            id="migan",
+            title="MI-GAN",
+            kind=ModelKind.INPAINTING,
+            module="dioptre.models.migan.module:Migan",
+            config="dioptre.models.migan.config:published",
+            stated_config="dioptre.models.migan.convert:stated_config",
+            checkpoints={"migan": ""},
+            convert="dioptre.models.migan.convert:from_torch_file",
+            card=f"{_PUBLISHED}:migan_card",
+            by_hand=f"{_PUBLISHED}:MIGAN",
+        ),
     )
 }
 
@@ -297,21 +312,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
 }
 
 
-class NetworkMissingError(WeightsError):
-    """A downloadable network is not installed. The hint names a command; the worker replaces it for editors."""
-
-    code = "network-missing"
-
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(
-            "The network “{title}” is not installed.",
-            hint="Add it with: dioptre models add {network}",
-            title=entry.title,
-            network=entry.id,
-        )
-
-
-_NO_ANALYSIS = (ModelKind.SUPER_RESOLUTION, ModelKind.WHITE_BALANCE)
+_NO_ANALYSIS = (ModelKind.SUPER_RESOLUTION, ModelKind.WHITE_BALANCE, ModelKind.INPAINTING)
 
 
 def find(model_id: str, *, kind: ModelKind) -> Entry:
@@ -321,7 +322,7 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
         UsageError: there is no such network; the message lists those of this kind.
     """
     known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
-    name = DEFAULTS[kind] if model_id == "default" else model_id
+    name = DEFAULTS.get(kind, model_id) if model_id == "default" else model_id
     if name not in known:
         raise UsageError(
             "There is no {kind} network named {model_id}.",

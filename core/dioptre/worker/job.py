@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dioptre.models.registry import NetworkMissingError
+from dioptre.models.missing import NetworkMissingError
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError, unexpected
@@ -56,7 +56,9 @@ class Job:
 
 def in_words(error: Exception) -> DioptreError:
     """Convert an exception to an error for the user."""
-    if isinstance(error, NetworkMissingError):  # editors show a button for downloading the network
+    if (
+        isinstance(error, NetworkMissingError) and error.can_be_fetched
+    ):  # editors show a button for downloading the network
         return DioptreError(
             error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )

@@ -1,0 +1,37 @@
+"""The error of a network that users can add but have not added.
+
+Importing this module does not import JAX.
+"""
+
+from __future__ import annotations
+
+from dioptre.checkpoints.card import WeightsError
+from dioptre_link.language import Message
+
+from .published_file import FilesByHand
+from .registry import Entry, resolve
+
+
+class NetworkMissingError(WeightsError):
+    """A network that users can add is not installed.
+
+    The hint names a command. For networks that can be downloaded, the worker replaces it for editors.
+
+    Attributes:
+        can_be_fetched: whether the network can be downloaded.
+    """
+
+    code = "network-missing"
+
+    def __init__(self, entry: Entry) -> None:
+        hint = Message("Add it with: dioptre models add {network}", network=entry.id)
+        if entry.by_hand:
+            files: FilesByHand = resolve(entry.by_hand)
+            hint = Message(
+                "Download {file} from {page} and run: dioptre models add {file} --id {network}",
+                file=files.names[0],
+                page=files.page,
+                network=entry.id,
+            )
+        super().__init__("The network “{title}” is not installed.", hint=hint, title=entry.title)
+        self.can_be_fetched = bool(entry.package)
