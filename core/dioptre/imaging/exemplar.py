@@ -18,8 +18,8 @@ from jaxtyping import Array, Bool, Float, Float32, Int, Int32
 from scipy import ndimage
 
 from .layers import Progress, no_progress
+from .patch_features import colours_around, with_roughness
 from .patch_match import AREA, COMPONENTS, CONTEXT, NEVER, RADIUS, Places, improve, patches, sources_of, vote
-from .pull_push import pull_push
 
 FINEST_PIXELS, FINEST_PLACES = 1 << 18, 1 << 16  # limits at the finest size
 _COARSEST_PIXELS, _COARSEST_PLACES = 1 << 12, 1 << 11  # at this size, the filling starts
@@ -32,10 +32,10 @@ _SAMPLES = 1024  # patches from which the principal components are computed
 _ROUNDS = (1, 3, 8, 12)  # rounds at each size, from fine to coarse; the last number is for all coarser ones
 _PASSES = 2
 _FIRST_REACH = 64.0  # reach of the random trials at the second coarsest size, in pixels; it is halved at every size
+_COLOUR_WEIGHT = 1.2  # how much the colour of the surroundings counts
+_MATCH_ROUNDS, _MATCH_REACH = 6, 256.0  # rounds, and reach of the random trials, where the hole keeps its content
 _RIM_STEPS, _RIM_ROUNDS = 5, 2  # steps from the rim to the middle of the hole, and rounds after them
 _RIM_DECAY = 1.3  # pixels count less by this factor per pixel of distance from the rim
-_ROUGHNESS_PX, _ROUGHNESS_WEIGHT = 15, 5.0
-_AROUND_STD, _COLOUR_WEIGHT = 6.0, 1.2  # surroundings of a pixel, and how much their colour counts
 _CHUNK = 256
 
 
@@ -60,7 +60,7 @@ class Matches:
 
 @dataclass(frozen=True, kw_only=True)
 class _Level:
-    """One size of the picture, with the channels of `_with_roughness`."""
+    """One size of the picture, with the channels of `with_roughness`."""
 
     picture: Float32[np.ndarray, "h w c"]
     hole: Bool[np.ndarray, "h w"]
@@ -99,10 +99,10 @@ def continue_texture(
     Returns:
         The sources; None if there are too few pixels to copy from.
     """
-    colours = [np.float32(_COLOUR_WEIGHT) * each for each in _surroundings(picture, hole)]
+    colours = [np.float32(_COLOUR_WEIGHT) * each for each in colours_around(picture, hole)]
     depths = [np.float32(_DEPTH_WEIGHT) * each[..., None] for each in (disparity, behind)]
     context, wanted = (np.concatenate(each, axis=-1) for each in zip(colours, depths, strict=True))
-    levels = [_level(_with_roughness(picture, hole), hole, source, context, wanted)]
+    levels = [_level(with_roughness(picture, hole), hole, source, context, wanted)]
     while not _is_coarsest(levels[-1]) and (coarser := _halved(levels[-1])) is not None:
         levels.append(coarser)
     if not _is_usable(levels[-1]):
@@ -119,6 +119,37 @@ def continue_texture(
     return replace(found, filled=found.filled[..., :3])
 
 
+def match_texture(
+    picture: Float32[np.ndarray, "h w 3"],
+    hole: Bool[np.ndarray, "h w"],
+    source: Bool[np.ndarray, "h w"],
+    *,
+    disparity: Float32[np.ndarray, "h w"],
+    behind: Float32[np.ndarray, "h w"],
+) -> Matches | None:
+    """Find sources that look like the present content of a hole, which is kept.
+
+    The arguments are those of `continue_texture`.
+
+    Returns:
+        The sources; None if there are too few pixels to copy from.
+    """
+    known = np.zeros_like(hole)
+    around = np.float32(_COLOUR_WEIGHT) * colours_around(picture, known)[0]
+    context, wanted = (
+        np.concatenate([around, np.float32(_DEPTH_WEIGHT) * each[..., None]], axis=-1)
+        for each in (disparity, behind)
+    )
+    level = _level(with_roughness(picture, known), hole, source, context, wanted)
+    if not 0 < len(level.places) <= FINEST_PLACES or int(level.allowed.sum()) < _LEAST_SOURCES:
+        return None
+    nearest = ndimage.distance_transform_edt(~level.allowed, return_distances=False, return_indices=True)
+    moves = np.moveaxis(nearest - np.indices(level.size), 0, -1).astype(np.int32)
+    basis = _principal_components(level)
+    matches = _improved(moves, level, basis, rounds=_MATCH_ROUNDS, reach=_MATCH_REACH, keep=True)
+    return replace(matches, filled=matches.filled[..., :3])
+
+
 def is_small_enough(hole: Bool[np.ndarray, "h w"]) -> bool:
     """Return whether a hole can be filled at this size."""
     return hole.size <= FINEST_PIXELS and int(_near(hole).sum()) <= FINEST_PLACES
@@ -132,36 +163,6 @@ def _near(hole: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
         for ends[axis] in (slice(None, RADIUS), slice(-RADIUS, None)):
             near[tuple(ends)] = False
     return near
-
-
-def _with_roughness(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray, "h w 5"]:
-    """Add the mean absolute slope around each pixel, across and down, to a picture's channels.
-
-    Without it, smooth sources win, because the mean of many patches is smooth (A. Newson et al., section 3.3).
-    """
-    known = ndimage.minimum_filter(~hole, 3).astype(np.float32)
-    share = np.maximum(ndimage.uniform_filter(known, _ROUGHNESS_PX), 1e-3)
-    luma = picture.mean(axis=2)
-    slopes = [ndimage.uniform_filter(np.abs(slope) * known, _ROUGHNESS_PX) / share for slope in _slopes(luma)]
-    return np.concatenate([picture, np.float32(_ROUGHNESS_WEIGHT) * np.stack(slopes, axis=-1)], axis=-1)
-
-
-def _surroundings(
-    picture: np.ndarray, hole: np.ndarray
-) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w 3"]]:
-    """Return the mean colour of the known surroundings of each pixel, and the one expected in the hole.
-
-    It keeps the middle of the hole from drifting to the colours of a single part of the rim.
-    """
-    known = (~hole).astype(np.float32)
-    share = np.maximum(ndimage.gaussian_filter(known, _AROUND_STD), 1e-3)[..., None]
-    mean = ndimage.gaussian_filter(picture * known[..., None], (_AROUND_STD, _AROUND_STD, 0)) / share
-    expected = ndimage.gaussian_filter(pull_push(picture, known), (_AROUND_STD, _AROUND_STD, 0))
-    return mean, expected
-
-
-def _slopes(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.diff(luma, axis=1, append=luma[:, -1:]), np.diff(luma, axis=0, append=luma[-1:])
 
 
 def _level(
@@ -280,7 +281,10 @@ def _finer(moves: np.ndarray, level: _Level) -> Int32[np.ndarray, "h w 2"]:
     return doubled
 
 
-def _improved(moves: np.ndarray, level: _Level, basis: np.ndarray, *, rounds: int, reach: float) -> Matches:
+def _improved(
+    moves: np.ndarray, level: _Level, basis: np.ndarray, *, rounds: int, reach: float, keep: bool = False
+) -> Matches:
+    """Search better sources, and fill the hole by their votes unless `keep` is set."""
     pixels, count = _lengths(level)
     height, width = level.size
     rows, columns = np.divmod(level.places, width)
@@ -289,10 +293,12 @@ def _improved(moves: np.ndarray, level: _Level, basis: np.ndarray, *, rounds: in
     stride, flat = jnp.asarray(width, jnp.int32), jnp.asarray(_flat(level.picture, pixels))
     context = level.context.copy()
     context[~level.allowed, -1] = NEVER
+    places = _places(level, pixels, count)
+    places = places._replace(hole=jnp.zeros_like(places.hole)) if keep else places
     flat, nearest, distance = improve(
         flat,
         sources_of(flat, jnp.asarray(_flat(context, pixels, fill=NEVER)), stride, jnp.asarray(basis)),
-        _places(level, pixels, count),
+        places,
         jnp.asarray(_padded(source.astype(np.int32), count)),
         stride=stride,
         reach=jnp.asarray(reach, jnp.float32),

@@ -37,6 +37,7 @@ from .chosen_focus import known_distances
 from .clean_background import clean_background
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
+from .invented_background import inpainting_network, invented_background
 from .lens_blur import draft_of, kept_sharp_of, lens_blur, lens_options
 from .real_lens import given_metres, lens_blur_of, within_infinity
 from .subject import Subject, known_subject
@@ -179,6 +180,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """Run the operation `portrait`."""
+    network = inpainting_network(options["background_fill"])
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Creating the layers")
     picture, alpha = inputs.picture, made.subject.alpha
@@ -187,7 +189,12 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
     @cache
     def plate() -> Rows:
-        return clean_background(picture, alpha, disparity, progress=lambda fraction, phase: progress(1.0, phase))
+        def at_the_end(fraction: float, phase: str) -> None:
+            progress(1.0, phase)
+
+        if network is None:
+            return clean_background(picture, alpha, disparity, progress=at_the_end)
+        return invented_background(picture, alpha, disparity, network=network, progress=at_the_end)
 
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
@@ -218,7 +225,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         **made.depth_values,
     }
     progress(1.0, "Done")
-    return Result(layers=layers, values=values, messages=made.messages, models=made.models)
+    models = made.models if network is None else {**made.models, **network.checksums}
+    return Result(layers=layers, values=values, messages=made.messages, models=models)
 
 
 def _drawn_into_focus(

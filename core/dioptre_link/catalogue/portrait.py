@@ -21,6 +21,20 @@ _KEEP_SUBJECT = Parameter(
     simple=True,
 )
 
+AUTOMATIC_FILL = "auto"
+
+_BACKGROUND_FILL = Parameter(
+    name="background_fill",
+    kind=Kind.CHOICE,
+    label="Clean background",
+    help="How the clean background continues behind the subject. Automatic: with texture from elsewhere in it "
+    "where that fits, else smoothly. Network: with content that MI-GAN invents; add this network from its file.",
+    default=AUTOMATIC_FILL,
+    choices=(AUTOMATIC_FILL, "migan"),
+    shown=("Automatic", "Network (MI-GAN)"),
+    group="Subject",
+)
+
 OPERATION = Operation(
     name="portrait",
     title="Portrait blur",
@@ -28,6 +42,7 @@ OPERATION = Operation(
     parameters=(
         *FOCUS_PARAMETERS,
         *SUBJECT_PARAMETERS,
+        _BACKGROUND_FILL,
         _KEEP_SUBJECT,
         STROKES,
         *BLUR_PARAMETERS,

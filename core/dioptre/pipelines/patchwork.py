@@ -1,0 +1,165 @@
+"""Fill a hole on a grid of cells, with pixels copied from elsewhere in the full-size picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32
+from scipy import ndimage
+
+from dioptre.imaging.exemplar import FINEST_PIXELS, is_small_enough
+from dioptre.imaging.layers import Rows
+from dioptre.imaging.pull_push import pull_push
+from dioptre.imaging.resize import resize
+
+_MARGIN = 0.6  # the search covers this fraction of the hole's larger side beyond it, on all sides
+GUARD_CELLS = 2  # the hole is widened by this many cells, because mattes end inside hair and blurred edges
+_BAND = 2  # nothing is copied from fewer cells than this beyond the widened hole
+_NEARER = 0.08  # a surface is in front of the subject if its disparity is higher by more than this
+_NARROW = 0.25  # objects narrower than this fraction of the part's width can be in front of the background
+_ENOUGH = 0.3  # they are used nevertheless if less than this fraction remains without them
+_INSIDE = 0.9  # coverage above which a pixel's depth is the subject's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patchwork:
+    """How to fill a part of the picture, on a grid of cells.
+
+    Attributes:
+        top: first row of the part.
+        left: first column of the part.
+        size: height and width of the part, in pixels.
+        moves: differences in rows and columns from a pixel to its source, in pixels, for each cell.
+        residual: colours to add to the copied ones.
+        smooth: the smooth filling.
+        texture: how much of the texture is used instead of the smooth filling, in [0, 1].
+        cover: how much of the picture is replaced, in [0, 1].
+    """
+
+    top: int
+    left: int
+    size: tuple[int, int]
+    moves: Int32[np.ndarray, "h w 2"]
+    residual: Float32[np.ndarray, "h w 3"]
+    smooth: Float32[np.ndarray, "h w 3"]
+    texture: Float32[np.ndarray, "h w"]
+    cover: Float32[np.ndarray, "h w"]
+
+
+def beside_alpha(image: np.ndarray, colours: Rows) -> Rows:
+    """Add the picture's own alpha channel, if it has one, to rows of colours."""
+    if image.shape[2] == 3:
+        return colours
+    return lambda rows: np.concatenate([colours(rows), image[rows][..., 3:]], axis=-1)
+
+
+def usable_cells(near: np.ndarray, own: np.ndarray, wide: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """Return the cells to copy from: away from the subject, not in front of it, and not on narrow nearer objects.
+
+    A ground or a wall extends sideways at the same depth, so a horizontal opening of the disparity keeps it, and
+    removes posts, trunks and people.
+
+    Args:
+        near: disparity.
+        own: coverage of the subject.
+        wide: the widened hole.
+    """
+    usable = ~widened(wide, _BAND)
+    if not usable.any():
+        return usable
+    if (own > _INSIDE).any():
+        usable &= near < pull_push(near, (own > _INSIDE).astype(np.float32)) + np.float32(_NEARER)
+    beside = pull_push(near, usable.astype(np.float32))
+    opened = ndimage.grey_opening(np.where(usable, near, beside), (1, max(3, int(_NARROW * near.shape[1]))))
+    without_narrow: np.ndarray = usable & (near < opened + np.float32(_NEARER))
+    return without_narrow if without_narrow.sum() > _ENOUGH * usable.sum() else usable
+
+
+def surroundings(hole: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
+    """Return the rows and columns to search: the hole's bounding box, with a margin."""
+    spans = [np.flatnonzero(hole.any(axis=1 - axis)) for axis in (0, 1)]
+    margin = int(_MARGIN * max(span[-1] + 1 - span[0] for span in spans)) + 16
+    rows, columns = (
+        slice(max(int(span[0]) - margin, 0), min(int(span[-1]) + 1 + margin, length))
+        for span, length in zip(spans, hole.shape, strict=True)
+    )
+    return rows, columns
+
+
+def cells_of(hole: Bool[np.ndarray, "h w"], *, most: int = FINEST_PIXELS) -> tuple[int, int]:
+    """Return the size of the grid on which a hole can be filled: the picture's, or at most `most` cells."""
+    height, width = hole.shape
+    pixels = float(min(most, height * width))
+    while True:
+        scale = min((pixels / (height * width)) ** 0.5, 1.0)
+        cells = max(int(height * scale), 1), max(int(width * scale), 1)
+        covered = resize(hole.astype(np.float32), cells, method="area") > 0
+        if is_small_enough(widened(covered, GUARD_CELLS)) or pixels < 64:
+            return cells
+        pixels *= 0.8
+
+
+def widened(mask: Bool[np.ndarray, "h w"], cells: int) -> Bool[np.ndarray, "h w"]:
+    """Return the mask, widened by this many cells on all sides."""
+    wide: np.ndarray = ndimage.maximum_filter(mask, 2 * cells + 1)
+    return wide
+
+
+def narrowed(mask: Bool[np.ndarray, "h w"], cells: int) -> Bool[np.ndarray, "h w"]:
+    """Return the mask, narrowed by this many cells on all sides, the ends of the picture included."""
+    narrow: np.ndarray = ndimage.minimum_filter(mask, 2 * cells + 1, mode="constant", cval=0)
+    return narrow
+
+
+def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndarray:
+    """Return rows of the filled picture, without its alpha channel."""
+    result = image[rows][..., :3].copy()
+    (height, width), cells = patchwork.size, patchwork.cover.shape
+    first, last = max(rows.start, patchwork.top), min(rows.stop, patchwork.top + height)
+    if first >= last:
+        return result
+    down = (np.arange(first, last) - patchwork.top + 0.5) * (cells[0] / height) - 0.5
+    across = (np.arange(width) + 0.5) * (cells[1] / width) - 0.5
+    cover = _bilinear_rows(patchwork.cover, down, across)
+    at = np.nonzero(cover > 0)
+    if not at[0].size:
+        return result
+    corners = _corners(down[at[0]], across[at[1]], cells)
+    place = at[0] + first - patchwork.top, at[1]
+    part = image[patchwork.top :, patchwork.left :]
+    filled = np.zeros((at[0].size, 3), np.float32)
+    for cell, weight in corners:
+        moves = patchwork.moves[cell]
+        texture = patchwork.texture[cell][:, None]
+        source = np.clip(place[0] + moves[:, 0], 0, height - 1), np.clip(place[1] + moves[:, 1], 0, width - 1)
+        colours = texture * (part[(*source, slice(3))] + patchwork.residual[cell])
+        filled += weight[:, None] * (colours + (1 - texture) * patchwork.smooth[cell])
+    target = result[first - rows.start : last - rows.start, patchwork.left : patchwork.left + width]
+    share = cover[at][:, None]
+    target[at] += share * (np.clip(filled, 0, None) - target[at])
+    return result
+
+
+def _bilinear_rows(plane: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    rows, columns = (np.broadcast_to(each, (len(down), len(across))) for each in (down[:, None], across[None]))
+    total = np.zeros(rows.shape, np.float32)
+    for cell, weight in _corners(rows, columns, plane.shape):
+        total += weight * plane[cell]
+    return total
+
+
+def _corners(
+    down: np.ndarray, across: np.ndarray, cells: tuple[int, ...]
+) -> list[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    """Return the four cells around each position, and their weights in bilinear interpolation."""
+    top, left = np.floor(down).astype(np.int32), np.floor(across).astype(np.int32)
+    below, right = (down - top).astype(np.float32), (across - left).astype(np.float32)
+    return [
+        (
+            (np.clip(top + j, 0, cells[0] - 1), np.clip(left + i, 0, cells[1] - 1)),
+            (below if j else 1 - below) * (right if i else 1 - right),
+        )
+        for j in (0, 1)
+        for i in (0, 1)
+    ]
