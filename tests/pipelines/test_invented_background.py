@@ -170,5 +170,5 @@ def test_the_option_uses_the_added_network_and_records_it(tmp_path: Path, monkey
 
 
 def test_another_choice_is_refused() -> None:
-    with pytest.raises(UsageError, match="lama"):
-        operation("portrait").check({"background_fill": "lama"})
+    with pytest.raises(UsageError, match="unknown"):
+        operation("portrait").check({"background_fill": "unknown"})
