@@ -20,8 +20,9 @@ MOST_WORKERS = 4
 WORKER_BYTES = 5 << 30  # Maximum memory that one test process needs.
 
 # Compiled programs may persist between runs; everything else is private to this run. Networks run in plain JAX, the
-# reference; tests/models/test_acceleration.py covers the accelerators.
+# reference, and in float32; tests/models/test_acceleration.py and test_precision.py cover the alternatives.
 os.environ["DIOPTRE_ACCELERATOR"] = "none"
+os.environ["DIOPTRE_PRECISION"] = "float32"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name

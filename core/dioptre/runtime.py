@@ -20,6 +20,7 @@ from dioptre_link.paths import cache_dir
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
 
 _CGROUP = Path("/sys/fs/cgroup")
+_PROCESSORS = Path("/proc/cpuinfo")
 _CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
 _MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
     "M_ARENA_MAX": (-8, 1),
@@ -100,6 +101,29 @@ def free_bytes() -> int:
         cached = _inactive_file_bytes()
         available = min(available, limit - used + cached)
     return max(0, available)
+
+
+def processor_name() -> str:
+    """Return the processor's name, or at least its architecture."""
+    import platform
+
+    return _listed("model name") or platform.processor() or platform.machine()
+
+
+def processor_instructions() -> frozenset[str] | None:
+    """Return Linux's names of the processor's instruction sets; None if the system does not list them."""
+    names = _listed("flags") or _listed("Features")  # on x86 and on Arm
+    return frozenset(names.split()) if names else None
+
+
+def _listed(field: str) -> str:
+    """Return a field of the first processor in /proc/cpuinfo, or "" if there is none."""
+    with suppress(OSError):
+        for line in _PROCESSORS.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""
 
 
 def _inactive_file_bytes() -> int:

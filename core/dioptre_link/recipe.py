@@ -59,6 +59,8 @@ class Recipe:
     Attributes:
         steps: the operations and their options.
         models: SHA-256 of each network that was used, by id; empty in a recipe written by hand.
+        precision: precision of the depth network's matrix products, "float32" or "bfloat16"; empty if it was not
+            used. It is recorded, but each installation uses its own.
         input_sha256: SHA-256 of the file that was processed; empty if the recipe is for any picture.
         dioptre_version: version of the program that wrote the recipe.
         depth_range_per_m: inverse depth in 1/m at 0 and 1 of the depth layer, if the camera measured it. It applies
@@ -71,6 +73,7 @@ class Recipe:
 
     steps: tuple[Step, ...]
     models: Mapping[str, str] = field(default_factory=dict)
+    precision: str = ""
     input_sha256: str = ""
     dioptre_version: str = ""
     depth_range_per_m: Sequence[float] | None = None
@@ -90,6 +93,8 @@ class Recipe:
             "models": dict(sorted(self.models.items())),
             "input_sha256": self.input_sha256,
         }
+        if self.precision:
+            told["precision"] = self.precision
         if self.depth_range_per_m is not None:
             told["depth_range_per_m"] = [float(value) for value in self.depth_range_per_m]
         if self.files:
@@ -145,6 +150,7 @@ class Recipe:
         return Recipe(
             steps=tuple(_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)),
             models=_models(content.get("models", {}), origin),
+            precision=_text(content.get("precision", ""), f"{origin}: precision"),
             input_sha256=_sha256(content.get("input_sha256", ""), f"{origin}: input_sha256", empty=True),
             dioptre_version=_text(content.get("dioptre_version", ""), f"{origin}: dioptre_version"),
             title=_text(content.get("title", ""), f"{origin}: title"),
@@ -199,6 +205,7 @@ _FIELDS = (
     "dioptre_version",
     "steps",
     "models",
+    "precision",
     "input_sha256",
     "depth_range_per_m",
     "files",

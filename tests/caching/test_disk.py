@@ -92,7 +92,9 @@ def test_steps_precision_and_code_are_told_apart(cache: DiskCache, monkeypatch: 
         cache.result("depth", {"picture": PICTURE}, step)
     monkeypatch.setattr(software, "code_digest", lambda: "another version")
     cache.result("depth", {"picture": PICTURE}, step)
-    assert step.runs == 4
+    monkeypatch.setenv("DIOPTRE_PRECISION", "bfloat16")
+    cache.result("depth", {"picture": PICTURE}, step)
+    assert step.runs == 5
 
 
 def _cut(path: Path) -> None:

@@ -54,3 +54,25 @@ def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:
     assert made.result.values["focal_disparity"] == pytest.approx((1 / 4 - 0.1) / 0.4)
     assert not made.result.values["metres_are_assumed"]
     assert any("distances from 2 m to 10 m" in str(message) for message in made.messages)
+
+
+def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another precision gets a message; a recipe that estimates no depth records none."""
+    ramp = np.linspace(0.1, 0.9, 64, dtype=np.float32)
+    photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.float32(0.5)), axis=-1)
+    files.save(photo, tmp_path / "in.png")
+    depth = Recipe(steps=(Step(operation="depth"),))
+    recorded = follow_on_file(depth, tmp_path / "in.png").recipe
+    assert recorded.precision == "float32"
+    assert Recipe.from_json(recorded.to_json()) == recorded
+    assert not any(
+        "this installation uses" in str(message)
+        for message in follow_on_file(recorded, tmp_path / "in.png").messages
+    )
+    monkeypatch.setenv("DIOPTRE_PRECISION", "bfloat16")
+    reduced = follow_on_file(recorded, tmp_path / "in.png")
+    assert reduced.recipe.precision == "bfloat16"
+    assert any(
+        "depth in float32, and this installation uses bfloat16" in str(message) for message in reduced.messages
+    )
+    assert follow_on_file(TWO, tmp_path / "in.png").recipe.precision == ""

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from dioptre.models.acceleration import VARIABLE
+from dioptre.models.precision import choice
 from dioptre.models.software import code_digest
 
 
@@ -21,5 +22,6 @@ def computing_setup() -> str:
         str(config.jax_default_device),
         str(config.jax_default_matmul_precision),
         os.environ.get(VARIABLE, ""),
+        choice().precision.value,
     )
     return hashlib.sha256("\n".join((code_digest(), *how)).encode("utf-8")).hexdigest()

@@ -165,8 +165,10 @@ def machine() -> dict[str, Any]:
     """Describe the machine on which the figures were measured."""
     import jax
 
+    from dioptre.runtime import processor_name
+
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "device": jax.devices()[0].device_kind,
@@ -174,16 +176,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
     }
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _measured(name: str, megapixels: float, work: Callable[[], object], *, runs: int) -> Row:

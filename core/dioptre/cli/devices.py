@@ -99,3 +99,27 @@ def networks() -> Iterator[Finding]:
             )
         case Choice.OTHER_DEVICE:
             yield Finding(code=code, level=OK, message="JAX runs the networks on the graphics card.")
+    if choice() is not Choice.OPENVINO:
+        yield _precision()
+
+
+def _precision() -> Finding:
+    """Report the precision of the depth network's matrix products, and why it was chosen."""
+    from dioptre.models.precision import VARIABLE, Precision, Reason, choice
+
+    chosen = choice()
+    name = chosen.precision.value
+    match chosen.reason:
+        case Reason.REQUESTED:
+            message = f"The depth network uses {name} because {VARIABLE} is set."
+        case Reason.OTHER_DEVICE:
+            message = "The depth network uses float32 because JAX computes on the graphics card."
+        case Reason.NO_INSTRUCTIONS:
+            message = "The depth network uses float32: this processor has no instructions for bfloat16."
+        case Reason.TRIAL if chosen.precision is Precision.BFLOAT16:
+            message = (
+                f"The depth network uses bfloat16, which was {chosen.gain:.1f} times as fast as float32 in a trial."
+            )
+        case Reason.TRIAL:
+            message = "The depth network uses float32, because bfloat16 was not clearly faster in a trial."
+    return Finding(code="precision", level=OK, message=message)

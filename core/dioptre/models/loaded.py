@@ -16,6 +16,7 @@ from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.load import Shapes, read, require_match
 
 from .acceleration import Run, accelerated, accelerates, wants_full_precision
+from .precision import Precision
 from .programs import described, program, storable
 from .registry import Entry, resolve
 
@@ -159,17 +160,23 @@ def _identity(entry: Entry, config: Any) -> str:
     return f"{entry.id} {entry.module} {config}"
 
 
-def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
+def load(
+    entry: Entry, cards: Mapping[str, tuple[Path, str]], *, precision: Precision = Precision.FLOAT32
+) -> Loaded:
     """Read the entry's checkpoints. The network is built only when it is traced.
 
     Args:
         entry: the network's registry entry.
         cards: folder and SHA-256 of the card, for each checkpoint of the entry.
+        precision: precision of the products of a network that allows bfloat16. It is part of the configuration, and
+            so of the identity of stored programs.
 
     Raises:
         WeightsError: files are missing or altered, or lists all arrays that do not fit the network.
     """
     config = entry.configuration(*(Card.read(folder).config for folder, _ in cards.values()))
+    if precision is Precision.BFLOAT16:
+        config = config.in_bfloat16()
 
     @cache
     def plan() -> Blueprint[Any]:

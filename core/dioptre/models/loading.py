@@ -18,12 +18,16 @@ from .registry import ENTRIES, is_installed
 
 if TYPE_CHECKING:
     from .loaded import Loaded
+    from .precision import Precision
 
 _VERY_LARGE_PIXELS = 64_000_000
 
 
 def load_model(model_id: str) -> Loaded:
     """Return the network with this id, verified and in memory; it is loaded only once per process.
+
+    Its precision is that of `precision.precision_of` now; in another precision, it is another network with the same
+    values.
 
     Raises:
         UsageError: there is no such network.
@@ -41,15 +45,19 @@ def load_model(model_id: str) -> Loaded:
     if entry.convert and not is_installed(entry):
         raise NetworkMissingError(entry)
     folders = tuple(locate(checkpoint) for checkpoint in entry.checkpoints)
-    return _load(model_id, tuple((folder, sha256(folder / CARD_FILE)) for folder in folders))
+    from .precision import precision_of  # imports JAX, which is needed only to run a network
+
+    cards = tuple((folder, sha256(folder / CARD_FILE)) for folder in folders)
+    return _load(model_id, cards, precision_of(entry))
 
 
 @cache
-def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
+def _load(model_id: str, cards: tuple[tuple[Path, str], ...], precision: Precision) -> Loaded:
     """Load a network; the cards' checksums are part of the cache key, so replaced weights are loaded again."""
-    from .loaded import load  # imports JAX, which is needed only to run a network
+    from .loaded import load
 
-    return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
+    entry = ENTRIES[model_id]
+    return load(entry, dict(zip(entry.checkpoints, cards, strict=True)), precision=precision)
 
 
 def unload_after(size: tuple[int, int]) -> None:

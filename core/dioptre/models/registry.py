@@ -76,6 +76,7 @@ class Entry:
         by_hand: "package.module:name" of the published files that users download themselves, as for `package`.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
+        bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
         depth: capabilities of a depth network; None for other networks.
     """
 
@@ -93,6 +94,7 @@ class Entry:
     by_hand: str = ""
     accelerated: str = ""
     accelerator: str = "dioptre.models.openvino_graph:build"
+    bfloat16: bool = False
     depth: DepthTraits | None = None
 
     def configuration(self, *stated: Mapping[str, Any]) -> Any:
@@ -114,7 +116,7 @@ _MOGE = "dioptre.models.moge2"
 _PUBLISHED = "dioptre.models.published_networks"
 _DISPARITY = "dioptre.models.depth_view:read_disparity"
 _IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION, "multiple_px": 14}
-_DEPTH_ACCELERATION = {
+_DEPTH_ACCELERATION: dict[str, Any] = {
     "accelerated": "f32",  # bfloat16 would change some depths by up to 4/255 of their range
     "accelerator": f"{_DEPTH_ANYTHING}.openvino_graph:build",
 }
@@ -130,6 +132,7 @@ ENTRIES: Mapping[str, Entry] = {
             config=f"{_DEPTH_ANYTHING}.config:dioptre_small",
             checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-depth-head": "head"},
             preprocessing=Preprocessing(short_side_px=392, **_IMAGENET),
+            bfloat16=True,
             depth=DepthTraits(read=_DISPARITY, crop_short_side_px=308),
             **_DEPTH_ACCELERATION,
         ),

@@ -119,19 +119,41 @@ def follow_on_file(
 
     result = follow(chosen, first_inputs.pop, progress=share)
     _check(picture, result)
-    for name, checksum in result.models.items():
-        if chosen.models.get(name, checksum) != checksum:
-            messages.append(f"The recipe was created with different weights for {name}; the result may differ.")
     written = _as_run(chosen, result, input_sha256=picture.sha256)
+    messages.extend(_differences(chosen, written))
     return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
 
 
+def _differences(chosen: Recipe, written: Recipe) -> list[str]:
+    """Return messages about weights or a precision that differ from those in the recipe."""
+    messages: list[str] = []
+    for name, checksum in written.models.items():
+        if chosen.models.get(name, checksum) != checksum:
+            messages.append(f"The recipe was created with different weights for {name}; the result may differ.")
+    if chosen.precision and written.precision not in ("", chosen.precision):
+        messages.append(
+            Message(
+                "The recipe was created with depth in {recorded}, and this installation uses {used}; "
+                "the depth may differ by about 1/255.",
+                recorded=chosen.precision,
+                used=written.precision,
+            )
+        )
+    return messages
+
+
 def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
-    """Return the recipe with the networks, the input and the version of a run."""
+    """Return the recipe with the networks, their precision, the input and the version of a run."""
+    precision = ""
+    if result.models:
+        from dioptre.models.precision import recorded_precision  # imports JAX, as the networks did
+
+        precision = recorded_precision(result.models)
     return replace(
         chosen,
         steps=with_networks_named(chosen).steps,
         models=result.models,
+        precision=precision,
         input_sha256=input_sha256,
         files={},
         dioptre_version=version("dioptre"),

@@ -50,6 +50,10 @@ def schema() -> dict[str, Any]:
                 "description": "SHA-256 of each network that was used, by id.",
                 "additionalProperties": {"type": "string", "pattern": _SHA256},
             },
+            "precision": {
+                "type": "string",
+                "description": "Precision of the depth network's matrix products: float32 or bfloat16.",
+            },
             "input_sha256": {
                 "type": "string",
                 "pattern": f"{_SHA256}|^$",

@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.models.attention import attend
+from dioptre.models.product import Linear
 
 from .config import BackboneConfig
 from .resampling import resize_cubic
@@ -18,8 +19,8 @@ class Attention(nnx.Module):
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         self.heads = config.heads
-        self.qkv = nnx.Linear(config.width, 3 * config.width, rngs=rngs)
-        self.out = nnx.Linear(config.width, config.width, rngs=rngs)
+        self.qkv = Linear(config.width, 3 * config.width, bfloat16=config.bfloat16, rngs=rngs)
+        self.out = Linear(config.width, config.width, bfloat16=config.bfloat16, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n t c"], *position: Array) -> Float[Array, "n t c"]:
         assert not position, "the tokens of DINOv2 include their positions"
@@ -48,8 +49,8 @@ class Block(nnx.Module):
         width, hidden = config.width, config.hidden
         self.norm1, self.norm2 = (layer_norm(width, config.epsilon, rngs=rngs) for _ in range(2))
         self.attention = attention(config, rngs=rngs)
-        self.enter = nnx.Linear(width, hidden, rngs=rngs)
-        self.leave = nnx.Linear(hidden, width, rngs=rngs)
+        self.enter = Linear(width, hidden, bfloat16=config.bfloat16, rngs=rngs)
+        self.leave = Linear(hidden, width, bfloat16=config.bfloat16, rngs=rngs)
         self.scale1, self.scale2 = nnx.Param(jnp.ones(width)), nnx.Param(jnp.ones(width))
 
     def __call__(self, x: Float[Array, "n t c"], *position: Array) -> Float[Array, "n t c"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class BackboneConfig:
         last_epsilon: epsilon of the norm after the tapped blocks.
         position_offset: added to the number of tokens when the table of positions is resized; 0.1 in DINOv2's
             original code, 0 in transformers.
+        bfloat16: the linear layers of the blocks multiply in bfloat16. Attention, the norms and all sums are in
+            float32: with attention in bfloat16, results differ twice as much.
     """
 
     width: int = 384
@@ -33,6 +35,7 @@ class BackboneConfig:
     epsilon: float = 1e-6
     last_epsilon: float = 1e-6
     position_offset: float = 0.0
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,10 @@ class DepthAnythingConfig:
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
+
+    def in_bfloat16(self) -> DepthAnythingConfig:
+        """Return the configuration with the products of the backbone's blocks in bfloat16."""
+        return replace(self, backbone=replace(self.backbone, bfloat16=True))
 
 
 def depth_anything_v2_small() -> DepthAnythingConfig:

@@ -15,7 +15,7 @@ from dioptre.models.depth_anything_v2.config import BackboneConfig
 LEVELS = 5
 """Number of resolutions in the convolutional part: the token grid, then four doublings."""
 
-_BACKBONES = {
+_BACKBONES: Mapping[str, Any] = {
     "dinov2_vits14": {"width": 384, "blocks": 12, "heads": 6, "hidden": 1536},
     "dinov2_vitb14": {"width": 768, "blocks": 12, "heads": 12, "hidden": 3072},
 }

@@ -1,0 +1,178 @@
+"""Choice of float32 or bfloat16 for the matrix products of networks, made once per installation.
+
+Whether bfloat16 is faster depends on the processor and on XLA. If the processor has instructions for it, or the
+system does not list them, a trial multiplies matrices like the depth network's in both precisions. The result is
+stored in the data folder, so that the command line, the worker and batches decide alike. Another processor or
+another version of jaxlib needs another trial.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dioptre.runtime import processor_instructions, processor_name
+from dioptre_link.errors import UsageError
+from dioptre_link.paths import data_dir
+from dioptre_link.private import lock
+
+from .acceleration import accelerates, wants_full_precision
+from .product import product
+from .registry import ENTRIES, Entry
+
+VARIABLE = "DIOPTRE_PRECISION"
+"""Environment variable: "float32" or "bfloat16" replaces the choice."""
+
+INSTRUCTIONS = frozenset({"amx_bf16", "avx512_bf16", "bf16", "svebf16"})
+"""Linux's names of the instructions that multiply bfloat16, on x86 and Arm."""
+
+_FILE, _LOCK = "precision.json", "precision.lock"
+_LEAST_GAIN = 1.15  # without an advantage it is 1 or less; on a busy processor the trial may show only part of one
+_SHAPE = (384, 384, 1536)  # some tokens, and the channels of the depth network's largest layers
+_ROUNDS = 100  # many short runs, of which some are not interrupted even on a busy processor; 0.3 s in all
+
+
+class Precision(Enum):
+    """Precision of the factors of matrix products; sums are always in float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class Reason(Enum):
+    """Why a precision was chosen."""
+
+    REQUESTED = "requested"
+    OTHER_DEVICE = "other device"
+    NO_INSTRUCTIONS = "no instructions"
+    TRIAL = "trial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The precision that is used where a network allows bfloat16.
+
+    Attributes:
+        precision: the chosen precision.
+        reason: why it was chosen.
+        gain: float32's time divided by bfloat16's, if there was a trial.
+    """
+
+    precision: Precision
+    reason: Reason
+    gain: float | None = None
+
+
+def choice() -> Choice:
+    """Return the choice for this installation; the first call on a processor runs the trial.
+
+    Raises:
+        UsageError: the environment variable has another value than the two names.
+    """
+    if requested := os.environ.get(VARIABLE, ""):
+        return Choice(precision=_named(requested), reason=Reason.REQUESTED)
+    if jax.default_backend() != "cpu":
+        return Choice(precision=Precision.FLOAT32, reason=Reason.OTHER_DEVICE)
+    instructions = processor_instructions()
+    if instructions is not None and not instructions & INSTRUCTIONS:
+        return Choice(precision=Precision.FLOAT32, reason=Reason.NO_INSTRUCTIONS)
+    gain = _stored_gain(data_dir())
+    chosen = Precision.BFLOAT16 if gain >= _LEAST_GAIN else Precision.FLOAT32
+    return Choice(precision=chosen, reason=Reason.TRIAL, gain=gain)
+
+
+def precision_of(entry: Entry) -> Precision:
+    """Return the precision in which JAX computes a network's products here and now.
+
+    A caller that has set JAX's precision gets float32, and so do graphs for another runtime, which have their own
+    setting.
+    """
+    if not entry.bfloat16 or wants_full_precision() or accelerates(entry):
+        return Precision.FLOAT32
+    return choice().precision
+
+
+def recorded_precision(models: Mapping[str, str]) -> str:
+    """Return the precision for the recipe of a result, or "" if it used no network that allows bfloat16.
+
+    Args:
+        models: the checkpoints that were used, by id.
+    """
+    used = [entry for entry in ENTRIES.values() if entry.bfloat16 and entry.checkpoints.keys() <= models.keys()]
+    return precision_of(used[0]).value if used else ""
+
+
+def trial() -> float:
+    """Return float32's time for a matrix product divided by bfloat16's, each the least of several rounds."""
+    tokens, inputs, outputs = _SHAPE
+    best = {False: float("inf"), True: float("inf")}
+    with jax.ensure_compile_time_eval():  # the first call may be inside a program that is being traced
+        factors = (jnp.ones((tokens, inputs)), jnp.ones((inputs, outputs)))
+        runs = {reduced: jax.jit(partial(product, bfloat16=reduced)) for reduced in best}
+        for run in runs.values():
+            jax.block_until_ready(run(*factors))
+        for _ in range(_ROUNDS):
+            for reduced, run in runs.items():
+                start = time.perf_counter()
+                jax.block_until_ready(run(*factors))
+                best[reduced] = min(best[reduced], time.perf_counter() - start)
+    return best[False] / best[True]
+
+
+def _named(requested: str) -> Precision:
+    try:
+        return Precision(requested)
+    except ValueError as error:
+        raise UsageError(
+            "{variable} must be float32 or bfloat16, not {value}.", variable=VARIABLE, value=repr(requested)
+        ) from error
+
+
+@cache
+def _stored_gain(folder: Path) -> float:
+    """Return the gain in the trial on this processor, from the file in `folder` or from a new trial."""
+    instructions = sorted((processor_instructions() or frozenset()) & INSTRUCTIONS)
+    machine = {"processor": processor_name(), "instructions": instructions, "jaxlib": version("jaxlib")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        guard = (folder / _LOCK).open("a+b")
+    except OSError:  # the folder is read-only: every process needs a trial
+        return trial()
+    with guard:
+        lock(guard.fileno(), wait=True)  # two trials at once would disturb each other and might disagree
+        gain = _read(folder / _FILE, machine)
+        if gain is None:
+            gain = round(trial(), 2)
+            _write(folder / _FILE, {**machine, "bfloat16_gain": gain})
+    return gain
+
+
+def _read(path: Path, machine: Mapping[str, Any]) -> float | None:
+    """Return the stored gain; None if there is none, or if it is for another processor or version of jaxlib."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        gain = float(fields.pop("bfloat16_gain"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return gain if fields == machine else None
+
+
+def _write(path: Path, fields: Mapping[str, Any]) -> None:
+    with suppress(OSError):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(fields, file, indent=1)
+        Path(temporary).replace(path)

@@ -1,0 +1,203 @@
+"""The choice of precision on any processor, and the depth network in bfloat16."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from threading import Barrier
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre import runtime
+from dioptre.models import precision, programs
+from dioptre.models.loading import load_model
+from dioptre.models.precision import Precision, Reason, choice, precision_of, recorded_precision
+from dioptre.models.registry import ENTRIES, IMAGENET_DEVIATION, IMAGENET_MEAN
+from dioptre_link.errors import UsageError
+
+DEPTH = "dioptre-depth-small"
+PROCESSORS = {
+    "amx": "model name\t: Xeon\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16 amx_tile\n",
+    "avx512_bf16": "model name\t: EPYC\nflags\t\t: fpu avx2 avx512f avx512_bf16\n",
+    "avx2": "model name\t: EPYC\nflags\t\t: fpu sse2 avx2 f16c\n",
+    "arm": "processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n",
+    "arm before bfloat16": "processor\t: 0\nFeatures\t: fp asimd asimddp\n",
+}
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty data folder and no request, so that the processor decides."""
+    monkeypatch.delenv(precision.VARIABLE, raising=False)
+    monkeypatch.setenv("DIOPTRE_DATA_DIR", str(tmp_path / "data"))
+    precision._stored_gain.cache_clear()
+    yield tmp_path
+    precision._stored_gain.cache_clear()
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Gains that the next trials find, from the last one."""
+    gains: list[float] = []
+
+    def pop() -> float:
+        time.sleep(0.05)  # long enough for other threads to start a trial too
+        return gains.pop()
+
+    monkeypatch.setattr(precision, "trial", pop)
+    return gains
+
+
+def _use(processor: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = home / "cpuinfo"
+    file.write_text(PROCESSORS[processor])
+    monkeypatch.setattr(runtime, "_PROCESSORS", file)
+    precision._stored_gain.cache_clear()
+
+
+@pytest.mark.parametrize("processor", ["amx", "avx512_bf16", "arm"])
+def test_the_trial_decides_on_a_processor_with_instructions(
+    processor: str, home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for gain, chosen in ((3.9, Precision.BFLOAT16), (1.02, Precision.FLOAT32)):
+        _use(processor, home, monkeypatch)
+        trials.append(gain)
+        for _ in range(2):  # as two processes: the second finds the first one's file, and there is no other trial
+            precision._stored_gain.cache_clear()
+            found = choice()
+            assert (found.precision, found.reason, found.gain) == (chosen, Reason.TRIAL, gain)
+        (home / "data" / "precision.json").unlink()
+
+
+@pytest.mark.parametrize("processor", ["avx2", "arm before bfloat16"])
+def test_a_processor_without_instructions_needs_no_trial(
+    processor: str, home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(processor, home, monkeypatch)
+    assert choice() == precision.Choice(precision=Precision.FLOAT32, reason=Reason.NO_INSTRUCTIONS)
+
+
+def test_a_system_that_lists_no_instructions_gets_a_trial(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_PROCESSORS", home / "none")
+    trials.append(2.0)
+    assert choice().precision is Precision.BFLOAT16
+
+
+def test_another_processor_or_jaxlib_gets_another_trial(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials.extend([0.8, 1.9, 3.9])
+    for processor, gain in (("amx", 3.9), ("avx512_bf16", 1.9)):
+        _use(processor, home, monkeypatch)
+        assert choice().gain == gain
+    file = home / "data" / "precision.json"
+    stored = json.loads(file.read_text())
+    assert stored["jaxlib"] == version("jaxlib")
+    file.write_text(json.dumps({**stored, "jaxlib": "0.1"}))
+    precision._stored_gain.cache_clear()
+    assert choice() == precision.Choice(precision=Precision.FLOAT32, reason=Reason.TRIAL, gain=0.8)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"bfloat16_gain": "much"}', b"\xff"])
+def test_a_damaged_file_is_replaced(
+    content: bytes, home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use("amx", home, monkeypatch)
+    (home / "data").mkdir()
+    (home / "data" / "precision.json").write_bytes(content)
+    trials.append(3.0)
+    assert choice().gain == 3.0
+    precision._stored_gain.cache_clear()
+    assert choice().gain == 3.0
+
+
+def test_threads_that_start_together_share_one_trial(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use("amx", home, monkeypatch)
+    trials.extend([1.0, 2.0, 3.0, 4.0])
+    together = Barrier(4)
+
+    def decide(_: int) -> float | None:
+        together.wait()
+        return choice().gain
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(decide, range(4))) == {4.0}
+
+
+def test_a_folder_that_cannot_be_written_does_not_matter(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use("amx", home, monkeypatch)
+    (home / "data").write_text("a file where the folder should be")
+    trials.append(3.0)
+    assert choice().gain == 3.0
+
+
+def test_the_trial_compares_times_even_inside_a_traced_program() -> None:
+    assert 0.01 < precision.trial() < 100
+    assert 0.01 < float(jax.jit(lambda x: x * precision.trial())(1.0)) < 100
+
+
+def test_the_environment_variable_replaces_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("float32", "bfloat16"):
+        monkeypatch.setenv(precision.VARIABLE, name)
+        assert (choice().precision.value, choice().reason) == (name, Reason.REQUESTED)
+    monkeypatch.setenv(precision.VARIABLE, "half")
+    with pytest.raises(UsageError, match="DIOPTRE_PRECISION must be float32 or bfloat16, not 'half'"):
+        choice()
+
+
+def test_only_networks_that_allow_it_use_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.VARIABLE, "bfloat16")
+    allowed = {name for name, entry in ENTRIES.items() if precision_of(entry) is Precision.BFLOAT16}
+    assert allowed == {DEPTH}
+    with jax.default_matmul_precision("highest"):
+        assert precision_of(ENTRIES[DEPTH]) is Precision.FLOAT32
+
+
+def test_a_recipe_records_the_precision_only_with_the_depth_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.VARIABLE, "bfloat16")
+    checkpoints = dict.fromkeys(ENTRIES[DEPTH].checkpoints, "0" * 64)
+    assert recorded_precision({**checkpoints, "modnet": "0" * 64}) == "bfloat16"
+    assert recorded_precision(dict.fromkeys(ENTRIES["dioptre-subject"].checkpoints, "0" * 64)) == ""
+    assert recorded_precision({}) == ""
+    monkeypatch.setenv(precision.VARIABLE, "float32")
+    assert recorded_precision(checkpoints) == "float32"
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee"])
+def test_depth_in_bfloat16_is_within_a_grey_level(
+    name: str, checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The blocks' four linear layers, and nothing else, multiply in bfloat16, on the same values in memory."""
+    monkeypatch.setattr(programs, "cache_dir", lambda: tmp_path)
+    photo = Image.open(checkout / "examples" / f"{name}.jpg").convert("RGB").resize((518, 392))
+    x = (np.asarray(photo, np.float32)[None] / 255 - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+    results, kernels = [], []
+    for precision_name, factors in (("float32", 0), ("bfloat16", 8)):
+        monkeypatch.setenv(precision.VARIABLE, precision_name)
+        network = load_model(DEPTH)
+        network.programs.clear()
+        results.append(np.asarray(network(x)))
+        lowered = network.forward.lower(network.state, jnp.asarray(x)).as_text()
+        products = [line.rpartition(" : ")[2] for line in lowered.splitlines() if "dot_general" in line]
+        assert sum(line.partition("->")[0].count("bf16") for line in products) == factors
+        assert all("bf16" not in line.partition("->")[2] for line in products)
+        kernels.append(network.values["backbone.blocks.enter.kernel"])
+    exact, reduced = results
+    errors = np.abs(reduced - exact) / (exact.max() - exact.min())
+    assert np.quantile(errors, 0.999) < 1 / 255
+    assert kernels[0] is kernels[1]
+    assert len(list((tmp_path / "programs").glob("*.program"))) == 2
