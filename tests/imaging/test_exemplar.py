@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.imaging.exemplar import continue_texture
+from dioptre.imaging.exemplar import continue_texture, match_texture
 
 
 def _tiles() -> np.ndarray:
@@ -55,3 +55,21 @@ def test_without_sources_there_is_nothing() -> None:
     picture, hole = _tiles(), _hole()
     flat = np.zeros(hole.shape, np.float32)
     assert continue_texture(picture, hole, np.zeros_like(hole), disparity=flat, behind=flat) is None
+
+
+def test_matches_look_like_the_content_that_a_hole_keeps() -> None:
+    y, x = np.mgrid[:96, :96]
+    wave = (0.5 + 0.3 * np.sin(x / 3) * np.sin(y / 4)).astype(np.float32)
+    picture = np.stack([wave, wave, 1 - wave], axis=-1)
+    hole = (y - 48) ** 2 + (x - 48) ** 2 < 15**2
+    source = (y - 48) ** 2 + (x - 48) ** 2 > 19**2
+    flat = np.zeros(hole.shape, np.float32)
+    matches = match_texture(picture, hole, source, disparity=flat, behind=flat)
+    assert matches is not None
+    np.testing.assert_array_equal(matches.filled, picture)
+    down, across = (y + matches.moves[..., 0])[hole], (x + matches.moves[..., 1])[hole]
+    assert source[down, across].all()
+    error = np.abs(picture[down, across] - picture[hole])
+    assert error.mean() < 0.03
+    nothing = np.zeros_like(source)
+    assert match_texture(picture, hole, nothing, disparity=flat, behind=flat) is None
