@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 HERE = Path(__file__).parent
 DRAWING = HERE.parents[1] / "docs" / "images" / "depth-learning.svg"
 WIDTH, HEIGHT, MARGIN = 560, 300, 48
-LOW, HIGH = 0.08, 0.17
+LOW, HIGH = 0.06, 0.17
 COLOURS = ("#2a6f97", "#c1571f", "#4c8c3b")
 LETTERS = 'font-family="sans-serif" font-size="11" fill="#333"'
 
@@ -35,11 +35,11 @@ def drawn(curves: dict[str, list[list[float]]]) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<path d="M{MARGIN} {MARGIN}V{bottom}H{right}" fill="none" stroke="#333"/>',
     ]
-    for step in range(8, 18, 2):
+    for step in range(6, 18, 2):
         _, y = at(0, step / 100)
         parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{step / 100:.2f}</text>')
         parts.append(f'<path d="M{MARGIN} {y}H{right}" stroke="#ccc" stroke-width="0.5"/>')
-    for thousand in range(0, int(most) + 1, 10):
+    for thousand in range(0, int(most) + 1, 50):
         x, _ = at(thousand, LOW)
         parts.append(f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{thousand}</text>')
     lowest = MARGIN - 14.0

@@ -45,7 +45,7 @@ def defocus(
     edges = np.linspace(low, high + 1e-6, layers + 1)
     g = np.fft.fftfreq(size) * size
     apart, out = np.hypot(g[:, None], g), np.zeros((size, size, 4))
-    largest_px = rng.uniform(0.008, 0.035) * size
+    largest_px = 0.008 * 8 ** rng.random() * size  # up to a portrait lens wide open
     for k in range(layers):
         lower, upper = edges[k] if k else -np.inf, edges[k + 1] if k < layers - 1 else np.inf
         inside = (disparity >= lower) & (disparity < upper)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import props
 from .furniture import Library, Model
-from .scene import Scene, turned
+from .scene import Scene
 from .textures import Materials, surface, texture, wall_picture
 
 SHARES = {"room": 0.26, "portrait": 0.18, "closeup": 0.18, "table": 0.18, "street": 0.10, "landscape": 0.10}
@@ -73,6 +74,8 @@ def arrange(rng: np.random.Generator, cast: Cast, materials: Materials) -> Arran
         _somebody_in_front(scene, cast, w, d)
     if rng.random() < 0.3:
         _thin_things(scene, w, d, open_air=open_air)
+    if kind in ("room", "street", "landscape") and rng.random() < 0.1:
+        props.lattice(scene, rng.uniform(1.2, 0.6 * d), width_m=w, height_m=rng.uniform(0.8, 2.5))
     if kind == "closeup":
         return scene, kind, _closeup(scene, cast, centre)
     if kind == "portrait":
@@ -226,7 +229,7 @@ def _furnish(s: Scene, cast: Cast, size_m: tuple[float, float]) -> None:
         off = rng.uniform(-0.3, 0.3, 2) * piece.size_m[[0, 2]]
         spot = np.add(at, [off[0], top, off[1]])
         if rng.random() < 0.25:
-            cup(s, spot)
+            props.cup(s, spot)
         else:
             s.place(cast.library, _one(rng, cast.small), spot, yaw=rng.uniform(0, 6.3))
     if rng.random() < 0.2:
@@ -234,41 +237,11 @@ def _furnish(s: Scene, cast: Cast, size_m: tuple[float, float]) -> None:
         s.tuft(
             np.add(at, [0, top, 0]), size_m=size, count=int(rng.integers(10, 150)), thick_m=rng.uniform(0.003, 0.04)
         )
+    if rng.random() < 0.2:
+        props.cushion(s, np.add(at, [rng.uniform(-0.3, 0.3), min(top, 0.6), 0]), width_m=rng.uniform(0.3, 0.7))
     if rng.random() < 0.3:
         spot = np.add(at, [rng.uniform(-0.5, 0.5), rng.choice([0, top]), rng.uniform(-0.5, 0.5)])
         s.ball(spot, rng.uniform(0.08, 0.5, 3))
-
-
-def cup(s: Scene, at: np.ndarray) -> None:
-    """Add a cup, bowl or vase, often with a handle, a saucer and a spoon."""
-    rng = s.rng
-    r, h = rng.uniform(0.03, 0.06), rng.uniform(0.04, 0.12)
-    colour, thick = rng.uniform(0.1, 0.85) * rng.uniform(0.4, 1, 3), 0.004
-    bulge = 1 + rng.uniform(-0.15, 0.3) * np.sin(np.linspace(0, np.pi, 9))
-    widen = np.linspace(rng.uniform(0.6, 1), 1, 9)
-    outer = np.stack([r * bulge * widen, np.linspace(0, h, 9)], -1)
-    inner = outer[::-1] * [1, 0.97] - [thick, 0]
-    full = rng.uniform(0.3, 0.95) * h
-    profile = np.concatenate([[[0, 0]], outer, inner])
-    lift, at = 0.0, np.asarray(at, float)
-    if rng.random() < 0.5:
-        lift, plate = 0.008, rng.uniform(1.5, 2.2) * r
-        rim = np.array([[0, 0.006], [0.6 * plate, 0.006], [plate, 0.016], [plate, 0.012], [0.6 * plate, 0], [0, 0]])
-        s.turned_profile(at, rim, colour=colour if rng.random() < 0.6 else rng.uniform(0.2, 0.85, 3))
-        if rng.random() < 0.5:
-            turn, t = turned(rng.uniform(0, 6.3)), np.linspace(-1, 1, 12)
-            spoon = np.stack([t * 0.07, 0.02 + 0.01 * t, np.full(12, plate * 0.7)], -1) @ turn + at
-            s.tube(spoon, radius_m=0.003, colour=np.full(3, rng.uniform(0.3, 0.8)))
-            s.ball(spoon[-1] - [0, 0.004, 0], [0.035, 0.008, 0.025])
-    s.turned_profile(at + [0, lift, 0], profile, colour=colour)
-    drink = rng.uniform(0.02, 0.4, 3) if rng.random() < 0.6 else colour
-    s.turned_profile(at + [0, lift, 0], np.array([[0.9 * r, full], [0, full]]), colour=drink)
-    if rng.random() < 0.75:
-        a = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 12)
-        reach, tall = r * rng.uniform(0.5, 0.9), h * rng.uniform(0.22, 0.38)
-        path = np.stack([r * 0.93 + reach * np.cos(a), h * 0.52 + tall * np.sin(a), np.zeros(12)], -1)
-        turn = turned(rng.uniform(0, 6.3))
-        s.tube(path @ turn + at + [0, lift, 0], radius_m=rng.uniform(0.004, 0.008), colour=colour)
 
 
 def _thin_things(s: Scene, w: float, d: float, *, open_air: bool) -> None:
@@ -287,8 +260,8 @@ def _thin_things(s: Scene, w: float, d: float, *, open_air: bool) -> None:
 
 
 def _somebody_in_front(s: Scene, cast: Cast, w: float, d: float) -> None:
-    for _ in range(s.rng.integers(1, 4)):
-        at = [s.rng.uniform(-0.4, 0.4) * w, 0, s.rng.uniform(1.2, 0.6 * d + 1)]
+    for _ in range(s.rng.integers(1, 7)):
+        at = [s.rng.uniform(-0.4, 0.4) * w, 0, s.rng.uniform(1.2, 0.7 * d + 1)]
         s.place(cast.library, _one(s.rng, cast.people), at, yaw=s.rng.uniform(0, 6.3))
 
 
@@ -313,6 +286,9 @@ def _closeup(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
     if rng.random() < 0.3:
         size, count = rng.uniform(0.05, 0.2) * min(top, 1.2), int(rng.integers(30, 400))
         s.tuft(centre + [0, low + top * 0.97, 0], size_m=size, count=count, thick_m=rng.uniform(0.001, 0.006))
+    if rng.random() < 0.3:
+        at = centre + [rng.normal(0, 0.5), low, rng.normal(0, 0.5)]
+        props.cushion(s, at, width_m=rng.uniform(0.5, 1.5) * max(wide, deep))
     for _ in range(rng.integers(0, 5)):
         at = centre + [rng.normal(0, 0.3), low, rng.normal(0, 0.3)]
         s.place(cast.library, _one(rng, cast.small), at, yaw=rng.uniform(0, 6.3))
@@ -337,6 +313,13 @@ def _portrait(s: Scene, cast: Cast, centre: np.ndarray, *, open_air: bool) -> Ca
     if subject.person and rng.random() < 0.3:  # An object in the person's hands.
         at = centre + [rng.normal(0, 0.12), top * rng.uniform(0.5, 0.7), -rng.uniform(0.2, 0.4)]
         s.ball(at, rng.uniform(0.12, 0.35, 3))
+    if subject.person and rng.random() < 0.3:
+        at = centre + [rng.normal(0, 0.25), top * rng.uniform(0.6, 0.95), -rng.uniform(0.25, 0.6)]
+        props.hand(s, at, towards=np.array([0, 0, -1.0]), size_m=rng.uniform(0.15, 0.22))
+    if rng.random() < 0.35:
+        for _ in range(rng.integers(1, 5)):
+            at = centre + [rng.normal(0, 1.2), 0, rng.uniform(-0.5, 4)]
+            s.place(cast.library, _one(rng, cast.people), at, yaw=rng.uniform(0, 6.3))
 
     def camera() -> Camera:
         away = -rng.uniform(0.5, 2.2) * np.clip(top, 0.5, 1.2)
@@ -358,8 +341,12 @@ def _table(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
     s.quad(corner, [a, 0, 0], [0, 0, -b], texture=skin, colour=colour, repeat_m=rng.uniform(0.4, 1.5))
     for _ in range(rng.integers(2, 18)):
         at, draw = centre + [rng.normal(0, 0.2) * a, y, rng.normal(0, 0.2) * b], rng.random()
-        if draw < 0.4:
-            cup(s, at)
+        if draw < 0.3:
+            props.cup(s, at)
+        elif draw < 0.42:
+            props.glass(s, at)
+        elif draw < 0.52:
+            props.food(s, at)
         elif draw < 0.8:
             s.place(cast.library, _one(rng, cast.small), at, yaw=rng.uniform(0, 6.3))
         else:

@@ -29,6 +29,7 @@ class Scene:
         texture: np.ndarray | None = None,
         emitter: dict[str, Any] | None = None,
         mirror: bool = False,
+        glass: bool = False,
     ) -> None:
         """Add triangles.
 
@@ -39,11 +40,17 @@ class Scene:
             texture: (h, w, 3) uint8.
             emitter: Mitsuba description of the light that the triangles emit.
             mirror: Whether the surface is a mirror.
+            glass: Whether the surface is a thin pane of glass, tinted with `colour`.
         """
+        if glass:
+            clear = {"type": "rgb", "value": [float(x) for x in colour]}
+            skin = {"type": "thindielectric", "specular_transmittance": clear}
+            self._add(_mesh(corners, uv=None, colour=None, skin=skin, emitter=None, two_sided=False))
+            return
         if texture is None and emitter is None and not mirror:
             self._plain.append((corners, np.broadcast_to(np.clip(colour, 0.02, 0.9), corners.shape)))
             return
-        skin: dict[str, Any] = {"type": "conductor", "material": "Ag"} if mirror else {"type": "diffuse"}
+        skin = {"type": "conductor", "material": "Ag"} if mirror else {"type": "diffuse"}
         if texture is not None and not mirror:
             bitmap = mi.Bitmap(np.ascontiguousarray(np.clip(texture, 5, 235)))
             skin["reflectance"] = {"type": "bitmap", "bitmap": bitmap}
@@ -150,12 +157,14 @@ class Scene:
             colour = rng.uniform(0.03, 0.7) * rng.uniform(0.5, 1, 3)
         self.triangles(np.concatenate([left, right]).reshape(-1, 3, 3), colour=colour)
 
-    def turned_profile(self, at: Any, profile: np.ndarray, *, colour: Any, sides: int = 28) -> None:
+    def turned_profile(
+        self, at: Any, profile: np.ndarray, *, colour: Any, sides: int = 28, glass: bool = False
+    ) -> None:
         """Add a surface of revolution about the vertical; `profile` (n, 2) holds radius and height in metres."""
         angle = np.linspace(0, 2 * np.pi, sides + 1)
         ring = np.stack([np.cos(angle), np.zeros(sides + 1), np.sin(angle)], -1)
         grid = profile[:, None, :1] * ring + profile[:, None, 1:] * np.array([0, 1, 0])
-        self.grid(grid + np.asarray(at), colour=colour)
+        self.grid(grid + np.asarray(at), colour=colour, glass=glass)
 
     def tube(self, path: np.ndarray, *, radius_m: float, colour: Any, sides: int = 8) -> None:
         """Add a round bar along a path (n, 3)."""
@@ -170,13 +179,14 @@ class Scene:
             path[:, None] + radius_m * (np.cos(angle) * u[:, None] + np.sin(angle) * v[:, None]), colour=colour
         )
 
-    def ball(self, at: Any, size_m: Any) -> None:
-        """Add an ellipsoid that stands on a point."""
+    def ball(self, at: Any, size_m: Any, *, colour: Any = None) -> None:
+        """Add an ellipsoid that stands on a point, in a random colour unless one is given."""
+        colour = self.rng.uniform(0.05, 0.85, 3) if colour is None else colour
         angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0, np.pi, 13))
         unit = (
             np.stack([np.sin(height) * np.cos(angle), 1 - np.cos(height), np.sin(height) * np.sin(angle)], -1) / 2
         )
-        self.grid(unit * size_m @ turned(self.rng.uniform(0, np.pi)) + at, colour=self.rng.uniform(0.05, 0.85, 3))
+        self.grid(unit * size_m @ turned(self.rng.uniform(0, np.pi)) + at, colour=colour)
 
     def grid(
         self,
@@ -185,12 +195,13 @@ class Scene:
         colour: Any = (0.6,) * 3,
         texture: np.ndarray | None = None,
         repeat_m: float = 1.0,
+        glass: bool = False,
     ) -> None:
         """Add a surface spanned by a grid of points (h, w, 3); the texture is projected from above."""
         a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]
         corners = np.concatenate([np.stack([a, b, c], 2), np.stack([a, c, d], 2)]).reshape(-1, 3, 3)
         uv = corners[..., [0, 2]] / repeat_m if texture is not None else None
-        self.triangles(corners, uv=uv, colour=colour, texture=texture)
+        self.triangles(corners, uv=uv, colour=colour, texture=texture, glass=glass)
 
     def sky(self) -> None:
         """Add a random sky as environment light."""
@@ -225,10 +236,16 @@ def _projected(corners: np.ndarray, repeat_m: float) -> np.ndarray:
 
 
 def _mesh(
-    corners: np.ndarray, *, uv: Any, colour: Any, skin: dict[str, Any], emitter: dict[str, Any] | None
+    corners: np.ndarray,
+    *,
+    uv: Any,
+    colour: Any,
+    skin: dict[str, Any],
+    emitter: dict[str, Any] | None,
+    two_sided: bool = True,
 ) -> Any:
     props = mi.Properties()
-    props["bsdf"] = mi.load_dict({"type": "twosided", "skin": skin})
+    props["bsdf"] = mi.load_dict({"type": "twosided", "skin": skin} if two_sided else skin)
     if emitter:
         props["emitter"] = mi.load_dict(emitter)
     mesh = mi.Mesh(
