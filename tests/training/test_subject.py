@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -13,7 +14,9 @@ from PIL import Image
 
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
+from training.depth.values import flat, unflat
 from training.lists import listed
+from training.subject.alignment import Fit, aligned
 from training.subject.continuing import Views, mean_of_all, mirrored
 from training.subject.crops import at_the_edge, parts, round_instance
 from training.subject.cutouts import composite
@@ -210,3 +213,25 @@ def test_masks_are_read_by_the_name_of_their_photograph(tmp_path: Path) -> None:
     ((_, load),) = horses(tmp_path / "horses")
     assert load().masks[0][30, 20]
     assert not load().masks[0][30, 50]
+
+
+def test_a_head_aligned_to_a_turned_backbone_gives_the_same_result() -> None:
+    taps, width = len(CONFIG.backbone.taps), CONFIG.backbone.width
+    rng = np.random.default_rng(3)
+    graph, state = nnx.split(SubjectHead(CONFIG, rngs=nnx.Rngs(0)))
+    head = {name: np.asarray(value, np.float64) for name, value in flat(nnx.to_pure_dict(state)).items()}
+    turn = np.linalg.qr(rng.standard_normal((taps, width, width)))[0]
+    shift = rng.standard_normal((taps, 1, width))
+    fit = Fit(taps, width)
+    for _ in range(40):
+        before = rng.standard_normal((taps, 60, width))
+        fit.add(before @ turn + shift, before)
+    after = nnx.State(unflat(aligned(head, fit), nnx.to_pure_dict(state), origin=Path()))
+
+    features = rng.standard_normal((taps, 1, 24, 24, width))
+    new = features @ turn[:, None, None] + shift[:, None, None]
+    features, new, shown = (jnp.asarray(x, jnp.float32) for x in (features, new, rng.random((1, 192, 192, 3))))
+    wanted, unadapted = (np.asarray(nnx.merge(graph, state)(x, shown)) for x in (features, new))
+    result = np.asarray(nnx.merge(graph, after)(new, shown))
+    assert np.abs(result - wanted).max() < 0.005 * np.ptp(wanted)
+    assert np.abs(unadapted - wanted).max() > 0.2 * np.ptp(wanted)
