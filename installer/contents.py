@@ -21,7 +21,8 @@ from .plugins import RECORD
 MARK = "install.lock"  # Empty file that marks the data folder; version 0.1.0 also locked it.
 _SETTINGS = ("keep-nothing", "model-mirror")
 _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
-DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
+_PRECISION = ("precision.json", "precision.json.part", "precision.lock")
+DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, *_PRECISION, "weights", "weights.lock", "worker", "writing"})
 _OTHERS = ("depth", "hypothesis", "openvino", "pip", "pytest")
 CACHE = frozenset({"compiled", "kept", "programs", "scratch", PIP_CACHE, *_OTHERS})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")

@@ -136,6 +136,19 @@ def test_threads_that_start_together_share_one_trial(
         assert set(pool.map(decide, range(4))) == {4.0}
 
 
+def test_the_uninstaller_removes_the_files_of_the_trial(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from installer import contents
+
+    _use("amx", home, monkeypatch)
+    trials.append(3.0)
+    choice()
+    assert (
+        {path.name for path in (home / "data").iterdir()} == {"precision.json", "precision.lock"} <= contents.DATA
+    )
+
+
 def test_a_folder_that_cannot_be_written_does_not_matter(
     home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

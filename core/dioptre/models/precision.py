@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -39,7 +38,6 @@ VARIABLE = "DIOPTRE_PRECISION"
 INSTRUCTIONS = frozenset({"amx_bf16", "avx512_bf16", "bf16", "svebf16"})
 """Linux's names of the instructions that multiply bfloat16, on x86 and Arm."""
 
-_FILE, _LOCK = "precision.json", "precision.lock"
 _LEAST_GAIN = 1.15  # without an advantage it is 1 or less; on a busy processor the trial may show only part of one
 _SHAPE = (384, 384, 1536)  # some tokens, and the channels of the depth network's largest layers
 _ROUNDS = 100  # many short runs, of which some are not interrupted even on a busy processor; 0.3 s in all
@@ -89,7 +87,7 @@ def choice() -> Choice:
     instructions = processor_instructions()
     if instructions is not None and not instructions & INSTRUCTIONS:
         return Choice(precision=Precision.FLOAT32, reason=Reason.NO_INSTRUCTIONS)
-    gain = _stored_gain(data_dir())
+    gain = _stored_gain(data_dir() / "precision.json")
     chosen = Precision.BFLOAT16 if gain >= _LEAST_GAIN else Precision.FLOAT32
     return Choice(precision=chosen, reason=Reason.TRIAL, gain=gain)
 
@@ -142,21 +140,21 @@ def _named(requested: str) -> Precision:
 
 
 @cache
-def _stored_gain(folder: Path) -> float:
-    """Return the gain in the trial on this processor, from the file in `folder` or from a new trial."""
+def _stored_gain(file: Path) -> float:
+    """Return the gain in the trial on this processor, from the file or from a new trial."""
     instructions = sorted((processor_instructions() or frozenset()) & INSTRUCTIONS)
     machine = {"processor": processor_name(), "instructions": instructions, "jaxlib": version("jaxlib")}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        guard = (folder / _LOCK).open("a+b")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        guard = file.with_suffix(".lock").open("a+b")
     except OSError:  # the folder is read-only: every process needs a trial
         return trial()
     with guard:
         lock(guard.fileno(), wait=True)  # two trials at once would disturb each other and might disagree
-        gain = _read(folder / _FILE, machine)
+        gain = _read(file, machine)
         if gain is None:
             gain = round(trial(), 2)
-            _write(folder / _FILE, {**machine, "bfloat16_gain": gain})
+            _write(file, {**machine, "bfloat16_gain": gain})
     return gain
 
 
@@ -171,8 +169,8 @@ def _read(path: Path, machine: Mapping[str, Any]) -> float | None:
 
 
 def _write(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write the file; the caller holds the lock, so that nobody else writes to the same partial file."""
+    part = path.with_name(f"{path.name}.part")
     with suppress(OSError):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(fields, file, indent=1)
-        Path(temporary).replace(path)
+        part.write_text(json.dumps(fields, indent=1), encoding="utf-8")
+        part.replace(path)
