@@ -118,11 +118,13 @@ def processor_instructions() -> frozenset[str] | None:
 
 def _listed(field: str) -> str:
     """Return a field of the first processor in /proc/cpuinfo, or "" if there is none."""
-    with suppress(OSError):
-        for line in _PROCESSORS.read_text(encoding="utf-8").splitlines():
+    with suppress(OSError), _PROCESSORS.open(encoding="utf-8") as file:
+        for line in file:  # not beyond the first processor: the system measures each one while the list is read
             name, _, value = line.partition(":")
             if name.strip() == field:
                 return value.strip()
+            if not line.strip():
+                break
     return ""
 
 

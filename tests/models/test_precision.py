@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Iterator
@@ -156,6 +157,44 @@ def test_a_folder_that_cannot_be_written_does_not_matter(
     (home / "data").write_text("a file where the folder should be")
     trials.append(3.0)
     assert choice().gain == 3.0
+
+
+def test_a_folder_that_only_another_user_can_write_still_gives_one_choice(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use("amx", home, monkeypatch)
+    trials.append(3.0)
+    assert choice().gain == 3.0
+    precision._stored_gain.cache_clear()
+    lock_file = home / "data" / "precision.lock"
+    lock_file.unlink()
+    lock_file.mkdir()  # cannot be opened, even by root
+    assert choice().gain == 3.0
+
+
+def test_a_full_disk_leaves_no_partial_file(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    _use("amx", home, monkeypatch)
+    monkeypatch.setattr(precision.json, "dump", full)
+    trials.append(3.0)
+    assert choice().gain == 3.0
+    assert [path.name for path in (home / "data").iterdir()] == ["precision.lock"]
+
+
+def test_another_system_without_a_list_of_processors_gets_another_trial(
+    home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS, only the kernel's version tells M1 from M4."""
+    monkeypatch.setattr(runtime, "_PROCESSORS", home / "none")
+    trials.extend([0.9, 2.0])
+    for chip, gain in (("T8132", 2.0), ("T8103", 0.9)):
+        monkeypatch.setattr(precision.platform, "version", lambda chip=chip: f"Darwin Kernel/RELEASE_ARM64_{chip}")
+        precision._stored_gain.cache_clear()
+        assert choice().gain == gain
 
 
 def test_the_trial_compares_times_even_inside_a_traced_program() -> None:

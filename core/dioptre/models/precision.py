@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,9 +39,9 @@ VARIABLE = "DIOPTRE_PRECISION"
 INSTRUCTIONS = frozenset({"amx_bf16", "avx512_bf16", "bf16", "svebf16"})
 """Linux's names of the instructions that multiply bfloat16, on x86 and Arm."""
 
-_LEAST_GAIN = 1.15  # without an advantage it is 1 or less; on a busy processor the trial may show only part of one
+_LEAST_GAIN = 1.15  # the gain is at most 1 without fast instructions; a busy processor shows only part of it
 _SHAPE = (384, 384, 1536)  # some tokens, and the channels of the depth network's largest layers
-_ROUNDS = 100  # many short runs, of which some are not interrupted even on a busy processor; 0.3 s in all
+_ROUNDS = 100  # many short runs, so that some are undisturbed even on a busy processor; 0.3 s in all
 
 
 class Precision(Enum):
@@ -142,8 +143,9 @@ def _named(requested: str) -> Precision:
 @cache
 def _stored_gain(file: Path) -> float:
     """Return the gain in the trial on this processor, from the file or from a new trial."""
-    instructions = sorted((processor_instructions() or frozenset()) & INSTRUCTIONS)
-    machine = {"processor": processor_name(), "instructions": instructions, "jaxlib": version("jaxlib")}
+    machine = _machine()
+    if (gain := _read(file, machine)) is not None:
+        return gain
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         guard = file.with_suffix(".lock").open("a+b")
@@ -151,11 +153,22 @@ def _stored_gain(file: Path) -> float:
         return trial()
     with guard:
         lock(guard.fileno(), wait=True)  # two trials at once would disturb each other and might disagree
-        gain = _read(file, machine)
+        gain = _read(file, machine)  # another process may have written it
         if gain is None:
             gain = round(trial(), 2)
             _write(file, {**machine, "bfloat16_gain": gain})
     return gain
+
+
+def _machine() -> dict[str, Any]:
+    """Return what the result of the trial depends on."""
+    instructions = processor_instructions()
+    return {
+        "processor": processor_name(),
+        "instructions": sorted((instructions or frozenset()) & INSTRUCTIONS),
+        "system": platform.version() if instructions is None else "",  # names the chip on macOS
+        "jaxlib": version("jaxlib"),
+    }
 
 
 def _read(path: Path, machine: Mapping[str, Any]) -> float | None:
@@ -171,6 +184,9 @@ def _read(path: Path, machine: Mapping[str, Any]) -> float | None:
 def _write(path: Path, fields: Mapping[str, Any]) -> None:
     """Write the file; the caller holds the lock, so that nobody else writes to the same partial file."""
     part = path.with_name(f"{path.name}.part")
-    with suppress(OSError):
+    try:
         part.write_text(json.dumps(fields, indent=1), encoding="utf-8")
         part.replace(path)
+    except OSError:  # the disk is full: every process needs a trial
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
