@@ -9,7 +9,8 @@ from typing import Any
 import jax
 
 from dioptre.models.acceleration import VARIABLE
-from dioptre.models.precision import choice
+from dioptre.models.precision import precision_of
+from dioptre.models.registry import ENTRIES
 from dioptre.models.software import code_digest
 
 
@@ -22,6 +23,6 @@ def computing_setup() -> str:
         str(config.jax_default_device),
         str(config.jax_default_matmul_precision),
         os.environ.get(VARIABLE, ""),
-        choice().precision.value,
+        *(precision_of(entry).value for entry in ENTRIES.values() if entry.bfloat16),
     )
     return hashlib.sha256("\n".join((code_digest(), *how)).encode("utf-8")).hexdigest()

@@ -56,9 +56,7 @@ class Job:
 
 def in_words(error: Exception) -> DioptreError:
     """Convert an exception to an error for the user."""
-    if (
-        isinstance(error, NetworkMissingError) and error.can_be_fetched
-    ):  # editors show a button for downloading the network
+    if isinstance(error, NetworkMissingError) and error.can_be_fetched:  # editors show a button for the download
         return DioptreError(
             error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )
