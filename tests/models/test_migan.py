@@ -20,6 +20,7 @@ from dioptre.models.migan.convert import from_torch_file, stated_config
 from dioptre.models.migan.module import Migan, doubled, halved
 from dioptre.models.missing import NetworkMissingError
 from dioptre.models.registry import ENTRIES, is_installed
+from dioptre_link.errors import UsageError
 
 from .migan_file import TAPS, arrays, write
 
@@ -75,6 +76,9 @@ def test_a_published_file_is_added_and_loads(file: Path, home: Path) -> None:
         load_model("migan")
     assert "migan_512_places2.pt" in missing.value.hint
     assert not missing.value.can_be_fetched
+    by_name = CliRunner().invoke(group, ["add", "migan"])
+    assert isinstance(by_name.exception, UsageError)
+    assert by_name.exception.hint == missing.value.hint
     done = CliRunner().invoke(group, ["add", str(file)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     card = Card.read(home / "data" / "weights" / "migan")

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 from dioptre import runtime
+from dioptre.cli import devices
+from dioptre.cli.finding import ERROR
 from dioptre.models import precision, programs
 from dioptre.models.loading import load_model
 from dioptre.models.precision import Precision, Reason, choice, precision_of, recorded_precision
@@ -209,6 +211,13 @@ def test_the_environment_variable_replaces_the_choice(monkeypatch: pytest.Monkey
     monkeypatch.setenv(precision.VARIABLE, "half")
     with pytest.raises(UsageError, match="DIOPTRE_PRECISION must be float32 or bfloat16, not 'half'"):
         choice()
+
+
+def test_the_doctor_explains_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.VARIABLE, "half")
+    found = {finding.code: finding for finding in devices.networks()}["precision"]
+    assert (found.level, "not 'half'" in found.message) == (ERROR, True)
+    assert found.fix == "Correct or unset this environment variable."
 
 
 def test_only_networks_that_allow_it_use_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:

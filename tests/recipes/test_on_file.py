@@ -73,6 +73,7 @@ def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypa
     reduced = follow_on_file(recorded, tmp_path / "in.png")
     assert reduced.recipe.precision == "bfloat16"
     assert any(
-        "depth in float32, and this installation uses bfloat16" in str(message) for message in reduced.messages
+        "depth was estimated in float32, but this installation uses bfloat16" in str(message)
+        for message in reduced.messages
     )
     assert follow_on_file(TWO, tmp_path / "in.png").recipe.precision == ""

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from dioptre_link.errors import UsageError
+
 from .finding import ERROR, OK, WARNING, Finding
 
 _REINSTALL = "Run: python3 install.py --repair"
@@ -107,7 +109,10 @@ def _precision() -> Finding:
     """Report the precision of the depth network's matrix products, and why it was chosen."""
     from dioptre.models.precision import VARIABLE, Precision, Reason, choice
 
-    chosen = choice()
+    try:
+        chosen = choice()
+    except UsageError as error:
+        return Finding(code="precision", level=ERROR, message=error.message, fix=error.hint)
     name = chosen.precision.value
     match chosen.reason:
         case Reason.REQUESTED:

@@ -40,7 +40,7 @@ def list_command(as_json: bool) -> None:
             fields = {**asdict(network), "checkpoints": list(entry.checkpoints), "addable": bool(entry.convert)}
             _write({"type": "model", **fields})
         else:
-            size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else ""
+            size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else network.page
             state = "installed" if network.installed else "can be added" if entry.convert else "missing"
             say(f"{network.id:26} {network.kind:17} {state:13} {network.title:42} {size}".rstrip())
 
@@ -88,12 +88,7 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     log.start(verbose=verbose)
     file, by_name = Path(what), model_id is None and what in _fetchable()
     if not by_name and not file.is_file():
-        raise DioptreError(
-            "The file {what} does not exist.",
-            hint="Specify a file or one of these names: {names}.",
-            what=what,
-            names=", ".join(_fetchable()),
-        )
+        raise _not_here(what)
     entry = _addable(what if by_name else model_id, file=file)
     from dioptre import runtime
 
@@ -105,6 +100,23 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})
     else:
         say(f"Added {entry.title} ({entry.id}) to {folder}.")
+
+
+def _not_here(what: str) -> DioptreError:
+    """Return the error for something that is neither a file nor a network that can be downloaded."""
+    from dioptre.models.missing import how_to_add
+    from dioptre.models.registry import ENTRIES
+
+    if what in ENTRIES and ENTRIES[what].by_hand:
+        return UsageError(
+            "No weights can be downloaded for “{network}”.", hint=how_to_add(ENTRIES[what]), network=what
+        )
+    return DioptreError(
+        "The file {what} does not exist.",
+        hint="Specify a file or one of these names: {names}.",
+        what=what,
+        names=", ".join(_fetchable()),
+    )
 
 
 def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:

@@ -24,14 +24,18 @@ class NetworkMissingError(WeightsError):
     code = "network-missing"
 
     def __init__(self, entry: Entry) -> None:
-        hint = Message("Add it with: dioptre models add {network}", network=entry.id)
-        if entry.by_hand:
-            files: FilesByHand = resolve(entry.by_hand)
-            hint = Message(
-                "Download {file} from {page} and run: dioptre models add {file} --id {network}",
-                file=files.names[0],
-                page=files.page,
-                network=entry.id,
-            )
-        super().__init__("The network “{title}” is not installed.", hint=hint, title=entry.title)
+        super().__init__("The network “{title}” is not installed.", hint=how_to_add(entry), title=entry.title)
         self.can_be_fetched = bool(entry.package)
+
+
+def how_to_add(entry: Entry) -> Message:
+    """Return the sentence that tells users how to add a network."""
+    if not entry.by_hand:
+        return Message("Add it with: dioptre models add {network}", network=entry.id)
+    files: FilesByHand = resolve(entry.by_hand)
+    return Message(
+        "Download {file} from {page} and run: dioptre models add {file} --id {network}",
+        file=files.names[0],
+        page=files.page,
+        network=entry.id,
+    )

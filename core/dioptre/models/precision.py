@@ -136,7 +136,10 @@ def _named(requested: str) -> Precision:
         return Precision(requested)
     except ValueError as error:
         raise UsageError(
-            "{variable} must be float32 or bfloat16, not {value}.", variable=VARIABLE, value=repr(requested)
+            "{variable} must be float32 or bfloat16, not {value}.",
+            hint="Correct or unset this environment variable.",
+            variable=VARIABLE,
+            value=repr(requested),
         ) from error
 
 

@@ -133,7 +133,7 @@ def _differences(chosen: Recipe, written: Recipe) -> list[str]:
     if chosen.precision and written.precision not in ("", chosen.precision):
         messages.append(
             Message(
-                "The recipe was created with depth in {recorded}, and this installation uses {used}; "
+                "The recipe's depth was estimated in {recorded}, but this installation uses {used}; "
                 "the depth may differ by about 1/255.",
                 recorded=chosen.precision,
                 used=written.precision,

@@ -27,8 +27,9 @@ _BACKGROUND_FILL = Parameter(
     name="background_fill",
     kind=Kind.CHOICE,
     label="Clean background",
-    help="How the clean background continues behind the subject. Automatic: with texture from elsewhere in it "
-    "where that fits, else smoothly. Network: with content that MI-GAN invents; add this network from its file.",
+    help="How the background behind the subject is filled. Automatic: with texture from other parts of the "
+    "background where it fits, else smoothly. Network: with content that MI-GAN invents; add this network from "
+    "its file.",
     default=AUTOMATIC_FILL,
     choices=(AUTOMATIC_FILL, "migan"),
     shown=("Automatic", "Network (MI-GAN)"),
