@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from scipy import ndimage
 
 from dioptre.imaging.layers import Inputs, all_rows
 from dioptre.models.adding import add_weights
@@ -40,10 +41,10 @@ class Grey(nnx.Module):
 
 
 class Seen(Grey):
-    """A network that returns the colours that it is given, and white in the hole."""
+    """A network that returns the colours that it is given, in the hole too."""
 
     def __call__(self, x: jnp.ndarray) -> jnp.ndarray:
-        return jnp.where(x[..., :1] > 0, x[..., 1:], 1.0)
+        return x[..., 1:]
 
 
 def loaded(network: Grey) -> Loaded:
@@ -136,6 +137,29 @@ def test_no_subject_and_nothing_but_the_subject(network: Loaded) -> None:
     picture = stripes()
     np.testing.assert_array_equal(filled(picture, np.zeros(SIZE, np.float32), network), picture)
     assert np.isfinite(filled(picture, np.ones(SIZE, np.float32), network)).all()
+
+
+TOUCHING = {
+    "a corner": (slice(None, 20), slice(None, 20)),
+    "the bottom": (slice(-30, None), slice(10, 30)),
+    "both sides": (slice(10, 25), slice(None)),
+    "all but one column": (slice(None), slice(None, -1)),
+    "the last pixel": (slice(-1, None), slice(-1, None)),
+}
+
+
+@pytest.mark.parametrize("size", [SIZE, (40, 300), (300, 40)])
+@pytest.mark.parametrize("name", TOUCHING)
+def test_a_subject_may_touch_the_ends_of_the_picture(name: str, size: tuple[int, int]) -> None:
+    alpha = np.zeros(size, np.float32)
+    alpha[TOUCHING[name]] = 1
+    picture = stripes(size)
+    picture[alpha > 0] = (0.9, 0.1, 0.1)
+    plate = filled(picture, alpha, loaded(Seen()))
+    hole = alpha > 0
+    assert (plate[hole][:, 0] < plate[hole][:, 1] + 0.1).all()
+    far = ndimage.distance_transform_edt(~hole) > 5 * max(size) / 64  # five cells of the largest view
+    np.testing.assert_array_equal(plate[far], picture[far])
 
 
 def test_cancel_stops(network: Loaded) -> None:
