@@ -26,8 +26,8 @@ _VERY_LARGE_PIXELS = 64_000_000
 def load_model(model_id: str) -> Loaded:
     """Return the network with this id, verified and in memory; it is loaded only once per process.
 
-    Its precision is that of `precision.precision_of` now; in another precision, it is another network with the same
-    values.
+    It computes in the precision that `precision.precision_of` returns at the call. Networks in different precisions
+    share their values.
 
     Raises:
         UsageError: there is no such network.

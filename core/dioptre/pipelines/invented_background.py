@@ -62,7 +62,7 @@ def invented_background(
 ) -> Rows:
     """Return a function that computes rows of the picture without its subject.
 
-    A picture of which nothing is left is filled smoothly.
+    If no background is visible, the picture is filled smoothly.
 
     Args:
         image: (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha.
