@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_no_partial_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     _use("amx", home, monkeypatch)
-    monkeypatch.setattr(precision.json, "dump", full)
+    monkeypatch.setattr(Path, "replace", full)
     trials.append(3.0)
     assert choice().gain == 3.0
     assert [path.name for path in (home / "data").iterdir()] == ["precision.lock"]
