@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import Card, WeightsError
-from dioptre.cli.models import group
+from dioptre.cli.main import group
 from dioptre.models.adding import add_weights
 from dioptre.models.loading import load_model
 from dioptre.models.migan.config import MiganConfig, published
@@ -76,10 +76,10 @@ def test_a_published_file_is_added_and_loads(file: Path, home: Path) -> None:
         load_model("migan")
     assert "migan_512_places2.pt" in missing.value.hint
     assert not missing.value.can_be_fetched
-    by_name = CliRunner().invoke(group, ["add", "migan"])
+    by_name = CliRunner().invoke(group, ["models", "add", "migan"])
     assert isinstance(by_name.exception, UsageError)
     assert by_name.exception.hint == missing.value.hint
-    done = CliRunner().invoke(group, ["add", str(file)], catch_exceptions=False)
+    done = CliRunner().invoke(group, ["models", "add", str(file)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     card = Card.read(home / "data" / "weights" / "migan")
     assert (card.licence, card.config, card.sources[0].file) == ("MIT", {"resolution": 256}, file.name)
