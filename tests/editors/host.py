@@ -17,6 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 HOME = "/home/editor"  # Path of the home folder inside the sandbox.
+_PASSED_ON = ("DIOPTRE_PRECISION",)  # The editors' results are compared with those of this process.
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class Tree:
             options += ["--bind", f"{here}:{there}"]
         for here, there in writable.items():
             options += ["--bind", f"{here}:{there}:rw"]
-        for name, value in environment.items():
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        for name, value in {**passed_on, **environment}.items():
             options += ["--env", f"{name}={value}"]
         return [str(HERE / "sandbox"), *(["--gui"] if gui else []), str(self.folder), *options, "--"]
 
