@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int, Int32
 from scipy import ndimage
 
 from .layers import Progress, no_progress
-from .patch_features import colours_around, with_roughness
+from .patch_features import colours_around, colours_expected, with_roughness
 from .patch_match import AREA, COMPONENTS, CONTEXT, NEVER, RADIUS, Places, improve, patches, sources_of, vote
 
 FINEST_PIXELS, FINEST_PLACES = 1 << 18, 1 << 16  # limits at the finest size
@@ -99,7 +99,7 @@ def continue_texture(
     Returns:
         The sources; None if there are too few pixels to copy from.
     """
-    colours = [np.float32(_COLOUR_WEIGHT) * each for each in colours_around(picture, hole)]
+    colours = [np.float32(_COLOUR_WEIGHT) * each(picture, hole) for each in (colours_around, colours_expected)]
     depths = [np.float32(_DEPTH_WEIGHT) * each[..., None] for each in (disparity, behind)]
     context, wanted = (np.concatenate(each, axis=-1) for each in zip(colours, depths, strict=True))
     levels = [_level(with_roughness(picture, hole), hole, source, context, wanted)]
@@ -135,7 +135,7 @@ def match_texture(
         The sources; None if there are too few pixels to copy from.
     """
     known = np.zeros_like(hole)
-    around = np.float32(_COLOUR_WEIGHT) * colours_around(picture, known)[0]
+    around = np.float32(_COLOUR_WEIGHT) * colours_around(picture, known)
     context, wanted = (
         np.concatenate([around, np.float32(_DEPTH_WEIGHT) * each[..., None]], axis=-1)
         for each in (disparity, behind)

@@ -24,18 +24,20 @@ def with_roughness(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray,
     return np.concatenate([picture, np.float32(_ROUGHNESS_WEIGHT) * np.stack(slopes, axis=-1)], axis=-1)
 
 
-def colours_around(
-    picture: np.ndarray, hole: np.ndarray
-) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w 3"]]:
-    """Return the mean colour of the known surroundings of each pixel, and the one expected in the hole.
+def colours_around(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray, "h w 3"]:
+    """Return the mean colour of the known surroundings of each pixel.
 
     It keeps the middle of the hole from drifting to the colours of a single part of the rim.
     """
     known = (~hole).astype(np.float32)
     share = np.maximum(ndimage.gaussian_filter(known, _AROUND_STD), 1e-3)[..., None]
-    mean = ndimage.gaussian_filter(picture * known[..., None], (_AROUND_STD, _AROUND_STD, 0)) / share
-    expected = ndimage.gaussian_filter(pull_push(picture, known), (_AROUND_STD, _AROUND_STD, 0))
-    return mean, expected
+    return ndimage.gaussian_filter(picture * known[..., None], (_AROUND_STD, _AROUND_STD, 0)) / share
+
+
+def colours_expected(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray, "h w 3"]:
+    """Return the mean colour that is expected around each pixel when the hole is filled."""
+    known = (~hole).astype(np.float32)
+    return ndimage.gaussian_filter(pull_push(picture, known), (_AROUND_STD, _AROUND_STD, 0))
 
 
 def _slopes(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
