@@ -9,6 +9,7 @@ from pathlib import Path
 from rig import Failed, Gimp, call, child, expect, expect_in, fingerprint, new_depth, new_image, run_checks, succeed
 
 PATIENCE_S = 240  # Long enough for a first job on a loaded machine.
+LONG = (1200, 900)  # Size of a picture whose portrait takes seconds on a fast processor, so that it can be stopped.
 BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 
@@ -54,7 +55,7 @@ def kill_during(words, number, image, layer):
 
 
 def check_worker_killed():
-    image, layer = new_image(480, 320)
+    image, layer = new_image(*LONG)
     before = fingerprint(image)
     status, message = kill_during(("dioptre.worker",), signal.SIGKILL, image, layer)
     expect("status", status, Gimp.PDBStatusType.EXECUTION_ERROR)
@@ -62,12 +63,12 @@ def check_worker_killed():
     expect("document", fingerprint(image), before)
     new_depth(image, layer)
     group = succeed("dioptre-lens-blur", image, [layer], **BLUR)
-    expect("next job", child(group, "Result").get_width(), 480)
+    expect("next job", child(group, "Result").get_width(), LONG[0])
 
 
 def check_plugin_cancelled():
     """GIMP's own Cancel terminates the plug-in's process."""
-    image, layer = new_image(480, 320)
+    image, layer = new_image(*LONG)
     before = fingerprint(image)
     status, _ = kill_during(("plug-ins/dioptre/dioptre.py", "-run"), signal.SIGTERM, image, layer)
     expect("no success", status == Gimp.PDBStatusType.SUCCESS, False)

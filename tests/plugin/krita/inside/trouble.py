@@ -39,6 +39,7 @@ from dioptre import jobs
 
 JOBS = int(os.environ.get("JOBS", "50"))
 WARM = 10  # Number of jobs after which memory must be flat.
+LONG = (1200, 900)  # Size of a picture whose portrait takes seconds on a fast processor, so that it can be stopped.
 MORE_MIB = 24  # Allowed growth of both processes, for memory that an allocator retains.
 
 
@@ -52,7 +53,7 @@ def at_work(ending):
 
 
 def check_cancel():
-    document, node = yield from photo(256, 256)
+    document, node = yield from photo(*LONG)
     before = names(document.rootNode())
     run = begin(document, node)
     ending = Ending(run)
@@ -62,12 +63,12 @@ def check_cancel():
     expect("cancelled", ending.error.code, "cancelled")
     expect("nothing made", names(document.rootNode()), before)
     expect("nothing runs", jobs.job_manager().runs, [])
-    yield from add_depth(document, (0, 0, 256, 256))
+    yield from add_depth(document, (0, 0, *LONG))
     yield from finish(begin(document, node, "lens_blur", **BLUR))
 
 
 def check_worker_killed():
-    document, node = yield from photo(256, 256)
+    document, node = yield from photo(*LONG)
     before = names(document.rootNode())
     run = begin(document, node)
     ending = Ending(run)
@@ -77,7 +78,7 @@ def check_worker_killed():
     yield from until(lambda: ending.over, "the end")
     expect_in("hint", "Try again", ending.error.hint)
     expect("nothing made", names(document.rootNode()), before)
-    yield from add_depth(document, (0, 0, 256, 256))
+    yield from add_depth(document, (0, 0, *LONG))
     group = yield from finish(begin(document, node, "lens_blur", **BLUR))
     expect("next job", names(group), ["Result"])
 
