@@ -235,6 +235,14 @@ def depth_metres(entries: Sequence[Entry], depth: int | str) -> DepthMetres | No
     return None
 
 
+def metres_by_content(entries: Sequence[Entry]) -> Iterator[tuple[str, DepthMetres]]:
+    """Yield the pixel checksum and the metres of each recorded depth layer whose metres are known."""
+    for entry in entries:
+        made, metres = entry.outputs.get(Role.DEPTH.value), DepthMetres.of_values(entry.values)
+        if made is not None and made.sha256 and metres is not None:
+            yield made.sha256, metres
+
+
 def made_from(entries: Sequence[Entry], picture: int | str) -> set[int | str]:
     """Return the ids of all layers computed from the layer `picture`."""
     return {

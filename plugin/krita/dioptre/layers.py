@@ -9,8 +9,10 @@ from typing import Any
 from krita import Document, Node
 
 from . import recipe, spaces
+from .dioptre_link.editing.depth_names import with_metres
 from .dioptre_link.editing.traits import enlarges, takes_selection
 from .dioptre_link.language import Message
+from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .link import DATA_ROLES, Made, Outcome
@@ -42,7 +44,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
     built = []
     for made in outcome.layers:
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
-        node = scratch.layer(_name(made), given if made.role in DATA_ROLES else source.picture.space)
+        node = scratch.layer(_name(made, outcome), given if made.role in DATA_ROLES else source.picture.space)
         yield from spaces.writing(node, rect, made.raster, given, scratch)
         node.setVisible(made.visible)
         built.append(Built(node=node, made=made, rect=rect))
@@ -221,7 +223,9 @@ def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
     return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
-def _name(made: Made) -> str:
+def _name(made: Made, outcome: Outcome) -> str:
+    if made.role is Role.DEPTH:  # A copy of the layer shares its name, but not the record, which knows only its id.
+        return with_metres(made.name, DepthMetres.of_values(outcome.values))
     return "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
 
 

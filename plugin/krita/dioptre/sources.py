@@ -8,15 +8,15 @@ from pathlib import Path
 
 from krita import Document, Krita, Node
 
-from . import recipe, spaces
+from . import metres, recipe, spaces
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
+from .dioptre_link.editing.depth_names import without_metres
 from .dioptre_link.editing.refusals import Refusals
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
-from .dioptre_link.records import depth_metres
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .extent import taking_part
 from .raster import Raster, is_opaque
@@ -123,6 +123,9 @@ class Found:
         depth = None
         if of_depth is not None:
             depth = yield from of_depth.read(of_depth.place(rect), spaces.DEPTH)
+        in_metres = self.depth_metres
+        if depth is not None and in_metres is None:
+            in_metres = yield from metres.of_pixels(depth.raster, Krita.instance().documents())
         selection = self.selection
         if selection is not None and rect != whole:
             part = (rect.x - whole.x, rect.y - whole.y, rect.width, rect.height)
@@ -134,7 +137,7 @@ class Found:
             plain=self.plain and picture.opaque,
             selection=selection,
             opened_file=opened_file(self.document),
-            depth_metres=self.depth_metres,
+            depth_metres=in_metres,
         )
 
 
@@ -291,7 +294,7 @@ def find(
         depth=depth,
         plain=plain,
         selection=selection,
-        depth_metres=None if depth is None else depth_metres(entries, recipe.node_id(document, depth)),
+        depth_metres=None if depth is None else metres.of_node(document, entries, depth),
     )
 
 
@@ -356,7 +359,7 @@ def _named_depth(document: Document, picture: Node) -> Node | None:
     named = [
         node
         for node in recipe.all_nodes(document.rootNode())
-        if node.name() == DEPTH_NAME and recipe.own_id(node) != recipe.own_id(picture)
+        if without_metres(node.name()) == DEPTH_NAME and recipe.own_id(node) != recipe.own_id(picture)
     ]
     return named[0] if len(named) == 1 else None
 

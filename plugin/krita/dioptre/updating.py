@@ -10,6 +10,7 @@ from krita import Document, Node
 from . import depth_editing, layers, recipe, spaces
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
+from .dioptre_link.editing.depth_names import renewed
 from .dioptre_link.editing.results import to_update
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer
 from .dioptre_link.errors import Cancelled, RefusedError
@@ -194,6 +195,8 @@ def apply(
                 old, was = found
                 rect, given = layers.rect_of(made, source.picture.rect), layers.given_space(made, source)
                 new = old.duplicate()
+                if made.role is Role.DEPTH:
+                    new.setName(renewed(old.name(), DepthMetres.of_values(outcome.values)))
                 yield from layers.refilling(new, rect, made, given, scratch)
                 if is_edited and made.role is Role.RESULT:
                     for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
