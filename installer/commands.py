@@ -123,6 +123,10 @@ def _install(where: Folders, console: Console, wanted: options.Options) -> None:
     if (CHECKOUT / "plugin" / "krita").is_dir():
         plugins.install_krita(where, console, _krita(), chosen=named.get("--krita-dir"), portable=portable)
     console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
+    if made and not portable and plugins.in_an_editor(where) and workers.begin(where):
+        console.say(
+            "It now prepares its networks in the background, for about a minute. You can start your editor."
+        )
 
 
 def folders() -> Folders:

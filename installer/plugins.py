@@ -18,6 +18,11 @@ from .environment import Folders
 RECORD = "plugins.json"
 
 
+def in_an_editor(where: Folders) -> bool:
+    """Return whether the plug-in was installed in an editor."""
+    return any(_recorded(where).values())
+
+
 def install_gimp(
     where: Folders, console: Console, gimp: ModuleType, *, chosen: Path | None, portable: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""End the user's worker before the environment that it runs in changes or is removed."""
+"""Start the user's worker once it is installed, and end it before its environment changes or is removed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,22 @@ _END_TIMEOUT_S = 60.0  # Time limit for the worker to end; most pictures take le
 _POLL_S = 0.1
 
 
+def begin(where: Folders) -> bool:
+    """Start a worker in the background, so that it compiles its networks before the user opens an editor.
+
+    Returns:
+        Whether it runs now. An editor starts a worker itself if there is none.
+    """
+    command = [str(where.python), "-P", "-m", "dioptre", "worker", "--begin"]
+    try:
+        done = subprocess.run(
+            command, env=_environment(where), capture_output=True, timeout=_ASK_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
 def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
     """Ask the worker to end once its jobs are finished, and wait until it has ended.
 
@@ -28,10 +44,8 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
         return True
     console.step("Waiting for Dioptre's worker to stop")
     command = [str(where.python), "-P", "-m", "dioptre", "worker", "--stop"]
-    folders = {"DATA": where.data, "CACHE": where.cache, "LOG": where.log}
-    environment = scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}
     with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(command, env=environment, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False)
+        subprocess.run(command, env=_environment(where), capture_output=True, timeout=_ASK_TIMEOUT_S, check=False)
     deadline = time.monotonic() + timeout_s
     while is_running(where):
         if time.monotonic() > deadline:
@@ -39,6 +53,11 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
         time.sleep(_POLL_S)
     console.finish()
     return True
+
+
+def _environment(where: Folders) -> dict[str, str]:
+    folders = {"DATA": where.data, "CACHE": where.cache, "LOG": where.log}
+    return scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}
 
 
 def is_running(where: Folders) -> bool:

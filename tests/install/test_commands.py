@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from installer import commands, plugins
+from installer import commands, plugins, workers
 
 Installed = dict[str, tuple[Path | None, bool]]
 
@@ -30,6 +30,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
     monkeypatch.setattr(commands, "ensure", lambda *_, **options: asked.setdefault("options", options) is None)
     monkeypatch.setattr(plugins, "install_gimp", note("gimp"))
     monkeypatch.setattr(plugins, "install_krita", note("krita"))
+    monkeypatch.setattr(plugins, "in_an_editor", lambda _: True)
+    monkeypatch.setattr(workers, "begin", lambda _: asked.setdefault("worker", (None, True)) is not None)
     return asked
 
 
@@ -40,6 +42,27 @@ def test_both_editors_folders_are_named_together(installed: Installed) -> None:
         "gimp": (Path("g"), True),
         "krita": (Path("k"), True),
     }
+
+
+def test_a_new_installation_starts_a_worker(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "ensure", lambda *_, **__: True)
+    assert commands.main([]) == 0
+    assert "worker" in installed
+    assert "You can start your editor" in "".join(capsys.readouterr())
+
+
+def test_an_installation_that_is_up_to_date_starts_no_worker(installed: Installed) -> None:
+    assert commands.main([]) == 0
+    assert "worker" not in installed
+
+
+def test_without_an_editor_no_worker_is_started(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "ensure", lambda *_, **__: True)
+    monkeypatch.setattr(plugins, "in_an_editor", lambda _: False)
+    assert commands.main([]) == 0
+    assert "worker" not in installed
 
 
 def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:

@@ -181,11 +181,11 @@ def say(text: str) -> None:
 
 
 def short(scenario: Scenario) -> None:
-    scenario.install_plugins()
     if kept := os.environ.get("DIOPTRE_WINDOWS_COMPILED"):
         scenario.run_with_kept_programs(Path(kept))
     else:
         scenario.run("fresh")
+    scenario.install_plugins()  # Later than the run: a new installation starts a worker, which stores programs, too.
     scenario.measure()
     scenario.doctor()
 

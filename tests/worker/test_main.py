@@ -55,6 +55,16 @@ def test_a_plug_in_starts_it_and_a_second_one_steps_back(home: Path) -> None:
     worker.close()
 
 
+def test_the_installer_starts_it(home: Path) -> None:
+    begin = [sys.executable, "-m", "dioptre", "worker", "--begin"]
+    for _ in range(2):
+        subprocess.run(begin, capture_output=True, text=True, timeout=ENOUGH_S, check=True)
+        assert start.is_running()
+    worker = Worker("test")
+    worker.connect(may_start=False)
+    worker.close()
+
+
 def test_the_command_line_stops_it(home: Path) -> None:
     stop = [sys.executable, "-m", "dioptre", "worker", "--stop"]
     before = subprocess.run(stop, capture_output=True, text=True, timeout=ENOUGH_S, check=True)

@@ -24,14 +24,17 @@ _IDLE_MINUTES = 15.0
     "--with-port", is_flag=True, help="Also listen on a port, for editors that cannot use the Unix socket."
 )
 @click.option("--stop", is_flag=True, help="Stop the running worker after its current jobs.")
+@click.option("--begin", is_flag=True, hidden=True, help="Start a worker in the background and end.")
 @click.option("--check", is_flag=True, hidden=True, help="Load what jobs need, and end: the installer's last step.")
-def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool, check: bool) -> int:
+def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool, begin: bool, check: bool) -> int:
     """Run jobs for the editors' plug-ins until idle.
 
     Plug-ins start the worker automatically. Start it yourself only if an editor runs in a sandbox (Flatpak, snap).
     """
     if stop:
         return _stop()
+    if begin:
+        return _begin()
     if check:
         return _check()
     from dioptre_link.start import is_running
@@ -41,6 +44,15 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
 
         serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
     say("The worker is already running.")
+    return 0
+
+
+def _begin() -> int:
+    """Start a worker as an editor does; its warm-up compiles what the first preview would have to wait for."""
+    from dioptre_link.start import find_or_start
+
+    _, connection = find_or_start()
+    connection.close()
     return 0
 
 
