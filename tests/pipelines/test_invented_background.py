@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -88,6 +89,31 @@ def test_the_network_never_sees_the_subject() -> None:
     picture[disc(radius=19) > 0] = (0.9, 0.1, 0.1)
     plate = filled(picture, alpha, loaded(Seen()))
     assert (plate[alpha > 0][:, 0] < plate[alpha > 0][:, 1] + 0.1).all()
+
+
+@pytest.mark.parametrize("size", [(40, 180), (180, 40), (48, 64), (120, 120)])
+def test_the_network_sees_the_true_proportions(size: tuple[int, int]) -> None:
+    """Beyond the ends of the picture it sees the mirror image, where the subject is hidden too."""
+    down, across = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    picture = 0.2 + 0.6 * np.stack([down, across, 0 * down], axis=-1) / max(size)
+    alpha = disc(size, min(size) / 4, (size[0] / 2, size[1] / 2))
+    inputs: list[np.ndarray] = []
+
+    class Recorded(Seen):
+        def __call__(self, x: jnp.ndarray) -> jnp.ndarray:
+            jax.debug.callback(lambda values: inputs.append(np.asarray(values)[0]), x)
+            return super().__call__(x)
+
+    filled(picture, alpha, loaded(Recorded()))
+    jax.effects_barrier()
+    known, colours = inputs[0][..., 0] + 0.5, inputs[0][..., 1:]
+    slopes = [np.abs(np.diff(colours[..., channel], axis=channel)) for channel in (0, 1)]
+    inside = [known[1:] * known[:-1] > 0, known[:, 1:] * known[:, :-1] > 0]
+    steepest = [float(np.median(slope[where & (slope > 1e-3)])) for slope, where in zip(slopes, inside, strict=True)]
+    assert steepest[0] == pytest.approx(steepest[1], rel=0.05)
+    parts, _ = ndimage.label(known == 0)
+    extent = [int((parts == parts[32, 32]).any(axis=axis).sum()) for axis in (0, 1)]
+    assert abs(extent[0] - extent[1]) <= 2, "a round subject stays round"
 
 
 def test_a_constant_error_of_the_network_leaves_no_seam() -> None:

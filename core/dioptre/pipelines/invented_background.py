@@ -93,9 +93,10 @@ def _patchwork(
     network: Loaded,
     progress: Progress,
 ) -> Patchwork | None:
-    rows, columns = _square(hole, least=network.config.resolution)
+    side = network.config.resolution
+    rows, columns = _square(hole, least=side)
     size = rows.stop - rows.start, columns.stop - columns.start
-    cells = cells_of(hole[rows, columns], most=min(network.config.resolution**2, FINEST_PIXELS))
+    cells = cells_of(hole[rows, columns], most=min(side**2 * min(size) // max(size), FINEST_PIXELS))
 
     def reduced(plane: np.ndarray) -> np.ndarray:
         return resize(plane[rows, columns].astype(np.float32, copy=False), cells, method="area")
@@ -150,11 +151,20 @@ def _square(hole: Bool[np.ndarray, "h w"], *, least: int) -> tuple[slice, slice]
 
 
 def _invented(view: np.ndarray, hole: np.ndarray, network: Loaded) -> Float32[np.ndarray, "h w 3"]:
-    """Return the network's picture, in the size of `hole`, which is a mask of cells over the whole view."""
+    """Return the network's picture, in the size of `hole`, which is a mask of cells over the whole view.
+
+    A view that is not square, because the picture ends, is continued by its mirror image, so that the network sees
+    everything in its true proportions.
+    """
     side = network.config.resolution
-    known = (resize(hole.astype(np.float32), (side, side), method="bilinear") <= 0)[..., None].astype(np.float32)
-    colours = 2 * np.clip(resize(view, (side, side), method="bilinear"), 0, 1) - 1
-    output = np.asarray(network(np.concatenate([known - np.float32(0.5), colours * known], axis=-1)[None]))[0]
+    scale = side / max(hole.shape)
+    inner = max(round(scale * hole.shape[0]), 1), max(round(scale * hole.shape[1]), 1)
+    before = [(side - length) // 2 for length in inner]
+    beside = [(first, side - length - first) for first, length in zip(before, inner, strict=True)]
+    known = (resize(hole.astype(np.float32), inner, method="bilinear") <= 0)[..., None].astype(np.float32)
+    colours = 2 * np.clip(resize(view, inner, method="bilinear"), 0, 1) - 1
+    given = np.pad(np.concatenate([known - np.float32(0.5), colours * known], axis=-1), (*beside, (0, 0)), "symmetric")
+    output = np.asarray(network(given[None]))[0][before[0] :, before[1] :][: inner[0], : inner[1]]
     return resize(np.clip(output / 2 + np.float32(0.5), 0, 1), (hole.shape[0], hole.shape[1]), method="bilinear")
 
 
