@@ -36,6 +36,12 @@ def test_round_trip(tmp_path: Path, suffix: str, tolerance: float) -> None:
     written.close()
 
 
+def test_a_smooth_map_takes_a_third_of_its_pixels_at_most(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[0:300, 0:400] / np.float32(400)
+    write_depth(np.sin(3 * rows + columns**2).astype(np.float32), tmp_path / "depth.png")
+    assert (tmp_path / "depth.png").stat().st_size < 300 * 400 * 2 / 3
+
+
 def test_existing_files_stay(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(problems.FileExists):
