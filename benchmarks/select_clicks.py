@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from dioptre import runtime
 
-runtime.prepare()
+runtime.prepare_if_needed()
 
 import numpy as np
 from scipy import ndimage
