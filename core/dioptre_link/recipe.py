@@ -18,6 +18,7 @@ from .operation import nearest
 from .regular import read_regular
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
+PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products
 _MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -150,7 +151,7 @@ class Recipe:
         return Recipe(
             steps=tuple(_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)),
             models=_models(content.get("models", {}), origin),
-            precision=_text(content.get("precision", ""), f"{origin}: precision"),
+            precision=_precision(content.get("precision", ""), origin),
             input_sha256=_sha256(content.get("input_sha256", ""), f"{origin}: input_sha256", empty=True),
             dioptre_version=_text(content.get("dioptre_version", ""), f"{origin}: dioptre_version"),
             title=_text(content.get("title", ""), f"{origin}: title"),
@@ -226,6 +227,16 @@ def _step(content: Any, origin: str) -> Step:
         raise RecipeError(
             Message("{origin}: {message_text}", origin=origin, message_text=error.message), hint=error.hint
         ) from error
+
+
+def _precision(content: Any, origin: str) -> str:
+    if content not in ("", *PRECISIONS):
+        raise RecipeError(
+            "{origin}: the precision must be float32 or bfloat16.",
+            hint="Remove the entry if you do not know the precision.",
+            origin=origin,
+        )
+    return str(content)
 
 
 def _models(content: Any, origin: str) -> dict[str, str]:

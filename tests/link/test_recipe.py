@@ -57,6 +57,8 @@ def test_every_operation_can_be_a_step_and_its_options_are_completed(name: str) 
         (text(version=VERSION + 1), "newer version of Dioptre", "Update"),
         (text(stepz=[]), "'stepz'", "'steps'"),
         (text(steps=[]), "no list of steps", "looks like"),
+        (text(precision="half"), "precision must be float32 or bfloat16", "Remove the entry"),
+        (text(precision=["float32"]), "precision must be float32 or bfloat16", "Remove the entry"),
         (text(steps=["depth"]), "step 1 does not name an operation", "looks like"),
         (text(steps=[{"operation": "portrai"}]), "'portrai'", "'portrait'"),
         (text(steps=[{"operation": "portrait", "options": {"f_numbr": 2}}]), "'f_numbr'", "'f_number'"),

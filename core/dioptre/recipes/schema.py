@@ -11,7 +11,7 @@ from typing import Any
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Kind, Operation, Parameter
 from dioptre_link.parsers import MOST_POINTS
-from dioptre_link.recipe import VERSION
+from dioptre_link.recipe import PRECISIONS, VERSION
 from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 
 _TYPES = {Kind.FLOAT: "number", Kind.INTEGER: "integer", Kind.BOOLEAN: "boolean", Kind.CHOICE: "string"}
@@ -51,7 +51,7 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": {"type": "string", "pattern": _SHA256},
             },
             "precision": {
-                "type": "string",
+                "enum": ["", *PRECISIONS],
                 "description": "Precision of the depth network's matrix products: float32 or bfloat16.",
             },
             "input_sha256": {
