@@ -51,7 +51,7 @@ VALUES = (
 @given(
     operation=st.sampled_from(sorted(OPERATIONS)),
     extra=st.dictionaries(
-        st.sampled_from(["models", "input_sha256", "title", "stepz", "$schema"]), VALUES, max_size=2
+        st.sampled_from(["models", "precision", "input_sha256", "title", "stepz", "$schema"]), VALUES, max_size=2
     ),
     data=st.data(),
 )
