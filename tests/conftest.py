@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 from jaxtyping import install_import_hook
@@ -41,6 +42,10 @@ from dioptre import runtime  # noqa: E402  (the home must be set first)
 runtime.prepare()
 _hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 _hook.__enter__()  # The hook stays active for the whole run, because all modules must be imported under it.
+# Under load, an example may take longer than the default deadline of 0.2 s.
+_patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("patient", hypothesis.settings(), **_patient)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_unconfigure() -> None:
