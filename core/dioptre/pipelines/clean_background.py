@@ -22,6 +22,7 @@ from .patchwork import (
     Patchwork,
     beside_alpha,
     cells_of,
+    disparity_behind,
     filled_rows,
     narrowed,
     surroundings,
@@ -100,7 +101,7 @@ def _patchwork(
     whole = narrowed(usable, RADIUS)
     if wide.all() or not whole.any():
         return None
-    behind = pull_push(near, whole.astype(np.float32))
+    behind = disparity_behind(near, whole)
     matches = continue_texture(picture, wide, usable, disparity=near, behind=behind, progress=progress)
     if matches is None:
         return None

@@ -163,7 +163,9 @@ def _invented(view: np.ndarray, hole: np.ndarray, network: Loaded) -> Float32[np
     beside = [(first, side - length - first) for first, length in zip(before, inner, strict=True)]
     known = (resize(hole.astype(np.float32), inner, method="bilinear") <= 0)[..., None].astype(np.float32)
     colours = 2 * np.clip(resize(view, inner, method="bilinear"), 0, 1) - 1
-    given = np.pad(np.concatenate([known - np.float32(0.5), colours * known], axis=-1), (*beside, (0, 0)), "symmetric")
+    given = np.pad(
+        np.concatenate([known - np.float32(0.5), colours * known], axis=-1), (*beside, (0, 0)), "symmetric"
+    )
     output = np.asarray(network(given[None]))[0][before[0] :, before[1] :][: inner[0], : inner[1]]
     return resize(np.clip(output / 2 + np.float32(0.5), 0, 1), (hole.shape[0], hole.shape[1]), method="bilinear")
 

@@ -19,6 +19,7 @@ _BAND = 2  # nothing is copied from fewer cells than this beyond the widened hol
 _NEARER = 0.08  # a surface is in front of the subject if its disparity is higher by more than this
 _NARROW = 0.25  # objects narrower than this fraction of the part's width can be in front of the background
 _ENOUGH = 0.3  # they are used nevertheless if less than this fraction remains without them
+_ROWS_STD = 2.0  # smoothing across rows, in cells
 _INSIDE = 0.9  # coverage above which a pixel's depth is the subject's
 
 
@@ -74,6 +75,26 @@ def usable_cells(near: np.ndarray, own: np.ndarray, wide: np.ndarray) -> Bool[np
     opened = ndimage.grey_opening(np.where(usable, near, beside), (1, max(3, int(_NARROW * near.shape[1]))))
     without_narrow: np.ndarray = usable & (near < opened + np.float32(_NEARER))
     return without_narrow if without_narrow.sum() > _ENOUGH * usable.sum() else usable
+
+
+def disparity_behind(near: np.ndarray, usable: np.ndarray) -> Float32[np.ndarray, "h w"]:
+    """Return the disparity of the surface that continues behind the hole.
+
+    A ground extends sideways at the same depth, so each row continues between its own usable cells. The smooth
+    continuation of all cells is used where it lies farther away; elsewhere, nearer things below a tall hole would raise
+    it too much.
+
+    Args:
+        near: disparity.
+        usable: the cells that show this surface.
+    """
+    behind = pull_push(near, usable.astype(np.float32))
+    across = np.arange(near.shape[1])
+    rows = behind.copy()
+    for row, values, known in zip(rows, near, usable, strict=True):
+        if known.any():
+            row[:] = np.interp(across, across[known], values[known])
+    return np.minimum(behind, ndimage.gaussian_filter(rows, (_ROWS_STD, 0)))
 
 
 def surroundings(hole: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
