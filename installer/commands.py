@@ -92,6 +92,10 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             raise Failure(f"The environment in {where.data} is incomplete.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
+        case ["bundle" | "zips", *rest] if {"-h", "--help"}.intersection(rest):
+            console.say(HELP)
+        case ["bundle" | "zips" as command, *rest] if len(rest) != 1 or rest[0].startswith("-"):
+            raise Misuse(f"{command} needs exactly one folder.")
         case ["bundle", folder]:
             make_bundle(where, console, Path(folder))
         case ["zips", folder]:

@@ -88,6 +88,8 @@ def test_extras_are_added_and_removed_together(installed: Installed) -> None:
         ["--repair", "photo.jpg"],
         ["--openvino", "--no-openvino"],
         ["--gpu", "run"],
+        ["bundle"],
+        ["zips", "--force"],
     ],
 )
 def test_wrong_arguments_install_nothing(
@@ -96,6 +98,16 @@ def test_wrong_arguments_install_nothing(
     assert commands.main(arguments) == commands.EXIT_USAGE
     assert installed == {}
     assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bundle", "zips"])
+def test_help_is_not_taken_for_a_folder(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert commands.main([command, "--help"]) == 0
+    assert f"{command} FOLDER" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_program_is_named_as_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
