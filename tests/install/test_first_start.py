@@ -81,7 +81,7 @@ def test_what_the_installer_says_is_the_error(zipped: Checkout) -> None:
     with pytest.raises(DioptreError) as caught:
         steps_of_installation()
     assert caught.value.message.startswith("The installation failed: Installing the Python packages failed.")
-    assert f"(log: {zipped.log})" in caught.value.message
+    assert caught.value.message.endswith(f" See the log {zipped.log}.")
     assert caught.value.hint.startswith("A download was damaged or replaced")
     assert first_start.is_needed()
 

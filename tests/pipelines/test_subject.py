@@ -165,7 +165,7 @@ def test_a_small_thing_is_found_before_the_nearest_region(
     assert found.kind == ("subject" if sureness == 1 else "region")
     words = (
         "No single subject was found: the picture is blurred by depth alone, with the focus on the most noticeable "
-        "region. Click the part that should be sharp."
+        "region. To change this, choose a point on the part that should be sharp."
     )
     assert found.messages == (() if sureness == 1 else (words,))
     assert found.focal_disparity == pytest.approx(106 / SIDE, abs=0.02)
@@ -259,7 +259,7 @@ def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pyt
     found = find_subject(drawn(first))
     assert found.kind == "region"
     assert not found.found
-    assert "Click the part that should be sharp" in found.messages[0]
+    assert "choose a point on the part that should be sharp" in found.messages[0]
     assert next(answers, None) is not None  # The closer view was not requested.
 
 

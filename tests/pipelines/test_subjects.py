@@ -76,11 +76,13 @@ def test_a_point_outside_the_picture_is_refused(picture: np.ndarray) -> None:
 
 def test_competing_things_are_said(picture: np.ndarray) -> None:
     (words,) = coverage(picture).messages
-    assert words.startswith("Several subjects stand out; Dioptre chose the one on the left.")
+    assert words == (
+        "Several subjects stand out; Dioptre chose the one on the left. To use another, choose a point on it."
+    )
     assert coverage(picture, added=(SMALL,)).messages == ()
     alike = np.zeros((SIDE, SIDE), np.float32)
     assert competing_words(alike) == ""
     alike[100:200, 30:110] = 1
     assert competing_words(alike) == ""
     alike[100:200, 200:280] = 1
-    assert competing_words(alike) == "2 objects were chosen as the subject. Click one to choose only that one."
+    assert competing_words(alike) == "2 objects were chosen as the subject. To use only one, choose a point on it."

@@ -38,14 +38,14 @@ def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
     left = [part for part in whole if part not in taken and weights[part] >= _COMPETING_WEIGHT * weights.max()]
     if len(taken) > 1:
         return Message(
-            "{count} objects were chosen as the subject. Click one to choose only that one.", count=len(taken)
+            "{count} objects were chosen as the subject. To use only one, choose a point on it.", count=len(taken)
         )
     if not left or not taken:
         return ""
     middle = float(np.nonzero(labels == taken[0])[1].mean()) / saliency.shape[1]
     sides = (1 / 3, Message("on the left")), (2 / 3, Message("in the middle")), (1.0, Message("on the right"))
     return Message(
-        "Several subjects stand out; Dioptre chose the one {where}. Click another to choose it instead.",
+        "Several subjects stand out; Dioptre chose the one {where}. To use another, choose a point on it.",
         where=next(words for end, words in sides if middle <= end),
     )
 

@@ -300,7 +300,7 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
         messages=(
             Message(
                 "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
-                "Click the part that should be sharp.",
+                "To change this, choose a point on the part that should be sharp.",
                 region=words,
             ),
         ),

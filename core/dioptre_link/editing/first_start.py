@@ -194,7 +194,7 @@ def _phase(text: str, detail: str) -> str:
 def _failure(said: list[str]) -> DioptreError:
     """Build an error from the last lines of the installer: its message, its hint, and the path of its log."""
     found = {name: text for line in said for name, _, text in [line.partition(": ")] if name in _FIELDS}
-    log = Message(" (log: {log})", log=found["Log"]) if "Log" in found else ""
+    log = Message(" See the log {log}.", log=found["Log"]) if "Log" in found else ""
     return DioptreError(
         Message(
             "The installation failed: {sentence}{log}",

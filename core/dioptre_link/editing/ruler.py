@@ -23,8 +23,8 @@ Values = Mapping[str, Any]
 
 HELP = Message(
     "The sharp range in metres: the bar on the ruler reaches from the far to the near limit, and the yellow mark "
-    "is the hyperfocal distance. Set a lens, or distances that you know, under More options. Metres are assumed "
-    "if the depth network does not estimate them."
+    "is the hyperfocal distance. Set a lens, or distances that you know, under More options. Distances are "
+    "assumed if the depth network does not estimate them."
 )
 _ROUND_M = tuple(step * 10**power for power in range(-2, 4) for step in (1, 2, 3, 5))  # 1 cm to 5 km
 
@@ -87,10 +87,10 @@ class Ruler:
         focus, near, far = (in_metres(value) for value in (self.focus_m, self.near_m, self.far_m))
         first = Message("Focus {focus}, sharp from {near} to {far}", focus=focus, near=near, far=far)
         if self.hyperfocal_m is None:
-            return first, Message("Metres are assumed") if self.assumed else ""
+            return first, Message("Distances are assumed, not measured") if self.assumed else ""
         hyperfocal = in_metres(self.hyperfocal_m)
         if self.assumed:
-            return first, Message("Hyperfocal {hyperfocal}; metres are assumed", hyperfocal=hyperfocal)
+            return first, Message("Hyperfocal {hyperfocal}; distances are assumed", hyperfocal=hyperfocal)
         return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
 
 

@@ -92,9 +92,9 @@ def test_without_metres_it_says_that_they_are_assumed() -> None:
     assert shown.assumed
     assert (shown.focus_m, shown.hyperfocal_m, shown.hyperfocal) == (3.5, None, None)
     assert shown.near_m == pytest.approx(1.75 / (0.5 + USUAL_FOCUS_RANGE))
-    assert ruler.two_lines(shown) == "Focus 3.5 m, sharp from 3.24 m to 3.8 m\nMetres are assumed"
+    assert ruler.two_lines(shown) == "Focus 3.5 m, sharp from 3.24 m to 3.8 m\nDistances are assumed, not measured"
     lens = ruler.ruler_of(values, options(lens_mm=50, f_number=16, view="lens"))
-    assert ruler.two_lines(lens).endswith("\nHyperfocal 5.28 m; metres are assumed")
+    assert ruler.two_lines(lens).endswith("\nHyperfocal 5.28 m; distances are assumed")
     known = ruler.ruler_of(METRIC, options(lens_mm=50, f_number=16, view="lens"))
     assert "assumed" not in ruler.two_lines(known)
 

@@ -93,7 +93,7 @@ def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespac
     assert changes[-1] == {"focus_range": pytest.approx(0.3, abs=0.02)}
     QtTest.QTest.mouseRelease(bars, left, pos=end)
     lines = options._focus.distances.text().splitlines()
-    assert lines == ["Focus 4.38 m, sharp from 3.98 m to 4.86 m", "Metres are assumed"]
+    assert lines == ["Focus 4.38 m, sharp from 3.98 m to 4.86 m", "Distances are assumed, not measured"]
     assert not options._focus.scale.grab().isNull()
     options._focus._tick.click()
     assert changes[-1] == {"focus_range": pytest.approx(state.sharp[1] - 0.4, abs=0.001)}

@@ -283,7 +283,7 @@ def check_shapes_and_the_focus_range():
     places = [[round(value, 6) for value in pair] for pair in (state().ruler.sharp, on_the_ruler)]
     expect("the ruler shows the same range", places[0], places[1])
     text = docker().findChild(QLabel, "dioptre_depth_of_field").text()
-    expect_in("its text", "Metres are assumed", text)
+    expect_in("its text", "Distances are assumed, not measured", text)
     bars.setFocus()
     before = state().sharp
     person.keys("Right")
