@@ -7,7 +7,8 @@ picture; it also shows which areas are out of focus and should get no new detail
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
 these are measured and removed beforehand. If requested, blur is removed beforehand too, since the networks would
-keep it.
+keep it. A JPEG picture that was enlarged after it was saved has enlarged blocks, which are removed best at the size
+that it had before, so it is first reduced to that size.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.back_projection import REACH_PX, back_projected
 from dioptre.imaging.deconvolution import deconvolved
+from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
@@ -42,6 +44,7 @@ _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects,
 _LARGEST_SCALE = 8.0
 _GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
 _DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
+_HIDDEN_STEPS = 0.25  # minimum automatic strength for an enlarged JPEG whose quantization cannot be measured
 _STRIP_PX = 256
 _LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
 
@@ -55,6 +58,7 @@ def super_resolution(
     fidelity: float | None = None,
     noise_reduction: float | None = None,
     softness: float = 0.0,
+    earlier_enlargement: float | None = None,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
@@ -71,7 +75,9 @@ def super_resolution(
         noise_reduction: how much noise and JPEG artefacts to remove first, 0 to 1. None: as much as the picture
             needs; 0 for the restoring networks, which remove noise themselves.
         softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. Use 0.5
-            for pictures that the camera did not sharpen, 1 for those that are out of focus or already enlarged.
+            for pictures that the camera did not sharpen, 1 for those that are out of focus.
+        earlier_enlargement: how many times the picture was enlarged before, 1 to 8; it is reduced by this factor
+            first. None: measured from enlarged JPEG blocks; 1 for the restoring networks.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
@@ -82,7 +88,14 @@ def super_resolution(
         WeightsError: the model's weights are not installed.
         UnusableResultError: the network returned an invalid result.
     """
-    how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction, softness=softness)
+    how = _How(
+        scale=scale,
+        model=model,
+        fidelity=fidelity,
+        noise_reduction=noise_reduction,
+        softness=softness,
+        earlier_enlargement=earlier_enlargement,
+    )
     return _enlarge(without_nan(image), how, defocus, progress).pixels
 
 
@@ -104,6 +117,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         fidelity=options["fidelity"],
         noise_reduction=options["noise_reduction"],
         softness=options["softness"],
+        earlier_enlargement=options["earlier_enlargement"],
     )
     picture = without_nan(inputs.picture)
     messages = []
@@ -115,6 +129,11 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         if float(defocus.max()) == 0:
             defocus = None
     made = _enlarge(picture, how, defocus, progress)
+    if made.earlier_enlargement > 1 and how.earlier_enlargement is None:
+        factor = f"{made.earlier_enlargement:.2f}"
+        messages.append(
+            f"The JPEG picture had been enlarged {factor} times; it was reduced to its earlier size first."
+        )
     if made.interpolated > 0:
         share = max(1, round(100 * made.interpolated))
         messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
@@ -126,6 +145,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
             "width": width,
             "height": height,
             "noise_reduction": made.noise_reduction,
+            "earlier_enlargement": made.earlier_enlargement,
         },
         messages=tuple(messages),
         models=made.models,
@@ -177,6 +197,7 @@ class _How:
     fidelity: float | None
     noise_reduction: float | None
     softness: float
+    earlier_enlargement: float | None
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
@@ -186,15 +207,24 @@ class _How:
                 scale=format(self.scale, "g"),
             )
 
-    def stages(self) -> tuple[Loaded, ...]:
-        """Return the networks that enlarge by at least the requested scale when they run one after another."""
+    def stages(self, scale: float) -> tuple[Loaded, ...]:
+        """Return the networks that enlarge by at least `scale`, at most 8, when they run one after another."""
         if self.model == "default":
-            if self.scale <= 2:
+            if scale <= 2:
                 return (_network(_FAITHFUL[2]),)
             last = (_network(_FAITHFUL[4]),)
-            return last if self.scale <= 4 else (_network(_FAITHFUL[2]), *last)
+            return last if scale <= 4 else (_network(_FAITHFUL[2]), *last)
         chosen = _network(self.model)
-        return (chosen,) if self.scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
+        return (chosen,) if scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
+
+    def size_before(self, picture: np.ndarray) -> tuple[int, int]:
+        """Return height and width of a picture in [0, 1] before its earlier enlargement."""
+        height, width = picture.shape[:2]
+        if self.earlier_enlargement is not None:
+            factor = self.earlier_enlargement
+            return max(1, round(height / factor)), max(1, round(width / factor))
+        found = find_earlier_enlargement(picture) if self.model == "default" else None
+        return (height, width) if found is None else found.size
 
     def fidelity_for(self, network: Loaded) -> float:
         """Return the requested fidelity, or the default for this network."""
@@ -210,17 +240,27 @@ class _How:
             where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
             progress: called with (fraction, phase) between steps.
         """
+        before = self.size_before(picture)
+        factor = picture.shape[0] / before[0]
+        measured = picture
+        if picture.shape[:2] != before:
+            # An exact inversion shows the quantization steps, but the networks exaggerate its contrast.
+            measured = reduced_to(picture, before)
+            picture = np.clip(resize(picture, before, method="bicubic"), 0, 1)
+            where = None if where is None else resize(where.astype(np.float32), before, method="area") == 1
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
         degradation = Degradation(noise=0.0, quantization=0.0)
         if strength is None or self.softness > 0:
-            degradation = measure_degradation(picture, where)
+            degradation = measure_degradation(measured, where)
         if strength is None:
             strength = suitable_strength(degradation)
+            if factor > 1 and degradation.quantization == 0:
+                strength = max(strength, _HIDDEN_STEPS)
         clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
         sharp = deconvolved(
-            clean, softness=self.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
+            clean, softness=self.softness / factor, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
         )
-        return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength)
+        return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength, earlier_enlargement=factor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,11 +271,13 @@ class _Prepared:
         clean: (h, w, 3), the picture with its noise removed.
         sharp: (h, w, 3), the picture with its noise and its softness removed.
         noise_reduction: strength of the noise reduction that was applied, 0 to 1.
+        earlier_enlargement: factor by which the picture was reduced; 1 if it was not.
     """
 
     clean: np.ndarray
     sharp: np.ndarray
     noise_reduction: float
+    earlier_enlargement: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,12 +288,14 @@ class _Picture:
         pixels: (H, W, 3 or 4), the enlarged picture.
         interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
         noise_reduction: the strength of the noise reduction that was used, 0 to 1.
+        earlier_enlargement: factor by which the picture was reduced first; 1 if it was not.
         models: SHA-256 of the networks' cards.
     """
 
     pixels: np.ndarray
     interpolated: float
     noise_reduction: float
+    earlier_enlargement: float
     models: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -269,7 +313,9 @@ def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progres
     else:
         opaque = alpha[..., 0] > 0
         colour = _enlarge_colour(extend_colours(picture), how, opaque, defocus, part_of(progress, 0.0, 0.5))
-        plain = replace(how, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0)
+        plain = replace(
+            how, earlier_enlargement=1.0, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0
+        )
         made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
     return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
@@ -281,14 +327,15 @@ def _enlarge_colour(
     target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
     nominal = within_unit(picture)
     prepared = how.prepared(nominal, where, part_of(progress, 0.0, 0.05))
-    networks = how.stages()
+    whole = how.scale * prepared.earlier_enlargement
+    networks = how.stages(whole if prepared.earlier_enlargement == 1 else 0.98 * whole)  # the factor is not exact
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
     enlarged, interpolated, done = prepared.sharp, 0.0, 0
     for network in networks:
         native = done * network.config.scale if done else network.config.scale
         last = network is networks[-1]
-        whole = how.scale / max(done, 1)
-        factor = round(whole) if last and whole == round(whole) else network.config.scale
+        rest = whole / max(done, 1)
+        factor = round(rest) if last and rest == round(rest) else network.config.scale
         part = part_of(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
         made = enlarge_tiled(
             network,
@@ -306,6 +353,7 @@ def _enlarge_colour(
         last_fidelity = how.fidelity_for(networks[-1])
         enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
+        defocus = resize(defocus, prepared.clean.shape[:2], method="area")
         _smooth_where(defocus, enlarged, reduce_noise(prepared.clean, strength=_DEFOCUS_NOISE_REDUCTION))
     if picture.max() > 1 or picture.min() < 0:
         enlarged += resize(picture - nominal, target, method="bilinear")
@@ -314,6 +362,7 @@ def _enlarge_colour(
         pixels=enlarged,
         interpolated=interpolated,
         noise_reduction=prepared.noise_reduction,
+        earlier_enlargement=prepared.earlier_enlargement,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 

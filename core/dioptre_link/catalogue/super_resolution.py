@@ -48,6 +48,16 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
+            name="earlier_enlargement",
+            kind=Kind.FLOAT,
+            label="Earlier enlargement",
+            help="How many times the picture was enlarged before. It is reduced by this factor first, so that "
+            "enlarged JPEG blocks disappear. Auto: measured; 1: never reduce.",
+            minimum=1.0,
+            maximum=8.0,
+            group="Detail",
+        ),
+        Parameter(
             name="softness",
             kind=Kind.FLOAT,
             label="Remove softness",
