@@ -30,6 +30,14 @@ def test_another_thing_changes_nothing() -> None:
     np.testing.assert_array_equal(with_soft_edges(alpha, soft), alpha)
 
 
+@pytest.mark.parametrize("shown", [0.0, 1.0])
+def test_a_whole_part_that_only_one_shows_stays_as_it_is(shown: float) -> None:
+    """An arm that the second matte misses stays opaque, and a table that it adds stays out."""
+    alpha, soft = square(256, 40, 200), square(256, 40, 200)
+    alpha[100:130, 200:240], soft[100:130, 200:240] = shown, 1 - shown
+    np.testing.assert_allclose(with_soft_edges(alpha, soft)[100:130, 200:240], shown, atol=0.01)
+
+
 def test_detail_finer_than_the_network_s_square_stays() -> None:
     """The second matte sees blades of one pixel in a large picture as a haze, which must not smear them."""
     alpha = square(512, 100, 400)
@@ -41,8 +49,8 @@ def test_detail_finer_than_the_network_s_square_stays() -> None:
 
 def test_a_change_of_nothing_changes_nothing() -> None:
     """The second matte's weight grows gradually with the overlap, so no single pixel switches it on or off."""
-    alpha = square(256, 40, 200)
-    made = [with_soft_edges(alpha, square(256, first, 200)) for first in (59, 60, 61)]
+    alpha, hazy = square(256, 40, 200), square(256, 40, 200, 0.4)
+    made = [with_soft_edges(alpha, np.maximum(square(256, first, 200), hazy)) for first in (59, 60, 61)]
     changes = [float(np.abs(other - alpha).mean()) for other in made]
     assert max(np.abs(np.diff(changes))) < 0.01
 

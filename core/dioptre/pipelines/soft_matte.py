@@ -7,7 +7,8 @@ it agrees with the mask of the subject network.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
+from scipy import ndimage
 
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
@@ -19,6 +20,9 @@ _SAME, _SURELY_SAME = 0.75, 0.85
 # Coverage below the first value counts as 0, coverage above the second as 1; this avoids haze on the background.
 _BLACK, _WHITE = 0.05, 0.95
 _SHARE = 0.5  # full weight of the matte: fraction of its difference from the mask that is added to the mask
+# Where the difference exceeds the first value throughout a disc of that radius, in the matte's pixels, only one of
+# both shows a whole part; the part extends to where the difference falls to the last value.
+_OPPOSITE, _PART_RADIUS_PX, _PART_END = 0.8, 2, 0.4
 # Overlap (IoU) of the subject network's mask and MODNet's matte: above the first value, the matte raises the
 # probability in doubtful areas; above the second, it does so with its full weight.
 _RELATED, _SURELY_RELATED = 0.3, 0.6
@@ -67,14 +71,28 @@ def supported(
 def with_soft_edges(
     alpha: Float32[np.ndarray, "h w"], soft: Float32[np.ndarray, "s s"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Move `alpha` towards `soft` if both show the same object; details finer than `soft` are preserved."""
+    """Move `alpha` towards `soft` if both show the same object; details finer than `soft` are preserved.
+
+    Whole parts that only one of them shows, such as an arm or a table, stay as in `alpha`: half of such a
+    difference would make the part half transparent.
+    """
     small = resize(alpha, soft.shape, method="area")
     share = _SHARE * _ramp(_overlap(small, soft), _SAME, _SURELY_SAME)
     if share == 0:
         return alpha
-    change = resize(np.float32(share) * (soft - small), (alpha.shape[0], alpha.shape[1]), method="bilinear")
+    difference = soft - small
+    difference[_whole_parts(difference)] = 0
+    change = resize(np.float32(share) * difference, (alpha.shape[0], alpha.shape[1]), method="bilinear")
     change += alpha
     return np.clip(change, 0, 1, out=change)
+
+
+def _whole_parts(difference: Float32[np.ndarray, "s s"]) -> Bool[np.ndarray, "s s"]:
+    """Return the areas, apart from thin ones, where one matte is nearly opaque and the other nearly transparent."""
+    size = np.abs(difference)
+    wide = ndimage.binary_opening(size > _OPPOSITE, iterations=_PART_RADIUS_PX)
+    parts: np.ndarray = ndimage.binary_propagation(wide, mask=size > _PART_END)
+    return parts
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
