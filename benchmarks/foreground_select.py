@@ -1,13 +1,13 @@
-"""Measure GIMP's *Foreground Select* on pictures with true mattes, in a real GIMP, from painted regions given by a rule.
+"""Measure GIMP's *Foreground Select* in a real GIMP, on pictures with true mattes and regions painted by a rule.
 
     PYTHONPATH=DATA python -m benchmarks.foreground_select DATA EDITOR-TREE [--every N] [--json FILE]
 
 DATA is the folder of `benchmarks/select_clicks.py`, whose set `matte` is used; EDITOR-TREE is built by
 tests/editors/tree. The tool needs a rough outline and strokes on the foreground, and decides between both. The rule
-makes them from the truth: the outline lies `rough` or `close` outside the subject, the strokes reach as near to its
-edge from inside, and everything between is left to GIMP (`gimp-drawable-foreground-extract`, the tool's engine). The
-closer the regions are, the longer a person paints; the rule makes no mistakes. The overlap and the error in the band
-are those of `benchmarks/select_clicks.py`.
+makes them from the truth: the outline lies `rough` or `close` outside the subject, the strokes reach as near to
+its edge from inside, and everything between is left to GIMP (`gimp-drawable-foreground-extract`, the tool's
+engine). The closer the regions are, the longer a person paints; the rule makes no mistakes. The overlap and the
+error in the band are those of `benchmarks/select_clicks.py`.
 """
 
 from __future__ import annotations

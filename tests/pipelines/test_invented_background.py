@@ -109,7 +109,9 @@ def test_the_network_sees_the_true_proportions(size: tuple[int, int]) -> None:
     known, colours = inputs[0][..., 0] + 0.5, inputs[0][..., 1:]
     slopes = [np.abs(np.diff(colours[..., channel], axis=channel)) for channel in (0, 1)]
     inside = [known[1:] * known[:-1] > 0, known[:, 1:] * known[:, :-1] > 0]
-    steepest = [float(np.median(slope[where & (slope > 1e-3)])) for slope, where in zip(slopes, inside, strict=True)]
+    steepest = [
+        float(np.median(slope[where & (slope > 1e-3)])) for slope, where in zip(slopes, inside, strict=True)
+    ]
     assert steepest[0] == pytest.approx(steepest[1], rel=0.05)
     parts, _ = ndimage.label(known == 0)
     extent = [int((parts == parts[32, 32]).any(axis=axis).sum()) for axis in (0, 1)]

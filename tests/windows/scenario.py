@@ -185,7 +185,7 @@ def short(scenario: Scenario) -> None:
         scenario.run_with_kept_programs(Path(kept))
     else:
         scenario.run("fresh")
-    scenario.install_plugins()  # Later than the run: a new installation starts a worker, which stores programs, too.
+    scenario.install_plugins()  # After the run: a new installation starts a worker, which stores programs, too.
     scenario.measure()
     scenario.doctor()
 

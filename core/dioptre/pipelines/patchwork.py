@@ -81,8 +81,8 @@ def disparity_behind(near: np.ndarray, usable: np.ndarray) -> Float32[np.ndarray
     """Return the disparity of the surface that continues behind the hole.
 
     A ground extends sideways at the same depth, so each row continues between its own usable cells. The smooth
-    continuation of all cells is used where it lies farther away; elsewhere, nearer things below a tall hole would raise
-    it too much.
+    continuation of all cells is used where it lies farther away; elsewhere, nearer things below a tall hole would
+    raise it too much.
 
     Args:
         near: disparity.
