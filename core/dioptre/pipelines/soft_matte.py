@@ -22,7 +22,7 @@ _BLACK, _WHITE = 0.05, 0.95
 _SHARE = 0.5  # full weight of the matte: fraction of its difference from the mask that is added to the mask
 # Where the difference exceeds the first value throughout a disc of that radius, in the matte's pixels, only one of
 # both shows a whole part; the part extends to where the difference falls to the last value.
-_OPPOSITE, _PART_RADIUS_PX, _PART_END = 0.8, 2, 0.4
+_OPPOSITE, _PART_RADIUS_PX, _PART_END = 0.9, 4, 0.5
 # Overlap (IoU) of the subject network's mask and MODNet's matte: above the first value, the matte raises the
 # probability in doubtful areas; above the second, it does so with its full weight.
 _RELATED, _SURELY_RELATED = 0.3, 0.6
