@@ -1,4 +1,4 @@
-"""The parts of libkis and Qt, with types, that the plug-in's logic needs to run without Krita.
+"""The parts of libkis, with types, that the plug-in's logic needs to run without Krita.
 
 Behaves like Krita 5.2 where it matters: pixels outside the written ones are transparent, `setPixelData`
 silently refuses wrong lengths, `setColorSpace` needs a profile, unique ids persist, and adding a node is one undo
@@ -10,41 +10,15 @@ from __future__ import annotations
 import itertools
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .fake_qt import QObject, QRect, QTimer, QUuid, Signal
+
 _BYTES = {"U8": 1, "U16": 2, "F16": 2, "F32": 4}
 _CHANNELS = {"RGBA": 4, "GRAYA": 2, "CMYKA": 5, "LABA": 4}
-
-
-@dataclass(frozen=True)
-class QUuid:
-    text: str
-
-    def toString(self) -> str:  # noqa: N802
-        return self.text
-
-
-@dataclass(frozen=True)
-class QRect:
-    left: int
-    upper: int
-    wide: int
-    high: int
-
-    def x(self) -> int:
-        return self.left
-
-    def y(self) -> int:
-        return self.upper
-
-    def width(self) -> int:
-        return self.wide
-
-    def height(self) -> int:
-        return self.high
 
 
 class Node:
@@ -64,6 +38,9 @@ class Node:
 
     def name(self) -> str:
         return self._name
+
+    def setName(self, name: str) -> None:  # noqa: N802
+        self._name = name
 
     def type(self) -> str:
         return self._kind
@@ -309,44 +286,6 @@ class Krita:
 
 
 _the_krita = Krita()
-
-
-class Signal:
-    """A signal that calls its slots immediately."""
-
-    def __init__(self) -> None:
-        self._slots: list[Callable[..., Any]] = []
-
-    def connect(self, slot: Callable[..., Any]) -> None:
-        self._slots.append(slot)
-
-    def emit(self, *values: Any) -> None:
-        for slot in self._slots:
-            slot(*values)
-
-
-class QObject:
-    def __init__(self, *_: object) -> None:
-        for name, value in vars(type(self)).items():
-            if isinstance(value, Signal):
-                setattr(self, name, Signal())
-
-
-class QTimer(QObject):
-    timeout = Signal()
-
-    @staticmethod
-    def singleShot(_ms: int, slot: Callable[[], Any]) -> None:  # noqa: N802
-        slot()
-
-    def setInterval(self, _ms: int) -> None:  # noqa: N802
-        pass
-
-    def start(self, *_: int) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
 
 
 class _Anything(types.ModuleType):
