@@ -2,7 +2,7 @@
 
 import person
 from dioptre.dioptre_link.catalogue import operation
-from person import click, docker, opened, widget
+from person import click, docker, is_shown, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
 from rig import (
     child,
@@ -48,7 +48,7 @@ def check_the_focus_brush():
     person.screenshot("krita-brush-painting.png")
     yield from changing(released())
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
-    yield from soon("the result is active", lambda: widget(QCheckBox, "dioptre_adds").isVisible(), True)
+    yield from soon("the result is active", lambda: is_shown(QCheckBox, "dioptre_adds"), True)
     expect("the picture stays after a stroke and a run", picture_place(), place)
     kept, other = (28, 118, 5, 20), (215, 20, 30, 30)
     result = child(group, "Result")

@@ -93,10 +93,19 @@ def docker():
 
 def widget(kind, name):
     """Return a visible widget of the docker."""
-    found = next((one for one in docker().findChildren(kind, name) if one.isVisible()), None)
+    found = next(_shown(kind, name), None)
     if found is None:
         raise LookupError(name)
     return found
+
+
+def is_shown(kind, name):
+    """Return whether the docker has such a visible widget."""
+    return next(_shown(kind, name), None) is not None
+
+
+def _shown(kind, name):
+    return (one for one in docker().findChildren(kind, name) if one.isVisible())
 
 
 def click(target, x=0.5, y=0.5, button="1"):

@@ -156,6 +156,7 @@ def add_layer(document, data, name="Photo", rect=(0, 0, WIDTH, HEIGHT), parent=N
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)
+    yield from until(lambda: document.activeNode() == node, "the layer's turn to be active")
     return node
 
 
