@@ -22,14 +22,7 @@ def begin(where: Folders) -> bool:
     Returns:
         Whether it runs now. An editor starts a worker itself if there is none.
     """
-    command = [str(where.python), "-P", "-m", "dioptre", "worker", "--begin"]
-    try:
-        done = subprocess.run(
-            command, env=_environment(where), capture_output=True, timeout=_ASK_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+    return _ask(where, "--begin")
 
 
 def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
@@ -43,9 +36,7 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
     if not is_running(where):
         return True
     console.step("Waiting for Dioptre's worker to stop")
-    command = [str(where.python), "-P", "-m", "dioptre", "worker", "--stop"]
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(command, env=_environment(where), capture_output=True, timeout=_ASK_TIMEOUT_S, check=False)
+    _ask(where, "--stop")
     deadline = time.monotonic() + timeout_s
     while is_running(where):
         if time.monotonic() > deadline:
@@ -55,9 +46,15 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
     return True
 
 
-def _environment(where: Folders) -> dict[str, str]:
+def _ask(where: Folders, option: str) -> bool:
+    """Run `dioptre worker` with an option, and return whether it succeeded."""
+    command = [str(where.python), "-P", "-m", "dioptre", "worker", option]
     folders = {"DATA": where.data, "CACHE": where.cache, "LOG": where.log}
-    return scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}
+    environment = scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False)
+        return done.returncode == 0
+    return False
 
 
 def is_running(where: Folders) -> bool:
