@@ -223,7 +223,7 @@ def test_an_earlier_enlargement_works_with_transparency_depth_and_every_scale(en
 def test_networks_that_restore_get_the_picture_as_it_is(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
     faithful = find("span-x4", kind=ModelKind.SUPER_RESOLUTION)
-    monkeypatch.setattr("dioptre.pipelines.super_resolution.find", lambda *_, **__: faithful)
+    monkeypatch.setattr("dioptre.pipelines.enlargement.find", lambda *_, **__: faithful)
     options = {"scale": 4, "model": "realesrgan-x4plus"}
     assert apply("super_resolution", options, Inputs(picture=noisy)).values["noise_reduction"] == 0
 
@@ -232,7 +232,7 @@ def test_networks_that_restore_get_an_enlarged_jpeg_as_it_is(
     enlarged_jpeg: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faithful = find("span-x2", kind=ModelKind.SUPER_RESOLUTION)
-    monkeypatch.setattr("dioptre.pipelines.super_resolution.find", lambda *_, **__: faithful)
+    monkeypatch.setattr("dioptre.pipelines.enlargement.find", lambda *_, **__: faithful)
     options = {"scale": 2, "model": "realesrgan-x4plus"}
     assert apply("super_resolution", options, Inputs(picture=enlarged_jpeg)).values["earlier_enlargement"] == 1
 

@@ -1,52 +1,26 @@
-"""Enlarge pictures with more detail than interpolation, without contradicting the original.
+"""The super-resolution of pictures, of an operation's inputs, and of a document's layers.
 
-Networks process sRGB-encoded colour tile by tile, as in their training. Alpha is enlarged the same way. Colours are
-first extended under transparent pixels, so that edges stay clean on any background; grey pictures stay grey; values
-above 1 are enlarged by interpolation and added back. A depth layer is enlarged along the edges of the enlarged
-picture; it also shows which areas are out of focus and should get no new detail.
-
-The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
-these are measured and removed beforehand. If requested, blur is removed beforehand too, since the networks would
-keep it. A JPEG picture that was enlarged after it was saved has enlarged blocks, which are removed best at the size
-that it had before, so it is first reduced to that size.
+A depth layer is enlarged along the edges of the enlarged picture; it also shows which areas are out of focus and
+should get no new detail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.back_projection import REACH_PX, back_projected
-from dioptre.imaging.deconvolution import deconvolved
-from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
-from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
-from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
-from dioptre.imaging.noise_reduction import reduce_noise
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.sharpness import defocus_from_depth
-from dioptre.imaging.windows import plan_windows
-from dioptre.models.loaded import Loaded
-from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, find
-from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 from .depth_enlargement import enlarge_disparity
-from .tiled import enlarge_tiled
-
-_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
-_LARGEST_SCALE = 8.0
-_GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
-_DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
-_HIDDEN_STEPS = 0.25  # minimum automatic strength for an enlarged JPEG whose quantization cannot be measured
-_STRIP_PX = 256
-_LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
+from .enlargement import EnlargementOptions, enlarge
 
 
 def super_resolution(
@@ -88,7 +62,7 @@ def super_resolution(
         WeightsError: the model's weights are not installed.
         UnusableResultError: the network returned an invalid result.
     """
-    how = _How(
+    chosen = EnlargementOptions(
         scale=scale,
         model=model,
         fidelity=fidelity,
@@ -96,7 +70,7 @@ def super_resolution(
         softness=softness,
         earlier_enlargement=earlier_enlargement,
     )
-    return _enlarge(without_nan(image), how, defocus, progress).pixels
+    return enlarge(without_nan(image), chosen, defocus, progress).pixels
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
@@ -111,7 +85,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """Enlarge the picture of an operation as `run` does, but without its depth layer."""
-    how = _How(
+    chosen = EnlargementOptions(
         scale=options["scale"],
         model=options["model"],
         fidelity=options["fidelity"],
@@ -128,8 +102,8 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)
         if float(defocus.max()) == 0:
             defocus = None
-    made = _enlarge(picture, how, defocus, progress)
-    if made.earlier_enlargement > 1 and how.earlier_enlargement is None:
+    made = enlarge(picture, chosen, defocus, progress)
+    if made.earlier_enlargement > 1 and chosen.earlier_enlargement is None:
         factor = f"{made.earlier_enlargement:.2f}"
         messages.append(
             f"The JPEG picture had been enlarged {factor} times; it was reduced to its earlier size first."
@@ -141,7 +115,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
     return Result(
         layers=(Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels),),
         values={
-            "scale": float(how.scale),
+            "scale": float(chosen.scale),
             "width": width,
             "height": height,
             "noise_reduction": made.noise_reduction,
@@ -166,7 +140,7 @@ def enlarger(
     """
     guides: list[np.ndarray] = []
 
-    def enlarge(layer: Layer, progress: Progress) -> np.ndarray:
+    def enlarge_layer(layer: Layer, progress: Progress) -> np.ndarray:
         height, width = layer.pixels.shape[:2]
         size = max(1, round(height * options["scale"])), max(1, round(width * options["scale"]))
         if layer.pixels.ndim == 2:
@@ -185,215 +159,4 @@ def enlarger(
             guides.append(np.clip(pixels[..., :3], 0, 1))
         return pixels
 
-    return enlarge
-
-
-@dataclass(frozen=True, kw_only=True)
-class _How:
-    """The parameters of an enlargement; see `super_resolution`."""
-
-    scale: float
-    model: str
-    fidelity: float | None
-    noise_reduction: float | None
-    softness: float
-    earlier_enlargement: float | None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.scale <= _LARGEST_SCALE:
-            raise UsageError(
-                "A scale of {scale} is out of range.",
-                hint="Choose a scale from 1 to 8.",
-                scale=format(self.scale, "g"),
-            )
-
-    def stages(self, scale: float) -> tuple[Loaded, ...]:
-        """Return the networks that enlarge by at least `scale`, at most 8, when they run one after another."""
-        if self.model == "default":
-            if scale <= 2:
-                return (_network(_FAITHFUL[2]),)
-            last = (_network(_FAITHFUL[4]),)
-            return last if scale <= 4 else (_network(_FAITHFUL[2]), *last)
-        chosen = _network(self.model)
-        return (chosen,) if scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
-
-    def size_before(self, picture: np.ndarray) -> tuple[int, int]:
-        """Return height and width of a picture in [0, 1] before its earlier enlargement."""
-        height, width = picture.shape[:2]
-        if self.earlier_enlargement is not None:
-            factor = self.earlier_enlargement
-            return max(1, round(height / factor)), max(1, round(width / factor))
-        found = find_earlier_enlargement(picture) if self.model == "default" else None
-        return (height, width) if found is None else found.size
-
-    def fidelity_for(self, network: Loaded) -> float:
-        """Return the requested fidelity, or the default for this network."""
-        if self.fidelity is not None:
-            return self.fidelity
-        return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
-
-    def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
-        """Prepare an opaque picture in [0, 1] for the networks.
-
-        Args:
-            picture: (h, w, 3), the picture.
-            where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
-            progress: called with (fraction, phase) between steps.
-        """
-        before = self.size_before(picture)
-        factor = picture.shape[0] / before[0]
-        measured = picture
-        if picture.shape[:2] != before:
-            # An exact inversion shows the quantization steps, but the networks exaggerate its contrast.
-            measured = reduced_to(picture, before)
-            picture = np.clip(resize(picture, before, method="bicubic"), 0, 1)
-            where = None if where is None else resize(where.astype(np.float32), before, method="area") == 1
-        strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
-        degradation = Degradation(noise=0.0, quantization=0.0)
-        if strength is None or self.softness > 0:
-            degradation = measure_degradation(measured, where)
-        if strength is None:
-            strength = suitable_strength(degradation)
-            if factor > 1 and degradation.quantization == 0:
-                strength = max(strength, _HIDDEN_STEPS)
-        clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
-        sharp = deconvolved(
-            clean, softness=self.softness / factor, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
-        )
-        return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength, earlier_enlargement=factor)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Prepared:
-    """A picture prepared for the networks.
-
-    Attributes:
-        clean: (h, w, 3), the picture with its noise removed.
-        sharp: (h, w, 3), the picture with its noise and its softness removed.
-        noise_reduction: strength of the noise reduction that was applied, 0 to 1.
-        earlier_enlargement: factor by which the picture was reduced; 1 if it was not.
-    """
-
-    clean: np.ndarray
-    sharp: np.ndarray
-    noise_reduction: float
-    earlier_enlargement: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Picture:
-    """An enlarged picture.
-
-    Attributes:
-        pixels: (H, W, 3 or 4), the enlarged picture.
-        interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
-        noise_reduction: the strength of the noise reduction that was used, 0 to 1.
-        earlier_enlargement: factor by which the picture was reduced first; 1 if it was not.
-        models: SHA-256 of the networks' cards.
-    """
-
-    pixels: np.ndarray
-    interpolated: float
-    noise_reduction: float
-    earlier_enlargement: float
-    models: Mapping[str, str] = field(default_factory=dict)
-
-
-def _network(model_id: str) -> Loaded:
-    return load_model(find(model_id, kind=ModelKind.SUPER_RESOLUTION).id)
-
-
-def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
-    if picture.shape[2] == 3:
-        return _enlarge_colour(picture, how, None, defocus, progress)
-    alpha = np.clip(picture[..., 3:], 0, 1)
-    if float(np.ptp(alpha)) == 0:
-        colour = _enlarge_colour(picture[..., :3], how, None, defocus, progress)
-        opacity = np.full((*colour.pixels.shape[:2], 1), alpha.flat[0], np.float32)
-    else:
-        opaque = alpha[..., 0] > 0
-        colour = _enlarge_colour(extend_colours(picture), how, opaque, defocus, part_of(progress, 0.0, 0.5))
-        plain = replace(
-            how, earlier_enlargement=1.0, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0
-        )
-        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
-        opacity = made.pixels[..., :1]
-    return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
-
-
-def _enlarge_colour(
-    picture: np.ndarray, how: _How, where: np.ndarray | None, defocus: np.ndarray | None, progress: Progress
-) -> _Picture:
-    target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
-    nominal = within_unit(picture)
-    prepared = how.prepared(nominal, where, part_of(progress, 0.0, 0.05))
-    whole = how.scale * prepared.earlier_enlargement
-    networks = how.stages(whole if prepared.earlier_enlargement == 1 else 0.98 * whole)  # the factor is not exact
-    grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
-    enlarged, interpolated, done = prepared.sharp, 0.0, 0
-    for network in networks:
-        native = done * network.config.scale if done else network.config.scale
-        last = network is networks[-1]
-        rest = whole / max(done, 1)
-        factor = round(rest) if last and rest == round(rest) else network.config.scale
-        part = part_of(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
-        made = enlarge_tiled(
-            network,
-            enlarged,
-            factor=factor,
-            finish=_finish(how.fidelity_for(network), grey=grey),
-            finish_reach_px=REACH_PX,
-            progress=part,
-        )
-        enlarged, interpolated, done = made.pixels, max(interpolated, made.interpolated), native
-    resized = (enlarged.shape[0], enlarged.shape[1]) != target
-    if resized:
-        enlarged = resize(enlarged, target, method="bicubic")
-    if resized or len(networks) > 1:  # otherwise, each tile is already back-projected
-        last_fidelity = how.fidelity_for(networks[-1])
-        enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
-    if defocus is not None:
-        defocus = resize(defocus, prepared.clean.shape[:2], method="area")
-        _smooth_where(defocus, enlarged, reduce_noise(prepared.clean, strength=_DEFOCUS_NOISE_REDUCTION))
-    if picture.max() > 1 or picture.min() < 0:
-        enlarged += resize(picture - nominal, target, method="bilinear")
-    progress(1.0, "Enlarging")
-    return _Picture(
-        pixels=enlarged,
-        interpolated=interpolated,
-        noise_reduction=prepared.noise_reduction,
-        earlier_enlargement=prepared.earlier_enlargement,
-        models={name: checksum for network in networks for name, checksum in network.checksums.items()},
-    )
-
-
-def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return a function that post-processes an enlarged tile, given the original one."""
-
-    def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
-        if grey:
-            made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
-        return back_projected(made, tile, fidelity=fidelity)
-
-    return finish
-
-
-def _smooth_where(defocus: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> None:
-    """Blend the interpolated `picture` into `enlarged`, in place, weighted by `defocus`."""
-    height, width = enlarged.shape[:2]
-    scale = height // picture.shape[0]
-    # Strips save memory, but only with an integer scale do they start on whole pixels of both pictures.
-    strip_px = _STRIP_PX if picture.shape[0] * scale == height else picture.shape[0]
-    for row in plan_windows(picture.shape[0], window_px=strip_px, overlap_px=4):
-        rows = slice(row.start, row.start + row.length)
-        size = (height if strip_px == picture.shape[0] else row.length * scale, width)
-        weight = np.clip(resize(defocus[rows], size, method="bilinear"), 0, 1)[..., None]
-        if weight.max() == 0:
-            continue
-        smooth = np.clip(resize(picture[rows], size, method="bicubic"), 0, 1)
-        if strip_px == picture.shape[0]:
-            enlarged += weight * (smooth - enlarged)
-            continue
-        kept = slice((row.first - row.start) * scale, (row.last - row.start) * scale)
-        place = enlarged[row.first * scale : row.last * scale]
-        place += weight[kept] * (smooth[kept] - place)
+    return enlarge_layer
