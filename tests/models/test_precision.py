@@ -25,6 +25,7 @@ from dioptre.models.loading import load_model
 from dioptre.models.precision import Precision, Reason, choice, precision_of, recorded_precision
 from dioptre.models.registry import ENTRIES, IMAGENET_DEVIATION, IMAGENET_MEAN
 from dioptre_link.errors import UsageError
+from dioptre_link.recipe import PRECISIONS
 
 DEPTH = "dioptre-depth-small"
 PROCESSORS = {
@@ -226,6 +227,10 @@ def test_only_networks_that_allow_it_use_bfloat16(monkeypatch: pytest.MonkeyPatc
     assert allowed == {DEPTH}
     with jax.default_matmul_precision("highest"):
         assert precision_of(ENTRIES[DEPTH]) is Precision.FLOAT32
+
+
+def test_recipes_know_the_same_precisions() -> None:
+    assert tuple(one.value for one in Precision) == PRECISIONS
 
 
 def test_a_recipe_records_the_precision_only_with_the_depth_network(monkeypatch: pytest.MonkeyPatch) -> None:

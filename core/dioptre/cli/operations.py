@@ -246,4 +246,4 @@ def _outputs(operation: Operation) -> str:
         )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
-    return "File for the result: .ora for layers, else .jpg, .png, .tif or .webp."
+    return "File for the result: .ora for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."

@@ -60,10 +60,10 @@ DEPTH_PARAMETERS = (
         kind=Kind.CHOICE,
         label="Depth source",
         help="Embedded: the depth map that a phone saves with portrait photos. Estimate: from the picture. "
-        "Auto: embedded if available, otherwise estimated.",
+        "Automatic: embedded if available, otherwise estimated.",
         default="auto",
         choices=("auto", "embedded", "estimate"),
-        shown=("Auto", "From the camera", "Estimate"),
+        shown=("Automatic", "Embedded in the photo", "Estimate"),
         group="Depth",
     ),
     DEPTH_MODEL,

@@ -10,10 +10,7 @@ NEARER, FARTHER, AROUND = "nearer", "farther", "around"
 OPERATION = Operation(
     name="select_depth",
     title="Select by depth",
-    help=(
-        "Select everything nearer than a certain depth, farther than it, or close to it. "
-        "Click the picture to choose the depth."
-    ),
+    help="Select everything nearer than a certain depth, farther than it, or close to it.",
     parameters=(
         Parameter(
             name="side",
