@@ -1,4 +1,4 @@
-"""Help and usage errors appear at once, because the command line imports little before it knows what to do."""
+"""Little is imported before it is needed: for help and usage errors almost nothing, for pictures no Flax."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def test_help_and_usage_errors_import_little(arguments: tuple[str, ...]) -> None
     modules = set(json.loads(ended.stderr.splitlines()[-1]))
     assert "dioptre.cli.operations" in modules
     assert not modules & _LATE
+
+
+def test_the_import_of_a_portrait_leaves_out_flax() -> None:
+    """Flax takes half a second, and only networks without a stored program need it."""
+    program = "import sys, dioptre.caching.disk, dioptre.pipelines.portrait, dioptre.recipes.on_file"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{program}; print('jax' in sys.modules, 'flax' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["True", "False"]

@@ -8,7 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.models.attention import attend
-from dioptre.models.product import Linear
+from dioptre.models.linear import Linear
 
 from .config import BackboneConfig
 from .resampling import resize_cubic
