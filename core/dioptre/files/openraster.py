@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
 
-from dioptre.imaging.layers import Layer, row_slices
+from dioptre.imaging.layers import Layer, LayerOnDemand, row_slices
 from dioptre.runtime import release_after
 from dioptre_link.operation import Role
 
@@ -25,12 +25,11 @@ from . import colour_profile, matrix_profile
 from .atomic import InputFiles, replacing
 from .curves import in_bands
 from .encode import Extras, encode
+from .encoders import Encoders
 from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
 from .picture import Format
 
 _THUMBNAIL_PX = 256  # maximum width and height of a thumbnail, from the specification
-_ENCODERS = 2  # threads for PNG compression, the slowest step; each holds a layer in memory
-_ONE_BY_ONE_PIXELS = 48_000_000  # from this many pixels on, layers are encoded one at a time to save memory
 
 
 def write_openraster(
@@ -59,46 +58,80 @@ def write_openraster(
         FileExists: the file exists and `force` is off.
         UnwritableFile: the file cannot be written.
     """
-    with replacing(path, force=force, permissions_of=permissions_of) as stream:
-        write_openraster_to(stream, layers, recipe=recipe, resolution_dpi=resolution_dpi)
-
-
-def write_openraster_to(
-    stream: BinaryIO,
-    layers: Sequence[Layer],
-    *,
-    recipe: Mapping[str, Any] | None = None,
-    resolution_dpi: tuple[float, float] | None = None,
-) -> None:
-    """Write layers to an open file, for callers that publish several files together; see `write_openraster`.
-
-    Raises:
-        ValueError: there are no layers.
-    """
     if not layers:
         raise ValueError("an OpenRaster file needs a layer")
-    height, width = (max(layer.shape[axis] for layer in layers) for axis in (0, 1))
-    shown = [layer for layer in layers if layer.visible]
-    alone = _covering(shown, width=width, height=height)
-    encoders = _ENCODERS if height * width < _ONE_BY_ONE_PIXELS else 1
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
-        archive.writestr(zipfile.ZipInfo("mimetype"), MIMETYPE)
-        archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
-        small = None
-        for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
-            archive.writestr(entry(f"data/layer{index}.png"), packed.png)
-            if packed.small is not None:  # this layer covers all others, so it is the merged picture, too
-                archive.writestr(entry(MERGED), packed.png)
-                small = packed.small
-            del packed
-        if small is None:
-            whole = merge(shown, width=width, height=height)
-            archive.writestr(entry(MERGED), encode(whole, Format.PNG))
-            small = thumbnail(whole)
-        archive.writestr(entry(THUMBNAIL), encode(small, Format.PNG))
-        if recipe:
-            text = json.dumps(recipe, ensure_ascii=False, indent=2).encode()
-            archive.writestr(entry(RECIPE), text, compress_type=zipfile.ZIP_DEFLATED)
+    with (
+        replacing(path, force=force, permissions_of=permissions_of) as stream,
+        Encoders(canvas(layers)) as encoders,
+    ):
+        LayerFiles(layers, encoders).write_to(stream, recipe=recipe, resolution_dpi=resolution_dpi)
+
+
+def canvas(layers: Sequence[Layer]) -> tuple[int, int]:
+    """Return the height and width of the canvas for the layers."""
+    return max(layer.shape[0] for layer in layers), max(layer.shape[1] for layer in layers)
+
+
+class LayerFiles:
+    """The layers' files inside an OpenRaster file, which are encoded from now on; see `write_openraster`."""
+
+    def __init__(self, layers: Sequence[Layer], encoders: Encoders) -> None:
+        """Start to encode.
+
+        Args:
+            layers: the layers, topmost first; at least one.
+            encoders: threads, of which those with layers to compute start first if there are several.
+        """
+        self._layers, self._canvas = layers, canvas(layers)
+        height, width = self._canvas
+        shown = [layer for layer in layers if layer.visible]
+        alone = _covering(shown, width=width, height=height)
+        first = (
+            sorted(layers, key=lambda layer: not isinstance(layer, LayerOnDemand)) if encoders.several else layers
+        )
+        packed = {id(layer): encoders.start(partial(_packed, layer, thumb=layer is alone)) for layer in first}
+        self._packed = [packed[id(layer)] for layer in layers]
+        merged = partial(_merged, shown, width=width, height=height)
+        self._merged = None if alone is not None else encoders.start(merged)
+
+    def write_to(
+        self,
+        stream: BinaryIO,
+        *,
+        recipe: Mapping[str, Any] | None = None,
+        resolution_dpi: tuple[float, float] | None = None,
+        on_png: Callable[[Layer, bytes], None] | None = None,
+    ) -> None:
+        """Write the file, once; waits for the encoders.
+
+        Args:
+            stream: an open file, for callers that publish several files together.
+            recipe: the recipe to store in the file.
+            resolution_dpi: pixels per inch, x and y.
+            on_png: called with each layer and its file.
+        """
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("mimetype"), MIMETYPE)
+            archive.writestr(entry(STACK), _stack_xml(self._layers, *self._canvas, resolution_dpi))
+            small = None
+            for index, layer in enumerate(self._layers):
+                packed = self._packed.pop(0).result()
+                archive.writestr(entry(f"data/layer{index}.png"), packed.png)
+                if on_png is not None:
+                    on_png(layer, packed.png)
+                if packed.small is not None:  # this layer covers all others, so it is the merged picture, too
+                    archive.writestr(entry(MERGED), packed.png)
+                    small = packed.small
+                del packed
+            if self._merged is not None:
+                merged = self._merged.result()
+                archive.writestr(entry(MERGED), merged.png)
+                small = merged.small
+            assert small is not None  # one layer covers the others, or they were merged
+            archive.writestr(entry(THUMBNAIL), encode(small, Format.PNG))
+            if recipe:
+                text = json.dumps(recipe, ensure_ascii=False, indent=2).encode()
+                archive.writestr(entry(RECIPE), text, compress_type=zipfile.ZIP_DEFLATED)
 
 
 def entry(name: str) -> zipfile.ZipInfo:
@@ -153,7 +186,7 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
 
 
 def _stack_xml(
-    layers: Sequence[Layer], width: int, height: int, resolution_dpi: tuple[float, float] | None
+    layers: Sequence[Layer], height: int, width: int, resolution_dpi: tuple[float, float] | None
 ) -> bytes:
     size = {"version": "0.0.3", "w": str(width), "h": str(height)}
     if resolution_dpi is not None:
@@ -189,6 +222,11 @@ def _packed(layer: Layer, *, thumb: bool) -> _Packed:
     del codes
     release_after((layer.shape[0], layer.shape[1]))
     return packed
+
+
+def _merged(shown: Sequence[Layer], *, width: int, height: int) -> _Packed:
+    whole = merge(shown, width=width, height=height)
+    return _Packed(png=encode(whole, Format.PNG), small=thumbnail(whole))
 
 
 def _layer_codes(layer: Layer) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,16 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 from . import notes, problems
-from .atomic import staged
+from .atomic import Staging, staged
 from .density import dpi_at
 from .depth_map import encoded_depth
-from .openraster import write_openraster_to
+from .encoders import Encoders
+from .openraster import LayerFiles, canvas
 from .picture import Format, Picture
 from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
-_DEPTH_FORMATS = {"png": Format.PNG, "tiff": Format.TIFF}
 _PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # roles of layers that hold values rather than colours
 
 
@@ -67,65 +69,123 @@ def write_result(
     """
     name = _operation(recipe)
     base = f"{stem}-{name.replace('_', '-')}" if name else stem
-    note = notes.make(operation=name, models=result.models, recipe=recipe)
-    flat = flat_of(result)
-    depth = _first(result, Role.DEPTH)
-    mask = mask_of(result)
-    depth_base = base if name == "depth" else f"{base}-depth"
-    names = _names(base, picture, flat=flat, mask=mask, depth=depth, depth_base=depth_base)
-    shown = rendition_of_result(result, picture)
+    parts = _Parts(
+        picture=picture,
+        stack=_stack(result, picture),
+        flat=flat_of(result),
+        depth=_first(result, Role.DEPTH),
+        mask=mask_of(result),
+        shown=rendition_of_result(result, picture),
+    )
+    names = _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
             _spare_input(folder / file, picture.path)
-        streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
-        streams["recipe"] = staging.open(names["recipe"])  # published last, because it is opened last
-        if flat is not None:
-            progress(0.0, "Writing the picture")
-            kind = format_of(folder / names["flat"])
-            encoded, messages = encoded_picture(flat.pixels, kind, like=picture, note=note, rendition=shown)
-            streams["flat"].write(encoded)
-            staging.complete(names["flat"])
-            del encoded
-            release_after((flat.shape[0], flat.shape[1]))
+        output = _Output(staging, names)
+        note = notes.make(operation=name, models=result.models, recipe=recipe)
+        for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
             if on_message is not None:
-                for message in messages:
-                    on_message(message)
-        progress(0.25, "Writing the layers")
-        stack = [ordinary(layer, shown) for layer in _stack(result, picture)]
-        dpi = dpi_at(picture, stack[0].shape)
-        write_openraster_to(streams["layers"], stack, recipe=recipe, resolution_dpi=dpi)
-        staging.complete(names["layers"])
-        if mask is not None:
-            progress(0.75, "Writing the mask")
-            streams["mask"].write(encoded_depth(mask.pixels, Format.PNG))
-            staging.complete(names["mask"])
-        if depth is not None:
-            progress(0.8, "Writing the depth map")
-            for part, kind in _DEPTH_FORMATS.items():
-                streams[part].write(encoded_depth(depth.pixels, kind))
-                staging.complete(names[part])
-        progress(0.9, "Writing the preview sheet")
-        streams["sheet"].write(
-            encoded_sheet(_panels(picture, flat, depth=depth, mask=mask, name=name, shown=shown))
-        )
-        staging.complete(names["sheet"])
+                on_message(message)
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
-        streams["recipe"].write(_recipe_text(recipe, listed))
+        output.write("recipe", _recipe_text(recipe, listed))
     progress(1.0, "Done")
     return [folder / file for file in names.values()]
 
 
-def _names(
-    base: str, picture: Picture, *, flat: Layer | None, mask: Layer | None, depth: Layer | None, depth_base: str
-) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """The parts of a result that are written.
+
+    Attributes:
+        picture: the picture from which the result was computed.
+        stack: all layers, topmost first.
+        flat: the layer that is written as a picture; None if there is none.
+        depth: the depth map; None if there is none.
+        mask: the mask of a selection; None if nothing was selected.
+        shown: the rendition for ordinary screens; None if the picture has no gain map.
+    """
+
+    picture: Picture
+    stack: Sequence[Layer]
+    flat: Layer | None
+    depth: Layer | None
+    mask: Layer | None
+    shown: Rendition | None
+
+
+class _Output:
+    """The files of a run, open for writing, by part."""
+
+    def __init__(self, staging: Staging, names: Mapping[str, str]) -> None:
+        self.names, self._staging = names, staging
+        self.streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
+        self.streams["recipe"] = staging.open(names["recipe"])  # published last, because it is opened last
+
+    def write(self, part: str, content: bytes) -> None:
+        self.streams[part].write(content)
+        self.complete(part)
+
+    def complete(self, part: str) -> None:
+        self._staging.complete(self.names[part])
+
+
+def _write_parts(
+    parts: _Parts, output: _Output, *, note: notes.Note, recipe: Mapping[str, Any], progress: Progress
+) -> tuple[str, ...]:
+    """Encode all parts beside each other and write them in order, all but the recipe's own file.
+
+    Returns:
+        A sentence about each property of the flat result that its format cannot store.
+    """
+    flat, depth, mask = parts.flat, parts.depth, parts.mask
+    messages: tuple[str, ...] = ()
+    dpi = dpi_at(parts.picture, parts.stack[0].shape)
+
+    def write_plane(layer: Layer, png: bytes) -> None:
+        if layer is mask or layer is depth:
+            output.write("mask" if layer is mask else "png", png)
+
+    with Encoders(canvas(parts.stack)) as encoders:
+        flat_file = exact_depth = None
+        if flat is not None:
+            kind = format_of(Path(output.names["flat"]))
+            flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
+        layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
+        if depth is not None:
+            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, Format.TIFF))
+        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=note.operation)))
+        if flat_file is not None:
+            progress(0.0, "Writing the picture")
+            content, messages = flat_file.result()
+            output.write("flat", content)
+            del content, flat_file
+        progress(0.25, "Writing the layers")
+        layers.write_to(output.streams["layers"], recipe=recipe, resolution_dpi=dpi, on_png=write_plane)
+        output.complete("layers")
+        if exact_depth is not None:
+            progress(0.8, "Writing the depth map")
+            output.write("tiff", exact_depth.result())
+        progress(0.9, "Writing the preview sheet")
+        output.write("sheet", page.result())
+    return messages
+
+
+def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: notes.Note) -> tuple[bytes, tuple[str, ...]]:
+    """Encode the flat result; see `encoded_picture`."""
+    encoded = encoded_picture(flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown)
+    release_after((flat.shape[0], flat.shape[1]))
+    return encoded
+
+
+def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
     names = {}
-    if flat is not None:
-        names["flat"] = base + (suffix_like(picture) if flat.role is Role.RESULT else ".png")
+    if parts.flat is not None:
+        names["flat"] = base + (suffix_like(parts.picture) if parts.flat.role is Role.RESULT else ".png")
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
-    if mask is not None:
+    if parts.mask is not None:
         names["mask"] = f"{base}-mask.png"
-    if depth is not None:
+    if parts.depth is not None:
         names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
     return names
 
@@ -209,27 +269,20 @@ def ordinary(layer: Layer, shown: Rendition | None) -> Layer:
     )
 
 
-def _panels(
-    picture: Picture,
-    flat: Layer | None,
-    *,
-    depth: Layer | None,
-    mask: Layer | None,
-    name: str,
-    shown: Rendition | None,
-) -> list[Panel]:
-    original, flat = original_layer(picture, visible=True), None if flat is None else ordinary(flat, shown)
+def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
+    picture, shown = parts.picture, parts.shown
+    original, flat = original_layer(picture, visible=True), parts.flat and ordinary(parts.flat, shown)
     if shown is not None:
         original = ordinary(original, rendition(picture, picture.pixels))
     opaque = picture.shape[2] == 3
     before = no_larger_than_needed(picture.shape, original.reader()) if opaque else original.pixels
     panels = [Panel(caption="Before", pixels=before)]
-    if depth is not None:
-        panels.append(Panel(caption="Depth (white is near)", pixels=depth.pixels))
-    if mask is not None:
-        panels.append(Panel(caption="Selected (white)", pixels=mask.pixels))
+    if parts.depth is not None:
+        panels.append(Panel(caption="Depth (white is near)", pixels=parts.depth.pixels))
+    if parts.mask is not None:
+        panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
     if flat is not None:
-        title = OPERATIONS[name].title if name in OPERATIONS else ""
+        title = OPERATIONS[operation].title if operation in OPERATIONS else ""
         panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
     return panels
 
