@@ -1,11 +1,11 @@
-"""Patches are found again where they were moved to, and votes copy them."""
+"""Patches are found again where they were moved to."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
 
-from dioptre.imaging.patch_match import AREA, COMPONENTS, CONTEXT, NEVER, RADIUS, Places, improve, sources_of, vote
+from dioptre.imaging.patch_match import AREA, COMPONENTS, CONTEXT, NEVER, RADIUS, Places, improve, sources_of
 
 WIDTH, HEIGHT = 64, 64
 
@@ -18,10 +18,7 @@ def _scene() -> tuple[np.ndarray, Places, np.ndarray]:
     at = (rows * WIDTH + columns).astype(np.int32)
     number = np.full(HEIGHT * WIDTH, len(at), np.int32)
     number[at] = np.arange(len(at))
-    ones = jnp.ones(len(at), jnp.float32)
-    places = Places(
-        jnp.asarray(at), jnp.asarray(number), ones > 0, ones, jnp.zeros((len(at), CONTEXT), jnp.float32)
-    )
+    places = Places(jnp.asarray(at), jnp.asarray(number), jnp.zeros((len(at), CONTEXT), jnp.float32))
     return picture, places, at
 
 
@@ -33,25 +30,14 @@ def test_the_search_finds_the_copy() -> None:
     basis = np.linalg.qr(np.random.default_rng(2).normal(size=(3 * AREA, COMPONENTS)))[0].astype(np.float32)
     sources = sources_of(flat, jnp.asarray(context.reshape(-1, CONTEXT)), stride, jnp.asarray(basis))
     start = jnp.full(len(at), 34 * WIDTH + 40, jnp.int32)
-    _, source, distance = improve(
+    source, distance = improve(
         flat,
         sources,
-        places._replace(hole=places.hole & False),
+        places,
         start,
         stride=stride,
         reach=jnp.asarray(32.0, jnp.float32),
-        rounds=jnp.asarray(2, jnp.int32),
-        passes=jnp.asarray(8, jnp.int32),
+        passes=jnp.asarray(16, jnp.int32),
     )
     np.testing.assert_array_equal(np.asarray(source) - at, 24)
     assert float(distance.max()) < 1e-6
-
-
-def test_votes_of_one_shift_are_the_shifted_picture() -> None:
-    _, places, at = _scene()
-    flat = jnp.asarray(np.random.default_rng(3).random((HEIGHT * WIDTH, 3)).astype(np.float32))
-    even = jnp.zeros(len(at), jnp.float32)
-    filled = np.asarray(vote(flat, places, places.at + 24, even, jnp.asarray(WIDTH, jnp.int32)))
-    np.testing.assert_allclose(filled[at], np.asarray(flat)[at + 24], rtol=1e-5)
-    kept = np.delete(np.arange(HEIGHT * WIDTH), at)
-    np.testing.assert_array_equal(filled[kept], np.asarray(flat)[kept])

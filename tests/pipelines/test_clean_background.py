@@ -62,14 +62,13 @@ def test_a_narrow_nearer_object_is_not_copied() -> None:
     assert (plate[alpha > 0][:, 2] < 0.4).all()
 
 
-def test_texture_whose_colour_does_not_fit_the_rim_is_not_used() -> None:
-    """Only bluish stripes may be copied, because the reddish ones around the subject are nearer than it."""
+def test_copies_that_do_not_fit_the_rim_are_not_used() -> None:
+    """Only squares of bright colours may be copied, because the stripes around the subject are much nearer."""
     picture, alpha = stripes(), disc()
-    picture[:, :66, 0] += 0.18
-    picture[:, 66:] += np.float32([0, -0.18, 0.18])
+    squares = np.random.default_rng(2).random((8, 3, 3)).astype(np.float32)
+    picture[:, 82:] = np.kron(squares, np.ones((15, 13, 1)))[:, :38]
     near = np.full(SIZE, 0.9, np.float32)
     near[:, 82:], near[alpha > 0] = 0.2, 0.3
-    picture = np.clip(picture, 0, 1)
     np.testing.assert_array_equal(filled(picture, alpha, near), pull_push(picture, 1 - alpha))
 
 

@@ -6,8 +6,6 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from .pull_push import pull_push
-
 _ROUGHNESS_PX, _ROUGHNESS_WEIGHT = 15, 5.0
 _AROUND_STD = 6.0  # surroundings of a pixel whose mean colour is compared, in pixels
 
@@ -32,12 +30,6 @@ def colours_around(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray,
     known = (~hole).astype(np.float32)
     share = np.maximum(ndimage.gaussian_filter(known, _AROUND_STD), 1e-3)[..., None]
     return ndimage.gaussian_filter(picture * known[..., None], (_AROUND_STD, _AROUND_STD, 0)) / share
-
-
-def colours_expected(picture: np.ndarray, hole: np.ndarray) -> Float32[np.ndarray, "h w 3"]:
-    """Return the mean colour that is expected around each pixel when the hole is filled."""
-    known = (~hole).astype(np.float32)
-    return ndimage.gaussian_filter(pull_push(picture, known), (_AROUND_STD, _AROUND_STD, 0))
 
 
 def _slopes(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Search for similar patches, and blend overlapping ones: the two steps that exemplar-based filling alternates.
+"""Search for similar patches.
 
 The search is PatchMatch (C. Barnes et al., "PatchMatch: A Randomized Correspondence Algorithm for Structural Image
 Editing", SIGGRAPH 2009): good matches spread to neighbours and are improved by random trials nearby. All pixels are
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 RADIUS = 3  # patches have 7 x 7 pixels
 AREA = (2 * RADIUS + 1) ** 2
@@ -29,24 +29,19 @@ _FARTHER = 0.1  # weight of the depth component where the source is farther away
 _CHUNK = 2048
 _JUMPS = (1, 2, 8)  # distances in pixels over which matches spread to neighbours
 _TRIALS = 6  # random trials per pass, each within half the distance of the one before
-_SHARPNESS = 2.0  # exponent of the vote of a patch; its distance is relative to the mean one
 
 
 class Places(NamedTuple):
-    """The pixels to fill, and those near enough to be part of the same patches.
+    """The pixels for whose patches matches are searched.
 
     Attributes:
         at: the flat index of each pixel.
         number: the position in `at` of each pixel of the picture; the length of `at` for all others.
-        hole: whether the pixel is to be filled; the others keep their values.
-        weight: how much the patch around the pixel counts in votes; 0 for padding.
         context: the surroundings that a source should have: the colour, and the depth of the background.
     """
 
     at: Int[Array, "n"]
     number: Int[Array, "p"]
-    hole: Bool[Array, "n"]
-    weight: Float[Array, "n"]
     context: Float[Array, "n x"]
 
 
@@ -111,39 +106,29 @@ def improve(
     *,
     stride: Int[Array, ""],
     reach: Float[Array, ""],
-    rounds: Int[Array, ""],
     passes: Int[Array, ""],
-) -> tuple[Float[Array, "p c"], Int[Array, "n"], Float[Array, "n"]]:
-    """Alternate between filling in by the votes of the matches and searching matches for the filling.
+) -> tuple[Int[Array, "n"], Float[Array, "n"]]:
+    """Search better matches.
 
     Args:
-        picture: the picture; its filling is replaced.
+        picture: the picture.
         sources: the result of `sources_of`.
-        places: the pixels to fill.
-        source: the flat index of the middle of the patch that each place copies.
+        places: the pixels to match.
+        source: the flat index of the middle of the patch that each place starts with.
         stride: pixels per row.
         reach: the largest distance of random trials along both axes, in pixels.
-        rounds: how often to search; the votes of the last matches follow.
-        passes: passes of the search per round.
+        passes: how often to search.
 
     Returns:
-        The filled picture, the sources, and the squared distance of each place's patch to its source's.
+        The sources, and the squared distance of each place's patch to its source's.
     """
+    own = _components(picture, places.at, stride, sources.basis)
+    search = _Search(sources.table, jnp.concatenate([own, places.context], axis=1), places, stride)
 
-    def one(step: Int[Array, ""], state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        picture, source, distance = state
-        picture = vote(picture, places, source, distance, stride)
-        own = _components(picture, places.at, stride, sources.basis)
-        search = _Search(sources.table, jnp.concatenate([own, places.context], axis=1), places, stride)
+    def once(number: Int[Array, ""], found: _Found) -> _Found:
+        return _try_nearby(search, _spread(search, found), number, reach)
 
-        def once(number: Int[Array, ""], found: _Found) -> _Found:
-            return _try_nearby(search, _spread(search, found), step * passes + number, reach)
-
-        found = source, _distance(search.table, search.wanted, source)
-        return picture, *jax.lax.fori_loop(0, jnp.where(step < rounds, passes, 0), once, found)
-
-    start = (picture, source, jnp.zeros(source.shape, picture.dtype))
-    return jax.lax.fori_loop(0, rounds + 1, one, start)
+    return jax.lax.fori_loop(0, passes, once, (source, _distance(search.table, search.wanted, source)))
 
 
 class _Search(NamedTuple):
@@ -209,33 +194,3 @@ def _noise(index: Int[Array, "n"], draw: Int[Array, ""]) -> Float[Array, "n"]:
     bits = (bits ^ (bits >> 16)) * jnp.uint32(0x7FEB352D)
     bits = (bits ^ (bits >> 15)) * jnp.uint32(0x846CA68B)
     return ((bits ^ (bits >> 16)) >> 8).astype(jnp.float32) / 2**23 - 1
-
-
-@jax.jit
-def vote(
-    picture: Float[Array, "p c"],
-    places: Places,
-    source: Int[Array, "n"],
-    distance: Float[Array, "n"],
-    stride: Int[Array, ""],
-) -> Float[Array, "p c"]:
-    """Fill each pixel with the weighted mean of what all patches that contain it would copy there."""
-    trusted = jnp.where(distance < NEVER, places.weight, 0)
-    usual = jnp.sum(distance * trusted) / jnp.maximum(trusted.sum(), 1e-9)
-    weight = trusted * jnp.exp(-_SHARPNESS * jnp.minimum(distance / jnp.maximum(usual, 1e-9), 8.0))
-    steps = _steps(stride)
-    # One more element, with weight 0, stands for all pixels that are no place.
-    weight, sources = (jnp.concatenate([each, jnp.zeros_like(each[:1])]) for each in (weight, source))
-
-    def add(index: Int[Array, ""], sums: tuple[Array, Array]) -> tuple[Array, Array]:
-        patch = places.number.at[places.at + steps[index]].get(mode="clip")
-        share = weight.at[patch].get(mode="clip")
-        values = picture.at[sources.at[patch].get(mode="clip") - steps[index]].get(mode="clip")
-        return sums[0] + share[:, None] * values, sums[1] + share
-
-    zero = jnp.zeros(source.shape, picture.dtype)
-    colours, total = jax.lax.fori_loop(0, AREA, add, (jnp.zeros((*zero.shape, picture.shape[1]), zero.dtype), zero))
-    filled = places.hole & (total > 0)
-    now = picture.at[places.at].get(mode="clip")
-    values = jnp.where(filled[:, None], colours / jnp.maximum(total, 1e-20)[:, None], now)
-    return picture.at[places.at].set(values, mode="drop")

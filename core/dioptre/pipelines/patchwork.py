@@ -16,6 +16,7 @@ from dioptre.imaging.resize import resize
 _MARGIN = 0.6  # the search covers this fraction of the hole's larger side beyond it, on all sides
 GUARD_CELLS = 2  # the hole is widened by this many cells, because mattes end inside hair and blurred edges
 _BAND = 2  # nothing is copied from fewer cells than this beyond the widened hole
+_NEARER_GROUND = 0.25  # the same for what extends sideways: a ground is nearer than the feet of who stands on it
 _NEARER = 0.08  # a surface is in front of the subject if its disparity is higher by more than this
 _NARROW = 0.25  # objects narrower than this fraction of the part's width can be in front of the background
 _ENOUGH = 0.3  # they are used nevertheless if less than this fraction remains without them
@@ -55,7 +56,9 @@ def beside_alpha(image: np.ndarray, colours: Rows) -> Rows:
     return lambda rows: np.concatenate([colours(rows), image[rows][..., 3:]], axis=-1)
 
 
-def usable_cells(near: np.ndarray, own: np.ndarray, wide: np.ndarray) -> Bool[np.ndarray, "h w"]:
+def usable_cells(
+    near: np.ndarray, own: np.ndarray, wide: np.ndarray, *, band: int = _BAND
+) -> Bool[np.ndarray, "h w"]:
     """Return the cells to copy from: away from the subject, not in front of it, and not on narrow nearer objects.
 
     A ground or a wall extends sideways at the same depth, so a horizontal opening of the disparity keeps it, and
@@ -65,15 +68,18 @@ def usable_cells(near: np.ndarray, own: np.ndarray, wide: np.ndarray) -> Bool[np
         near: disparity.
         own: coverage of the subject.
         wide: the widened hole.
+        band: cells around it that are not used.
     """
-    usable = ~widened(wide, _BAND)
+    usable = ~widened(wide, band)
     if not usable.any():
         return usable
-    if (own > _INSIDE).any():
-        usable &= near < pull_push(near, (own > _INSIDE).astype(np.float32)) + np.float32(_NEARER)
     beside = pull_push(near, usable.astype(np.float32))
     opened = ndimage.grey_opening(np.where(usable, near, beside), (1, max(3, int(_NARROW * near.shape[1]))))
-    without_narrow: np.ndarray = usable & (near < opened + np.float32(_NEARER))
+    is_wide = near < opened + np.float32(_NEARER)
+    if (own > _INSIDE).any():
+        of_subject = pull_push(near, (own > _INSIDE).astype(np.float32))
+        usable &= near < of_subject + np.where(is_wide, np.float32(_NEARER_GROUND), np.float32(_NEARER))
+    without_narrow: np.ndarray = usable & is_wide
     return without_narrow if without_narrow.sum() > _ENOUGH * usable.sum() else usable
 
 

@@ -1,0 +1,204 @@
+"""Choose a shift for each cell of a hole, so that neighbouring copies fit together.
+
+The energy is that of shift maps (Y. Pritch, E. Kav-Venaki, S. Peleg, "Shift-Map Image Editing", ICCV 2009): the
+cost of each cell's shift, and at each boundary between two shifts, how much the two copies differ on both sides. It
+is lowered by expansion moves (Y. Boykov, O. Veksler, R. Zabih, "Fast Approximate Energy Minimization via Graph
+Cuts", PAMI 2001): each shift in turn may take over any cells. Which cells do is found by passing messages between
+neighbours, and the move is kept only if the energy falls.
+
+Cells and pixels are flat arrays whose lengths come from a few fixed sizes, so that few programs are compiled.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+FORBIDDEN = 1e3  # cost of a shift that has no source
+_BOUNDARY = 1e-4  # cost of a boundary between equal copies, against needless ones
+_MOST_ROUNDS = 64  # rounds of messages per move
+_APPEARANCE = 0.5  # fraction of a grid's spanning trees that contain an edge, for reweighted messages
+_DAMPING = 0.5
+_SETTLED = 1e-5  # messages that change by less have settled
+
+
+class Cells(NamedTuple):
+    """The cells to label; the first two neighbours are those to the right and below, the last two the opposite.
+
+    Attributes:
+        rows: row of each cell in the picture.
+        columns: column of each cell.
+        neighbours: position in these arrays of each cell's four neighbours; the arrays' length where there is none.
+        fixed: cells that keep label 0, which copies them to themselves; padding is fixed, too.
+    """
+
+    rows: Int[Array, "n"]
+    columns: Int[Array, "n"]
+    neighbours: Int[Array, "4 n"]
+    fixed: Bool[Array, "n"]
+
+
+class Picture(NamedTuple):
+    """What is compared at boundaries.
+
+    Attributes:
+        features: of all pixels, row by row; the array is padded at its end.
+        size: rows and columns of the picture.
+    """
+
+    features: Float[Array, "p c"]
+    size: Int[Array, "2"]
+
+
+class Choices(NamedTuple):
+    """The labels.
+
+    Attributes:
+        costs: cost of each label at each cell.
+        shifts: rows and columns from a cell to its source, for each label; those of label 0 are 0.
+    """
+
+    costs: Float[Array, "l n"]
+    shifts: Int[Array, "l 2"]
+
+
+@jax.jit
+def expand(
+    picture: Picture,
+    cells: Cells,
+    choices: Choices,
+    label: Int[Array, "n"],
+    *,
+    order: Int[Array, "l"],
+    count: Int[Array, ""],
+    new_label: Float[Array, ""],
+) -> tuple[Int[Array, "n"], Float[Array, ""]]:
+    """Let each label in turn take over cells while this lowers the energy.
+
+    Args:
+        picture: the picture with any filling.
+        cells: the cells to label.
+        choices: the labels.
+        label: the present labels.
+        order: the labels to try.
+        count: how many of them.
+        new_label: by how much a label that no cell has must lower the energy.
+
+    Returns:
+        The new labels, and the change of the energy, which is at most 0.
+    """
+
+    def one(index: Int[Array, ""], state: tuple[Array, Array]) -> tuple[Array, Array]:
+        label, change = state
+        number = order[index]
+        move = _move(picture, cells, choices, label, number)
+        taken = _taken(move, cells)
+        gain = _change(move, cells, taken)
+        accepted = gain < jnp.where((label == number).any(), 0.0, -new_label)
+        label = jnp.where(accepted & taken, number, label)
+        return label, change + jnp.where(accepted, gain, 0.0)
+
+    start = (label, jnp.zeros((), choices.costs.dtype))
+    return jax.lax.fori_loop(0, count, one, start)
+
+
+class _Move(NamedTuple):
+    """The change of the energy if cells take a label: `cost` for each one, less `joint` where neighbours both do.
+
+    Attributes:
+        cost: of each cell, with its boundaries.
+        joint: of each cell and its neighbour to the right, and of each cell and that below.
+    """
+
+    cost: Float[Array, "n"]
+    joint: Float[Array, "2 n"]
+
+
+def _move(
+    picture: Picture,
+    cells: Cells,
+    choices: Choices,
+    label: Int[Array, "n"],
+    number: Int[Array, ""],
+) -> _Move:
+    """Return what changes where cells take the label `number`."""
+    costs, shifts = choices
+    present = jnp.take_along_axis(costs, label[None], axis=0)[0]
+    cost = jnp.where(cells.fixed, FORBIDDEN, costs[number] - present)
+    shift, new_shift = shifts[label], jnp.broadcast_to(shifts[number], (label.shape[0], 2))
+    own, new = (_copied(picture, cells, each) for each in (shift, new_shift))
+    joints = []
+    for side, step in enumerate(((0, 1), (1, 0))):
+        other = cells.neighbours[side]
+        theirs = shift.at[other].get(mode="fill", fill_value=0)
+        at_own = _copied(picture, cells, theirs)  # the neighbour's shift at this cell
+        at_other = _copied(picture, cells, shift + jnp.asarray(step))  # this cell's shift at the neighbour
+        own_other, new_other = (each.at[other].get(mode="fill", fill_value=0) for each in (own, new))
+        label_other = label.at[other].get(mode="fill", fill_value=0)
+        fixed_other = cells.fixed.at[other].get(mode="fill", fill_value=True)
+        counts = ~(cells.fixed & fixed_other) & (other < label.shape[0])
+
+        def boundary(one: Array, two: Array, same: Array, counts: Array = counts) -> Array:
+            return jnp.where(counts & ~same, one + two + _BOUNDARY, 0)
+
+        now = boundary(_squared(own, at_own), _squared(at_other, own_other), label == label_other)
+        theirs_new = boundary(_squared(own, new), _squared(at_other, new_other), label == number)
+        mine_new = boundary(_squared(new, at_own), _squared(new_other, own_other), label_other == number)
+        cost = (cost + mine_new - now).at[other].add(theirs_new - now, mode="drop")
+        joints.append(theirs_new + mine_new - now)
+    return _Move(cost, jnp.stack(joints))
+
+
+def _copied(picture: Picture, cells: Cells, shift: Int[Array, "n 2"]) -> Float[Array, "n c"]:
+    rows = jnp.clip(cells.rows + shift[:, 0], 0, picture.size[0] - 1)
+    columns = jnp.clip(cells.columns + shift[:, 1], 0, picture.size[1] - 1)
+    return picture.features.at[rows * picture.size[1] + columns].get(mode="clip")
+
+
+def _squared(one: Float[Array, "n c"], two: Float[Array, "n c"]) -> Float[Array, "n"]:
+    return jnp.square(one - two).sum(axis=1)
+
+
+def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
+    """Return which cells take the label, by tree-reweighted messages between neighbours.
+
+    M. Wainwright, T. Jaakkola, A. Willsky, "MAP Estimation via Agreement on Trees", IEEE Trans. Information Theory
+    2005. A message is the change of a neighbour's cost that a cell prefers.
+    """
+    joint = jnp.maximum(move.joint, 0) / _APPEARANCE
+    right, below = joint
+    from_left = right.at[cells.neighbours[2]].get(mode="fill", fill_value=0)
+    from_above = below.at[cells.neighbours[3]].get(mode="fill", fill_value=0)
+    weights = jnp.stack([right, below, from_left, from_above])
+
+    def received(sent: Float[Array, "4 n"]) -> Float[Array, "4 n"]:
+        """Return the messages from each neighbour; it sends them to the opposite side."""
+        return jnp.stack(
+            [
+                sent[opposite].at[cells.neighbours[side]].get(mode="fill", fill_value=0)
+                for side, opposite in enumerate((2, 3, 0, 1))
+            ]
+        )
+
+    def once(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        sent, _, step = state
+        came = received(sent)
+        without = (move.cost + _APPEARANCE * came.sum(axis=0))[None] - came
+        fresh = jnp.minimum(without - weights, 0) - jnp.minimum(without, 0)
+        return sent + _DAMPING * (fresh - sent), jnp.abs(fresh - sent).max(), step + 1
+
+    def unsettled(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+        return (state[1] > _SETTLED) & (state[2] < _MOST_ROUNDS)
+
+    start = (-weights / 2, jnp.asarray(jnp.inf, move.cost.dtype), jnp.zeros((), jnp.int32))
+    sent, _, _ = jax.lax.while_loop(unsettled, once, start)
+    return (move.cost + _APPEARANCE * received(sent).sum(axis=0) < 0) & ~cells.fixed
+
+
+def _change(move: _Move, cells: Cells, taken: Bool[Array, "n"]) -> Float[Array, ""]:
+    """Return by how much the energy changes if these cells take the label."""
+    both = jnp.stack([taken & taken.at[side].get(mode="fill", fill_value=False) for side in cells.neighbours[:2]])
+    return jnp.where(taken, move.cost, 0).sum() - jnp.where(both, move.joint, 0).sum()
