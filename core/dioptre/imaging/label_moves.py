@@ -42,7 +42,7 @@ class Cells(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What is compared at boundaries.
+    """The features that are compared at boundaries.
 
     Attributes:
         features: of all pixels, row by row; the array is padded at its end.
