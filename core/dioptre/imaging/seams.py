@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its sparse matrices are imported at first use, because that takes .3 s
 from jaxtyping import Bool, Float32, Int32
-from scipy.sparse import coo_matrix
-from scipy.sparse.linalg import splu
 
 _REACH = 0.25  # distance over which a correction fades, as a fraction of the hole's size
 _LARGEST = 0.2  # largest difference of colour that counts at a seam, and largest correction
@@ -52,7 +51,8 @@ def seam_correction(
     cells = np.arange(count)
     values = np.concatenate([diagonal, np.full(2 * len(one), -1.0)])
     places = np.concatenate([cells, one, two]), np.concatenate([cells, two, one])
-    solved = splu(coo_matrix((values, places), (count, count)).tocsc(), permc_spec="MMD_AT_PLUS_A").solve(wanted)
+    matrix = scipy.sparse.coo_matrix((values, places), (count, count)).tocsc()
+    solved = scipy.sparse.linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(wanted)
     result[hole] = np.clip(solved, -_LARGEST, _LARGEST)
     return result
 
