@@ -13,7 +13,6 @@ import numpy as np
 from dioptre.imaging.step_cache import StepResult
 
 from .digests import digest_of_array
-from .software import computing_setup
 
 
 class Names:
@@ -32,6 +31,8 @@ class Names:
             self.name(plane, f"{key} {plane_name}")
 
     def key(self, step: str, given: Mapping[str, Any]) -> str:
+        from .software import computing_setup  # imports JAX, which a cache that is only prepared does not need
+
         text = json.dumps([step, computing_setup(), self._identified(dict(given))], sort_keys=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 

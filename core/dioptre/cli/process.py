@@ -6,10 +6,11 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from dioptre.files.results import flat_of, ordinary, original_layer, rendition_o
 from dioptre.files.save import format_of
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.recipes.on_file import Followed, follow_on_file
+from dioptre.recipes.pipelines import pipeline
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.selection import LAYER
@@ -269,7 +271,7 @@ def _follow(
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    import_module("jax")  # JAX is loaded while the decoding process starts
+    Thread(target=_get_ready, args=(chosen,)).start()  # imports JAX while the file is decoded
     return follow_on_file(
         chosen,
         source,
@@ -280,6 +282,14 @@ def _follow(
         cache=step_cache(),
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )
+
+
+def _get_ready(chosen: Recipe) -> None:
+    """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
+    with suppress(Exception):
+        for step in chosen.steps:
+            pipeline(step.operation)
+        import_module("dioptre.caching.software").computing_setup()
 
 
 @contextmanager
