@@ -44,3 +44,18 @@ def test_the_import_of_a_portrait_leaves_out_flax() -> None:
         check=True,
     )
     assert ended.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--version", 0), ("depht", 2)])
+def test_the_end_of_the_process_keeps_its_exit_code_and_handlers(argument: str, code: int) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from dioptre.__main__ import main\n"
+        "atexit.register(print, 'cleaned up', flush=True)\n"
+        "sys.argv = ['dioptre', sys.argv[1]]\n"
+        "main()\n"
+        "print('not reached')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, argument], capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert ended.stdout.splitlines()[-1] == "cleaned up"
