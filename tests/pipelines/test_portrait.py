@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from dioptre.files import load
 from dioptre.imaging.layers import Inputs
 from dioptre.pipelines import portrait as whole_pipeline
 from dioptre.pipelines import subject_views
 from dioptre.pipelines.depth import Depth
+from dioptre.pipelines.lens_blur import lens_blur
 from dioptre.pipelines.portrait import portrait
 from dioptre.pipelines.subject_views import Saliency
 from dioptre.recipes.apply import apply
@@ -127,6 +129,27 @@ def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: t
     made = portrait(picture, focus=focus, keep_subject=0.0)
     assert made.disparity[170, 98] == pytest.approx(0.1, abs=0.02)
     assert made.disparity[170, 104] == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(("focal_disparity", "changes"), [(0.1, True), (0.8, False)])
+def test_a_soft_edge_does_not_stay_sharp_on_a_background_in_focus(
+    person_before_a_wall, focal_disparity: float, changes: bool
+) -> None:
+    """Pixels of a soft edge that have the wall's depth show the wall, unless the person is in focus."""
+    picture, _ = person_before_a_wall
+    alpha = np.zeros((320, 320), np.float32)
+    alpha[80:260, 100:220] = 1
+    alpha = ndimage.uniform_filter(alpha, 13)
+    picture = (picture - 0.5 * (picture > 0.6) + 0.5 * alpha[..., None]).astype(np.float32)
+    made = portrait(picture, subject_alpha=alpha, focal_disparity=focal_disparity, keep_subject=0.0)
+    lens = {"max_radius": made.max_radius, "focus_range": made.focus_range}
+    plain = lens_blur(picture, made.disparity, focal_disparity=focal_disparity, **lens).image
+    edge = (alpha > 0.2) & (alpha < 0.45) & (made.disparity < 0.2)
+    assert edge.sum() > 200
+    if changes:
+        assert made.image[edge].mean() < plain[edge].mean() - 0.05
+    else:
+        np.testing.assert_allclose(made.image, plain, atol=1e-6)
 
 
 @pytest.mark.parametrize("focus", [None, (160, 160), (40, 40)])

@@ -11,6 +11,7 @@ from .pull_push import pull_push_rows
 _INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject is visible, below which only the background
 _LEAST = 0.02  # lower limit of the coverage by which colours are divided
 _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
+_BAND = 256  # rows that are computed at a time
 _FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; limits the effect of a wrong alpha
 
 
@@ -57,3 +58,28 @@ def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndar
     """
     colours = foreground_rows(image, alpha)
     return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)
+
+
+def with_background_colours(
+    image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w c"]:
+    """Return the picture with the background's colours where a subject in front of it has the background's depth.
+
+    There, hair and soft edges would stay sharp on a sharp background behind a blurred subject.
+
+    Args:
+        image: the picture; channels after the third are kept.
+        alpha: coverage of the subject, in [0, 1].
+        disparity: nearer surfaces have higher values.
+    """
+    inside, outside = alpha > _INSIDE, alpha < _OUTSIDE
+    if not inside.any() or not outside.any():
+        return image
+    subject, behind = pull_push_rows(disparity, inside), pull_push_rows(disparity, outside)
+    colours, result = pull_push_rows(image[..., :3], outside), image.copy()
+    for top in range(0, len(image), _BAND):
+        rows = slice(top, min(top + _BAND, len(image)))
+        is_far = disparity[rows] < (subject(rows) + behind(rows)) / 2
+        at = is_far & ~outside[rows]
+        result[rows][..., :3][at] = colours(rows)[at]
+    return result

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.depth_edge_snap import snap_to_matte
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.foreground import with_own_colours
+from dioptre.imaging.foreground import with_background_colours, with_own_colours
 from dioptre.imaging.layers import (
     Inputs,
     Layer,
@@ -48,6 +48,7 @@ _SHARES = 0.3, 0.5
 # The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
 _SHARES_OF_PREVIEW = 0.5, 0.9
 _SET_ASIDE = np.zeros((0, 0), np.float32)
+_SURE = 0.98  # coverage above which only the subject is visible
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
 
@@ -133,11 +134,11 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     del depth, inputs  # to free memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
-    if estimated and chosen["refine"]:
-        near = _stepping(near, subject)
-    subject = replace(subject, standing=None)
+    near = _stepping(near, subject) if estimated and chosen["refine"] else near
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
+    image = _without_fringe(image, subject, drawn, focal_disparity + focus_range) if estimated else image
+    subject = replace(subject, standing=None)
     lens = lens_blur_of(
         chosen,
         near.shape,
@@ -258,6 +259,21 @@ def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
+
+
+def _without_fringe(
+    image: Float32[np.ndarray, "h w c"], subject: Subject, disparity: Float32[np.ndarray, "h w"], sharp: float
+) -> Float32[np.ndarray, "h w c"]:
+    """Remove the hair of a subject in front of the focus from the background.
+
+    This is only for estimated depth, whose edges follow the matte: beside exact depth, the pixels are true. `sharp`
+    is the nearest disparity that stays sharp.
+    """
+    matte = subject.alpha if subject.standing is None else subject.standing
+    inside = matte > _SURE
+    if not inside.any() or float(np.median(disparity[inside])) <= sharp:
+        return image
+    return with_background_colours(image, matte, disparity)
 
 
 def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
