@@ -52,7 +52,7 @@ def test_disparity_and_confidence_fill_their_range(depth: Depth, person: np.ndar
 
 def test_networks_that_took_part_are_named(depth: Depth) -> None:
     assert depth.model == "dioptre-depth-small"
-    assert depth.models.keys() == {"dioptre-depth-backbone", "dioptre-depth-head", "dioptre-depth-refiner"}
+    assert depth.models.keys() == {"dioptre-depth-backbone", "dioptre-depth-head"}
 
 
 def test_a_new_size_of_the_same_aspect_compiles_nothing(

@@ -130,7 +130,7 @@ def test_the_cameras_own_depth_and_an_unrefined_map_get_no_second_pass(monkeypat
 
     monkeypatch.setattr(depth_coarse, "with_detail", counted)
     monkeypatch.setattr(depth_coarse, "load_model", lambda _: network(lambda crop, _: crop))
-    monkeypatch.setattr(depth_coarse, "with_edges", lambda _, coarse: (coarse, {}))
+    monkeypatch.setattr(depth_coarse, "sharpened", lambda coarse, _: coarse)
     given = EmbeddedDepth(disparity=coarse_of(ramp()), range_per_m=None, confidence=None, kind="phone")
     fit_embedded(picture(ramp()), given)
     estimate_depth(picture(ramp()), model="default", refine=False)

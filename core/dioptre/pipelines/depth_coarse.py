@@ -31,6 +31,7 @@ from .depth_edges import (
     network_input,
     network_shape,
     range_of,
+    sharpened,
     to_unit_range,
     with_edges,
 )
@@ -142,7 +143,7 @@ def estimated(
     Args:
         whole: the full-size picture.
         model: the network's id, as in `estimate_depth`.
-        refine: add the detail of crops, and align the map with the edges of the picture.
+        refine: add the detail of crops, and sharpen the steps of the map.
         field_of_view: the picture's angle of view, if known.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
@@ -165,8 +166,7 @@ def estimated(
         coarse = with_detail(cropped, coarse, network)
     progress(0.5, "Aligning with edges")
     if refine:
-        coarse, checksums = with_edges(cropped, coarse)
-        models |= checksums
+        coarse = sharpened(coarse, cropped)
     if known is None and look.focal_diagonals is not None and not framed:
         known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
     messages: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Final steps of every depth map: align it with the picture's edges, enlarge it, and scale it to [0, 1]."""
+"""Final steps of every depth map: sharpen its steps, enlarge it along the picture's edges, scale it to [0, 1]."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
 """Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12%."""
 
 _REFINEMENTS = 2
+_SHARPENED_PX, _SHARPENED_MULTIPLE_PX = 512, 16  # size at which the steps of an estimate are sharpened
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
 _FLAT = 1e-4  # range below which the depth of a map counts as constant
 _LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
@@ -55,10 +56,29 @@ def network_input(
     return normalized
 
 
+def sharpened(
+    coarse: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "p q"]:
+    """Sharpen the steps of an estimate.
+
+    The estimate's own steps, once they are sharp, lie closer to the picture's edges than those of the refiner,
+    which also removes the heads of small people (`docs/dev/notes/depth.md`).
+
+    Args:
+        coarse: (a, b), disparity.
+        picture: (h, w, 3), the picture that it was estimated for.
+
+    Returns:
+        The map, with a short side of 512 pixels or, if the picture is about that size or smaller, the picture's.
+    """
+    shape = working_shape(aspect_of(picture.shape), _SHARPENED_PX, _SHARPENED_MULTIPLE_PX)
+    return shock_filtered(_at_most(resize(coarse, shape, method="bilinear"), picture))
+
+
 def with_edges(
     picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"]
 ) -> tuple[Float32[np.ndarray, "p q"], Mapping[str, str]]:
-    """Refine a depth map so that its steps lie on the picture's edges.
+    """Refine a camera's coarse depth map so that its steps lie on the picture's edges.
 
     Args:
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
@@ -75,10 +95,16 @@ def with_edges(
     disparity = resize(coarse, shape, method="bilinear")[None]
     for _ in range(_REFINEMENTS):
         disparity = refiner(rgb, disparity)
-    refined = np.array(disparity[0])
-    if min(picture.shape[:2]) <= _ABOUT_ONE * min(refined.shape):
-        refined = resize(refined, (picture.shape[0], picture.shape[1]), method="bilinear")
-    return shock_filtered(refined), refiner.checksums
+    return shock_filtered(_at_most(np.array(disparity[0]), picture)), refiner.checksums
+
+
+def _at_most(
+    values: Float32[np.ndarray, "p q"], picture: Float32[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "r s"]:
+    """Reduce a map to the picture's size if the picture is about the map's size or smaller."""
+    if min(picture.shape[:2]) <= _ABOUT_ONE * min(values.shape):
+        return resize(values, (picture.shape[0], picture.shape[1]), method="bilinear")
+    return values
 
 
 def enlarged_along_edges(
