@@ -35,6 +35,7 @@ from .depth_edges import (
     to_unit_range,
     with_edges,
 )
+from .depth_objects import with_objects
 
 # Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
 _PERCENTILES = (1.0, 99.0)
@@ -163,7 +164,7 @@ def estimated(
     coarse = look.disparity
     if refine:
         progress(0.3, "Estimating depth")
-        coarse = with_detail(cropped, coarse, network)
+        coarse = with_objects(cropped, with_detail(cropped, coarse, network), network)
     progress(0.5, "Aligning with edges")
     if refine:
         coarse = sharpened(coarse, cropped)

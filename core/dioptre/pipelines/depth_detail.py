@@ -9,7 +9,6 @@ seams.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -23,10 +22,13 @@ from dioptre.models.registry import resolve
 
 from .depth_edges import aspect_of, network_input, working_shape
 
+SMALLEST_PX = 256
+"""Smaller pictures get no further passes: their crops would be enlarged to twice their size."""
+BATCH = 2
+"""Crops per run, which together need less memory than the picture and its mirror image."""
+
 _CROP = 0.6  # side of a crop, as a fraction of the picture's
 _FEATHER = 0.3  # width of the ramp of a crop's weight at its inner borders, as a fraction of its side
-_SMALLEST_PX = 256  # smaller pictures get no second pass: their crops would be enlarged to twice their size
-_BATCH = 2  # crops per run, which together need less memory than the picture and its mirror image
 _SIGMA = 0.1  # detail is what a Gaussian of this sigma removes, as a fraction of the map's short side
 _SMOOTHING_STEP_PX = 8  # the Gaussian is computed on a map reduced by this factor
 # Correlation of a crop's estimate with the map: its detail is ignored below the first, kept whole above the second.
@@ -52,18 +54,21 @@ def with_detail(
     """
     traits = network.entry.depth
     assert traits is not None  # every depth network has depth traits
-    if not traits.crop_short_side_px or min(picture.shape[:2]) < _SMALLEST_PX:
+    if not traits.crop_short_side_px or min(picture.shape[:2]) < SMALLEST_PX:
         return coarse
     prepared = network.entry.preprocessing
-    crop = working_shape(aspect_of(picture.shape), traits.crop_short_side_px, prepared.multiple_px)
+    crop = crop_shape(picture.shape, network)
     size = round(crop[0] / _CROP), round(crop[1] / _CROP)
     boxes = list(product(_ends(crop[0], size[0]), _ends(crop[1], size[1])))
     base = resize(coarse, size, method="bilinear")
     detail, weights = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    for box, estimate in _estimates(network_input(picture, size, prepared), boxes, network):
-        weight = _weight(box, size)
-        detail[box] += weight * _detail(estimate, base[box], sigma_px=_SIGMA * min(size))
-        weights[box] += weight
+    x = network_input(picture, size, prepared)
+    for first in range(0, len(boxes), BATCH):
+        batch = boxes[first : first + BATCH]
+        for box, estimate in zip(batch, estimates(np.stack([x[each] for each in batch]), network), strict=True):
+            weight = _weight(box, size)
+            detail[box] += weight * fitted_detail(estimate, base[box], sigma_px=_SIGMA * min(size))
+            weights[box] += weight
     return base + detail / weights
 
 
@@ -72,22 +77,23 @@ def _ends(side: int, whole: int) -> tuple[slice, slice]:
     return slice(0, side), slice(whole - side, whole)
 
 
-def _estimates(
-    x: Float32[np.ndarray, "p q 3"], boxes: list[_Box], network: Loaded
-) -> Iterator[tuple[_Box, Float32[np.ndarray, "c d"]]]:
-    """Yield the boxes and the network's inverse depth, up to scale and shift, for the crops of its input `x`."""
+def crop_shape(shape: tuple[int, ...], network: Loaded) -> tuple[int, int]:
+    """Return the (height, width) at which the network processes crops of a picture of the given shape."""
     traits = network.entry.depth
     assert traits is not None
-    for first in range(0, len(boxes), _BATCH):
-        batch = boxes[first : first + _BATCH]
-        crops = np.stack([x[box] for box in batch])
-        options = ReadingOptions(size=(crops.shape[1], crops.shape[2]))
-        views: list[DepthView] = list(resolve(traits.read)(network(crops), options))
-        for box, view in zip(batch, views, strict=True):
-            yield box, view.inverse.astype(np.float32, copy=False)
+    return working_shape(aspect_of(shape), traits.crop_short_side_px, network.entry.preprocessing.multiple_px)
 
 
-def _detail(
+def estimates(crops: Float32[np.ndarray, "n c d 3"], network: Loaded) -> list[Float32[np.ndarray, "c d"]]:
+    """Return the network's inverse depth, up to scale and shift, for each of its inputs."""
+    traits = network.entry.depth
+    assert traits is not None
+    options = ReadingOptions(size=(crops.shape[1], crops.shape[2]))
+    views: list[DepthView] = list(resolve(traits.read)(network(crops), options))
+    return [view.inverse.astype(np.float32, copy=False) for view in views]
+
+
+def fitted_detail(
     estimate: Float32[np.ndarray, "c d"], base: Float32[np.ndarray, "c d"], *, sigma_px: float
 ) -> Float32[np.ndarray, "c d"]:
     """Fit a crop's estimate to the map and return the change that gives the map the crop's detail.
@@ -124,17 +130,27 @@ def _smoothed(values: Float32[np.ndarray, "c d"], sigma_px: float) -> Float32[np
 
 def _weight(box: _Box, size: tuple[int, int]) -> Float32[np.ndarray, "c d"]:
     """Return a crop's weights: 1, falling smoothly to 0 towards its borders inside the picture."""
-    rows, columns = (_profile(span, length) for span, length in zip(box, size, strict=True))
+    rows, columns = (
+        ramped(span.start, span.stop - span.start, length, feather=_FEATHER)
+        for span, length in zip(box, size, strict=True)
+    )
     return rows[:, None] * columns[None]
 
 
-def _profile(span: slice, length: int) -> Float32[np.ndarray, " n"]:
-    side = span.stop - span.start
-    ramp = np.clip((np.arange(side, dtype=np.float32) + 0.5) / (_FEATHER * side), 0, 1)
+def ramped(start: int, side: int, whole: int, *, feather: float) -> Float32[np.ndarray, " n"]:
+    """Return weights along a crop's side: 1, falling smoothly to 0 at its ends inside the picture.
+
+    Args:
+        start: the crop's first pixel.
+        side: length of its side in pixels.
+        whole: length of the picture's side in pixels.
+        feather: width of the ramps, as a fraction of the crop's side.
+    """
+    ramp = np.clip((np.arange(side, dtype=np.float32) + 0.5) / (feather * side), 0, 1)
     ramp = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
     profile = np.ones(side, np.float32)
-    if span.start > 0:
+    if start > 0:
         profile *= ramp
-    if span.stop < length:
+    if start + side < whole:
         profile *= ramp[::-1]
     return profile
