@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from dioptre.imaging.noise_estimation import measure_degradation, suitable_strength
 
@@ -68,10 +69,32 @@ def test_more_damage_wants_more(picture: np.ndarray) -> None:
 
 
 def test_fine_texture_of_one_colour_is_not_noise(picture: np.ndarray) -> None:
-    """Gravel or film grain is as fine and uniform as noise, but affects only brightness."""
+    """Gravel is as fine and uniform as noise, but affects only brightness."""
     grain = np.random.default_rng(0).normal(0, 0.05, (*picture.shape[:2], 1))
     grainy = np.clip(0.2 + 0.6 * picture + grain, 0, 1).astype(np.float32)
     assert strength_for(grainy) == 0
+
+
+def grey_grain(picture: np.ndarray, level: float, *, blur: float = 0.0) -> np.ndarray:
+    grain = gaussian_filter(np.random.default_rng(0).normal(0, 1, (*picture.shape[:2], 1)), (blur, blur, 0))
+    return np.clip(0.2 + 0.6 * picture + level * grain / grain.std(), 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.016, 0.024])
+@pytest.mark.parametrize("quality", [None, 97])
+def test_light_grain_is_measured_and_removed(picture: np.ndarray, level: float, quality: int | None) -> None:
+    """JPEG leaves less of the finest grain, so that the level is measured up to a quarter too low."""
+    grainy = grey_grain(picture, level)
+    degradation = measure_degradation(grainy if quality is None else as_jpeg(grainy, quality))
+    assert degradation.grain == pytest.approx(level, rel=0.15 if quality is None else 0.3)
+    assert suitable_strength(degradation) > 0.1
+
+
+@pytest.mark.parametrize("quality", [20, 50, 80, 95, None])
+def test_blocks_and_texture_are_not_grain(picture: np.ndarray, quality: int | None) -> None:
+    """The texture of grass or cloth is coarser than grain."""
+    for kind in (picture, grey_grain(picture, 0.016, blur=0.7)):
+        assert measure_degradation(kind if quality is None else as_jpeg(kind, quality)).grain == 0
 
 
 def test_a_grey_picture_has_noise_too(picture: np.ndarray) -> None:

@@ -162,6 +162,55 @@ def test_the_automatic_noise_reduction_is_told_and_can_be_repeated(face: np.ndar
         np.testing.assert_array_equal(result.layers[0].pixels, again)
 
 
+@pytest.fixture(scope="module")
+def grainy(checkout: Path) -> np.ndarray:
+    """A photo with grain of 4 of 255 levels, a flat grey area and a white area without grain."""
+    with Image.open(checkout / "examples" / "coffee.jpg") as opened:
+        photo = np.asarray(opened.convert("RGB").reduce(2), np.float32) / 255
+    photo = 0.1 + 0.8 * photo[:200, :200]
+    photo[140:, :100] = 0.5
+    photo += np.random.default_rng(0).normal(0, 4 / 255, (200, 200, 1)).astype(np.float32)
+    photo[140:, 100:] = 1
+    return np.round(np.clip(photo, 0, 1) * 255) / np.float32(255)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_picture_keeps_its_own_grain(grainy: np.ndarray, scale: int) -> None:
+    result = apply("super_resolution", {"scale": scale}, Inputs(picture=grainy))
+    assert result.values["grain"] == 1
+    flat = (slice(155 * scale, 190 * scale), slice(15 * scale, 85 * scale))
+    white = (slice(155 * scale, 190 * scale), slice(115 * scale, 190 * scale))
+    kept = result.layers[0].pixels
+    smooth = super_resolution(grainy, scale=scale, grain=0.0)
+    half = super_resolution(grainy, scale=scale, grain=0.5)
+    levels = [255 * float(pixels[flat].std()) for pixels in (kept, half, smooth)]
+    assert 0.8 * 4 < levels[0] < 1.1 * 4
+    assert levels[1] == pytest.approx(levels[0] / 2, rel=0.15)
+    assert levels[2] < 0.25 * 4
+    np.testing.assert_allclose(kept[white], smooth[white], atol=1e-6)
+
+
+def test_grain_that_was_given_back_can_be_repeated(grainy: np.ndarray) -> None:
+    result = apply("super_resolution", {"scale": 2}, Inputs(picture=grainy))
+    options = {"noise_reduction": result.values["noise_reduction"], "grain": result.values["grain"]}
+    repeated = super_resolution(grainy, scale=2, **options)
+    np.testing.assert_array_equal(result.layers[0].pixels, repeated)
+    by_hand = super_resolution(grainy, scale=2, noise_reduction=result.values["noise_reduction"])
+    np.testing.assert_array_equal(by_hand, super_resolution(grainy, scale=2, grain=0.0))
+    as_it_is = [super_resolution(grainy, scale=2, noise_reduction=0.0, grain=grain) for grain in (0.0, 1.0)]
+    np.testing.assert_array_equal(*as_it_is)
+
+
+def test_clean_compressed_and_very_noisy_pictures_get_no_grain(face: np.ndarray, grainy: np.ndarray) -> None:
+    clean = np.clip(resize(face, (60, 60), method="bicubic"), 0, 1)
+    noisy = np.clip(grainy + np.random.default_rng(0).normal(0, 0.05, grainy.shape), 0, 1).astype(np.float32)
+    worn = np.asarray(saved(Image.fromarray(np.uint8(grainy * 255 + 0.5)), 50), np.float32) / 255
+    for picture in (clean, noisy, worn):
+        result = apply("super_resolution", {"scale": 2}, Inputs(picture=picture))
+        assert result.values["grain"] == 0
+        np.testing.assert_array_equal(result.layers[0].pixels, super_resolution(picture, scale=2, grain=0.0))
+
+
 def test_a_softness_is_undone(checkout: Path) -> None:
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
         truth = np.asarray(picture.convert("RGB"), np.float32)[20:340, 80:400] / 255

@@ -7,6 +7,8 @@ Noise: N. Ponomarenko et al., "An automatic approach to lossy compression of AVI
 detail in the blocks with the weakest coarse structure. Sensor noise differs between the channels, even after
 demosaicing; grass, gravel, fur and film grain vary much more in brightness than in colour. The estimate therefore
 does not exceed the noise in the colours, unless JPEG has removed the colour noise.
+Grain: JPEG and cameras remove the noise in the colours first, and film grain has little. What remains is grey, and
+unlike texture, it is equally strong in all fine frequencies.
 """
 
 from __future__ import annotations
@@ -56,6 +58,10 @@ _COLOUR_NOISE = 2.1  # standard deviation of red - green divided by that of luma
 _COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # same ratio after JPEG; noise (0 to 1) that quality 50 may hide
 _SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the smoothest blocks to measure
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
+# Grain is about equally strong in all bands, and stronger than in clean pictures; if it is very strong, it is more
+# likely gravel or snow. The first is the weakest band relative to the strongest; the others are in 1/255.
+_EVEN, _LEAST_GRAIN, _MOST_GRAIN = 0.62, 1.5, 10.0
+_GRAIN_PX = 128 * 128  # number of pixels of a picture up to which its grain cannot be told from its texture
 _GREY = 0.01  # largest red - green, in 1/255, of a grey picture, whose colours show no noise
 # Fitted to the strengths that gave the smallest error on photos enlarged to twice their size.
 _STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
@@ -69,10 +75,12 @@ class Degradation:
     Attributes:
         noise: standard deviation of the noise in luma, 0 to 1.
         quantization: quantization steps as a multiple of those of JPEG quality 50; see `measure_degradation`.
+        grain: standard deviation of the noise in luma that JPEG has left and that texture does not explain, 0 to 1.
     """
 
     noise: float
     quantization: float
+    grain: float = 0.0
 
 
 def measure_degradation(
@@ -85,9 +93,9 @@ def measure_degradation(
         where: pixels to measure; all if None.
 
     Returns:
-        The noise, and the quantization steps as a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20,
-        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be detected, so this
-        value is returned instead. In a thumbnail, the noise is always 0.
+        The noise, the grain, and the quantization steps as a multiple of those of quality 50: 0.1 at 95, 0.4 at 80,
+        2.5 at 20, and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be detected,
+        so this value is returned instead. In a thumbnail, noise and grain are always 0.
     """
     patches = _patches(picture, where)
     if len(patches) == 0:
@@ -98,17 +106,19 @@ def measure_degradation(
         noise = 0.0
     elif quantization > 0:
         noise = _noise_after_jpeg(blocks, quantization)
-    elif len(patches) > _MANY:
-        noise = _noise(blocks)
     else:
-        shifts = product(range(0, _BLOCK, 2), repeat=2)
-        noise = _noise(np.concatenate([_blocks(patches, *shift) for shift in shifts]))
-    return Degradation(noise=noise / 255, quantization=quantization)
+        if len(patches) <= _MANY:
+            shifts = product(range(0, _BLOCK, 2), repeat=2)
+            blocks = np.concatenate([_blocks(patches, *shift) for shift in shifts])
+        noise = _noise(blocks)
+    grain = _grain(blocks) if picture.shape[0] * picture.shape[1] > _GRAIN_PX else 0.0
+    return Degradation(noise=noise / 255, quantization=quantization, grain=grain / 255)
 
 
 def suitable_strength(degradation: Degradation) -> float:
     """Return the suitable strength of `noise_reduction.reduce_noise`, from 0 for a clean picture to 1."""
-    noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, degradation.noise**2 - _HARMLESS_NOISE**2))
+    largest = max(degradation.noise, degradation.grain)
+    noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, largest**2 - _HARMLESS_NOISE**2))
     blocks = _STRENGTH_AT_QUALITY_50 * degradation.quantization**_STRENGTH_EXPONENT
     return float(min(1.0, max(noise, blocks)))
 
@@ -158,6 +168,13 @@ def _noise_after_jpeg(blocks: np.ndarray, quantization: float) -> float:
         return float(noise)
     colour = _deviations(blocks, 1, _COARSE_BANDS).mean() / _COARSE_COLOUR_NOISE
     return float(min(noise, colour + 255 * _HIDDEN_COLOUR * quantization))
+
+
+def _grain(blocks: np.ndarray) -> float:
+    """Estimate the grain of (n, 2, 8, 8) blocks, in 1/255."""
+    bands = _deviations(blocks, 0, _BANDS)
+    level = float(np.sqrt((bands**2).mean()))
+    return level if bands.min() > _EVEN * bands.max() and _LEAST_GRAIN < level < _MOST_GRAIN else 0.0
 
 
 def _deviations(blocks: np.ndarray, plane: int, bands: tuple[tuple[int, int], ...]) -> np.ndarray:

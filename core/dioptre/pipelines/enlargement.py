@@ -5,9 +5,10 @@ first extended under transparent pixels, so that edges stay clean on any backgro
 above 1 are enlarged by interpolation and added back.
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
-these are measured and removed beforehand. If requested, blur is removed beforehand too, since the networks would
-keep it. A JPEG picture that was enlarged after it was saved has enlarged blocks, which are removed best at the size
-that it had before, so it is first reduced to that size.
+these are measured and removed beforehand. Light grain is part of a photograph and is given back at the end. If
+requested, blur is removed beforehand too, since the networks would keep it. A JPEG picture that was enlarged after
+it was saved has enlarged blocks, which are removed best at the size that it had before, so it is first reduced to
+that size.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dioptre.imaging.back_projection import REACH_PX, back_projected
 from dioptre.imaging.deconvolution import deconvolved
 from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
 from dioptre.imaging.extension import extend_colours
+from dioptre.imaging.grain import add_grain, kept_level, removed_grain
 from dioptre.imaging.layers import Progress, part_of
 from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
 from dioptre.imaging.noise_reduction import reduce_noise
@@ -53,6 +55,7 @@ class EnlargementOptions:
     noise_reduction: float | None
     softness: float
     earlier_enlargement: float | None
+    grain: float | None
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
@@ -61,6 +64,13 @@ class EnlargementOptions:
                 hint="Choose a scale from 1 to 8.",
                 scale=format(self.scale, "g"),
             )
+
+    @property
+    def kept_grain(self) -> float:
+        """Fraction of the picture's grain to give back."""
+        if self.grain is not None:
+            return self.grain
+        return 1.0 if self.noise_reduction is None else 0.0
 
     def stages(self, scale: float) -> tuple[Loaded, ...]:
         """Return the networks that enlarge by at least `scale`, at most 8, when they run one after another."""
@@ -105,7 +115,7 @@ class EnlargementOptions:
             where = None if where is None else resize(where.astype(np.float32), before, method="area") == 1
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
         degradation = Degradation(noise=0.0, quantization=0.0)
-        if strength is None or self.softness > 0:
+        if strength is None or self.softness > 0 or (strength > 0 and self.kept_grain > 0):
             degradation = measure_degradation(measured, where)
         if strength is None:
             strength = suitable_strength(degradation)
@@ -115,7 +125,14 @@ class EnlargementOptions:
         sharp = deconvolved(
             clean, softness=self.softness / factor, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
         )
-        return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength, earlier_enlargement=factor)
+        level = self.kept_grain * kept_level(degradation.grain) if factor == 1 else 0.0
+        return _Prepared(
+            clean=clean,
+            sharp=sharp,
+            grain=removed_grain(picture, clean, level=level) if level > 0 and strength > 0 else None,
+            noise_reduction=strength,
+            earlier_enlargement=factor,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,12 +142,14 @@ class _Prepared:
     Attributes:
         clean: (h, w, 3), the picture with its noise removed.
         sharp: (h, w, 3), the picture with its noise and its softness removed.
+        grain: (h, w), standard deviation of the grain to give back; None for no grain.
         noise_reduction: strength of the noise reduction that was applied, 0 to 1.
         earlier_enlargement: factor by which the picture was reduced; 1 if it was not.
     """
 
     clean: np.ndarray
     sharp: np.ndarray
+    grain: np.ndarray | None
     noise_reduction: float
     earlier_enlargement: float
 
@@ -143,6 +162,7 @@ class EnlargedPicture:
         pixels: (H, W, 3 or 4), the enlarged picture.
         interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
         noise_reduction: the strength of the noise reduction that was used, 0 to 1.
+        grain: fraction of the picture's own grain that was given back; 0 if it has none.
         earlier_enlargement: factor by which the picture was reduced first; 1 if it was not.
         models: SHA-256 of the networks' cards.
     """
@@ -150,6 +170,7 @@ class EnlargedPicture:
     pixels: np.ndarray
     interpolated: float
     noise_reduction: float
+    grain: float
     earlier_enlargement: float
     models: Mapping[str, str] = field(default_factory=dict)
 
@@ -179,7 +200,13 @@ def enlarge(
         opaque = alpha[..., 0] > 0
         colour = _enlarge_colour(extend_colours(picture), options, opaque, defocus, part_of(progress, 0.0, 0.5))
         plain = replace(
-            options, earlier_enlargement=1.0, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0
+            options,
+            earlier_enlargement=1.0,
+            model="default",
+            fidelity=1.0,
+            noise_reduction=0.0,
+            softness=0.0,
+            grain=0.0,
         )
         made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
@@ -226,6 +253,8 @@ def _enlarge_colour(
     if defocus is not None:
         defocus = resize(defocus, prepared.clean.shape[:2], method="area")
         _smooth_where(defocus, enlarged, reduce_noise(prepared.clean, strength=_DEFOCUS_NOISE_REDUCTION))
+    if prepared.grain is not None:
+        add_grain(enlarged, prepared.grain)
     if picture.max() > 1 or picture.min() < 0:
         enlarged += resize(picture - nominal, target, method="bilinear")
     progress(1.0, "Enlarging")
@@ -233,6 +262,7 @@ def _enlarge_colour(
         pixels=enlarged,
         interpolated=interpolated,
         noise_reduction=prepared.noise_reduction,
+        grain=options.kept_grain if prepared.grain is not None else 0.0,
         earlier_enlargement=prepared.earlier_enlargement,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )

@@ -33,6 +33,7 @@ def super_resolution(
     noise_reduction: float | None = None,
     softness: float = 0.0,
     earlier_enlargement: float | None = None,
+    grain: float | None = None,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
@@ -52,6 +53,8 @@ def super_resolution(
             for pictures that the camera did not sharpen, 1 for those that are out of focus.
         earlier_enlargement: how many times the picture was enlarged before, 1 to 8; it is reduced by this factor
             first. None: measured from enlarged JPEG blocks; 1 for the restoring networks.
+        grain: how much of the picture's own grain, up to 4 of 255 levels, to give back after noise reduction, 0 to
+            1. None: all of it; none if `noise_reduction` is given.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
@@ -69,6 +72,7 @@ def super_resolution(
         noise_reduction=noise_reduction,
         softness=softness,
         earlier_enlargement=earlier_enlargement,
+        grain=grain,
     )
     return enlarge(without_nan(image), chosen, defocus, progress).pixels
 
@@ -92,6 +96,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         noise_reduction=options["noise_reduction"],
         softness=options["softness"],
         earlier_enlargement=options["earlier_enlargement"],
+        grain=options["grain"],
     )
     picture = without_nan(inputs.picture)
     messages = []
@@ -119,6 +124,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
             "width": width,
             "height": height,
             "noise_reduction": made.noise_reduction,
+            "grain": made.grain,
             "earlier_enlargement": made.earlier_enlargement,
         },
         messages=tuple(messages),

@@ -48,6 +48,16 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
+            name="grain",
+            kind=Kind.FLOAT,
+            label="Grain",
+            help="How much of the photo's own fine grain the result keeps: 0 none, 1 all. Auto: 1, or 0 if you "
+            "set the noise reduction.",
+            minimum=0.0,
+            maximum=1.0,
+            group="Detail",
+        ),
+        Parameter(
             name="earlier_enlargement",
             kind=Kind.FLOAT,
             label="Earlier enlargement",
