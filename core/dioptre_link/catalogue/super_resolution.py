@@ -68,6 +68,15 @@ OPERATION = Operation(
             group="Detail",
         ),
         Parameter(
+            name="undo_sharpening",
+            kind=Kind.BOOLEAN,
+            label="Undo sharpening",
+            help="Softens parts that were strongly sharpened before, which would otherwise get dots and "
+            "wiry lines.",
+            default=True,
+            group="Detail",
+        ),
+        Parameter(
             name="softness",
             kind=Kind.FLOAT,
             label="Remove softness",

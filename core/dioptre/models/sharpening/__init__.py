@@ -1,0 +1,1 @@
+"""The sharpening network, which recognises where a picture was sharpened."""
