@@ -22,11 +22,10 @@ import numpy as np
 import optax
 from flax import nnx
 from PIL import Image
-from safetensors.numpy import load_file, save_file
 
 from dioptre.models.sharpening.config import SharpeningConfig
 from dioptre.models.sharpening.module import SharpeningNetwork
-from training.values import save_network
+from training.values import load_progress, save_network, save_progress
 
 from .pictures import STEPS_PER_LEVEL
 
@@ -112,12 +111,8 @@ def main() -> None:
     schedule = optax.warmup_cosine_decay_schedule(0, 3e-3, 200, options.steps, 3e-5)
     optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(schedule, b2=0.99))
     progress: Any = (state, optimiser.init(state))
-    checkpoint, start = options.out / "progress.safetensors", 0
-    if checkpoint.exists():
-        stored = load_file(checkpoint)
-        leaves, tree = jax.tree.flatten(progress)
-        progress = jax.tree.unflatten(tree, [jnp.asarray(stored[str(i)]) for i in range(len(leaves))])
-        start = int(stored["step"])
+    checkpoint = options.out / "progress.safetensors"
+    progress, start = load_progress(progress, checkpoint)
 
     @jax.jit
     def step(progress: Any, patches: jax.Array, gains: jax.Array) -> tuple[Any, jax.Array]:
@@ -142,10 +137,7 @@ def main() -> None:
             }
             print(json.dumps({name: round(float(value), 3) for name, value in shown.items()}), flush=True)
             losses.clear()
-            arrays = {str(n): np.asarray(leaf) for n, leaf in enumerate(jax.tree.leaves(progress))}
-            partial = checkpoint.with_suffix(".partial")
-            save_file(arrays | {"step": np.array(i + 1)}, partial)
-            partial.replace(checkpoint)
+            save_progress(progress, checkpoint, step=i + 1)
             save_network(progress[0], options.out / "network.safetensors")
 
 

@@ -23,14 +23,14 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import Array
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from dioptre.colour import linear_rgb_to_xy
 from dioptre.colour.correction import correct, polynomial_terms
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from training.values import save_network
+from training.values import load_progress, save_network, save_progress
 
 from .loss import loss_of_reading
 from .samples import D65, Material
@@ -123,13 +123,8 @@ def main() -> None:
     schedule = optax.warmup_cosine_decay_schedule(0, options.rate, 300, options.steps, options.rate * 0.01)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=0.02))
     progress: Any = (state, optimiser.init(state), state)
-    start = 0
     checkpoint = options.out / "progress.safetensors"
-    if checkpoint.exists():
-        leaves, tree = jax.tree.flatten(progress)
-        stored = load_file(checkpoint)
-        progress = jax.tree.unflatten(tree, [jnp.asarray(stored[str(i)]) for i in range(len(leaves))])
-        start = int(stored["step"])
+    progress, start = load_progress(progress, checkpoint)
 
     @jax.jit
     def step(progress: Any, batch: dict[str, Array], pixels: Array) -> tuple[Any, dict[str, Array]]:
@@ -160,11 +155,7 @@ def main() -> None:
                     line[name] = {k: round(float(np.mean([s[k] for s in scores])), 3) for k in scores[0]}
             print(json.dumps(line), flush=True)
             running = []
-            leaves = jax.tree.leaves(progress)
-            arrays = {str(n): np.asarray(leaf) for n, leaf in enumerate(leaves)} | {"step": np.array(i + 1)}
-            partial = checkpoint.with_suffix(".partial")
-            save_file(arrays, partial)
-            partial.replace(checkpoint)
+            save_progress(progress, checkpoint, step=i + 1)
             save_network(progress[2], options.out / "average.safetensors")
 
 

@@ -8,7 +8,10 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject is visible, below which only the background
+INSIDE = 0.98
+"""Coverage above which only the subject is visible."""
+
+_OUTSIDE = 0.02  # coverage below which only the background is visible
 _LEAST = 0.02  # lower limit of the coverage by which colours are divided
 _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
 _BAND = 256  # rows that are computed at a time
@@ -30,8 +33,8 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
         A function that maps a slice of rows to colours of shape (n, w, 3).
     """
     colours = image[..., :3]
-    inside, outside = pull_push_rows(colours, alpha > _INSIDE), pull_push_rows(colours, alpha < _OUTSIDE)
-    nothing_sure = not bool((alpha > _INSIDE).any())
+    inside, outside = pull_push_rows(colours, alpha > INSIDE), pull_push_rows(colours, alpha < _OUTSIDE)
+    nothing_sure = not bool((alpha > INSIDE).any())
 
     def read(rows: slice) -> np.ndarray:
         seen, cover = colours[rows], alpha[rows][..., None]
@@ -40,7 +43,7 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
             near = inside(rows)
             freedom = np.float32(_FREEDOM) * np.clip(cover / np.float32(_TELLING), 0, 1)
             own = np.clip(own, near - freedom, near + freedom)
-        sure = np.clip((cover - np.float32(_INSIDE)) / np.float32(1 - _INSIDE), 0, 1)
+        sure = np.clip((cover - np.float32(INSIDE)) / np.float32(1 - INSIDE), 0, 1)
         return np.clip(own + sure * (seen - own), 0, None)
 
     return read
@@ -72,7 +75,7 @@ def with_background_colours(
         alpha: coverage of the subject, in [0, 1].
         disparity: nearer surfaces have higher values.
     """
-    inside, outside = alpha > _INSIDE, alpha < _OUTSIDE
+    inside, outside = alpha > INSIDE, alpha < _OUTSIDE
     if not inside.any() or not outside.any():
         return image
     subject, behind = pull_push_rows(disparity, inside), pull_push_rows(disparity, outside)

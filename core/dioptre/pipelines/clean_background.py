@@ -87,7 +87,7 @@ def _patchwork(
 
     picture, near, own = reduced(image[..., :3]), reduced(disparity), reduced(alpha)
     wide = widened(reduced(hole) > 0, GUARD_CELLS)
-    usable, known = (usable_cells(near, own, wide, band=band) for band in (GUARD_CELLS, 0))
+    usable, known = usable_cells(near, own, wide), usable_cells(near, own, wide, band=0)
     if image.shape[2] == 4:
         usable &= reduced(image[..., 3]) > _OPAQUE
     whole = narrowed(usable, _EDGE_CELLS)

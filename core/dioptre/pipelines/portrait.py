@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.depth_edge_snap import snap_to_matte
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.foreground import with_background_colours, with_own_colours
+from dioptre.imaging.foreground import INSIDE, with_background_colours, with_own_colours
 from dioptre.imaging.layers import (
     Inputs,
     Layer,
@@ -48,7 +48,6 @@ _SHARES = 0.3, 0.5
 # The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
 _SHARES_OF_PREVIEW = 0.5, 0.9
 _SET_ASIDE = np.zeros((0, 0), np.float32)
-_SURE = 0.98  # coverage above which only the subject is visible
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
 
@@ -270,7 +269,7 @@ def _without_fringe(
     is the nearest disparity that stays sharp.
     """
     matte = subject.alpha if subject.standing is None else subject.standing
-    inside = matte > _SURE
+    inside = matte > INSIDE
     if not inside.any() or float(np.median(disparity[inside])) <= sharp:
         return image
     return with_background_colours(image, matte, disparity)
