@@ -158,9 +158,8 @@ def _check_instructions(content: bytes) -> None:
     for opcode, argument, _position in pickletools.genops(content):
         if opcode.name not in _INSTRUCTIONS:
             raise pickle.UnpicklingError(f"instruction {opcode.name}")
-        if opcode.name.endswith("BINPUT") and argument > len(
-            content
-        ):  # the unpickler's list would grow to this size
+        # The unpickler's list of objects would grow to this length.
+        if opcode.name.endswith("BINPUT") and isinstance(argument, int) and argument > len(content):
             raise pickle.UnpicklingError(f"entry {argument}")
         tuples += opcode.name.startswith("TUPLE")
     if tuples > MAX_TUPLES:

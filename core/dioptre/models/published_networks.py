@@ -10,7 +10,7 @@ from functools import partial
 
 from dioptre.checkpoints.card import Card, Source
 
-from .published_file import FilesByHand, PublishedFile
+from .published_file import PublishedFile
 
 _SITE = "https://huggingface.co"
 _UNVERIFIED = (
@@ -128,19 +128,4 @@ moge_2_base_card = partial(
     checkpoint="moge-2-vitb-normal",
     title="MoGe-2 ViT-B",
     architecture="moge2: ViT-B/14",
-)
-
-MIGAN = FilesByHand(
-    names=("migan_512_places2.pt", "migan_256_places2.pt"), page="https://github.com/Picsart-AI-Research/MI-GAN"
-)
-migan_card = partial(
-    Card,
-    id="migan",
-    title="MI-GAN",
-    architecture="migan",
-    licence="MIT",
-    licence_doubts="The licence is that of the authors' repository, which does not mention the weights; they were "
-    "trained on Places2. No checksum of the file is known: Dioptre cannot tell whether it comes from the authors.",
-    notice="MI-GAN: Copyright (c) 2024 Picsart AI Research (PAIR). MIT License.",
-    preprocessing="A mask (0.5 where the picture is known, -0.5 in the hole), and sRGB-encoded colours in [-1, 1].",
 )

@@ -34,7 +34,6 @@ class ModelKind(Enum):
     SUPER_RESOLUTION = "super-resolution"
     SHARPENING = "sharpening"
     WHITE_BALANCE = "white balance"
-    INPAINTING = "inpainting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,6 @@ class Entry:
         card: "package.module:function" that creates the card of added weights, if their source is known.
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
-        by_hand: "package.module:name" of the published files that users download themselves, as for `package`.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
@@ -92,7 +90,6 @@ class Entry:
     stated_config: str = ""
     card: str = ""
     package: str = ""
-    by_hand: str = ""
     accelerated: str = ""
     accelerator: str = "dioptre.models.openvino_graph:build"
     bfloat16: bool = False
@@ -300,18 +297,6 @@ ENTRIES: Mapping[str, Entry] = {
             package="dioptre.models.realesrgan_package:X4PLUS_PACKAGE",
             accelerated="bf16",
         ),
-        Entry(
-            id="migan",
-            title="MI-GAN",
-            kind=ModelKind.INPAINTING,
-            module="dioptre.models.migan.module:Migan",
-            config="dioptre.models.migan.config:published",
-            stated_config="dioptre.models.migan.convert:stated_config",
-            checkpoints={"migan": ""},
-            convert="dioptre.models.migan.convert:from_torch_file",
-            card=f"{_PUBLISHED}:migan_card",
-            by_hand=f"{_PUBLISHED}:MIGAN",
-        ),
     )
 }
 
@@ -330,7 +315,6 @@ _NO_ANALYSIS = (
     ModelKind.SUPER_RESOLUTION,
     ModelKind.SHARPENING,
     ModelKind.WHITE_BALANCE,
-    ModelKind.INPAINTING,
 )
 
 
