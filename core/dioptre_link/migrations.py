@@ -54,11 +54,18 @@ users' documents keep their results.
 """
 
 
+_DEPTH_ANYTHING_3 = Message(
+    "Depth Anything 3 is no longer part of Dioptre. The best depth network that is installed is used instead."
+)
+
 RETIRED: Mapping[tuple[str, str], Message | None] = {
     ("background_fill", "auto"): None,
     ("background_fill", "migan"): Message(
         "The network MI-GAN is no longer part of Dioptre. The clean background continues the picture instead."
     ),
+    ("depth_model", "depth-anything-3-small"): _DEPTH_ANYTHING_3,
+    ("depth_model", "depth-anything-3-base"): _DEPTH_ANYTHING_3,
+    ("depth_model", "depth-anything-3-metric-large"): _DEPTH_ANYTHING_3,
 }
 """Values of options that this version does not have, and what a user learns; None if the result does not change.
 
