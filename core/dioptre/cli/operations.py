@@ -239,11 +239,6 @@ def _outputs(operation: Operation) -> str:
         return (
             "File for the mask: .png (16 bit), .tif (float) or .ora; with --result layer for the cut-out picture."
         )
-    if _makes_depth(operation):
-        return (
-            "File for the depth: .png (16 bit), .tif (float), .ora (a layer over the picture) or .ply (points in "
-            "metres)."
-        )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
     return "File for the result: .ora for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."
