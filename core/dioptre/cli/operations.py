@@ -127,11 +127,11 @@ def _operation_command(operation: Operation) -> click.Command:
         if metric and normals:
             raise UsageError("--metric and --normals cannot be combined.", hint="Run the command twice.")
         if traits.enlarges(operation) and source.suffix.lower() == ".ora":
-            from . import layered
-
-            with process.reporting(reporter(as_json=as_json)) as report:
-                layered.enlarge(source, given(operation, options), file=output, force=force, report=report)
-            return
+            raise UsageError(
+                "{source} has layers, which the command does not enlarge.",
+                hint="Open it in GIMP or Krita, where Super-resolution enlarges all layers, or enlarge a flat picture.",
+                source=source,
+            )
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
             steps = ("depth", *steps)
