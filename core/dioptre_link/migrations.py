@@ -1,4 +1,7 @@
-"""Migration of older recipes to the current format: one function for each step from a version to the next."""
+"""Migration of older recipes to the current format: one function for each step from a version to the next.
+
+Options that were removed are left out, whatever the version.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
+
+from .language import Message
 
 Migration = Callable[[dict[str, Any]], None]
 """Function that converts a recipe, as JSON types, to the next version; `migrated` updates its "version"."""
@@ -47,6 +52,36 @@ MIGRATIONS: Mapping[int, Migration] = {1: _from_1}
 If an option is renamed or changes its meaning, add an entry here and raise `recipe.VERSION`, so that recipes in
 users' documents keep their results.
 """
+
+
+_DEPTH_ANYTHING_3 = Message(
+    "Depth Anything 3 is no longer part of Dioptre. The best depth network that is installed is used instead."
+)
+
+RETIRED: Mapping[tuple[str, str], Message | None] = {
+    ("background_fill", "auto"): None,
+    ("background_fill", "migan"): Message(
+        "The network MI-GAN is no longer part of Dioptre. The clean background continues the picture instead."
+    ),
+    ("depth_model", "depth-anything-3-small"): _DEPTH_ANYTHING_3,
+    ("depth_model", "depth-anything-3-base"): _DEPTH_ANYTHING_3,
+    ("depth_model", "depth-anything-3-metric-large"): _DEPTH_ANYTHING_3,
+}
+"""Values of options that this version does not have, and what a user learns; None if the result does not change.
+
+The option is left out of older recipes and documents, so that its default applies if it still exists.
+"""
+
+
+def without_retired(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Message, ...]]:
+    """Return an operation's options without those of `RETIRED`, and the sentences for the user."""
+    retired = {
+        name: RETIRED[name, value]
+        for name, value in options.items()
+        if isinstance(value, str) and (name, value) in RETIRED
+    }
+    kept = {name: value for name, value in options.items() if name not in retired}
+    return kept, tuple(note for note in retired.values() if note is not None)
 
 
 class UnknownVersionError(ValueError):

@@ -32,7 +32,6 @@ class Network:
         download_bytes: size of the download; 0 if the network cannot be downloaded.
         licence: SPDX name of the licence of its weights.
         licence_doubts: sentences about unresolved questions of the licence.
-        page: page from which users download the file themselves; "" if there is none.
     """
 
     id: str
@@ -42,7 +41,6 @@ class Network:
     download_bytes: int
     licence: str
     licence_doubts: str
-    page: str = ""
 
     @property
     def can_be_fetched(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from .catalogue import operation
 from .errors import DioptreError, UsageError
 from .language import Message, system_reason
-from .migrations import UnknownVersionError, migrated
+from .migrations import UnknownVersionError, migrated, without_retired
 from .operation import nearest
 from .regular import read_regular
 
@@ -70,6 +70,7 @@ class Recipe:
         description: what the recipe is for; empty in recipes recorded by a run.
         files: files stored next to the recipe, by name; empty in recipes written by hand or embedded in other
             files.
+        notes: sentences for the user about options that no longer exist; they are not written.
     """
 
     steps: tuple[Step, ...]
@@ -81,6 +82,7 @@ class Recipe:
     title: str = ""
     description: str = ""
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
+    notes: tuple[Message, ...] = field(default=(), compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
@@ -148,8 +150,10 @@ class Recipe:
         steps = content.get("steps")
         if not isinstance(steps, list) or not steps:
             raise RecipeError(Message("{origin} has no list of steps.", origin=origin), hint=_SHAPE)
+        read = [_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)]
         return Recipe(
-            steps=tuple(_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)),
+            steps=tuple(step for step, _ in read),
+            notes=tuple(dict.fromkeys(note for _, notes in read for note in notes)),
             models=_models(content.get("models", {}), origin),
             precision=_precision(content.get("precision", ""), origin),
             input_sha256=_sha256(content.get("input_sha256", ""), f"{origin}: input_sha256", empty=True),
@@ -214,15 +218,17 @@ _FIELDS = (
 _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
 
-def _step(content: Any, origin: str) -> Step:
+def _step(content: Any, origin: str) -> tuple[Step, tuple[Message, ...]]:
+    """Return a step, and the sentences about its options that no longer exist."""
     if not isinstance(content, dict) or not isinstance(content.get("operation"), str):
         raise RecipeError(Message("{origin} does not name an operation.", origin=origin), hint=_SHAPE)
     _require_known(content, ("operation", "options"), origin)
     options = content.get("options", {})
     if not isinstance(options, dict):
         raise RecipeError(Message("{origin}: the options are not a JSON object.", origin=origin), hint=_SHAPE)
+    options, notes = without_retired(options)
     try:
-        return Step(operation=content["operation"], options=options)
+        return Step(operation=content["operation"], options=options), notes
     except UsageError as error:
         raise RecipeError(
             Message("{origin}: {message_text}", origin=origin, message_text=error.message), hint=error.hint

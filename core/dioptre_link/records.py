@@ -16,8 +16,9 @@ from typing import Any
 from .catalogue.depth import BEST
 from .chain import CHAIN, described
 from .errors import DioptreError, UsageError
+from .language import Message
 from .metres import DepthMetres
-from .migrations import migrated_options
+from .migrations import migrated_options, without_retired
 from .operation import Operation, Role
 
 VERSION = 2  # must equal the version of recipes, whose migrations also update older entries
@@ -64,6 +65,7 @@ class Entry:
         models: SHA-256 of the networks that were used, by id.
         when: local time, ISO 8601.
         id: unique id of the result.
+        notes: sentences for the user about options that no longer exist, for the next run; they are not stored.
     """
 
     operation: str
@@ -74,6 +76,7 @@ class Entry:
     models: Mapping[str, str] = field(default_factory=dict)
     when: str = field(default_factory=lambda: datetime.now().isoformat(timespec="seconds"))
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    notes: tuple[Message, ...] = field(default=(), compare=False)
 
     @property
     def layer_ids(self) -> set[int | str]:
@@ -105,7 +108,9 @@ class Entry:
         """Return the entry as JSON types, which `from_dict` reads."""
         known = self.known
         options = self.options if known is None else known.written(self.options)
-        return asdict(replace(self, options=options))
+        stored = asdict(replace(self, options=options))
+        del stored["notes"]
+        return stored
 
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> Entry:
@@ -198,12 +203,19 @@ def _named(options: Mapping[str, Any], network: str) -> Mapping[str, Any]:
 
 
 def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
-    """Migrate an entry to the current version."""
+    """Migrate an entry to the current version, without options that no longer exist."""
     present = dict(fields)
     for name in ("options", "values"):
         before = fields.get(name, {})
         after = migrated_options(fields["operation"], before, version=version, to=VERSION)
         present[name] = after if name == "options" else {key: after[key] for key in before}
+    if fields["operation"] != CHAIN:
+        present["options"], present["notes"] = without_retired(present["options"])
+        return present
+    read = [without_retired(step["options"]) for step in present["options"]["steps"]]
+    steps = [{**step, "options": kept} for step, (kept, _) in zip(present["options"]["steps"], read, strict=True)]
+    present["options"] = {**present["options"], "steps": steps}
+    present["notes"] = tuple(dict.fromkeys(note for _, notes in read for note in notes))
     return present
 
 

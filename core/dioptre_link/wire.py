@@ -327,7 +327,6 @@ _NETWORK: dict[str, _Parse | _Optional] = {
     "download_bytes": _integer(0, 2**40),
     "licence": _text,
     "licence_doubts": _text,
-    "page": _Optional(_text, ""),
 }
 _TEMPLATE: dict[str, _Parse | _Optional] = {"template": _text, "values": _object}
 _ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _message, "hint": _Optional(_message, "")}

@@ -1,4 +1,4 @@
-"""PyTorch checkpoints are read without unpickling: supported and refused structures."""
+"""PyTorch checkpoints are read by a restricted unpickler: supported and refused structures."""
 
 from __future__ import annotations
 
@@ -147,9 +147,16 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, protoc
         b"(((",
         b"",
         b"N0",
+        b"Nr\xff\xff\xff\x0f",  # an entry of the memo so far out that the list before it would need 2 GiB
+        b"}" + b")" + b"\x85" * 200_000 + b"Ns",  # tuples nested so deep that hashing the key would end the process
+        tensor("0", (24,), (1,), values=24) + b"}" + text("shape") + numbers((1 << 20,)) + b"sb",
+        tensor("0", (24,), (1,), values=24) + b"N}" + text("shape") + numbers((1 << 20,)) + b"s\x86b",
+        b"ctorch._utils\n_rebuild_tensor_v2\nN}" + text("__call__") + b"Ns\x86b",
+        b"ccollections\nOrderedDict\nN}" + text("items") + b"Ns\x86b",
+        b"}(K\x01K\x02\x86Nu",
     ],
 )
-def test_anything_else_is_refused(tmp_path: Path, structure: bytes) -> None:
+def test_anything_else_is_refused_before_it_can_harm(tmp_path: Path, structure: bytes) -> None:
     with pytest.raises(WeightsError) as refused:
         read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": WEIGHT.tobytes()}))
     assert refused.value.hint

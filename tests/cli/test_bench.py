@@ -44,7 +44,7 @@ def test_networks_are_measured_on_a_folder_of_pictures(
     inverse_m = np.repeat(np.repeat(rng.uniform(0.1, 1, (12, 16)), 4, 0), 4, 1).astype(np.float32)
     for name in ("hall", "room"):
         Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / f"{name}.png")
-        write_metric_depth(inverse_m, np.zeros((48, 64, 3), np.float32), tmp_path / f"{name}.depth.tif")
+        write_metric_depth(inverse_m, tmp_path / f"{name}.depth.tif")
     asked: list[str] = []
 
     def estimate(pixels: np.ndarray, *, model: str, field_of_view: object) -> Depth:

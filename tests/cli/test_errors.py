@@ -37,6 +37,7 @@ def test_json_errors_carry_code_message_and_hint(tmp_path: Path, dioptre: Dioptr
         (["rnu"], "'rnu'", "--help"),
         (["depth", "a.jpg"], "'--output'", "depth --help"),
         (["run", "a.jpg", "-o", "x", "--f-numbr", "2"], "'--f-number'", "run --help"),
+        (["super-resolution", "a.ora", "-o", "b.ora"], "a.ora has layers", "GIMP or Krita"),
         (["run", "a.jpg", "-o", "x", "--f-number", "99"], "out of range", "0.7 to 32"),
         (["run", "a.jpg", "-o", "x", "--f-number", "nan"], "not a number", "0.7 to 32"),
         (["run", "a.jpg", "-o", "x", "--focus", "left"], "not a point", "X,Y"),

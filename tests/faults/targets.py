@@ -120,7 +120,7 @@ def _exif(data: bytes, folder: Path) -> None:
 def _archive(data: bytes, folder: Path) -> None:
     path = folder / "a.ora"
     path.write_bytes(data)
-    for action in (files.read_openraster, read_recipe, files.inspect, files.read_openraster_depth):
+    for action in (files.read_openraster, read_recipe, files.inspect):
         _in_words(partial(action, path))
 
 

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
     "layers of one picture": (
         lambda: hostile.ora_of_one_picture(510, hostile.flat_png(4000, 4000)),
         ".ora",
-        (read_openraster, files.inspect, files.read_openraster_depth),
+        (read_openraster, files.inspect),
     ),
     "layers of one canvas": (
         lambda: hostile.ora_of_one_picture(510, hostile.flat_png(1000, 1000), canvas=1000),

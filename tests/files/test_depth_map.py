@@ -108,7 +108,7 @@ def test_files_with_metres_are_recognised(tmp_path: Path, suffix: str, tolerance
     """They used to be read upside down: the farthest point, with the largest number, became the nearest."""
     path = tmp_path / f"a.{suffix}"
     inverse = np.linspace(0.02, 1.0, 35 * 21, dtype=np.float32).reshape(21, 35)
-    write_metric_depth(inverse, np.zeros((21, 35, 3), np.float32), path)
+    write_metric_depth(inverse, path)
     found = read_depth(path, width=35, height=21)
     assert found.range_per_m == pytest.approx((0.02, 1.0), rel=tolerance)
     low, high = found.range_per_m
@@ -118,7 +118,7 @@ def test_files_with_metres_are_recognised(tmp_path: Path, suffix: str, tolerance
 
 
 def test_infinity_is_a_distance(tmp_path: Path) -> None:
-    write_metric_depth(np.array([[0, 0.5, 0.25]], np.float32), np.zeros((1, 3, 3), np.float32), tmp_path / "a.tif")
+    write_metric_depth(np.array([[0, 0.5, 0.25]], np.float32), tmp_path / "a.tif")
     found = read_depth(tmp_path / "a.tif", width=3, height=1)
     assert found.range_per_m == (0, 0.5)
     np.testing.assert_allclose(found.disparity, [[0, 1, 0.5]])

@@ -29,7 +29,7 @@ def photograph(path: Path) -> None:
 def test_our_own_metric_files_are_read(folder: Path, suffix: str) -> None:
     inverse_m = np.full(SIZE, 0.5, np.float32)
     inverse_m[:, 20:] = 0.0
-    write_metric_depth(inverse_m, np.zeros((*SIZE, 3), np.float32), folder / f"room.depth{suffix}")
+    write_metric_depth(inverse_m, folder / f"room.depth{suffix}")
     (measured,) = measured_pictures(folder)
     assert (measured.name, measured.picture.name, measured.truth.in_metres) == ("room", "room.jpg", True)
     known = measured.truth.inverse_depth[measured.truth.valid]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from dioptre_link import recipe as recipes
-from dioptre_link.migrations import MIGRATIONS, UnknownVersionError, migrated, migrated_options
+from dioptre_link.chain import CHAIN
+from dioptre_link.migrations import MIGRATIONS, RETIRED, UnknownVersionError, migrated, migrated_options
 from dioptre_link.recipe import VERSION, Recipe, RecipeError
+from dioptre_link.records import Record
 
 
 def rename(recipe: dict[str, Any]) -> None:
@@ -21,18 +25,18 @@ def wrap(recipe: dict[str, Any]) -> None:
     recipe["steps"] = [{"operation": recipe.pop("operation"), "options": recipe.pop("options")}]
 
 
-CHAIN = {-1: wrap, 0: rename}
+FORMATS = {-1: wrap, 0: rename}
 OLD = {"version": -1, "operation": "portrait", "options": {"aperture": 4.0}}
 
 
 def test_one_migration_after_the_other() -> None:
-    now = migrated(OLD, to=1, migrations=CHAIN)
+    now = migrated(OLD, to=1, migrations=FORMATS)
     assert now == {"version": 1, "steps": [{"operation": "portrait", "options": {"f_number": 4.0}}]}
     assert OLD == {"version": -1, "operation": "portrait", "options": {"aperture": 4.0}}
 
 
 def test_recipes_are_read_through_the_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = {**CHAIN, **MIGRATIONS}
+    chain = {**FORMATS, **MIGRATIONS}
     monkeypatch.setattr(recipes, "migrated", lambda content, to: migrated(content, to=to, migrations=chain))
     assert Recipe.from_dict(OLD).steps[0].options["f_number"] == 4.0
     with pytest.raises(RecipeError, match="no supported version"):
@@ -42,7 +46,7 @@ def test_recipes_are_read_through_the_migrations(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("content", [{}, {"version": None}, {"version": True}, {"version": 2}, {"version": -9}])
 def test_unknown_versions(content: dict[str, Any]) -> None:
     with pytest.raises(UnknownVersionError):
-        migrated(content, to=1, migrations=CHAIN)
+        migrated(content, to=1, migrations=FORMATS)
 
 
 def test_there_is_a_chain_from_every_version_that_was_released() -> None:
@@ -95,3 +99,24 @@ def test_options_in_a_document_come_to_the_present_version() -> None:
     chain = migrated_options("recipe", {"title": "Mine", "steps": steps}, version=1, to=2)
     assert chain == {"title": "Mine", "steps": [{"operation": "white_balance", "options": {"tint": -6}}]}
     assert steps[0]["options"] == {"tint": -0.002}
+
+
+@pytest.mark.parametrize(("option", "value"), RETIRED)
+def test_removed_options_still_open_and_are_told_once(option: str, value: str) -> None:
+    told = () if (note := RETIRED[option, value]) is None else (note,)
+    kept = {"operation": "portrait", "options": {"f_number": 2.0}}
+    old = {"operation": "portrait", "options": {"f_number": 2.0, option: value}}
+    recipe = Recipe.from_dict({"version": 2, "steps": [old, old]})
+    assert recipe == Recipe.from_dict({"version": 2, "steps": [kept, kept]})
+    assert recipe.notes == told
+    assert Recipe.from_json(recipe.to_json()).notes == ()
+    for operation, options in (("portrait", old["options"]), (CHAIN, {"title": "", "steps": [old, old]})):
+        result = {"operation": operation, "options": options, "inputs": {}, "outputs": {}}
+        stored = [json.dumps({"version": 2, "results": [result]}).encode()]
+        record = Record(lambda stored=stored: stored[0], partial(stored.__setitem__, 0))
+        (entry,) = record.load()
+        assert entry.notes == told
+        wanted = kept["options"] if operation == "portrait" else {"title": "", "steps": [kept, kept]}
+        assert entry.described.check(entry.options) == entry.described.check(wanted)
+        record.save([entry])
+        assert record.load()[0].notes == ()

@@ -32,7 +32,7 @@ def test_every_name_in_the_registry_leads_somewhere(entry: object) -> None:
 
 
 def test_there_is_a_default_of_each_kind_and_it_is_bundled() -> None:
-    assert DEFAULTS.keys() == set(ModelKind) - {ModelKind.INPAINTING}  # No network of this kind is bundled.
+    assert DEFAULTS.keys() == set(ModelKind)
     for kind in DEFAULTS:
         assert find("default", kind=kind) in BUNDLED
 

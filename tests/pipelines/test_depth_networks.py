@@ -6,7 +6,6 @@ ones.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs
 from dioptre.models import registry
-from dioptre.models.depth_anything_3.module import Estimate
 from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.module import Geometry, view_plane
 from dioptre.models.registry import ENTRIES, chosen_depth_network
@@ -45,19 +43,6 @@ def disparity(inverse: np.ndarray) -> np.ndarray:
     return 3 * inverse + 7
 
 
-def relative(inverse: np.ndarray) -> Estimate:
-    angles = [2 * math.atan(side / 2 / (FOCAL * math.hypot(*SIZE))) for side in SIZE]
-    depth = 5 / np.maximum(inverse, 1e-3)
-    return Estimate(jnp.asarray(depth), jnp.ones(depth.shape), None, jnp.asarray([angles] * len(depth)))
-
-
-def metric(inverse: np.ndarray) -> Estimate:
-    size = inverse.shape[1:]
-    focal_px = FOCAL * math.hypot(*SIZE) * (size[0] / SIZE[0] + size[1] / SIZE[1]) / 2
-    depth = 1 / np.maximum(inverse, 1e-3) * 300 / focal_px
-    return Estimate(jnp.asarray(depth), None, jnp.asarray(np.where(inverse < 0.02, 1.0, 0.0)), None)
-
-
 def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
     """Return points with a z shift and a scale, which the recovered camera and the metric scale undo."""
     scale, shift = 2.5, 0.4
@@ -72,9 +57,6 @@ def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
 OUTPUTS: dict[str, Any] = {
     "dioptre-depth-small": disparity,
     "depth-anything-v2-small": disparity,
-    "depth-anything-3-small": relative,
-    "depth-anything-3-base": relative,
-    "depth-anything-3-metric-large": metric,
     "moge-2-vits-normal": points,
     "moge-2-vitb-normal": points,
 }
@@ -149,20 +131,6 @@ def test_moge_finds_the_focal_length_that_the_file_does_not_say(scene: np.ndarra
     assert depth.metric[160, 140] == pytest.approx(0.8, rel=0.05)
 
 
-def test_a_network_that_needs_the_focal_length_says_so(scene: np.ndarray) -> None:
-    depth = estimated(scene, "depth-anything-3-metric-large", None)
-    assert depth.metric is None
-    assert "needs the focal length to estimate metres" in depth.messages[-1]
-    assert "depth_range_per_m" not in depth.values()
-
-
-def test_relative_networks_estimate_the_angle_of_view_alone(scene: np.ndarray) -> None:
-    depth = estimated(scene, "depth-anything-3-small", None)
-    assert depth.metric is None
-    assert depth.field_of_view is not None
-    assert depth.field_of_view.focal_diagonals == pytest.approx(FOCAL, rel=1e-3)
-
-
 def test_a_wall_has_one_distance() -> None:
     wall = np.full(SIZE, 0.25, np.float32)
     depth = estimated(wall, "moge-2-vitb-normal")
@@ -178,7 +146,7 @@ def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: p
     options = operation("depth").check({"refine": False})
     assert run(inputs, options, lambda *_: None).values["depth_model"] == "dioptre-depth-small"
     assert run(inputs, options, lambda *_: None).messages == ()
-    here |= {"depth-anything-3-small", "moge-2-vits-normal"}
+    here |= {"depth-anything-v2-small", "moge-2-vits-normal"}
     result = run(inputs, options, lambda *_: None)
     assert result.values["depth_model"] == "moge-2-vits-normal"
     assert result.values["metric_source"] == "MoGe-2 ViT-S"
@@ -193,20 +161,9 @@ def test_the_stated_focal_length_comes_first(scene: np.ndarray) -> None:
     picture = np.repeat(scene[..., None], 3, axis=-1)
     inputs = Inputs(picture=picture, field_of_view=VIEW)
     options = operation("depth").check(
-        {"refine": False, "depth_model": "depth-anything-3-metric-large", "equivalent_mm": 2 * VIEW.equivalent_mm}
+        {"refine": False, "depth_model": "moge-2-vitb-normal", "equivalent_mm": 2 * VIEW.equivalent_mm}
     )
     stated = run(inputs, options, lambda *_: None).values["depth_range_per_m"]
-    read = kept_depth(
-        inputs, source="auto", refine=False, model="depth-anything-3-metric-large", field_of_view=VIEW
-    )
+    read = kept_depth(inputs, source="auto", refine=False, model="moge-2-vitb-normal", field_of_view=VIEW)
     assert read.range_per_m is not None
     assert stated[1] == pytest.approx(read.range_per_m[1] / 2, rel=0.01)
-
-
-def test_the_input_has_the_published_size() -> None:
-    """Depth Anything 3 processes pictures whose longer side is 504 pixels."""
-    shapes = {
-        model: depth_coarse.network_shape((3000, 4500, 3), ENTRIES[model].preprocessing)
-        for model in ("depth-anything-3-small", "moge-2-vits-normal")
-    }
-    assert shapes == {"depth-anything-3-small": (336, 504), "moge-2-vits-normal": (518, 784)}

@@ -12,13 +12,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.layers import Inputs, Layer, no_progress
+from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines import tiled
-from dioptre.pipelines.super_resolution import enlarger, super_resolution
+from dioptre.pipelines.super_resolution import super_resolution
 from dioptre.recipes.apply import apply
-from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -296,24 +295,3 @@ def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
     assert depth.shape == (150, 180)
     np.testing.assert_allclose(depth[:, :84], 0.1, atol=0.02)
     np.testing.assert_allclose(depth[:, 100:], 0.9, atol=0.02)
-
-
-def test_layers_of_a_document_are_enlarged_one_after_another(face: np.ndarray) -> None:
-    """The first picture guides the depth layer; a layer that differs in size is enlarged without depth."""
-    said: list[str] = []
-    options = operation("super_resolution").check({"scale": 2})
-    enlarge = enlarger(options, disparity=np.full((24, 24), 0.3, np.float32), on_message=said.append)
-    cut_out = np.concatenate([face[:24, :24], np.ones((24, 24, 1), np.float32)], axis=2)
-    cut_out[:, 12:, 3] = 0
-    made = enlarge(Layer(name="Cut-out", role=Role.SUBJECT, pixels=cut_out), no_progress)
-    assert made.shape == (48, 48, 4)
-    assert made[24, 6, 3] > 0.98
-    assert made[24, 42, 3] < 0.02
-    depth = enlarge(Layer(name="Depth", role=Role.DEPTH, pixels=np.full((24, 24), 0.3, np.float32)), no_progress)
-    np.testing.assert_allclose(depth, np.full((48, 48), 0.3), atol=1e-5)
-    broken = face[:10, :12].copy()
-    broken[0, 0] = np.nan
-    assert enlarge(Layer(name="Small", role=Role.RESULT, pixels=broken), no_progress).shape == (20, 24, 3)
-    small_depth = Layer(name="Depth", role=Role.DEPTH, pixels=np.zeros((5, 5), np.float32))
-    assert enlarge(small_depth, no_progress).shape == (10, 10)
-    assert said == ["Small: Some pixels were NaN or infinite and were replaced by 0."]

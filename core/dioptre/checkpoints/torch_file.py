@@ -1,21 +1,23 @@
-"""Read a PyTorch checkpoint (`torch.save`, the zip format since 1.6) without PyTorch and without unpickling.
+"""Read a PyTorch checkpoint (`torch.save`, the zip format since 1.6) without PyTorch.
 
-The structure of a checkpoint is a pickle, which can run arbitrary code when it is loaded. Here `pickletools` splits
-it into instructions, and a small interpreter with an allow-list rebuilds dictionaries, lists, numbers, strings and
-descriptions of tensors. It imports nothing and calls nothing, and refuses every other instruction and name.
+The structure of a checkpoint is a pickle, which can call any function when it is loaded. Here a restricted
+`pickle.Unpickler` imports nothing, knows a few names, and rebuilds dictionaries, lists, numbers, strings and
+descriptions of tensors. Before it starts, the instructions are compared with those that `torch.save` writes.
 """
 
 from __future__ import annotations
 
+import io
 import math
+import pickle
 import pickletools
 import struct
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from dioptre_link.language import Message
 from .card import WeightsError
 
 MAX_STRUCTURE_BYTES = 16 << 20  # maximum size of the pickle; a network of 350 million values needs 100 kB
+MAX_TUPLES = 10_000  # Python hashes nested tuples recursively, on the stack of C; 1,000 tensors need 4,000 tuples
 MAX_DIMENSIONS = 8
 
 _DTYPES = {
@@ -38,17 +41,17 @@ _DTYPES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
-_NAMES = {
-    ("collections", "OrderedDict"),
-    ("torch._utils", "_rebuild_tensor_v2"),
-    ("torch._utils", "_rebuild_parameter"),
-    *(("torch", storage) for storage in _DTYPES),
+_INSTRUCTIONS = {
+    *("PROTO", "FRAME", "STOP", "MARK", "GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS"),
+    *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tensor:
-    """Location of a tensor's values in the archive.
+class Tensor(NamedTuple):
+    """Location of a tensor's values in the archive; immutable, so that no instruction can change it later.
 
     Attributes:
         storage: key of the storage, which names its entry in the archive.
@@ -65,25 +68,6 @@ class Tensor:
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A global name in the pickle. It is only compared with the allow-list and never looked up."""
-
-    module: str
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Storage:
-    key: str
-    dtype: str
-    values: int
-
-
-class _Mark:
-    """The MARK of the pickle machine, which is pushed onto the stack to delimit items."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +114,14 @@ def read_torch(path: Path) -> TorchFile:
     except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _refused(path, _damaged(error)) from error
     try:
-        tree = _Machine().run(content)
+        _check_instructions(content)
+        tree = _Unpickler(io.BytesIO(content)).load()
+        _check_values(tree)
     # pickletools warns of unusual escapes; this matters only where warnings are turned into errors.
-    except (_NotAllowed, ValueError, LookupError, TypeError, struct.error, OverflowError, Warning) as error:
+    except (
+        *(pickle.UnpicklingError, struct.error, ValueError, LookupError, TypeError, AttributeError, EOFError),
+        *(OverflowError, Warning),
+    ) as error:
         why = Message("it contains something that Dioptre does not accept ({detail})", detail=error)
         raise _refused(path, why) from error
     return TorchFile(path=path, tree=tree, prefix=prefix)
@@ -163,195 +152,102 @@ def _refused(path: Path, why: Message) -> WeightsError:
     )
 
 
-class _NotAllowed(Exception):  # noqa: N818  (the name is clear without "Error")
-    """The pickle contains an instruction or a name that checkpoints do not need."""
+def _check_instructions(content: bytes) -> None:
+    """Refuse what a checkpoint does not need, and what makes the unpickler use up memory or the stack."""
+    tuples = 0
+    for opcode, argument, _position in pickletools.genops(content):
+        if opcode.name not in _INSTRUCTIONS:
+            raise pickle.UnpicklingError(f"instruction {opcode.name}")
+        # The unpickler's list of objects would grow to this length.
+        if opcode.name.endswith("BINPUT") and isinstance(argument, int) and argument > len(content):
+            raise pickle.UnpicklingError(f"entry {argument}")
+        tuples += opcode.name.startswith("TUPLE")
+    if tuples > MAX_TUPLES:
+        raise pickle.UnpicklingError(f"{tuples} tuples")
 
 
-@dataclass
-class _Machine:
-    """A pickle machine limited to the instructions that a checkpoint of tensors, numbers and strings needs."""
+class _Dictionary(dict[Any, Any]):
+    """An OrderedDict without its state, which holds the module's version numbers."""
 
-    stack: list[Any] = field(default_factory=list)
-    memo: dict[int, Any] = field(default_factory=dict)
+    __slots__ = ()
 
-    def run(self, content: bytes) -> Any:
-        """Return the object that the pickle describes.
-
-        Raises:
-            _NotAllowed: an instruction or a name is outside the allow-list.
-            Exception: the pickle is malformed; `read_torch` lists the possible types.
-        """
-        for opcode, argument, _position in pickletools.genops(content):
-            name = opcode.name
-            if name == "STOP":
-                (value,) = self.stack
-                return _plain(value)
-            if name in _PUSHES_ARGUMENT:
-                self.stack.append(argument)
-            elif (step := _STEPS.get(name)) is not None:
-                step(self, argument)
-            else:
-                raise _NotAllowed(f"instruction {name}")
-        raise _NotAllowed("the structure ends early")
-
-    def popped(self) -> list[Any]:
-        """Remove the last mark and everything above it from the stack, and return the items above it."""
-        at = len(self.stack) - 1
-        while not isinstance(self.stack[at], _Mark):
-            at -= 1
-            if at < 0:
-                raise _NotAllowed("a missing mark")
-        items = self.stack[at + 1 :]
-        del self.stack[at:]
-        return items
+    def __setstate__(self, state: object) -> None:
+        """Drop the state."""
 
 
-def _push(make: Callable[[], Any]) -> Callable[[_Machine, Any], None]:
-    return lambda machine, _argument: machine.stack.append(make())
+class _Rebuild:
+    """The function `_rebuild_tensor_v2` or `_rebuild_parameter`. It has no attributes that a pickle could set."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> Tensor:
+        match arguments:
+            case (Tensor() as tensor, *_):
+                return tensor
+            case (_Storage() as storage, int(offset), tuple(shape), tuple(strides), *_):
+                return _tensor(storage, offset, shape, strides)
+            case _:
+                raise pickle.UnpicklingError("a tensor without storage")
 
 
-def _global(machine: _Machine, argument: str) -> None:
-    module, _, name = argument.partition(" ")
-    if (module, name) not in _NAMES:
-        raise _NotAllowed(f"the name {module[:40]}.{name[:40]}")
-    machine.stack.append(_Name(module, name))
+class _Storage(NamedTuple):
+    key: str
+    dtype: str
+    values: int
 
 
-def _reduce(machine: _Machine, _argument: Any) -> None:
-    arguments, function = machine.stack.pop(), machine.stack.pop()
-    if not isinstance(function, _Name) or not isinstance(arguments, tuple):
-        raise _NotAllowed("a call of something else")
-    if function.name == "OrderedDict" and arguments == ():
-        machine.stack.append({})
-    elif function.name == "_rebuild_tensor_v2":
-        machine.stack.append(_tensor(*arguments[:4]))
-    elif function.name == "_rebuild_parameter" and arguments and isinstance(arguments[0], Tensor):
-        machine.stack.append(arguments[0])
-    else:
-        raise _NotAllowed(f"a call of {function.name}")
+class _Unpickler(pickle.Unpickler):  # noqa: S301  (it resolves an allow-list of names)
+    """An unpickler that resolves the names of a checkpoint to the harmless objects above."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """Return the stand-in of a name, which is not imported."""
+        match module, name:
+            case "collections", "OrderedDict":
+                return _Dictionary
+            case "torch._utils", "_rebuild_tensor_v2" | "_rebuild_parameter":
+                return _Rebuild()
+            case "torch", _ if name in _DTYPES:
+                return _DTYPES[name]
+            case _:
+                raise pickle.UnpicklingError(f"the name {module[:40]}.{name[:40]}")
+
+    def persistent_load(self, pid: Any, /) -> _Storage:
+        """Return the storage that ("storage", type, key, device, number of values) describes."""
+        match pid:
+            case ("storage", str(dtype), str(key), str(_), int(values)) if (
+                dtype in _DTYPES.values() and key.isascii() and key.isdecimal() and values >= 0
+            ):
+                return _Storage(key, dtype, values)
+            case _:
+                raise pickle.UnpicklingError("an unknown storage")
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
-    if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
-        raise _NotAllowed("a tensor without storage")
+def _tensor(storage: _Storage, offset: int, shape: tuple[Any, ...], strides: tuple[Any, ...]) -> Tensor:
     numbers = (offset, *shape, *strides)
     if not all(type(number) is int and number >= 0 for number in numbers) or len(shape) != len(strides):
-        raise _NotAllowed("a tensor of impossible shape")
+        raise pickle.UnpicklingError("a tensor of impossible shape")
     if len(shape) > MAX_DIMENSIONS:
-        raise _NotAllowed(f"a tensor of {len(shape)} dimensions")
+        raise pickle.UnpicklingError(f"a tensor of {len(shape)} dimensions")
     last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
     if 0 not in shape and (last >= storage.values or math.prod(shape) > storage.values):
-        raise _NotAllowed("a tensor larger than its storage")
-    return Tensor(
-        storage=storage.key, dtype=storage.dtype, values=storage.values, offset=offset, shape=shape, strides=strides
-    )
+        raise pickle.UnpicklingError("a tensor larger than its storage")
+    return Tensor(storage.key, storage.dtype, storage.values, offset, shape, strides)
 
 
-def _persistent(machine: _Machine, _argument: Any) -> None:
-    """Replace the tuple ("storage", type, key, device, number of values) on the stack with a `_Storage`."""
-    match machine.stack.pop():
-        case ("storage", _Name(module="torch", name=kind), str(key), str(_), int(values)) if (
-            kind in _DTYPES and key.isascii() and key.isdecimal() and values >= 0
-        ):
-            machine.stack.append(_Storage(key=key, dtype=_DTYPES[kind], values=values))
-        case _:
-            raise _NotAllowed("an unknown storage")
-
-
-def _set_item(machine: _Machine, _argument: Any) -> None:
-    value, key = machine.stack.pop(), machine.stack.pop()
-    _update(machine, [key, value])
-
-
-def _set_items(machine: _Machine, _argument: Any) -> None:
-    _update(machine, machine.popped())
-
-
-def _update(machine: _Machine, items: list[Any]) -> None:
-    target = machine.stack[-1]
-    if not isinstance(target, dict) or len(items) % 2:
-        raise _NotAllowed("items of something else")
-    for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, (str, int)):
-            raise _NotAllowed("a key that is not text")
-        target[key] = value
-
-
-def _append(machine: _Machine, items: list[Any]) -> None:
-    target = machine.stack[-1]
-    if not isinstance(target, list):
-        raise _NotAllowed("items of something else")
-    target.extend(items)
-
-
-def _build(machine: _Machine, _argument: Any) -> None:
-    """Drop the state of an OrderedDict: it holds the module's version numbers, which are not needed."""
-    state = machine.stack.pop()
-    if not isinstance(state, dict) or not isinstance(machine.stack[-1], dict):
-        raise _NotAllowed("a state of something else")
-
-
-def _tuple(length: int) -> Callable[[_Machine, Any], None]:
-    def step(machine: _Machine, _argument: Any) -> None:
-        if len(machine.stack) < length:
-            raise _NotAllowed("too short a stack")
-        items = tuple(machine.stack[len(machine.stack) - length :])
-        del machine.stack[len(machine.stack) - length :]
-        machine.stack.append(items)
-
-    return step
-
-
-def _put(machine: _Machine, argument: int) -> None:
-    machine.memo[argument] = machine.stack[-1]
-
-
-_PUSHES_ARGUMENT = {
-    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"),
-}
-_STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
-    "PROTO": lambda machine, argument: None,
-    "FRAME": lambda machine, argument: None,
-    "MARK": _push(_Mark),
-    "NONE": _push(lambda: None),
-    "NEWTRUE": _push(lambda: True),
-    "NEWFALSE": _push(lambda: False),
-    "EMPTY_DICT": _push(dict),
-    "EMPTY_LIST": _push(list),
-    "EMPTY_TUPLE": _push(tuple),
-    "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.popped())),
-    "TUPLE1": _tuple(1),
-    "TUPLE2": _tuple(2),
-    "TUPLE3": _tuple(3),
-    "BINPUT": _put,
-    "LONG_BINPUT": _put,
-    "MEMOIZE": lambda machine, _: _put(machine, len(machine.memo)),
-    "BINGET": lambda machine, argument: machine.stack.append(machine.memo[argument]),
-    "LONG_BINGET": lambda machine, argument: machine.stack.append(machine.memo[argument]),
-    "GLOBAL": _global,
-    "REDUCE": _reduce,
-    "BINPERSID": _persistent,
-    "SETITEM": _set_item,
-    "SETITEMS": _set_items,
-    "APPEND": lambda machine, _: _append(machine, [machine.stack.pop()]),
-    "APPENDS": lambda machine, _: _append(machine, machine.popped()),
-    "BUILD": _build,
-}
-
-
-def _plain(value: Any) -> Any:
-    """Return `value`; raise _NotAllowed if it holds anything but containers, numbers, strings and tensors."""
-    waiting, seen = [value], set[int]()
+def _check_values(tree: Any) -> None:
+    """Refuse a tree that holds anything but containers with names, numbers, strings and tensors."""
+    waiting, seen = [tree], set[int]()
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, (dict, list, tuple)):
-            if id(one) in seen:
-                continue
-            seen.add(id(one))
-            waiting.extend(one.values() if isinstance(one, dict) else one)
-        elif not (one is None or isinstance(one, (bool, int, float, str, Tensor))):
-            raise _NotAllowed(f"a {type(one).__name__.lstrip('_').lower()} among the values")
-    return value
+        value = waiting.pop()
+        if value is None or isinstance(value, (bool, int, float, str, Tensor)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if type(value) in (dict, _Dictionary) and all(isinstance(key, (str, int)) for key in value):
+            waiting.extend(value.values())
+        elif type(value) in (list, tuple):
+            waiting.extend(value)
+        else:
+            raise pickle.UnpicklingError(f"a {type(value).__name__.lstrip('_').lower()} among the values")
 
 
 def _values(archive: zipfile.ZipFile, name: str, tensor: Tensor, *, origin: str) -> np.ndarray:

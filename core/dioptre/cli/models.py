@@ -40,7 +40,7 @@ def list_command(as_json: bool) -> None:
             fields = {**asdict(network), "checkpoints": list(entry.checkpoints), "addable": bool(entry.convert)}
             _write({"type": "model", **fields})
         else:
-            size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else network.page
+            size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else ""
             state = "installed" if network.installed else "can be added" if entry.convert else "missing"
             say(f"{network.id:26} {network.kind:17} {state:13} {network.title:42} {size}".rstrip())
 
@@ -104,13 +104,6 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
 
 def _not_here(what: str) -> DioptreError:
     """Return the error for something that is neither a file nor a network that can be downloaded."""
-    from dioptre.models.missing import how_to_add
-    from dioptre.models.registry import ENTRIES
-
-    if what in ENTRIES and ENTRIES[what].by_hand:
-        return UsageError(
-            "No weights can be downloaded for “{network}”.", hint=how_to_add(ENTRIES[what]), network=what
-        )
     return DioptreError(
         "The file {what} does not exist.",
         hint="Specify a file or one of these names: {names}.",
@@ -202,9 +195,6 @@ def _recognised(file: Path, entries: list[Any]) -> Any:
     from dioptre.checkpoints.locate import sha256
     from dioptre.models.registry import resolve
 
-    by_hand = [entry for entry in entries if entry.by_hand and file.name in resolve(entry.by_hand).names]
-    if by_hand:
-        return by_hand[0]
     named = [
         (entry, published)
         for entry in entries

@@ -127,11 +127,11 @@ def _operation_command(operation: Operation) -> click.Command:
         if metric and normals:
             raise UsageError("--metric and --normals cannot be combined.", hint="Run the command twice.")
         if traits.enlarges(operation) and source.suffix.lower() == ".ora":
-            from . import layered
-
-            with process.reporting(reporter(as_json=as_json)) as report:
-                layered.enlarge(source, given(operation, options), file=output, force=force, report=report)
-            return
+            raise UsageError(
+                "{source} has layers, which the command does not enlarge.",
+                hint="Open it in GIMP or Krita, where Super-resolution enlarges all layers, or enlarge a flat picture.",
+                source=source,
+            )
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
             steps = ("depth", *steps)
@@ -238,11 +238,6 @@ def _outputs(operation: Operation) -> str:
     if traits.selects(operation):
         return (
             "File for the mask: .png (16 bit), .tif (float) or .ora; with --result layer for the cut-out picture."
-        )
-    if _makes_depth(operation):
-        return (
-            "File for the depth: .png (16 bit), .tif (float), .ora (a layer over the picture) or .ply (points in "
-            "metres)."
         )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."

@@ -21,7 +21,6 @@ from dioptre.files.atomic import check_free
 from dioptre.files.metric_depth import write_metric_depth, write_normals
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
-from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre.recipes.pipelines import pipeline
 from dioptre_link import presets
@@ -37,7 +36,6 @@ from .reporting import Reporter
 
 _FOLLOWED = 0.9  # fraction of the progress bar for running the recipe; the rest is for writing files
 _LAYERED = ".ora"
-_POINTS = ".ply"
 
 
 def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = None) -> Recipe:
@@ -165,7 +163,7 @@ def one(
     last = chosen.steps[-1]
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
-    metric = makes_depth and (metric or file.suffix.lower() == _POINTS)
+    metric = makes_depth and metric
     if file.suffix.lower() != _LAYERED and not metric:
         _require_format(file, depth=only_depth)
     if normals and file.suffix.lower() != ".png":
@@ -219,21 +217,11 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
         )
     low, high = (np.float32(value) for value in limits)
     focal = values.get("focal_length_equivalent_mm")
-    view = None
-    if focal is not None:
-        view = FieldOfView.of_equivalent(focal, source=values["focal_length_source"])
-    write_metric_depth(
-        low + depth * (high - low),
-        job.picture.pixels,
-        file,
-        field_of_view=view,
-        force=force,
-        permissions_of=inputs,
-    )
+    write_metric_depth(low + depth * (high - low), file, force=force, permissions_of=inputs)
     source = values["metric_source"]
     messages: tuple[str, ...] = (f"Source of the metres: {source}.",)
-    if view is not None:
-        origin = view.source
+    if focal is not None:
+        origin = values["focal_length_source"]
         messages = (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
     return messages
 

@@ -12,7 +12,6 @@ from .inspection import inspect
 from .load import PictureOnDemand, load
 from .notes import Note
 from .openraster import write_openraster
-from .openraster_enlarged import enlarge_openraster, read_openraster_depth
 from .openraster_reading import OpenRaster, read_openraster
 from .picture import Colour, Format, Picture, Source
 from .results import write_result
@@ -30,14 +29,12 @@ __all__ = [
     "PictureOnDemand",
     "Source",
     "dpi_at",
-    "enlarge_openraster",
     "inspect",
     "load",
     "opened",
     "read_depth",
     "read_embedded_depth",
     "read_openraster",
-    "read_openraster_depth",
     "replacing",
     "save",
     "sheet",

@@ -23,7 +23,6 @@ from .vips import vips
 
 _IDENTITY_TOLERANCE = 0.002  # half an 8-bit code; a profile closer to sRGB than that counts as sRGB
 _AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: accepted difference from LittleCMS, which rounds intermediate values
-_CMYK_TOLERANCE = 0.03  # sRGB-encoded; a profile's two tables differ by about this much
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
 _PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
@@ -257,31 +256,18 @@ class _Lookup:
 
 
 class _Table4:
-    """Conversion from and to CMYK with the file's profile, or from CMYK with libvips' generic one."""
+    """Conversion from CMYK with the file's profile, or with libvips' generic one."""
+
+    writes = False
 
     def __init__(self, profile: bytes | None = None) -> None:
         self._profile = profile
-        self.writes = profile is not None and self._returns(profile)
-
-    def _returns(self, profile: bytes) -> bool:
-        """Return whether the profile also converts to CMYK, so that a printable colour survives both ways."""
-        codes = np.array([[[0, 0, 0, 0], [60, 40, 40, 10], [20, 120, 90, 0]]], np.uint8)
-        seen = np.empty((1, 3, 3), np.float32)
-        self.to_srgb(codes, out=seen)
-        again = np.empty_like(seen)
-        try:
-            self.to_srgb(_from_lcms(seen, profile, dtype=np.dtype(np.uint16)), out=again)
-        except BadProfile:
-            return False
-        return bool(np.abs(again - seen).max() < _CMYK_TOLERANCE)
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        if self._profile is None:
-            raise BadProfile("without a profile, CMYK is read only")
-        return _from_lcms(srgb_encoded, self._profile, dtype=dtype)
+        raise BadProfile("CMYK is read only")
 
 
 def _shaper(profile: bytes) -> _Shaper | None:

@@ -18,7 +18,7 @@ import numpy as np
 from . import containers, heif_boxes, tiff_tags
 from .colour_profile import is_srgb
 from .jpegxl_boxes import with_metadata
-from .picture import Colour, Format
+from .picture import Format
 from .vips import vips
 
 DEPTHS: dict[Format, tuple[int, ...]] = {
@@ -34,7 +34,6 @@ DEPTHS: dict[Format, tuple[int, ...]] = {
 PACKED_BITS = {Format.HEIC: 10, Format.AVIF: 12}
 """Largest bit depth of these formats when 16 bits are requested."""
 HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF, Format.JPEGXL)
-HOLDS_CMYK = (Format.JPEG, Format.TIFF)
 _JPEG_QUALITY = 95
 _QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95
@@ -49,11 +48,7 @@ _PNG_FILTER = "up"  # a fifth smaller than without on photographs, half on depth
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """The metadata and storage options of a file; `picture.Source` describes the fields.
-
-    If `colour` is CMYK, the codes are cyan, magenta, yellow and black. If it is Lab, they are float32 CIE L*a*b*,
-    and a TIFF stores them in 8 or 16 bits, as `lab_bits` says.
-    """
+    """The metadata and storage options of a file; `picture.Source` describes the fields."""
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -64,8 +59,6 @@ class Extras:
     compression: str = "deflate"
     lossless: bool = False
     packed_bits: int = 0
-    colour: Colour = Colour.RGB
-    lab_bits: int = 16
 
 
 PLAIN = Extras()
@@ -100,7 +93,7 @@ def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
     if extras.resolution_dpi is not None:
         options |= {"dpi": extras.resolution_dpi}
     file = BytesIO()
-    _pillow(codes, extras.colour).save(file, "JPEG", icc_profile=extras.icc, subsampling=0, **options)
+    _pillow(codes).save(file, "JPEG", icc_profile=extras.icc, subsampling=0, **options)
     return containers.into_jpeg(file.getvalue(), exif=extras.exif, xmp=extras.xmp, photoshop=extras.photoshop)
 
 
@@ -128,8 +121,6 @@ def _png(codes: np.ndarray, extras: Extras) -> bytes:
 
 def _tiff(codes: np.ndarray, extras: Extras) -> bytes:
     image = _vips_image(codes, extras)
-    if extras.colour is Colour.LAB:
-        image = image.colourspace("labs" if extras.lab_bits == 16 else "labq")
     keep = vips().enums.ForeignKeep
     predictor = "float" if image.format == "float" else "horizontal"
     tiff: bytes = image.tiffsave_buffer(
@@ -186,11 +177,9 @@ def packed(codes: np.ndarray, *, bits: int) -> np.ndarray:
     return (codes * (top / np.float32(65535.0)) + np.float32(0.5)).astype(np.uint16)
 
 
-def _pillow(codes: np.ndarray, colour: Colour = Colour.RGB) -> Any:
+def _pillow(codes: np.ndarray) -> Any:
     from PIL import Image
 
-    if colour is Colour.CMYK:
-        return Image.frombytes("CMYK", (codes.shape[1], codes.shape[0]), codes.tobytes())
     return Image.fromarray(codes[..., 0] if codes.shape[2] == 1 else codes)
 
 
@@ -198,8 +187,7 @@ def _vips_image(codes: np.ndarray, extras: Extras) -> Any:
     height, width, bands = codes.shape
     kind = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}[codes.dtype.name]
     grey, colour = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "srgb")}[kind]
-    special = {Colour.CMYK: "cmyk", Colour.LAB: "lab"}.get(extras.colour)
-    options: dict[str, Any] = {"interpretation": special or (grey if bands < 3 else colour)}
+    options: dict[str, Any] = {"interpretation": grey if bands < 3 else colour}
     if extras.resolution_dpi is not None:
         options |= {"xres": extras.resolution_dpi[0] / 25.4, "yres": extras.resolution_dpi[1] / 25.4}
     image = vips().Image.new_from_memory(codes.data, width, height, bands, kind).copy(**options)

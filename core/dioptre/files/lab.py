@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .curves import in_bands, srgb_curve
@@ -14,17 +12,11 @@ SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
 
 
 class LabModel:
-    """The `colour_profile.ColourModel` of a file whose values are L*a*b*, as float32."""
-
-    writes = True
+    """The conversion from the colours of a file whose values are L*a*b*, as float32."""
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         """Fill `out`, float32 (H, W, 3), with the sRGB-encoded colours."""
         lab_to_srgb(codes, out=out)
-
-    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        """Return L*a*b* as float32 (H, W, 3), whatever `dtype` is."""
-        return srgb_to_lab(srgb_encoded)
 
 
 def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:

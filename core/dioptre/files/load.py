@@ -131,7 +131,7 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _model(decoded: Decoded) -> tuple[ColourModel, Source, tuple[str, ...]]:
+def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str, ...]]:
     """Choose how to convert the colours. An unusable profile is removed from the source."""
     source = decoded.source
     if source.colour is Colour.LAB:
@@ -154,7 +154,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel, Source, tuple[str, ...]]:
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 
-def _pixels(decoded: Decoded, model: ColourModel, rows: slice = slice(None)) -> np.ndarray:
+def _pixels(decoded: Decoded, model: ColourModel | LabModel, rows: slice = slice(None)) -> np.ndarray:
     codes, alpha = decoded.codes[rows], decoded.source.alpha
     pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
     colours = codes[..., :-1] if alpha else codes

@@ -16,8 +16,7 @@ from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
 from .curves import in_bands
-from .encode import DEPTHS, HOLDS_ALPHA, HOLDS_CMYK, PACKED_BITS, Extras, encode
-from .lab import LabModel
+from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode
 from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
@@ -150,7 +149,6 @@ def encoded_picture(
         pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
         target = _target(pixels, kind, like.source, messages)
     extras = _extras(kind, pixels.shape, icc=target.icc, like=like, note=note, messages=messages)
-    extras = replace(extras, colour=target.colour, lab_bits=8 * target.dtype.itemsize)
     if gains is None:
         return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
     listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
@@ -220,7 +218,6 @@ class _Target:
     icc: bytes | None
     dtype: np.dtype[Any]
     alpha: bool
-    colour: Colour = Colour.RGB
 
 
 def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: list[str]) -> _Target:
@@ -235,20 +232,8 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
         if held < had:
             messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
-    if source is not None and not alpha and (own := _own_colours(kind, source)) is not None:
-        return _Target(model=own, icc=source.icc, dtype=dtype, alpha=False, colour=source.colour)
     model, icc = _model(pixels, source, messages)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
-
-
-def _own_colours(kind: Format, source: Source) -> ColourModel | None:
-    """Return the conversion to the original's CMYK or Lab; None for other originals or if it cannot be written."""
-    if source.colour is Colour.LAB and kind is Format.TIFF:
-        return LabModel()
-    if source.colour is not Colour.CMYK or kind not in HOLDS_CMYK or source.icc is None:
-        return None
-    model = colour_profile.model(source.icc, bands=4)
-    return model if model.writes else None
 
 
 def _all_light(pixels: np.ndarray) -> _Target:

@@ -153,10 +153,6 @@ def _card(entry: Entry, file: Path) -> Card:
     """Return the published card if the file is the published one, else a card with an unknown licence."""
     published: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
     checksum = sha256(file)
-    if entry.by_hand:
-        source = Source(file=file.name, file_sha256=checksum, upstream=resolve(entry.by_hand).page)
-        by_hand: Card = replace(resolve(entry.card)(), sources=(source,))
-        return by_hand
     if entry.card and (isinstance(published, Package) or (published is not None and published.sha256 == checksum)):
         card: Card = resolve(entry.card)()
         return card

@@ -18,7 +18,6 @@ class DepthTraits:
         rank: if several networks are installed, the one with the highest rank is preferred. Ranks are based on
             published figures.
         metric: the network estimates depth in metres.
-        needs_focal: depth in metres requires a known focal length.
         field_of_view: the network estimates the angle of view.
         normals: the network estimates surface normals. Its method `normals` returns unit vectors (n, h, w, 3): x
             right, y down and z away from the camera.
@@ -30,7 +29,6 @@ class DepthTraits:
     read: str
     rank: int = 0
     metric: bool = False
-    needs_focal: bool = False
     field_of_view: bool = False
     normals: bool = False
     takes_aspect: bool = False

@@ -34,7 +34,6 @@ def _network(entry: Entry, here: dict[str, Path]) -> Network:
         download_bytes=0 if package is None else package.nbytes,
         licence=", ".join(sorted({card.licence for card in cards})),
         licence_doubts=" ".join(dict.fromkeys(card.licence_doubts for card in cards if card.licence_doubts)),
-        page=resolve(entry.by_hand).page if entry.by_hand else "",
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dioptre.checkpoints.card import WeightsError
 from dioptre_link.language import Message
 
-from .published_file import FilesByHand
-from .registry import Entry, resolve
+from .registry import Entry
 
 
 class NetworkMissingError(WeightsError):
@@ -30,12 +29,4 @@ class NetworkMissingError(WeightsError):
 
 def how_to_add(entry: Entry) -> Message:
     """Return the sentence that tells users how to add a network."""
-    if not entry.by_hand:
-        return Message("Add it with: dioptre models add {network}", network=entry.id)
-    files: FilesByHand = resolve(entry.by_hand)
-    return Message(
-        "Download {file} from {page} and run: dioptre models add {file} --id {network}",
-        file=files.names[0],
-        page=files.page,
-        network=entry.id,
-    )
+    return Message("Add it with: dioptre models add {network}", network=entry.id)

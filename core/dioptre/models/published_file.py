@@ -53,19 +53,6 @@ class PublishedFile:
         return (mirror() or self.site) + self.path
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilesByHand:
-    """Published files of a network that users download themselves, because no checksums are known.
-
-    Attributes:
-        names: names of the files, the preferred one first.
-        page: page of the publisher that leads to them.
-    """
-
-    names: tuple[str, ...]
-    page: str
-
-
 def mirror() -> str:
     """Return the address of the user's mirror without a trailing slash, or "" if none is set.
 

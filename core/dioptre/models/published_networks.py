@@ -10,7 +10,7 @@ from functools import partial
 
 from dioptre.checkpoints.card import Card, Source
 
-from .published_file import FilesByHand, PublishedFile
+from .published_file import PublishedFile
 
 _SITE = "https://huggingface.co"
 _UNVERIFIED = (
@@ -40,7 +40,6 @@ def _card(
 
 
 _DEPTH_ANYTHING = "Depth Anything V2: Lihe Yang et al.; its backbone is DINOv2 (Meta). Apache License 2.0."
-_DEPTH_ANYTHING_3 = "Depth Anything 3: ByteDance Ltd.; its backbone is DINOv2 (Meta). Apache License 2.0."
 _MOGE = "MoGe-2: Copyright (c) Microsoft Corporation. MIT License."
 
 DEPTH_ANYTHING_V2_SMALL = _file(
@@ -61,28 +60,8 @@ MOGE_2_BASE = _file(
     sha256="16b8110e86d5dc5a849db120ca96ef3a223fd30b0c9146d1d81db504073da5f6",
     nbytes=419_110_160,
 )
-DEPTH_ANYTHING_3_SMALL = _file(
-    "depth-anything/DA3-SMALL",
-    "model.safetensors",
-    sha256="364492e38a3a06d221ac75da7f6621ada3f2361cd24fde11ba79091e9f40efcf",
-    nbytes=137_248_940,
-)
-DEPTH_ANYTHING_3_BASE = _file(
-    "depth-anything/DA3-BASE",
-    "model.safetensors",
-    sha256="e01067dc1659613083d9145a9a2547ccdbe6ccbbf83c4fe7b3e8a4e2bdae78b5",
-    nbytes=541_518_028,
-)
-DEPTH_ANYTHING_3_METRIC = _file(
-    "depth-anything/DA3METRIC-LARGE",
-    "model.safetensors",
-    sha256="bbea5b0b3ee389849cffa7ddae89de064a90abd2b055fc5aa99aac68db324776",
-    nbytes=1_340_000_000,
-    exact=False,
-)
 
 
-_da3_card = partial(_card, licence="Apache-2.0", notice=_DEPTH_ANYTHING_3)
 _moge_card = partial(_card, licence="MIT", notice=_MOGE)
 
 depth_anything_v2_small_card = partial(
@@ -93,27 +72,6 @@ depth_anything_v2_small_card = partial(
     architecture="depth_anything_v2: ViT-S/14",
     licence="Apache-2.0",
     notice=_DEPTH_ANYTHING,
-)
-depth_anything_3_small_card = partial(
-    _da3_card,
-    DEPTH_ANYTHING_3_SMALL,
-    checkpoint="depth-anything-3-small",
-    title="Depth Anything 3 Small",
-    architecture="depth_anything_3: ViT-S/14",
-)
-depth_anything_3_base_card = partial(
-    _da3_card,
-    DEPTH_ANYTHING_3_BASE,
-    checkpoint="depth-anything-3-base",
-    title="Depth Anything 3 Base",
-    architecture="depth_anything_3: ViT-B/14",
-)
-depth_anything_3_metric_card = partial(
-    _da3_card,
-    DEPTH_ANYTHING_3_METRIC,
-    checkpoint="depth-anything-3-metric-large",
-    title="Depth Anything 3 Metric Large",
-    architecture="depth_anything_3: ViT-L/14",
 )
 moge_2_small_card = partial(
     _moge_card,
@@ -128,19 +86,4 @@ moge_2_base_card = partial(
     checkpoint="moge-2-vitb-normal",
     title="MoGe-2 ViT-B",
     architecture="moge2: ViT-B/14",
-)
-
-MIGAN = FilesByHand(
-    names=("migan_512_places2.pt", "migan_256_places2.pt"), page="https://github.com/Picsart-AI-Research/MI-GAN"
-)
-migan_card = partial(
-    Card,
-    id="migan",
-    title="MI-GAN",
-    architecture="migan",
-    licence="MIT",
-    licence_doubts="The licence is that of the authors' repository, which does not mention the weights; they were "
-    "trained on Places2. No checksum of the file is known: Dioptre cannot tell whether it comes from the authors.",
-    notice="MI-GAN: Copyright (c) 2024 Picsart AI Research (PAIR). MIT License.",
-    preprocessing="A mask (0.5 where the picture is known, -0.5 in the hole), and sRGB-encoded colours in [-1, 1].",
 )

@@ -34,7 +34,6 @@ class ModelKind(Enum):
     SUPER_RESOLUTION = "super-resolution"
     SHARPENING = "sharpening"
     WHITE_BALANCE = "white balance"
-    INPAINTING = "inpainting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +44,12 @@ class Preprocessing:
         mean: value subtracted from each channel.
         deviation: divisor of each channel, after the subtraction.
         short_side_px: length of the short side at which the network works best; 0 for any.
-        long_side_px: the same for the long side; unless it is 0, it takes precedence over `short_side_px`.
         multiple_px: both sides must be multiples of this.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
     short_side_px: int = 0
-    long_side_px: int = 0
     multiple_px: int = 1
 
 
@@ -74,7 +71,6 @@ class Entry:
         card: "package.module:function" that creates the card of added weights, if their source is known.
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
-        by_hand: "package.module:name" of the published files that users download themselves, as for `package`.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
@@ -92,7 +88,6 @@ class Entry:
     stated_config: str = ""
     card: str = ""
     package: str = ""
-    by_hand: str = ""
     accelerated: str = ""
     accelerator: str = "dioptre.models.openvino_graph:build"
     bfloat16: bool = False
@@ -112,7 +107,6 @@ class Entry:
 
 
 _DEPTH_ANYTHING = "dioptre.models.depth_anything_v2"
-_DEPTH_ANYTHING_3 = "dioptre.models.depth_anything_3"
 _MOGE = "dioptre.models.moge2"
 _PUBLISHED = "dioptre.models.published_networks"
 _DISPARITY = "dioptre.models.depth_view:read_disparity"
@@ -150,37 +144,6 @@ ENTRIES: Mapping[str, Entry] = {
             package=f"{_PUBLISHED}:DEPTH_ANYTHING_V2_SMALL",
             depth=DepthTraits(read=_DISPARITY, rank=20),
             **_DEPTH_ACCELERATION,
-        ),
-        *(
-            Entry(
-                id=f"depth-anything-3-{size}",
-                title=f"Depth Anything 3 {size.capitalize()}",
-                kind=ModelKind.DEPTH,
-                module=f"{_DEPTH_ANYTHING_3}.module:DepthAnything3",
-                config=f"{_DEPTH_ANYTHING_3}.config:{size}",
-                checkpoints={f"depth-anything-3-{size}": ""},
-                preprocessing=Preprocessing(long_side_px=504, **_IMAGENET),
-                convert=f"{_DEPTH_ANYTHING_3}.convert:from_safetensors",
-                card=f"{_PUBLISHED}:depth_anything_3_{size}_card",
-                package=f"{_PUBLISHED}:DEPTH_ANYTHING_3_{size.upper()}",
-                depth=DepthTraits(read=f"{_DEPTH_ANYTHING_3}.reading:read_relative", rank=rank, field_of_view=True),
-            )
-            for size, rank in (("small", 10), ("base", 30))
-        ),
-        Entry(
-            id="depth-anything-3-metric-large",
-            title="Depth Anything 3 Metric Large",
-            kind=ModelKind.DEPTH,
-            module=f"{_DEPTH_ANYTHING_3}.module:DepthAnything3",
-            config=f"{_DEPTH_ANYTHING_3}.config:metric_large",
-            checkpoints={"depth-anything-3-metric-large": ""},
-            preprocessing=Preprocessing(long_side_px=504, **_IMAGENET),
-            convert=f"{_DEPTH_ANYTHING_3}.convert:from_safetensors",
-            card=f"{_PUBLISHED}:depth_anything_3_metric_card",
-            package=f"{_PUBLISHED}:DEPTH_ANYTHING_3_METRIC",
-            depth=DepthTraits(
-                read=f"{_DEPTH_ANYTHING_3}.reading:read_metric", rank=50, metric=True, needs_focal=True
-            ),
         ),
         *(
             Entry(
@@ -300,18 +263,6 @@ ENTRIES: Mapping[str, Entry] = {
             package="dioptre.models.realesrgan_package:X4PLUS_PACKAGE",
             accelerated="bf16",
         ),
-        Entry(
-            id="migan",
-            title="MI-GAN",
-            kind=ModelKind.INPAINTING,
-            module="dioptre.models.migan.module:Migan",
-            config="dioptre.models.migan.config:published",
-            stated_config="dioptre.models.migan.convert:stated_config",
-            checkpoints={"migan": ""},
-            convert="dioptre.models.migan.convert:from_torch_file",
-            card=f"{_PUBLISHED}:migan_card",
-            by_hand=f"{_PUBLISHED}:MIGAN",
-        ),
     )
 }
 
@@ -330,7 +281,6 @@ _NO_ANALYSIS = (
     ModelKind.SUPER_RESOLUTION,
     ModelKind.SHARPENING,
     ModelKind.WHITE_BALANCE,
-    ModelKind.INPAINTING,
 )
 
 

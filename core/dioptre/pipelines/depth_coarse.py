@@ -173,10 +173,6 @@ def estimated(
     messages: tuple[str, ...] = ()
     if framed:
         messages = ("The frame around the picture was ignored; it has the depth of the area next to it.",)
-    traits = network.entry.depth
-    if traits is not None and traits.needs_focal and look.range_per_m is None:
-        title = network.entry.title
-        messages += (f"{title} needs the focal length to estimate metres, but the file does not contain it.",)
     return CoarseDepth(
         disparity=coarse,
         confidence=np.clip(look.agreement, 0, 1),

@@ -32,11 +32,7 @@ def aspect_of(shape: tuple[int, ...]) -> float:
 
 def network_shape(shape: tuple[int, ...], prepared: Preprocessing) -> tuple[int, int]:
     """Return the (height, width) at which a network processes a picture of the given shape."""
-    aspect = aspect_of(shape)
-    short = prepared.short_side_px
-    if prepared.long_side_px:
-        short = round(prepared.long_side_px / max(aspect, 1 / aspect))
-    return working_shape(aspect, short, prepared.multiple_px)
+    return working_shape(aspect_of(shape), prepared.short_side_px, prepared.multiple_px)
 
 
 def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
-from dioptre.imaging.exemplar import FINEST_PIXELS, is_small_enough
 from dioptre.imaging.layers import Rows
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 
+_MOST_CELLS, _MOST_NEAR_HOLE = 1 << 18, 1 << 16  # limits of all cells, and of those in or near the hole
+_NEAR_HOLE = 3  # cells
 _MARGIN = 0.6  # the search covers this fraction of the hole's larger side beyond it, on all sides
 GUARD_CELLS = 2  # the hole is widened by this many cells, because mattes end inside hair and blurred edges
 _BAND = 2  # nothing is copied from fewer cells than this beyond the widened hole
@@ -114,15 +115,16 @@ def surroundings(hole: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
     return rows, columns
 
 
-def cells_of(hole: Bool[np.ndarray, "h w"], *, most: int = FINEST_PIXELS) -> tuple[int, int]:
-    """Return the size of the grid on which a hole can be filled: the picture's, or at most `most` cells."""
+def cells_of(hole: Bool[np.ndarray, "h w"]) -> tuple[int, int]:
+    """Return the size of the grid on which a hole is filled: the picture's, unless that has too many cells."""
     height, width = hole.shape
-    pixels = float(min(most, height * width))
+    pixels = float(min(_MOST_CELLS, height * width))
     while True:
         scale = min((pixels / (height * width)) ** 0.5, 1.0)
         cells = max(int(height * scale), 1), max(int(width * scale), 1)
         covered = resize(hole.astype(np.float32), cells, method="area") > 0
-        if is_small_enough(widened(covered, GUARD_CELLS)) or pixels < 64:
+        near = widened(covered, GUARD_CELLS + _NEAR_HOLE)[_NEAR_HOLE:-_NEAR_HOLE, _NEAR_HOLE:-_NEAR_HOLE]
+        if (near.sum() <= _MOST_NEAR_HOLE and cells[0] * cells[1] <= _MOST_CELLS) or pixels < 64:
             return cells
         pixels *= 0.8
 

@@ -37,7 +37,6 @@ from .chosen_focus import known_distances
 from .clean_background import clean_background
 from .depth import Depth, kept_depth
 from .existing_blur import edges_of, existing_blur
-from .invented_background import inpainting_network, invented_background
 from .lens_blur import draft_of, kept_sharp_of, lens_blur, lens_options
 from .real_lens import given_metres, lens_blur_of, within_infinity
 from .subject import Subject, known_subject
@@ -180,7 +179,6 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """Run the operation `portrait`."""
-    network = inpainting_network(options["background_fill"])
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Creating the layers")
     picture, alpha = inputs.picture, made.subject.alpha
@@ -192,9 +190,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         def at_the_end(fraction: float, phase: str) -> None:
             progress(1.0, phase)
 
-        if network is None:
-            return clean_background(picture, alpha, disparity, progress=at_the_end)
-        return invented_background(picture, alpha, disparity, network=network, progress=at_the_end)
+        return clean_background(picture, alpha, disparity, progress=at_the_end)
 
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
@@ -225,8 +221,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         **made.depth_values,
     }
     progress(1.0, "Done")
-    models = made.models if network is None else {**made.models, **network.checksums}
-    return Result(layers=layers, values=values, messages=made.messages, models=models)
+    return Result(layers=layers, values=values, messages=made.messages, models=made.models)
 
 
 def _drawn_into_focus(

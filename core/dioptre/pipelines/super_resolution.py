@@ -1,4 +1,4 @@
-"""The super-resolution of pictures, of an operation's inputs, and of a document's layers.
+"""The super-resolution of pictures and of an operation's inputs.
 
 A depth layer is enlarged along the edges of the enlarged picture; it also shows which areas are out of focus and
 should get no new detail.
@@ -6,7 +6,7 @@ should get no new detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,6 @@ from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import within_unit, without_nan
-from dioptre.imaging.resize import resize
 from dioptre.imaging.sharpness import defocus_from_depth
 from dioptre_link.operation import Role
 
@@ -141,39 +140,3 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         messages=tuple(messages),
         models=made.models,
     )
-
-
-def enlarger(
-    options: Mapping[str, Any], *, disparity: np.ndarray | None, on_message: Callable[[str], None]
-) -> Callable[[Layer, Progress], np.ndarray]:
-    """Return a function that enlarges the layers of a document one by one.
-
-    Depth layers are enlarged along the edges of the first picture layer that the function processed.
-
-    Args:
-        options: options of the operation `super_resolution`.
-        disparity: (h, w), the document's depth, or None; used for layers of the same size.
-        on_message: called with each message for the user.
-    """
-    guides: list[np.ndarray] = []
-
-    def enlarge_layer(layer: Layer, progress: Progress) -> np.ndarray:
-        height, width = layer.pixels.shape[:2]
-        size = max(1, round(height * options["scale"])), max(1, round(width * options["scale"]))
-        if layer.pixels.ndim == 2:
-            fits = bool(guides) and guides[0].shape[:2] == size
-            return (
-                enlarge_disparity(layer.pixels, guides[0])
-                if fits
-                else resize(layer.pixels, size, method="bilinear")
-            )
-        fitting = disparity if disparity is not None and disparity.shape == (height, width) else None
-        result = enlarge_picture(Inputs(picture=layer.pixels, disparity=fitting), options, progress)
-        for message in result.messages:
-            on_message(f"{layer.name}: {message}" if layer.name else message)
-        pixels = result.layers[0].pixels
-        if not guides:
-            guides.append(np.clip(pixels[..., :3], 0, 1))
-        return pixels
-
-    return enlarge_layer

@@ -121,7 +121,9 @@ def follow_on_file(
     _check(picture, result)
     written = _as_run(chosen, result, input_sha256=picture.sha256)
     messages.extend(_differences(chosen, written))
-    return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
+    return Followed(
+        picture=picture, result=result, recipe=written, messages=(*chosen.notes, *messages, *result.messages)
+    )
 
 
 def _differences(chosen: Recipe, written: Recipe) -> list[str]:

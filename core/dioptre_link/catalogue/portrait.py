@@ -21,21 +21,6 @@ _KEEP_SUBJECT = Parameter(
     simple=True,
 )
 
-AUTOMATIC_FILL = "auto"
-
-_BACKGROUND_FILL = Parameter(
-    name="background_fill",
-    kind=Kind.CHOICE,
-    label="Clean background",
-    help="How the background behind the subject is filled. Automatic: with texture from other parts of the "
-    "background where it fits, else smoothly. Network: with content that MI-GAN invents; add this network from "
-    "its file.",
-    default=AUTOMATIC_FILL,
-    choices=(AUTOMATIC_FILL, "migan"),
-    shown=("Automatic", "Network (MI-GAN)"),
-    group="Subject",
-)
-
 OPERATION = Operation(
     name="portrait",
     title="Portrait blur",
@@ -43,7 +28,6 @@ OPERATION = Operation(
     parameters=(
         *FOCUS_PARAMETERS,
         *SUBJECT_PARAMETERS,
-        _BACKGROUND_FILL,
         _KEEP_SUBJECT,
         STROKES,
         *BLUR_PARAMETERS,

@@ -56,16 +56,6 @@ def offer_of(state: State) -> Offer | None:
     if fetch is not None and fetch.running:
         return Offer(network=network, parameter=parameter.name, words=fetch.phase, fraction=fetch.fraction)
     title = Message(parameter.shown_choice(network.id))
-    if not network.can_be_fetched and network.page:
-        return Offer(
-            network=network,
-            parameter=parameter.name,
-            words=Message(
-                "“{network}” is not installed. Licence: {licence}", network=title, licence=network.licence
-            ),
-            hint=Message("Download its file from {page} and run: dioptre models add FILE", page=network.page),
-            doubts=network.licence_doubts,
-        )
     if not network.can_be_fetched:
         return Offer(
             network=network,

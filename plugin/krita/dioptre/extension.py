@@ -156,7 +156,7 @@ def _follow(choose: Callable[[], Recipe | None]) -> None:
         document = Krita.instance().activeDocument()
         node = document.activeNode() if document is not None else None
         described, options = as_operation(chosen)
-        return job_manager().start(described, options, document, node)
+        return job_manager().start(described, options, document, node, notes=chosen.notes)
 
     _try(begin)
 

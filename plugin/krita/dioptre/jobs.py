@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from krita import Document, Krita, Node
@@ -130,8 +131,10 @@ class JobManager(QObject):
         document: Document,
         node: Node,
         depth: Node | None = None,
+        *,
+        notes: tuple[str, ...] = (),
     ) -> Run:
-        """Start an operation on a layer.
+        """Start an operation on a layer; the finished run's messages begin with `notes`.
 
         Raises:
             RefusedError: The operation cannot work on this layer.
@@ -144,7 +147,9 @@ class JobManager(QObject):
             described.title,
             found.read(),
             lambda source, *given: (source, compute(order_for(described, checked, source), *given)),
-            lambda done: make_layers(described, checked, done[0], done[1], self.undo_sync),
+            lambda done: make_layers(
+                described, checked, done[0], replace(done[1], messages=(*notes, *done[1].messages)), self.undo_sync
+            ),
         )
 
     @property

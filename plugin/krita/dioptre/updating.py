@@ -217,7 +217,7 @@ def apply(
         record.put(after)
         entries.append((before, after))
         document.setModified(True)
-        messages.extend(outcome.messages)
+        messages += (*entry.notes, *outcome.messages)
         tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
         if is_edited:
             depth_editing.end(document, entry)

@@ -124,14 +124,6 @@ def test_a_network_that_nobody_publishes_has_no_button() -> None:
     assert offer.hint
 
 
-def test_a_network_that_users_download_themselves_has_a_page_instead_of_a_button() -> None:
-    offer = fetching.offer_of(chosen(replace(PHOTOS, download_bytes=0, page="https://example.org/network")))
-    assert offer is not None
-    assert (offer.button, offer.fraction, offer.doubts) == ("", None, PHOTOS.licence_doubts)
-    assert offer.words.endswith("is not installed. Licence: BSD-3-Clause")
-    assert "https://example.org/network and run: dioptre models add FILE" in offer.hint
-
-
 def test_another_operation_knows_the_networks_and_shows_no_offer() -> None:
     state = fetching.carried(states.opened(OPERATIONS["portrait"]), fetching.began(chosen(), PHOTOS))
     assert fetching.offer_of(state) is None

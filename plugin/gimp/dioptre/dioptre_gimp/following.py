@@ -6,12 +6,9 @@ All steps of a recipe run as one job of the worker, which passes floats between 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from dioptre_link.chain import as_operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import translated
-from dioptre_link.operation import Operation
 from dioptre_link.presets import preset, presets
 from dioptre_link.recipe import Recipe
 
@@ -46,8 +43,8 @@ def none_chosen() -> UsageError:
     return UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
 
 
-def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
-    """Return the chosen recipe as an operation with its options.
+def chosen(config: Gimp.ProcedureConfig) -> Recipe:
+    """Return the chosen recipe.
 
     Raises:
         UsageError: No recipe is chosen.
@@ -55,8 +52,8 @@ def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
     """
     name = config.get_property(PRESET)
     if name != FROM_FILE:
-        return as_operation(preset(name))
+        return preset(name)
     file = config.get_property(FILE)
     if file is None or file.get_path() is None:
         raise none_chosen()
-    return as_operation(Recipe.read(Path(file.get_path())))
+    return Recipe.read(Path(file.get_path()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.chain import CHAIN
+from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
 from dioptre_link.editing import first_start, traits
 from dioptre_link.editing.events import Step, Steps
@@ -137,10 +137,11 @@ def run_recipe(
         _set_up(run_mode)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             return _recipe_by_dialog(procedure, config, image, drawables)
-        operation, options = following.chosen(config)
+        recipe = following.chosen(config)
+        operation, options = as_operation(recipe)
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-        _tell(outcome)
+        _tell(outcome, *recipe.notes)
         return outcome.layer
 
     return guarded(procedure, do)
@@ -160,7 +161,8 @@ def _recipe_by_dialog(
         return sources.find(operation, image, drawables, None) if edited is None else edited.source
 
     adds = recipe_dialog.ask(procedure, config, source_of, replaces=edit.has_results(image, drawables))
-    operation, options = following.chosen(config)
+    recipe = following.chosen(config)
+    operation, options = as_operation(recipe)
     edited = edit.replaceable(image, drawables, operation)
     if edited is not None and not adds:
         change = edited.change(operation, options, edited.source)
@@ -168,7 +170,7 @@ def _recipe_by_dialog(
     else:
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome)
+    _tell(outcome, *recipe.notes)
     return outcome.layer
 
 
@@ -264,8 +266,8 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
         return jobs.run_here(steps_of(worker), show)
 
 
-def _tell(outcome: Outcome) -> None:
-    for message in outcome.messages:
+def _tell(outcome: Outcome, *notes: str) -> None:
+    for message in (*notes, *outcome.messages):
         Gimp.message(translated(message))
 
 

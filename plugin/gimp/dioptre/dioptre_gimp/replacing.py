@@ -82,7 +82,7 @@ def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Ou
             depth_editing.end(source.image, entry, top(source.image, entry))
     finally:
         layers.discard([one for one in filled if one.layer.is_valid() and one.layer.get_id() not in used])
-    messages = (*sent.messages, *result.messages, *kept)
+    messages = (*entry.notes, *sent.messages, *result.messages, *kept)
     return Outcome(layer=top(source.image, entry), messages=messages)
 
 

@@ -1,1 +1,0 @@
-"""MI-GAN: a small network that invents the content of a hole in a picture."""
