@@ -22,6 +22,7 @@ from dioptre.imaging.back_projection import REACH_PX, back_projected
 from dioptre.imaging.deconvolution import deconvolved
 from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
 from dioptre.imaging.extension import extend_colours
+from dioptre.imaging.faint_detail import without_faint_detail
 from dioptre.imaging.grain import add_grain, kept_level, removed_grain
 from dioptre.imaging.layers import Progress, part_of
 from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
@@ -239,7 +240,9 @@ def _enlarge_colour(
             network,
             enlarged,
             factor=factor,
-            finish=_finish(options.fidelity_for(network), grey=grey),
+            finish=_finish(
+                options.fidelity_for(network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]
+            ),
             finish_reach_px=REACH_PX,
             progress=part,
         )
@@ -268,12 +271,20 @@ def _enlarge_colour(
     )
 
 
-def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return a function that post-processes an enlarged tile, given the original one."""
+def _finish(fidelity: float, *, grey: bool, engraves: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return a function that post-processes an enlarged tile, given the original one.
+
+    Args:
+        fidelity: as in `back_projected`.
+        grey: whether the picture is grey.
+        engraves: whether the network draws too much detail in faint texture.
+    """
 
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:
             made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
+        if engraves:
+            made = without_faint_detail(made, tile)
         return back_projected(made, tile, fidelity=fidelity)
 
     return finish
