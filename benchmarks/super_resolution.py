@@ -74,8 +74,8 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
     chosen: dict[str, Method] = {
         "bicubic": lambda x: resize(x, (x.shape[0] * scale, x.shape[1] * scale), method="bicubic"),
         "span": plain,
-        "span, consistent": lambda x: super_resolution(x, scale=scale, noise_reduction=0.0, undo_sharpening=False),
-        "span, consistent, noise and sharpening removed (the default)": lambda x: super_resolution(x, scale=scale),
+        "span, consistent": lambda x: super_resolution(x, scale=scale, noise_reduction=0.0),
+        "span, consistent, noise reduction as needed (the default)": lambda x: super_resolution(x, scale=scale),
     }
     if arguments.ensemble:
         chosen["span, mean of 8"] = lambda x: ensemble(plain, x)

@@ -240,6 +240,7 @@ class Operation:
         finds_depth_layer: whether editors pass the picture's depth layer if it has one; otherwise the operation
             estimates the depth.
         in_series: whether several pictures taken under the same light can share the estimate.
+        retired: options of earlier versions, which older recipes and documents contain; they are ignored.
     """
 
     name: str
@@ -258,6 +259,7 @@ class Operation:
     drafts: bool = False
     finds_depth_layer: bool = False
     in_series: bool = False
+    retired: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -269,15 +271,26 @@ class Operation:
         return {parameter.name: parameter.default for parameter in self.parameters}
 
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked and completed with defaults; raise UsageError for the first invalid one."""
+        """Return all options, checked and completed with defaults; raise UsageError for the first invalid one.
+
+        Retired options are left out.
+        """
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in options:
-            if name not in known:
+            if name not in known and name not in self.retired:
                 raise UsageError(
                     Message("{title} has no option {name}.", title=Message(self.title), name=repr(name)),
                     hint=nearest(name, list(known)),
                 )
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+    def about_retired(self, options: Mapping[str, Any]) -> tuple[Message, ...]:
+        """Return a message for each retired option."""
+        return tuple(
+            Message("The option {name} no longer exists and is ignored.", name=name)
+            for name in self.retired
+            if name in options
+        )
 
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options to store in recipes and documents, without empty lists of strokes or points.

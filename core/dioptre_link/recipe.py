@@ -31,12 +31,20 @@ class RecipeError(DioptreError):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """An operation and its options, which are checked and completed with defaults on construction."""
+    """An operation and its options, which are checked and completed with defaults on construction.
+
+    Attributes:
+        operation: the operation's name.
+        options: all of its options.
+        messages: sentences for the user about options that are ignored.
+    """
 
     operation: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Message, ...] = field(init=False, default=(), compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", operation(self.operation).about_retired(self.options))
         object.__setattr__(self, "options", operation(self.operation).check(self.options))
 
     @property

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dioptre.models.depth_refiner.module import fetch
+from dioptre.models.depth_refiner.module import fetch, pixel_unshuffle
 from dioptre.models.doubling import double
 from dioptre.models.loading import load_model
-from dioptre.models.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from ..golden import assert_recorded, read_golden
 

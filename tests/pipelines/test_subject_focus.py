@@ -55,6 +55,23 @@ def test_a_point_says_where_to_focus(two) -> None:
     assert focus_of(blurred(picture, SMALL), alpha, disparity, at=(385, 210))[0] == pytest.approx(FAR, abs=0.01)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_scene_is_focused_on_one_part_and_rather_on_a_near_one(two, scale: int) -> None:
+    """A far part that is a little larger, and things between both depths, do not attract the focus."""
+    picture, alpha, disparity = two
+    disparity[LARGE] = FAR
+    near = (slice(60, 350), slice(230, 425))
+    alpha[near], disparity[near] = 1, NEAR
+    picture, alpha, disparity = (
+        np.kron(plane, np.ones((scale, scale, *(1,) * (plane.ndim - 2)), np.float32))
+        for plane in (picture, alpha, disparity)
+    )
+    assert focus_of(picture, alpha, disparity)[0] < NEAR - 0.1
+    assert focus_of(picture, alpha, disparity, single=True)[0] == pytest.approx(NEAR, abs=0.01)
+    soft = blurred(picture, tuple(slice(scale * each.start, scale * each.stop) for each in near))
+    assert focus_of(soft, alpha, disparity, single=True)[0] == pytest.approx(FAR, abs=0.01)
+
+
 def test_what_lies_at_one_depth_is_not_measured(two, monkeypatch: pytest.MonkeyPatch) -> None:
     picture, alpha, disparity = two
     monkeypatch.setattr(subject_focus, "parts_defocus_px", None)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from dioptre.imaging.back_projection import back_projected
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
@@ -124,6 +125,21 @@ def test_seams_do_not_show(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) ->
     whole = super_resolution(face, scale=2)
     monkeypatch.setattr(tiled, "TILES_PX", (80,))
     assert np.abs(super_resolution(face, scale=2) - whole).max() < 0.3 / 255
+
+
+def test_faint_texture_is_not_engraved() -> None:
+    """In proportion to its contrast, the network adds far less to faint texture than to clear texture."""
+    texture = gaussian_filter(np.random.default_rng(3).standard_normal((64, 64)), 0.6)
+    texture = (texture / texture.std())[..., None].repeat(3, axis=2).astype(np.float32)
+    new = []
+    for contrast in (3 / 255, 30 / 255):
+        picture = np.clip(0.5 + np.float32(contrast) * texture, 0, 1)
+        made = super_resolution(picture, scale=4, noise_reduction=0.0)
+        plain = back_projected(resize(picture, (256, 256), method="bicubic"), picture)
+        new.append((made - plain).std() / contrast)
+    faint, clear = new
+    assert clear > 0.1
+    assert faint < clear / 3
 
 
 def test_out_of_focus_parts_get_no_new_detail(face: np.ndarray) -> None:

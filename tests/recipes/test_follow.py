@@ -106,6 +106,15 @@ def test_values_messages_and_models_are_those_of_all_steps(pipelines: list[tuple
     assert result.models == {"d": "0" * 64, "s": "1" * 64}
 
 
+def test_an_option_of_an_earlier_version_is_ignored_with_a_message(pipelines: list[tuple[str, Inputs]]) -> None:
+    options = {"scale": 2.0, "undo_sharpening": True}
+    recipe = Recipe.from_dict({"version": 2, "steps": [{"operation": "super_resolution", "options": options}]})
+    assert "undo_sharpening" not in recipe.steps[0].options
+    result = follow(recipe, Inputs(picture=PICTURE))
+    assert result.layers[0].pixels.shape == (8, 12, 3)
+    assert result.messages == ("The option undo_sharpening no longer exists and is ignored.",)
+
+
 def test_progress_rises_over_all_steps(pipelines: list[tuple[str, Inputs]]) -> None:
     seen: list[tuple[float, str]] = []
     follow(THREE, Inputs(picture=PICTURE), progress=lambda fraction, phase: seen.append((fraction, phase)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
+from scipy import ndimage
 
 from .layers import Rows
 from .pull_push import pull_push_rows
@@ -14,6 +15,7 @@ INSIDE = 0.98
 _OUTSIDE = 0.02  # coverage below which only the background is visible
 _LEAST = 0.02  # lower limit of the coverage by which colours are divided
 _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
+_NEAREST_PX = 1024  # longest side of the map on which the nearest depths are searched
 _BAND = 256  # rows that are computed at a time
 _FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; limits the effect of a wrong alpha
 
@@ -64,25 +66,49 @@ def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndar
 
 
 def with_background_colours(
-    image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
+    image: Float32[np.ndarray, "h w c"],
+    alpha: Float32[np.ndarray, "h w"],
+    disparity: Float32[np.ndarray, "h w"],
+    *,
+    sharp: float,
 ) -> Float32[np.ndarray, "h w c"]:
-    """Return the picture with the background's colours where a subject in front of it has the background's depth.
+    """Return the picture with the background's colours where a blurred subject in front of it has its depth.
 
-    There, hair and soft edges would stay sharp on a sharp background behind a blurred subject.
+    There, hair and soft edges would stay sharp on a sharp background. Each place is compared with the subject and
+    the background around it, because the parts of a subject may stand at several depths, in front of the focus and
+    in it, and a foreground may hide some of them.
 
     Args:
         image: the picture; channels after the third are kept.
         alpha: coverage of the subject, in [0, 1].
         disparity: nearer surfaces have higher values.
+        sharp: the nearest disparity that stays sharp; parts of the subject up to it are left alone.
     """
     inside, outside = alpha > INSIDE, alpha < _OUTSIDE
-    if not inside.any() or not outside.any():
+    if not outside.any() or not (disparity[inside] > sharp).any():
         return image
-    subject, behind = pull_push_rows(disparity, inside), pull_push_rows(disparity, outside)
+    step = -(-max(alpha.shape) // _NEAREST_PX)
+    subject, behind = (_nearest(disparity, known, step) for known in (inside, outside))
     colours, result = pull_push_rows(image[..., :3], outside), image.copy()
+    columns = np.arange(alpha.shape[1]) // step
     for top in range(0, len(image), _BAND):
         rows = slice(top, min(top + _BAND, len(image)))
-        is_far = disparity[rows] < (subject(rows) + behind(rows)) / 2
-        at = is_far & ~outside[rows]
+        small = np.ix_(np.arange(rows.start, rows.stop) // step, columns)
+        own, around = subject[small], behind[small]
+        at = (own > sharp) & (around < own) & (disparity[rows] < (own + around) / 2) & ~outside[rows]
         result[rows][..., :3][at] = colours(rows)[at]
     return result
+
+
+def _nearest(
+    values: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"], step: int
+) -> Float32[np.ndarray, "i j"]:
+    """Return the value of the nearest known pixel, at every `step`-th row and column.
+
+    Unlike smooth extrapolation, this does not mix objects that stand beside each other at different depths.
+    """
+    values, known = values[::step, ::step], known[::step, ::step]
+    if not known.any():
+        return values
+    places = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(values[tuple(places)])

@@ -1,7 +1,6 @@
-"""Rearrange pixels by whole factors: pixel shuffle in PyTorch's order, its inverse, and repetition.
+"""Enlargement by whole factors: pixel shuffle with PyTorch's channel order, and pixel repetition.
 
-Shuffle and repetition are jitted so that a traced network contains their names, by which other runtimes recognise
-them.
+Both functions are jitted so that a traced network contains their names, by which other runtimes recognise them.
 """
 
 from __future__ import annotations
@@ -28,10 +27,3 @@ def repeat_pixels(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H 
     n, h, w, c = x.shape
     repeated = jnp.broadcast_to(x[:, :, None, :, None, :], (n, h, factor, w, factor, c))
     return repeated.reshape(n, h * factor, w * factor, c)
-
-
-def pixel_unshuffle(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W k"]:
-    """Move each square of pixels into channels, in PyTorch's order: c * factor**2 + row * factor + column."""
-    n, height, width, channels = x.shape
-    split = x.reshape(n, height // factor, factor, width // factor, factor, channels)
-    return split.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, -1)

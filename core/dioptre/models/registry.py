@@ -32,7 +32,6 @@ class ModelKind(Enum):
     SUBJECT = "subject"
     MATTE = "matte"
     SUPER_RESOLUTION = "super-resolution"
-    SHARPENING = "sharpening"
     WHITE_BALANCE = "white balance"
 
 
@@ -231,15 +230,6 @@ ENTRIES: Mapping[str, Entry] = {
             for scale in (2, 4)
         ),
         Entry(
-            id="dioptre-sharpening",
-            title="Earlier sharpening (bundled)",
-            kind=ModelKind.SHARPENING,
-            module="dioptre.models.sharpening.module:SharpeningNetwork",
-            config="dioptre.models.sharpening.config:SharpeningConfig",
-            checkpoints={"dioptre-sharpening": ""},
-            preprocessing=Preprocessing(multiple_px=4),
-        ),
-        Entry(
             id="realesr-animevideov3",
             title="Restore, light (realesr-animevideov3)",
             kind=ModelKind.SUPER_RESOLUTION,
@@ -272,16 +262,11 @@ DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.SUBJECT: "dioptre-subject",
     ModelKind.MATTE: "modnet",
     ModelKind.SUPER_RESOLUTION: "span-x4",
-    ModelKind.SHARPENING: "dioptre-sharpening",
     ModelKind.WHITE_BALANCE: "white-balance",
 }
 
 
-_NO_ANALYSIS = (
-    ModelKind.SUPER_RESOLUTION,
-    ModelKind.SHARPENING,
-    ModelKind.WHITE_BALANCE,
-)
+_NO_ANALYSIS = (ModelKind.SUPER_RESOLUTION, ModelKind.WHITE_BALANCE)
 
 
 def find(model_id: str, *, kind: ModelKind) -> Entry:

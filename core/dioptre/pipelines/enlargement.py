@@ -6,9 +6,9 @@ above 1 are enlarged by interpolation and added back.
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
 these are measured and removed beforehand. Light grain is part of a photograph and is given back at the end. If
-requested, blur is removed beforehand too, since the networks would keep it. Parts that were sharpened before are
-softened, since the networks would exaggerate them. A JPEG picture that was enlarged after it was saved has enlarged
-blocks, which are removed best at the size that it had before, so it is first reduced to that size.
+requested, blur is removed beforehand too, since the networks would keep it. A JPEG picture that was enlarged after
+it was saved has enlarged blocks, which are removed best at the size that it had before, so it is first reduced to
+that size.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dioptre.imaging.back_projection import REACH_PX, back_projected
 from dioptre.imaging.deconvolution import deconvolved
 from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
 from dioptre.imaging.extension import extend_colours
+from dioptre.imaging.faint_detail import without_faint_detail
 from dioptre.imaging.grain import add_grain, kept_level, removed_grain
 from dioptre.imaging.layers import Progress, part_of
 from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
@@ -34,7 +35,6 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 from dioptre_link.errors import UsageError
 
-from .earlier_sharpening import Softened, softened
 from .tiled import enlarge_tiled
 
 _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
@@ -57,7 +57,6 @@ class EnlargementOptions:
     softness: float
     earlier_enlargement: float | None
     grain: float | None
-    undo_sharpening: bool
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
@@ -123,10 +122,7 @@ class EnlargementOptions:
             strength = suitable_strength(degradation)
             if factor > 1 and degradation.quantization == 0:
                 strength = max(strength, _HIDDEN_STEPS)
-        less_noisy = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
-        without_sharpening = self.undo_sharpening and self.model == "default" and self.softness == 0
-        soft = softened(less_noisy) if without_sharpening else Softened(picture=less_noisy)
-        clean = soft.picture
+        clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
         sharp = deconvolved(
             clean, softness=self.softness / factor, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
         )
@@ -134,11 +130,9 @@ class EnlargementOptions:
         return _Prepared(
             clean=clean,
             sharp=sharp,
-            grain=removed_grain(picture, less_noisy, level=level) if level > 0 and strength > 0 else None,
+            grain=removed_grain(picture, clean, level=level) if level > 0 and strength > 0 else None,
             noise_reduction=strength,
-            softened=soft.share,
             earlier_enlargement=factor,
-            models=soft.models,
         )
 
 
@@ -147,22 +141,18 @@ class _Prepared:
     """A picture prepared for the networks.
 
     Attributes:
-        clean: (h, w, 3), the picture with its noise and its sharpening removed.
-        sharp: (h, w, 3), the same with its softness removed.
+        clean: (h, w, 3), the picture with its noise removed.
+        sharp: (h, w, 3), the picture with its noise and its softness removed.
         grain: (h, w), standard deviation of the grain to give back; None for no grain.
         noise_reduction: strength of the noise reduction that was applied, 0 to 1.
-        softened: fraction of the picture that was softened because it had been sharpened.
         earlier_enlargement: factor by which the picture was reduced; 1 if it was not.
-        models: SHA-256 of the cards of the networks that were used.
     """
 
     clean: np.ndarray
     sharp: np.ndarray
     grain: np.ndarray | None
     noise_reduction: float
-    softened: float
     earlier_enlargement: float
-    models: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +164,6 @@ class EnlargedPicture:
         interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
         noise_reduction: the strength of the noise reduction that was used, 0 to 1.
         grain: fraction of the picture's own grain that was given back; 0 if it has none.
-        softened: fraction of the picture that was softened because it had been sharpened.
         earlier_enlargement: factor by which the picture was reduced first; 1 if it was not.
         models: SHA-256 of the networks' cards.
     """
@@ -183,7 +172,6 @@ class EnlargedPicture:
     interpolated: float
     noise_reduction: float
     grain: float
-    softened: float
     earlier_enlargement: float
     models: Mapping[str, str] = field(default_factory=dict)
 
@@ -220,7 +208,6 @@ def enlarge(
             noise_reduction=0.0,
             softness=0.0,
             grain=0.0,
-            undo_sharpening=False,
         )
         made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
@@ -253,7 +240,9 @@ def _enlarge_colour(
             network,
             enlarged,
             factor=factor,
-            finish=_finish(options.fidelity_for(network), grey=grey),
+            finish=_finish(
+                options.fidelity_for(network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]
+            ),
             finish_reach_px=REACH_PX,
             progress=part,
         )
@@ -277,21 +266,25 @@ def _enlarge_colour(
         interpolated=interpolated,
         noise_reduction=prepared.noise_reduction,
         grain=options.kept_grain if prepared.grain is not None else 0.0,
-        softened=prepared.softened,
         earlier_enlargement=prepared.earlier_enlargement,
-        models={
-            **prepared.models,
-            **{name: checksum for network in networks for name, checksum in network.checksums.items()},
-        },
+        models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 
 
-def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return a function that post-processes an enlarged tile, given the original one."""
+def _finish(fidelity: float, *, grey: bool, engraves: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return a function that post-processes an enlarged tile, given the original one.
+
+    Args:
+        fidelity: as in `back_projected`.
+        grey: whether the picture is grey.
+        engraves: whether the network draws too much detail in faint texture.
+    """
 
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:
             made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
+        if engraves:
+            made = without_faint_detail(made, tile)
         return back_projected(made, tile, fidelity=fidelity)
 
     return finish

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.depth_edge_snap import snap_to_matte
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.foreground import INSIDE, with_background_colours, with_own_colours
+from dioptre.imaging.foreground import with_background_colours, with_own_colours
 from dioptre.imaging.layers import (
     Inputs,
     Layer,
@@ -135,7 +135,10 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     near = _stepping(near, subject) if estimated and chosen["refine"] else near
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
-    image = _without_fringe(image, subject, drawn, focal_disparity + focus_range) if estimated else image
+    if estimated:  # the edges of other depth do not follow the matte: beside them, the pixels are true
+        matte = subject.alpha if subject.standing is None else subject.standing
+        image = with_background_colours(image, matte, drawn, sharp=focal_disparity + focus_range)
+        del matte
     subject = replace(subject, standing=None)
     lens = lens_blur_of(
         chosen,
@@ -253,21 +256,6 @@ def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
-
-
-def _without_fringe(
-    image: Float32[np.ndarray, "h w c"], subject: Subject, disparity: Float32[np.ndarray, "h w"], sharp: float
-) -> Float32[np.ndarray, "h w c"]:
-    """Remove the hair of a subject in front of the focus from the background.
-
-    This is only for estimated depth, whose edges follow the matte: beside exact depth, the pixels are true. `sharp`
-    is the nearest disparity that stays sharp.
-    """
-    matte = subject.alpha if subject.standing is None else subject.standing
-    inside = matte > INSIDE
-    if not inside.any() or float(np.median(disparity[inside])) <= sharp:
-        return image
-    return with_background_colours(image, matte, disparity)
 
 
 def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:

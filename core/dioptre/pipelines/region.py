@@ -53,7 +53,7 @@ def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
 def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np.ndarray]:
     """Label the salient parts from 1 (0 is the background); return the labels and each part's importance."""
     labels, count = label_regions(saliency > 0.3)
-    weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
+    weights = np.bincount(labels.ravel(), (saliency * centre_prior(saliency.shape)).ravel(), count + 1)
     weights[0] = 0.0
     return labels, weights
 
@@ -71,10 +71,11 @@ def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) ->
         labels, count = label_regions(near > otsu(near))
         if count and (labels == 1).mean() >= _LEAST_AREA:
             return (labels == 1).astype(np.float32), Message("the nearest large region")
-    return _centre_prior(saliency.shape), Message("the middle of the picture")
+    return centre_prior(saliency.shape), Message("the middle of the picture")
 
 
-def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
+def centre_prior(shape: tuple[int, ...]) -> np.ndarray:
+    """Return how important each place of a picture is: 1 in the middle, less towards the corners."""
     y, x = (np.linspace(-1, 1, n) for n in shape)
     return np.exp(-(y[:, None] ** 2 + x**2)).astype(np.float32)
 

@@ -151,7 +151,7 @@ def _find(
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
     focal, extent = None, None
     if disparity is not None:
-        focal, extent = focus_of(views.image, alpha, disparity, at=at)
+        focal, extent = focus_of(views.image, alpha, disparity, at=at, single=coarse.kind == "region")
     before = None
     if standing and point is not None:
         main = _most_salient(views.saliency(), near)

@@ -11,6 +11,8 @@ from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.existing_defocus import parts_defocus_px
 
+from .region import centre_prior
+
 _SIDE_PX = 320  # side, in pixels, of the working square, to which all maps are resized first
 _RANGE_PERCENTILES = (5.0, 95.0)
 _STEEP = 0.06  # disparity step between neighbouring pixels of the working square that separates two objects
@@ -30,17 +32,20 @@ def focus_of(
     disparity: Float32[np.ndarray, "h w"],
     *,
     at: tuple[float, float] | None = None,
+    single: bool = False,
 ) -> tuple[float, tuple[float, float]]:
     """Return the focal disparity of a subject, and its farthest and nearest disparity.
 
     The subject's rim is ignored because depth maps are inaccurate there. If the parts of a subject lie at several
-    depths, the focus is on those that are sharp in the picture.
+    depths, the focus is on those that are sharp in the picture, and in a scene on one of these: the median of
+    several would lie between them, where there may be nothing, or anything else.
 
     Args:
         image: (H, W, 3 or 4), sRGB-encoded, at the size of `alpha` or larger.
         alpha: (h, w), coverage of the subject.
         disparity: (h, w) in [0, 1], 1 = nearest.
         at: (x, y) in pixels of `alpha`, the point to focus on. Default: the median disparity of the subject.
+        single: focus on one part only, preferably large, near and central, as in a scene without a subject.
 
     Returns:
         The focal disparity, and the 5th and 95th percentiles of the subject's disparity, widened to include the
@@ -50,7 +55,7 @@ def focus_of(
     near, weight = _small(alpha, disparity)
     low, high = (_quantile(near, weight, percent / 100) for percent in _RANGE_PERCENTILES)
     if at is None:
-        return _quantile(near, weight * _in_focus(image, alpha, disparity), 0.5), (low, high)
+        return _quantile(near, weight * _in_focus(image, alpha, disparity, single=single), 0.5), (low, high)
     focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
     return focal, (min(low, focal), max(high, focal))
 
@@ -85,8 +90,10 @@ def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
     return float(values.ravel()[order][np.searchsorted(passed, share * passed[-1])])
 
 
-def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bool[np.ndarray, "s s"]:
-    """Return a mask of the sharp parts; True everywhere if all parts are sharp or lie at one depth."""
+def _in_focus(
+    image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray, *, single: bool
+) -> Bool[np.ndarray, "s s"]:
+    """Return a mask of the sharp parts, or the most prominent of them; True everywhere if all lie at one depth."""
     labels, parts = parts_of(alpha, disparity)
     everywhere = np.ones(labels.shape, bool)
     if not parts or np.ptp(list(parts.values())) < APART:
@@ -98,8 +105,11 @@ def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bo
     radii = parts_defocus_px(seen, near, labels, max(parts))
     measured = {part: radius for part in parts if (radius := radii[part - 1]) is not None}
     most = min(measured.values(), default=0.0) + _SHARPEST * float(np.hypot(*size))
-    sharp = [part for part, radius in measured.items() if radius <= most]
-    return np.isin(labels, sharp) if 0 < len(sharp) < len(parts) else everywhere
+    sharp = [part for part, radius in measured.items() if radius <= most] or list(parts)
+    if single:
+        central = centre_prior(labels.shape)
+        sharp = [max(sharp, key=lambda part: parts[part] * float(central[labels == part].sum()))]
+    return np.isin(labels, sharp) if len(sharp) < len(parts) else everywhere
 
 
 def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:

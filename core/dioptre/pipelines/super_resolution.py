@@ -21,8 +21,6 @@ from dioptre_link.operation import Role
 from .depth_enlargement import enlarge_disparity
 from .enlargement import EnlargementOptions, enlarge
 
-_MENTIONED = 0.05  # fraction of a softened picture from which a message says so
-
 
 def super_resolution(
     image: Float32[np.ndarray, "h w c"],
@@ -35,7 +33,6 @@ def super_resolution(
     softness: float = 0.0,
     earlier_enlargement: float | None = None,
     grain: float | None = None,
-    undo_sharpening: bool = True,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
@@ -46,9 +43,9 @@ def super_resolution(
         scale: 1 to 8.
         model: a super-resolution network's id, or "default" for the faithful networks.
         defocus: (H, W) in [0, 1]: where it is 1, the picture is enlarged smoothly, without new detail.
-        fidelity: how closely the result, scaled back down, must match the picture without its noise, sharpening and
-            softness: 1 means within one 8-bit step (two steps for scales below 1.5), 0 means not at all. None: 1
-            for the faithful networks, 0 for the restoring networks.
+        fidelity: how closely the result, scaled back down, must match the picture without its noise and softness: 1
+            means within one 8-bit step (two steps for scales below 1.5), 0 means not at all. None: 1 for the
+            faithful networks, 0 for the restoring networks.
         noise_reduction: how much noise and JPEG artefacts to remove first, 0 to 1. None: as much as the picture
             needs; 0 for the restoring networks, which remove noise themselves.
         softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. Use 0.5
@@ -57,8 +54,6 @@ def super_resolution(
             first. None: measured from enlarged JPEG blocks; 1 for the restoring networks.
         grain: how much of the picture's own grain, up to 4 of 255 levels, to give back after noise reduction, 0 to
             1. None: all of it; none if `noise_reduction` is given.
-        undo_sharpening: soften parts that were strongly sharpened before, in which the faithful networks would draw
-            dots and wiry lines. It has no effect with `softness` or the restoring networks.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
@@ -77,7 +72,6 @@ def super_resolution(
         softness=softness,
         earlier_enlargement=earlier_enlargement,
         grain=grain,
-        undo_sharpening=undo_sharpening,
     )
     return enlarge(without_nan(image), chosen, defocus, progress).pixels
 
@@ -102,7 +96,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         softness=options["softness"],
         earlier_enlargement=options["earlier_enlargement"],
         grain=options["grain"],
-        undo_sharpening=options["undo_sharpening"],
     )
     picture = without_nan(inputs.picture)
     messages = []
@@ -119,9 +112,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         messages.append(
             f"The JPEG picture had been enlarged {factor} times; it was reduced to its earlier size first."
         )
-    if made.softened >= _MENTIONED:
-        share = round(100 * made.softened)
-        messages.append(f"About {share} % of the picture had been sharpened strongly and was softened first.")
     if made.interpolated > 0:
         share = max(1, round(100 * made.interpolated))
         messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
@@ -134,7 +124,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
             "height": height,
             "noise_reduction": made.noise_reduction,
             "grain": made.grain,
-            "softened": made.softened,
             "earlier_enlargement": made.earlier_enlargement,
         },
         messages=tuple(messages),

@@ -72,7 +72,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
 
         result = apply(step.operation, step.options, inputs, progress=share)
         values |= result.values
-        messages += result.messages
+        messages += [*step.messages, *result.messages]
         models |= result.models
         layers = result.layers
         depth = _first(layers, Role.DEPTH) or depth

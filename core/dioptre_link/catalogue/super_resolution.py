@@ -68,15 +68,6 @@ OPERATION = Operation(
             group="Detail",
         ),
         Parameter(
-            name="undo_sharpening",
-            kind=Kind.BOOLEAN,
-            label="Undo sharpening",
-            help="Softens parts that were strongly sharpened before, which would otherwise get dots and "
-            "wiry lines.",
-            default=True,
-            group="Detail",
-        ),
-        Parameter(
             name="softness",
             kind=Kind.FLOAT,
             label="Remove softness",
@@ -113,4 +104,5 @@ OPERATION = Operation(
     memory=Memory(fixed_mib=250, bytes_per_pixel=40),
     warm_up=(WarmUp(size=_PLACE),),
     warm_up_rank=4,
+    retired=("undo_sharpening",),
 )

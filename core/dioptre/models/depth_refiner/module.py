@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.models.doubling import double
-from dioptre.models.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from .config import DepthRefinerConfig
 
@@ -88,6 +88,13 @@ def fetch(
     upper = at(top, left) * (1 - across) + at(top, right) * across
     lower = at(bottom, left) * (1 - across) + at(bottom, right) * across
     return upper * (1 - along) + lower * along
+
+
+def pixel_unshuffle(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W k"]:
+    """Move each square of pixels into channels, in PyTorch's order: c * factor**2 + row * factor + column."""
+    n, height, width, channels = x.shape
+    split = x.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return split.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, -1)
 
 
 def conv3x3(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Conv:

@@ -1,1 +1,0 @@
-"""The sharpening network, which recognises where a picture was sharpened."""
