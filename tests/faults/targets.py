@@ -225,7 +225,7 @@ TARGETS: dict[str, Target] = {
         words=(*_NUMBERS, b"[", b"{", b'""', b"null", b"\\ud800"),
     ),
     "colour profile": Target(
-        seeds=lambda: (corpus.adobe_rgb(), grey_profile("g", gamma=1.8)),
+        seeds=lambda: (corpus.adobe_rgb(), grey_profile("g", curve=1.8)),
         work=_profile,
         words=(b"para\0\0\0\0\0\4", b"curv\0\0\0\0\0\0\0\0", b"rTRC", b"kTRC", b"A2B0", b"Lab ", b"GRAY"),
     ),

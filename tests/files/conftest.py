@@ -16,10 +16,10 @@ D50_XY = (0.3457, 0.3585)
 
 PROFILES = {
     "adobe": matrix_profile.adobe_rgb(),
-    "p3": matrix_profile.rgb_profile("P3", primaries_xy=P3_XY, white_xy=matrix_profile.D65_XY, gamma=2.2),
-    "prophoto": matrix_profile.rgb_profile("ProPhoto", primaries_xy=PROPHOTO_XY, white_xy=D50_XY, gamma=1.8),
+    "p3": matrix_profile.rgb_profile("P3", primaries_xy=P3_XY, white_xy=matrix_profile.D65_XY, curve=2.2),
+    "prophoto": matrix_profile.rgb_profile("ProPhoto", primaries_xy=PROPHOTO_XY, white_xy=D50_XY, curve=1.8),
     "linear": matrix_profile.rgb_profile(
-        "Rec2020", primaries_xy=REC2020_XY, white_xy=matrix_profile.D65_XY, gamma=1.0
+        "Rec2020", primaries_xy=REC2020_XY, white_xy=matrix_profile.D65_XY, curve=1.0
     ),
 }
 

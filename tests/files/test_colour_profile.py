@@ -16,7 +16,7 @@ _CLUT_POINTS = 17
 def _table_profile() -> bytes:
     """Return a version-2 RGB display profile with 16-bit tables to Lab and back: gamma 2 with sRGB's primaries."""
     gamma = matrix_profile.rgb_profile(
-        "tables", primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY, gamma=2.0
+        "tables", primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY, curve=2.0
     )
     grid = np.linspace(0, 1, _CLUT_POINTS)
     to_xyz = matrix_profile.rgb_to_xyz_d50(primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY)

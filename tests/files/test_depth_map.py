@@ -56,7 +56,7 @@ def test_formats_that_lose_precision_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bands", [1, 2, 3, 4])
 def test_eight_bits_grey_or_grey_as_colour(tmp_path: Path, bands: int) -> None:
     codes = np.repeat((DEPTH * 255).astype(np.uint8)[..., None], bands, 2)
-    profile = matrix_profile.grey_profile("g", gamma=1.8) if bands < 3 else matrix_profile.adobe_rgb()
+    profile = matrix_profile.grey_profile("g", curve=1.8) if bands < 3 else matrix_profile.adobe_rgb()
     (tmp_path / "a.png").write_bytes(encode(codes, Format.PNG, extras=Extras(icc=profile)))
     values, _ = read(tmp_path / "a.png", width=35, height=21)
     # The codes are depth values, to which the profile's tone curve does not apply.

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from dioptre.files import Format, load, save
+from dioptre.files.code_points import HLG, PQ
 from dioptre.files.containers import png_chunk
 from dioptre.files.curves import srgb_curve
 from dioptre.files.encode import Extras, encode
-from dioptre.files.hdr_signal import HLG, PQ, HdrSignal
+from dioptre.files.hdr_signal import light
 
 REC_2020 = 9
 TO_SRGB = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
@@ -96,11 +97,11 @@ def test_pq_is_read_in_absolute_light(written: Callable[..., Path], kind: Format
 def test_hlg_is_read_for_a_screen_of_1000_nits(written: Callable[..., Path]) -> None:
     path = written(np.full((64, 96, 3), 0.75), HLG, Format.PNG)
     assert light_of(path)[0, 0] == pytest.approx(1.0, abs=0.02)  # 75 % of the signal is white (BT.2408, table 1)
-    light = np.array([0.5, 0.2, 0.1])
-    path = written(np.broadcast_to(hlg(light), (64, 96, 3)), HLG, Format.PNG)
-    luminance = float(light @ [0.2627, 0.6780, 0.0593])
+    colour = np.array([0.5, 0.2, 0.1])
+    path = written(np.broadcast_to(hlg(colour), (64, 96, 3)), HLG, Format.PNG)
+    luminance = float(colour @ [0.2627, 0.6780, 0.0593])
     np.testing.assert_allclose(
-        light_of(path)[5, 5], TO_SRGB @ light * luminance**0.2 * 1000 / 203, rtol=0.003, atol=0.003
+        light_of(path)[5, 5], TO_SRGB @ colour * luminance**0.2 * 1000 / 203, rtol=0.003, atol=0.003
     )
 
 
@@ -145,14 +146,23 @@ def test_eight_bits_are_read_too(tmp_path: Path) -> None:
     assert light_of(path)[14, 70].max() == pytest.approx((scene()[14, 70] / 203 @ TO_SRGB.T).max(), rel=0.05)
 
 
-def test_grey_hdr_pictures_are_treated_as_srgb_and_say_so(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(with_png_codes(encode(codes_of(pq(scene()))[..., :1], Format.PNG, extras=Extras()), PQ))
-    (message,) = load(path).messages
-    assert "HDR" in message
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_grey_hdr_pictures_are_read_as_grey_colours_are(tmp_path: Path, transfer: int) -> None:
+    signal = pq(scene()) if transfer == PQ else hlg(scene() / 1000)
+    grey = codes_of(signal)[..., :1]
+    lights = []
+    for codes in (grey, np.repeat(grey, 3, 2)):
+        path = tmp_path / f"{codes.shape[2]}.png"
+        path.write_bytes(with_png_codes(encode(codes, Format.PNG, extras=Extras()), transfer))
+        lights.append(light_of(path))
+    np.testing.assert_allclose(*lights, rtol=1e-3, atol=1e-4)
+    save(load(tmp_path / "1.png"), tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.mode == "L"
+    np.testing.assert_allclose(light_of(tmp_path / "out.jpg")[14, 70], lights[0][14, 70], rtol=0.05)
 
 
 def test_peaks_do_not_depend_on_bands() -> None:
     codes = codes_of(pq(scene()))
-    whole = HdrSignal(transfer=PQ, primaries=REC_2020).light(codes)
+    whole = light(codes, PQ)
     assert whole.max() == pytest.approx(1000 / 203, rel=1e-3)

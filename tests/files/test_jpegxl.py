@@ -108,7 +108,7 @@ def test_profile_and_metadata_are_kept(tmp_path: Path, lossless: bool) -> None:
 
 
 def test_a_grey_profile_is_kept(tmp_path: Path) -> None:
-    grey = matrix_profile.grey_profile("gamma 1.8", gamma=1.8)
+    grey = matrix_profile.grey_profile("gamma 1.8", curve=1.8)
     path = _write(tmp_path / "in.jxl", _ramps(np.uint8, 1), icc=grey, lossless=True)
     picture = load(path)
     assert picture.source.icc == grey

@@ -95,7 +95,7 @@ def test_profile_agrees_with_littlecms(tmp_path: Path) -> None:
 
 def test_float_with_linear_profile_keeps_highlights(tmp_path: Path) -> None:
     profile = matrix_profile.rgb_profile(
-        "linear", primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY, gamma=1.0
+        "linear", primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY, curve=1.0
     )
     codes = np.full((4, 4, 3), 4.0, np.float32)
     codes[:2] = 0.5
@@ -108,7 +108,7 @@ def test_float_with_linear_profile_keeps_highlights(tmp_path: Path) -> None:
 
 def test_grey_profile(tmp_path: Path) -> None:
     codes = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    grey = matrix_profile.grey_profile("gamma 1.8", gamma=1.8)
+    grey = matrix_profile.grey_profile("gamma 1.8", curve=1.8)
     picture = load(write_coded(tmp_path / "in.png", codes, Format.PNG, icc=grey))
     light = (128 / 255) ** (461 / 256)  # The profile stores gamma in 8.8 fixed point.
     assert picture.pixels[8, 0, 1] == pytest.approx(1.055 * light ** (1 / 2.4) - 0.055, abs=1e-4)
@@ -141,7 +141,7 @@ def test_broken_profile_is_srgb_with_a_message(tmp_path: Path, photo: np.ndarray
 
 
 def test_profile_for_other_channels_is_srgb_with_a_message(tmp_path: Path, photo: np.ndarray) -> None:
-    grey = matrix_profile.grey_profile("g", gamma=2.2)
+    grey = matrix_profile.grey_profile("g", curve=2.2)
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", icc_profile=grey)
     (tmp_path / "in.jpg").write_bytes(file.getvalue())

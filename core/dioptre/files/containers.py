@@ -6,6 +6,7 @@ passes on EXIF maker notes, Photoshop resources and XMP unchanged.
 
 from __future__ import annotations
 
+import mmap
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -156,15 +157,16 @@ def png_is_animated(start: bytes) -> bool:
     return any(kind == b"acTL" for kind, _ in _png_chunks_before_pixels(start))
 
 
-def png_transfer_and_primaries(start: bytes) -> tuple[int, int] | None:
-    """Return the codes of the transfer function and the primaries in a PNG's cICP chunk; None if there is none."""
-    for kind, payload in _png_chunks_before_pixels(start):
-        if kind == b"cICP" and len(payload) == 4:
-            return payload[1], payload[0]
-    return None
+def png_colour_chunks(data: bytes | mmap.mmap) -> dict[bytes, bytes]:
+    """Return the content of the chunks of a PNG file that state its colours by numbers, by their names."""
+    found: dict[bytes, bytes] = {}
+    for kind, payload in _png_chunks_before_pixels(data):
+        if kind in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
+            found.setdefault(kind, payload)
+    return found
 
 
-def _png_chunks_before_pixels(start: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _png_chunks_before_pixels(start: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
     at = len(_PNG_SIGNATURE)
     while at + 8 <= len(start) and (kind := start[at + 4 : at + 8]) != b"IDAT":
         size = int.from_bytes(start[at : at + 4], "big")

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, gain_map_reading, heif_boxes, problems
+from . import containers, exif, gain_map_reading, heif_boxes, problems, stated_colours
+from .avif_planes import correct
 from .budget import Budget
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
@@ -28,7 +29,6 @@ from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
 from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits, require_finite, turned
 from .gain_map import GainMap
-from .hdr_signal import HdrSignal, divide, hdr_signal
 from .picture import Colour, Format, Source, recognise
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
@@ -152,26 +152,19 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             if found.source.packed_bits:
                 codes = full_range(codes, found.source.packed_bits)
             found.codes = turned(codes, found.source.orientation)
-            if kind is Format.JPEG and found.source.colour is Colour.RGB:
+            if kind is Format.JPEG and found.source.colour in (Colour.RGB, Colour.GREY):
                 found.gain_map = _gain_map(file, budget, found.source.orientation)
                 if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
                     note_lost_gain_map(found.messages, path)
     except vips().Error as error:
         raise damaged(path) from error
-    signal = _hdr_signal(start, kind)
-    if signal is not None:
-        divide(found, signal, path)
-    return found
-
-
-def _hdr_signal(start: bytes, kind: Format) -> HdrSignal | None:
-    """Return how to read an HDR picture's codes, from the first bytes of its file; None for other pictures."""
-    codes = None
     if kind is Format.AVIF:
-        codes = heif_boxes.transfer_and_primaries(start)
-    elif kind is Format.PNG:
-        codes = containers.png_transfer_and_primaries(start)
-    return None if codes is None else hdr_signal(*codes)
+        correct(found, file)
+        stated_colours.apply_code_points(found, heif_boxes.code_points(start), path)
+    elif kind in (Format.PNG, Format.TIFF):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            stated_colours.apply(found, data, path)
+    return found
 
 
 def _bytes_per_pixel(image: Any) -> int:

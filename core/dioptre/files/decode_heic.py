@@ -9,9 +9,10 @@ import numpy as np
 
 from . import apple_gain_map, exif, notes, problems
 from .budget import Budget
-from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits
-from .hdr_signal import divide, hdr_signal
+from .code_points import CodePoints
+from .decoded import Decoded, damaged, expanded, full_range, note_lost_gain_map, packed_bits
 from .picture import Colour, Format, Source
+from .stated_colours import apply_code_points
 
 
 def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
@@ -39,8 +40,11 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     bits = packed_bits(info.get("bit_depth", 8)) if codes.dtype == np.uint16 else 0
     if bits:
         codes = full_range(codes, bits)
-    messages: list[str] = []
+    points = _code_points(info)
     bands = codes.shape[2]
+    if bands == 1 and points is not None and not points.full_range:  # libheif converts the range of colours only
+        codes = expanded(codes, bits=bits or 8)
+    messages: list[str] = []
     source = Source(
         format=Format.HEIC,
         bits=8 * codes.dtype.itemsize,
@@ -53,12 +57,10 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         orientation=1,  # libheif has already rotated the picture
     )
     found = Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
-    nclx = info.get("nclx_profile") or {}
-    signal = hdr_signal(nclx.get("transfer_characteristics", 0), nclx.get("color_primaries", 0))
-    if signal is not None:
-        divide(found, signal, path)
+    apply_code_points(found, points, path)
+    if budget is None or found.source.hdr_transfer:
         return found
-    if budget is not None and (maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE)):
+    if maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE):
         headroom = apple_gain_map.headroom(source.exif, notes.parsed(source.xmp, budget=budget))
         map_codes = _auxiliary(heif, maps[0], budget)
         if headroom is None or map_codes is None:
@@ -66,6 +68,17 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         else:
             found.gain_map = apple_gain_map.gain_map(map_codes, headroom)
     return found
+
+
+def _code_points(info: dict[str, Any]) -> CodePoints | None:
+    nclx = info.get("nclx_profile")
+    if not nclx:
+        return None
+    return CodePoints(
+        primaries=nclx["color_primaries"],
+        transfer=nclx["transfer_characteristics"],
+        full_range=bool(nclx["full_range_flag"]),
+    )
 
 
 def _auxiliary(heif: Any, number: int, budget: Budget) -> np.ndarray | None:

@@ -14,10 +14,11 @@ import numpy as np
 
 from . import exif, problems
 from .budget import Budget
+from .code_points import HLG, PQ, CodePoints
 from .decoded import Decoded, damaged, packed_bits
-from .hdr_signal import divide, hdr_signal
 from .jpegxl_header import BadHeader, JpegXlHeader, read_header
 from .picture import Colour, Format, Source
+from .stated_colours import apply_code_points
 
 _BYTES_PER_SAMPLE = 12  # bytes of libjxl's buffers per pixel and channel, in addition to the result
 
@@ -50,7 +51,7 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     messages: list[str] = []
     if header.animated:
         messages.append(f"{path.name} contains several frames; the last one is used.")
-    signal = hdr_signal(header.transfer, header.primaries)
+    hdr = header.transfer in (PQ, HLG)
     source = Source(
         format=Format.JPEGXL,
         bits=8 * dtype.itemsize,
@@ -58,15 +59,15 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         floating=dtype == np.float32,
         colour=Colour.GREY if header.grey else Colour.RGB,
         alpha=header.alpha,
-        icc=None if header.srgb or signal is not None else found.icc,
+        icc=None if header.srgb or hdr else found.icc,
         exif=_exif(found.exif),
         xmp=found.xmp or None,
         orientation=1,  # libjxl has already rotated the picture
         lossless=header.lossless,
     )
     decoded = Decoded(codes=codes, source=source, premultiplied=header.premultiplied, messages=messages)
-    if signal is not None:
-        divide(decoded, signal, path)
+    if hdr:
+        apply_code_points(decoded, CodePoints(primaries=header.primaries, transfer=header.transfer), path)
     return decoded
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import problems
+from .curves import in_bands
 from .gain_map import GainMap
 from .picture import Source
 
@@ -79,8 +80,27 @@ def full_range(codes: np.ndarray, bits: int) -> np.ndarray:
     return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 
 
+def expanded(codes: np.ndarray, *, bits: int) -> np.ndarray:
+    """Stretch codes in the limited range of video (16 to 235 of 8 bits) to the full range.
+
+    Args:
+        codes: uint8 or uint16, scaled so that the largest code of `bits` bits is the largest of the type.
+        bits: bits per channel in the file.
+    """
+    top, step = np.iinfo(codes.dtype).max, 2.0 ** (bits - 8)
+    gain = np.float32((2**bits - 1) / (219 * step))
+    offset = np.float32(0.5 - top * 16 / 219)
+    result = np.empty_like(codes)
+
+    def work(rows: slice) -> None:
+        result[rows] = (codes[rows] * gain + offset).clip(0, top)
+
+    in_bands(codes.shape, work)
+    return result
+
+
 def note_hdr(messages: list[str], path: Path) -> None:
-    """Add the message for an HDR picture that is not converted: grey, float or premultiplied by alpha."""
+    """Add the message for an HDR picture that is not converted: float or premultiplied by alpha."""
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
 
 

@@ -41,6 +41,7 @@ _HEIC_QUALITY = 92
 _AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
 # Effort 1 of 9 takes 0.5 s per megapixel on one core; 4 takes twelve times as long and saves a tenth of the bytes.
 _AVIF_EFFORT = 1
+_AVIF_SPEED = 10 - _AVIF_EFFORT  # the same, as libavif counts it
 _JPEGXL_DISTANCE = 0.2  # Butteraugli distance; 1 is just noticeable, 0.2 has the PSNR of a JPEG of quality 95
 _PNG_COMPRESSION = 3  # level 3 of 9 is within a few percent of level 6 on photos, in a third of the time
 _PNG_FILTER = "up"  # a fifth smaller than without on photographs, half on depth maps, and no slower
@@ -82,6 +83,19 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
         Format.JPEGXL: _jpegxl,
     }
     return writers[kind](np.ascontiguousarray(codes), extras)
+
+
+def holds_grey(kind: Format, *, bits: int, alpha: bool) -> bool:
+    """Return whether a grey picture stays one in a format, instead of becoming RGB.
+
+    Args:
+        kind: the file format.
+        bits: bits per channel.
+        alpha: whether there is an alpha channel.
+    """
+    if kind is Format.AVIF:  # libvips writes three channels, and Pillow no more than 8 bits
+        return bits == 8 and not alpha
+    return kind is not Format.WEBP and not (kind is Format.HEIC and alpha)
 
 
 def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
@@ -132,9 +146,9 @@ def _tiff(codes: np.ndarray, extras: Extras) -> bytes:
 def _heic(codes: np.ndarray, extras: Extras) -> bytes:
     import pillow_heif
 
-    if codes.shape[2] < 3:
+    if codes.shape[2] == 2:  # libheif has no grey with alpha
         codes = np.concatenate([np.repeat(codes[..., :1], 3, 2), codes[..., 1:]], 2)
-    mode = ("RGB" if codes.shape[2] == 3 else "RGBA") + (";16" if codes.dtype == np.uint16 else "")
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[codes.shape[2]] + (";16" if codes.dtype == np.uint16 else "")
     heif = pillow_heif.from_bytes(mode=mode, size=(codes.shape[1], codes.shape[0]), data=codes.tobytes())
     options: dict[str, Any] = {"quality": _HEIC_QUALITY, "chroma": 444, "exif": extras.exif, "xmp": extras.xmp}
     if extras.icc:
@@ -148,15 +162,21 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
     bits = 8 if codes.dtype == np.uint8 else extras.packed_bits or PACKED_BITS[Format.AVIF]
     if bits > 8:  # libvips expects the value in the top bits
         codes = packed(codes, bits=bits) << np.uint16(16 - bits)
-    keep = vips().enums.ForeignKeep
-    avif: bytes = _vips_image(codes, extras).heifsave_buffer(
-        compression="av1",
-        bitdepth=bits,
-        Q=_AVIF_QUALITY,
-        effort=_AVIF_EFFORT,
-        subsample_mode="off",
-        keep=keep.ICC | keep.XMP,
-    )
+    if holds_grey(Format.AVIF, bits=bits, alpha=codes.shape[2] != 1):
+        file = BytesIO()
+        metadata = {"icc_profile": extras.icc or b"", "xmp": extras.xmp or b""}
+        _pillow(codes).save(file, "AVIF", quality=_AVIF_QUALITY, speed=_AVIF_SPEED, **metadata)
+        avif = file.getvalue()
+    else:
+        keep = vips().enums.ForeignKeep
+        avif = _vips_image(codes, extras).heifsave_buffer(
+            compression="av1",
+            bitdepth=bits,
+            Q=_AVIF_QUALITY,
+            effort=_AVIF_EFFORT,
+            subsample_mode="off",
+            keep=keep.ICC | keep.XMP,
+        )
     return avif if extras.exif is None else heif_boxes.with_exif(avif, extras.exif)
 
 

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .code_points import CodePoints
+
 _COLOUR = b"colrnclx"
 
 
@@ -24,12 +26,13 @@ class _Item:
     extents: tuple[tuple[int, int], ...]
 
 
-def transfer_and_primaries(start: bytes) -> tuple[int, int] | None:
-    """Return the codes of the transfer function and of the primaries in the first bytes of a HEIF file."""
+def code_points(start: bytes) -> CodePoints | None:
+    """Return the code points in the first bytes of a HEIF file; None if there are none."""
     at = start.find(_COLOUR) + len(_COLOUR)
-    if at < len(_COLOUR) or len(start) < at + 4:
+    if at < len(_COLOUR) or len(start) < at + 7:
         return None
-    return int.from_bytes(start[at + 2 : at + 4], "big"), int.from_bytes(start[at : at + 2], "big")
+    primaries, transfer, _, flags = struct.unpack_from(">HHHB", start, at)
+    return CodePoints(primaries=primaries, transfer=transfer, full_range=flags >= 128)
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:

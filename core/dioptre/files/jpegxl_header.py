@@ -14,6 +14,10 @@ _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
+_P3, _P3_D65 = (
+    11,
+    12,
+)  # the only primaries whose code in JPEG XL, which states the white apart, is not that of H.273
 _SRGB_TRANSFER = 13
 _HEADER_BYTES = 4096  # number of bytes to read; the part of a header before the colour profile is far shorter
 _MAX_BOXES = 1000  # maximum number of boxes to search; ordinary files have about ten
@@ -52,7 +56,7 @@ class JpegXlHeader:
         profile: whether an ICC profile is embedded in the codestream.
         srgb: whether the colours are sRGB (or grey with its curve) without an embedded profile.
         transfer: code of the transfer function in ITU-T H.273; 0 if there is none.
-        primaries: code of the primaries; 11 means P3.
+        primaries: code of the primaries in H.273.
     """
 
     width: int
@@ -256,6 +260,7 @@ def _colour_encoding(bits: Bits) -> _Colour:
         transfer = bits.number(_ENUM)
     bits.number(_ENUM)  # skips the rendering intent
     plain = (white, primaries, transfer) == (_D65, _SRGB, _SRGB_TRANSFER)
+    primaries = _P3_D65 if (white, primaries) == (_D65, _P3) else primaries
     return _Colour(grey=grey, srgb=plain, transfer=transfer, primaries=primaries)
 
 

@@ -18,6 +18,7 @@ from .curves import in_bands, srgb_curve
 from .decode import decoding
 from .decoded import Decoded, require_finite
 from .gain_map import GainMap
+from .hdr_signal import divide
 from .lab import LabModel
 from .picture import Colour, Picture, Source
 from .problems import changed, reading
@@ -39,9 +40,9 @@ def load(
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC, JPEG XL and RAW if their extras are installed.
 
     Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
-    without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA and cHRM chunks of PNG files
-    are ignored, and so is cICP except for PQ and HLG. A photo with a gain map and an HDR picture (PQ, HLG) are not
-    clipped at white, so their values can exceed 1.
+    without alpha, become upright, sRGB-encoded float32 with straight alpha. Colours that a file states by numbers
+    (cICP, gAMA and cHRM in PNG, nclx in AVIF and HEIC) become a profile. A photo with a gain map and an HDR picture
+    (PQ, HLG) are not clipped at white, so their values can exceed 1.
 
     Args:
         path: the file.
@@ -57,6 +58,7 @@ def load(
     place = Path(path)
     with decoding(place, max_megapixels=max_megapixels) as decoded:
         require_finite(decoded, place, maps=True)
+        divide(decoded)
         model, source, message = _model(decoded)
         messages = (*decoded.messages, *message)
         return Picture(
@@ -119,6 +121,7 @@ class PictureOnDemand(Picture):
             decoded = replace(found, codes=own)
         if decoded.sha256 != self.sha256:
             raise changed(self.path)
+        divide(decoded)
         model, _, _ = _model(decoded)
         return lambda rows: _pixels(decoded, model, rows)
 

@@ -60,14 +60,18 @@ def read(profile: bytes) -> MatrixProfile | None:
 def rgb_to_xyz_d50(*, primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float]) -> np.ndarray:
     """Return the matrix from linear RGB to XYZ, adapted to D50 (Bradford), float64 (3, 3)."""
     white = _xyz(white_xy)
-    columns = np.stack([_xyz(xy) for xy in primaries_xy], 1)
+    columns = np.array([(x, y, 1.0 - x - y) for x, y in primaries_xy]).T  # not divided by y, which may be 0
     columns = columns * np.linalg.solve(columns, white)
     cone = _BRADFORD @ D50_XYZ / (_BRADFORD @ white)
     return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(cone) @ _BRADFORD @ columns)
 
 
 def rgb_profile(
-    name: str, *, primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float], gamma: float
+    name: str,
+    *,
+    primaries_xy: tuple[tuple[float, float], ...],
+    white_xy: tuple[float, float],
+    curve: float | np.ndarray,
 ) -> bytes:
     """Create a monitor profile.
 
@@ -75,28 +79,32 @@ def rgb_profile(
         name: the profile's description.
         primaries_xy: CIE xy of red, green and blue.
         white_xy: CIE xy of white.
-        gamma: exponent of all three curves.
+        curve: exponent of all three curves, or their samples, the linear values of equidistant encoded
+            values: (n,), or (3, n) for different curves.
     """
     adapted = rgb_to_xyz_d50(primaries_xy=primaries_xy, white_xy=white_xy)
     tags = {b"wtpt": _xyz_tag(D50_XYZ)}
     for c, letter in enumerate((b"r", b"g", b"b")):
         tags[letter + b"XYZ"] = _xyz_tag(adapted[:, c])
-        tags[letter + b"TRC"] = _gamma_tag(gamma)
+        tags[letter + b"TRC"] = _curve_tag(curve[c] if isinstance(curve, np.ndarray) and curve.ndim == 2 else curve)
     return _profile(name, b"RGB ", tags)
 
 
-def grey_profile(name: str, *, gamma: float) -> bytes:
-    """Create a grey profile with a power curve."""
-    return _profile(name, b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": _gamma_tag(gamma)})
+def grey_profile(name: str, *, curve: float | np.ndarray) -> bytes:
+    """Create a grey profile with a power curve or with samples, as in `rgb_profile`."""
+    return _profile(name, b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": _curve_tag(curve)})
+
+
+def srgb_samples() -> np.ndarray:
+    """Return samples of sRGB's curve, close enough for 16-bit codes, float64 (1024,)."""
+    x = np.linspace(0.0, 1.0, 1024)
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
 
 @cache
 def srgb_grey() -> bytes:
     """Create a grey profile with sRGB's curve, so that the conversion to sRGB changes no value."""
-    x = np.linspace(0.0, 1.0, 1024)
-    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    curve = struct.pack(">4s4xI", b"curv", len(x)) + np.round(linear * 65535).astype(">u2").tobytes()
-    return _profile("Grey with the sRGB curve", b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": curve})
+    return grey_profile("Grey with the sRGB curve", curve=srgb_samples())
 
 
 @cache
@@ -110,7 +118,7 @@ def srgb_profile() -> bytes:
 def adobe_rgb() -> bytes:
     """Create a profile compatible with Adobe RGB (1998)."""
     return rgb_profile(
-        "Compatible with Adobe RGB (1998)", primaries_xy=ADOBE_RGB_XY, white_xy=D65_XY, gamma=ADOBE_RGB_GAMMA
+        "Compatible with Adobe RGB (1998)", primaries_xy=ADOBE_RGB_XY, white_xy=D65_XY, curve=ADOBE_RGB_GAMMA
     )
 
 
@@ -165,8 +173,10 @@ def _xyz_tag(xyz: np.ndarray) -> bytes:
     return struct.pack(">4s4x3i", b"XYZ ", *(round(float(v) * 65536) for v in xyz))
 
 
-def _gamma_tag(gamma: float) -> bytes:
-    return struct.pack(">4s4xIH", b"curv", 1, round(gamma * 256))
+def _curve_tag(curve: float | np.ndarray) -> bytes:
+    if isinstance(curve, np.ndarray):
+        return struct.pack(">4s4xI", b"curv", len(curve)) + np.round(curve * 65535).astype(">u2").tobytes()
+    return struct.pack(">4s4xIH", b"curv", 1, round(curve * 256))
 
 
 def _profile(name: str, space: bytes, tags: dict[bytes, bytes]) -> bytes:
@@ -177,11 +187,12 @@ def _profile(name: str, space: bytes, tags: dict[bytes, bytes]) -> bytes:
         **tags,
     }
     offset = 128 + 4 + 12 * len(tags)
-    table, body = struct.pack(">I", len(tags)), b""
+    table, body, places = struct.pack(">I", len(tags)), b"", dict[bytes, int]()
     for signature, data in tags.items():
-        padded = data + bytes(-len(data) % 4)
-        table += struct.pack(">4sII", signature, offset + len(body), len(data))
-        body += padded
+        at = places.setdefault(data, offset + len(body))  # equal tags share their bytes
+        table += struct.pack(">4sII", signature, at, len(data))
+        if at == offset + len(body):
+            body += data + bytes(-len(data) % 4)
     head = struct.pack(">I4xI4s4s4s", offset + len(body), 0x02400000, b"mntr", space, b"XYZ ")
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp")
     head = head.ljust(68, b"\0") + struct.pack(">3i", *(round(float(v) * 65536) for v in D50_XYZ))

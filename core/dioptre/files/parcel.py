@@ -90,7 +90,7 @@ def to_source(content: Any) -> Source:
         if values["resolution_dpi"] is not None:
             across, along = values["resolution_dpi"]
             values["resolution_dpi"] = (float(across), float(along))
-        for name in ("bits", "packed_bits", "orientation"):
+        for name in ("bits", "packed_bits", "hdr_transfer", "orientation"):
             values[name] = int(values[name])
         for name in ("floating", "alpha", "lossless"):
             values[name] = bool(values[name])

@@ -80,6 +80,8 @@ class Source:
         alpha: whether there is an alpha channel.
         icc: the embedded profile, from which the pixels were converted. None if it is missing or unusable; the
             pixels are then treated as sRGB.
+        hdr_transfer: code in ITU-T H.273 of the transfer function of an HDR picture (PQ, HLG); else 0. The
+            profile is that of the ordinary picture that `hdr_signal` makes of it.
         orientation: EXIF orientation in the file, 1 to 8; it has been applied to the pixels.
         resolution_dpi: pixels per inch, x and y, after orientation; None if the file has none.
         exif: EXIF blob, starting with its TIFF header.
@@ -97,6 +99,7 @@ class Source:
     colour: Colour = Colour.RGB
     alpha: bool = False
     icc: bytes | None = None
+    hdr_transfer: int = 0
     orientation: int = 1
     resolution_dpi: tuple[float, float] | None = None
     exif: bytes | None = None

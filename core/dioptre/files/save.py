@@ -16,7 +16,7 @@ from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
 from .curves import in_bands
-from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode
+from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode, holds_grey
 from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
@@ -232,7 +232,8 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
         if held < had:
             messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
-    model, icc = _model(pixels, source, messages)
+    grey = holds_grey(kind, bits=bits, alpha=alpha)
+    model, icc = _model(pixels, source, messages, holds_grey=grey)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
 
 
@@ -251,7 +252,9 @@ def _bits(kind: Format, source: Source | None) -> int:
     return min((depth for depth in depths if depth >= wanted), default=depths[-1])
 
 
-def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tuple[ColourModel, bytes | None]:
+def _model(
+    pixels: np.ndarray, source: Source | None, messages: list[str], *, holds_grey: bool
+) -> tuple[ColourModel, bytes | None]:
     """Choose the file's colour profile: the original's, or an embedded sRGB profile if that cannot be written."""
     plain = colour_profile.model(None, bands=3)
     if source is None:
@@ -267,6 +270,8 @@ def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tu
             return plain, srgb_profile()
         if source.icc is None or colour_profile.channels(source.icc) == 3:
             return colour_profile.model(None, bands=1), source.icc
+        if not holds_grey:  # a grey profile does not suit three channels
+            return plain, srgb_profile()
         return colour_profile.model(source.icc, bands=1), source.icc
     if source.icc is None:
         return plain, None
@@ -307,7 +312,7 @@ def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
 
 @cache
 def _linear_profile() -> bytes:
-    return rgb_profile("Linear sRGB", primaries_xy=SRGB_XY, white_xy=D65_XY, gamma=1.0)
+    return rgb_profile("Linear sRGB", primaries_xy=SRGB_XY, white_xy=D65_XY, curve=1.0)
 
 
 @cache
