@@ -14,7 +14,7 @@ from PIL import Image
 
 from dioptre.batch.batch import Summary, run_batch
 from dioptre.batch.contact_sheet import PAGE, shown_before
-from dioptre.batch.plan import State, items, preview_paths, state
+from dioptre.batch.plan import State, preview_paths, state, survey
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
 from tests.faults.costs import bounded_cost
@@ -74,7 +74,7 @@ def test_an_older_recipe_with_a_whole_result_is_finished(photos: Path) -> None:
 
 
 def state_of(photos: Path, name: str) -> State:
-    item = next(item for item in items(photos, photos.parent / "out") if item.name == name)
+    item = next(item for item in survey(photos, photos.parent / "out", PORTRAIT).items if item.name == name)
     return state(item, PORTRAIT, sha256=sha256_of(item.source), everything=True)
 
 
@@ -131,7 +131,7 @@ def test_who_may_not_read_a_picture_may_not_read_its_result(photos: Path) -> Non
     finally:
         os.umask(before)
     out = photos.parent / "out"
-    found = items(photos, out)
+    found = survey(photos, out, PORTRAIT).items
     for item, expected in zip(found, (0o600, 0o644), strict=True):
         for path in (*out.glob(f"{item.stem}-portrait.*"), *preview_paths(out, item)):
             assert stat.S_IMODE(path.stat().st_mode) == expected, path

@@ -111,7 +111,7 @@ def test_json_tells_each_picture_at_once_and_the_sum_at_the_end(
         *("error", "result", "result", "result"),
         *("result", "error"),
     ]
-    assert lines[-2]["values"] == {"made": 3, "finished_before": 0, "failed": 1}
+    assert lines[-2]["values"] == {"made": 3, "finished_before": 0, "failed": 1, "left_out": 0}
     assert any("left" in line["phase"] for line in lines if line["type"] == "progress")
 
 
@@ -188,6 +188,6 @@ def test_whatever_ends_a_batch_resume_finishes_it(how: signal.Signals, photos: P
     )
     assert done.returncode == 0, done.stdout + done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
-    assert last["values"] == {"made": 2, "finished_before": 3, "failed": 0}
+    assert last["values"] == {"made": 2, "finished_before": 3, "failed": 0, "left_out": 0}
     assert not list(out.rglob(".dioptre-*"))
     assert not scratch.exists() or not list(scratch.iterdir())

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import tomllib
 
+from tests.tracked import tracked
+
 PAGE = Path("docs/dev/architecture.md")
 
 
@@ -34,14 +36,14 @@ def test_every_folder_is_named_and_every_name_is_there(page: str, checkout: Path
         assert (checkout / name).exists(), name
         if re.fullmatch(r"[\w.]+", start) and start != "card.json":
             assert (checkout / name / start).exists(), f"{name}/{start}"
-    tops = {path.name for path in checkout.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
-    tracked = tops - {"build", "dist", "site", "core", "plugin"}
+    files = [path.relative_to(checkout) for path in tracked()]
+    tops = {path.parts[0] for path in files if len(path.parts) > 1 and not path.parts[0].startswith(".")}
     packages = {
-        path.parent.relative_to(checkout).as_posix()
-        for parent in ("core/dioptre", "core/dioptre_link")
-        for path in (checkout / parent).glob("*/__init__.py")
+        path.parent.as_posix()
+        for path in files
+        if path.parts[:2] in (("core", "dioptre"), ("core", "dioptre_link")) and path.parts[3:] == ("__init__.py",)
     }
-    assert tracked | packages <= named.keys()
+    assert (tops - {"core", "plugin"}) | packages <= named.keys()
 
 
 def test_every_module_it_names_exists(page: str, checkout: Path) -> None:

@@ -27,10 +27,11 @@ from dioptre_link.recipe import Recipe
 from tests.cli.conftest import pipelines as pipelines
 from tests.cli.conftest import private_home as private_home
 from tests.cli.test_batch import InThisProcess
+from tests.tracked import tracked
 from translations.collect import collect
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *tracked("docs/**/*.md")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
@@ -226,7 +227,7 @@ def test_every_preset_and_command_has_its_place(checkout: Path) -> None:
 
 def test_every_network_has_its_row(checkout: Path) -> None:
     page = (checkout / "docs" / "networks.md").read_text(encoding="utf-8")
-    cards = [card.parent.name for card in (checkout / "weights").glob("*/card.json")]
+    cards = [card.parent.name for card in tracked("weights/*/card.json")]
     assert [name for name in cards if f"`{name}`" not in page] == []
 
 

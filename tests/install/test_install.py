@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from installer.console import INSTALL
+from tests.tracked import tracked
 
 from .conftest import ENCODING, Checkout
 
@@ -386,7 +387,7 @@ def test_every_name_that_the_core_uses_is_known_to_the_installer(checkout: Path)
 
     known = {"data": contents.DATA, "cache": contents.CACHE}
     found = set()
-    for source in [*(checkout / "core").rglob("*.py"), *(checkout / "plugin").rglob("*.py")]:
+    for source in [*tracked("core/**/*.py"), *tracked("plugin/**/*.py")]:
         text = source.read_text(encoding="utf-8")
         for kind, name in re.findall(r"\b(data|cache|log)_dir\(\) / (?:\"([^\"]+)\"|\w+)", text):
             if name:

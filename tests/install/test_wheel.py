@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracked import tracked
+
 pytest.importorskip("hatchling", reason="the build tools are in the environment that install.py makes")
 
 NEEDED = ("PATH", "SYSTEMROOT")  # On Windows, Python does not start without the second.
@@ -58,7 +60,7 @@ def test_the_installers_wheel_is_the_core_alone(checkout: Path, tmp_path: Path) 
 
 def test_every_weight_and_plugin_file_is_in_it(checkout: Path, package: Path) -> None:
     for name in ("weights", "plugin"):
-        files = [path for path in (checkout / name).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        files = tracked(f"{name}/**")
         assert files
         for file in files:
             inside = package / "dioptre" / name / file.relative_to(checkout / name)

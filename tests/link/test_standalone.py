@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracked import tracked
+
 MINIMUM = (3, 10)
 PROGRAMS = ("test_wire", "test_start", "test_sandbox", "test_bad_worker", "test_client", "test_client_lifetime")
 TIMEOUT_S = 300
 
 
 def sources(checkout: Path) -> list[Path]:
-    found = sorted((checkout / "core" / "dioptre_link").rglob("*.py"))
+    found = list(tracked("core/dioptre_link/**/*.py"))
     assert len(found) >= 7
     return found
 

@@ -13,6 +13,7 @@ from dioptre.checkpoints.locate import verify
 from dioptre.models.loading import load_model, unload_after
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, resolve
 from dioptre_link.errors import UsageError
+from tests.tracked import tracked
 
 BUNDLED = [entry for entry in ENTRIES.values() if not entry.convert]
 LARGEST_TOTAL = 60 << 20  # Limit in bytes for a checkout.
@@ -57,7 +58,7 @@ def test_bundled_models_cannot_be_added_by_hand() -> None:
 
 
 def test_all_bundled_weights_are_whole_licensed_and_small(checkout: Path) -> None:
-    folders = sorted(path.parent for path in (checkout / "weights").glob("*/card.json"))
+    folders = [path.parent for path in tracked("weights/*/card.json")]
     assert {folder.name for folder in folders} == {name for entry in BUNDLED for name in entry.checkpoints}
     for folder in folders:
         card: Card = verify(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dioptre import runtime
+from tests.tracked import tracked
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {"cv2", "evalkit", "grain", "mitsuba", "onnx", "onnxruntime", "optax", "torch"}
@@ -21,7 +22,7 @@ INSIDE_GIMP = {"benchmarks.inside_gimp", "benchmarks.inside_gimp_foreground"}  #
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for folder in ("benchmarks", "training")
-    for path in (ROOT / folder).rglob("*.py")
+    for path in tracked(f"{folder}/**/*.py")
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from dioptre import files
 from dioptre.files import apart, problems
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.catalogue import operation
-from dioptre_link.errors import DioptreError
+from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.recipe import Recipe
 
 from . import contact_sheet, engine, plan
@@ -45,6 +46,8 @@ class Summary:
     Attributes:
         made: number of pictures that were processed.
         finished_before: number of pictures that were already finished.
+        left_out: number of pictures in system folders, which are not processed, by the folder's name.
+        unread: folders that cannot be read.
         failures: the errors of pictures without a result, by name.
         page: the contact sheet; None if there is none.
         page_error: the error that prevented the contact sheet from being written; None if there was none.
@@ -52,6 +55,8 @@ class Summary:
 
     made: int
     finished_before: int
+    left_out: Counter[str] = field(default_factory=Counter)
+    unread: Sequence[Path] = ()
     failures: dict[str, DioptreError] = field(default_factory=dict)
     page: Path | None = None
     page_error: DioptreError | None = None
@@ -89,18 +94,18 @@ def run_batch(
         Cancelled: the watcher raised it.
     """
     batch = _Batch(output, chosen, watcher, force=force, everything=everything)
-    found = plan.items(folder, output)
+    found = plan.survey(folder, output, chosen)
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output):
         try:
             watcher.progress(0.0, "Checking the pictures")
-            tasks = [task for item in found if (task := batch.task(item, resume=resume)) is not None]
+            tasks = [task for item in found.items if (task := batch.task(item, resume=resume)) is not None]
             batch.begin(tasks)
             if tasks:
                 engine.run(tasks, executor(len(tasks)), done=batch.done)
         finally:
-            batch.write_page(found)
-    return batch.summary()
+            batch.write_page(found.items)
+    return batch.summary(found)
 
 
 class _Batch:
@@ -122,7 +127,7 @@ class _Batch:
 
     def task(self, item: Item, *, resume: bool) -> Task | None:
         """Return the task for this picture; None if its result is finished already or it cannot be processed."""
-        try:
+        with self._failing_alone(item):
             sha256 = sha256_of(item.source)
             if resume and self._is_finished(item, sha256):
                 self._finished_before += 1
@@ -135,19 +140,18 @@ class _Batch:
                     hint="Use --resume to skip finished pictures or --force to replace them, or choose another "
                     "folder.",
                 )
-        except DioptreError as error:
-            self._fail(item, error)
-            return None
-        self._items[item.name] = item
-        return Task(
-            name=item.name,
-            stem=item.stem,
-            source=item.source.absolute(),
-            sha256=sha256,
-            recipe=self._recipe,
-            everything=self._everything,
-            size=apart.reader().size_of(item.source),
-        )
+            size = apart.reader().size_of(item.source)
+            self._items[item.name] = item
+            return Task(
+                name=item.name,
+                stem=item.stem,
+                source=item.source.absolute(),
+                sha256=sha256,
+                recipe=self._recipe,
+                everything=self._everything,
+                size=size,
+            )
+        return None
 
     def _is_finished(self, item: Item, sha256: str) -> bool:
         """Return whether the result exists; raise DamagedResult if it was changed, except with `force`."""
@@ -169,17 +173,15 @@ class _Batch:
 
     def done(self, task: Task, outcome: Outcome) -> None:
         item = self._items[task.name]
-        try:
+        with self._failing_alone(item):
             if isinstance(outcome, Failed):
                 raise outcome.error()
             self._require_same_weights(outcome)
             self._publish(item, outcome)
-        except DioptreError as error:
-            self._fail(item, error)
         self._weight_done += _weight(task)
         self._tell()
 
-    def write_page(self, found: list[Item]) -> None:
+    def write_page(self, found: Sequence[Item]) -> None:
         """Write the contact sheet; rows of earlier batches are kept as long as their results exist."""
         rows = {shown.result: shown for shown in contact_sheet.shown_before(self._output)}
         missing = []
@@ -209,10 +211,12 @@ class _Batch:
             name=item.name, original=item.source, result=result, before=before, after=after, messages=messages
         )
 
-    def summary(self) -> Summary:
+    def summary(self, found: plan.Survey) -> Summary:
         return Summary(
             made=self._made,
             finished_before=self._finished_before,
+            left_out=found.left_out,
+            unread=found.unread,
             failures=self._failures,
             page=self._page,
             page_error=self._page_error,
@@ -256,6 +260,18 @@ class _Batch:
                     code="other-weights",
                     name=name,
                 )
+
+    @contextmanager
+    def _failing_alone(self, item: Item) -> Iterator[None]:
+        """Record whatever goes wrong with a picture, so that it does not stop the others."""
+        try:
+            yield
+        except Cancelled:
+            raise
+        except DioptreError as error:
+            self._fail(item, error)
+        except Exception as error:  # noqa: BLE001  (one picture must not end the others)
+            self._fail(item, Failed.by(error).error())
 
     def _fail(self, item: Item, error: DioptreError) -> None:
         self._failures[item.name] = error

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -28,6 +32,14 @@ RAW_SUFFIXES = frozenset(
 _READ_SUFFIXES = SUFFIXES | RAW_SUFFIXES
 _MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; the recipe of a result has a few thousand
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
+# Folders in which network drives, operating systems and archives keep thumbnails, deleted files and attributes.
+_SYSTEM_FOLDER = re.compile(
+    r"@eadir|@recycle|@recently-snapshot|\.@__thumb|#recycle|#snapshot|\$recycle\.bin|recycler|\.trash.*|__macosx"
+    r"|\.?thumbs|\.?thumbnails|system volume information|lost\+found|\.(spotlight|documentrevisions)-v100",
+    re.IGNORECASE,
+)
+_LONGEST_ENDING = "-sheet.jpg"  # of the files that `dioptre.files.write_result` writes
+_MARK = 8  # number of hexadecimal digits of a hash that distinguishes names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +63,27 @@ class Item:
         return result_base(self.stem, recipe.steps[-1].operation)
 
 
-def items(folder: Path, output: Path) -> list[Item]:
-    """Return the pictures in `folder` and its subfolders, except hidden ones, sorted by name.
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The pictures that a folder contains.
+
+    Attributes:
+        items: the pictures of the batch, sorted by name.
+        left_out: number of pictures in system folders, such as the thumbnails of a network drive, by folder name.
+        unread: folders that cannot be read.
+    """
+
+    items: Sequence[Item]
+    left_out: Counter[str]
+    unread: Sequence[Path] = ()
+
+
+def survey(folder: Path, output: Path, chosen: Recipe) -> Survey:
+    """Find the pictures in `folder` and its subfolders, except hidden ones, and name their results.
 
     A RAW photo is left out if another picture next to it has the same name, such as the camera's own JPEG. If
-    pictures share a stem (photo.jpg, photo.tif), the names of their results include the suffix.
+    pictures share a stem (photo.jpg, photo.tif), the names of their results include the suffix. A name that would
+    be too long, or that another result has, is shortened and ends in a hash of the picture's name.
 
     Raises:
         UsageError: the folder does not exist, or results would be mixed with the originals.
@@ -69,7 +97,9 @@ def items(folder: Path, output: Path) -> list[Item]:
         )
     if output.exists() and output.resolve() == folder.resolve():
         raise UsageError("The results would be mixed with the originals.", hint="Choose another folder with -o.")
-    every = list(_pictures(folder, without=output.resolve()))
+    left_out: Counter[str] = Counter()
+    unread: list[Path] = []
+    every = list(_pictures(folder, without=output.resolve(), left_out=left_out, unread=unread))
     developed = {path.with_suffix("") for path in every if path.suffix.lower() in SUFFIXES}
     every = [path for path in every if path.suffix.lower() in SUFFIXES or path.with_suffix("") not in developed]
     found = sorted(every, key=lambda path: path.relative_to(folder).as_posix())
@@ -79,16 +109,56 @@ def items(folder: Path, output: Path) -> list[Item]:
             hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC, GIF and RAW.",
             folder=folder,
         )
-    stems = Counter(path.with_suffix("") for path in found)
-    return [
+    ending = result_base("", chosen.steps[-1].operation) + _LONGEST_ENDING
+    stems = _stems(found, longest=_longest_name(output) - len(ending))
+    named = [
         Item(
             name=path.relative_to(folder).as_posix(),
             source=path,
             folder=output / path.relative_to(folder).parent,
-            stem=path.stem if stems[path.with_suffix("")] == 1 else f"{path.stem}-{path.suffix[1:].lower()}",
+            stem=stems[path],
         )
         for path in found
     ]
+    return Survey(items=named, left_out=left_out, unread=unread)
+
+
+def _stems(paths: Sequence[Path], *, longest: int) -> dict[Path, str]:
+    """Return a stem of at most `longest` bytes for each path, different from all others in the same folder.
+
+    Names that differ only in case or in Unicode's composition count as the same, as on many drives.
+    """
+
+    def key(path: Path, stem: str) -> str:
+        return unicodedata.normalize("NFC", f"{path.parent}/{stem}").casefold()
+
+    count = Counter(key(path, path.stem) for path in paths)
+    stems: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in sorted(paths, key=lambda path: count[key(path, path.stem)]):  # whole stems are given first
+        own = path.stem if count[key(path, path.stem)] == 1 else f"{path.stem}-{path.suffix[1:].lower()}"
+        stem, digest = own, hashlib.sha256(os.fsencode(path.name)).hexdigest()
+        while len(os.fsencode(stem)) > longest or key(path, stem) in taken:
+            stem = f"{_cut(own, longest - _MARK - 1)}-{digest[:_MARK]}"
+            digest = hashlib.sha256(digest.encode()).hexdigest()
+        taken.add(key(path, stem))
+        stems[path] = stem
+    return stems
+
+
+def _cut(text: str, longest: int) -> str:
+    while len(os.fsencode(text)) > longest:
+        text = text[:-1]
+    return text
+
+
+def _longest_name(folder: Path) -> int:
+    """Return the greatest length in bytes of a file's name in a folder that need not exist yet."""
+    there = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), folder)
+    try:
+        return os.pathconf(there, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows: 255 UTF-16 units, which take at least as many bytes
+        return 255
 
 
 class State(Enum):
@@ -160,27 +230,38 @@ def result_of(item: Item, chosen: Recipe) -> Path | None:
     """Return the path of this item's result, a picture or a depth map; None if there is none."""
     base = item.base(chosen)
     for suffix in sorted({*SUFFIXES, item.source.suffix}):
-        if (path := item.folder / f"{base}{suffix}").is_file():
+        if os.path.isfile(path := item.folder / f"{base}{suffix}"):  # noqa: PTH113  (pathlib may raise an error)
             return path
     return None
 
 
 def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
     """Return the paths of this item's small pictures for the contact sheet: before and after."""
-    name = item.name.replace("/", "--")
-    return output / PREVIEWS / f"{name}-before.jpg", output / PREVIEWS / f"{name}-after.jpg"
+    folder = output / PREVIEWS / item.folder.relative_to(output)
+    return folder / f"{item.stem}-before.jpg", folder / f"{item.stem}-after.jpg"
 
 
-def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
-    try:
-        entries = list(folder.iterdir())
-    except OSError:
-        return  # skip subfolders that cannot be read
-    for path in entries:
-        if path.name.startswith("."):
+def _pictures(folder: Path, *, without: Path, left_out: Counter[str], unread: list[Path]) -> Iterator[Path]:
+    """Yield the pictures in a folder and its subfolders; see `Survey` for `left_out` and `unread`."""
+    folders = [(folder, folder.resolve(), "")]  # the last is the name of the system folder that each is in
+    while folders:
+        place, real, system = folders.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = list(entries)
+        except OSError:
+            unread.append(place)
             continue
-        if path.is_dir():
-            if not path.is_symlink() and path.resolve() != without:  # a link may form a loop
-                yield from _pictures(path, without=without)
-        elif path.suffix.lower() in _READ_SUFFIXES:
-            yield path
+        for entry in found:
+            is_system = _SYSTEM_FOLDER.fullmatch(entry.name) is not None
+            if entry.name.startswith(".") and not is_system:
+                continue
+            if entry.is_dir():
+                if not entry.is_symlink() and real / entry.name != without:  # a link may form a loop
+                    inside = system or (entry.name if is_system else "")
+                    folders.append((place / entry.name, real / entry.name, inside))
+            elif Path(entry.name).suffix.lower() in _READ_SUFFIXES:
+                if system:
+                    left_out[system] += 1
+                else:
+                    yield place / entry.name

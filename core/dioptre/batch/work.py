@@ -76,8 +76,17 @@ class Failed:
     hint: str = ""
 
     @staticmethod
-    def by(error: DioptreError) -> Failed:
-        return Failed(code=error.code, message=error.message, hint=error.hint)
+    def by(error: Exception) -> Failed:
+        if isinstance(error, DioptreError):
+            return Failed(code=error.code, message=error.message, hint=error.hint)
+        if is_out_of_memory(error):
+            return _OUT_OF_MEMORY
+        sentence = (str(error).strip() or "no details").splitlines()[0]
+        return Failed(
+            code="internal",
+            message=f"Something went wrong inside Dioptre ({type(error).__name__}: {sentence[:200]}).",
+            hint="Please report this. Run 'dioptre run' on this picture alone to write the details to the log.",
+        )
 
     def error(self) -> DioptreError:
         return DioptreError(self.message, hint=self.hint, code=self.code)
@@ -101,17 +110,8 @@ def make(task: Task) -> Outcome:
     """Run the task. Every error is returned as an outcome; none is raised."""
     try:
         return _make(task)
-    except DioptreError as error:
-        return Failed.by(error)
     except Exception as error:  # noqa: BLE001  (the top of a worker; one picture must not end the others)
-        sentence = (str(error).strip() or "no details").splitlines()[0]
-        if is_out_of_memory(error):
-            return _OUT_OF_MEMORY
-        return Failed(
-            code="internal",
-            message=f"Something went wrong inside Dioptre ({type(error).__name__}: {sentence[:200]}).",
-            hint="Please report this. Run 'dioptre run' on this picture alone to write the details to the log.",
-        )
+        return Failed.by(error)
     finally:
         from dioptre import runtime
 

@@ -130,7 +130,7 @@ def _say(summary: Summary) -> None:
         words = Message("Pictures that were already finished: {count}.", count=summary.finished_before)
         say(translated(words), error=True)
     for remark in _remarks(summary):
-        say(remark, error=True)
+        say(translated(remark), error=True)
     if summary.page is not None:
         say(str(summary.page))
     if summary.failures:
@@ -140,8 +140,27 @@ def _say(summary: Summary) -> None:
 
 
 def _counts(summary: Summary) -> dict[str, int]:
-    return {"made": summary.made, "finished_before": summary.finished_before, "failed": len(summary.failures)}
+    return {
+        "made": summary.made,
+        "finished_before": summary.finished_before,
+        "failed": len(summary.failures),
+        "left_out": summary.left_out.total(),
+    }
 
 
 def _remarks(summary: Summary) -> list[str]:
-    return [] if summary.page_error is None else [f"{summary.page_error.message} {summary.page_error.hint}"]
+    remarks: list[str] = []
+    if summary.left_out:
+        names = ", ".join(sorted(summary.left_out))
+        count = summary.left_out.total()
+        remarks.append(
+            Message("Pictures in system folders ({names}) that were left out: {count}.", names=names, count=count)
+        )
+    if summary.unread:
+        from dioptre.files import problems
+
+        name, count = problems.shown(summary.unread[0]), len(summary.unread)
+        remarks.append(Message("Folders that cannot be read: {count} ({name}).", count=count, name=name))
+    if summary.page_error is not None:
+        remarks.append(f"{summary.page_error.message} {summary.page_error.hint}")
+    return remarks
