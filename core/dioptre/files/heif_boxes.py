@@ -7,6 +7,7 @@ added unchanged to the finished file. ISO/IEC 14496-12 (boxes, meta, iloc, iinf,
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ def transfer_and_primaries(start: bytes) -> tuple[int, int] | None:
     if at < len(_COLOUR) or len(start) < at + 4:
         return None
     return int.from_bytes(start[at + 2 : at + 4], "big"), int.from_bytes(start[at : at + 2], "big")
+
+
+def is_sequence(start: bytes) -> bool:
+    """Return whether a HEIF file with these first bytes holds a sequence of frames and no still picture."""
+    return re.search(b"avis|hevc|hevx|msf1", start[8:64]) is not None and b"pitm" not in start
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:
