@@ -27,6 +27,7 @@ from dioptre.files.encode import encode
 from dioptre.files.matrix_profile import grey_profile
 from dioptre.files.openraster_reading import read_recipe
 from dioptre.files.picture import Format
+from dioptre.files.tiff_layout import TiffLayout, layout_of
 from dioptre_link.errors import DioptreError
 
 from . import corpus, hostile
@@ -108,13 +109,21 @@ def _depth_in_xmp(data: bytes, folder: Path) -> None:
 def _exif(data: bytes, folder: Path) -> None:
     blob = exif.strip_prefix(data)
     exif.camera_is_adobe_rgb(blob)
-    tiff_tags.pixels_overlap(data)
+    _layout_of(data)
     tiff_tags.to_exif(data)
     if blob is not None:
         after = exif.upright(density.in_exif(blob, (2.0, 3.0)), width=20, height=28, srgb=True)
         assert exif.orientation(after) == 1
         tiff = tiff_tags.into_tiff(corpus.pictures()["cmyk.tif"], after)
-        assert tiff_tags.pixels_end(tiff) <= len(tiff)
+        assert _layout_of(tiff).is_whole(len(tiff))
+
+
+def _layout_of(data: bytes) -> TiffLayout | None:
+    found = tiff_tags.first_directory(data)
+    layout = None if found is None else layout_of(data, *found)
+    if layout is not None:
+        layout.is_whole(len(data))
+    return layout
 
 
 def _archive(data: bytes, folder: Path) -> None:

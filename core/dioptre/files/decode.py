@@ -1,15 +1,17 @@
 """Decode picture files to arrays of numbers.
 
-libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and can report truncated
-data as an error. It receives an open file instead of a name, so any name works. pillow-heif (the extra `heic`)
-decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and rawpy (the extra `raw`) RAW photos, because libvips' wheel
-has no decoders for them.
+libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and reports damaged data as
+an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead of a
+name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and rawpy
+(the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` and `decode_avif` read
+what it lacks of TIFF and AVIF.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,19 +22,23 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, gain_map_reading, heif_boxes, problems, stated_colours
+from dioptre_link.language import Message
+
+from . import containers, damage, exif, gain_map_reading, heif_boxes, problems, stated_colours
 from .avif_planes import correct
 from .budget import Budget
+from .decode_avif import decode_avif_sequence
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
-from .decode_lab import decode_8_bit_lab
 from .decode_raw import decode_raw, is_raw
+from .decode_tiff import decode_tiff, is_for_vips
 from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
+from .tiff_layout import COMPRESSIONS
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
-from .vips import vips
+from .vips import vips, warned
 
 FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG XL, GIF and RAW"
 _START = 1 << 16  # number of leading bytes from which the format is recognised
@@ -44,6 +50,7 @@ _LOADERS = {
     Format.AVIF: "heifload_source",
     Format.GIF: "gifload_source",
 }
+_UNSUPPORTED = re.compile(r"not configured|not implemented|not supported|[Uu]nsupported (feature|codec|process)")
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -136,28 +143,15 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         return decode_heic(file, path, budget)
     if kind is Format.JPEGXL:
         return decode_jpegxl(file, path, budget)
-    if tiff is not None and tiff.is_8_bit_lab:
-        return decode_8_bit_lab(file, path, budget, tiff=tiff)
-    try:
-        source = vips().Source.new_from_descriptor(file.fileno())
-        load = getattr(vips().Image, _LOADERS[kind])
-        image = load(source, access="sequential", fail_on="truncated")
-        if budget is not None:
-            budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
-        found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
-        _describe(found, image, file, path, start=start, tiff=tiff)
-        if budget is not None:
-            image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
-            codes = _values(image, path)
-            if found.source.packed_bits:
-                codes = full_range(codes, found.source.packed_bits)
-            found.codes = turned(codes, found.source.orientation)
-            if kind is Format.JPEG and found.source.colour in (Colour.RGB, Colour.GREY):
-                found.gain_map = _gain_map(file, budget, found.source.orientation)
-                if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
-                    note_lost_gain_map(found.messages, path)
-    except vips().Error as error:
-        raise damaged(path) from error
+    if tiff is not None and tiff.layout is not None and not is_for_vips(tiff.layout):
+        found = decode_tiff(file, path, budget, layout=tiff.layout, tiff=tiff)
+    else:
+        try:
+            found = _by_libvips(file, path, budget, start=start, kind=kind, tiff=tiff)
+        except vips().Error as error:
+            if kind is Format.AVIF and heif_boxes.is_sequence(start):
+                return decode_avif_sequence(file, path, budget)
+            raise _refusal(str(error), path, tiff) from error
     if kind is Format.AVIF:
         correct(found, file)
         stated_colours.apply_code_points(found, heif_boxes.code_points(start), path)
@@ -167,6 +161,89 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     return found
 
 
+def _by_libvips(
+    file: BinaryIO, path: Path, budget: Budget | None, *, start: bytes, kind: Format, tiff: TiffProperties | None
+) -> Decoded:
+    """Decode a file with libvips; without a budget, read only its properties. Raises pyvips' Error for damage."""
+    segments = _segments(file) if kind is Format.JPEG else []
+    damage.require_common_jpeg(segments, path)
+    image = _opened(file, kind)
+    if budget is not None:
+        budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
+    found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
+    _describe(found, image, path, start=start, segments=segments, tiff=tiff)
+    if budget is None:
+        return found
+    image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
+    codes = _checked_values(image, file, path, found)
+    if found.source.packed_bits:
+        codes = full_range(codes, found.source.packed_bits)
+    found.codes = turned(codes, found.source.orientation)
+    if kind is Format.JPEG and found.source.colour in (Colour.RGB, Colour.GREY):
+        found.gain_map = _gain_map(file, budget, found.source.orientation)
+        if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
+            note_lost_gain_map(found.messages, path)
+    return found
+
+
+def _opened(file: BinaryIO, kind: Format) -> Any:
+    file.seek(0)
+    source = vips().Source.new_from_descriptor(file.fileno())
+    return getattr(vips().Image, _LOADERS[kind])(source, access="sequential", fail_on="error")
+
+
+def _segments(file: BinaryIO) -> list[tuple[int, bytes]]:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+        return list(containers.jpeg_segments(view))
+
+
+def _checked_values(image: Any, file: BinaryIO, path: Path, found: Decoded) -> np.ndarray:
+    """Decode an image, and add a message to `found` if parts of the file are damaged or missing."""
+    kind = found.source.format
+    try:
+        with warned() as warnings:
+            codes = _values(image, path)
+    except vips().Error as error:
+        if kind is Format.JPEG and "premature end of JPEG" in str(error):
+            return _without_end(error, file, path, found)
+        raise
+    if kind is Format.JPEG and not warnings:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+            if damage.jpeg_has_surplus(view):
+                damage.note_damage(found.messages, path)
+    elif warnings:
+        upright = kind is Format.JPEG and found.source.orientation == 1
+        line = damage.first_damaged_line(_opened(file, kind)) if upright else None
+        damage.note_damage(found.messages, path, line=line)
+    elif kind is Format.GIF and damage.gif_is_damaged(file):
+        damage.note_damage(found.messages, path)
+    return codes
+
+
+def _without_end(error: Exception, file: BinaryIO, path: Path, found: Decoded) -> np.ndarray:
+    """Decode a JPEG that lacks its end marker; raise `error` if pixels are missing, too."""
+    file.seek(0)
+    data = file.read() + damage.END_OF_JPEG
+    with warned() as warnings:
+        codes = _values(vips().Image.jpegload_buffer(data, access="sequential", fail_on="error"), path)
+    if warnings:
+        raise error
+    found.messages.append(
+        Message("{file} lacks its end, but every line of the picture is there.", file=problems.shown(Path(path.name)))
+    )
+    if damage.jpeg_has_surplus(data):
+        damage.note_damage(found.messages, path)
+    return codes
+
+
+def _refusal(reason: str, path: Path, tiff: TiffProperties | None) -> DioptreError:
+    """Return the error for a file that libvips does not read: damaged, or of a kind that it does not support."""
+    if _UNSUPPORTED.search(reason) is None:
+        return damaged(path)
+    number = 0 if tiff is None or tiff.layout is None else tiff.layout.compression
+    return problems.unsupported_compression(path, COMPRESSIONS.get(number, _UNSUPPORTED.search(reason)[0]))
+
+
 def _bytes_per_pixel(image: Any) -> int:
     """Estimate the memory per pixel: two copies of the file's values, and float32 RGBA."""
     size = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}.get(image.format, 4)
@@ -174,7 +251,13 @@ def _bytes_per_pixel(image: Any) -> int:
 
 
 def _describe(
-    found: Decoded, image: Any, file: BinaryIO, path: Path, *, start: bytes, tiff: TiffProperties | None
+    found: Decoded,
+    image: Any,
+    path: Path,
+    *,
+    start: bytes,
+    segments: list[tuple[int, bytes]],
+    tiff: TiffProperties | None,
 ) -> None:
     """Fill in the file's properties from libvips' header, and from the file where libvips lacks them."""
     kind = found.source.format
@@ -186,12 +269,7 @@ def _describe(
         colour = Colour.GREY
     channels = {Colour.GREY: 1, Colour.CMYK: 4}.get(colour, 3)
     if bands not in (channels, channels + 1):
-        raise problems.NotAPicture(
-            "{file} has {bands} channels.",
-            hint="Export it as grey, RGB or CMYK, with no extra channels except alpha.",
-            file=problems.shown(path),
-            bands=bands,
-        )
+        raise problems.too_many_channels(path, bands)
     if colour is Colour.RGB and "palette" in image.get_fields():
         colour = Colour.PALETTE
     bits = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}.get(image.format, 32)
@@ -212,7 +290,11 @@ def _describe(
         word = "layers or pages" if kind is Format.TIFF else "frames"
         found.messages.append(f"{path.name} contains several {word}; the first one is used.")
     if kind is Format.JPEG:
-        _describe_jpeg(found, file)
+        found.source = replace(
+            found.source,
+            quantisation=containers.quantisation_tables(segments),
+            photoshop=containers.photoshop_resources(segments),
+        )
     elif kind is Format.TIFF:
         describe_tiff(found, tiff, path)
     elif kind is Format.WEBP:
@@ -220,16 +302,6 @@ def _describe(
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
         found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif
-
-
-def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-        segments = list(containers.jpeg_segments(view))
-    found.source = replace(
-        found.source,
-        quantisation=containers.quantisation_tables(segments),
-        photoshop=containers.photoshop_resources(segments),
-    )
 
 
 def _gain_map(file: BinaryIO, budget: Budget, orientation: int) -> GainMap | None:
@@ -241,12 +313,7 @@ def _gain_map(file: BinaryIO, budget: Budget, orientation: int) -> GainMap | Non
 def _values(image: Any, path: Path) -> np.ndarray:
     """Decode an image to uint8, uint16 or float32 (H, W, C)."""
     if image.format not in ("uchar", "ushort", "float", "double", "uint"):
-        raise problems.NotAPicture(
-            "{file} contains {format} values.",
-            hint="Export it with 8, 16 or 32 bits per channel (float).",
-            file=problems.shown(path),
-            format=image.format,
-        )
+        raise problems.unsupported_values(path, image.format)
     if image.format == "double":
         image = image.cast("float")
     wide = image.format == "uint"
@@ -266,10 +333,13 @@ def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
     if kind not in (Format.JPEG, Format.PNG):
         return None
     try:
-        image = getattr(vips().Image, _LOADERS[kind].replace("_source", "_buffer"))(blob, fail_on="truncated")
+        image = getattr(vips().Image, _LOADERS[kind].replace("_source", "_buffer"))(blob, fail_on="error")
         budget.check_picture(image.width, image.height)
-        codes = image.extract_band(0).numpy()
+        with warned() as warnings:
+            codes = image.extract_band(0).numpy()
     except vips().Error:
+        return None
+    if warnings or (kind is Format.JPEG and damage.jpeg_has_surplus(blob)):
         return None
     return np.asarray(codes, np.float32) / np.float32(np.iinfo(codes.dtype).max)
 

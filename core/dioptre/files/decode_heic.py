@@ -7,12 +7,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import apple_gain_map, exif, notes, problems
+from . import apple_gain_map, exif, heif_boxes, notes, problems
 from .budget import Budget
 from .code_points import CodePoints
 from .decoded import Decoded, damaged, expanded, full_range, note_lost_gain_map, packed_bits
 from .picture import Colour, Format, Source
 from .stated_colours import apply_code_points
+
+_START = 1 << 16  # number of bytes that hold the boxes before the picture data
 
 
 def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
@@ -33,6 +35,9 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
             codes = np.asarray(heif)
     except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
+        file.seek(0)
+        if heif_boxes.is_sequence(file.read(_START)) or "nsupported" in str(error):
+            raise problems.unsupported_heic(path) from error
         raise damaged(path) from error
     if codes.ndim == 2:
         codes = codes[..., None]

@@ -15,8 +15,9 @@ import numpy as np
 
 from . import apple_gain_map, containers, exif, notes, problems
 from .budget import Budget
+from .damage import jpeg_has_surplus
 from .gain_map import GainMap, Three
-from .vips import vips
+from .vips import vips, warned
 
 HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -82,10 +83,13 @@ def _listed(segment: memoryview) -> list[tuple[int, int]]:
 
 def _decoded(jpeg: bytes, budget: Budget) -> np.ndarray | None:
     try:
-        image = vips().Image.jpegload_buffer(jpeg, fail_on="truncated")
+        image = vips().Image.jpegload_buffer(jpeg, fail_on="error")
         budget.check_picture(image.width, image.height)
-        codes = image.numpy()
+        with warned() as warnings:
+            codes = image.numpy()
     except (vips().Error, problems.PictureTooLarge):
+        return None
+    if warnings or jpeg_has_surplus(jpeg):
         return None
     codes = codes[..., None] if codes.ndim == 2 else codes
     return codes if codes.shape[2] in (1, 3) else None

@@ -7,6 +7,7 @@ added unchanged to the finished file. ISO/IEC 14496-12 (boxes, meta, iloc, iinf,
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ def code_points(start: bytes) -> CodePoints | None:
         return None
     primaries, transfer, _, flags = struct.unpack_from(">HHHB", start, at)
     return CodePoints(primaries=primaries, transfer=transfer, full_range=flags >= 128)
+
+
+def is_sequence(start: bytes) -> bool:
+    """Return whether a HEIF file with these first bytes holds a sequence of frames and no still picture."""
+    return re.search(b"avis|hevc|hevx|msf1", start[8:64]) is not None and b"pitm" not in start
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:

@@ -260,7 +260,7 @@ def read_codes(
     limit = budget.limits.pixels * 8 + (1 << 20)
     png = bounded(archive, entries[item.source], limit, budget)
     try:
-        image = vips().Image.pngload_buffer(png, fail_on="truncated")
+        image = vips().Image.pngload_buffer(png, fail_on="error")
         budget.check_picture(image.width, image.height)
         budget.take_layer(image.width * image.height)
         codes: np.ndarray = image.numpy()

@@ -156,6 +156,64 @@ def too_much_memory(path: Path) -> DioptreError:
     )
 
 
+def unsupported_compression(path: Path, compression: str) -> NotAPicture:
+    """Return the error for a whole file with a compression that no installed decoder reads."""
+    return NotAPicture(
+        "Dioptre does not support the compression of {file}: {compression}.",
+        hint="Open it in the program that wrote it, and export it as PNG or as a TIFF with LZW or Deflate.",
+        file=shown(path),
+        compression=compression,
+    )
+
+
+def unsupported_bits(path: Path, bits: int) -> NotAPicture:
+    """Return the error for a whole file whose channels have a number of bits that is not supported."""
+    return NotAPicture(
+        "{file} has {bits} bits per channel, which Dioptre does not support in this kind of file.",
+        hint="Open it in an editor, and export it with 8 or 16 bits, or 32-bit floats.",
+        file=shown(path),
+        bits=bits,
+    )
+
+
+def unsupported_values(path: Path, kind: str) -> NotAPicture:
+    """Return the error for values that are not unsigned integers or floats, such as "int"."""
+    return NotAPicture(
+        "{file} contains {format} values.",
+        hint="Export it with 8, 16 or 32 bits per channel (float).",
+        file=shown(path),
+        format=kind,
+    )
+
+
+def unsupported_heic(path: Path) -> NotAPicture:
+    """Return the error for a whole HEIC file without a still picture, or with one in an uncommon coding."""
+    return NotAPicture(
+        "{file} is a kind of HEIC that Dioptre does not support: a sequence of frames, or a picture in another coding.",
+        hint="Open it in the program that wrote it, and export it as JPEG or PNG.",
+        file=shown(path),
+    )
+
+
+def unsupported_colours(path: Path) -> NotAPicture:
+    """Return the error for a whole file with an uncommon colour model."""
+    return NotAPicture(
+        "{file} has a colour model that Dioptre does not support.",
+        hint="Open it in an editor, and export it as grey, RGB or CMYK.",
+        file=shown(path),
+    )
+
+
+def too_many_channels(path: Path, bands: int) -> NotAPicture:
+    """Return the error for a picture with extra channels."""
+    return NotAPicture(
+        "{file} has {bands} channels.",
+        hint="Export it as grey, RGB or CMYK, with no extra channels except alpha.",
+        file=shown(path),
+        bands=bands,
+    )
+
+
 def no_room(path: Path) -> DioptreError:
     """Return the error for a full disk that prevents reading a file."""
     return NotEnoughMemory(

@@ -10,11 +10,10 @@ from typing import BinaryIO
 from . import exif, tiff_tags
 from .decoded import Decoded, damaged
 from .picture import Colour, Format, recognise
+from .tiff_layout import PALETTE, TiffLayout, layout_of
 
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
-_BITS_PER_SAMPLE, _COMPRESSION_TAG = 0x0102, 0x0103
 _SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
-_LAB, _PALETTE = (8,), (3,)  # PhotometricInterpretation values
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 
 
@@ -24,19 +23,17 @@ class TiffProperties:
 
     Attributes:
         holds_sensor_data: whether the file is a RAW photo: a DNG, sensor data, or a preview of another picture.
-        is_8_bit_lab: whether the picture is Lab with 8 bits per channel.
-        is_palette: whether the pixels are indices into a palette.
+        layout: how the pixels are stored; None if their size is missing.
         is_whole: whether all pixel data lies within the file, and no two parts of it overlap.
-        compression: name of the compression.
+        several: whether more pictures follow.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
     """
 
     holds_sensor_data: bool
-    is_8_bit_lab: bool
-    is_palette: bool
+    layout: TiffLayout | None
     is_whole: bool
-    compression: str
+    several: bool
     orientation: int
     exif: bytes | None
 
@@ -61,14 +58,14 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
 
         is_preview = values(_SUBFILE_TYPE) == (1,)
         orientation = (*values(exif.ORIENTATION), 1)[0]
+        layout = layout_of(data, head, first)
         return TiffProperties(
             holds_sensor_data=_DNG_VERSION in first.entries
             or values(_PHOTOMETRIC) in _SENSOR
             or (is_preview and _SUB_DIRECTORIES in first.entries),
-            is_8_bit_lab=(values(_PHOTOMETRIC), values(_BITS_PER_SAMPLE)) == (_LAB, (8, 8, 8)),
-            is_palette=values(_PHOTOMETRIC)[:1] == _PALETTE,
-            is_whole=tiff_tags.pixels_end(data) <= len(data) and not tiff_tags.pixels_overlap(data),
-            compression=_COMPRESSION.get((*values(_COMPRESSION_TAG), 8)[0], "deflate"),
+            layout=layout,
+            is_whole=layout is None or layout.is_whole(len(data)),
+            several=first.next != 0,
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
         )
@@ -84,10 +81,14 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
         return
     if not tiff.is_whole:
         raise damaged(path)
+    compression, palette = "deflate", False
+    if tiff.layout is not None:
+        compression = _COMPRESSION.get(tiff.layout.compression, compression)
+        palette = tiff.layout.photometric == PALETTE and found.source.colour is Colour.RGB
     found.source = replace(
         found.source,
         exif=tiff.exif,
-        compression=tiff.compression,
-        colour=Colour.PALETTE if tiff.is_palette else found.source.colour,
+        compression=compression,
+        colour=Colour.PALETTE if palette else found.source.colour,
         orientation=tiff.orientation,
     )

@@ -17,7 +17,6 @@ from .exif import (
     Header,
     directory,
     header,
-    integers,
     pointed,
 )
 
@@ -37,7 +36,6 @@ _DESCRIPTIVE = {
     0x9C9E: "XPKeywords",
     0x9C9F: "XPSubject",
 }
-_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 0x0111, 0x0117, 0x0144, 0x0145
 _MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied
 
 Field = tuple[int, int, int, bytes]
@@ -48,35 +46,6 @@ def first_directory(data: Data) -> tuple[Header, Directory] | None:
     """Return the header and first directory of a TIFF file; None if it has no TIFF header."""
     head = header(data)
     return None if head is None else (head, directory(data, head, head.first))
-
-
-def pixels_end(data: Data) -> int:
-    """Return the end of the first picture's data, which in a truncated file lies beyond the file's end."""
-    return max((start + size for start, size in _pieces(data)), default=0)
-
-
-def pixels_overlap(data: Data) -> bool:
-    """Return whether strips or tiles share bytes, which would let a small file fill a picture of any size."""
-    end = 0
-    for start, size in sorted(_pieces(data)):
-        if start < end and size:
-            return True
-        end = max(end, start + size)
-    return False
-
-
-def _pieces(data: Data) -> list[tuple[int, int]]:
-    """Return the offset and size of every strip or tile of the first picture."""
-    found = first_directory(data)
-    if found is None:
-        return []
-    head, first = found
-    pieces: list[tuple[int, int]] = []
-    for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
-        starts = integers(data, head, first.entries.get(offsets))
-        sizes = integers(data, head, first.entries.get(counts))
-        pieces += zip(starts, sizes, strict=False)
-    return pieces
 
 
 def to_exif(data: Data) -> bytes | None:

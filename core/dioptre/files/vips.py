@@ -3,8 +3,52 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+
+_DAMAGE = re.compile(r"corrupt|premature|extraneous|length mismatch|bad code|not enough data", re.IGNORECASE)
+_LOG = "pyvips"
+
+
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """Collect what libvips and its codecs say about damaged data inside the `with` block.
+
+    libvips reports only some of them as errors: libjpeg, for example, fills in what it cannot read and only warns. The
+    list is complete after the block; other warnings, such as unknown fields, are left out.
+    """
+    lines: list[str] = []
+    log, said = logging.getLogger(_LOG), _Said()
+    log.addHandler(said)
+    _taken()
+    try:
+        yield lines
+    finally:
+        log.removeHandler(said)
+        lines += [line for line in (*said.lines, *_taken().splitlines()) if _DAMAGE.search(line)]
+
+
+class _Said(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def _taken() -> str:
+    """Return libvips' pending messages, which libjpeg's warnings join, and clear them."""
+    from pyvips import vips_lib
+
+    vips()
+    text = _text(vips_lib.vips_error_buffer())
+    vips_lib.vips_error_clear()
+    return text
 
 
 @cache
@@ -15,7 +59,7 @@ def vips() -> Any:
     """
     import pyvips  # type: ignore[import-untyped]  # it ships no types
 
-    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # keeps pyvips' warnings off the terminal
+    logging.getLogger(_LOG).addHandler(logging.NullHandler())  # keeps pyvips' warnings off the terminal
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
     pyvips.error._to_string = _text  # pyvips' Error calls this function to read libvips' messages

@@ -1,0 +1,127 @@
+"""Find damage that decoders pass over, and say in words what it means for the picture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dioptre_link.language import Message
+
+from . import problems
+from .containers import jpeg_segment_places
+from .vips import vips, warned
+
+END_OF_JPEG = b"\xff\xd9"
+_AFTER_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # any marker except restarts and the escape of 255
+_ONE_SCAN = (0xC0, 0xC1)  # frames with Huffman codes that are not progressive
+_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
+_BAND = 16  # rows that are decoded at once to find the first damaged one
+
+
+def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> None:
+    """Add the message for a damaged picture that can still be used.
+
+    Args:
+        messages: the file's messages.
+        path: the file.
+        line: first line that is known to be damaged, counted from 0; None if it is unknown.
+    """
+    name = problems.shown(Path(path.name))
+    if line is None:
+        words = Message(
+            "{file} is damaged; parts of the picture are wrong. Copy it again from the camera or its source.", file=name
+        )
+    else:
+        words = Message(
+            "{file} is damaged, at the latest from line {line} on; what follows can be wrong or grey. "
+            "Copy it again from the camera or its source.",
+            file=name,
+            line=line + 1,
+        )
+    messages.append(words)
+
+
+def first_damaged_line(image: Any) -> int | None:
+    """Return the number of the first line, a multiple of 16, at which libvips warns; None if it is unknown."""
+    region = vips().Region.new(image)
+    for top in range(0, image.height, _BAND):
+        with warned() as lines:
+            region.fetch(0, top, image.width, min(_BAND, image.height - top))
+        if lines:
+            return top or None
+    return None
+
+
+def jpeg_has_surplus(data: bytes | memoryview) -> bool:
+    """Return whether a JPEG's picture is complete before its data ends.
+
+    A damaged byte shifts all later codes, so the picture usually ends too early or too late. libjpeg warns about the
+    first case alone, unless somebody reads on to the end marker, which libvips does not. Here, Pillow decodes the
+    data without their last byte, at an eighth of the size: if the last row is complete nevertheless, there is too
+    much. Frames with several scans are not checked, because libjpeg itself compares their ends.
+
+    Args:
+        data: the file, from its first byte.
+    """
+    scan = _only_scan(data)
+    if scan is None:
+        return False
+    end, size, channels = scan
+    from PIL import Image
+
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
+    unlikely = (1, 254, 3, 77)[:channels]  # the colour of a row that is not decoded
+    image = Image.new(mode, size, unlikely if channels > 1 else unlikely[0])
+    decoder = Image._getdecoder(mode, "jpeg", (mode, ""), (8, 0))
+    decoder.setimage(image.im, (0, 0, *size))
+    try:
+        decoder.decode(bytes(data[:end]))
+    except (OSError, ValueError, TypeError):
+        return False
+    last = np.asarray(image.crop((0, size[1] - 1, *size))).reshape(-1, channels)
+    return bool((last != np.array(unlikely)).any())
+
+
+def _only_scan(data: bytes | memoryview) -> tuple[int, tuple[int, int], int] | None:
+    """Return where a JPEG's data end but for one byte, an eighth of the picture's size, and the number of channels."""
+    height = width = channels = after = 0
+    for marker, start, end in jpeg_segment_places(data):
+        after = end
+        if marker in _ONE_SCAN and end - start >= 6:
+            height, width = (int.from_bytes(data[at : at + 2], "big") for at in (start + 1, start + 3))
+            channels = data[start + 5]
+    if not (height and width and channels in (1, 3, 4)) or len(data) < after + 5 or data[after + 4] != channels:
+        return None
+    found = _AFTER_SCAN.search(data, after + 4)
+    if found is None:
+        return None
+    end = found.start()
+    while end > after and data[end - 1] == 0 and data[end - 2] != 0xFF:  # some cameras pad the data with zeros
+        end -= 1
+    end -= 2 if data[end - 2 : end] == b"\xff\0" else 1
+    return end, (-(-width // 8), -(-height // 8)), channels
+
+
+def require_common_jpeg(segments: list[tuple[int, bytes]], path: Path) -> None:
+    """Raise NotAPicture for JPEG files that are whole but that libjpeg does not read: lossless, or not 8-bit."""
+    for marker, payload in segments:
+        if marker in _OTHER_FRAMES:
+            raise problems.unsupported_compression(path, "lossless JPEG" if marker == 0xC3 else "hierarchical JPEG")
+        if marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) and payload[:1] not in (b"\x08", b""):
+            raise problems.unsupported_bits(path, payload[0])
+
+
+def gif_is_damaged(file: BinaryIO) -> bool:
+    """Return whether Pillow cannot read a GIF's first frame, which libvips fills with the background where it ends."""
+    from PIL import Image
+
+    file.seek(0)
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError):
+        return True
+    return False
