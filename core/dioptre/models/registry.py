@@ -28,7 +28,6 @@ class ModelKind(Enum):
     """The task of a network."""
 
     DEPTH = "depth"
-    DEPTH_REFINER = "depth refiner"
     SUBJECT = "subject"
     MATTE = "matte"
     SUPER_RESOLUTION = "super-resolution"
@@ -170,15 +169,6 @@ ENTRIES: Mapping[str, Entry] = {
             for letter, size, rank in (("s", "small", 40), ("b", "base", 60))
         ),
         Entry(
-            id="dioptre-depth-refiner",
-            title="Depth edges (bundled)",
-            kind=ModelKind.DEPTH_REFINER,
-            module="dioptre.models.depth_refiner.module:DepthRefiner",
-            config="dioptre.models.depth_refiner.config:DepthRefinerConfig",
-            checkpoints={"dioptre-depth-refiner": ""},
-            preprocessing=Preprocessing(short_side_px=504, multiple_px=16),
-        ),
-        Entry(
             id="dioptre-subject",
             title="Subject (bundled)",
             kind=ModelKind.SUBJECT,
@@ -268,7 +258,6 @@ ENTRIES: Mapping[str, Entry] = {
 
 DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH: "dioptre-depth-small",
-    ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
     ModelKind.SUBJECT: "dioptre-subject",
     ModelKind.MATTE: "modnet",
     ModelKind.SUPER_RESOLUTION: "span-x4",
