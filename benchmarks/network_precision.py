@@ -23,7 +23,7 @@ import numpy as np
 from dioptre import runtime
 
 BUNDLED = "dioptre-depth-small"
-NETWORKS = (BUNDLED, "moge-2-vits-normal", "moge-2-vitb-normal", "depth-anything-3-small", "depth-anything-3-base")
+NETWORKS = (BUNDLED, "moge-2-vits-normal", "moge-2-vitb-normal")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -84,9 +84,8 @@ def differences(name: str, state: Any, photo: Path) -> str:
     x = network_input(pixels, network_shape(pixels.shape, entry.preprocessing), entry.preprocessing)[None]
     size = (pixels.shape[0], pixels.shape[1])
     outputs = [compiled(name, bfloat16)(state, x) for bfloat16 in (False, True)]
-    focal = 0.8 if entry.depth.needs_focal else None
     read_view = resolve(entry.depth.read)
-    full, reduced = (read_view(each, ReadingOptions(size=size, focal_diagonals=focal))[0] for each in outputs)
+    full, reduced = (read_view(each, ReadingOptions(size=size))[0] for each in outputs)
     low, high = np.percentile(full.inverse, [0.1, 99.9])
     off = np.percentile(np.abs(full.inverse - reduced.inverse), 99.9) * 255 / (high - low)
     said = [f"{off:.2f} of 1/255 of the range"]

@@ -22,7 +22,7 @@ REFERENCE = "dioptre-depth-small"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", default=["moge-2-vits-normal", "depth-anything-3-small"])
+    parser.add_argument("networks", nargs="*", default=["moge-2-vits-normal"])
     parser.add_argument("--tokens", default="28x42", metavar="ROWSxCOLUMNS")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--bfloat16", action="store_true")

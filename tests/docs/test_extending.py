@@ -78,7 +78,7 @@ ENTRY = """\
         Entry(
             id="toy",
             title="Toy",
-            kind=ModelKind.DEPTH_REFINER,
+            kind=ModelKind.WHITE_BALANCE,
             module="dioptre.models.toy.module:Toy",
             config="dioptre.models.toy.config:ToyConfig",
             checkpoints={"toy": ""},

@@ -110,11 +110,10 @@ def test_small_pictures_get_no_second_pass() -> None:
     assert not counted.runs
 
 
-def test_networks_as_fine_as_the_refiner_make_no_second_pass() -> None:
-    refiner = ENTRIES[DEFAULTS[ModelKind.DEPTH_REFINER]].preprocessing.short_side_px
+def test_fine_networks_make_no_second_pass() -> None:
     for entry in ENTRIES.values():
         if entry.depth is not None and entry.depth.crop_short_side_px:
-            assert entry.preprocessing.short_side_px < 0.9 * refiner
+            assert entry.preprocessing.short_side_px < 450
     counted = network(lambda crop, _: crop, "depth-anything-v2-small")
     coarse = coarse_of(ramp())
     assert with_detail(picture(ramp()), coarse, counted) is coarse

@@ -76,7 +76,7 @@ def _why_the_processor(platforms: str) -> Finding:
 
 
 def networks() -> Iterator[Finding]:
-    """Report which runtime runs the networks: JAX, or OpenVINO if it is installed."""
+    """Report which runtime runs the networks: JAX, or for enlarging OpenVINO if it is installed."""
     from dioptre.models.acceleration import VARIABLE, Choice, choice
 
     code = "runtime"
@@ -86,13 +86,13 @@ def networks() -> Iterator[Finding]:
             yield Finding(
                 code=code,
                 level=OK,
-                message=(f"OpenVINO {version} runs the networks on the processor because it is installed."),
+                message=(f"OpenVINO {version} enlarges pictures by 4 because it is installed."),
             )
         case Choice.NOT_INSTALLED:
             yield Finding(
                 code=code,
                 level=OK,
-                message="JAX runs the networks. OpenVINO, which is faster on many processors, is not installed.",
+                message="JAX runs the networks. OpenVINO, which can enlarge faster, is not installed.",
                 fix="To add it: python3 install.py --openvino",
             )
         case Choice.SWITCHED_OFF:
@@ -101,8 +101,7 @@ def networks() -> Iterator[Finding]:
             )
         case Choice.OTHER_DEVICE:
             yield Finding(code=code, level=OK, message="JAX runs the networks on the graphics card.")
-    if choice() is not Choice.OPENVINO:
-        yield _precision()
+    yield _precision()
 
 
 def _precision() -> Finding:

@@ -129,7 +129,7 @@ def _operation_command(operation: Operation) -> click.Command:
         if traits.enlarges(operation) and source.suffix.lower() == ".ora":
             raise UsageError(
                 "{source} has layers, which the command does not enlarge.",
-                hint="Open it in GIMP or Krita, where Super-resolution enlarges all layers, or enlarge a flat picture.",
+                hint="Open it in GIMP or Krita, where Super-resolution enlarges all layers.",
                 source=source,
             )
         steps: tuple[str, ...] = (operation.name,)

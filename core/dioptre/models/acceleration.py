@@ -1,4 +1,4 @@
-"""Optional acceleration of networks with OpenVINO on CPUs.
+"""Optional acceleration of enlarging networks with OpenVINO on CPUs.
 
 JAX is the default and the reference. If the extra `openvino` is installed and JAX computes on the CPU, networks
 whose registry entry allows it run in OpenVINO instead, as a graph with the same arithmetic and weights. They run in
@@ -23,7 +23,7 @@ import numpy as np
 from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
-from .registry import Entry, resolve
+from .registry import Entry
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
 
-# maximum size of OpenVINO's cache on disk: the depth network compiled for ten picture sizes, each with its weights
-_CACHE_BYTES = 1 << 30
+_CACHE_BYTES = 1 << 30  # maximum size of OpenVINO's cache on disk, with the weights for each shape of a tile
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,7 +123,8 @@ class OpenVino:
         import openvino
         from flax import nnx
 
-        build = resolve(self._network.entry.accelerator)
+        from .openvino_graph import build
+
         network = nnx.merge(self._network.graph, self._network.state)
         core = openvino.Core()
         folder = cache_dir() / "openvino"

@@ -23,7 +23,7 @@ class DepthTraits:
             right, y down and z away from the camera.
         takes_aspect: the network's second input is the picture's original width divided by its height.
         crop_short_side_px: length of the short side at which the network processes crops in a second, closer pass;
-            0 for no such pass. A network whose own size is about the refiner's gains nothing from it.
+            0 for no such pass. A network whose own size is about 504 gains nothing from it.
     """
 
     read: str

@@ -29,7 +29,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.paths import data_dir
 from dioptre_link.private import lock
 
-from .acceleration import accelerates, wants_full_precision
+from .acceleration import wants_full_precision
 from .product import product
 from .registry import ENTRIES, Entry
 
@@ -96,10 +96,9 @@ def choice() -> Choice:
 def precision_of(entry: Entry) -> Precision:
     """Return the precision in which JAX computes a network's products here and now.
 
-    A caller that has set JAX's precision gets float32, and so do graphs for another runtime, which have their own
-    setting.
+    A caller that has set JAX's precision gets float32.
     """
-    if not entry.bfloat16 or wants_full_precision() or accelerates(entry):
+    if not entry.bfloat16 or wants_full_precision():
         return Precision.FLOAT32
     return choice().precision
 

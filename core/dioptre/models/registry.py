@@ -28,7 +28,6 @@ class ModelKind(Enum):
     """The task of a network."""
 
     DEPTH = "depth"
-    DEPTH_REFINER = "depth refiner"
     SUBJECT = "subject"
     MATTE = "matte"
     SUPER_RESOLUTION = "super-resolution"
@@ -71,7 +70,6 @@ class Entry:
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
-        accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
         depth: capabilities of a depth network; None for other networks.
     """
@@ -88,7 +86,6 @@ class Entry:
     card: str = ""
     package: str = ""
     accelerated: str = ""
-    accelerator: str = "dioptre.models.openvino_graph:build"
     bfloat16: bool = False
     depth: DepthTraits | None = None
 
@@ -110,10 +107,6 @@ _MOGE = "dioptre.models.moge2"
 _PUBLISHED = "dioptre.models.published_networks"
 _DISPARITY = "dioptre.models.depth_view:read_disparity"
 _IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION, "multiple_px": 14}
-_DEPTH_ACCELERATION: dict[str, Any] = {
-    "accelerated": "f32",  # bfloat16 would change some depths by up to 4/255 of their range
-    "accelerator": f"{_DEPTH_ANYTHING}.openvino_graph:build",
-}
 
 ENTRIES: Mapping[str, Entry] = {
     entry.id: entry
@@ -128,7 +121,6 @@ ENTRIES: Mapping[str, Entry] = {
             preprocessing=Preprocessing(short_side_px=392, **_IMAGENET),
             bfloat16=True,
             depth=DepthTraits(read=_DISPARITY, crop_short_side_px=308),
-            **_DEPTH_ACCELERATION,
         ),
         Entry(
             id="depth-anything-v2-small",
@@ -142,7 +134,6 @@ ENTRIES: Mapping[str, Entry] = {
             card=f"{_PUBLISHED}:depth_anything_v2_small_card",
             package=f"{_PUBLISHED}:DEPTH_ANYTHING_V2_SMALL",
             depth=DepthTraits(read=_DISPARITY, rank=20),
-            **_DEPTH_ACCELERATION,
         ),
         *(
             Entry(
@@ -167,15 +158,6 @@ ENTRIES: Mapping[str, Entry] = {
                 ),
             )
             for letter, size, rank in (("s", "small", 40), ("b", "base", 60))
-        ),
-        Entry(
-            id="dioptre-depth-refiner",
-            title="Depth edges (bundled)",
-            kind=ModelKind.DEPTH_REFINER,
-            module="dioptre.models.depth_refiner.module:DepthRefiner",
-            config="dioptre.models.depth_refiner.config:DepthRefinerConfig",
-            checkpoints={"dioptre-depth-refiner": ""},
-            preprocessing=Preprocessing(short_side_px=504, multiple_px=16),
         ),
         Entry(
             id="dioptre-subject",
@@ -225,7 +207,7 @@ ENTRIES: Mapping[str, Entry] = {
                 module="dioptre.models.span.module:Span",
                 config=f"dioptre.models.span.config:span_x{scale}",
                 checkpoints={f"span-x{scale}": ""},
-                accelerated="bf16" if scale == 4 else "f32",  # at ×2, bfloat16 would lower the PSNR by 0.023 dB
+                accelerated="bf16" if scale == 4 else "",  # at ×2, bfloat16 would lower the PSNR by 0.023 dB
             )
             for scale in (2, 4)
         ),
@@ -258,7 +240,6 @@ ENTRIES: Mapping[str, Entry] = {
 
 DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH: "dioptre-depth-small",
-    ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
     ModelKind.SUBJECT: "dioptre-subject",
     ModelKind.MATTE: "modnet",
     ModelKind.SUPER_RESOLUTION: "span-x4",

@@ -176,8 +176,7 @@ def fit_embedded(
 ) -> Depth:
     """Enlarge the camera's depth map to the size of the picture and optionally align it with the picture's edges.
 
-    A map that is nearly as fine as the refiner's working size keeps its own edges and is only enlarged along those
-    of the picture.
+    A fine map keeps its own edges and is only enlarged along those of the picture.
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
@@ -190,7 +189,6 @@ def fit_embedded(
 
     Raises:
         DepthError: as in `estimate_depth`.
-        WeightsError: the refiner's weights are missing or damaged.
     """
     whole = Visible.of(image)
     return _finished(fitted(whole, embedded, refine=refine, progress=progress), whole, progress)

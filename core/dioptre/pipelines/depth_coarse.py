@@ -33,7 +33,6 @@ from .depth_edges import (
     range_of,
     sharpened,
     to_unit_range,
-    with_edges,
 )
 from .depth_objects import with_objects
 
@@ -196,20 +195,13 @@ def fitted(
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> CoarseDepth:
-    """Scale the camera's map to [0, 1] and, with `refine`, align it with the picture's edges.
-
-    A map that is nearly as fine as the refiner's working size keeps its own edges.
-
-    Raises:
-        WeightsError: the refiner's weights are missing or damaged.
-    """
+    """Scale the camera's map to [0, 1] and, with `refine`, sharpen its steps unless it is finer than that needs."""
     progress(0.0, "Reading the camera's depth")
     low, high = range_of(embedded.disparity, np.ones_like(embedded.disparity))
     disparity = np.clip((embedded.disparity - np.float32(low)) / np.float32(high - low), 0, 1)
-    models: Mapping[str, str] = {}
     if refine:
         progress(0.2, "Aligning with edges")
-        edged, models = with_edges(whole.colour, disparity)
+        edged = sharpened(disparity, whole.colour)
         disparity = disparity if min(disparity.shape) > min(edged.shape) else edged
     range_per_m = None
     message = f"Using the camera's depth map ({embedded.kind})."
@@ -225,7 +217,6 @@ def fitted(
         frame=(0, whole.size[0], 0, whole.size[1]),
         refined=refine,
         estimated=False,
-        models=models,
         source=embedded.kind,
         range_per_m=range_per_m,
         focal_diagonals=None if field_of_view is None else field_of_view.focal_diagonals,

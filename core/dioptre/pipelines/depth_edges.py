@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shock_filter import shock_filtered
-from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, Preprocessing, find
+from dioptre.models.registry import Preprocessing
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
 """Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12%."""
 
-_REFINEMENTS = 2
-_SHARPENED_PX, _SHARPENED_MULTIPLE_PX = 512, 16  # size at which the steps of an estimate are sharpened
+_SHARPENED_PX, _SHARPENED_MULTIPLE_PX = 512, 16  # size at which the steps of a map are sharpened
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
 _FLAT = 1e-4  # range below which the depth of a map counts as constant
 _LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
@@ -57,41 +53,15 @@ def sharpened(
 ) -> Float32[np.ndarray, "p q"]:
     """Sharpen the steps of an estimate.
 
-    The estimate's own steps, once they are sharp, lie closer to the picture's edges than those of the refiner,
-    which also removes the heads of small people (`docs/dev/notes/depth.md`).
-
     Args:
         coarse: (a, b), disparity.
-        picture: (h, w, 3), the picture that it was estimated for.
+        picture: (h, w, 3), the picture that it belongs to.
 
     Returns:
         The map, with a short side of 512 pixels or, if the picture is about that size or smaller, the picture's.
     """
     shape = working_shape(aspect_of(picture.shape), _SHARPENED_PX, _SHARPENED_MULTIPLE_PX)
     return shock_filtered(_at_most(resize(coarse, shape, method="bilinear"), picture))
-
-
-def with_edges(
-    picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"]
-) -> tuple[Float32[np.ndarray, "p q"], Mapping[str, str]]:
-    """Refine a camera's coarse depth map so that its steps lie on the picture's edges.
-
-    Args:
-        picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        coarse: (a, b), disparity.
-
-    Returns:
-        The refined map, at the refiner's size or, if the picture is about that size or smaller, at the picture's;
-        and the checksums of the refiner's cards.
-    """
-    refiner = load_model(find("default", kind=ModelKind.DEPTH_REFINER).id)
-    prepared = refiner.entry.preprocessing
-    shape = working_shape(aspect_of(picture.shape), prepared.short_side_px, prepared.multiple_px)
-    rgb = np.clip(resize(picture, shape, method="bicubic"), 0, 1)[None]
-    disparity = resize(coarse, shape, method="bilinear")[None]
-    for _ in range(_REFINEMENTS):
-        disparity = refiner(rgb, disparity)
-    return shock_filtered(_at_most(np.array(disparity[0]), picture)), refiner.checksums
 
 
 def _at_most(

@@ -1,1 +1,0 @@
-"""The depth refiner, which aligns a soft depth map with a picture's edges."""
