@@ -11,6 +11,7 @@ from PIL import Image
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.pipelines.light import Estimate
 from dioptre.pipelines.mixed_light import light_field
 from dioptre.pipelines.white_balance import white_balance
 
@@ -67,3 +68,16 @@ def test_warm_and_cool_things_under_one_light_are_one_light(checkout: Path, name
 
 def test_a_light_set_by_hand_is_one_light(lit_twice: np.ndarray) -> None:
     assert white_balance(lit_twice, mixed=True, temperature=4000, tint=0.0).lights == 1
+
+
+def test_the_message_and_the_values_are_those_of_several_lights(
+    lit_twice: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate for the whole picture, of which nothing would be removed, plays no part."""
+    none = Estimate(light=WhitePoint(cct_kelvin=6504), expected_de=1.0, confidence=0.9, share=0.0, models={"x": "0"})
+    monkeypatch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: none)
+    result = apply("white_balance", {"mixed": True, "strength": 0.8}, Inputs(picture=lit_twice))
+    assert result.values["lights"] == 2
+    assert result.values["applied_strength"] == pytest.approx(0.8)
+    assert result.messages[0].startswith("Mixed lighting, ")
+    assert "80% of each cast is removed" in result.messages[0]

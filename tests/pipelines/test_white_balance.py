@@ -257,6 +257,7 @@ def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     ("estimate", "said", "applied"),
     [
         ({"confidence": 0.9, "share": 0.0}, "Unchanged: the picture is already neutral.", 0.0),
+        ({"confidence": 0.9, "share": 0.0, "tinted": True}, "Unchanged: the colours seem to be the scene's own.", 0.0),
         ({"confidence": 0.4, "share": 0.0}, "Unchanged: the colour of the light is uncertain.", 0.0),
         ({"confidence": 0.3, "share": 0.6, "cct": 4000}, "Only 60% of the cast is removed", 0.6),
         ({"confidence": 0.8, "share": 0.6, "cct": 4000}, "60% of the cast is removed; the rest may be", 0.6),
@@ -315,6 +316,12 @@ def test_a_cast_too_small_to_see_is_left(person: np.ndarray, monkeypatch: pytest
     result = apply("white_balance", {}, Inputs(picture=person))
     assert result.messages == ("Unchanged: the picture is already neutral.",)
     np.testing.assert_allclose(result.layers[0].pixels, person, atol=1e-4)
+
+
+def test_only_a_picture_that_is_grey_on_average_is_called_neutral(person: np.ndarray) -> None:
+    assert not estimate_light(np.clip(person - person.mean(axis=(0, 1)) + 0.5, 0, 1)).tinted
+    desk = np.float32([0.95, 0.7, 0.6]) * person.mean(axis=2, keepdims=True)
+    assert estimate_light(desk).tinted
 
 
 def test_a_light_set_by_hand_needs_no_network(warm: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.joint_upsampling import double_along_edges
@@ -17,6 +18,7 @@ from .soft_matte import supported, with_soft_edges
 # if it is above the second. At an outline, half of the pixels with a saliency of 0.6 truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
+_COVERED, _ALIKE_COLOUR = 0.8, 0.13  # least coverage around a hole; largest difference of its colour
 _RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
 
 
@@ -43,7 +45,8 @@ def cut_out(
     if soft is None:
         return refine_matte(picture, _decided(probability, near), onto=onto)
     alpha = refine_matte(picture, _decided(supported(probability, soft), near), onto=onto)
-    return with_soft_edges(alpha, soft)
+    alpha = with_soft_edges(alpha, soft)
+    return alpha if near is None else _without_holes(alpha, onto, near)
 
 
 def cut_out_quickly(
@@ -60,6 +63,33 @@ def cut_out_quickly(
     guide, finer = (np.clip(resize(picture, (n, n), method="area"), 0, 1) for n in (side, 2 * side))
     doubled = np.asarray(double_along_edges(_decided(probability, near), guide, finer))
     return np.clip(resize(doubled, size, method="bilinear"), 0, 1)
+
+
+def _without_holes(
+    alpha: Float32[np.ndarray, "h w"], picture: Float32[np.ndarray, "h w 3"], near: Float32[np.ndarray, "s s"]
+) -> Float32[np.ndarray, "h w"]:
+    """Fill the holes of a matte that look like the subject around them and are not farther away.
+
+    A gap, such as between an arm and the body, shows other colours or a greater distance.
+    """
+    small, colours = (resize(plane, near.shape, method="area") for plane in (alpha, picture))
+    covered = small > _COVERED
+    labels, count = ndimage.label(ndimage.binary_fill_holes(covered) & ~covered)
+    filled = np.zeros_like(small)
+    for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
+        around = tuple(slice(max(part.start - _RIM_PX - 1, 0), part.stop + _RIM_PX + 1) for part in place)
+        hole = labels[around] == number
+        grown = ndimage.binary_dilation(hole, iterations=_RIM_PX)
+        rim = grown & covered[around]
+        colour, distance = (
+            np.median(plane[around][hole], axis=0) - np.median(plane[around][rim], axis=0)
+            for plane in (colours, near)
+        )
+        if np.abs(colour).max() < _ALIKE_COLOUR and distance > -_ALIKE / 2:
+            filled[around][ndimage.binary_dilation(hole, iterations=2)] = 1
+    if not filled.any():
+        return alpha
+    return np.maximum(alpha, resize(filled, (alpha.shape[0], alpha.shape[1]), method="bilinear"))
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

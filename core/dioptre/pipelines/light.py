@@ -32,6 +32,7 @@ TRUSTED, _LEAST_SHARE = 0.4, 0.4
 confidence of 0. This changes pictures with an intended colour cast by a seventh less, and corrects wrong camera
 settings just as well."""
 _UNSEEN = 0.02  # a cast shorter than this, as a vector (ln r/g, ln b/g), is invisible
+_TINTED = 0.17  # range of a picture's mean sRGB-encoded colour, relative to its maximum, above which it is not grey
 _COLOURLESS = 1 / 512  # largest difference between the channels of a picture that counts as entirely grey
 _LEAST = 1e-3  # lower limit of an illuminant's linear sRGB channels: very saturated ones lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are first subsampled to about this many pixels on the short side
@@ -49,6 +50,7 @@ class Estimate:
         confidence: probability that the illuminant is estimated well enough, 0 to 1; see GOOD_DE.
         share: fraction of the estimated cast to remove; less than 1 if the estimate is uncertain.
         coloured: False for a picture that is entirely grey.
+        tinted: whether the picture's mean colour is far from grey, whatever the light.
         xy: exact chromaticity of the illuminant, which can be bluer than any colour temperature; None if `light`
             describes it exactly.
         residual: (9, 3) coefficients of `dioptre.colour.correction`.
@@ -60,6 +62,7 @@ class Estimate:
     confidence: float = 1.0
     share: float = 1.0
     coloured: bool = True
+    tinted: bool = False
     xy: tuple[float, float] | None = None
     residual: Float32[np.ndarray, "9 3"] = field(default_factory=lambda: np.zeros((9, 3), np.float32))
     models: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +107,8 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
         WeightsError: the model's weights are missing or damaged.
     """
     network = estimator(model)
-    found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
+    small = thumbnail(image, network.config.thumbnail_px)
+    found, mean = read(network, small[None]), small.mean(axis=(0, 1))
     belief, expected_de = float(found.belief[0]), float(found.expected_de[0])
     confidence = chance(found.chroma[0], belief=belief, expected_de=expected_de)
     share = sure_share(found.chroma[0], belief=belief) * trust(confidence)
@@ -118,6 +122,7 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
         confidence=confidence,
         share=float(share),
         coloured=bool(found.coloured[0]),
+        tinted=bool(np.ptp(mean) > _TINTED * mean.max()),
         residual=share * found.residual[0],
         models=network.checksums,
     )

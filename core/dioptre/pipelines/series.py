@@ -37,6 +37,7 @@ def mean_light(estimates: Sequence[Estimate]) -> Estimate:
         confidence=float(weights @ [e.confidence for e in estimates]),
         share=float(weights @ [e.share for e in estimates]),
         coloured=any(e.coloured for e in estimates),
+        tinted=any(e.tinted for e in estimates),
     )
 
 

@@ -43,10 +43,12 @@ class Balanced:
 
     Attributes:
         image: like the input: sRGB-encoded, straight alpha.
-        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast.
+        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast. The mean over
+            the picture if there are several lights.
         confidence: probability that the estimate is right, 0 to 1.
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.
+        tinted: whether the picture's mean colour was far from grey.
         applied: fraction of the cast that was removed, 0 to 1: the strength times the fraction that the confidence
             allows.
         lights: number of light sources found.
@@ -58,6 +60,7 @@ class Balanced:
     confidence: float
     estimated: bool = False
     coloured: bool = True
+    tinted: bool = False
     applied: float = 0.0
     lights: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
@@ -151,6 +154,8 @@ def white_balance(
     warm = choice.light.mired > NEUTRAL.mired
     kept = keep_warmth if warm else 0.0
     bend = choice.residual * np.float32(strength * (1 - kept))
+    estimate, by_hand = choice.estimate, temperature is not None or tint is not None
+    light, applied = choice.light, 1.0 if by_hand else estimate.share
     if lights is None or lights.count < 2:
         target = between(NEUTRAL, removed, kept)
         source_xy = _part_of(choice, removed, strength)
@@ -158,15 +163,16 @@ def white_balance(
         count = 1
     else:
         balanced = apply_field(picture, lights, share=strength, kept=kept)
-        count = lights.count
-    estimate, by_hand = choice.estimate, temperature is not None or tint is not None
+        count, applied = lights.count, 1.0
+        light = WhitePoint.from_xy(xy_of(lights.chroma.mean(axis=(0, 1))))
     return Balanced(
         image=balanced,
-        light=choice.light,
+        light=light,
         confidence=estimate.confidence,
         estimated=bool(estimate.models) and not by_hand,
         coloured=by_hand or estimate.coloured,
-        applied=strength * (1.0 if by_hand else estimate.share),
+        tinted=estimate.tinted,
+        applied=strength * applied,
         lights=count,
         models=estimate.models,
     )
@@ -228,7 +234,19 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
         return Message("Unchanged: the strength is 0.")
     if not balanced.estimated:
         return Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint)
-    if balanced.applied == 0 and balanced.lights == 1:
+    if balanced.lights > 1:
+        return Message(
+            "Mixed lighting, {kelvin} K and tint {tint} on average: {share} of each cast is removed.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
+        )
+    if balanced.applied == 0:
+        if balanced.confidence >= _LIKELY and balanced.tinted:
+            return Message(
+                "Unchanged: the colours seem to be the scene's own. If they are not, set the temperature or choose a "
+                "neutral area."
+            )
         if balanced.confidence >= _LIKELY:
             return Message("Unchanged: the picture is already neutral.")
         return Message(
