@@ -1,8 +1,8 @@
 """Decode picture files to arrays of numbers.
 
 libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and reports damaged data
-as an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead of
-a name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and
+as an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead
+of a name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and
 rawpy (the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` and `decode_avif`
 read what it lacks of TIFF and AVIF.
 """
@@ -38,6 +38,7 @@ from .decoded import (
     full_range,
     note_damage,
     note_lost_gain_map,
+    note_several,
     packed_bits,
     require_finite,
     turned,
@@ -310,8 +311,7 @@ def _describe(
     )
     pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
     if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
-        word = "layers or pages" if kind is Format.TIFF else "frames"
-        found.messages.append(f"{path.name} contains several {word}; the first one is used.")
+        note_several(found.messages, path, "layers or pages" if kind is Format.TIFF else "frames")
     if kind is Format.JPEG:
         found.source = replace(
             found.source,

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import exif
 from .budget import Budget
-from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
 from .picture import Colour, Format, Source
 
 
@@ -36,5 +36,6 @@ def decode_avif_sequence(file: BinaryIO, path: Path, budget: Budget | None) -> D
         exif=blob,
         xmp=info.get("xmp") or None,
     )
-    message = f"{path.name} contains several frames; the first one is used."
-    return Decoded(codes=turned(codes, exif.orientation(blob)), source=source, messages=[message])
+    found = Decoded(codes=turned(codes, exif.orientation(blob)), source=source)
+    note_several(found.messages, path, "frames")
+    return found

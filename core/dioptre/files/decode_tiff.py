@@ -1,8 +1,8 @@
 """Decode the kinds of TIFF that libvips does not read, with the codecs of Pillow and of the standard library.
 
 Those are the compressions Zstandard, LZMA, JPEG 2000, PNG, JPEG XL and old-style JPEG, 64-bit and 16-bit floats,
-12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. The codecs decompress one strip or tile
-at a time; NumPy converts its bytes to samples, so every compression works with every kind of sample.
+12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. The codecs decompress one strip or
+tile at a time; NumPy converts its bytes to samples, so every compression works with every kind of sample.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from . import problems
 from .budget import Budget
-from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
 from .picture import Colour, Format, Source
 from .tiff_layout import COMPRESSIONS, FLOAT, LZMA, OLD_JPEG, PALETTE, SIGNED, UNSIGNED, ZSTD, TiffLayout
 from .tiff_properties import TiffProperties, describe_tiff
@@ -86,6 +86,8 @@ def decode_tiff(
     bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
     found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source, premultiplied=layout.extra[:1] == (1,))
     describe_tiff(found, tiff, path)
+    if tiff.several:
+        note_several(found.messages, path, "layers or pages")
     if budget is None:
         return found
     size = max(layout.bits) // 8 + 1
@@ -317,8 +319,8 @@ def _codes(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
         return _lab(samples)
     if samples.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            codes = samples.astype(np.float32)
-        return 1 - codes if layout.photometric == _WHITE_IS_ZERO else codes
+            values = samples.astype(np.float32)
+        return 1 - values if layout.photometric == _WHITE_IS_ZERO else values
     codes = _full_range(samples, layout.bits[0])
     if layout.photometric == _WHITE_IS_ZERO:
         codes[..., 0] = np.iinfo(codes.dtype).max - codes[..., 0]

@@ -100,6 +100,11 @@ def full_range(codes: np.ndarray, bits: int) -> np.ndarray:
     return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 
 
+def note_several(messages: list[str], path: Path, word: str) -> None:
+    """Add the message for a file with several pictures, which `word` names in the plural."""
+    messages.append(f"{path.name} contains several {word}; the first one is used.")
+
+
 def note_hdr(messages: list[str], path: Path) -> None:
     """Add the message for an HDR picture that is not converted: grey, float or premultiplied by alpha."""
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
