@@ -1,4 +1,4 @@
-"""Find damage that decoders pass over, and say in words what it means for the picture."""
+"""Find damage that decoders pass over, and kinds of file that they do not support."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dioptre_link.language import Message
-
 from . import problems
 from .containers import jpeg_segment_places
+from .decoded import PYTHON_DECODER_ERRORS
 from .vips import vips, warned
 
 END_OF_JPEG = b"\xff\xd9"
@@ -19,29 +18,6 @@ _AFTER_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # any marker except res
 _ONE_SCAN = (0xC0, 0xC1)  # frames with Huffman codes that are not progressive
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
 _BAND = 16  # rows that are decoded at once to find the first damaged one
-
-
-def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> None:
-    """Add the message for a damaged picture that can still be used.
-
-    Args:
-        messages: the file's messages.
-        path: the file.
-        line: first line that is known to be damaged, counted from 0; None if it is unknown.
-    """
-    name = problems.shown(Path(path.name))
-    if line is None:
-        words = Message(
-            "{file} is damaged; parts of the picture are wrong. Copy it again from the camera or its source.", file=name
-        )
-    else:
-        words = Message(
-            "{file} is damaged, at the latest from line {line} on; what follows can be wrong or grey. "
-            "Copy it again from the camera or its source.",
-            file=name,
-            line=line + 1,
-        )
-    messages.append(words)
 
 
 def first_damaged_line(image: Any) -> int | None:
@@ -58,10 +34,10 @@ def first_damaged_line(image: Any) -> int | None:
 def jpeg_has_surplus(data: bytes | memoryview) -> bool:
     """Return whether a JPEG's picture is complete before its data ends.
 
-    A damaged byte shifts all later codes, so the picture usually ends too early or too late. libjpeg warns about the
-    first case alone, unless somebody reads on to the end marker, which libvips does not. Here, Pillow decodes the
-    data without their last byte, at an eighth of the size: if the last row is complete nevertheless, there is too
-    much. Frames with several scans are not checked, because libjpeg itself compares their ends.
+    A damaged byte shifts all later codes, so the picture usually needs too much or too little data. libjpeg warns
+    about the first case alone, unless one reads on to the end marker, which libvips does not. Here, Pillow decodes
+    the data without their last byte, at an eighth of the size: if the last row is complete nevertheless, there is
+    too much. Frames with several scans are not checked, because libjpeg itself compares their ends.
 
     Args:
         data: the file, from its first byte.
@@ -79,14 +55,20 @@ def jpeg_has_surplus(data: bytes | memoryview) -> bool:
     decoder.setimage(image.im, (0, 0, *size))
     try:
         decoder.decode(bytes(data[:end]))
-    except (OSError, ValueError, TypeError):
+    except PYTHON_DECODER_ERRORS:
         return False
     last = np.asarray(image.crop((0, size[1] - 1, *size))).reshape(-1, channels)
     return bool((last != np.array(unlikely)).any())
 
 
+def jpeg_lacks_end(data: bytes | memoryview) -> bool:
+    """Return whether no marker follows the data of a JPEG."""
+    places = [end for _, _, end in jpeg_segment_places(data)]
+    return _AFTER_SCAN.search(data, max(places, default=0) + 4) is None
+
+
 def _only_scan(data: bytes | memoryview) -> tuple[int, tuple[int, int], int] | None:
-    """Return where a JPEG's data end but for one byte, an eighth of the picture's size, and the number of channels."""
+    """Return the end of a JPEG's data but for one byte, an eighth of the picture's size, and the channels."""
     height = width = channels = after = 0
     for marker, start, end in jpeg_segment_places(data):
         after = end
@@ -115,13 +97,13 @@ def require_common_jpeg(segments: list[tuple[int, bytes]], path: Path) -> None:
 
 
 def gif_is_damaged(file: BinaryIO) -> bool:
-    """Return whether Pillow cannot read a GIF's first frame, which libvips fills with the background where it ends."""
+    """Return whether Pillow cannot read a GIF's first frame, whose missing part libvips leaves empty."""
     from PIL import Image
 
     file.seek(0)
     try:
         with Image.open(file) as image:
             image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError):
+    except PYTHON_DECODER_ERRORS:
         return True
     return False

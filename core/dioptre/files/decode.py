@@ -1,10 +1,10 @@
 """Decode picture files to arrays of numbers.
 
-libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and reports damaged data as
-an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead of a
-name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and rawpy
-(the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` and `decode_avif` read
-what it lacks of TIFF and AVIF.
+libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and reports damaged data
+as an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead
+of a name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and
+rawpy (the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` and `decode_avif`
+read what it lacks of TIFF and AVIF.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
 from . import containers, damage, exif, gain_map_reading, heif_boxes, problems, stated_colours
@@ -31,8 +32,18 @@ from .decode_avif import decode_avif_sequence
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
 from .decode_raw import decode_raw, is_raw
-from .decode_tiff import decode_tiff, is_for_vips
-from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bits, require_finite, turned
+from .decode_tiff import compare_checksums, decode_tiff, is_for_vips
+from .decoded import (
+    Decoded,
+    damaged,
+    full_range,
+    note_damage,
+    note_lost_gain_map,
+    note_several,
+    packed_bits,
+    require_finite,
+    turned,
+)
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
 from .tiff_layout import COMPRESSIONS
@@ -151,7 +162,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         except vips().Error as error:
             if kind is Format.AVIF and heif_boxes.is_sequence(start):
                 return decode_avif_sequence(file, path, budget)
-            raise _refusal(str(error), path, tiff) from error
+            raise _refusal(str(error), path, kind, tiff) from error
     if kind is Format.AVIF:
         correct(found, file)
         stated_colours.apply_code_points(found, heif_boxes.code_points(start), path)
@@ -176,6 +187,8 @@ def _by_libvips(
         return found
     image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
     codes = _checked_values(image, file, path, found)
+    if tiff is not None and tiff.layout is not None:
+        compare_checksums(file, tiff.layout, path)
     if found.source.packed_bits:
         codes = full_range(codes, found.source.packed_bits)
     found.codes = turned(codes, found.source.orientation)
@@ -210,13 +223,15 @@ def _checked_values(image: Any, file: BinaryIO, path: Path, found: Decoded) -> n
     if kind is Format.JPEG and not warnings:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
             if damage.jpeg_has_surplus(view):
-                damage.note_damage(found.messages, path)
+                note_damage(found.messages, path)
+            elif damage.jpeg_lacks_end(view):
+                _note_end(found.messages, path)
     elif warnings:
         upright = kind is Format.JPEG and found.source.orientation == 1
         line = damage.first_damaged_line(_opened(file, kind)) if upright else None
-        damage.note_damage(found.messages, path, line=line)
+        note_damage(found.messages, path, line=line)
     elif kind is Format.GIF and damage.gif_is_damaged(file):
-        damage.note_damage(found.messages, path)
+        note_damage(found.messages, path)
     return codes
 
 
@@ -228,20 +243,23 @@ def _without_end(error: Exception, file: BinaryIO, path: Path, found: Decoded) -
         codes = _values(vips().Image.jpegload_buffer(data, access="sequential", fail_on="error"), path)
     if warnings:
         raise error
-    found.messages.append(
-        Message("{file} lacks its end, but every line of the picture is there.", file=problems.shown(Path(path.name)))
-    )
+    _note_end(found.messages, path)
     if damage.jpeg_has_surplus(data):
-        damage.note_damage(found.messages, path)
+        note_damage(found.messages, path)
     return codes
 
 
-def _refusal(reason: str, path: Path, tiff: TiffProperties | None) -> DioptreError:
+def _note_end(messages: list[str], path: Path) -> None:
+    name = problems.shown(Path(path.name))
+    messages.append(Message("{file} lacks its end, but every line of the picture is there.", file=name))
+
+
+def _refusal(reason: str, path: Path, kind: Format, tiff: TiffProperties | None) -> DioptreError:
     """Return the error for a file that libvips does not read: damaged, or of a kind that it does not support."""
     if _UNSUPPORTED.search(reason) is None:
         return damaged(path)
     number = 0 if tiff is None or tiff.layout is None else tiff.layout.compression
-    return problems.unsupported_compression(path, COMPRESSIONS.get(number, _UNSUPPORTED.search(reason)[0]))
+    return problems.unsupported_compression(path, COMPRESSIONS.get(number, str(number or kind.value)))
 
 
 def _bytes_per_pixel(image: Any) -> int:
@@ -287,8 +305,7 @@ def _describe(
     )
     pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
     if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
-        word = "layers or pages" if kind is Format.TIFF else "frames"
-        found.messages.append(f"{path.name} contains several {word}; the first one is used.")
+        note_several(found.messages, path, "layers or pages" if kind is Format.TIFF else "frames")
     if kind is Format.JPEG:
         found.source = replace(
             found.source,

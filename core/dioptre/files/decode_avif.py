@@ -9,7 +9,7 @@ import numpy as np
 
 from . import exif
 from .budget import Budget
-from .decoded import Decoded, damaged, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
 from .picture import Colour, Format, Source
 
 
@@ -25,7 +25,7 @@ def decode_avif_sequence(file: BinaryIO, path: Path, budget: Budget | None) -> D
             if budget is not None:
                 budget.check_picture(image.width, image.height)
                 codes = np.asarray(image).reshape(image.height, image.width, len(bands))
-    except (OSError, SyntaxError, ValueError, RuntimeError, TypeError, Image.DecompressionBombError) as error:
+    except (*PYTHON_DECODER_ERRORS, Image.DecompressionBombError) as error:
         raise damaged(path) from error
     blob = exif.strip_prefix(info.get("exif"))
     source = Source(
@@ -36,5 +36,6 @@ def decode_avif_sequence(file: BinaryIO, path: Path, budget: Budget | None) -> D
         exif=blob,
         xmp=info.get("xmp") or None,
     )
-    message = f"{path.name} contains several frames; the first one is used."
-    return Decoded(codes=turned(codes, exif.orientation(blob)), source=source, messages=[message])
+    found = Decoded(codes=turned(codes, exif.orientation(blob)), source=source)
+    note_several(found.messages, path, "frames")
+    return found

@@ -10,7 +10,7 @@ import numpy as np
 from . import apple_gain_map, exif, heif_boxes, notes, problems
 from .budget import Budget
 from .code_points import CodePoints
-from .decoded import Decoded, damaged, expanded, full_range, note_lost_gain_map, packed_bits
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, expanded, full_range, note_lost_gain_map, packed_bits
 from .picture import Colour, Format, Source
 from .stated_colours import apply_code_points
 
@@ -34,7 +34,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         else:
             budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
             codes = np.asarray(heif)
-    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
+    except PYTHON_DECODER_ERRORS as error:
         file.seek(0)
         if heif_boxes.is_sequence(file.read(_START)) or "nsupported" in str(error):
             raise problems.unsupported_heic(path) from error
@@ -92,6 +92,6 @@ def _auxiliary(heif: Any, number: int, budget: Budget) -> np.ndarray | None:
         image = heif.get_aux_image(number)
         budget.check_picture(*image.size)
         codes = np.asarray(image)
-    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError, problems.PictureTooLarge):
+    except (*PYTHON_DECODER_ERRORS, problems.PictureTooLarge):
         return None
     return codes if codes.dtype == np.uint8 else None

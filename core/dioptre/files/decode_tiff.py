@@ -1,8 +1,8 @@
 """Decode the kinds of TIFF that libvips does not read, with the codecs of Pillow and of the standard library.
 
-Those are the compressions Zstandard, LZMA, JPEG 2000, PNG and JPEG XL, samples of 64, 16 (float), 12 and other numbers
-of bits, tiles in separate planes, 8-bit Lab, and old-style JPEG. The codecs decompress one strip or tile at a time;
-NumPy converts its bytes to samples, so every compression works with every kind of sample.
+Those are the compressions Zstandard, LZMA, JPEG 2000, PNG, JPEG XL and old-style JPEG, 64-bit and 16-bit floats,
+12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. The codecs decompress one strip or
+tile at a time; NumPy converts its bytes to samples, so every compression works with every kind of sample.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +21,7 @@ import numpy as np
 
 from . import problems
 from .budget import Budget
-from .decoded import Decoded, damaged, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
 from .picture import Colour, Format, Source
 from .tiff_layout import COMPRESSIONS, FLOAT, LZMA, OLD_JPEG, PALETTE, SIGNED, UNSIGNED, ZSTD, TiffLayout
 from .tiff_properties import TiffProperties, describe_tiff
@@ -30,7 +29,8 @@ from .tiff_properties import TiffProperties, describe_tiff
 _BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
 _PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
 _JPEG_XL = {50002, 52546}
-_SAMPLES = {1, 8, 32946, LZMA, *_BY_PILLOW}  # lossless compressions of bytes, which work for every kind of sample
+_DEFLATE = {8, 32946}
+_SAMPLES = {1, LZMA, *_DEFLATE, *_BY_PILLOW}  # lossless compressions of bytes, which work for every kind of sample
 _NOT_OF_VIPS = _PICTURES | _JPEG_XL | {OLD_JPEG, LZMA, ZSTD, 34887, 34934, 22610}
 _VIPS_BITS = {UNSIGNED: {8, 16, 32}, SIGNED: {8, 16, 32}, FLOAT: {32}}
 _BITS = {UNSIGNED: {*range(1, 17), 24, 32, 64}, FLOAT: {16, 32, 64}}
@@ -38,7 +38,6 @@ _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
 _WHITE_IS_ZERO, _YCBCR, _LAB = 0, 6, 8
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
-_ERRORS = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError, KeyError, IndexError, struct.error)
 
 
 def is_for_vips(layout: TiffLayout) -> bool:
@@ -80,11 +79,15 @@ def decode_tiff(
         alpha=layout.samples == channels + 1,
         icc=layout.icc,
         xmp=layout.xmp,
-        resolution_dpi=layout.resolution_dpi if tiff.orientation < 5 else (layout.resolution_dpi or ())[::-1] or None,
+        resolution_dpi=layout.resolution_dpi
+        if tiff.orientation < 5
+        else (layout.resolution_dpi or ())[::-1] or None,
     )
     bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
     found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source, premultiplied=layout.extra[:1] == (1,))
     describe_tiff(found, tiff, path)
+    if tiff.several:
+        note_several(found.messages, path, "layers or pages")
     if budget is None:
         return found
     size = max(layout.bits) // 8 + 1
@@ -93,7 +96,7 @@ def decode_tiff(
     try:
         with _any_size():
             codes = _decoded(file, layout)
-    except (*_ERRORS, zlib.error, lzma.LZMAError) as error:
+    except PYTHON_DECODER_ERRORS as error:
         raise damaged(path) from error
     found.codes = turned(_codes(codes, layout), tiff.orientation)
     return found
@@ -216,18 +219,58 @@ def _decompressed(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) 
     data = data.translate(_REVERSED) if layout.fill_order == 2 else data
     if layout.compression in _BY_PILLOW:
         return _unpacked(data, layout.compression, rows, row_bytes)
-    if layout.compression == LZMA:
-        data = lzma.LZMADecompressor().decompress(data, rows * row_bytes)
-    elif layout.compression != 1:
-        data = zlib.decompressobj().decompress(data, rows * row_bytes)
+    if layout.compression != 1:
+        data = _inflated(data, rows * row_bytes, layout.compression)
     return np.frombuffer(data, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
+
+
+def _inflated(data: bytes, size: int, compression: int) -> bytes:
+    """Decompress LZMA or Deflate to at most `size` bytes and compare the checksum."""
+    if compression == LZMA:
+        xz = lzma.LZMADecompressor()
+        result = xz.decompress(data, size)
+        if not (xz.eof or xz.needs_input):
+            xz.decompress(b"", 1)
+        return result
+    stream = zlib.decompressobj()
+    result = stream.decompress(data, size)
+    stream.decompress(stream.unconsumed_tail, 1)
+    return result
+
+
+def compare_checksums(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
+    """Compare the checksums of a TIFF with Deflate, which libtiff does not always do.
+
+    Raises:
+        DamagedPicture: one of them is wrong.
+    """
+    if layout.compression not in _DEFLATE:
+        return
+    size = layout.piece[0] * layout.piece[1] * layout.samples * (max(layout.bits) // 8 + 1)
+    for start, length in layout.pieces:
+        file.seek(start)
+        data = file.read(length)
+        try:
+            _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
+        except zlib.error as error:
+            raise damaged(path) from error
 
 
 def _unpacked(data: bytes, compression: int, rows: int, row_bytes: int) -> np.ndarray:
     """Decompress with Pillow, which receives the data as an 8-bit grey TIFF with one strip."""
     from PIL import Image
 
-    tags = {256: row_bytes, 257: rows, 258: 8, 259: compression, 262: 1, 273: 122, 277: 1, 278: rows, 279: len(data)}
+    tags = {
+        256: row_bytes,
+        257: rows,
+        258: 8,
+        259: compression,
+        262: 1,
+        273: 122,
+        277: 1,
+        278: rows,
+        279: len(data),
+    }
     fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(4)
     with Image.open(io.BytesIO(head + data)) as image:
@@ -239,7 +282,9 @@ def _samples(raw: np.ndarray, layout: TiffLayout, shape: tuple[int, int, int]) -
     bits, order = layout.bits[0], layout.order
     if bits not in (8, 16, 32, 64):
         return _packed(raw, bits, order, shape)
-    if layout.predictor == 3:  # the differences of the bytes, most significant bytes first; Adobe's technical note 3
+    if (
+        layout.predictor == 3
+    ):  # the differences of the bytes, most significant bytes first; Adobe's technical note 3
         summed = np.cumsum(raw.reshape(shape[0], -1, shape[2]), axis=1, dtype=np.uint8)
         planes = summed.reshape(shape[0], bits // 8, -1).swapaxes(1, 2)
         return np.ascontiguousarray(planes).view(f">f{bits // 8}").reshape(shape)
@@ -274,8 +319,8 @@ def _codes(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
         return _lab(samples)
     if samples.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            codes = samples.astype(np.float32)
-        return 1 - codes if layout.photometric == _WHITE_IS_ZERO else codes
+            values = samples.astype(np.float32)
+        return 1 - values if layout.photometric == _WHITE_IS_ZERO else values
     codes = _full_range(samples, layout.bits[0])
     if layout.photometric == _WHITE_IS_ZERO:
         codes[..., 0] = np.iinfo(codes.dtype).max - codes[..., 0]
@@ -298,16 +343,20 @@ def _coloured(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
     table = np.array(layout.palette, np.uint16)[: len(colours) * 3].reshape(3, -1).T
     colours[: len(table)] = table
     codes = (colours if colours.max(initial=0) < 256 else colours >> 8).astype(np.uint8)[samples[..., 0]]
-    return codes if samples.shape[2] == 1 else np.concatenate([codes, _full_range(samples[..., 1:], layout.bits[0])], 2)
+    return (
+        codes
+        if samples.shape[2] == 1
+        else np.concatenate([codes, _full_range(samples[..., 1:], layout.bits[0])], 2)
+    )
 
 
 def _lab(samples: np.ndarray) -> np.ndarray:
     """Return L*a*b* as float32 (TIFF 6.0 section 23), with alpha, if any, in [0, 1]."""
-    largest = np.float32(np.iinfo(samples.dtype).max)
-    signed: Any = np.int8 if samples.dtype.itemsize == 1 else np.int16
-    lab = samples.astype(np.float32)
-    lab[..., 0] *= 100 / largest
-    lab[..., 1:3] = np.ascontiguousarray(samples[..., 1:3]).astype(samples.dtype.newbyteorder("=")).view(signed)
-    lab[..., 1:3] /= 1 if samples.dtype.itemsize == 1 else 256
-    lab[..., 3:] /= largest
+    bits = 8 * samples.dtype.itemsize
+    lab = np.empty(samples.shape, np.float32)
+    lab[...] = samples
+    lab[..., 0] *= 100 / ((1 << bits) - 1)
+    lab[..., 1:3] -= (lab[..., 1:3] >= 1 << (bits - 1)) * np.float32(1 << bits)  # a and b are signed
+    lab[..., 1:3] /= 1 << (bits - 8)
+    lab[..., 3:] /= (1 << bits) - 1
     return lab

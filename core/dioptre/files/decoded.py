@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from dioptre_link.language import Message
+
 from . import problems
 from .curves import in_bands
 from .gain_map import GainMap
 from .picture import Source
+
+PYTHON_DECODER_ERRORS = (
+    EOFError,
+    IndexError,
+    KeyError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow, pillow-heif and the standard library raise for damaged files."""
 
 
 @dataclass(kw_only=True)
@@ -99,6 +120,11 @@ def expanded(codes: np.ndarray, *, bits: int) -> np.ndarray:
     return result
 
 
+def note_several(messages: list[str], path: Path, word: str) -> None:
+    """Add the message for a file with several pictures, which `word` names in the plural."""
+    messages.append(f"{path.name} contains several {word}; the first one is used.")
+
+
 def note_hdr(messages: list[str], path: Path) -> None:
     """Add the message for an HDR picture that is not converted: float or premultiplied by alpha."""
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
@@ -107,6 +133,30 @@ def note_hdr(messages: list[str], path: Path) -> None:
 def note_lost_gain_map(messages: list[str], path: Path) -> None:
     """Add the message for a gain map that cannot be read."""
     messages.append(f"The gain map of {path.name} cannot be read; highlights above white are lost.")
+
+
+def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> None:
+    """Add the message for a damaged picture that can still be used.
+
+    Args:
+        messages: the file's messages.
+        path: the file.
+        line: first line that is known to be damaged, counted from 0; None if it is unknown.
+    """
+    name = problems.shown(Path(path.name))
+    if line is None:
+        words = Message(
+            "{file} is damaged; parts of the picture are wrong. Copy it again from the camera or its source.",
+            file=name,
+        )
+    else:
+        words = Message(
+            "{file} is damaged, at the latest from line {line} on; what follows can be wrong or grey. "
+            "Copy it again from the camera or its source.",
+            file=name,
+            line=line + 1,
+        )
+    messages.append(words)
 
 
 def damaged(path: Path) -> problems.DamagedPicture:

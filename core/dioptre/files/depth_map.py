@@ -124,7 +124,8 @@ def read_depth(
     with decoding(place, max_megapixels=MAX_MEGAPIXELS) as decoded:
         unit = depth_unit(decoded.source.xmp) if unit is None else unit
         found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
-    messages = list(found.messages)
+        noted = decoded.messages
+    messages = [*noted, *found.messages]
     found_height, found_width = found.disparity.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)

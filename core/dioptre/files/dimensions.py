@@ -25,8 +25,11 @@ def size_of(path: Path) -> tuple[int, int]:
         with opened(path) as file:  # never blocks on a FIFO or a device
             start = file.read(_START)
             file.seek(0)
-            if is_raw(start, read_tiff(file, start)):
+            tiff = read_tiff(file, start)
+            if is_raw(start, tiff):
                 return 0, 0
+            if tiff is not None and tiff.layout is not None:
+                return tiff.layout.height, tiff.layout.width
             if recognise(start) is Format.JPEGXL:
                 header = jpegxl_header.read_header(start)
                 return header.height, header.width

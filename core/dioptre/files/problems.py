@@ -189,7 +189,7 @@ def unsupported_values(path: Path, kind: str) -> NotAPicture:
 def unsupported_heic(path: Path) -> NotAPicture:
     """Return the error for a whole HEIC file without a still picture, or with one in an uncommon coding."""
     return NotAPicture(
-        "{file} is a kind of HEIC that Dioptre does not support: a sequence of frames, or a picture in another coding.",
+        "{file} is a HEIC with a sequence of frames or another coding, which Dioptre does not support.",
         hint="Open it in the program that wrote it, and export it as JPEG or PNG.",
         file=shown(path),
     )

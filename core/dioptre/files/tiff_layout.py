@@ -92,11 +92,13 @@ class TiffLayout:
         return across, down, self.samples if self.planar else 1
 
     def is_whole(self, file_bytes: int) -> bool:
-        """Return whether every strip and tile lies in the file, and no two of them overlap.
+        """Return whether every strip and tile and the palette lie in the file, and no two strips or tiles overlap.
 
         Decoders would fill a missing one with a constant; overlapping ones would let a small file fill a picture of
         any size.
         """
+        if self.photometric == PALETTE and len(self.palette) < 3 << min(self.bits[0], 16):
+            return False
         end = 0
         for start, size in sorted(self.pieces):
             if size and (start < end or start + size > file_bytes):
@@ -104,7 +106,9 @@ class TiffLayout:
             end = max(end, start + size)
         across, down, planes = self.grid
         stored = sum(size > 0 for _, size in self.pieces)
-        return stored >= across * down * planes or self.compression == OLD_JPEG  # which may store its data elsewhere
+        return (
+            stored >= across * down * planes or self.compression == OLD_JPEG
+        )  # which may store its data elsewhere
 
 
 def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-
 _DAMAGE = re.compile(r"corrupt|premature|extraneous|length mismatch|bad code|not enough data", re.IGNORECASE)
 _LOG = "pyvips"
 
@@ -18,8 +17,8 @@ _LOG = "pyvips"
 def warned() -> Iterator[list[str]]:
     """Collect what libvips and its codecs say about damaged data inside the `with` block.
 
-    libvips reports only some of them as errors: libjpeg, for example, fills in what it cannot read and only warns. The
-    list is complete after the block; other warnings, such as unknown fields, are left out.
+    libvips reports only some of them as errors: libjpeg, for example, fills in what it cannot read and only warns.
+    The list is complete after the block; other warnings, such as unknown fields, are left out.
     """
     lines: list[str] = []
     log, said = logging.getLogger(_LOG), _Said()
@@ -43,11 +42,9 @@ class _Said(logging.Handler):
 
 def _taken() -> str:
     """Return libvips' pending messages, which libjpeg's warnings join, and clear them."""
-    from pyvips import vips_lib
-
-    vips()
-    text = _text(vips_lib.vips_error_buffer())
-    vips_lib.vips_error_clear()
+    library = vips().vips_lib
+    text = _text(library.vips_error_buffer())
+    library.vips_error_clear()
     return text
 
 
