@@ -13,6 +13,7 @@ import pytest
 from dioptre import files
 from dioptre.files import markup, notes, problems, tiff_tags
 from dioptre.files.budget import of_bytes
+from dioptre.files.frame import Frame
 from dioptre.files.openraster_reading import read_openraster
 from dioptre_link.errors import DioptreError
 
@@ -146,7 +147,7 @@ def test_namespaces_are_not_kept_from_one_file_to_the_next() -> None:
     kept = len(ElementTree._namespace_map)  # type: ignore[attr-defined]
     for number in range(3):
         packet = hostile.xmp_of_namespaces(200, first=200 * number)
-        written = notes.updated(packet, note=None, width=3, height=2)
+        written = notes.updated(packet, note=None, frame=Frame(width=3, height=2))
         assert written is not None
         assert b'p%d:a="1"' % (200 * number) in written, "the document's own prefixes stay"
     assert len(ElementTree._namespace_map) == kept  # type: ignore[attr-defined]

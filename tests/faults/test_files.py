@@ -19,6 +19,7 @@ from dioptre.files import exif as exif_module
 from dioptre.files import notes
 from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
+from dioptre.files.frame import Frame
 from dioptre.files.openraster_reading import read_openraster, read_recipe
 from dioptre.files.sheet import Panel
 from dioptre_link.errors import DioptreError
@@ -243,7 +244,9 @@ HEAD = corpus.xmp()[:400]
 @given(st.binary(max_size=600) | st.binary(max_size=200).map(lambda tail: HEAD + tail))
 def test_xmp_of_any_bytes(packet: bytes) -> None:
     notes.read(packet)
-    after = notes.updated(packet, note=notes.make(operation="depth", models={}, recipe={}), width=3, height=2)
+    after = notes.updated(
+        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    )
     assert after is not None
     assert notes.read(after) is not None
 
@@ -261,7 +264,9 @@ HOSTILE_XMP = (
 def test_hostile_xmp(packet: bytes) -> None:
     started = time.monotonic()
     assert notes.read(packet) is None
-    after = notes.updated(packet, note=notes.make(operation="depth", models={}, recipe={}), width=3, height=2)
+    after = notes.updated(
+        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    )
     assert after is not None
     assert b"root:" not in after
     assert time.monotonic() - started < QUICK_S

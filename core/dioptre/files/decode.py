@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, gain_map_reading, heif_boxes, problems
+from . import containers, exif, gain_map_reading, heif_boxes, notes, problems
 from .budget import Budget
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
@@ -30,6 +30,7 @@ from .decoded import Decoded, damaged, full_range, note_lost_gain_map, packed_bi
 from .gain_map import GainMap
 from .hdr_signal import HdrSignal, divide, hdr_signal
 from .picture import Colour, Format, Source, recognise
+from .png_texts import read_texts
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
 from .vips import vips
@@ -65,6 +66,8 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     with opened(path) as file, unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
         decoded.sha256 = sha256
+        credentials = decoded.source.credentials or containers.has_credentials(file)
+        decoded.source = replace(decoded.source, credentials=credentials)
     require_finite(decoded, path)
     return decoded
 
@@ -220,6 +223,8 @@ def _describe(
         found.messages.append(f"{path.name} contains several {word}; the first one is used.")
     if kind is Format.JPEG:
         _describe_jpeg(found, file)
+    elif kind is Format.PNG:
+        _describe_png(found, file)
     elif kind is Format.TIFF:
         describe_tiff(found, tiff, path)
     elif kind is Format.WEBP:
@@ -232,10 +237,32 @@ def _describe(
 def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
         segments = list(containers.jpeg_segments(view))
+    xmp = found.source.xmp
     found.source = replace(
         found.source,
         quantisation=containers.quantisation_tables(segments),
         photoshop=containers.photoshop_resources(segments),
+        texts=containers.comments(segments),
+        credentials=any(marker == containers.APP11 and b"jumb" in payload[:64] for marker, payload in segments),
+        xmp=None if xmp is None else notes.joined(xmp, containers.extended_xmp(segments)),
+    )
+
+
+def _describe_png(found: Decoded, file: BinaryIO) -> None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        texts = read_texts(data)
+    source = found.source
+    blob = source.exif or texts.exif
+    orientation, dpi = exif.orientation(blob), source.resolution_dpi
+    found.source = replace(
+        source,
+        exif=blob,
+        orientation=orientation,
+        resolution_dpi=dpi[::-1] if dpi and (orientation >= 5) != (source.orientation >= 5) else dpi,
+        xmp=source.xmp or texts.xmp,
+        photoshop=texts.photoshop,
+        texts=tuple(texts.texts),
+        credentials=texts.credentials,
     )
 
 

@@ -30,6 +30,7 @@ class TiffProperties:
         compression: name of the compression.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
+        photoshop: Photoshop image resources, including IPTC; None if there are none.
     """
 
     holds_sensor_data: bool
@@ -39,6 +40,7 @@ class TiffProperties:
     compression: str
     orientation: int
     exif: bytes | None
+    photoshop: bytes | None
 
 
 def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
@@ -71,6 +73,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
             compression=_COMPRESSION.get((*values(_COMPRESSION_TAG), 8)[0], "deflate"),
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
+            photoshop=tiff_tags.photoshop_resources(data),
         )
 
 
@@ -87,6 +90,7 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
     found.source = replace(
         found.source,
         exif=tiff.exif,
+        photoshop=tiff.photoshop,
         compression=tiff.compression,
         colour=Colour.PALETTE if tiff.is_palette else found.source.colour,
         orientation=tiff.orientation,
