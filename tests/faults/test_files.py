@@ -280,7 +280,7 @@ def test_exif_that_points_anywhere(offset: int, seed: int) -> None:
     at = rng.randrange(4, len(blob) - 4)
     order = "<" if blob[:2] == b"II" else ">"
     blob[at : at + 4] = struct.pack(order + "I", rng.choice((offset, 8, at, 0)))
-    upright = exif_module.upright(bytes(blob), width=20, height=28, srgb=True)
+    upright = exif_module.upright(bytes(blob), Frame(width=20, height=28, orientation=6), srgb=True)
     assert upright is None or isinstance(upright, bytes)
     exif_module.camera_is_adobe_rgb(bytes(blob))
 

@@ -19,6 +19,8 @@ from operator import itemgetter
 from typing import Any
 from xml.etree import ElementTree
 
+from dioptre_link.language import Message
+
 from . import containers, markup, regions
 from .budget import Budget, of_bytes
 from .density import in_text
@@ -67,7 +69,7 @@ _STALE = (  # namespaces of additional pictures in the old file, which the new f
     f"{{{_CAMERA}}}",
     *_DEPTHS,
 )
-CREDENTIALS = "content credentials (C2PA), which hold only for the original"
+CREDENTIALS = Message("content credentials (C2PA), which hold only for the original")
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
 _MAX_RECIPE = 24_000  # maximum size of a recipe in bytes; a JPEG segment holds only 64 KiB of XMP
 _NAME_BYTES = 200  # more than the name of an extended packet takes in the main one
@@ -245,8 +247,8 @@ def left_out(xmp: bytes | None) -> tuple[str, ...]:
     names = {name for element in elements for name in (element.tag, *(n for n, v in element.items() if v != "0"))}
     has_depth = any(name.startswith(_DEPTHS) for name in names)
     parts = {
-        "depth map": has_depth,
-        "video": bool(names & {f"{{{_CAMERA}}}{name}" for name in ("MotionPhoto", "MicroVideo")}),
+        Message("depth map"): has_depth,
+        Message("video"): bool(names & {f"{{{_CAMERA}}}{name}" for name in ("MotionPhoto", "MicroVideo")}),
         CREDENTIALS: f"{{{_TERMS}}}provenance" in names,
     }
     return tuple(part for part, there in parts.items() if there)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dioptre_link.language import Message
 from . import colour_profile, density, exif, notes, problems, resources, ultra_hdr
 from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
-from .containers import COMMENT, MAX_XMP, fits_jpeg
+from .containers import COMMENT, fits_jpeg
 from .curves import in_bands
 from .encode import DEPTHS, HOLDS_ALPHA, HOLDS_CMYK, PACKED_BITS, Extras, encode
 from .frame import Frame
@@ -197,7 +197,8 @@ def _extras(
     if blob is not None:
         blob = exif.upright(density.in_exif(blob, frame), frame, srgb=icc is None)
     if lost := _left_out(kind, source):
-        messages.append(Message("Not kept from the original: {parts}.", parts=", ".join(lost)))
+        parts = reduce(lambda before, part: Message("{before}, {part}", before=before, part=part), lost)
+        messages.append(Message("Not kept from the original: {parts}.", parts=parts))
     return Extras(
         icc=icc,
         exif=blob,
@@ -221,13 +222,13 @@ def _left_out(kind: Format, source: Source) -> list[str]:
     """Return the names of the original's metadata that a result in this format does not have."""
     parts: list[str] = []
     if kind is Format.JPEG and source.exif is not None and not fits_jpeg(source.exif):
-        parts.append(f"EXIF (more than the {MAX_XMP // 1024} KiB of a JPEG)")
+        parts.append(Message("EXIF (a JPEG holds 64 KiB)"))
     if resources.iptc(source.photoshop) is not None and not _holds_iptc(kind, source):
         parts.append("IPTC")
     # ImageMagick repeats times and other properties as texts with a colon.
     words = {keyword for keyword, _ in source.texts if ":" not in keyword}
     if others := words - {Format.PNG: words, Format.JPEG: {COMMENT}}.get(kind, set()):
-        parts.append(f"text ({', '.join(sorted(others))})")
+        parts.append(Message("text ({keywords})", keywords=", ".join(sorted(others))))
     parts += notes.left_out(source.xmp)
     if source.credentials and notes.CREDENTIALS not in parts:
         parts.append(notes.CREDENTIALS)
