@@ -28,7 +28,7 @@ DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
-_NESTED = 2  # maximum depth of messages nested as values, such as a reason inside a sentence
+_NESTED = 8  # maximum depth of messages nested as values: a reason inside a sentence, or a list
 
 
 class Message(str):

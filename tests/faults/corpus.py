@@ -17,6 +17,7 @@ from PIL import Image
 
 from dioptre.files import notes, ultra_hdr, write_openraster
 from dioptre.files.encode import Extras, encode
+from dioptre.files.frame import Frame
 from dioptre.files.gain_map import GainMap
 from dioptre.files.matrix_profile import adobe_rgb
 from dioptre.files.picture import Format
@@ -41,7 +42,7 @@ def exif() -> bytes:
 
 def xmp() -> bytes:
     note = notes.make(operation="portrait", models={"a": "0" * 64}, recipe=RECIPE.to_dict())
-    packet = notes.updated(None, note=note, width=SIZE[1], height=SIZE[0])
+    packet = notes.updated(None, note=note, frame=Frame(width=SIZE[1], height=SIZE[0]))
     assert packet is not None
     return packet
 

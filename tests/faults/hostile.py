@@ -79,7 +79,7 @@ def jpeg_with_exif(blob: bytes) -> bytes:
 
 
 def png_with_exif(blob: bytes) -> bytes:
-    return into_png(corpus.pictures()["alpha.png"], exif=blob, xmp=None)
+    return into_png(corpus.pictures()["alpha.png"], [(b"eXIf", blob)])
 
 
 def profile_of_shared_bytes(size: int) -> bytes:

@@ -24,6 +24,7 @@ from dioptre.files.budget import of_bytes
 from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
 from dioptre.files.encode import encode
+from dioptre.files.frame import Frame
 from dioptre.files.matrix_profile import grey_profile
 from dioptre.files.openraster_reading import read_recipe
 from dioptre.files.picture import Format
@@ -54,6 +55,9 @@ def run(target: Target, data: bytes, folder: Path) -> None:
         target.work(data, folder)
 
 
+_FRAME = Frame(width=20, height=28, orientation=6, enlarged=(2.0, 3.0))
+
+
 def _in_words(action: Callable[[], object]) -> None:
     refused: list[DioptreError] = []
     try:
@@ -65,7 +69,7 @@ def _in_words(action: Callable[[], object]) -> None:
 
 def _notes(data: bytes, folder: Path) -> None:
     notes.read(data)
-    after = notes.updated(data, note=_NOTE, width=3, height=2, enlarged=(2.0, 3.0))
+    after = notes.updated(data, note=_NOTE, frame=_FRAME)
     assert after is not None
     found = notes.read(after)
     assert found is not None
@@ -98,6 +102,9 @@ def _jpeg(data: bytes, folder: Path) -> None:
     _in_words(partial(_gains_of, data))
     segments = list(containers.jpeg_segments(data))
     containers.quantisation_tables(segments)
+    xmp = next((p[len(containers.XMP_HEADER) :] for _, p in segments if p.startswith(containers.XMP_HEADER)), b"")
+    whole = notes.joined(xmp, containers.extended_xmp(segments))
+    assert len(notes.split(whole)[0]) <= containers.MAX_XMP
     density.in_photoshop(containers.photoshop_resources(segments) or b"", (2.0, 3.0))
 
 
@@ -112,7 +119,7 @@ def _exif(data: bytes, folder: Path) -> None:
     _layout_of(data)
     tiff_tags.to_exif(data)
     if blob is not None:
-        after = exif.upright(density.in_exif(blob, (2.0, 3.0)), width=20, height=28, srgb=True)
+        after = exif.upright(density.in_exif(blob, _FRAME), _FRAME, srgb=True)
         assert exif.orientation(after) == 1
         tiff = tiff_tags.into_tiff(corpus.pictures()["cmyk.tif"], after)
         assert _layout_of(tiff).is_whole(len(tiff))

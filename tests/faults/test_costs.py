@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from dioptre import files
-from dioptre.files import markup, notes, problems, tiff_tags
+from dioptre.files import containers, markup, notes, problems, tiff_tags
 from dioptre.files.budget import of_bytes
+from dioptre.files.frame import Frame
 from dioptre.files.openraster_reading import read_openraster
 from dioptre_link.errors import DioptreError
 
@@ -146,7 +147,7 @@ def test_namespaces_are_not_kept_from_one_file_to_the_next() -> None:
     kept = len(ElementTree._namespace_map)  # type: ignore[attr-defined]
     for number in range(3):
         packet = hostile.xmp_of_namespaces(200, first=200 * number)
-        written = notes.updated(packet, note=None, width=3, height=2)
+        written = notes.updated(packet, note=None, frame=Frame(width=3, height=2))
         assert written is not None
         assert b'p%d:a="1"' % (200 * number) in written, "the document's own prefixes stay"
     assert len(ElementTree._namespace_map) == kept  # type: ignore[attr-defined]
@@ -158,12 +159,14 @@ def test_more_namespaces_than_any_program_writes_are_refused() -> None:
 
 
 def test_extended_xmp_in_pieces_is_read_when_it_is_whole() -> None:
-    from dioptre.files.embedded_depth import _joined
+    def assembled(pieces: list[bytes], announced: int) -> list[tuple[bytes, bytes]]:
+        head = containers.EXTENDED_XMP_HEADER + b"A" * 32 + announced.to_bytes(4, "big")
+        return list(containers.extended_xmp([(containers.APP1, head + piece) for piece in pieces]))
 
     pieces = [b"\0\0\0\4efgh", b"\0\0\0\0abcd"]
-    assert _joined(pieces, announced=8) == b"abcdefgh"
-    assert _joined(pieces, announced=1 << 26) is None
-    assert _joined([*pieces, b"\0\0\0\2xx"], announced=8) is None
+    assert assembled(pieces, 8) == [(b"A" * 32, b"abcdefgh")]
+    assert assembled(pieces, 1 << 26) == []
+    assert assembled([*pieces, b"\0\0\0\2xx"], 8) == []
 
 
 def test_document_types_are_refused_in_every_encoding() -> None:

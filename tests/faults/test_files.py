@@ -19,6 +19,7 @@ from dioptre.files import exif as exif_module
 from dioptre.files import notes
 from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
+from dioptre.files.frame import Frame
 from dioptre.files.openraster_reading import read_openraster, read_recipe
 from dioptre.files.sheet import Panel
 from dioptre_link.errors import DioptreError
@@ -243,7 +244,9 @@ HEAD = corpus.xmp()[:400]
 @given(st.binary(max_size=600) | st.binary(max_size=200).map(lambda tail: HEAD + tail))
 def test_xmp_of_any_bytes(packet: bytes) -> None:
     notes.read(packet)
-    after = notes.updated(packet, note=notes.make(operation="depth", models={}, recipe={}), width=3, height=2)
+    after = notes.updated(
+        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    )
     assert after is not None
     assert notes.read(after) is not None
 
@@ -261,7 +264,9 @@ HOSTILE_XMP = (
 def test_hostile_xmp(packet: bytes) -> None:
     started = time.monotonic()
     assert notes.read(packet) is None
-    after = notes.updated(packet, note=notes.make(operation="depth", models={}, recipe={}), width=3, height=2)
+    after = notes.updated(
+        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    )
     assert after is not None
     assert b"root:" not in after
     assert time.monotonic() - started < QUICK_S
@@ -275,7 +280,7 @@ def test_exif_that_points_anywhere(offset: int, seed: int) -> None:
     at = rng.randrange(4, len(blob) - 4)
     order = "<" if blob[:2] == b"II" else ">"
     blob[at : at + 4] = struct.pack(order + "I", rng.choice((offset, 8, at, 0)))
-    upright = exif_module.upright(bytes(blob), width=20, height=28, srgb=True)
+    upright = exif_module.upright(bytes(blob), Frame(width=20, height=28, orientation=6), srgb=True)
     assert upright is None or isinstance(upright, bytes)
     exif_module.camera_is_adobe_rgb(bytes(blob))
 

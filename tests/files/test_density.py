@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from dioptre.files import density, exif, load, notes, save, write_openraster
 from dioptre.files.containers import jpeg_segments, photoshop_resources
+from dioptre.files.frame import UNCHANGED, Frame
 from dioptre.files.openraster_reading import read_openraster
 from dioptre.imaging.layers import Layer
 from dioptre_link.operation import Role
@@ -19,6 +20,8 @@ from dioptre_link.operation import Role
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:XResolution="240/1">
 <tiff:YResolution>240/1</tiff:YResolution></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+SAME = Frame(width=40, height=24)
 
 
 def camera_exif(*, orientation: int = 1, dpi: tuple[float, float] = (240, 240), unit: int = 2) -> bytes:
@@ -59,9 +62,9 @@ def test_four_times_the_pixels_four_times_the_density(tmp_path: Path, photo: np.
 def test_the_same_size_keeps_every_byte(tmp_path: Path, photo: np.ndarray) -> None:
     blob = camera_exif(dpi=(299.97, 300))
     bare = blob.removeprefix(b"Exif\0\0")
-    assert density.in_exif(bare, density.UNCHANGED) == bare
+    assert density.in_exif(bare, SAME) == bare
     resources = resolution_info(299.97, 300)
-    assert density.in_photoshop(resources, density.UNCHANGED) == resources
+    assert density.in_photoshop(resources, UNCHANGED) == resources
 
 
 def test_a_turned_picture_exchanges_across_and_along(tmp_path: Path, photo: np.ndarray) -> None:
@@ -99,7 +102,7 @@ def test_photoshop_resources_in_a_file(tmp_path: Path, photo: np.ndarray) -> Non
 
 @pytest.mark.parametrize("damage", [b"", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff"])
 def test_damaged_exif_stays_as_it_is(damage: bytes) -> None:
-    assert density.in_exif(damage, (2, 2)) == damage
+    assert density.in_exif(damage, SAME) == damage
     assert exif.orientation(damage) == 1
 
 

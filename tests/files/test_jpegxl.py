@@ -14,6 +14,7 @@ from dioptre.files import Colour, Format, load, matrix_profile, notes, problems,
 from dioptre.files.curves import srgb_curve
 from dioptre.files.decode import decode, describe
 from dioptre.files.encode import Extras, encode
+from dioptre.files.frame import Frame
 from dioptre.files.jpegxl_header import BadHeader, read_header
 
 pytest.importorskip("pyjpegxl")
@@ -91,7 +92,9 @@ def test_profile_and_metadata_are_kept(tmp_path: Path, lossless: bool) -> None:
     tags[0x010F], tags[0x0110], tags[0x0112] = "Maker", "Model 7", 6
     tags.get_ifd(0x8769)[0x927C] = b"private maker note"
     exif, icc = tags.tobytes().removeprefix(b"Exif\0\0"), matrix_profile.adobe_rgb()
-    xmp = notes.updated(None, note=notes.make(operation="depth", models={}, recipe={}), width=128, height=96)
+    xmp = notes.updated(
+        None, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=128, height=96)
+    )
     path = _write(tmp_path / "in.jxl", _ramps(np.uint16, 3), icc=icc, exif=exif, xmp=xmp, lossless=lossless)
     assert exif in path.read_bytes(), "uncompressed, as most programs expect it"
     source = load(path).source

@@ -6,23 +6,33 @@ passes on EXIF maker notes, Photoshop resources and XMP unchanged.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
-from .exif import strip_prefix
+from . import resources
+from .exif import Data, strip_prefix
 
 XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXIF_HEADER = b"Exif\0\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_THUMBNAILS = (1033, 1036)  # ids of Photoshop image resources that hold a thumbnail of the unedited picture
 _MAX_SEGMENT = 65533
+MAX_XMP = _MAX_SEGMENT - len(XMP_HEADER)  # bytes of an XMP packet, or of EXIF, in one segment
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_EXTENDED_PART = 65_000  # bytes of extended XMP in a segment
 
-APP1, APP2, APP13, DQT = 0xE1, 0xE2, 0xED, 0xDB
+_CREDENTIALS = (
+    b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71",  # a manifest store, in a file of any format
+    b"uuid\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81",  # its box in HEIF files
+)
+
+APP1, APP2, APP11, APP13, COM, DQT = 0xE1, 0xE2, 0xEB, 0xED, 0xFE, 0xDB
+COMMENT = "Comment"
+"""The keyword of a text that is a JPEG's comment."""
 
 # Order of the values in a JPEG's quantization tables: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
@@ -47,6 +57,12 @@ def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, in
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         yield marker, at + 4, min(at + 2 + length, len(data))
         at += 2 + length
+
+
+def has_credentials(file: BinaryIO) -> bool:
+    """Return whether an open file of any format has content credentials (C2PA 2.1, sections 8.2 and A.5)."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(mark) >= 0 for mark in _CREDENTIALS)
 
 
 def exif_of(segments: Iterable[tuple[int, bytes]]) -> bytes | None:
@@ -77,22 +93,40 @@ def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, .
 def photoshop_resources(segments: list[tuple[int, bytes]]) -> bytes | None:
     """Return the Photoshop image resources, which include IPTC, without thumbnails; None if there are none."""
     parts = [p[len(_PHOTOSHOP_HEADER) :] for m, p in segments if m == APP13 and p.startswith(_PHOTOSHOP_HEADER)]
-    kept = b"".join(raw for number, raw in _resources(b"".join(parts)) if number not in _THUMBNAILS)
-    return kept or None
+    return resources.without(b"".join(parts))
 
 
-def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
+def extended_xmp(segments: Iterable[tuple[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the digest that names each extended XMP packet of a JPEG, and the packet, assembled from its parts."""
+    parts: dict[bytes, list[bytes]] = {}
+    for marker, payload in segments:
+        if marker == APP1 and payload.startswith(EXTENDED_XMP_HEADER):
+            body = payload[len(EXTENDED_XMP_HEADER) :]
+            parts.setdefault(body[:36], []).append(body[36:])
+    for head, pieces in parts.items():
+        whole = _joined(pieces, announced=int.from_bytes(head[32:], "big"))
+        if whole is not None:
+            yield head[:32], whole
+
+
+def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
+    """Assemble a packet from its pieces, each an offset followed by bytes; None if they overlap or leave a gap.
+
+    The declared length is used only once that many bytes are present, so a small file cannot claim much memory.
+    """
+    ordered = sorted((int.from_bytes(piece[:4], "big"), piece[4:]) for piece in set(pieces))
     at = 0
-    while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
-        number = int.from_bytes(data[at + 4 : at + 6], "big")
-        name = 1 + data[at + 6]
-        start = at + 6 + name + name % 2
-        size = int.from_bytes(data[start : start + 4], "big")
-        end = start + 4 + size + size % 2
-        if end > len(data):
-            return
-        yield number, data[at:end]
-        at = end
+    for offset, data in ordered:
+        if offset != at:
+            return None
+        at += len(data)
+    return b"".join(data for _, data in ordered) if at == announced else None
+
+
+def comments(segments: Iterable[tuple[int, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return the comments of a JPEG as texts; bytes that are not UTF-8 become surrogates."""
+    texts = (payload.rstrip(b"\0").decode("utf-8", "surrogateescape") for m, payload in segments if m == COM)
+    return tuple((COMMENT, text) for text in texts if text)
 
 
 def photoshop_segments(resources: bytes) -> bytes:
@@ -102,16 +136,26 @@ def photoshop_segments(resources: bytes) -> bytes:
     return b"".join(segment(APP13, _PHOTOSHOP_HEADER + piece) for piece in pieces)
 
 
-def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
+def into_jpeg(
+    jpeg: bytes,
+    *,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    extended_xmp: bytes = b"",
+    photoshop: bytes | None = None,
+    texts: Iterable[tuple[str, str]] = (),
+) -> bytes:
     """Return `jpeg` with metadata inserted after its JFIF header.
 
-    EXIF or XMP that does not fit in a segment (64 KiB) is omitted; use `fits_jpeg` to check this in advance.
+    EXIF that does not fit in a segment (64 KiB) is omitted; use `fits_jpeg` to check this in advance.
 
     Args:
         jpeg: the file.
         exif: EXIF blob, starting with its TIFF header.
-        xmp: XMP packet.
+        xmp: XMP packet that fits in a segment.
+        extended_xmp: extended XMP of any size; see `notes.split`.
         photoshop: Photoshop image resources.
+        texts: keywords and texts; those whose keyword is `COMMENT` are written.
     """
     start = 2
     if jpeg[2:4] == b"\xff\xe0":
@@ -119,16 +163,27 @@ def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: 
     added = b""
     if exif is not None and fits_jpeg(exif):
         added += segment(APP1, _EXIF_HEADER + exif)
-    if xmp is not None and fits_jpeg(xmp):
+    if xmp:
         added += segment(APP1, XMP_HEADER + xmp)
+    for at in range(0, len(extended_xmp), _EXTENDED_PART):
+        head = EXTENDED_XMP_HEADER + xmp_digest(extended_xmp) + struct.pack(">II", len(extended_xmp), at)
+        added += segment(APP1, head + extended_xmp[at : at + _EXTENDED_PART])
     if photoshop is not None:
         added += photoshop_segments(photoshop)
+    for keyword, text in texts:
+        if keyword == COMMENT:
+            added += segment(COM, text.encode("utf-8", "surrogateescape")[:_MAX_SEGMENT])
     return jpeg[:start] + added + jpeg[start:]
+
+
+def xmp_digest(extended: bytes) -> bytes:
+    """Return the digest that names an extended XMP packet (XMP specification part 3, section 1.1.3.1)."""
+    return hashlib.md5(extended, usedforsecurity=False).hexdigest().upper().encode()
 
 
 def fits_jpeg(blob: bytes) -> bool:
     """Return whether an EXIF or XMP block fits in one segment."""
-    return len(blob) + len(XMP_HEADER) <= _MAX_SEGMENT
+    return len(blob) <= MAX_XMP
 
 
 def segment(marker: int, payload: bytes) -> bytes:
@@ -136,15 +191,10 @@ def segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def into_png(png: bytes, *, exif: bytes | None, xmp: bytes | None) -> bytes:
-    """Return `png` with an eXIf chunk and an XMP text chunk after its header."""
+def into_png(png: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return `png` with chunks, each a kind and its content, inserted after its header."""
     after_header = len(_PNG_SIGNATURE) + 25
-    chunks = b""
-    if exif is not None:
-        chunks += png_chunk(b"eXIf", exif)
-    if xmp is not None:
-        chunks += png_chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + xmp)
-    return png[:after_header] + chunks + png[after_header:]
+    return png[:after_header] + b"".join(png_chunk(*chunk) for chunk in chunks) + png[after_header:]
 
 
 def png_chunk(kind: bytes, payload: bytes) -> bytes:
@@ -164,6 +214,16 @@ def png_colour_chunks(data: bytes | mmap.mmap) -> dict[bytes, bytes]:
         if kind in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
             found.setdefault(kind, payload)
     return found
+
+
+def png_chunks(data: Data) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and content of the chunks of a PNG, except its pixels; stop without an error if damaged."""
+    at = len(_PNG_SIGNATURE)
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), bytes(data[at + 4 : at + 8])
+        if kind not in (b"IDAT", b"fdAT"):
+            yield kind, bytes(data[at + 8 : at + 8 + size])
+        at += 12 + size
 
 
 def _png_chunks_before_pixels(start: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:

@@ -25,7 +25,7 @@ import numpy as np
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
-from . import containers, damage, exif, gain_map_reading, heif_boxes, problems, stated_colours
+from . import containers, damage, exif, gain_map_reading, heif_boxes, notes, problems, stated_colours
 from .avif_planes import correct
 from .budget import Budget
 from .decode_avif import decode_avif_sequence
@@ -46,6 +46,7 @@ from .decoded import (
 )
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
+from .png_texts import read_texts
 from .tiff_layout import COMPRESSIONS
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
 from .unchanged import unchanged
@@ -83,6 +84,8 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     with opened(path) as file, unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
         decoded.sha256 = sha256
+        credentials = decoded.source.credentials or containers.has_credentials(file)
+        decoded.source = replace(decoded.source, credentials=credentials)
     require_finite(decoded, path)
     return decoded
 
@@ -182,7 +185,7 @@ def _by_libvips(
     if budget is not None:
         budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
     found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
-    _describe(found, image, path, start=start, segments=segments, tiff=tiff)
+    _describe(found, image, file, path, start=start, segments=segments, tiff=tiff)
     if budget is None:
         return found
     image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
@@ -271,6 +274,7 @@ def _bytes_per_pixel(image: Any) -> int:
 def _describe(
     found: Decoded,
     image: Any,
+    file: BinaryIO,
     path: Path,
     *,
     start: bytes,
@@ -307,11 +311,9 @@ def _describe(
     if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
         note_several(found.messages, path, "layers or pages" if kind is Format.TIFF else "frames")
     if kind is Format.JPEG:
-        found.source = replace(
-            found.source,
-            quantisation=containers.quantisation_tables(segments),
-            photoshop=containers.photoshop_resources(segments),
-        )
+        _describe_jpeg(found, segments)
+    elif kind is Format.PNG:
+        _describe_png(found, file)
     elif kind is Format.TIFF:
         describe_tiff(found, tiff, path)
     elif kind is Format.WEBP:
@@ -319,6 +321,36 @@ def _describe(
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
         found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif
+
+
+def _describe_jpeg(found: Decoded, segments: list[tuple[int, bytes]]) -> None:
+    xmp = found.source.xmp
+    found.source = replace(
+        found.source,
+        quantisation=containers.quantisation_tables(segments),
+        photoshop=containers.photoshop_resources(segments),
+        texts=containers.comments(segments),
+        credentials=any(marker == containers.APP11 and b"jumb" in payload[:64] for marker, payload in segments),
+        xmp=None if xmp is None else notes.joined(xmp, containers.extended_xmp(segments)),
+    )
+
+
+def _describe_png(found: Decoded, file: BinaryIO) -> None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        texts = read_texts(data)
+    source = found.source
+    blob = source.exif or texts.exif
+    orientation, dpi = exif.orientation(blob), source.resolution_dpi
+    found.source = replace(
+        source,
+        exif=blob,
+        orientation=orientation,
+        resolution_dpi=dpi[::-1] if dpi and (orientation >= 5) != (source.orientation >= 5) else dpi,
+        xmp=source.xmp or texts.xmp,
+        photoshop=texts.photoshop,
+        texts=tuple(texts.texts),
+        credentials=texts.credentials,
+    )
 
 
 def _gain_map(file: BinaryIO, budget: Budget, orientation: int) -> GainMap | None:

@@ -10,19 +10,16 @@ import re
 import struct
 from fractions import Fraction
 
-from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
+from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, pointed
+from .frame import Factors, Frame
 from .picture import Picture
+from .resources import resources_in
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
 _NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would expand them in full
-
-Factors = tuple[float, float]
-"""Factors by which a picture's width and height have changed."""
-
-UNCHANGED: Factors = (1.0, 1.0)
 
 
 def factors(original: Picture, *, width: int, height: int) -> Factors:
@@ -41,11 +38,10 @@ def dpi_at(original: Picture, shape: tuple[int, ...]) -> tuple[float, float] | N
     return scaled(original.source.resolution_dpi, factors(original, width=width, height=height))
 
 
-def in_exif(blob: bytes, by: Factors) -> bytes:
+def in_exif(blob: bytes, frame: Frame) -> bytes:
     """Return an EXIF blob with its resolutions scaled; nothing else changes or moves.
 
-    Call this before the orientation is set to 1: if the picture was rotated by 90 degrees, the horizontal and
-    vertical resolutions are also swapped.
+    If the picture was rotated by 90 degrees, the horizontal and vertical resolutions are also exchanged.
     """
     data = bytearray(blob)
     head = header(data)
@@ -54,30 +50,21 @@ def in_exif(blob: bytes, by: Factors) -> bytes:
     first = directory(data, head, head.first)
     below = pointed(data, head, first, EXIF_IFD)
     places = [first] if below is None else [first, below]
-    turned = orientation(blob) >= 5
     for place in places:
         for across, along in _PAIRS:
-            _multiply(data, head, place, (across, along), by, turned=turned)
+            _multiply(data, head, place, (across, along), frame.enlarged, turned=frame.turned)
     return bytes(data)
 
 
-def in_photoshop(resources: bytes, by: Factors) -> bytes:
-    """Return Photoshop image resources with the resolution in ResolutionInfo scaled."""
+def in_photoshop(resources: bytes, by: Factors) -> bytes | None:
+    """Return Photoshop image resources with the resolution in ResolutionInfo scaled; None if there are none."""
     data = bytearray(resources)
-    at = 0
-    while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
-        (kind,) = struct.unpack_from(">H", data, at + 4)
-        name = (data[at + 6] + 2) // 2 * 2  # size of a length byte and text, padded to an even number of bytes
-        body = at + 6 + name + 4
-        if body > len(data):
-            break
-        (size,) = struct.unpack_from(">I", data, body - 4)
-        if kind == _RESOLUTION_INFO and size >= 16 and body + 16 <= len(data):
+    for kind, _, body, end in resources_in(resources):
+        if kind == _RESOLUTION_INFO and end - body >= 16:
             for place, factor in zip((body, body + 8), by, strict=True):  # pixels per inch in 16.16 fixed point
                 (value,) = struct.unpack_from(">I", data, place)
                 struct.pack_into(">I", data, place, min(round(value * factor), _LARGEST))
-        at = body + size + size % 2
-    return bytes(data)
+    return bytes(data) or None
 
 
 def in_text(rational: str, factor: float) -> str:

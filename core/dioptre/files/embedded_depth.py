@@ -80,37 +80,14 @@ def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
 
 
 def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
-    """Yield the parsed XMP packets: the main one, then the extended one assembled from its parts."""
-    parts: dict[bytes, list[bytes]] = {}  # pieces of each packet, by its id and declared length
-    for marker, payload in segments:
-        if marker != containers.APP1:
-            continue
-        if payload.startswith(containers.XMP_HEADER):
-            root = notes.parsed(payload[len(containers.XMP_HEADER) :], budget=budget)
-            if root is not None:
-                yield root
-        elif payload.startswith(containers.EXTENDED_XMP_HEADER):
-            body = payload[len(containers.EXTENDED_XMP_HEADER) :]
-            parts.setdefault(body[:36], []).append(body[36:])
-    for head, pieces in parts.items():
-        whole = _joined(pieces, announced=int.from_bytes(head[32:], "big"))
-        root = notes.parsed(whole, budget=budget)
+    """Yield the parsed XMP packets: the main ones, then the extended ones."""
+    start = containers.XMP_HEADER
+    blobs = [payload[len(start) :] for m, payload in segments if m == containers.APP1 and payload.startswith(start)]
+    blobs += [blob for _, blob in containers.extended_xmp(segments)]
+    for blob in blobs:
+        root = notes.parsed(blob, budget=budget)
         if root is not None:
             yield root
-
-
-def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
-    """Assemble a packet from its pieces, each an offset followed by bytes; None if they overlap or leave a gap.
-
-    The declared length is used only once that many bytes are present, so a small file cannot claim much memory.
-    """
-    ordered = sorted((int.from_bytes(piece[:4], "big"), piece[4:]) for piece in set(pieces))
-    at = 0
-    for offset, data in ordered:
-        if offset != at:
-            return None
-        at += len(data)
-    return b"".join(data for _, data in ordered) if at == announced else None
 
 
 def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import containers, heif_boxes, tiff_tags
+from . import containers, heif_boxes, notes, png_texts, tiff_tags
 from .colour_profile import is_srgb
 from .jpegxl_boxes import with_metadata
 from .picture import Format
@@ -55,6 +55,7 @@ class Extras:
     exif: bytes | None = None
     xmp: bytes | None = None
     photoshop: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
     resolution_dpi: tuple[float, float] | None = None
     quantisation: tuple[tuple[int, ...], ...] = ()
     compression: str = "deflate"
@@ -108,7 +109,15 @@ def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
         options |= {"dpi": extras.resolution_dpi}
     file = BytesIO()
     _pillow(codes).save(file, "JPEG", icc_profile=extras.icc, subsampling=0, **options)
-    return containers.into_jpeg(file.getvalue(), exif=extras.exif, xmp=extras.xmp, photoshop=extras.photoshop)
+    xmp, extended_xmp = notes.split(extras.xmp)
+    return containers.into_jpeg(
+        file.getvalue(),
+        exif=extras.exif,
+        xmp=xmp,
+        extended_xmp=extended_xmp,
+        photoshop=extras.photoshop,
+        texts=extras.texts,
+    )
 
 
 def _webp(codes: np.ndarray, extras: Extras) -> bytes:
@@ -130,7 +139,8 @@ def _png(codes: np.ndarray, extras: Extras) -> bytes:
         bitdepth=8 * codes.dtype.itemsize,
         keep=vips().enums.ForeignKeep.ICC,
     )
-    return containers.into_png(png, exif=extras.exif, xmp=extras.xmp)
+    chunks = png_texts.chunks(exif=extras.exif, xmp=extras.xmp, photoshop=extras.photoshop, texts=extras.texts)
+    return containers.into_png(png, chunks)
 
 
 def _tiff(codes: np.ndarray, extras: Extras) -> bytes:
@@ -138,9 +148,9 @@ def _tiff(codes: np.ndarray, extras: Extras) -> bytes:
     keep = vips().enums.ForeignKeep
     predictor = "float" if image.format == "float" else "horizontal"
     tiff: bytes = image.tiffsave_buffer(
-        compression=extras.compression, predictor=predictor, keep=keep.ICC | keep.XMP | keep.IPTC
+        compression=extras.compression, predictor=predictor, keep=keep.ICC | keep.XMP
     )
-    return tiff if extras.exif is None else tiff_tags.into_tiff(tiff, extras.exif)
+    return tiff_tags.into_tiff(tiff, extras.exif, photoshop=extras.photoshop)
 
 
 def _heic(codes: np.ndarray, extras: Extras) -> bytes:
@@ -211,7 +221,7 @@ def _vips_image(codes: np.ndarray, extras: Extras) -> Any:
     if extras.resolution_dpi is not None:
         options |= {"xres": extras.resolution_dpi[0] / 25.4, "yres": extras.resolution_dpi[1] / 25.4}
     image = vips().Image.new_from_memory(codes.data, width, height, bands, kind).copy(**options)
-    blobs = {"icc-profile-data": extras.icc, "xmp-data": extras.xmp, "iptc-data": extras.photoshop}
+    blobs = {"icc-profile-data": extras.icc, "xmp-data": extras.xmp}
     for name, blob in blobs.items():
         if blob is not None:
             image.set_type(vips().GValue.blob_type, name, blob)

@@ -11,6 +11,8 @@ import mmap
 import struct
 from dataclasses import dataclass
 
+from .frame import Frame
+
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
@@ -19,6 +21,7 @@ EXIF_IFD = 0x8769
 GPS_IFD = 0x8825
 _INTEROPERABILITY_IFD = 0xA005
 _COLOUR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
+_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
 
@@ -126,15 +129,14 @@ def orientation(blob: bytes | None) -> int:
     return values[0] if values and 1 <= values[0] <= 8 else 1
 
 
-def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
-    """Adapt an EXIF blob to a finished picture: orientation 1, the new size, and no outdated thumbnail.
+def upright(blob: bytes, frame: Frame, *, srgb: bool) -> bytes:
+    """Adapt an EXIF blob to a finished picture: orientation, size, subject area, and no outdated thumbnail.
 
     Everything else keeps its position and its bytes.
 
     Args:
         blob: the camera's EXIF blob.
-        width: new width in pixels.
-        height: new height in pixels.
+        frame: the finished picture's frame.
         srgb: whether the pixels are now sRGB.
     """
     data = bytearray(blob)
@@ -142,12 +144,18 @@ def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
     if head is None:
         return blob
     first = directory(data, head, head.first)
-    _patch(data, head, first.entries.get(ORIENTATION), 1)
+    _patch(data, head, first.entries.get(ORIENTATION), (1,))
     if (camera := pointed(data, head, first, EXIF_IFD)) is not None:
-        _patch(data, head, camera.entries.get(_WIDTH), width)
-        _patch(data, head, camera.entries.get(_HEIGHT), height)
+        width, height = camera.entries.get(_WIDTH), camera.entries.get(_HEIGHT)
+        size = integers(data, head, width) + integers(data, head, height)
+        for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
+            values = integers(data, head, camera.entries.get(tag))
+            recorded = (size[0], size[1]) if len(size) == 2 and all(size) else frame.stored
+            _patch(data, head, camera.entries.get(tag), frame.subject_area(values, recorded))
+        _patch(data, head, width, (frame.width,))
+        _patch(data, head, height, (frame.height,))
         if srgb:
-            _patch(data, head, camera.entries.get(_COLOUR_SPACE), 1)
+            _patch(data, head, camera.entries.get(_COLOUR_SPACE), (1,))
     if first.next:
         _drop_thumbnail(data, head, first)
     return bytes(data)
@@ -166,12 +174,13 @@ def _drop_thumbnail(data: bytearray, head: Header, first: Directory) -> None:
             data[offset[0] : offset[0] + length[0]] = bytes(length[0])
 
 
-def _patch(data: bytearray, head: Header, entry: Entry | None, value: int) -> None:
-    if entry is None or entry.type not in _UNSIGNED or entry.count != 1:
+def _patch(data: bytearray, head: Header, entry: Entry | None, values: tuple[int, ...]) -> None:
+    """Replace the values of a field of unsigned integers; values that do not fit are left as they are."""
+    if entry is None or entry.type not in _UNSIGNED or entry.count != len(values):
         return
-    code = head.order + _UNSIGNED[entry.type]
-    if value < 1 << 8 * struct.calcsize(code):
-        struct.pack_into(code, data, entry.at, value)
+    code = f"{head.order}{entry.count}{_UNSIGNED[entry.type]}"
+    if max(values) < 1 << 8 * TYPE_SIZES[entry.type]:
+        struct.pack_into(code, data, entry.at, *values)
 
 
 def camera_is_adobe_rgb(blob: bytes | None) -> bool:

@@ -9,17 +9,22 @@ http://cv.iptc.org/newscodes/digitalsourcetype/.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from operator import itemgetter
 from typing import Any
 from xml.etree import ElementTree
 
-from . import markup
+from dioptre_link.language import Message
+
+from . import containers, markup, regions
 from .budget import Budget, of_bytes
-from .density import UNCHANGED, Factors, in_text
+from .density import in_text
+from .frame import Frame
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ALTERED = SOURCE_TYPES + "algorithmicallyEnhanced"
@@ -50,13 +55,25 @@ _PREFIXES = {
     _EXIF: "exif",
     _OURS: "dioptre",
 }
-_STALE_NAMESPACES = (  # for additional pictures in the old file, which the new file does not contain
-    "http://ns.adobe.com/hdr-gain-map/1.0/",
-    "http://ns.google.com/photos/1.0/container/",
-    "http://ns.google.com/photos/1.0/camera/",
+_SIZES = ((_TIFF, "ImageWidth", "ImageLength"), (_EXIF, "PixelXDimension", "PixelYDimension"))
+_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_TERMS = "http://purl.org/dc/terms/"
+_DEPTHS = (
+    "{http://ns.google.com/photos/1.0/depthmap/}",
+    "{http://ns.google.com/photos/1.0/image/}",  # the picture before the camera blurred it
+    "{http://ns.google.com/photos/dd/1.0/",
 )
+_STALE = (  # namespaces of additional pictures in the old file, which the new file does not contain
+    "{http://ns.adobe.com/hdr-gain-map/1.0/}",
+    "{http://ns.google.com/photos/1.0/container/",
+    f"{{{_CAMERA}}}",
+    *_DEPTHS,
+)
+CREDENTIALS = Message("content credentials (C2PA), which hold only for the original")
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
 _MAX_RECIPE = 24_000  # maximum size of a recipe in bytes; a JPEG segment holds only 64 KiB of XMP
+_NAME_BYTES = 200  # more than the name of an extended packet takes in the main one
+_MOVED_ONE_BY_ONE = 64  # most properties after each of which the rest is measured
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
 
@@ -98,20 +115,16 @@ def make(*, operation: str, models: Mapping[str, str], recipe: Mapping[str, Any]
     )
 
 
-def updated(
-    xmp: bytes | None, *, note: Note | None, width: int, height: int, enlarged: Factors = UNCHANGED
-) -> bytes | None:
+def updated(xmp: bytes | None, *, note: Note | None, frame: Frame) -> bytes | None:
     """Return the XMP packet of a finished picture: the updated properties of the old packet, and the note.
 
-    Orientation, size and resolution are updated. Properties of parts that the new file does not contain (gain maps,
-    videos, extended packets) are removed. A damaged packet is replaced.
+    Orientation, size, resolution and the positions of regions are updated. Properties of parts that the new file
+    does not contain (gain maps, depth maps, videos, content credentials) are removed. A damaged packet is replaced.
 
     Args:
         xmp: the old packet.
         note: the note to add.
-        width: width of the picture in pixels.
-        height: height of the picture in pixels.
-        enlarged: factors by which width and height have changed.
+        frame: the picture's frame.
 
     Returns:
         The packet; None if there is no old packet and no note.
@@ -129,11 +142,12 @@ def updated(
     descriptions = rdf.findall(f"{{{RDF}}}Description")
     if not descriptions:
         descriptions = [ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
+    regions.update(root, frame)
     for description in descriptions:
-        _make_true(description, width=width, height=height, enlarged=enlarged)
+        _make_true(description, frame)
     if note is not None:
         _add_note(descriptions, note)
-    return packet(markup.xml_bytes(document, prefixes=_PREFIXES))
+    return _written(document)
 
 
 def packet(xml: bytes) -> bytes:
@@ -202,27 +216,107 @@ def _document(xmp: bytes | None, *, budget: Budget | None = None) -> markup.Docu
         return None
 
 
-def _make_true(description: ElementTree.Element, *, width: int, height: int, enlarged: Factors) -> None:
+def _make_true(description: ElementTree.Element, frame: Frame) -> None:
     _replace(description, _TIFF, "Orientation", "1")
-    _replace(description, _TIFF, "ImageWidth", str(width))
-    _replace(description, _TIFF, "ImageLength", str(height))
-    _replace(description, _EXIF, "PixelXDimension", str(width))
-    _replace(description, _EXIF, "PixelYDimension", str(height))
+    for namespace, across, down in _SIZES:
+        _replace(description, namespace, across, str(frame.width))
+        _replace(description, namespace, down, str(frame.height))
     for namespace, prefix in ((_TIFF, ""), (_EXIF, "FocalPlane")):
-        for axis, factor in zip("XY", enlarged, strict=True):
+        for axis, factor in zip("XY", frame.enlarged, strict=True):
             name = f"{prefix}{axis}Resolution"
             if (found := _property(description, namespace, name)) is not None:
                 _replace(description, namespace, name, in_text(found, factor))
-    description.attrib.pop(f"{{{_NOTE}}}HasExtendedXMP", None)
+    _remove(description, _NOTE, "HasExtendedXMP")
+    _remove(description, _TERMS, "provenance")
+    _remove(description, _XMP, "Thumbnails")
+    _drop_stale(description)
+
+
+def _drop_stale(description: ElementTree.Element) -> None:
     for child in list(description):
-        if child.tag == f"{{{_XMP}}}Thumbnails" or _stale(child.tag):
+        if child.tag.startswith(_STALE):
             description.remove(child)
-    for name in [name for name in description.attrib if _stale(name)]:
+    for name in [name for name in description.attrib if name.startswith(_STALE)]:
         del description.attrib[name]
 
 
-def _stale(name: str) -> bool:
-    return name.startswith(tuple(f"{{{uri}}}" for uri in _STALE_NAMESPACES))
+def left_out(xmp: bytes | None) -> tuple[str, ...]:
+    """Return the names of the parts that `updated` removes from a packet, as far as they matter to a user."""
+    root = parsed(xmp)
+    elements = () if root is None else root.iter()
+    names = {name for element in elements for name in (element.tag, *(n for n, v in element.items() if v != "0"))}
+    has_depth = any(name.startswith(_DEPTHS) for name in names)
+    parts = {
+        Message("depth map"): has_depth,
+        Message("video"): bool(names & {f"{{{_CAMERA}}}{name}" for name in ("MotionPhoto", "MicroVideo")}),
+        CREDENTIALS: f"{{{_TERMS}}}provenance" in names,
+    }
+    return tuple(part for part, there in parts.items() if there)
+
+
+def joined(xmp: bytes, extensions: Iterable[tuple[bytes, bytes]], *, budget: Budget | None = None) -> bytes:
+    """Return a JPEG's main XMP packet together with the extended packets that it names.
+
+    Args:
+        xmp: the main packet.
+        extensions: digests and packets, as `containers.extended_xmp` yields them.
+        budget: limits the size of the packets.
+    """
+    blobs = [blob for digest, blob in extensions if digest in xmp]
+    added = [document for blob in blobs if (document := _document(blob, budget=budget)) is not None]
+    main = _document(xmp, budget=budget) if added else None
+    if main is None or (rdf := next(main.root.iter(f"{{{RDF}}}RDF"), None)) is None:
+        return xmp
+    for document in added:
+        for description in document.root.iter(f"{{{RDF}}}Description"):
+            if description.get(f"{{{RDF}}}about") is not None:
+                _drop_stale(description)
+                rdf.append(description)
+        main.prefixes.update({uri: name for uri, name in document.prefixes.items() if uri not in main.prefixes})
+    return _written(main)
+
+
+def split(xmp: bytes | None) -> tuple[bytes, bytes]:
+    """Return a packet as a main one that fits in a JPEG's segment, and the rest as an extended one, usually empty.
+
+    The largest properties are moved, but not Dioptre's own. XMP specification part 3 (2020), section 1.1.3.1.
+    """
+    xmp = xmp or b""
+    if containers.fits_jpeg(xmp) or (document := _document(xmp)) is None:
+        return (xmp if containers.fits_jpeg(xmp) else b""), b""
+    descriptions = [d for rdf in document.root.iter(f"{{{RDF}}}RDF") for d in rdf.findall(f"{{{RDF}}}Description")]
+    moved = ElementTree.Element(f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
+    largest = sorted(_properties(descriptions), key=itemgetter(0), reverse=True)
+    for count, (_, description, name) in enumerate(largest):
+        if name in description.attrib:
+            moved.set(name, description.attrib.pop(name))
+        for child in description.findall(name):
+            description.remove(child)
+            moved.append(child)
+        if count < _MOVED_ONE_BY_ONE and containers.fits_jpeg(_written(document) + bytes(_NAME_BYTES)):
+            break
+    root = ElementTree.Element(f"{{{_META}}}xmpmeta")
+    ElementTree.SubElement(root, f"{{{RDF}}}RDF").append(moved)
+    extended = markup.xml_bytes(markup.Document(root=root, prefixes=document.prefixes), prefixes=_PREFIXES)
+    for description in descriptions[:1]:
+        description.set(f"{{{_NOTE}}}HasExtendedXMP", containers.xmp_digest(extended).decode())
+    main = _written(document)
+    return (main, extended) if containers.fits_jpeg(main) else (b"", b"")
+
+
+def _written(document: markup.Document) -> bytes:
+    return packet(markup.xml_bytes(document, prefixes=_PREFIXES))
+
+
+def _properties(descriptions: list[ElementTree.Element]) -> Iterator[tuple[int, ElementTree.Element, str]]:
+    """Yield the size of each property that may be moved, its description, and its name."""
+    for description in descriptions:
+        sizes: Counter[str] = Counter({name: len(value) for name, value in description.items()})
+        for child in description:
+            sizes[child.tag] += len(ElementTree.tostring(child))
+        for name, size in sizes.items():
+            if not name.startswith((f"{{{_OURS}}}", f"{{{RDF}}}", *_STALE)):
+                yield size, description, name
 
 
 def _add_note(descriptions: list[ElementTree.Element], note: Note) -> None:

@@ -87,12 +87,13 @@ def to_source(content: Any) -> Source:
             values[field.name] = value
         values["format"], values["colour"] = Format(values["format"]), Colour(values["colour"])
         values["quantisation"] = tuple(tuple(int(v) for v in table) for table in values["quantisation"])
+        values["texts"] = tuple((str(keyword), str(text)) for keyword, text in values["texts"])
         if values["resolution_dpi"] is not None:
             across, along = values["resolution_dpi"]
             values["resolution_dpi"] = (float(across), float(along))
         for name in ("bits", "packed_bits", "hdr_transfer", "orientation"):
             values[name] = int(values[name])
-        for name in ("floating", "alpha", "lossless"):
+        for name in ("floating", "alpha", "lossless", "credentials"):
             values[name] = bool(values[name])
         values["compression"] = str(values["compression"])
     except (KeyError, TypeError, ValueError) as error:

@@ -87,6 +87,8 @@ class Source:
         exif: EXIF blob, starting with its TIFF header.
         xmp: the main XMP packet.
         photoshop: Photoshop image resources, including IPTC.
+        texts: keywords and texts of a PNG, and the comments of a JPEG or GIF, with `containers.COMMENT` as keyword.
+        credentials: whether the file has content credentials (C2PA).
         quantisation: quantization tables of a JPEG in row-major order, luminance first.
         compression: name of a TIFF's compression.
         lossless: whether a WebP or JPEG XL is lossless.
@@ -105,6 +107,8 @@ class Source:
     exif: bytes | None = None
     xmp: bytes | None = None
     photoshop: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    credentials: bool = False
     quantisation: tuple[tuple[int, ...], ...] = ()
     compression: str = "deflate"
     lossless: bool = False

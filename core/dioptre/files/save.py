@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import colour_profile, density, exif, notes, problems, ultra_hdr
+from dioptre_link.language import Message
+
+from . import colour_profile, density, exif, notes, problems, resources, ultra_hdr
 from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
-from .containers import fits_jpeg
+from .containers import COMMENT, fits_jpeg
 from .curves import in_bands
 from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode, holds_grey
+from .frame import Frame
 from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
@@ -152,8 +155,6 @@ def encoded_picture(
     if gains is None:
         return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
     listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
-    if not fits_jpeg(listed):
-        listed = ultra_hdr.with_directory(None, map_bytes=len(gains))
     picture = encode(_codes(pixels, target), kind, extras=replace(extras, xmp=listed))
     return ultra_hdr.joined(picture, gains), tuple(messages)
 
@@ -183,31 +184,53 @@ def _extras(
     """Collect the metadata and storage options for a result's file."""
     height, width = shape[:2]
     if like is None:
-        return Extras(icc=icc, xmp=notes.updated(None, note=note, width=width, height=height))
+        frame = Frame(width=width, height=height)
+        return Extras(icc=icc, xmp=notes.updated(None, note=note, frame=frame))
     source = like.source
     by = density.factors(like, width=width, height=height)
-    old_exif = source.exif
-    xmp = notes.updated(source.xmp, note=note, width=width, height=height, enlarged=by)
-    if kind is Format.JPEG:
-        for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
-            if blob is not None and not fits_jpeg(blob):
-                messages.append(f"The {name} data is too large for a JPEG and was left out.")
-        if xmp is not None and not fits_jpeg(xmp):
-            xmp = notes.updated(None, note=note, width=width, height=height)
-    if old_exif is not None:
-        old_exif = density.in_exif(old_exif, by)
-        old_exif = exif.upright(old_exif, width=width, height=height, srgb=icc is None)
+    # Codecs that turn the picture leave the orientation in EXIF, which tells for which frame positions hold.
+    turn = source.orientation if source.orientation != 1 else exif.orientation(source.exif)
+    frame = Frame(width=width, height=height, orientation=turn, enlarged=by)
+    blob = source.exif
+    if blob is not None:
+        blob = exif.upright(density.in_exif(blob, frame), frame, srgb=icc is None)
+    if lost := _left_out(kind, source):
+        parts = reduce(lambda before, part: Message("{before}, {part}", before=before, part=part), lost)
+        messages.append(Message("Not kept from the original: {parts}.", parts=parts))
     return Extras(
         icc=icc,
-        exif=old_exif,
-        xmp=xmp,
-        photoshop=None if source.photoshop is None else density.in_photoshop(source.photoshop, by),
+        exif=blob,
+        xmp=notes.updated(source.xmp, note=note, frame=frame),
+        photoshop=density.in_photoshop(source.photoshop or b"", by) if _holds_iptc(kind, source) else None,
+        texts=source.texts,
         resolution_dpi=density.scaled(source.resolution_dpi, by),
         quantisation=source.quantisation,
         compression=source.compression,
         lossless=source.lossless,
         packed_bits=source.packed_bits,
     )
+
+
+def _holds_iptc(kind: Format, source: Source) -> bool:
+    """Return whether a file can hold IPTC; a PNG only in ImageMagick's way, which is used if the original does."""
+    return kind in (Format.JPEG, Format.TIFF) or (kind is Format.PNG and source.format is Format.PNG)
+
+
+def _left_out(kind: Format, source: Source) -> list[str]:
+    """Return the names of the original's metadata that a result in this format does not have."""
+    parts: list[str] = []
+    if kind is Format.JPEG and source.exif is not None and not fits_jpeg(source.exif):
+        parts.append(Message("EXIF (a JPEG holds 64 KiB)"))
+    if resources.iptc(source.photoshop) is not None and not _holds_iptc(kind, source):
+        parts.append("IPTC")
+    # ImageMagick repeats times and other properties as texts with a colon.
+    words = {keyword for keyword, _ in source.texts if ":" not in keyword}
+    if others := words - {Format.PNG: words, Format.JPEG: {COMMENT}}.get(kind, set()):
+        parts.append(Message("text ({keywords})", keywords=", ".join(sorted(others))))
+    parts += notes.left_out(source.xmp)
+    if source.credentials and notes.CREDENTIALS not in parts:
+        parts.append(notes.CREDENTIALS)
+    return parts
 
 
 @dataclass(frozen=True, kw_only=True)

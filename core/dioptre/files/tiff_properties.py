@@ -28,6 +28,7 @@ class TiffProperties:
         several: whether more pictures follow.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
+        photoshop: Photoshop image resources, including IPTC; None if there are none.
     """
 
     holds_sensor_data: bool
@@ -36,6 +37,7 @@ class TiffProperties:
     several: bool
     orientation: int
     exif: bytes | None
+    photoshop: bytes | None
 
 
 def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
@@ -68,6 +70,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
             several=first.next != 0,
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
+            photoshop=tiff_tags.photoshop_resources(data),
         )
 
 
@@ -88,6 +91,7 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
     found.source = replace(
         found.source,
         exif=tiff.exif,
+        photoshop=tiff.photoshop,
         compression=compression,
         colour=Colour.PALETTE if palette else found.source.colour,
         orientation=tiff.orientation,

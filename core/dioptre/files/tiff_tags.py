@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 
+from . import resources
 from .exif import (
     EXIF_IFD,
     GPS_IFD,
@@ -22,20 +23,28 @@ from .exif import (
 
 # Fields of the first directory that describe the photo and not the storage of its pixels.
 _DESCRIPTIVE = {
+    0x010D: "DocumentName",
     0x010E: "ImageDescription",
     0x010F: "Make",
     0x0110: "Model",
+    0x011D: "PageName",
     0x0131: "Software",
     0x0132: "DateTime",
     0x013B: "Artist",
+    0x013C: "HostComputer",
     0x4746: "Rating",
+    0x4749: "RatingPercent",
+    0x800D: "ImageID",
     0x8298: "Copyright",
+    0x9211: "ImageNumber",
+    0x9213: "ImageHistory",
     0x9C9B: "XPTitle",
     0x9C9C: "XPComment",
     0x9C9D: "XPAuthor",
     0x9C9E: "XPKeywords",
     0x9C9F: "XPSubject",
 }
+_IPTC, _PHOTOSHOP = 0x83BB, 0x8649
 _MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied
 
 Field = tuple[int, int, int, bytes]
@@ -46,6 +55,15 @@ def first_directory(data: Data) -> tuple[Header, Directory] | None:
     """Return the header and first directory of a TIFF file; None if it has no TIFF header."""
     head = header(data)
     return None if head is None else (head, directory(data, head, head.first))
+
+
+def photoshop_resources(data: Data) -> bytes | None:
+    """Return the Photoshop image resources, including IPTC records, which a TIFF stores in a field of their own."""
+    found = first_directory(data)
+    if found is None:
+        return None
+    fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_IPTC, _PHOTOSHOP)}
+    return resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
 
 
 def to_exif(data: Data) -> bytes | None:
@@ -62,20 +80,36 @@ def to_exif(data: Data) -> bytes | None:
     return start + _directories(head.order, at=8, top=top, below=below)
 
 
-def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
-    """Return a classic (not BigTIFF) file with the fields of an EXIF blob added to its first directory.
+def into_tiff(tiff: bytes, exif_blob: bytes | None, *, photoshop: bytes | None = None) -> bytes:
+    """Return a classic (not BigTIFF) file with metadata added to its first directory.
 
-    Fields already in the file take precedence. Values are stored in the file's byte order.
+    Fields already in the file take precedence. Values are stored in the file's byte order. libvips' own IPTC field
+    has the wrong length.
+
+    Args:
+        tiff: the file.
+        exif_blob: EXIF blob, whose descriptive fields and EXIF and GPS directories are added.
+        photoshop: Photoshop image resources; IPTC records get a field of their own.
     """
-    found, source = first_directory(tiff), first_directory(exif_blob)
-    if found is None or source is None or found[0].big:
+    found = first_directory(tiff)
+    if found is None or found[0].big:
         return tiff
-    (head, first), (exif_head, exif_first) = found, source
-    top = [field for field in _fields(exif_blob, exif_first) if field[0] in _DESCRIPTIVE]
-    below = _below(exif_blob, exif_head, exif_first)
-    if exif_head.order != head.order:
-        top = [_swapped(field) for field in top]
-        below = {tag: [_swapped(field) for field in fields] for tag, fields in below.items()}
+    head, first = found
+    blobs = {
+        _IPTC: resources.iptc(photoshop),
+        _PHOTOSHOP: None if photoshop is None else resources.without(photoshop, (resources.IPTC,)),
+    }
+    top: list[Field] = [(tag, 7, len(blob), blob) for tag, blob in blobs.items() if blob]
+    below: dict[int, list[Field]] = {}
+    if exif_blob is not None and (source := first_directory(exif_blob)) is not None:
+        described = [field for field in _fields(exif_blob, source[1]) if field[0] in _DESCRIPTIVE]
+        below = _below(exif_blob, *source)
+        if source[0].order != head.order:
+            described = [_swapped(field) for field in described]
+            below = {tag: [_swapped(field) for field in fields] for tag, fields in below.items()}
+        top += described
+    if not top and not below:
+        return tiff
     own = _fields(tiff, first, whole=True)
     taken = {field[0] for field in own} | {ORIENTATION}
     merged = own + [field for field in top if field[0] not in taken]

@@ -34,7 +34,7 @@ def map_jpeg(gains: GainMap) -> bytes:
     codes = gains.codes[..., 0] if gains.codes.shape[2] == 1 else gains.codes
     file = BytesIO()
     Image.fromarray(np.ascontiguousarray(codes)).save(file, "JPEG", quality=_QUALITY, subsampling=0)
-    jpeg = containers.into_jpeg(file.getvalue(), exif=None, xmp=_properties(gains), photoshop=None)
+    jpeg = containers.into_jpeg(file.getvalue(), xmp=_properties(gains))
     return _with_segment(jpeg, containers.APP2, ISO_HEADER + _binary(gains))
 
 
