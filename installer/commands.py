@@ -26,7 +26,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
            run IN… -o DIR                     blur the background of portraits
            depth, lens-blur, super-resolution, models, …   list them: {INSTALL} commands
-       {INSTALL} test [ARGS…]        the same, then run the tests (arguments go to pytest; default: all tests)
+       {INSTALL} test [ARGS…]        the same, then run the usual tests (arguments go to pytest)
        {INSTALL} python ARGS…        run Dioptre's Python
        {INSTALL} cache clear         delete the cached depth and subjects
        {INSTALL} doctor [--json]     diagnose problems without changing anything
@@ -43,8 +43,12 @@ Usage: {INSTALL}                     install or update Dioptre for this user
 Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
 the Python that the environment is based on.
 """
-# Pytest's options for running in parallel; tests/conftest.py decides the number of processes.
-ALL_TESTS = ("-n", "auto", "--dist", "loadfile")
+# Options for pytest if there are none: run in parallel, in as many processes as tests/conftest.py decides, without
+# what takes longer than all other tests together, which .ci/run runs, too.
+USUAL_TESTS = (
+    *("-n", "auto", "--dist", "worksteal", "--durations", "10"),
+    *(f"--ignore=tests/{slow}" for slow in ("faults", "install", "training", "docs/test_docs.py")),
+)
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
@@ -102,7 +106,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             zips.make(where.checkout, Path(folder).absolute(), console)
         case ["test", *rest]:
             ensure(where, console, tests=True)
-            _become(where, ["-P", "-m", "pytest", *(rest or ALL_TESTS)], tests=True)
+            _become(where, ["-P", "-m", "pytest", *(rest or USUAL_TESTS)], tests=True)
         case ["python", *rest]:
             ensure(where, console)
             _become(where, rest)

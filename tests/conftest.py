@@ -1,4 +1,7 @@
-"""Set-up of every test run: allocator settings, a private home, and shape checks at every call."""
+"""Set-up of every test run: allocator settings, a private home, and shape checks if they are requested.
+
+`DIOPTRE_TEST_SHAPES=1` checks the shapes in annotations at every call, as `.ci/run` does.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,9 @@ for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json
 from dioptre import runtime  # noqa: E402  (the home must be set first)
 
 runtime.prepare()
-_hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
-_hook.__enter__()  # The hook stays active for the whole run, because all modules must be imported under it.
+if os.environ.get("DIOPTRE_TEST_SHAPES"):
+    _hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+    _hook.__enter__()  # The hook stays active for the whole run, because all modules must be imported under it.
 # Under load, an example may take longer than the default deadline of 0.2 s.
 _patient = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("patient", hypothesis.settings(), **_patient)
