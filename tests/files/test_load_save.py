@@ -13,6 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from dioptre.files import Colour, Format, load, matrix_profile, save
+from dioptre.files.encode import Extras, encode
+from dioptre.files.problems import UnwritableFile
+from dioptre.files.save import require_size
 
 from .coded_files import camera_exif, codes_of, opened, write_coded
 
@@ -360,3 +363,22 @@ def test_importing_costs_neither_jax_nor_libvips() -> None:
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert seen.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "side"), [(".jpg", 65_500), (".webp", 16_383), (".avif", 16_384), (".png", 70_000), (".tif", 70_000)]
+)
+def test_the_largest_sides_of_the_formats(tmp_path: Path, suffix: str, side: int) -> None:
+    for shape in ((8, side, 3), (side, 8, 3)):
+        save(np.zeros(shape, np.float32), tmp_path / f"a{suffix}", force=True)
+    if suffix in (".jpg", ".webp", ".avif"):
+        with pytest.raises(UnwritableFile) as refused:
+            save(np.zeros((8, side + 1, 3), np.float32), tmp_path / f"b{suffix}")
+        assert ".png" in refused.value.hint
+        assert not (tmp_path / f"b{suffix}").exists()
+
+
+def test_heic_is_also_limited_in_area() -> None:
+    require_size(Format.HEIC, width=11_900, height=11_900)
+    with pytest.raises(UnwritableFile, match="megapixels"):
+        require_size(Format.HEIC, width=12_000, height=12_000)

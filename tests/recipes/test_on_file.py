@@ -10,6 +10,7 @@ import pytest
 
 from dioptre import files
 from dioptre.files.metric_depth import write_metric_depth
+from dioptre.files.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
 from dioptre_link.migrations import RETIRED
@@ -85,3 +86,44 @@ def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypa
         for message in reduced.messages
     )
     assert follow_on_file(TWO, tmp_path / "in.png").recipe.precision == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "scales", "hint"),
+    [
+        ("in.png", files.Format.WEBP, (4.0,), ".jpg or .png or .tif"),
+        ("in.png", files.Format.AVIF, (2.0, 2.0), ".jpg or .png or .tif"),
+        ("in.png", files.Format.HEIC, (4.0,), ".jpg or .png or .tif"),
+        ("in.jpg", None, (8.0, 2.0), ".png or .tif"),  # as `run` and `batch` choose the format
+        ("in.webp", None, (4.0,), ".jpg or .png or .tif"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_result_beyond_its_format_is_refused_before_any_step(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    name: str,
+    kind: files.Format | None,
+    scales: tuple[float, ...],
+    hint: str,
+) -> None:
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("a step was run")
+
+    monkeypatch.setattr(on_file, "follow", computed)
+    files.save(np.full((4, 4100, 3), 0.5, np.float32), tmp_path / name)
+    enlarge = Recipe(steps=tuple(Step(operation="super_resolution", options={"scale": scale}) for scale in scales))
+    with pytest.raises(UnwritableFile) as refused:
+        follow_on_file(enlarge, tmp_path / name, kind=kind)
+    assert hint in refused.value.hint
+    with pytest.raises(AssertionError, match="a step was run"):
+        follow_on_file(enlarge, tmp_path / name, kind=files.Format.PNG)
+
+
+def test_a_panorama_too_wide_for_a_format_is_refused_without_enlarging(tmp_path: Path) -> None:
+    files.save(np.full((4, 30_000, 3), 0.5, np.float32), tmp_path / "in.png")
+    for kind in (files.Format.WEBP, files.Format.AVIF, files.Format.HEIC):
+        with pytest.raises(UnwritableFile, match="30000"):
+            follow_on_file(TWO, tmp_path / "in.png", kind=kind)
+    assert follow_on_file(TWO, tmp_path / "in.png", kind=files.Format.JPEG).picture.width == 30_000

@@ -164,14 +164,15 @@ def one(
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
+    kind = files.Format.PNG  # for layers, which are PNG files
     if file.suffix.lower() != _LAYERED and not metric:
-        _require_format(file, depth=only_depth)
+        kind = _required_format(file, depth=only_depth)
     if normals and file.suffix.lower() != ".png":
         raise UsageError("--normals needs a file name that ends in .png.", hint="Specify -o normals.png.")
     _require_writable(file, force=force)
     inputs = (source, *planes.files)
     with _measured(source, report):
-        job = _follow(source, chosen, planes=planes, report=report, references=references)
+        job = _follow(source, chosen, planes=planes, report=report, references=references, kind=kind)
         messages = list(job.messages)
         report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
@@ -256,6 +257,7 @@ def _follow(
     planes: Planes,
     report: Reporter,
     references: tuple[np.ndarray, ...] = (),
+    kind: files.Format | None = None,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
@@ -267,6 +269,7 @@ def _follow(
         depth_unit=planes.depth_unit,
         selection=planes.selection,
         references=references,
+        kind=kind,
         cache=step_cache(),
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )
@@ -312,7 +315,7 @@ def _require_writable(file: Path, *, force: bool) -> None:
         raise problems.writing(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), file)
 
 
-def _require_format(file: Path, *, depth: bool) -> None:
+def _required_format(file: Path, *, depth: bool) -> files.Format:
     kind = format_of(file)
     if depth and kind not in (files.Format.PNG, files.Format.TIFF):
         raise problems.UnwritableFile(
@@ -320,3 +323,4 @@ def _require_format(file: Path, *, depth: bool) -> None:
             hint="Use a file name that ends in .png (16-bit), .tif (float) or .ora (layers).",
             kind=kind.value,
         )
+    return kind

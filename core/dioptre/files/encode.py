@@ -34,6 +34,10 @@ DEPTHS: dict[Format, tuple[int, ...]] = {
 PACKED_BITS = {Format.HEIC: 10, Format.AVIF: 12}
 """Largest bit depth of these formats when 16 bits are requested."""
 HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF, Format.JPEGXL)
+LARGEST_SIDE = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.HEIC: 16_384, Format.AVIF: 16_384}
+"""Largest width and height in pixels of the formats, or of their encoders, that have such a limit."""
+LARGEST_AREA = {Format.HEIC: 142_606_336}
+"""Largest number of pixels: H.265's for its highest ordinary levels, which x265 keeps to."""
 _JPEG_QUALITY = 95
 _QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,16 @@ from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import COMMENT, fits_jpeg
 from .curves import in_bands
-from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode, holds_grey
+from .encode import (
+    DEPTHS,
+    HOLDS_ALPHA,
+    LARGEST_AREA,
+    LARGEST_SIDE,
+    PACKED_BITS,
+    Extras,
+    encode,
+    holds_grey,
+)
 from .frame import Frame
 from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from .notes import Note
@@ -44,6 +54,8 @@ _USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
 """Usual suffixes of the formats whose name differs from their suffix."""
 _EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
 """The extra and the module for each format whose support is optional."""
+_HOLD_MORE = (Format.JPEG, Format.PNG, Format.TIFF)
+"""Formats to suggest for a large picture."""
 _COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
 
 
@@ -99,6 +111,39 @@ def format_of(path: Path) -> Format:
         ) from None
 
 
+def require_size(kind: Format, *, width: int, height: int) -> None:
+    """Raise UnwritableFile if a format cannot hold a picture of this size; call it before computing the picture."""
+    if _holds(kind, width, height):
+        return
+    others = [_USUAL.get(other, "." + other.value.lower()) for other in _HOLD_MORE if _holds(other, width, height)]
+    hint = Message(
+        "Use a file name that ends in {formats}. 'run' and 'batch' keep a picture's format: convert it first.",
+        formats=" or ".join(others),
+    )
+    if max(width, height) > LARGEST_SIDE[kind]:
+        raise problems.UnwritableFile(
+            "The result has {width} × {height} pixels; {format} files hold at most {limit} along a side.",
+            hint=hint,
+            width=width,
+            height=height,
+            format=kind.value,
+            limit=LARGEST_SIDE[kind],
+        )
+    raise problems.UnwritableFile(
+        "The result has {width} × {height} pixels; {format} files hold at most {megapixels} megapixels.",
+        hint=hint,
+        width=width,
+        height=height,
+        format=kind.value,
+        megapixels=LARGEST_AREA[kind] // 1_000_000,
+    )
+
+
+def _holds(kind: Format, width: int, height: int) -> bool:
+    largest = LARGEST_SIDE.get(kind, math.inf), LARGEST_AREA.get(kind, math.inf)
+    return max(width, height) <= largest[0] and width * height <= largest[1]
+
+
 def suffix_like(picture: Picture) -> str:
     """Return the suffix for a result: the picture's own if its format can be written, else .tif, .png or .jpg."""
     kind = picture.source.format
@@ -133,7 +178,7 @@ def encoded_picture(
         The file, and a sentence about each property that could not be preserved.
 
     Raises:
-        UnwritableFile: the format or the colour profile cannot be written.
+        UnwritableFile: the format or the colour profile cannot be written, or the format is too small.
     """
     if not _available(kind):
         raise problems.UnwritableFile(
@@ -142,6 +187,7 @@ def encoded_picture(
             format=kind.value,
             extra=_EXTRAS[kind][0],
         )
+    require_size(kind, width=pixels.shape[1], height=pixels.shape[0])
     messages: list[str] = []
     gains: bytes | None = None
     if like is None or like.gain_map is None:

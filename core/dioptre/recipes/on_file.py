@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -14,12 +15,13 @@ from dioptre import files
 from dioptre.files import apart, problems
 from dioptre.files.exif_lens import field_of_view
 from dioptre.files.load import Decoding
+from dioptre.files.save import format_of, require_size, suffix_like
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.operation import Input
+from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe
 
 from . import guard
@@ -55,6 +57,7 @@ def follow_on_file(
     depth_unit: str | None = None,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
+    kind: files.Format | None = None,
     cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
@@ -69,11 +72,13 @@ def follow_on_file(
         depth_unit: "m" or "mm" if it contains distances in this unit; None: what the file states.
         selection: a grey picture with the selection for the first step.
         references: as in `Inputs`.
+        kind: format of the file for the result; None for the picture's own, if it can be written.
         cache: as in `Inputs`.
         progress: called with the fraction done and the phase.
 
     Raises:
         UsageError: the first step needs a depth map and none was given, or an option is invalid.
+        UnwritableFile: the format cannot hold a picture as large as the result.
         DioptreError: a file cannot be read, or a step failed.
         BadResultError: the result is not a valid picture.
     """
@@ -85,6 +90,7 @@ def follow_on_file(
 
     decoding = partial(reader.decoding, check=check)
     picture = files.load(source, decoding=decoding)
+    _require_size(chosen, picture, kind)
     first = operation(chosen.steps[0].operation)
     if depth is None and Input.DISPARITY in first.inputs:
         raise UsageError(
@@ -124,6 +130,15 @@ def follow_on_file(
     return Followed(
         picture=picture, result=result, recipe=written, messages=(*chosen.notes, *messages, *result.messages)
     )
+
+
+def _require_size(chosen: Recipe, picture: files.Picture, kind: files.Format | None) -> None:
+    """Raise UnwritableFile if the format of the result cannot hold its size."""
+    if kind is None and Role.RESULT in operation(chosen.steps[-1].operation).outputs:
+        kind = format_of(Path("result" + suffix_like(picture)))
+    scale = math.prod(operation(step.operation).check(step.options).get("scale", 1) for step in chosen.steps)
+    if kind is not None:
+        require_size(kind, width=round(picture.width * scale), height=round(picture.height * scale))
 
 
 def _differences(chosen: Recipe, written: Recipe) -> list[str]:
