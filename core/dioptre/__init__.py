@@ -7,7 +7,10 @@ functions are pure. They and their modules are loaded on first use, so `import d
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
+
+from .runtime import own_settings
 
 if TYPE_CHECKING:
     from dioptre.files import load as load
@@ -57,7 +60,14 @@ def __getattr__(name: str) -> Any:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module 'dioptre' has no attribute {name!r}") from None
-    return getattr(import_module(home), name)
+    if not home.startswith("dioptre.pipelines"):
+        return getattr(import_module(home), name)
+    with own_settings():
+        found = getattr(import_module(home), name)
+    if isfunction(found):
+        found = own_settings()(found)  # the caller may have configured JAX for other programs
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -12,13 +12,17 @@ import logging
 import os
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from dioptre_link.errors import DioptreError
 from dioptre_link.paths import cache_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
 
+_FOREIGN = ("JAX_", "JAX2TF_", "XLA_FLAGS", "FLAX_", "LIBTPU_INIT_ARGS")
 _CGROUP = Path("/sys/fs/cgroup")
 _PROCESSORS = Path("/proc/cpuinfo")
 _CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
@@ -31,7 +35,7 @@ _MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
 
 
 def prepare() -> None:
-    """Keep freed memory in the process and enable JAX's persistent compilation cache.
+    """Keep freed memory in the process, enable JAX's compilation cache, and leave out the shell's settings of JAX.
 
     Call this before the first `import jax`.
 
@@ -47,9 +51,11 @@ def prepare() -> None:
         if mallopt is not None:
             for key, value in _MALLOPT.values():
                 mallopt(key, value)
+    for name in foreign_settings():
+        del os.environ[name]
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
     warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
@@ -59,6 +65,57 @@ def prepare_if_needed() -> None:
     """Call `prepare` unless JAX has been imported already; its importer then controls the settings."""
     if "jax" not in sys.modules:
         prepare()
+
+
+def foreign_settings() -> list[str]:
+    """Return the names of environment variables that would change or break JAX's computations.
+
+    They are often set for a user's own programs: 64 bits, debugging, other devices, flags of other versions.
+    `JAX_PLATFORMS=cpu` counts as Dioptre's; for other values, JAX chooses a graphics card itself if it has one.
+    """
+    kept = {"JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"}
+    kept.add("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES")
+    if os.environ.get("JAX_PLATFORMS") == "cpu":
+        kept.add("JAX_PLATFORMS")
+    return sorted(name for name in os.environ if name.startswith(_FOREIGN) and name not in kept)
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute with JAX's default settings in this thread, whatever the process has configured.
+
+    Raises:
+        DioptreError: JAX cannot use the platform that is configured.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        raise DioptreError(
+            "JAX cannot compute on the platform that JAX_PLATFORMS names ({platforms}).",
+            hint="Unset the variable JAX_PLATFORMS, or set it to cpu.",
+            code="no-platform",
+            platforms=os.environ.get("JAX_PLATFORMS", ""),
+        ) from error
+    settings: tuple[tuple[str, Any, Callable[[Any], Any]], ...] = (
+        ("jax_enable_x64", False, jax.enable_x64),
+        ("jax_disable_jit", False, jax.disable_jit),
+        ("jax_debug_nans", False, jax.debug_nans),
+        ("jax_debug_infs", False, jax.debug_infs),
+        ("jax_check_tracer_leaks", False, jax.check_tracer_leaks),
+        ("jax_default_matmul_precision", None, jax.default_matmul_precision),
+        ("jax_numpy_dtype_promotion", "standard", jax.numpy_dtype_promotion),
+        ("jax_numpy_rank_promotion", "allow", jax.numpy_rank_promotion),
+        ("jax_default_prng_impl", "threefry2x32", jax.default_prng_impl),
+        ("jax_threefry_partitionable", True, jax.threefry_partitionable),
+    )
+    with ExitStack() as stack:
+        for name, value, set_to in settings:
+            found = getattr(jax.config, name)
+            if getattr(found, "value", found) != value:  # a needless setting may keep programs from being reused
+                stack.enter_context(set_to(value))
+        yield
 
 
 def is_out_of_memory(error: BaseException) -> bool:

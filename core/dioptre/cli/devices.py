@@ -23,6 +23,12 @@ def devices() -> Iterator[Finding]:
     """Check JAX's devices with a small sum, and explain why no graphics card is used."""
     from dioptre import runtime
 
+    if left_out := runtime.foreign_settings():
+        yield Finding(
+            code="jax-settings",
+            level=OK,
+            message=f"Dioptre leaves out these environment variables, which configure JAX: {', '.join(left_out)}.",
+        )
     runtime.prepare_if_needed()
     import jax
 

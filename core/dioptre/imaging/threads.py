@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import jax
 
+from dioptre.runtime import own_settings
+
 T = TypeVar("T")
 
 
@@ -19,14 +21,14 @@ def on_all_cores(
 
     Args:
         items: the items.
-        work: processes one item. JAX multiplies matrices with the same precision as in the caller's thread.
+        work: processes one item, with JAX's default settings and the caller's precision of matrix products.
         watch: called with the fraction done.
         threads: number of threads; the number of cores if None.
     """
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # the setting is per thread
 
     def as_here(item: T) -> None:
-        with jax.default_matmul_precision(precision):
+        with own_settings(), jax.default_matmul_precision(precision):
             work(item)
 
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:

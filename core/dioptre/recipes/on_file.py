@@ -18,6 +18,7 @@ from dioptre.files.load import Decoding
 from dioptre.files.save import format_of, require_size, suffix_like
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
+from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -123,7 +124,8 @@ def follow_on_file(
     def share(fraction: float, phase: str) -> None:
         progress(_LOADED + fraction * (1 - _LOADED), phase)
 
-    result = follow(chosen, first_inputs.pop, progress=share)
+    with own_settings():
+        result = follow(chosen, first_inputs.pop, progress=share)
     _check(picture, result)
     written = _as_run(chosen, result, input_sha256=picture.sha256)
     messages.extend(_differences(chosen, written))
