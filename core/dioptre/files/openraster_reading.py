@@ -162,7 +162,7 @@ def _read(archive: zipfile.ZipFile, budget: Budget) -> OpenRaster:
     source, values = "", np.empty(0, np.float32)
     for item in items:
         if item.source != source or not source:
-            source, values = item.source, _values(read_codes(archive, entries, item, budget)[0])
+            source, values = item.source, _values(read_codes(archive, entries, item, budget))
         layers.append(_layer(values, item, (height, width)))
     return OpenRaster(
         width=width,
@@ -237,7 +237,7 @@ def _layer(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> Layer:
 
 def read_codes(
     archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], item: Item, budget: Budget
-) -> tuple[np.ndarray, bytes | None]:
+) -> np.ndarray:
     """Decode a layer's PNG file without converting its values.
 
     Args:
@@ -247,7 +247,7 @@ def read_codes(
         budget: the file's budget.
 
     Returns:
-        The values, uint8 or uint16 (H, W, 1 to 4), and the colour profile, if any.
+        The values, uint8 or uint16 (H, W, 1 to 4).
 
     Raises:
         DamagedPicture: the layer is missing or damaged.
@@ -264,10 +264,9 @@ def read_codes(
         budget.check_picture(image.width, image.height)
         budget.take_layer(image.width * image.height)
         codes: np.ndarray = image.numpy()
-        icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
     except vips().Error as error:
         raise damaged(budget.path) from error
-    return codes.reshape(image.height, image.width, -1), icc
+    return codes.reshape(image.height, image.width, -1)
 
 
 def role_of(item: Item, *, grey: bool) -> Role:

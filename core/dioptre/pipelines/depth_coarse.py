@@ -36,7 +36,7 @@ from .depth_edges import (
 )
 from .depth_objects import with_objects
 
-# Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
+# Percentiles of the network's output that become 0 and 1 at first.
 _PERCENTILES = (1.0, 99.0)
 _FLAT = 1e-4  # range of the network's output below which the depth of the picture counts as constant
 # Inverse depth of 1 km, in 1/m: lower limit of the scale to which `_FLAT` is relative, and of the range to which a
