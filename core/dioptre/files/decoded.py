@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import lzma
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +81,20 @@ def require_finite(decoded: Decoded, path: Path, *, maps: bool = False) -> None:
         )
 
 
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Lift Pillow's limit on sizes inside the `with` block; the budget replaces it."""
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
 def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
     """Rotate and mirror an array according to the EXIF orientation, as a view."""
     if orientation in (5, 6, 7, 8):
@@ -136,7 +153,8 @@ def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> 
             file=name,
             line=line + 1,
         )
-    messages.append(words)
+    if words not in messages:
+        messages.append(words)
 
 
 def damaged(path: Path) -> problems.DamagedPicture:
