@@ -21,10 +21,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from dioptre.files import Format, apart, load, read_depth, read_openraster, write_depth
+from dioptre.files import Format, apart, load, matrix_profile, read_depth, read_openraster, write_depth
 from dioptre.files.decode import decode
 from dioptre.files.decoded import PYTHON_DECODER_ERRORS, Decoded
-from dioptre.files.encode import encode
+from dioptre.files.encode import Extras, encode
 from dioptre.files.picture import Colour
 from dioptre.files.problems import DamagedPicture, NotAPicture
 from dioptre_link.errors import DioptreError
@@ -444,6 +444,13 @@ def test_damaged_depth_maps_say_so(tmp_path: Path) -> None:
     (tmp_path / "depth.png").write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
     with pytest.raises(DamagedPicture):
         read_depth(tmp_path / "depth.png", width=96, height=72)
+
+
+def test_a_damaged_profile_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    data = encode(photo(), Format.PNG, extras=Extras(icc=matrix_profile.adobe_rgb()))
+    at = data.index(b"iCCP") + 30
+    (tmp_path / "a.png").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    assert any("a.png is damaged" in message for message in load(tmp_path / "a.png").messages)
 
 
 def test_damaged_layers_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import problems
 from .containers import jpeg_segment_places
-from .decoded import PYTHON_DECODER_ERRORS
+from .decoded import PYTHON_DECODER_ERRORS, any_size
 from .vips import vips, warned
 
 END_OF_JPEG = b"\xff\xd9"
@@ -102,7 +102,7 @@ def gif_is_damaged(file: BinaryIO) -> bool:
 
     file.seek(0)
     try:
-        with Image.open(file) as image:
+        with any_size(), Image.open(file) as image:
             image.load()
     except PYTHON_DECODER_ERRORS:
         return True

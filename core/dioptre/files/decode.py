@@ -181,7 +181,8 @@ def _by_libvips(
     """Decode a file with libvips; without a budget, read only its properties. Raises pyvips' Error for damage."""
     segments = _segments(file) if kind is Format.JPEG else []
     damage.require_common_jpeg(segments, path)
-    image = _opened(file, kind)
+    with warned() as warnings:
+        image = _opened(file, kind)
     if budget is not None:
         budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
     found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
@@ -189,6 +190,8 @@ def _by_libvips(
     if budget is None:
         return found
     image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
+    if warnings:
+        note_damage(found.messages, path)
     codes = _checked_values(image, file, path, found)
     if tiff is not None and tiff.layout is not None:
         compare_checksums(file, tiff.layout, path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import exif
 from .budget import Budget
-from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, any_size, damaged, note_several, turned
 from .picture import Colour, Format, Source
 
 
@@ -19,13 +19,13 @@ def decode_avif_sequence(file: BinaryIO, path: Path, budget: Budget | None) -> D
 
     file.seek(0)
     try:
-        with Image.open(file, formats=["AVIF"]) as image:
+        with any_size(), Image.open(file, formats=["AVIF"]) as image:
             info, bands = image.info, image.getbands()
             codes = np.empty((0, 0, len(bands)), np.uint8)
             if budget is not None:
                 budget.check_picture(image.width, image.height)
                 codes = np.asarray(image).reshape(image.height, image.width, len(bands))
-    except (*PYTHON_DECODER_ERRORS, Image.DecompressionBombError) as error:
+    except PYTHON_DECODER_ERRORS as error:
         raise damaged(path) from error
     blob = exif.strip_prefix(info.get("exif"))
     source = Source(

@@ -10,10 +10,7 @@ from __future__ import annotations
 import io
 import lzma
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +18,7 @@ import numpy as np
 
 from . import problems
 from .budget import Budget
-from .decoded import PYTHON_DECODER_ERRORS, Decoded, damaged, note_several, turned
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, any_size, damaged, note_several, turned
 from .picture import Colour, Format, Source
 from .tiff_layout import COMPRESSIONS, FLOAT, LZMA, OLD_JPEG, PALETTE, SIGNED, UNSIGNED, ZSTD, TiffLayout
 from .tiff_properties import TiffProperties, describe_tiff
@@ -94,7 +91,7 @@ def decode_tiff(
     budget.check_picture(*layout.piece)
     budget.check_picture(layout.width, layout.height, bytes_per_pixel=3 * size * layout.samples + 16)
     try:
-        with _any_size():
+        with any_size():
             codes = _decoded(file, layout)
     except PYTHON_DECODER_ERRORS as error:
         raise damaged(path) from error
@@ -139,20 +136,6 @@ def _is_missing(compression: int) -> bool:
         except (OSError, RuntimeError, ValueError):
             return True
     return False
-
-
-@contextmanager
-def _any_size() -> Iterator[None]:
-    """Lift Pillow's limit on sizes, which the budget replaces."""
-    from PIL import Image
-
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _decoded(file: BinaryIO, layout: TiffLayout) -> np.ndarray:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import lzma
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +80,20 @@ def require_finite(decoded: Decoded, path: Path, *, maps: bool = False) -> None:
             file=problems.shown(path),
             wrong=wrong,
         )
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Lift Pillow's limit on sizes inside the `with` block; the budget replaces it."""
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
@@ -156,7 +173,8 @@ def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> 
             file=name,
             line=line + 1,
         )
-    messages.append(words)
+    if words not in messages:
+        messages.append(words)
 
 
 def damaged(path: Path) -> problems.DamagedPicture:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-_DAMAGE = re.compile(r"corrupt|premature|extraneous|length mismatch|bad code|not enough data", re.IGNORECASE)
+_DAMAGE = re.compile(
+    r"corrupt|premature|extraneous|crc error|length mismatch|bad code|not enough data", re.IGNORECASE
+)
 _LOG = "pyvips"
 
 
