@@ -30,6 +30,7 @@ class TiffProperties:
         compression: name of the compression.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
+        xmp: XMP packet; None if there is none.
         photoshop: Photoshop image resources, including IPTC; None if there are none.
     """
 
@@ -40,6 +41,7 @@ class TiffProperties:
     compression: str
     orientation: int
     exif: bytes | None
+    xmp: bytes | None
     photoshop: bytes | None
 
 
@@ -61,6 +63,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         def values(tag: int) -> tuple[int, ...]:
             return exif.integers(data, head, first.entries.get(tag))
 
+        xmp, photoshop = tiff_tags.xmp_and_photoshop(data)
         is_preview = values(_SUBFILE_TYPE) == (1,)
         orientation = (*values(exif.ORIENTATION), 1)[0]
         return TiffProperties(
@@ -73,7 +76,8 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
             compression=_COMPRESSION.get((*values(_COMPRESSION_TAG), 8)[0], "deflate"),
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
-            photoshop=tiff_tags.photoshop_resources(data),
+            xmp=xmp,
+            photoshop=photoshop,
         )
 
 
@@ -90,6 +94,7 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
     found.source = replace(
         found.source,
         exif=tiff.exif,
+        xmp=found.source.xmp or tiff.xmp,
         photoshop=tiff.photoshop,
         compression=tiff.compression,
         colour=Colour.PALETTE if tiff.is_palette else found.source.colour,

@@ -46,7 +46,7 @@ _DESCRIPTIVE = {
     0x9C9F: "XPSubject",
 }
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 0x0111, 0x0117, 0x0144, 0x0145
-_IPTC, _PHOTOSHOP = 0x83BB, 0x8649
+_XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
 _MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied
 
 Field = tuple[int, int, int, bytes]
@@ -88,13 +88,14 @@ def _pieces(data: Data) -> list[tuple[int, int]]:
     return pieces
 
 
-def photoshop_resources(data: Data) -> bytes | None:
-    """Return the Photoshop image resources, including IPTC records, which a TIFF stores in a field of their own."""
+def xmp_and_photoshop(data: Data) -> tuple[bytes | None, bytes | None]:
+    """Return the XMP packet, and the Photoshop image resources including IPTC, which has a field of its own."""
     found = first_directory(data)
     if found is None:
-        return None
-    fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_IPTC, _PHOTOSHOP)}
-    return resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
+        return None, None
+    fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_XMP, _IPTC, _PHOTOSHOP)}
+    photoshop = resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
+    return fields.get(_XMP), photoshop
 
 
 def to_exif(data: Data) -> bytes | None:
