@@ -252,6 +252,33 @@ def test_iptc_whose_bytes_libtiff_swapped_is_read(tmp_path: Path, photo: np.ndar
     assert found[(2, 120)] == b"Cup 1"
 
 
+@pytest.mark.parametrize("has_others", [True, False])
+def test_iptc_that_is_cut_in_a_tiff_is_taken_from_photoshops_resources(
+    tmp_path: Path, photo: np.ndarray, has_others: bool
+) -> None:
+    """ImageMagick 6 and libvips write only the first quarter of the field, and ImageMagick also the resources."""
+    tags = Image.Exif()
+    tags[33723] = IPTC[:13]
+    if has_others:
+        tags[34377] = RESOURCES
+    Image.fromarray(photo).save(tmp_path / "in.tif", exif=tags)
+    save(load(tmp_path / "in.tif"), tmp_path / "out.tif")
+    found = IptcImagePlugin.getiptcinfo(opened(tmp_path / "out.tif"))
+    assert found == ({(2, 120): b"Cup 1", (2, 25): b"cat"} if has_others else {(2, 120): b"Cup 1"})
+
+
+@pytest.mark.parametrize("mode", ["RGB", "LAB"])
+def test_xmp_and_iptc_of_tiffs_that_libvips_does_not_read(tmp_path: Path, photo: np.ndarray, mode: str) -> None:
+    """8-bit Lab is decoded by Pillow."""
+    tags = Image.Exif()
+    tags[700], tags[33723] = f'{XMP_START} xmp:Rating="4">{XMP_END}'.encode(), IPTC
+    image = Image.fromarray(photo) if mode == "RGB" else Image.frombytes("LAB", photo.shape[1::-1], photo.tobytes())
+    image.save(tmp_path / "in.tif", exif=tags)
+    save(load(tmp_path / "in.tif"), tmp_path / "out.tif")
+    assert load(tmp_path / "out.tif").source.photoshop == RESOURCES
+    assert b'xmp:Rating="4"' in (load(tmp_path / "out.tif").source.xmp or b"")
+
+
 def test_a_comment_that_is_not_text_keeps_its_bytes(tmp_path: Path, photo: np.ndarray) -> None:
     Image.fromarray(photo).save(tmp_path / "in.jpg", comment=b"Gr\xfc\xdfe \xff")
     picture = load(tmp_path / "in.jpg", decoding=apart.reader().decoding)

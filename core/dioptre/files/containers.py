@@ -155,7 +155,7 @@ def into_jpeg(
         xmp: XMP packet that fits in a segment.
         extended_xmp: extended XMP of any size; see `notes.split`.
         photoshop: Photoshop image resources.
-        texts: keywords and texts; those whose keyword is `COMMENT` are written.
+        texts: keywords and texts; those for which `is_comment` is true are written.
     """
     start = 2
     if jpeg[2:4] == b"\xff\xe0":
@@ -171,9 +171,14 @@ def into_jpeg(
     if photoshop is not None:
         added += photoshop_segments(photoshop)
     for keyword, text in texts:
-        if keyword == COMMENT:
+        if is_comment(keyword):
             added += segment(COM, text.encode("utf-8", "surrogateescape")[:_MAX_SEGMENT])
     return jpeg[:start] + added + jpeg[start:]
+
+
+def is_comment(keyword: str) -> bool:
+    """Return whether the text with this keyword is a comment, as a JPEG has it."""
+    return keyword.casefold() == COMMENT.casefold()
 
 
 def xmp_digest(extended: bytes) -> bytes:

@@ -144,7 +144,10 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         )
     tiff = read_tiff(file, start)
     if is_raw(start, tiff):
-        return decode_raw(file, path, budget, exif=None if tiff is None else tiff.exif)
+        developed = decode_raw(file, path, budget, exif=None if tiff is None else tiff.exif)
+        if tiff is not None:  # without XMP, whose settings are for the RAW photo
+            developed.source = replace(developed.source, photoshop=tiff.photoshop)
+        return developed
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(

@@ -37,11 +37,31 @@ def iptc(data: bytes | None) -> bytes | None:
 
 
 def with_iptc(data: bytes | None, records: bytes | None) -> bytes | None:
-    """Return the resources with these IPTC records, where a file stores them apart; None if there are neither."""
+    """Return the resources with these IPTC records, where a file stores them apart; None if there are neither.
+
+    ImageMagick 6 and libvips write only the first quarter of them to a TIFF, so records that are cut are used only
+    if the resources have none.
+    """
     if records and records[0] != _RECORD and records[3:4] == bytes((_RECORD,)):  # a TIFF of swapped 32-bit values
         records = b"".join(records[at : at + 4][::-1] for at in range(0, len(records), 4))
-    if not records or records[0] != _RECORD:
+    whole = _whole(records or b"")
+    if records is None or not whole or (len(whole) < len(records.rstrip(b"\0")) and iptc(data)):
         return data
     others = without(data or b"", (IPTC, _DIGEST)) or b""
-    size = len(records).to_bytes(4, "big")
-    return others + b"8BIM" + IPTC.to_bytes(2, "big") + b"\0\0" + size + records + bytes(len(records) % 2)
+    size = len(whole).to_bytes(4, "big")
+    return others + b"8BIM" + IPTC.to_bytes(2, "big") + b"\0\0" + size + whole + bytes(len(whole) % 2)
+
+
+def _whole(records: bytes) -> bytes:
+    """Return the IPTC records without those that are cut, and without padding (IIM 4.2, section 1.6)."""
+    at = end = 0
+    while end <= len(records):
+        at = end
+        if len(records) < at + 5 or records[at] != _RECORD:
+            break
+        size, head = int.from_bytes(records[at + 3 : at + 5], "big"), 5
+        if size >> 15:  # the length of a length that needs more bytes
+            head += size & 0x7FFF
+            size = int.from_bytes(records[at + 5 : at + head], "big")
+        end = at + head + size
+    return records[:at]

@@ -17,7 +17,7 @@ from dioptre_link.language import Message
 from . import colour_profile, density, exif, notes, problems, resources, ultra_hdr
 from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
-from .containers import COMMENT, fits_jpeg
+from .containers import fits_jpeg, is_comment
 from .curves import in_bands
 from .encode import (
     DEPTHS,
@@ -271,8 +271,11 @@ def _left_out(kind: Format, source: Source) -> list[str]:
         parts.append("IPTC")
     # ImageMagick repeats times and other properties as texts with a colon.
     words = {keyword for keyword, _ in source.texts if ":" not in keyword}
-    if others := words - {Format.PNG: words, Format.JPEG: {COMMENT}}.get(kind, set()):
-        parts.append(Message("text ({keywords})", keywords=", ".join(sorted(others))))
+    lost = [
+        word for word in sorted(words) if kind is not Format.PNG and not (kind is Format.JPEG and is_comment(word))
+    ]
+    if lost:
+        parts.append(Message("text ({keywords})", keywords=", ".join(lost)))
     parts += notes.left_out(source.xmp)
     if source.credentials and notes.CREDENTIALS not in parts:
         parts.append(notes.CREDENTIALS)

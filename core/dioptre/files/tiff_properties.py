@@ -28,6 +28,7 @@ class TiffProperties:
         several: whether more pictures follow.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
+        xmp: XMP packet; None if there is none.
         photoshop: Photoshop image resources, including IPTC; None if there are none.
     """
 
@@ -37,6 +38,7 @@ class TiffProperties:
     several: bool
     orientation: int
     exif: bytes | None
+    xmp: bytes | None
     photoshop: bytes | None
 
 
@@ -58,6 +60,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         def values(tag: int) -> tuple[int, ...]:
             return exif.integers(data, head, first.entries.get(tag))
 
+        xmp, photoshop = tiff_tags.xmp_and_photoshop(data)
         is_preview = values(_SUBFILE_TYPE) == (1,)
         orientation = (*values(exif.ORIENTATION), 1)[0]
         layout = layout_of(data, head, first)
@@ -70,7 +73,8 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
             several=first.next != 0,
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
-            photoshop=tiff_tags.photoshop_resources(data),
+            xmp=xmp,
+            photoshop=photoshop,
         )
 
 
@@ -91,6 +95,7 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
     found.source = replace(
         found.source,
         exif=tiff.exif,
+        xmp=found.source.xmp or tiff.xmp,
         photoshop=tiff.photoshop,
         compression=compression,
         colour=Colour.PALETTE if palette else found.source.colour,

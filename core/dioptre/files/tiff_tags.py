@@ -44,7 +44,7 @@ _DESCRIPTIVE = {
     0x9C9E: "XPKeywords",
     0x9C9F: "XPSubject",
 }
-_IPTC, _PHOTOSHOP = 0x83BB, 0x8649
+_XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
 _MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied
 
 Field = tuple[int, int, int, bytes]
@@ -57,13 +57,14 @@ def first_directory(data: Data) -> tuple[Header, Directory] | None:
     return None if head is None else (head, directory(data, head, head.first))
 
 
-def photoshop_resources(data: Data) -> bytes | None:
-    """Return the Photoshop image resources, including IPTC records, which a TIFF stores in a field of their own."""
+def xmp_and_photoshop(data: Data) -> tuple[bytes | None, bytes | None]:
+    """Return the XMP packet, and the Photoshop image resources including IPTC, which has a field of its own."""
     found = first_directory(data)
     if found is None:
-        return None
-    fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_IPTC, _PHOTOSHOP)}
-    return resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
+        return None, None
+    fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_XMP, _IPTC, _PHOTOSHOP)}
+    photoshop = resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
+    return fields.get(_XMP), photoshop
 
 
 def to_exif(data: Data) -> bytes | None:
