@@ -19,6 +19,7 @@ from .soft_matte import supported, with_soft_edges
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
 _COVERED, _ALIKE_COLOUR = 0.8, 0.13  # least coverage around a hole; largest difference of its colour
+_LEAST_HOLE_PX = 16  # number of pixels of the smallest hole that is filled, at the network's resolution
 _RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
 
 
@@ -70,16 +71,20 @@ def _without_holes(
 ) -> Float32[np.ndarray, "h w"]:
     """Fill the holes of a matte that look like the subject around them and are not farther away.
 
-    A gap, such as between an arm and the body, shows other colours or a greater distance.
+    A gap, such as between an arm and the body, shows other colours or a greater distance. Tiny holes and those at the
+    subject's outline are left alone: there, hair and the rims of things are truly half covered.
     """
     small, colours = (resize(plane, near.shape, method="area") for plane in (alpha, picture))
     covered = small > _COVERED
-    labels, count = ndimage.label(ndimage.binary_fill_holes(covered) & ~covered)
+    whole = ndimage.binary_fill_holes(covered)
+    labels, count = ndimage.label(whole & ~covered)
     filled = np.zeros_like(small)
     for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
         around = tuple(slice(max(part.start - _RIM_PX - 1, 0), part.stop + _RIM_PX + 1) for part in place)
         hole = labels[around] == number
         grown = ndimage.binary_dilation(hole, iterations=_RIM_PX)
+        if hole.sum() < _LEAST_HOLE_PX or (grown & ~whole[around]).any():
+            continue
         rim = grown & covered[around]
         colour, distance = (
             np.median(plane[around][hole], axis=0) - np.median(plane[around][rim], axis=0)
