@@ -1,6 +1,6 @@
 """Print how many lines and files of Python each package has, so that growth is seen.
 
-    python .ci/lines.py
+python .ci/lines.py
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, ImageCms
 
 from dioptre.files import Colour, Format, load, matrix_profile, save
-from dioptre.files.encode import Extras, encode
 from dioptre.files.problems import UnwritableFile
 from dioptre.files.save import require_size
 
