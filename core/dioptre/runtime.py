@@ -13,11 +13,16 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from dioptre_link.paths import cache_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
+CARD_FRACTION = 0.6  # of a graphics card's memory; the rest is for the editor's canvas and the desktop
+
+_CARD_PACKAGES = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # the first is that of the optional dependencies `gpu`
+_CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last in WSL
 
 _CGROUP = Path("/sys/fs/cgroup")
 _PROCESSORS = Path("/proc/cpuinfo")
@@ -30,10 +35,13 @@ _MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
 }
 
 
-def prepare() -> None:
-    """Keep freed memory in the process and enable JAX's persistent compilation cache.
+def prepare(*, processes: int = 1) -> None:
+    """Keep freed memory in the process, limit that on a graphics card, and keep compiled programs on disk.
 
     Call this before the first `import jax`.
+
+    Args:
+        processes: number of processes that share a graphics card, each with an equal part of `CARD_FRACTION`.
 
     Raises:
         RuntimeError: JAX has already been imported.
@@ -50,9 +58,30 @@ def prepare() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    fraction = os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", str(CARD_FRACTION))
+    if processes > 1:
+        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{float(fraction) / processes:.3f}"
     warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
+
+
+def has_card_packages() -> bool:
+    """Return whether JAX's packages for NVIDIA graphics cards are installed."""
+    return any(find_spec(name) is not None for name in _CARD_PACKAGES)
+
+
+def has_card_driver() -> bool:
+    """Return whether Linux has loaded the driver of an NVIDIA graphics card."""
+    return any(Path(sign).exists() for sign in _CARD_DRIVERS)
+
+
+def expects_card() -> bool:
+    """Return whether JAX will probably compute on a graphics card; it is not imported to find out."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    chosen = not platforms or "cuda" in platforms or "gpu" in platforms
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    return chosen and not hidden and has_card_packages() and has_card_driver()
 
 
 def prepare_if_needed() -> None:
