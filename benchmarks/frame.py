@@ -1,4 +1,4 @@
-"""What the benchmarks share: test pictures, times, a description of the machine, tables, and races against peers."""
+"""What the benchmarks share: pictures, times, a description of the machine, tables, and races against peers."""
 
 from __future__ import annotations
 
@@ -99,9 +99,7 @@ def publish(result: Mapping[str, Any], output: Path | None) -> None:
         output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def race(
-    engines: Sequence[str], command: Callable[[str], list[str]], *, threads: int, rounds: int
-) -> list[dict[str, Any]]:
+def race(engines: Sequence[str], command: Sequence[str], *, threads: int, rounds: int) -> list[dict[str, Any]]:
     """Time engines on the same work in rotation, each in a process of its own, and return a row for each.
 
     Other load on the machine slows all engines of a round equally, so the ratios are medians over the rounds, each
@@ -109,11 +107,11 @@ def race(
 
     Args:
         engines: names of the engines, the reference first.
-        command: returns the arguments with which Python starts a process that calls `serve` for an engine.
+        command: the arguments with which Python, followed by an engine's name, starts a process that calls `serve`.
         threads: number of threads, and of processor cores, of each engine.
         rounds: how often each engine runs.
     """
-    children = {engine: _start(command(engine), threads) for engine in engines}
+    children = {engine: _start([*command, engine], threads) for engine in engines}
     times: dict[str, list[tuple[float, float]]] = {}
     for engine, process in children.items():
         if _reply(process) == "ready":

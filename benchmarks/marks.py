@@ -4,12 +4,12 @@
 
 MARKS.tsv has the columns photo, x, y, r (centre and radius of a disc, as fractions of the width, the height and the
 shorter side), want ("sharp" or "blur") and what (a description). PHOTOS holds NAME.*, and RESULTS, at any depth,
-NAME-portrait.* as `dioptre run` writes it. With --run, missing results are made first, with all options that follow.
+NAME-portrait.* as `dioptre run` writes it. With --run, missing results are made first, with the options after it.
 
 Luma is compared at the photograph's size, reduced to a shorter side of 1200 pixels, with Gaussian weights of half
-the disc's radius. A sharp mark is right if the result's gradients, projected on the photograph's, reach .65 of them;
-a blurred one if their energy is at most .3 of the photograph's, or if the photograph has no detail there. Halos, torn
-rims and wrong subjects without marks are not seen: look at the results as well.
+the disc's radius. A sharp mark is right if the result's gradients, projected on the photograph's, reach .65 of
+them; a blurred one if their energy is at most .3 of the photograph's, or if the photograph has no detail there.
+Halos, torn rims and wrong subjects without marks are not seen: look at the results as well.
 """
 
 from __future__ import annotations
