@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.frame import EXAMPLES, machine, publish, race, read, serve, table
+from benchmarks.peers import in_ncnn, in_onnx_runtime, in_openvino, span_graph
 
 ENGINES = ("jax", "onnxruntime", "openvino", "torch", "ncnn")
 SIZES = {"depth": (2, 392, 518, 3), "span-x2": (1, 256, 256, 3), "span-x4": (1, 256, 256, 3)}
@@ -124,7 +125,6 @@ def depth_engines(x: Any, threads: int) -> dict[str, Callable[[], Run]]:
 
 def span_engines(network: str, packages: Path, threads: int) -> dict[str, Callable[[], Run]]:
     """Return functions that build SPAN, which map (1, h, w, 3) to (1, H, W, 3)."""
-    from benchmarks.peers import in_ncnn, span_graph
     from dioptre.models.loading import load_model
 
     def in_jax() -> Run:
@@ -140,25 +140,6 @@ def span_engines(network: str, packages: Path, threads: int) -> dict[str, Callab
         "onnxruntime": lambda: planar(in_onnx_runtime(span_graph(network, packages), threads)),
         "openvino": lambda: planar(in_openvino(span_graph(network, packages), threads)),
     }
-
-
-def in_onnx_runtime(graph: bytes, threads: int) -> Run:
-    """Return a function that runs an ONNX graph, which has one input and one output, in ONNX Runtime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return lambda x: session.run(None, {"x": x})[0]
-
-
-def in_openvino(graph: bytes, threads: int) -> Run:
-    """Return a function that runs an ONNX graph, which has one input and one output, in OpenVINO in float32."""
-    import openvino
-
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.compile_model(openvino.Core().read_model(graph), "CPU", settings)
-    return lambda x: compiled(x)[0]
 
 
 if __name__ == "__main__":

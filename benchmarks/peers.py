@@ -1,4 +1,4 @@
-"""Run the published enlarging networks in other runtimes: ncnn and ONNX Runtime.
+"""Run networks in other runtimes: ncnn, ONNX Runtime and OpenVINO.
 
 ncnn runs the published files unchanged; ONNX Runtime runs a graph with the same weights.
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from dioptre.models.package_files import Package
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""Maps a picture (1, h, w, 3) in [0, 1] to the enlarged picture (1, H, W, 3), not clipped."""
+"""Maps the input of a network to its output."""
 
 
 def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
-    """Return a function that runs a network in ncnn, with all computations in single precision.
+    """Return a function that enlarges (1, h, w, 3) in [0, 1] with a published network in ncnn, in single precision.
 
     Args:
         model: Id of the enlarging network.
@@ -63,17 +63,24 @@ def span_graph(model: str, packages: Path) -> bytes:
     return onnx_graph(upstream_weights(read_package(packages / package.name, package)), int(model[-1]))
 
 
-def in_onnx_runtime(model: str, packages: Path) -> Run:
-    """Return a function that runs SPAN in ONNX Runtime."""
+def in_onnx_runtime(graph: bytes, threads: int | None = None) -> Run:
+    """Return a function that runs an ONNX graph, which has one input and one output, in ONNX Runtime."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(span_graph(model, packages), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"x": x})[0]
 
-    def run(x: np.ndarray) -> np.ndarray:
-        enlarged: np.ndarray = session.run(None, {"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
-        return enlarged.transpose(0, 2, 3, 1)
 
-    return run
+def in_openvino(graph: bytes, threads: int) -> Run:
+    """Return a function that runs an ONNX graph, which has one input and one output, in OpenVINO in float32."""
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.compile_model(openvino.Core().read_model(graph), "CPU", settings)
+    return lambda x: compiled(x)[0]
 
 
 def published(model: str) -> Package:

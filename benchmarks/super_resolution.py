@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.frame import machine, publish
-from benchmarks.peers import in_ncnn, in_onnx_runtime
+from benchmarks.peers import in_ncnn, in_onnx_runtime, span_graph
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ENTRIES, ModelKind, is_installed
@@ -78,9 +78,10 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
             if entry.kind is ModelKind.SUPER_RESOLUTION and entry.convert and is_installed(entry):
                 chosen[entry.id] = partial(super_resolution, scale=scale, model=entry.id)
     if arguments.packages:
-        ncnn, onnx = (make(f"span-x{scale}", arguments.packages) for make in (in_ncnn, in_onnx_runtime))
+        ncnn = in_ncnn(f"span-x{scale}", arguments.packages)
+        onnx = in_onnx_runtime(span_graph(f"span-x{scale}", arguments.packages))
         chosen["span, original in ncnn"] = lambda x: ncnn(x[None])[0]
-        chosen["span, ONNX Runtime"] = lambda x: onnx(x[None])[0]
+        chosen["span, ONNX Runtime"] = lambda x: onnx(x[None].transpose(0, 3, 1, 2))[0].transpose(1, 2, 0)
     return chosen
 
 
