@@ -1,33 +1,30 @@
 """Compare the speed of a batch with that of plain loops, in one process per core and in a single process.
 
-    python -m benchmarks.batch [--pictures N] [--side PX] [--rounds N]
+    python -m benchmarks.batch [--pictures N] [--side PX] [--rounds N] [-o FILE]
 
-The results are written to benchmarks/results/batch.json. The methods run in rotation, so that other load on the
+The methods run in rotation, so that other load on the
 machine affects them equally; compare their CPU seconds. Every process is warmed up with a first picture.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.frame import EXAMPLES, publish, table
 from dioptre.batch.batch import run_batch
 from dioptre.batch.engine import Executor
 from dioptre.batch.here import LocalExecutor, cores
-from dioptre.batch.work import Made, Outcome, Task, make, prepare
+from dioptre.batch.work import Made, Task, make, prepare
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
 
-ROOT = Path(__file__).resolve().parents[1]
 Measured = tuple[float, float]  # Wall-clock seconds and CPU seconds of one run.
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
 
@@ -56,7 +53,7 @@ def pictures(folder: Path, count: int, side_px: int) -> list[Path]:
     """
     from PIL import Image
 
-    examples = sorted((ROOT / "examples").glob("*.jpg"))
+    examples = sorted(EXAMPLES.glob("*.jpg"))
     paths = []
     for index in range(count):
         picture = Image.open(examples[index % len(examples)]).convert("RGB")
@@ -115,25 +112,15 @@ def cpu_s(pid: int | None) -> float:
 
 
 class Metered:
-    """An executor that reads the CPU seconds of its processes before it ends them.
-
-    Attributes:
-        ended_at_cpu_s: CPU seconds of this process and of the executor's processes at the time of `close`.
-    """
+    """An executor that reads the CPU seconds of this process and of its workers before it ends them."""
 
     def __init__(self, executor: Executor, pids: Sequence[int | None]) -> None:
-        self._executor = executor
-        self._pids = pids
+        self._executor, self._pids = executor, pids
+        self.has_room, self.submit = executor.has_room, executor.submit
         self.ended_at_cpu_s = 0.0
 
     def cpu_s(self) -> float:
-        return sum(map(cpu_s, self._pids)) + cpu_s(os.getpid())
-
-    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
-        return self._executor.has_room(task, running)
-
-    def submit(self, task: Task) -> Future[Outcome]:
-        return self._executor.submit(task)
+        return sum(map(cpu_s, (*self._pids, os.getpid())))
 
     def close(self) -> None:
         self.ended_at_cpu_s = self.cpu_s()
@@ -170,36 +157,27 @@ def here(paths: list[Path], processes: int) -> Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=8)
     parser.add_argument("--side", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="dioptre-benchmark-"))
-    paths = pictures(folder, options.pictures, options.side)
-    ways: dict[str, Callable[[], Measured]] = {
-        "one process a core, plain loop": lambda: plain(paths, cores()),
-        "batch, one process a core": lambda: here(paths, cores()),
-        "one process, plain loop": lambda: plain(paths, 1),
-        "batch, one process": lambda: here(paths, 1),
-    }
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-    for _ in range(options.rounds):
-        for name, way in ways.items():
-            took, cpu = way()
-            each = {"wall_s": took, "cpu_s": cpu, "load": os.getloadavg()[0]}
-            measured[name].append({key: round(value, 2) for key, value in each.items()})
-            print(name, measured[name][-1], flush=True)
-    shutil.rmtree(folder)
-    result = {
-        "pictures": options.pictures,
-        "size": [options.side * 2 // 3, options.side],
-        "recipe": "portrait",
-        "cores": cores(),
-        "measured": measured,
-    }
-    target = ROOT / "benchmarks" / "results" / "batch.json"
-    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="dioptre-benchmark-") as folder:
+        paths = pictures(Path(folder), options.pictures, options.side)
+        ways: dict[str, Callable[[], Measured]] = {
+            "one process a core, plain loop": lambda: plain(paths, cores()),
+            "batch, one process a core": lambda: here(paths, cores()),
+            "one process, plain loop": lambda: plain(paths, 1),
+            "batch, one process": lambda: here(paths, 1),
+        }
+        for _ in range(options.rounds):
+            for name, way in ways.items():
+                took, cpu = way()
+                rows.append({"way": name, "wall_s": took, "cpu_s": cpu, "load": os.getloadavg()[0]})
+    print(table(rows))
+    publish({"pictures": options.pictures, "side": options.side, "cores": cores(), "rows": rows}, options.output)
 
 
 if __name__ == "__main__":

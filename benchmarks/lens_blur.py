@@ -35,7 +35,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from dioptre.cli.bench import scene
+from benchmarks.frame import scene
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs

@@ -20,7 +20,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "coffee.jpg"
+from benchmarks.frame import EXAMPLES, publish
+
+EXAMPLE = EXAMPLES / "coffee.jpg"
 RECIPE = {
     "version": 1,
     "steps": [
@@ -28,19 +30,10 @@ RECIPE = {
         {"operation": "portrait", "options": {}},
     ],
 }
-STROKES = [
-    {"keep": True, "radius": 0.1, "points": [[0.1, 0.1], [0.9, 0.9]]},
-    {"keep": False, "radius": 0.05, "points": [[0.1, 0.9], [0.9, 0.1]]},
-]
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "depth": ("depth", "PICTURE", "-o", "OUT/depth.png", "--depth-source", "estimate"),
     "lens-blur": ("lens-blur", "PICTURE", "--depth", "DEPTH", "--focal-disparity", "0.8", "-o", "OUT/blurred.jpg"),
-    "lens-blur-strokes": (
-        *("lens-blur", "PICTURE", "--depth", "DEPTH", "--focal-disparity", "0.8", "-o", "OUT/blurred.jpg"),
-        *("--strokes", "STROKES"),
-    ),
     "portrait": ("run", "PICTURE", "-o", "OUT"),
-    "portrait-strokes": ("run", "PICTURE", "-o", "OUT", "--strokes", "STROKES"),
     "white-balance": ("white-balance", "PICTURE", "-o", "OUT/balanced.jpg"),
     "repair-depth": ("repair-depth", "PICTURE", "--depth", "DEPTH", "--selection", "SELECTION", "-o", "OUT/d.png"),
     "recipe": ("run", "PICTURE", "--recipe", "RECIPE", "-o", "OUT"),
@@ -71,8 +64,7 @@ def main() -> None:
                 print(
                     "{name:24} {megapixels:6.1f} MP  {above_gib:5.2f} GiB  {cpu_s:6.1f} CPU s".format_map(rows[-1])
                 )
-    if arguments.output:
-        arguments.output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    publish({"rows": rows}, arguments.output)
 
 
 def measured(name: str, folder: Path, megapixels: float) -> dict[str, Any]:
@@ -92,7 +84,7 @@ def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
     """Run one row in its own process and return the figures that it prints."""
     (folder / "out").mkdir(exist_ok=True)
     done = subprocess.run(  # noqa: S603
-        [sys.executable, __file__, "--inside", name, str(folder)],
+        [sys.executable, "-m", "benchmarks.memory", "--inside", name, str(folder)],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
@@ -133,7 +125,6 @@ def pictures(folder: Path) -> None:
     selection = Image.new("L", (width, height))
     selection.paste(255, (width // 4, height // 4, width // 2, height // 2))
     selection.save(folder / "selection.png", compress_level=1)
-    (folder / "strokes.json").write_text(json.dumps(STROKES), encoding="utf-8")
     (folder / "recipe.json").write_text(json.dumps(RECIPE), encoding="utf-8")
 
 
@@ -148,7 +139,6 @@ def command(name: str) -> Callable[[Path], None]:
             "DEPTH": folder / "depth.png",
             "SELECTION": folder / "selection.png",
             "RECIPE": folder / "recipe.json",
-            "STROKES": folder / "strokes.json",
         }
         words = [str(places.get(word, word)).replace("OUT", str(folder / "out")) for word in COMMANDS[name]]
         code = dioptre(words)

@@ -2,7 +2,8 @@
 
     PYTHONPATH=DATA python -m benchmarks.select_clicks DATA [--set subject|matte] [--every N] [--json FILE]
 
-DATA contains `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. Clicks follow a rule: each is
+DATA contains `matte/` (pictures with true alpha), `subject/` (with true masks) and `evalkit.py`, which loads them.
+Clicks follow a rule: each is
 placed in the middle of the largest wrong region (the pixel deepest inside it), and adds to the selection where the
 subject is missing, or subtracts where too much is selected. A picture gets no more clicks when its largest wrong
 region is smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,10 @@ from dioptre import runtime
 
 runtime.prepare_if_needed()
 
+import evalkit
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.matte import items
 from dioptre.caching.memory import MemoryCache
 from dioptre.imaging.layers import Inputs, no_progress
 from dioptre.pipelines.depth import estimate_depth
@@ -39,6 +40,13 @@ CLICKS = 3
 WORSE = 0.02  # A click that lowers the overlap by more than this is reported.
 BAND = 0.025  # Width of the band around partly transparent pixels, as a fraction of the picture's shorter side.
 DONE = 0.01  # Clicking stops when the largest wrong region is smaller than this fraction of the subject's area.
+
+
+def items(data: Path, chosen: str) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Yield the name, the category, the picture (h, w, 3) in [0, 1] and the true alpha or mask of each picture."""
+    load = evalkit.matte_items if chosen == "matte" else evalkit.subject_items
+    for name, category, picture, truth in load(str(data)):
+        yield name, category, picture.astype(np.float32) / 255, truth.astype(np.float64)
 
 
 def agreement(mask: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -132,7 +140,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for number, (name, _, group, picture, truth) in enumerate(items(chosen.data, chosen.set)):
+    for number, (name, group, picture, truth) in enumerate(items(chosen.data, chosen.set)):
         if number % chosen.every:
             continue
         course = clicked(picture, truth)

@@ -16,7 +16,6 @@ the output of background removers that use that network.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,8 +26,9 @@ from dioptre import runtime
 runtime.prepare()
 
 import numpy as np
-from PIL import Image
 
+from benchmarks.frame import publish
+from benchmarks.frame import read as read_picture
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines.depth import estimate_depth
@@ -97,8 +97,7 @@ def main() -> None:
     scores: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     seconds = dict.fromkeys(finders, 0.0)
     for kind, file, subject, outlined in cases(read(arguments.instances), found):
-        with Image.open(file) as image:
-            picture = np.asarray(image.convert("RGB"), np.float32) / 255
+        picture = read_picture(file)
         disparity = estimate_depth(picture).disparity
         for name, finder in finders.items():
             start = time.perf_counter()
@@ -125,8 +124,7 @@ def main() -> None:
         )
     pictures = sum(len(values) for (name, _), values in scores.items() if name == "its map")
     print(", ".join(f"{name} {1000 * total / pictures:.0f} ms" for name, total in seconds.items()), "a picture")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows}, indent=1, ensure_ascii=False) + "\n")
+    publish({"rows": rows}, arguments.json)
 
 
 if __name__ == "__main__":

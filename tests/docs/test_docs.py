@@ -146,7 +146,7 @@ def test_commands_do_what_they_say(
 ) -> None:
     """Run the command with fake networks and expect exit code 0."""
     words = arguments(command)
-    if words is None or words[0] in ("doctor", "worker", "bench"):
+    if words is None or words[0] in ("doctor", "worker"):
         return
     if "--scheduler" in words:  # Run without a scheduler; tests/batch covers schedulers.
         at = words.index("--scheduler")
@@ -221,7 +221,7 @@ def test_every_preset_and_command_has_its_place(checkout: Path) -> None:
     recipes = (checkout / "docs" / "recipes.md").read_text(encoding="utf-8")
     assert [name for name in presets() if f"`{name}`" not in recipes] == []
     everything = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    hidden = {"worker", "bench", "models", "repair-depth"}
+    hidden = {"worker", "models", "repair-depth"}
     assert [name for name in group.commands if f"{name} " not in everything and name not in hidden] == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import recipes
+from . import recipes
 
 
 @dataclass(frozen=True)

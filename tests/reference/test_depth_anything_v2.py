@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from benchmarks.published_networks import random_depth_anything
 from dioptre.checkpoints.blueprint import fill
 from dioptre.models.adding import add_weights
 from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
@@ -17,6 +16,8 @@ from dioptre.models.depth_anything_v2.convert import convert, from_safetensors, 
 from dioptre.models.depth_anything_v2.module import DepthAnything
 from dioptre.models.registry import ENTRIES, is_installed
 from dioptre.pipelines.depth import estimate_depth
+
+from .original_depth_anything import random_depth_anything
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
 

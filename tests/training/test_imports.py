@@ -17,8 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {"cv2", "evalkit", "grain", "mitsuba", "onnx", "onnxruntime", "optax", "torch"}
 """Packages and files that only these scripts need."""
 
-INSIDE_GIMP = {"benchmarks.inside_gimp", "benchmarks.inside_gimp_foreground"}  # GIMP runs these as scripts.
-
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for folder in ("benchmarks", "training")
@@ -26,7 +24,7 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in INSIDE_GIMP])
+@pytest.mark.parametrize("name", MODULES)
 def test_a_script_can_be_imported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "prepare", lambda: None)  # The test run has prepared this process already.
     try:
@@ -38,5 +36,4 @@ def test_a_script_can_be_imported(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_scripts_are_found() -> None:
-    assert {"benchmarks.batch_curve", "training.depth.train", "training.dinov2_vits14.convert"} <= set(MODULES)
-    assert set(MODULES) >= INSIDE_GIMP
+    assert {"benchmarks.lens_blur", "training.depth.train", "training.dinov2_vits14.convert"} <= set(MODULES)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing.process import BaseProcess
 
+from dioptre import runtime
 from dioptre.recipes import memory
 from dioptre_link import scratch
 from dioptre_link.chain import CHAIN
@@ -27,6 +28,7 @@ from . import work
 from .engine import WorkerLostError
 from .work import Outcome, Task
 
+_CARD_PROCESSES = 2  # one computes while the other decodes and encodes
 _ALONE = (
     "The process for this picture crashed twice; there may not be enough memory.",
     "Use --processes 1 or a smaller copy of the picture.",
@@ -37,6 +39,14 @@ def cores() -> int:
     """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def usual_processes() -> int:
+    """Return how many processes to use: one per core, or `_CARD_PROCESSES` on a graphics card.
+
+    Each process on a card needs its own copy of the networks and of CUDA's libraries in the card's memory.
+    """
+    return min(cores(), _CARD_PROCESSES) if runtime.expects_card() else cores()
 
 
 def budget_bytes() -> int:
@@ -53,7 +63,7 @@ class LocalExecutor:
     def __init__(self, *, processes: int, budget_bytes: int, do: Callable[[Task], Outcome] = work.make) -> None:
         scratch.sweep()
         threads = max(1, cores() // processes)
-        self._lanes = [_Lane(threads) for _ in range(processes)]
+        self._lanes = [_Lane(threads, processes) for _ in range(processes)]
         self._budget = budget_bytes
         self._do = do
 
@@ -74,8 +84,8 @@ class LocalExecutor:
 class _Lane:
     """A process that is started on first use and restarted after a crash."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self, threads: int, processes: int = 1) -> None:
+        self._threads, self._processes_in_all = threads, processes
         self._executor: ProcessPoolExecutor | None = None
         self._processes: list[BaseProcess] = []
         self.idle = True
@@ -90,7 +100,7 @@ class _Lane:
                     1,
                     mp_context=multiprocessing.get_context("spawn"),
                     initializer=_begin,
-                    initargs=(self._threads,),
+                    initargs=(self._threads, self._processes_in_all),
                 )
             before = set(multiprocessing.active_children())
             inner = self._executor.submit(call)
@@ -117,12 +127,12 @@ class _Lane:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(threads: int) -> None:
+def _begin(threads: int, processes: int) -> None:
     """Initialise a new process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    work.prepare(threads=threads)
+    work.prepare(threads=threads, processes=processes)
 
 
 def _end_with(parent: BaseProcess) -> None:

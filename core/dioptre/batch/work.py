@@ -95,15 +95,20 @@ class Failed:
 Outcome = Made | Failed
 
 
-def prepare(*, threads: int) -> None:
-    """Set up this process before JAX is imported: allocator settings, and the number of threads for XLA."""
+def prepare(*, threads: int, processes: int = 1) -> None:
+    """Set up this process before JAX is imported: allocator settings, and the number of threads for XLA.
+
+    Args:
+        threads: number of threads for XLA.
+        processes: number of processes that share the machine's graphics card.
+    """
     if "jax" in sys.modules:
         return
     from dioptre import runtime
 
     # If these variables are set, XLA uses them instead of the number of cores.
     os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)
-    runtime.prepare()
+    runtime.prepare(processes=processes)
 
 
 def make(task: Task) -> Outcome:

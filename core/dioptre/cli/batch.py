@@ -35,7 +35,7 @@ _PATH = click.Path(path_type=Path, readable=False)
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Pictures to process at once. [default one per core]",
+    help="Pictures to process at once. [default one per core; on a graphics card two]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tls://…).")
 @common_options
@@ -74,9 +74,9 @@ def command(
             from dioptre.batch.many import DaskExecutor
 
             return DaskExecutor(scheduler)
-        from dioptre.batch.here import LocalExecutor, budget_bytes, cores
+        from dioptre.batch.here import LocalExecutor, budget_bytes, usual_processes
 
-        return LocalExecutor(processes=min(processes or cores(), count), budget_bytes=budget_bytes())
+        return LocalExecutor(processes=min(processes or usual_processes(), count), budget_bytes=budget_bytes())
 
     with process.reporting(reporter(as_json=as_json)) as report:
         report.begin(str(folder))

@@ -6,23 +6,18 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from dioptre import runtime
 from dioptre_link.errors import UsageError
 
 from .finding import ERROR, OK, WARNING, Finding
 
 _REINSTALL = "Run: python3 install.py --repair"
-_PLUGIN = "jax_cuda12_plugin"  # package installed by Dioptre's optional dependencies `gpu`
-_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def devices() -> Iterator[Finding]:
     """Check JAX's devices with a small sum, and explain why no graphics card is used."""
-    from dioptre import runtime
-
     if left_out := runtime.foreign_settings():
         yield Finding(
             code="jax-settings",
@@ -62,12 +57,12 @@ def _why_the_processor(platforms: str) -> Finding:
             level=OK,
             message="Dioptre uses the processor: JAX supports graphics cards only on Linux.",
         )
-    if find_spec(_PLUGIN) is None:
+    if not runtime.has_card_packages():
         return Finding(
             code=code,
             level=OK,
             message="Dioptre uses the processor: JAX's packages for NVIDIA graphics cards are not installed.",
-            fix="To add them: python3 install.py --gpu" if _DRIVER.exists() else "",
+            fix="To add them: python3 install.py --gpu" if runtime.has_card_driver() else "",
         )
     return Finding(
         code="device-unused",

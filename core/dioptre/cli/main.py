@@ -17,7 +17,7 @@ from dioptre_link.language import Message, system_reason
 from dioptre_link.printable import guard_output
 from dioptre_link.scratch import sweep
 
-from . import batch, bench, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
+from . import batch, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
 from .interrupts import Interrupts
 from .program import program
 from .reporting import reporter, say
@@ -97,7 +97,6 @@ OTHERS = (
     cache.group,
     plugin.group,
     doctor.command,
-    bench.command,
     worker.command,
 )
 for command in (*operations.commands(), *OTHERS):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import recipes
-
+from .. import recipes
 from ..conftest import Followed
 from .conftest import Gimp
 

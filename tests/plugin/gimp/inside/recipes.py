@@ -1,4 +1,4 @@
-"""Runs recipes through the plug-in's procedures, inside GIMP, for benchmarks/recipes.py and test_recipes.py.
+"""Runs recipes through the plug-in's procedures, inside GIMP, for test_recipes.py.
 
 OUT/orders.json lists recipes and pixels. A recipe with one step runs the operation's own procedure with the options
 as arguments; one with several steps runs the recipe procedure. For each recipe, the script leaves the result's

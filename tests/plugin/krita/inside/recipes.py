@@ -1,4 +1,4 @@
-"""Runs recipes through the plug-in, inside Krita, for benchmarks/recipes.py and test_recipes.py.
+"""Runs recipes through the plug-in, inside Krita, for test_recipes.py.
 
 OUT/orders.json lists recipes and pixels. For each recipe, the script leaves the result as krita-NAME.pixels, the
 values after Update as krita-NAME.updated, and the steps in the document's record (followed.json).

@@ -1,4 +1,4 @@
-"""Takes screenshots of the menu, of the docker and of a result, inside Krita, for benchmarks/screenshots.py.
+"""Takes screenshots of the menu, of the docker and of a result, inside Krita, for tests/editors/screenshots.py.
 
 Writes PNG files of the whole screen to OUT, and the rectangle of the docker to OUT/places. The tests' start-up
 plug-in runs every function whose name begins with `check_`.

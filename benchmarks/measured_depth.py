@@ -1,4 +1,4 @@
-"""Read a folder of photographs with measured depth, to measure networks with (`dioptre bench --depth`).
+"""Read a folder of photographs with measured depth, for the benchmark of depth.
 
 Each photograph NAME.jpg (or .png, .tif, .webp) has its depth in one of these files, where 0 and infinity count as
 unknown:
@@ -11,7 +11,6 @@ unknown:
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dioptre.imaging.depth_scores import Truth
-from dioptre_link.errors import UsageError
+from benchmarks.depth_scores import Truth
 
 BORDER_PX = 8
 """Pixels at the border that are not scored, because sensors and stereo matching fail there."""
@@ -47,17 +45,11 @@ class Measured:
     truth: Truth
 
     def check_shape(self, height: int, width: int) -> None:
-        """Raise UsageError if the depth cannot belong to a picture of this size."""
+        """Raise ValueError if the depth cannot belong to a picture of this size."""
         rows, columns = self.truth.valid.shape
         if abs((columns / rows) / (width / height) - 1) > _SAME + 1 / min(rows, columns):
-            raise UsageError(
-                "The depth of {name} is {columns} × {rows} pixels, the picture {width} × {height}.",
-                hint="Both must have the same aspect ratio and orientation.",
-                name=self.name,
-                columns=columns,
-                rows=rows,
-                width=width,
-                height=height,
+            raise ValueError(
+                f"the depth of {self.name} is {columns} × {rows} pixels, the picture {width} × {height}"
             )
 
 
@@ -65,7 +57,7 @@ def measured_pictures(folder: Path) -> Iterator[Measured]:
     """Yield the photographs of a folder with their depth, in the order of their names.
 
     Raises:
-        UsageError: the folder contains no depth, a photograph is missing, or a depth file is not valid.
+        ValueError: the folder contains no depth, a photograph is missing, or a depth file is not valid.
     """
     found = sorted(
         (path.name[: -len(suffix)], path)
@@ -74,57 +66,32 @@ def measured_pictures(folder: Path) -> Iterator[Measured]:
         if path.name.lower().endswith(suffix)
     )
     if not found:
-        raise UsageError(
-            "{folder} contains no measured depth.",
-            hint="Put NAME.depth.png (16-bit millimetres) or NAME.depth.tif (metres) next to each NAME.jpg.",
-            folder=str(folder),
-        )
+        raise ValueError(f"{folder} contains no measured depth, such as NAME.depth.png next to NAME.jpg")
     for name, path in found:
         picture = next((one for end in _PICTURES if (one := folder / f"{name}{end}").is_file()), None)
         if picture is None:
-            raise UsageError("{file} has no photograph named {name}.", file=path.name, name=f"{name}.jpg")
-        yield Measured(name=name, picture=picture, truth=_checked(_read(path), path))
+            raise ValueError(f"{path.name} has no photograph named {name}.jpg")
+        truth = _from_arrays(path) if path.suffix.lower() == ".npz" else _from_picture(path)
+        if not truth.valid.any():
+            raise ValueError(f"{path.name} contains no known depth")
+        yield Measured(name=name, picture=picture, truth=truth)
 
 
-def _checked(truth: Truth, path: Path) -> Truth:
-    if not truth.valid.any():
-        raise UsageError("{file} contains no known depth.", file=path.name)
-    return truth
-
-
-def _read(path: Path) -> Truth:
-    if path.suffix.lower() == ".npz":
-        return _from_arrays(path)
-    try:
-        with Image.open(path) as image:
-            kind, codes = image.mode, np.asarray(image, np.float64)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError("{file} is not valid: {error}.", file=path.name, error=error) from error
+def _from_picture(path: Path) -> Truth:
+    with Image.open(path) as image:
+        kind, codes = image.mode, np.asarray(image, np.float64)
     if kind not in _UNITS:
-        raise UsageError(
-            "{file} is not a depth map in metres.",
-            hint="Use one channel with 16 bits (millimetres) or with floats (metres).",
-            file=path.name,
-        )
+        raise ValueError(f"{path.name} is not a depth map in metres: one channel of 16 bits or of floats")
     depth_m = codes / _UNITS[kind]
     known = np.isfinite(depth_m) & (depth_m > 0)
     return _truth(np.where(known, 1 / np.where(known, depth_m, 1), 0), known, kind="depth_m")
 
 
 def _from_arrays(path: Path) -> Truth:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            values, valid, kind = file["gt"].astype(np.float64), file["valid"].astype(bool), str(file["kind"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError("{file} is not valid: {error}.", file=path.name, error=error) from error
+    with np.load(path, allow_pickle=False) as file:
+        values, valid, kind = file["gt"].astype(np.float64), file["valid"].astype(bool), str(file["kind"])
     if kind not in _KINDS or values.ndim != 2 or values.shape != valid.shape:
-        raise UsageError(
-            "{file} is not valid: {error}.",
-            hint="`gt` and `valid` must be (H, W), and `kind` one of {kinds}.",
-            file=path.name,
-            error=kind,
-            kinds=", ".join(_KINDS),
-        )
+        raise ValueError(f"{path.name} is not valid: {kind}")
     valid = valid & np.isfinite(values) & (values > 0)
     if kind == "depth_m":
         values = np.where(valid, 1 / np.where(valid, values, 1), 0)

@@ -1,24 +1,11 @@
-"""Compare the pixels that the command line, GIMP and Krita compute from the same recipe.
-
-    python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only NAME,…]
-
-Each EDITOR-TREE is built by tests/editors/tree. All three runners run every bundled preset, a recipe for each
-operation, and one with three steps, on the same 8- and 16-bit pixels; the editors also run Update on the result. If
-a runner recorded different steps (in GIMP's parasite, Krita's annotation or the command line's recipe), the others
-run those too. Every runner's code values are compared with the command line's; a depth map's values are first
-converted to the picture's bit depth. The largest difference is written to benchmarks/results/recipes.json; with
---only, the rows of these recipes and editors replace their older ones.
-"""
+"""Recipes for the command line and for both editors, whose pixels are compared: pictures, orders and results."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -35,8 +22,7 @@ from dioptre_link.recipe import VERSION, Recipe
 from tests.plugin.gimp import conftest as gimp
 from tests.plugin.krita import conftest as krita
 
-ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "benchmarks" / "results" / "recipes.json"
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = (240, 160)
 SMALL = (96, 64)  # Size of pictures for recipes that enlarge them.
 PHOTOS = {"pet": "chelsea", "landscape": "chelsea", "print": "chelsea", "product": "coffee", "old-scan": "coffee"}
@@ -54,12 +40,8 @@ DEPTH_AND_BLUR = [
     {"operation": "white_balance", "options": {"temperature": 4300.0}},
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
-# The tests run these recipes, too.
 SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
-CLI = "command line"
-_SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")
-_ROW = "{:<18} {:>4} {:<12} {:>8} {:>8} {:>8}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,99 +214,3 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     if one.shape[:2] != other.shape[:2]:
         raise SystemExit(f"{one.shape} and {other.shape}")
     return int(np.abs(one[..., :channels] - other[..., :channels]).max())
-
-
-def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict[str, Any]]:
-    """Run the recipes in all runners, and compare the outputs with the command line's.
-
-    Args:
-        trees: Folders that tests/editors/tree has built.
-        only: Names of the recipes to run; empty for all.
-        folder: Folder for temporary files.
-
-    Returns:
-        One row for each recipe, bit depth and runner.
-    """
-    first = [order for order in orders(folder) if not only or order.called in only]
-    reference = {order.name: on_command_line(order, folder) for order in first}
-    rows = []
-    for tree in trees:
-        os.environ["DIOPTRE_TEST_GIMP"] = os.environ["DIOPTRE_TEST_KRITA"] = str(tree.resolve())
-        cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or folder / "cache")
-        cache.mkdir(exist_ok=True)
-        os.environ["DIOPTRE_TEST_CACHE"] = str(cache)
-        both: list[gimp.Gimp | krita.Krita] = [
-            krita.install(folder / f"krita-{tree.name}", limit_s=3600),
-            gimp.install(_made(folder / f"gimp-{tree.name}"), cache),
-        ]
-        names = [f"{'GIMP' if isinstance(one, gimp.Gimp) else 'Krita'} {one.version}" for one in both]
-        made = {CLI: reference} | {
-            name: in_editor(one, first, folder) for name, one in zip(names, both, strict=True)
-        }
-        handed = {runner: _of_others(first, made, runner) for runner in made}
-        followed = {CLI: {order.name: on_command_line(order, folder) for order in handed[CLI]}}
-        followed |= {name: in_editor(one, handed[name], folder) for name, one in zip(names, both, strict=True)}
-        for order in first:
-            for runner in made:
-                more = [one for name, one in followed[runner].items() if name.rpartition("-")[0] == order.name]
-                rows.append(_row(order, runner, reference[order.name], made[runner][order.name], more))
-                print(_ROW.format(*(str(rows[-1].get(key, "")) for key in _SHOWN)), flush=True)
-    return rows
-
-
-def _of_others(first: list[Order], made: Mapping[str, Mapping[str, Made]], runner: str) -> list[Order]:
-    """Return orders with the steps that other runners recorded, wherever these differ from the recipe's steps."""
-    return [
-        replace(order, name=f"{order.name}-{number}", steps=made[maker][order.name].steps)
-        for order in first
-        for number, maker in enumerate(made)
-        if maker != runner and made[maker][order.name].steps != order.steps
-    ]
-
-
-def _row(order: Order, runner: str, wanted: Made, own: Made, more: list[Made]) -> dict[str, Any]:
-    row = {
-        "recipe": order.called,
-        "steps": len(order.steps),
-        "bits": order.bits,
-        "runner": runner,
-        "recorded_the_same_steps": own.steps == wanted.steps == order.steps,
-        "apart": max(apart(one.codes, wanted.codes) for one in (own, *more)),
-        "share_of_pixels_more_than_1_apart": round(_share(own.codes, wanted.codes), 5),
-    }
-    return row if own.updated is None else {**row, "updated_apart": apart(own.updated, wanted.codes)}
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
-    return row["recipe"], row["bits"], row["runner"]
-
-
-def _share(one: np.ndarray, other: np.ndarray) -> float:
-    channels = min(one.shape[2], other.shape[2], 3)
-    return float((np.abs(one[..., :channels] - other[..., :channels]).max(axis=-1) > 1).mean())
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trees", type=Path, nargs="+", help="editor trees with GIMP and Krita")
-    parser.add_argument("--only", default="", help="names of recipes")
-    chosen = parser.parse_args()
-    only = [name for name in chosen.only.split(",") if name]
-    with tempfile.TemporaryDirectory(prefix="dioptre-recipes-") as place:
-        rows = compare(chosen.trees, only, Path(place).resolve())
-    if only:
-        new = {_key(row) for row in rows}
-        rows = [row for row in json.loads(TARGET.read_text())["rows"] if _key(row) not in new] + rows
-    TARGET.write_text(json.dumps({"size": SIZE, "enlarged_from": SMALL, "rows": rows}, indent=1) + "\n")
-    for bits in (8, 16):
-        worst = max(max(row["apart"], row.get("updated_apart", 0)) for row in rows if row["bits"] == bits)
-        print(f"in {bits} bits: at most {worst} code values apart")
-
-
-if __name__ == "__main__":
-    main()

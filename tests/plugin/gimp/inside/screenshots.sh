@@ -1,9 +1,9 @@
 #!/bin/bash
 # Takes a screenshot of the menu, of each dialog and of a result; screenshots.py starts it in a sandbox with a screen.
-#   inside_gimp_screenshots.sh GIMP-PROGRAM
+#   screenshots.sh GIMP-PROGRAM
 # Reads $OUT/start.xcf and writes PNG files of the whole screen to $OUT. $OUT/places has the rectangle of each dialog.
 set -u
-# shellcheck source=tests/plugin/gimp/inside/gui.sh
+# shellcheck source=tests/plugin/gimp/tests/gui.sh
 . /tests/gui.sh
 full='Preview by portrait'
 width=0 height=0

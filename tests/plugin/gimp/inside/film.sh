@@ -1,10 +1,10 @@
 #!/bin/bash
 # Records portrait blur from the menu to the layers; screenshots.py starts it in a sandbox with a screen.
-#   inside_gimp_film.sh GIMP-PROGRAM
+#   film.sh GIMP-PROGRAM
 # Reads $OUT/start.xcf. Writes the frames to $OUT/frame-NNNN.png and their durations in milliseconds to $OUT/frames.
 # A frame is taken after each small movement, and none while Dioptre computes, so a busy machine gives the same film.
 set -u
-# shellcheck source=tests/plugin/gimp/inside/gui.sh
+# shellcheck source=tests/plugin/gimp/tests/gui.sh
 . /tests/gui.sh
 full='Preview by portrait'
 number=0 x=700 y=500

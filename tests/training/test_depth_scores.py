@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.imaging.depth_scores import Truth, align, boundary_f1, depth_scores, error_in_metres
+from benchmarks.depth_scores import Truth, align, boundary_f1, depth_scores, error_in_metres
 
 SIZE = (24, 32)
 

@@ -1,8 +1,8 @@
 """Take screenshots of GIMP's dialogs and Krita's docker, and record the animated picture, in real editors.
 
-    python -m benchmarks.screenshots gimp --tree FOLDER --out FOLDER [--screen 1280x900] [--theme light] [--publish]
-    python -m benchmarks.screenshots krita --tree FOLDER --out FOLDER …
-    python -m benchmarks.screenshots film --tree FOLDER --out FOLDER --publish
+    python -m tests.editors.screenshots gimp --tree FOLDER --out FOLDER [--screen 1280x900] [--theme light]
+    python -m tests.editors.screenshots krita --tree FOLDER --out FOLDER …
+    python -m tests.editors.screenshots film --tree FOLDER --out FOLDER --publish
 
 The tree is one that tests/editors/tree has built. Scripts inside the editor act like a user on a virtual
 screen. PNG files of the whole screen are left in --out. With --publish, the pictures of the documentation are
@@ -51,7 +51,7 @@ _START = (  # Converts the photo to $OUT/start.xcf, which the scripts in the san
 
 
 def gimp(options: argparse.Namespace, out: Path, home: Path, script: str) -> None:
-    """Install the plug-in into a new home, and run a script of this folder in a GIMP with a screen.
+    """Install the plug-in into a new home, and run a script of tests/plugin/gimp/inside in a GIMP with a screen.
 
     Args:
         options: The command line's options.
@@ -77,7 +77,7 @@ def gimp(options: argparse.Namespace, out: Path, home: Path, script: str) -> Non
             ],
             False,
         ),
-        (["bash", f"/inside/{script}", f"gimp-{series}"], True),
+        (["bash", f"/tests/{script}", f"gimp-{series}"], True),
     ):
         _run(tree, options, out, command, gui=gui)
 
@@ -118,7 +118,6 @@ def _run(tree: Tree, options: argparse.Namespace, out: Path, command: Sequence[s
         command,
         binds={
             **ProductPython().binds(),
-            CHECKOUT / "benchmarks": "/inside",
             CHECKOUT / "tests/plugin/gimp/inside": "/tests",
             CHECKOUT / "tests/plugin/krita/inside": "/krita",
             CHECKOUT / "examples": "/examples",
@@ -158,7 +157,7 @@ def main() -> None:
         if options.what == "krita":
             krita(options, out, home)
         else:
-            gimp(options, out, home, f"inside_gimp_{'screenshots' if options.what == 'gimp' else 'film'}.sh")
+            gimp(options, out, home, "screenshots.sh" if options.what == "gimp" else "film.sh")
     if options.publish:
         publish(options.what, out)
 
