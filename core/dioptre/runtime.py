@@ -42,8 +42,8 @@ _MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
 def prepare(*, processes: int = 1) -> None:
     """Prepare this process for JAX.
 
-    Freed memory stays in the process, that on a graphics card is limited, compiled programs are kept on disk, and the
-    shell's settings of JAX are left out.
+    Freed memory stays in the process, that on a graphics card is limited, compiled programs are kept on disk, and
+    the shell's settings of JAX are left out.
 
     Call this before the first `import jax`.
 
