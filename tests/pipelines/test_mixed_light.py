@@ -74,7 +74,9 @@ def test_the_message_and_the_values_are_those_of_several_lights(
     lit_twice: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The estimate for the whole picture, of which nothing would be removed, plays no part."""
-    none = Estimate(light=WhitePoint(cct_kelvin=6504), expected_de=1.0, confidence=0.9, share=0.0, models={"x": "0"})
+    none = Estimate(
+        light=WhitePoint(cct_kelvin=6504), expected_de=1.0, confidence=0.9, share=0.0, models={"x": "0"}
+    )
     monkeypatch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: none)
     result = apply("white_balance", {"mixed": True, "strength": 0.8}, Inputs(picture=lit_twice))
     assert result.values["lights"] == 2

@@ -257,7 +257,11 @@ def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     ("estimate", "said", "applied"),
     [
         ({"confidence": 0.9, "share": 0.0}, "Unchanged: the picture is already neutral.", 0.0),
-        ({"confidence": 0.9, "share": 0.0, "tinted": True}, "Unchanged: the colours seem to be the scene's own.", 0.0),
+        (
+            {"confidence": 0.9, "share": 0.0, "tinted": True},
+            "Unchanged: the colours seem to be the scene's own.",
+            0.0,
+        ),
         ({"confidence": 0.4, "share": 0.0}, "Unchanged: the colour of the light is uncertain.", 0.0),
         ({"confidence": 0.3, "share": 0.6, "cct": 4000}, "Only 60% of the cast is removed", 0.6),
         ({"confidence": 0.8, "share": 0.6, "cct": 4000}, "60% of the cast is removed; the rest may be", 0.6),

@@ -240,9 +240,7 @@ def _enlarge_colour(
             network,
             enlarged,
             factor=factor,
-            finish=_finish(
-                options.fidelity_for(network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]
-            ),
+            finish=_finish(options.fidelity_for(network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]),
             finish_reach_px=REACH_PX,
             progress=part,
         )
