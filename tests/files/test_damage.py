@@ -23,7 +23,7 @@ from PIL import Image, ImageCms
 
 from dioptre.files import Format, apart, load, matrix_profile, read_depth, read_openraster, write_depth
 from dioptre.files.decode import decode
-from dioptre.files.decoded import PYTHON_DECODER_ERRORS, Decoded
+from dioptre.files.decoded import PYTHON_DECODER_ERRORS, Decoded, require_finite
 from dioptre.files.encode import Extras, encode
 from dioptre.files.picture import Colour
 from dioptre.files.problems import DamagedPicture, NotAPicture
@@ -207,6 +207,7 @@ def test_damage_is_never_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         path.write_bytes(data)
         try:
             found = decode(path)
+            require_finite(found, path, maps=True)  # as `load` and `read_depth` do
         except DioptreError:
             continue
         if len(found.messages) > len(usual):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .decoded import Decoded, expanded
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, expanded
 from .picture import Colour
 
 _QUANTILES = np.linspace(0.0, 1.0, 33)
@@ -27,7 +27,7 @@ def correct(found: Decoded, file: BinaryIO) -> None:
         found: the picture with full-range codes as libheif decoded it, changed in place; its codes may be empty.
         file: the open file.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     file.seek(0)
     with warnings.catch_warnings():  # a budget has been checked, which replaces Pillow's warning
@@ -35,7 +35,7 @@ def correct(found: Decoded, file: BinaryIO) -> None:
         try:
             with Image.open(file, formats=("AVIF",)) as image:
                 _correct(found, image)
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        except (*PYTHON_DECODER_ERRORS, Image.DecompressionBombError):
             return  # the platform's Pillow has no AVIF, or libavif is stricter than libheif
 
 
