@@ -71,8 +71,8 @@ def _without_holes(
 ) -> Float32[np.ndarray, "h w"]:
     """Fill the holes of a matte that look like the subject around them and are not farther away.
 
-    A gap, such as between an arm and the body, shows other colours or a greater distance. Tiny holes and those at the
-    subject's outline are left alone: there, hair and the rims of things are truly half covered.
+    A gap, such as between an arm and the body, shows other colours or a greater distance. Tiny holes and those at
+    the subject's outline are left alone: there, hair and the rims of things are truly half covered.
     """
     small, colours = (resize(plane, near.shape, method="area") for plane in (alpha, picture))
     covered = small > _COVERED

@@ -43,8 +43,8 @@ class Balanced:
 
     Attributes:
         image: like the input: sRGB-encoded, straight alpha.
-        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast. The mean over
-            the picture if there are several lights.
+        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast. The mean
+            over the picture if there are several lights.
         confidence: probability that the estimate is right, 0 to 1.
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.
@@ -244,8 +244,8 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
     if balanced.applied == 0:
         if balanced.confidence >= _LIKELY and balanced.tinted:
             return Message(
-                "Unchanged: the colours seem to be the scene's own. If they are not, set the temperature or choose a "
-                "neutral area."
+                "Unchanged: the colours seem to be the scene's own. If they are not, set the temperature or choose "
+                "a neutral area."
             )
         if balanced.confidence >= _LIKELY:
             return Message("Unchanged: the picture is already neutral.")
