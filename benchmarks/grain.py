@@ -13,6 +13,7 @@ without grain, ignoring a border of as many pixels as the scale.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,6 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from benchmarks.enlarged_jpeg import saved
 from dioptre.imaging.luma import LUMA
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
@@ -67,6 +67,13 @@ GRAINS = (
     *(Grain(level=level, quality=85) for level in (0, 4)),
     *(Grain(level=level, quality=50) for level in (0, 4)),
 )
+
+
+def saved(picture: np.ndarray, quality: int) -> np.ndarray:
+    """Return a picture as a JPEG file of this quality stores it."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"))
 
 
 def main() -> None:
