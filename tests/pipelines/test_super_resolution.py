@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -224,6 +225,12 @@ def test_clean_compressed_and_very_noisy_pictures_get_no_grain(face: np.ndarray,
         result = apply("super_resolution", {"scale": 2}, Inputs(picture=picture))
         assert result.values["grain"] == 0
         np.testing.assert_array_equal(result.layers[0].pixels, super_resolution(picture, scale=2, grain=0.0))
+
+
+def saved(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
 
 
 def test_a_softness_is_undone(checkout: Path) -> None:
