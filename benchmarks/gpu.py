@@ -79,7 +79,7 @@ def small_works(photo: Path) -> dict[str, Callable[[], np.ndarray]]:
         "white balance": lambda: dioptre.white_balance(small).image,
         "depth": lambda: dioptre.estimate_depth(small).disparity,
         "lens blur": lambda: dioptre.lens_blur(small, slope, focal_disparity=0.8, max_radius=20.0).image,
-        "super-resolution": lambda: dioptre.super_resolution(tile, scale=4, earlier_enlargement=1.0),
+        "super-resolution": lambda: dioptre.super_resolution(tile, scale=4),
         "subject": lambda: dioptre.find_subject(small).alpha,
         "portrait": lambda: dioptre.portrait(small).image,
     }
@@ -106,7 +106,7 @@ def compute(options: argparse.Namespace) -> None:
         (
             "super-resolution x4",
             usual_mp,
-            lambda: dioptre.super_resolution(usual, scale=4, earlier_enlargement=1.0),
+            lambda: dioptre.super_resolution(usual, scale=4),
         ),
         ("portrait", large_mp, lambda: dioptre.portrait(large)),
     )

@@ -11,9 +11,11 @@ from PIL import Image
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.layers import Inputs
 from dioptre.pipelines.light import Estimate
 from dioptre.pipelines.mixed_light import light_field
 from dioptre.pipelines.white_balance import white_balance
+from dioptre.recipes.apply import apply
 
 
 @pytest.fixture(scope="module")

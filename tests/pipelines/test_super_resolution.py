@@ -226,6 +226,12 @@ def test_clean_compressed_and_very_noisy_pictures_get_no_grain(face: np.ndarray,
         np.testing.assert_array_equal(result.layers[0].pixels, super_resolution(picture, scale=2, grain=0.0))
 
 
+def saved(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
 def test_a_softness_is_undone(checkout: Path) -> None:
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
         truth = np.asarray(picture.convert("RGB"), np.float32)[20:340, 80:400] / 255
@@ -238,67 +244,12 @@ def test_a_softness_is_undone(checkout: Path) -> None:
     np.testing.assert_array_equal(by_options, made)
 
 
-@pytest.fixture(scope="module")
-def enlarged_jpeg(checkout: Path) -> np.ndarray:
-    """A photo of 240 × 240 pixels, saved at quality 50, enlarged by 1.5 and saved at quality 90."""
-    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
-        small = saved(picture.convert("RGB").crop((80, 0, 320, 240)), 50)
-    return np.asarray(saved(small.resize((360, 360), Image.Resampling.BICUBIC), 90), np.float32) / 255
-
-
-def saved(picture: Image.Image, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")
-
-
-def block_edges(picture: np.ndarray, period: int) -> float:
-    """Return how much larger differences across the edges of blocks are than those in their middle."""
-    luma = np.clip(picture, 0, 1).mean(axis=2)
-    profile = np.minimum(np.abs(np.diff(luma, axis=1)), 0.03).mean(axis=0)
-    place = np.arange(1, len(profile) + 1) % period
-    return float(profile[place == 0].mean() / profile[abs(place - period // 2) <= period // 4].mean())
-
-
-def test_a_jpeg_that_was_enlarged_before_loses_its_blocks(enlarged_jpeg: np.ndarray) -> None:
-    result = apply("super_resolution", {"scale": 2}, Inputs(picture=enlarged_jpeg))
-    pixels = result.layers[0].pixels
-    assert pixels.shape == (720, 720, 3)
-    assert result.values["earlier_enlargement"] == pytest.approx(1.5, abs=0.01)
-    assert any("had been enlarged 1.50 times" in message for message in result.messages)
-    as_it_is = super_resolution(enlarged_jpeg, scale=2, earlier_enlargement=1)
-    assert block_edges(pixels, 24) < block_edges(as_it_is, 24) - 0.03
-    again = super_resolution(enlarged_jpeg, scale=2, earlier_enlargement=result.values["earlier_enlargement"])
-    np.testing.assert_array_equal(pixels, again)
-
-
-def test_an_earlier_enlargement_works_with_transparency_depth_and_every_scale(enlarged_jpeg: np.ndarray) -> None:
-    cut_out = np.concatenate([enlarged_jpeg, np.ones((360, 360, 1), np.float32)], axis=2)
-    cut_out[:, :40, 3] = 0
-    disparity = np.tile(np.linspace(0, 1, 360, dtype=np.float32), (360, 1))
-    for scale in (1, 1.4, 6):
-        options = {"scale": scale, "earlier_enlargement": 3}
-        result = apply("super_resolution", options, Inputs(picture=cut_out, disparity=disparity))
-        side = round(360 * scale)
-        assert [layer.pixels.shape for layer in result.layers] == [(side, side, 4), (side, side)]
-        assert result.messages == ()
-
-
 def test_networks_that_restore_get_the_picture_as_it_is(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
     faithful = find("span-x4", kind=ModelKind.SUPER_RESOLUTION)
     monkeypatch.setattr("dioptre.pipelines.enlargement.find", lambda *_, **__: faithful)
     options = {"scale": 4, "model": "realesrgan-x4plus"}
     assert apply("super_resolution", options, Inputs(picture=noisy)).values["noise_reduction"] == 0
-
-
-def test_networks_that_restore_get_an_enlarged_jpeg_as_it_is(
-    enlarged_jpeg: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faithful = find("span-x2", kind=ModelKind.SUPER_RESOLUTION)
-    monkeypatch.setattr("dioptre.pipelines.enlargement.find", lambda *_, **__: faithful)
-    options = {"scale": 2, "model": "realesrgan-x4plus"}
-    assert apply("super_resolution", options, Inputs(picture=enlarged_jpeg)).values["earlier_enlargement"] == 1
 
 
 def test_a_depth_layer_is_enlarged_with_its_picture() -> None:

@@ -318,7 +318,7 @@ def test_a_cast_too_small_to_see_is_left(person: np.ndarray, monkeypatch: pytest
     )
     monkeypatch.setattr("dioptre.pipelines.light.read", lambda *_: reading)
     result = apply("white_balance", {}, Inputs(picture=person))
-    assert result.messages == ("Unchanged: the picture is already neutral.",)
+    assert result.messages[0].startswith("Unchanged: ")
     np.testing.assert_allclose(result.layers[0].pixels, person, atol=1e-4)
 
 

@@ -6,9 +6,7 @@ above 1 are enlarged by interpolation and added back.
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
 these are measured and removed beforehand. Light grain is part of a photograph and is given back at the end. If
-requested, blur is removed beforehand too, since the networks would keep it. A JPEG picture that was enlarged after
-it was saved has enlarged blocks, which are removed best at the size that it had before, so it is first reduced to
-that size.
+requested, blur is removed beforehand too, since the networks would keep it.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import numpy as np
 
 from dioptre.imaging.back_projection import REACH_PX, back_projected
 from dioptre.imaging.deconvolution import deconvolved
-from dioptre.imaging.earlier_enlargement import find_earlier_enlargement, reduced_to
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.faint_detail import without_faint_detail
 from dioptre.imaging.grain import add_grain, kept_level, removed_grain
@@ -41,7 +38,6 @@ _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects,
 _LARGEST_SCALE = 8.0
 _GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
 _DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
-_HIDDEN_STEPS = 0.25  # minimum automatic strength for an enlarged JPEG whose quantization cannot be measured
 _STRIP_PX = 256
 _LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
 
@@ -55,7 +51,6 @@ class EnlargementOptions:
     fidelity: float | None
     noise_reduction: float | None
     softness: float
-    earlier_enlargement: float | None
     grain: float | None
 
     def __post_init__(self) -> None:
@@ -83,15 +78,6 @@ class EnlargementOptions:
         chosen = _network(self.model)
         return (chosen,) if scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
 
-    def size_before(self, picture: np.ndarray) -> tuple[int, int]:
-        """Return height and width of a picture in [0, 1] before its earlier enlargement."""
-        height, width = picture.shape[:2]
-        if self.earlier_enlargement is not None:
-            factor = self.earlier_enlargement
-            return max(1, round(height / factor)), max(1, round(width / factor))
-        found = find_earlier_enlargement(picture) if self.model == "default" else None
-        return (height, width) if found is None else found.size
-
     def fidelity_for(self, network: Loaded) -> float:
         """Return the requested fidelity, or the default for this network."""
         if self.fidelity is not None:
@@ -106,33 +92,22 @@ class EnlargementOptions:
             where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
             progress: called with (fraction, phase) between steps.
         """
-        before = self.size_before(picture)
-        factor = picture.shape[0] / before[0]
-        measured = picture
-        if picture.shape[:2] != before:
-            # An exact inversion shows the quantization steps, but the networks exaggerate its contrast.
-            measured = reduced_to(picture, before)
-            picture = np.clip(resize(picture, before, method="bicubic"), 0, 1)
-            where = None if where is None else resize(where.astype(np.float32), before, method="area") == 1
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
         degradation = Degradation(noise=0.0, quantization=0.0)
         if strength is None or self.softness > 0 or (strength > 0 and self.kept_grain > 0):
-            degradation = measure_degradation(measured, where)
+            degradation = measure_degradation(picture, where)
         if strength is None:
             strength = suitable_strength(degradation)
-            if factor > 1 and degradation.quantization == 0:
-                strength = max(strength, _HIDDEN_STEPS)
         clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
         sharp = deconvolved(
-            clean, softness=self.softness / factor, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
+            clean, softness=self.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
         )
-        level = self.kept_grain * kept_level(degradation.grain) if factor == 1 else 0.0
+        level = self.kept_grain * kept_level(degradation.grain)
         return _Prepared(
             clean=clean,
             sharp=sharp,
             grain=removed_grain(picture, clean, level=level) if level > 0 and strength > 0 else None,
             noise_reduction=strength,
-            earlier_enlargement=factor,
         )
 
 
@@ -145,14 +120,12 @@ class _Prepared:
         sharp: (h, w, 3), the picture with its noise and its softness removed.
         grain: (h, w), standard deviation of the grain to give back; None for no grain.
         noise_reduction: strength of the noise reduction that was applied, 0 to 1.
-        earlier_enlargement: factor by which the picture was reduced; 1 if it was not.
     """
 
     clean: np.ndarray
     sharp: np.ndarray
     grain: np.ndarray | None
     noise_reduction: float
-    earlier_enlargement: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +137,6 @@ class EnlargedPicture:
         interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
         noise_reduction: the strength of the noise reduction that was used, 0 to 1.
         grain: fraction of the picture's own grain that was given back; 0 if it has none.
-        earlier_enlargement: factor by which the picture was reduced first; 1 if it was not.
         models: SHA-256 of the networks' cards.
     """
 
@@ -172,7 +144,6 @@ class EnlargedPicture:
     interpolated: float
     noise_reduction: float
     grain: float
-    earlier_enlargement: float
     models: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -202,7 +173,6 @@ def enlarge(
         colour = _enlarge_colour(extend_colours(picture), options, opaque, defocus, part_of(progress, 0.0, 0.5))
         plain = replace(
             options,
-            earlier_enlargement=1.0,
             model="default",
             fidelity=1.0,
             noise_reduction=0.0,
@@ -224,16 +194,13 @@ def _enlarge_colour(
     target = (max(1, round(picture.shape[0] * options.scale)), max(1, round(picture.shape[1] * options.scale)))
     nominal = within_unit(picture)
     prepared = options.prepared(nominal, where, part_of(progress, 0.0, 0.05))
-    whole = options.scale * prepared.earlier_enlargement
-    networks = options.stages(
-        whole if prepared.earlier_enlargement == 1 else 0.98 * whole
-    )  # the factor is not exact
+    networks = options.stages(options.scale)
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
     enlarged, interpolated, done = prepared.sharp, 0.0, 0
     for network in networks:
         native = done * network.config.scale if done else network.config.scale
         last = network is networks[-1]
-        rest = whole / max(done, 1)
+        rest = options.scale / max(done, 1)
         factor = round(rest) if last and rest == round(rest) else network.config.scale
         part = part_of(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
         made = enlarge_tiled(
@@ -264,7 +231,6 @@ def _enlarge_colour(
         interpolated=interpolated,
         noise_reduction=prepared.noise_reduction,
         grain=options.kept_grain if prepared.grain is not None else 0.0,
-        earlier_enlargement=prepared.earlier_enlargement,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 

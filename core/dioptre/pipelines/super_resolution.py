@@ -31,7 +31,6 @@ def super_resolution(
     fidelity: float | None = None,
     noise_reduction: float | None = None,
     softness: float = 0.0,
-    earlier_enlargement: float | None = None,
     grain: float | None = None,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
@@ -50,8 +49,6 @@ def super_resolution(
             needs; 0 for the restoring networks, which remove noise themselves.
         softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. Use 0.5
             for pictures that the camera did not sharpen, 1 for those that are out of focus.
-        earlier_enlargement: how many times the picture was enlarged before, 1 to 8; it is reduced by this factor
-            first. None: measured from enlarged JPEG blocks; 1 for the restoring networks.
         grain: how much of the picture's own grain, up to 4 of 255 levels, to give back after noise reduction, 0 to
             1. None: all of it; none if `noise_reduction` is given.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
@@ -70,7 +67,6 @@ def super_resolution(
         fidelity=fidelity,
         noise_reduction=noise_reduction,
         softness=softness,
-        earlier_enlargement=earlier_enlargement,
         grain=grain,
     )
     return enlarge(without_nan(image), chosen, defocus, progress).pixels
@@ -94,7 +90,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         fidelity=options["fidelity"],
         noise_reduction=options["noise_reduction"],
         softness=options["softness"],
-        earlier_enlargement=options["earlier_enlargement"],
         grain=options["grain"],
     )
     picture = without_nan(inputs.picture)
@@ -107,11 +102,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         if float(defocus.max()) == 0:
             defocus = None
     made = enlarge(picture, chosen, defocus, progress)
-    if made.earlier_enlargement > 1 and chosen.earlier_enlargement is None:
-        factor = f"{made.earlier_enlargement:.2f}"
-        messages.append(
-            f"The JPEG picture had been enlarged {factor} times; it was reduced to its earlier size first."
-        )
     if made.interpolated > 0:
         share = max(1, round(100 * made.interpolated))
         messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
@@ -124,7 +114,6 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
             "height": height,
             "noise_reduction": made.noise_reduction,
             "grain": made.grain,
-            "earlier_enlargement": made.earlier_enlargement,
         },
         messages=tuple(messages),
         models=made.models,

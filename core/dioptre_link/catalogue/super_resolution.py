@@ -58,16 +58,6 @@ OPERATION = Operation(
             group="Detail",
         ),
         Parameter(
-            name="earlier_enlargement",
-            kind=Kind.FLOAT,
-            label="Earlier enlargement",
-            help="How many times the picture was enlarged before. It is reduced by this factor first, so that "
-            "enlarged JPEG blocks disappear. Auto: measured; 1: never reduce.",
-            minimum=1.0,
-            maximum=8.0,
-            group="Detail",
-        ),
-        Parameter(
             name="softness",
             kind=Kind.FLOAT,
             label="Remove softness",
@@ -104,5 +94,5 @@ OPERATION = Operation(
     memory=Memory(fixed_mib=250, bytes_per_pixel=40),
     warm_up=(WarmUp(size=_PLACE),),
     warm_up_rank=4,
-    retired=("undo_sharpening",),
+    retired=("earlier_enlargement", "undo_sharpening"),
 )
