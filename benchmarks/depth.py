@@ -30,8 +30,8 @@ from benchmarks.depth_scores import IN_METRES, SCORES, depth_scores, error_in_me
 from benchmarks.frame import publish, read
 from benchmarks.measured_depth import measured_pictures
 from dioptre import files
+from dioptre.features.depth.estimation import estimate_depth
 from dioptre.files.exif_lens import field_of_view
-from dioptre.pipelines.depth import estimate_depth
 
 FRAME_PX = 10
 FRAMED = ("nyu_", "kinect_", "unidepth_")

@@ -29,11 +29,11 @@ import numpy as np
 
 from benchmarks.frame import publish
 from benchmarks.frame import read as read_picture
+from dioptre.features.depth.estimation import estimate_depth
+from dioptre.features.subject.finding import find_subject
+from dioptre.features.subject.views import saliency_of
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
-from dioptre.pipelines.depth import estimate_depth
-from dioptre.pipelines.subject import find_subject
-from dioptre.pipelines.subject_views import saliency_of
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 CASES = {"people and animals": 150, "things": 60}

@@ -25,11 +25,11 @@ from PIL import Image
 
 from benchmarks.frame import machine, publish
 from benchmarks.peers import in_ncnn, in_onnx_runtime, span_graph
+from dioptre.features.enlarge.operation import super_resolution
+from dioptre.features.enlarge.tiled import enlarge_tiled
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ENTRIES, ModelKind, is_installed
-from dioptre.pipelines.super_resolution import super_resolution
-from dioptre.pipelines.tiled import enlarge_tiled
 
 Method = Callable[[np.ndarray], np.ndarray]
 """Maps a picture (h, w, 3) in [0, 1] to the enlarged picture, not clipped."""

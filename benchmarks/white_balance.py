@@ -30,8 +30,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.frame import least, publish
-from dioptre.pipelines.light import GOOD_DE, estimate_light
-from dioptre.pipelines.white_balance import white_balance
+from dioptre.features.white_balance.balance import white_balance
+from dioptre.features.white_balance.illuminant import GOOD_DE, estimate_light
 
 SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
 RGB_TO_XYZ = np.array(

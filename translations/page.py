@@ -23,7 +23,7 @@ AREAS = {  # Source folder → heading; the longest matching folder applies.
     "core/dioptre/cli": "Command line",
     "core/dioptre/batch": "Batch",
     "core/dioptre/files": "Files",
-    "core/dioptre/pipelines": "Computation",
+    "core/dioptre/features": "Computation",
     "core/dioptre": "Computation",
     "core/dioptre/checkpoints": "Networks and weights",
     "core/dioptre/models": "Networks and weights",

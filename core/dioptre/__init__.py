@@ -13,44 +13,44 @@ from typing import TYPE_CHECKING, Any
 from .runtime import own_settings
 
 if TYPE_CHECKING:
+    from dioptre.features.blur import Blurred as Blurred
+    from dioptre.features.blur import Portrait as Portrait
+    from dioptre.features.blur import lens_blur as lens_blur
+    from dioptre.features.blur import portrait as portrait
+    from dioptre.features.depth import Depth as Depth
+    from dioptre.features.depth import Normals as Normals
+    from dioptre.features.depth import estimate_depth as estimate_depth
+    from dioptre.features.depth import estimate_normals as estimate_normals
+    from dioptre.features.enlarge import super_resolution as super_resolution
+    from dioptre.features.select import Selected as Selected
+    from dioptre.features.select import select_depth as select_depth
+    from dioptre.features.select import select_subject as select_subject
+    from dioptre.features.subject import Subject as Subject
+    from dioptre.features.subject import find_subject as find_subject
+    from dioptre.features.white_balance import Balanced as Balanced
+    from dioptre.features.white_balance import white_balance as white_balance
     from dioptre.files import load as load
     from dioptre.files import save as save
-    from dioptre.pipelines.depth import Depth as Depth
-    from dioptre.pipelines.depth import estimate_depth as estimate_depth
-    from dioptre.pipelines.lens_blur import Blurred as Blurred
-    from dioptre.pipelines.lens_blur import lens_blur as lens_blur
-    from dioptre.pipelines.normals import Normals as Normals
-    from dioptre.pipelines.normals import estimate_normals as estimate_normals
-    from dioptre.pipelines.portrait import Portrait as Portrait
-    from dioptre.pipelines.portrait import portrait as portrait
-    from dioptre.pipelines.select_depth import select_depth as select_depth
-    from dioptre.pipelines.select_subject import select_subject as select_subject
-    from dioptre.pipelines.selected import Selected as Selected
-    from dioptre.pipelines.subject import Subject as Subject
-    from dioptre.pipelines.subject import find_subject as find_subject
-    from dioptre.pipelines.super_resolution import super_resolution as super_resolution
-    from dioptre.pipelines.white_balance import Balanced as Balanced
-    from dioptre.pipelines.white_balance import white_balance as white_balance
 
 _HOMES = {
-    "Balanced": "dioptre.pipelines.white_balance",
-    "Blurred": "dioptre.pipelines.lens_blur",
-    "Depth": "dioptre.pipelines.depth",
-    "Normals": "dioptre.pipelines.normals",
-    "Portrait": "dioptre.pipelines.portrait",
-    "Selected": "dioptre.pipelines.selected",
-    "Subject": "dioptre.pipelines.subject",
-    "estimate_depth": "dioptre.pipelines.depth",
-    "estimate_normals": "dioptre.pipelines.normals",
-    "find_subject": "dioptre.pipelines.subject",
-    "lens_blur": "dioptre.pipelines.lens_blur",
+    "Balanced": "dioptre.features.white_balance",
+    "Blurred": "dioptre.features.blur",
+    "Depth": "dioptre.features.depth",
+    "Normals": "dioptre.features.depth",
+    "Portrait": "dioptre.features.blur",
+    "Selected": "dioptre.features.select",
+    "Subject": "dioptre.features.subject",
+    "estimate_depth": "dioptre.features.depth",
+    "estimate_normals": "dioptre.features.depth",
+    "find_subject": "dioptre.features.subject",
+    "lens_blur": "dioptre.features.blur",
     "load": "dioptre.files",
-    "portrait": "dioptre.pipelines.portrait",
+    "portrait": "dioptre.features.blur",
     "save": "dioptre.files",
-    "select_depth": "dioptre.pipelines.select_depth",
-    "select_subject": "dioptre.pipelines.select_subject",
-    "super_resolution": "dioptre.pipelines.super_resolution",
-    "white_balance": "dioptre.pipelines.white_balance",
+    "select_depth": "dioptre.features.select",
+    "select_subject": "dioptre.features.select",
+    "super_resolution": "dioptre.features.enlarge",
+    "white_balance": "dioptre.features.white_balance",
 }
 __all__ = list(_HOMES)
 
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module 'dioptre' has no attribute {name!r}") from None
-    if not home.startswith("dioptre.pipelines"):
+    if not home.startswith("dioptre.features"):
         return getattr(import_module(home), name)
     with own_settings():
         found = getattr(import_module(home), name)

@@ -223,6 +223,7 @@ class Operation:
 
     Attributes:
         name: identifier, with underscores.
+        feature: the package of `dioptre.features` that runs it.
         title: name for the user.
         help: one or two sentences for the user.
         parameters: the options.
@@ -244,6 +245,7 @@ class Operation:
     """
 
     name: str
+    feature: str
     title: str
     help: str
     parameters: tuple[Parameter, ...]

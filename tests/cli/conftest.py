@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 
@@ -66,18 +66,9 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
 
         return run
 
-    for name in (
-        "depth",
-        "portrait",
-        "lens_blur",
-        "super_resolution",
-        "white_balance",
-        "select_subject",
-        "select_depth",
-    ):
-        module = ModuleType(f"dioptre.pipelines.{name}")
-        module.run = pipeline(name)  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    for name, operation in OPERATIONS.items():
+        face = import_module(f"dioptre.features.{operation.feature}")
+        monkeypatch.setitem(face.OPERATIONS, name, pipeline(name))
     return calls
 
 

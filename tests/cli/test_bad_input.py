@@ -182,9 +182,10 @@ import types
 import numpy as np
 from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
-module.run = lambda inputs, options, progress: Result(layers=(Layer(name="x", role=Role.RESULT, pixels=noise),))
+picture = Result(layers=(Layer(name="x", role=Role.RESULT, pixels=noise),))
+module.OPERATIONS = dict(portrait=lambda inputs, options, progress: picture)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dioptre.features import blur
 from dioptre.imaging.layers import Inputs
 from dioptre_link.errors import DioptreError
 
@@ -130,7 +130,7 @@ def test_whatever_happens_is_said_in_words_and_logged(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["dioptre.pipelines.portrait"], "run", fail)
+    monkeypatch.setitem(blur.OPERATIONS, "portrait", fail)
     found, out, err = dioptre("run", photo, "-o", tmp_path / "out")
     assert (found, out) == (code, "")
     for part in said:

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX descripto
 QUICK = """
 import sys, types
 import numpy as np
-module = types.ModuleType("dioptre.pipelines.super_resolution")
+module = types.ModuleType("dioptre.features.enlarge")
 def run(inputs, options, progress):
     from dioptre.imaging.layers import Layer, Result
     from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))
-module.run = run
+module.OPERATIONS = dict(super_resolution=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -113,7 +113,7 @@ def test_a_reader_that_leaves_ends_the_work(photo: Path, tmp_path: Path) -> None
 
 TWO = """
 import os, signal, sys, time, types
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     try:
         while True:
@@ -123,7 +123,7 @@ def run(inputs, options, progress):
         os.kill(os.getpid(), {second})  # while the work is taken back
         time.sleep(0.01)
         progress(0.6, "Taken back")
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -152,7 +152,7 @@ def test_signals_have_their_exit_codes(
 
 BUSY = """
 import ctypes, sys, types
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     c = ctypes.PyDLL(None)
     c.popen.restype, c.pclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -160,7 +160,7 @@ def run(inputs, options, progress):
     c.pclose(shell)  # a long call, in which Python handles no signal
     while True:
         progress(0.6, "Working on")
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -180,7 +180,7 @@ def test_the_first_of_two_signals_counts(
 
 STUBBORN = """
 import os, signal, sys, threading, time, types
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     progress(0.5, "Working")
     try:
@@ -190,7 +190,7 @@ def run(inputs, options, progress):
         interrupts._PATIENCE_S = 0.0
         progress(0.6, "Taking back")
         time.sleep(60)
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

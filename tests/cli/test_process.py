@@ -22,12 +22,12 @@ if hasattr(signal, "SIGHUP"):
 """
 ENDLESS = """
 import sys, time, types
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     while True:
         progress(0.5, "Working")
         time.sleep(0.01)
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -109,10 +109,10 @@ def test_a_signal_during_an_import_cancels_after_it(photo: Path, tmp_path: Path)
 IN_A_REPORT = """
 import signal, sys, types
 from dioptre.cli import log, main
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     raise RuntimeError("a fault")
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 log.LOGGER.exception = lambda *_: signal.raise_signal(signal.SIGTERM)
 main()
@@ -202,13 +202,13 @@ class Library:
     def __del__(self):  # as a library's callback, it cannot raise
         signal.raise_signal(signal.SIGTERM)
         time.sleep(0.001)
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     Library()
     for _ in range(6000):
         progress(0.5, "Working")
         time.sleep(0.01)
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -20,7 +20,7 @@ def page(checkout: Path) -> str:
 
 def test_the_drawn_layers_are_the_checked_ones(page: str, checkout: Path) -> None:
     contracts = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    (layers,) = (contract["layers"] for contract in contracts["contracts"] if contract["type"] == "layers")
+    (layers,) = (each["layers"] for each in contracts["contracts"] if each["name"] == "Layers point downwards")
     (drawn,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     assert drawn.splitlines() == layers
 

@@ -31,6 +31,7 @@ from ..operation import Input, Memory, Operation, Role
 
 OPERATION = Operation(
     name="toy",
+    feature="toy",
     title="Toy",
     help="Turns the colours round.",
     parameters=(),
@@ -54,6 +55,11 @@ def run(inputs, options, progress):
     picture = np.asarray(network(inputs.picture))
     return Result(layers=(Layer(name="Toy", role=Role.RESULT, pixels=picture),), models=network.checksums)
 '''
+FACE = """\
+from . import turning
+
+OPERATIONS = {"toy": turning.run}
+"""
 CONFIG = """\
 from dataclasses import dataclass
 
@@ -150,12 +156,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     """A copy of the core with the four additions."""
     core = tmp_path_factory.mktemp("extended") / "core"
     shutil.copytree(checkout / "core", core, ignore=shutil.ignore_patterns("__pycache__"))
-    catalogue, pipelines, models = (
-        core / name for name in ("dioptre_link/catalogue", "dioptre/pipelines", "dioptre/models")
+    catalogue, features, models = (
+        core / name for name in ("dioptre_link/catalogue", "dioptre/features", "dioptre/models")
     )
     insert(catalogue / "repair_depth.py", '        Parameter(\n            name="feather"', OPTION)
     insert(
-        pipelines / "repair_depth.py",
+        features / "depth/repair.py",
         "np.clip(joined, 0, 1)",
         'np.clip(joined * np.float32(chosen["toy_gain"]), 0, 1)',
         instead=True,
@@ -163,12 +169,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
     insert(catalogue / "__init__.py", "    white_balance,\n)", "    toy,\n    white_balance,\n)", instead=True)
     insert(catalogue / "__init__.py", "_depth,\n    )", "_depth,\n        toy,\n    )", instead=True)
-    (pipelines / "toy.py").write_text(PIPELINE, encoding="utf-8")
-    insert(
-        core / "dioptre/recipes/pipelines.py",
-        "        case _:",
-        '        case "toy":\n            from dioptre.pipelines.toy import run\n',
-    )
+    (features / "toy").mkdir()
+    (features / "toy" / "turning.py").write_text(PIPELINE, encoding="utf-8")
+    (features / "toy" / "__init__.py").write_text(FACE, encoding="utf-8")
     (models / "toy").mkdir()
     for name, text in (("__init__.py", ""), ("config.py", CONFIG), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")

@@ -236,7 +236,7 @@ RUN = """
 import signal, sys, time, types
 import numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)
-module = types.ModuleType("dioptre.pipelines.portrait")
+module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     from dioptre.imaging.layers import Layer, Result
     from dioptre_link.operation import Role
@@ -246,7 +246,7 @@ def run(inputs, options, progress):
     flat = np.random.default_rng(0).random(inputs.picture.shape, dtype=np.float32)
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=flat),
                           Layer(name="b", role=Role.DEPTH, pixels=np.ascontiguousarray(flat[..., 0]))))
-module.run = run
+module.OPERATIONS = dict(portrait=run)
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
+from dioptre.features import white_balance
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
@@ -32,9 +31,7 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise RuntimeError(XLA)
         return Result(layers=(Layer(name="Made", role=Role.RESULT, pixels=inputs.picture),), messages=("one",))
 
-    module = ModuleType("dioptre.pipelines.white_balance")
-    module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(white_balance.OPERATIONS, "white_balance", run)
     return seen
 
 
@@ -61,9 +58,7 @@ def test_another_error_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(1)
         raise RuntimeError("INTERNAL: something else")
 
-    module = ModuleType("dioptre.pipelines.white_balance")
-    module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(white_balance.OPERATIONS, "white_balance", run)
     monkeypatch.setattr(apply_module, "accelerated", lambda: True)
     with pytest.raises(RuntimeError, match="INTERNAL"):
         apply("white_balance", {}, INPUTS)

@@ -10,12 +10,12 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.blueprint import fill
+from dioptre.features.depth.estimation import estimate_depth
 from dioptre.models.adding import add_weights
 from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors, upstream_names
 from dioptre.models.depth_anything_v2.module import DepthAnything
 from dioptre.models.registry import ENTRIES, is_installed
-from dioptre.pipelines.depth import estimate_depth
 
 from .original_depth_anything import random_depth_anything
 

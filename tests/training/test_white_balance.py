@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from dioptre.features.white_balance import illuminant as light
+from dioptre.features.white_balance.illuminant import sure_share
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from dioptre.pipelines import light
-from dioptre.pipelines.light import sure_share
 from training.lists import listed
 from training.white_balance import raw_files, samples, sensors
 from training.white_balance.belief import SHARES, fit_share, remains, share

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from dioptre.caching import choice
-from dioptre.pipelines import depth, subject, subject_views
-from dioptre.pipelines.depth_coarse import CoarseDepth, Visible
-from dioptre.pipelines.subject_views import Saliency
+from dioptre.features.depth import estimation as depth
+from dioptre.features.depth.coarse import CoarseDepth, Visible
+from dioptre.features.subject import finding as subject
+from dioptre.features.subject import views as subject_views
+from dioptre.features.subject.views import Saliency
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker

@@ -24,11 +24,11 @@ from flax import nnx
 from PIL import Image
 from scipy import ndimage
 
+from dioptre.features.subject.soft_matte import soft_matte
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 from dioptre.models.subject.head import FINENESS, sized
-from dioptre.pipelines.soft_matte import soft_matte
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 from .composites import SIDE, Body, composite

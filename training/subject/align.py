@@ -27,11 +27,11 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from dioptre.checkpoints.load import read
+from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import sized
-from dioptre.pipelines.subject_views import network_input
 from training.depth.values import flat, unflat
 from training.subject.alignment import Fit, aligned
 

@@ -22,10 +22,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 from scipy.special import expit
 
+from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.subject.config import SubjectConfig
-from dioptre.pipelines.subject_views import network_input
 from training.lists import with_and_without_subject
 
 # Number of principal directions to which a token is reduced, because it has more values than there are photographs.

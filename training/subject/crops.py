@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from dioptre.imaging.matting import refine_matte
+from dioptre.features.subject.matting import refine_matte
 
 SAME = 0.9  # Overlap (IoU) with its outline above which a matte replaces the outline.
 

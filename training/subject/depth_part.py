@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.imaging.regions import label_regions
+from dioptre.features.subject.components import label_regions
 
 LEVELS = 48
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS, sized
 from dioptre.models.subject.module import joined
-from dioptre.pipelines.subject_views import network_input
 
 _CONFIG = SubjectConfig()
 FINE_PX = _CONFIG.grid * FINENESS  # Side of the head's output, in pixels.

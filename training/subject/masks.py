@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dioptre.imaging.regions import label_regions
+from dioptre.features.subject.components import label_regions
 from training.lists import listed
 
 KEPT_OUT = Path(__file__).with_name("kept_out.txt")

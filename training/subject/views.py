@@ -23,14 +23,14 @@ import numpy as np
 from flax import nnx
 from PIL import Image
 
-from dioptre.imaging.matting import refine_matte
+from dioptre.features.depth.estimation import estimate_depth
+from dioptre.features.subject.matting import refine_matte
+from dioptre.features.subject.views import saliency_of
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS
-from dioptre.pipelines.depth import estimate_depth
-from dioptre.pipelines.subject_views import saliency_of
 from training.lists import listed
 
 from .crops import at_the_edge, parts, round_instance

@@ -1,4 +1,6 @@
-"""Fit how `dioptre.pipelines.light` uses the network's belief, to remove a cast and to state its confidence.
+"""Fit how `dioptre.features.white_balance.illuminant` uses the network's belief.
+
+It serves to remove a cast and to state its confidence.
 
     python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
 
@@ -24,9 +26,9 @@ import numpy as np
 from flax import nnx
 from safetensors.numpy import load_file
 
+from dioptre.features.white_balance.illuminant import GOOD_DE, chance_evidence, read, share_evidence
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from dioptre.pipelines.light import GOOD_DE, chance_evidence, read, share_evidence
 
 from .loss import corrected, lab
 from .samples import FINE_SIDE
@@ -79,7 +81,7 @@ def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> d
 
 
 def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
-    """Return the removed fraction of each cast, as `dioptre.pipelines.light.sure_share` computes it.
+    """Return the removed fraction of each cast, as `white_balance.illuminant.sure_share` computes it.
 
     Args:
         of: The arrays that `readings` returned.

@@ -22,7 +22,7 @@ from dioptre.files.metric_depth import write_metric_depth, write_normals
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.pipelines import pipeline
+from dioptre.recipes.operations import run_of
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.selection import LAYER
@@ -229,7 +229,7 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 def _write_normals(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
     """Write the normals that the network estimates, or else those of the depth; return messages for the user."""
-    from dioptre.pipelines.normals import network_normals, normals_of_depth  # imports JAX
+    from dioptre.features.depth import network_normals, normals_of_depth  # imports JAX
 
     values, picture = job.result.values, job.picture.pixels
     model = values.get("depth_model")
@@ -279,7 +279,7 @@ def _get_ready(chosen: Recipe) -> None:
     """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
     with suppress(Exception):
         for step in chosen.steps:
-            pipeline(step.operation)
+            run_of(step.operation)
         import_module("dioptre.caching.software").computing_setup()
 
 

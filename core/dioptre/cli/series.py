@@ -150,8 +150,7 @@ def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.nd
     """Return small versions of the pictures that determine the light of each picture; skip unreadable ones."""
     runtime.prepare_if_needed()
     # These modules load JAX, which has to be set up first.
-    from dioptre.pipelines.light import estimate_light, thumbnail
-    from dioptre.pipelines.series import groups, speakers
+    from dioptre.features.white_balance import estimate_light, groups, speakers, thumbnail
 
     report.begin(str(sources[0].parent))
     small: dict[Path, np.ndarray] = {}

@@ -20,7 +20,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 
-from .pipelines import pipeline
+from .operations import run_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Create one with Depth map first.", title=Message(described.title)
         )
-    run = pipeline(name)
+    run = run_of(name)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
         return run(ready, checked, progress)

@@ -77,6 +77,7 @@ _FULL = (1300, 1950)
 
 OPERATION = Operation(
     name="depth",
+    feature="depth",
     title="Depth map",
     help="Estimate the depth of a picture as an editable layer: white is near, black is far.",
     parameters=(

@@ -34,6 +34,7 @@ _WARM_UP = (  # together, these runs compile the programs for tiles of every siz
 
 OPERATION = Operation(
     name="lens_blur",
+    feature="blur",
     title="Lens blur",
     help=(
         "Blur a picture by its depth, like a lens focused at one distance. Uses the "

@@ -23,6 +23,7 @@ _KEEP_SUBJECT = Parameter(
 
 OPERATION = Operation(
     name="portrait",
+    feature="blur",
     title="Portrait blur",
     help="Keep the subject sharp and blur the rest by distance, like a fast lens.",
     parameters=(

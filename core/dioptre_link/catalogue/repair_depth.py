@@ -7,6 +7,7 @@ from .depth import DEPTH_MODEL
 
 OPERATION = Operation(
     name="repair_depth",
+    feature="depth",
     title="Repair depth in selection",
     help=(
         "Correct the depth layer inside the selection, for example in mirrors, windows, "

@@ -9,6 +9,7 @@ NEARER, FARTHER, AROUND = "nearer", "farther", "around"
 
 OPERATION = Operation(
     name="select_depth",
+    feature="select",
     title="Select by depth",
     help="Select everything nearer than a certain depth, farther than it, or close to it.",
     parameters=(

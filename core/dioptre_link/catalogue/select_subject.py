@@ -17,6 +17,7 @@ _BOX = Parameter(
 
 OPERATION = Operation(
     name="select_subject",
+    feature="select",
     title="Select subject",
     help="Select people, animals or objects, including hair and fur.",
     parameters=(*SUBJECT_PARAMETERS, SUBJECT_STROKES, _BOX, *SELECTION_PARAMETERS),

@@ -8,6 +8,7 @@ _PLACE = (106, 160)  # (height, width) of the part of a picture that a dialog sh
 
 OPERATION = Operation(
     name="super_resolution",
+    feature="enlarge",
     title="Super-resolution",
     help="Enlarge a picture up to eight times, with more detail than interpolation.",
     parameters=(

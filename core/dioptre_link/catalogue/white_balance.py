@@ -6,6 +6,7 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
 OPERATION = Operation(
     name="white_balance",
+    feature="white_balance",
     title="White balance",
     help="Estimate the colour of the light and remove the colour cast.",
     parameters=(

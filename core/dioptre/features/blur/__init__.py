@@ -1,0 +1,12 @@
+"""The blur of a lens, computed from depth: of a whole picture, or with the subject kept in focus."""
+
+from __future__ import annotations
+
+from . import from_depth, portrait_blur
+from .from_depth import Blurred, lens_blur
+from .portrait_blur import Portrait, portrait
+
+__all__ = ["OPERATIONS", "Blurred", "Portrait", "lens_blur", "portrait"]
+
+OPERATIONS = {"portrait": portrait_blur.run, "lens_blur": from_depth.run}
+"""The functions that run the operations of this feature, by name."""

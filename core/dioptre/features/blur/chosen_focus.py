@@ -1,0 +1,108 @@
+"""Choose the disparity to focus on: a distance in metres, a number, a point of the picture, or the subject.
+
+Also reads the disparities of the points whose distance the user knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.features.subject import kept_subject
+from dioptre.imaging.layers import Inputs
+from dioptre.models.loading import unload_after
+from dioptre.runtime import release_after
+from dioptre_link.catalogue.lens import KNOWN_DISTANCE
+from dioptre_link.errors import UsageError
+from dioptre_link.metres import Scale, focus_of, selects_lens
+
+from .kept import kept_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenFocus:
+    """The focus that an operation's options choose.
+
+    Attributes:
+        disparity: the disparity in focus.
+        models: checksums of the networks that found the subject, if any were run.
+        messages: sentences for the user.
+    """
+
+    disparity: float
+    models: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+def chosen_focus(
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+) -> ChosenFocus:
+    """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject.
+
+    A real lens focuses no farther than infinity.
+    """
+    focus = _chosen(inputs, disparity, options, scale)
+    return replace(focus, disparity=scale.limited(focus.disparity)) if selects_lens(options) else focus
+
+
+def _chosen(
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+) -> ChosenFocus:
+    if selects_lens(options) and (in_metres := focus_of(options, scale)) is not None:
+        return ChosenFocus(disparity=in_metres)
+    if options["focal_disparity"] is not None:
+        return ChosenFocus(disparity=options["focal_disparity"])
+    if options["focus"] is not None:
+        return ChosenFocus(disparity=disparity_at(disparity, options["focus"]))
+    return kept_for(inputs.kept, "subject's focus", disparity, compute=lambda: _subjects_focus(inputs, disparity))
+
+
+def _subjects_focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"]) -> ChosenFocus:
+    subject = kept_subject(inputs, disparity, at=None)
+    assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
+    focus = ChosenFocus(disparity=subject.focal_disparity, models=subject.models, messages=subject.messages)
+    del subject
+    unload_after(disparity.shape)
+    release_after(disparity.shape)
+    return focus
+
+
+def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, float]) -> float:
+    """Return the disparity to focus on for a point (x, y) of the picture: the median of the 9 x 9 pixels around it.
+
+    Raises:
+        UsageError: the point is outside the picture.
+    """
+    height, width = disparity.shape
+    x, y = point
+    if not (0 <= x < width and 0 <= y < height):
+        raise UsageError(
+            "The focus point {x},{y} is outside the picture.",
+            hint="Use x from 0 to {width} and y from 0 to {height}.",
+            x=format(x, "g"),
+            y=format(y, "g"),
+            width=width - 1,
+            height=height - 1,
+        )
+    return _around(disparity, x, y)
+
+
+def known_distances(
+    disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
+) -> tuple[tuple[float, float], ...]:
+    """Return pairs of the disparity and the distance in metres of the points whose distance the user knows."""
+    height, width = disparity.shape
+    return tuple(
+        (_around(disparity, min(max(x, 0), width - 1), min(max(y, 0), height - 1)), metres)
+        for x, y, metres in options[KNOWN_DISTANCE]
+    )
+
+
+def _around(disparity: Float32[np.ndarray, "h w"], x: float, y: float) -> float:
+    row, column = int(y), int(x)
+    around = disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
+    return float(np.median(around))

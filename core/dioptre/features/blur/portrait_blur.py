@@ -1,0 +1,298 @@
+"""Portrait blur in one step: estimate depth, find the subject, focus on it, and blur like a fast lens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.features.background import clean_background
+from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.subject import Choice, Subject, chosen_subject, known_subject
+from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.foreground import with_background_colours, with_own_colours
+from dioptre.imaging.layers import Inputs, Layer, LayerOnDemand, Progress, Result, Rows, no_progress, part_of
+from dioptre.imaging.strokes import stroke_mask
+from dioptre.models.loading import unload_after
+from dioptre.optics.draft import Halves
+from dioptre.runtime import release_after
+from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
+from dioptre_link.operation import Role
+
+from .chosen_focus import known_distances
+from .depth_edge_snap import snap_to_matte
+from .existing_blur import edges_of, existing_blur
+from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
+from .real_lens import given_metres, lens_blur_of, within_infinity
+from .set_aside import Differences, PackedMatte
+
+# Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
+_SHARES = 0.3, 0.5
+# The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
+_SHARES_OF_PREVIEW = 0.5, 0.9
+_SET_ASIDE = np.zeros((0, 0), np.float32)
+_SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A portrait blur and everything it was computed from.
+
+    Attributes:
+        image: like the input: sRGB-encoded, straight alpha.
+        disparity: (H, W) in [0, 1], 1 = nearest, with its edges on the subject's outline.
+        subject: the subject that is kept sharp.
+        focal_disparity: the disparity in focus.
+        focus_range: disparity on either side of the focus that stays sharp.
+        max_radius: blur radius in pixels for a disparity difference of 1.
+        depth_values: values that describe the source of the depth and the existing blur, as JSON types.
+        models: SHA-256 of the cards of all networks that were used.
+        messages: sentences for the user.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    disparity: Float32[np.ndarray, "h w"]
+    subject: Subject
+    focal_disparity: float
+    focus_range: float
+    max_radius: float
+    depth_values: Mapping[str, Any]
+    models: Mapping[str, str]
+    messages: tuple[str, ...]
+
+
+def portrait(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    subject_alpha: Float32[np.ndarray, "h w"] | None = None,
+    embedded: EmbeddedDepth | None = None,
+    draft: bool | Halves = False,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Portrait:
+    """Blur everything except the subject, like a lens focused on it.
+
+    A picture without a single subject is blurred by depth alone.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        disparity: (H, W) in [0, 1], 1 = nearest: a depth map to use unchanged. Default: the camera's, or an
+            estimate.
+        subject_alpha: (H, W) in [0, 1]: coverage of a known subject. Default: the subject is detected.
+        embedded: the camera's own depth, used unless the option `depth_source` is "estimate".
+        draft: return an approximation in a third of the time; see `lens_blur`.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `portrait` in `dioptre_link.catalogue`, such as f_number=2.0 or
+            focus=(x, y).
+
+    Returns:
+        Portrait: the blurred `image`, its `disparity` and the `subject`.
+
+    Raises:
+        UsageError: an option is unknown or out of range.
+        DepthError: the depth of the picture cannot be estimated.
+        WeightsError: the weights of a network are missing or damaged.
+    """
+    chosen = operation("portrait").check(options)
+    inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
+    return _portrait(inputs, chosen, draft=draft, progress=progress)
+
+
+def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
+    of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
+    depth = _depth(inputs, chosen, part_of(progress, 0.0, of_depth))
+    release_after(depth.disparity.shape)
+    progress(of_depth, "Finding the subject")
+    subject = _subject(inputs, depth, chosen, part_of(progress, of_depth, of_subject))
+    image, estimated = inputs.picture, inputs.disparity is None
+    near = depth.disparity
+    models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
+    depth_values = depth.values() if estimated else given_metres(inputs)
+    field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
+    scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m, known_distances(near, chosen))
+    edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
+    kept = inputs.kept if inputs.draft else None
+    del depth, inputs  # to free memory for the blur
+    unload_after(near.shape)
+    release_after(near.shape)
+    near = _stepping(near, subject) if estimated and chosen["refine"] else near
+    focal_disparity, focus_range = _focus(chosen, subject, scale)
+    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
+    if estimated:  # the edges of other depth do not follow the matte: beside them, the pixels are true
+        matte = subject.alpha if subject.standing is None else subject.standing
+        image = with_background_colours(image, matte, drawn, sharp=focal_disparity + focus_range)
+        del matte
+    subject = replace(subject, standing=None)
+    lens = lens_blur_of(
+        chosen,
+        near.shape,
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        scale=scale,
+        field_of_view=field_of_view,
+    )
+    # Free every plane except the one to blur, to keep the peak memory of the blur low.
+    unpulled = Differences.of(near, drawn)
+    del near
+    coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
+    subject = replace(subject, alpha=_SET_ASIDE)
+    release_after(drawn.shape)
+    existing = existing_blur(edges, drawn, kept=kept)
+    blurred = lens_blur(
+        image,
+        drawn,
+        focal_disparity=focal_disparity,
+        max_radius=lens.max_radius_px,
+        focus_range=focus_range,
+        kept_sharp=kept_sharp,
+        draft=draft,
+        progress=part_of(progress, of_subject, 0.97),
+        **lens_options(chosen, existing=existing),
+    )
+    release_after(drawn.shape)
+    return Portrait(
+        image=blurred.image,
+        disparity=unpulled.put_into(drawn),
+        subject=replace(subject, alpha=coverage.unpacked()),
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        max_radius=lens.max_radius_px,
+        depth_values={**depth_values, **lens.values, **existing.values},
+        models=models,
+        messages=(*messages, *lens.messages, *existing.messages),
+    )
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """Run the operation `portrait`."""
+    made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
+    progress(0.97, "Creating the layers")
+    picture, alpha = inputs.picture, made.subject.alpha
+    height, width = alpha.shape
+    disparity = made.disparity
+
+    @cache
+    def plate() -> Rows:
+        def at_the_end(fraction: float, phase: str) -> None:
+            progress(1.0, phase)
+
+        return clean_background(picture, alpha, disparity, progress=at_the_end)
+
+    layers = (
+        Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
+        LayerOnDemand(
+            name="Subject",
+            role=Role.SUBJECT,
+            shape=(height, width, 4),
+            begin=lambda: with_own_colours(picture, alpha),
+            made_of=(picture, alpha),
+            visible=False,
+        ),
+        LayerOnDemand(
+            name="Clean background",
+            role=Role.BACKGROUND,
+            shape=picture.shape,
+            begin=plate,
+            made_of=(picture, alpha),
+            visible=False,
+        ),
+        Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False),
+    )
+    values = {
+        "focal_disparity": round(made.focal_disparity, 4),
+        "focus_range": round(made.focus_range, 4),
+        "max_radius": round(made.max_radius, 2),
+        "subject": made.subject.kind,
+        "subject_chance": round(made.subject.chance, 2),
+        **made.depth_values,
+    }
+    progress(1.0, "Done")
+    return Result(layers=layers, values=values, messages=made.messages, models=made.models)
+
+
+def _drawn_into_focus(
+    near: Float32[np.ndarray, "h w"],
+    subject: Subject,
+    focal_disparity: float,
+    options: Mapping[str, Any],
+    scale: Scale,
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
+    """Pull the subject's disparity to the focus.
+
+    Returns:
+        The disparity to blur by, and the mask that strokes keep sharp; None if they keep nothing sharp.
+    """
+    drawn = np.float32(focal_disparity) - near
+    drawn *= subject.alpha
+    drawn *= np.float32(options["keep_subject"] if subject.found else 0.0)
+    kept_sharp = None
+    if options["strokes"]:
+        painted = stroke_mask(options["strokes"], near)
+        drawn *= 1 + np.minimum(painted, 0)  # areas painted with “Allow blur” are not pulled into focus
+        kept_sharp = kept_sharp_of(painted)
+    drawn += near
+    return within_infinity(drawn, options, scale), kept_sharp
+
+
+def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
+    """Snap the disparity to the outlines of the subject in focus and of the picture's most prominent subject."""
+    if subject.standing is not None:
+        near = snap_to_matte(near, subject.standing)
+    return snap_to_matte(near, subject.alpha) if subject.is_sure else near
+
+
+def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
+    """Return the given depth, or else the camera's or an estimate."""
+    if inputs.disparity is not None:
+        return Depth(disparity=inputs.disparity, model="")
+    return kept_depth(
+        inputs,
+        source=options["depth_source"],
+        refine=options["refine"],
+        model=options["depth_model"],
+        field_of_view=inputs.chosen_field_of_view(options),
+        progress=progress,
+    )
+
+
+def _is_known(inputs: Inputs) -> bool:
+    """Return whether a subject is given; an empty layer, which represents a scene without one, does not count."""
+    return inputs.subject is not None and bool(inputs.subject.any())
+
+
+def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
+    """Return the given subject, or else find one; a draft uses the quick method."""
+    if inputs.subject is not None and _is_known(inputs):
+        return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
+    standing = inputs.disparity is None and options["refine"]
+    return chosen_subject(
+        inputs,
+        depth.disparity,
+        Choice.of(options),
+        standing=standing,
+        quick=inputs.draft,
+        progress=progress,
+    )
+
+
+def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[float, float]:
+    """Return the focal disparity and the focus range: as set by the options, or else those of the subject.
+
+    A real lens adds no focus range unless one is set.
+    """
+    assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
+    focal = subject.focal_disparity
+    usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
+    if options["focal_disparity"] is not None:
+        focal = options["focal_disparity"]
+    if selects_lens(options):
+        in_metres, usual = focus_of(options, scale), 0.0
+        focal = scale.limited(focal if in_metres is None else in_metres)
+    return focal, usual if options["focus_range"] is None else options["focus_range"]

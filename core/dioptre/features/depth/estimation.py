@@ -1,0 +1,327 @@
+"""Depth maps of photos, read from the camera's own map or estimated, and aligned with the edges of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.step_cache import StepResult
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
+from dioptre_link.catalogue.depth import BEST
+from dioptre_link.language import Message
+from dioptre_link.operation import Role
+
+from .coarse import CoarseDepth, DepthError, Visible, ends_in_words, enlarged, estimated, fitted
+
+_FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
+# Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
+# that differs more belongs to another crop.
+_LARGEST_SQUEEZE = 0.03
+
+# Names under which the results of steps are cached.
+_COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth:
+    """The depth of a picture.
+
+    Attributes:
+        disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
+        confidence: (H, W) in [0, 1]: agreement between the estimates for the picture and its mirror image, or the
+            camera's own confidence; 0 outside the frame and in transparent areas. None if it was not requested.
+        mean_confidence: mean of the confidence over the whole picture.
+        model: id of the network; empty for the camera's own depth.
+        models: SHA-256 of the cards of all networks that were used.
+        source: "estimate", or the kind of the camera's map.
+        range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
+        focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
+        focal_source: where the focal length comes from, e.g. EXIF or the network's title.
+        messages: sentences for the user.
+    """
+
+    disparity: Float32[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"] | None = None
+    mean_confidence: float = 1.0
+    model: str
+    models: Mapping[str, str] = field(default_factory=dict)
+    source: str = "estimate"
+    range_per_m: tuple[float, float] | None = None
+    focal_diagonals: float | None = None
+    focal_source: str = ""
+    messages: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> Float32[np.ndarray, "h w"] | None:
+        """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
+        if self.range_per_m is None:
+            return None
+        low, high = (np.float32(value) for value in self.range_per_m)
+        inverse: np.ndarray = low + self.disparity * (high - low)
+        return inverse
+
+    @property
+    def metric_source(self) -> str:
+        """Source of the metric scale: the kind of the camera's map or the network's title; "" without a scale."""
+        if self.range_per_m is None:
+            return ""
+        return ENTRIES[self.model].title if self.model in ENTRIES else self.source
+
+    @property
+    def field_of_view(self) -> FieldOfView | None:
+        """The picture's angle of view; None if unknown."""
+        if self.focal_diagonals is None:
+            return None
+        return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values that are reported along with the pixels, as JSON types."""
+        values: dict[str, Any] = {"depth_source": self.source}
+        if self.model:
+            values["depth_model"] = self.model
+        if self.range_per_m is not None:
+            values["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
+            values["metric_source"] = self.metric_source
+        if (view := self.field_of_view) is not None:
+            values["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
+            values["focal_length_source"] = view.source
+        return values
+
+
+def depth_of(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    embedded: EmbeddedDepth | None,
+    source: str = "auto",
+    model: str = BEST,
+    refine: bool = True,
+    field_of_view: FieldOfView | None = None,
+    progress: Progress = no_progress,
+) -> Depth:
+    """Return the camera's own depth if there is any and `source` allows it; otherwise estimate the depth.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        embedded: the depth map found in the picture's file; None if there is none.
+        source: "auto" prefers the camera's depth, "embedded" requires it, "estimate" ignores it.
+        model: as in `estimate_depth`.
+        refine: as in `estimate_depth`.
+        field_of_view: as in `estimate_depth`.
+        progress: as in `estimate_depth`.
+
+    Returns:
+        Depth: the depth of the picture, as in `estimate_depth`.
+
+    Raises:
+        DepthError: `source` is "embedded" and the file has no usable depth map; also as in `estimate_depth`.
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
+    """
+    whole = Visible.of(image)
+    chosen = _Choice(source=source, model=model, refine=refine, field_of_view=field_of_view)
+    return _finished(_coarse(whole, embedded, chosen, progress), whole, progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """The caller's choice of a depth source; the fields are the arguments of `depth_of`."""
+
+    source: str
+    model: str
+    refine: bool
+    field_of_view: FieldOfView | None
+
+
+def _coarse(whole: Visible, embedded: EmbeddedDepth | None, chosen: _Choice, progress: Progress) -> CoarseDepth:
+    """Return the result of `depth_of` at the resolution of the network or of the camera's map."""
+    source = chosen.source
+    as_chosen: dict[str, Any] = {"refine": chosen.refine, "field_of_view": chosen.field_of_view}
+    if embedded is None and source == "embedded":
+        raise DepthError(
+            "This picture has no depth map from the camera.",
+            hint="Phones embed one in portrait photos; use the original file from the phone, or choose “estimate”.",
+        )
+    messages: tuple[str, ...] = ()
+    if embedded is not None and source != "estimate":
+        if (misfit := _misfit(embedded, whole.size)) is None:
+            return fitted(whole, embedded, progress=progress, **as_chosen)
+        if source == "embedded":
+            raise DepthError(misfit, hint="Estimate the depth instead.")
+        messages = (f"{misfit} The depth was estimated instead.",)
+    coarse = estimated(whole, model=chosen.model, progress=progress, **as_chosen)
+    return replace(coarse, messages=(*messages, *coarse.messages))
+
+
+def fit_embedded(
+    image: Float32[np.ndarray, "h w c"],
+    embedded: EmbeddedDepth,
+    *,
+    refine: bool = True,
+    progress: Progress = no_progress,
+) -> Depth:
+    """Enlarge the camera's depth map to the size of the picture and optionally align it with the picture's edges.
+
+    A fine map keeps its own edges and is only enlarged along those of the picture.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        embedded: the camera's depth map.
+        refine: align the map with the edges of the picture.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Depth: the camera's depth at the size of the picture.
+
+    Raises:
+        DepthError: as in `estimate_depth`.
+    """
+    whole = Visible.of(image)
+    return _finished(fitted(whole, embedded, refine=refine, progress=progress), whole, progress)
+
+
+def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
+    """Return a sentence that says why the camera's map cannot belong to this picture; None if it can."""
+    found = embedded.disparity.shape
+    rounding = 1 / min(found)
+    if abs(np.log(found[1] * wanted[0] / (found[0] * wanted[1]))) > _LARGEST_SQUEEZE + rounding:
+        return Message("The camera's depth map and the picture differ in aspect ratio.")
+    if len(np.unique(embedded.disparity)) < _FEWEST_LEVELS:
+        return Message("The camera's depth map is empty.")
+    return None
+
+
+def estimate_depth(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    model: str = BEST,
+    refine: bool = True,
+    field_of_view: FieldOfView | None = None,
+    progress: Progress = no_progress,
+) -> Depth:
+    """Estimate the depth of a picture of any size.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. Values outside [0, 1] are clipped.
+        model: a depth network's id, "best" for the best that is installed, "default" for the bundled network.
+        refine: align the map with the edges of the picture.
+        field_of_view: the picture's angle of view, if known; networks that estimate metres use it.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, with its confidence and, if known, its scale.
+
+    Raises:
+        DepthError: the picture is completely transparent or contains NaN or infinite values.
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
+    """
+    progress(0.0, "Loading the network")
+    whole = Visible.of(image)
+    coarse = estimated(whole, model=model, refine=refine, field_of_view=field_of_view, progress=progress)
+    return _finished(coarse, whole, progress)
+
+
+def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
+    """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version."""
+    disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
+    return Depth(
+        disparity=disparity,
+        confidence=confidence,
+        mean_confidence=float(confidence.mean()),
+        model=coarse.model,
+        models=coarse.models,
+        source=coarse.source,
+        range_per_m=range_per_m,
+        focal_diagonals=coarse.focal_diagonals,
+        focal_source=coarse.focal_source,
+        messages=(*_network_in_words(coarse, range_per_m), *coarse.messages),
+    )
+
+
+def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
+    """Return a message that names the depth network, unless it is the bundled one."""
+    entry = ENTRIES.get(coarse.model)
+    if entry is None or entry.id == DEFAULTS[ModelKind.DEPTH]:
+        return ()
+    title = entry.title
+    messages = (f"Depth was estimated by {title}.",)
+    if range_per_m is not None:
+        near, far = ends_in_words(range_per_m)
+        messages = (f"Depth was estimated by {title}, from {near} to {far}.",)
+    return messages
+
+
+def kept_depth(
+    inputs: Inputs,
+    *,
+    source: str,
+    refine: bool,
+    model: str = BEST,
+    field_of_view: FieldOfView | None = None,
+    confidence: bool = False,
+    progress: Progress = no_progress,
+) -> Depth:
+    """Return the result of `depth_of` for the picture, from the step cache if it was computed before.
+
+    For a preview, the depth of the whole picture is computed and then resized to the preview. Without `confidence`,
+    the confidence map is dropped because it takes as much memory as the depth.
+
+    Raises:
+        DepthError: as in `depth_of`.
+        UsageError: as in `depth_of`.
+        WeightsError: as in `depth_of`.
+    """
+    whole = inputs.picture if inputs.whole is None else inputs.whole
+    chosen = _Choice(
+        source=source, model=chosen_depth_network(model).id, refine=refine, field_of_view=field_of_view
+    )
+    given: dict[str, Any] = {"picture": whole, **asdict(chosen), "networks": analysis_checksums()}
+    if source != "estimate" and inputs.embedded is not None:
+        given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
+
+    def compute() -> StepResult:
+        progress(0.0, "Loading the network")
+        picture = Visible.of(inputs.picture)
+
+        def look() -> StepResult:
+            seen = picture if whole is inputs.picture else Visible.of(whole)
+            return StepResult.of(_coarse(seen, inputs.embedded, chosen, progress))
+
+        coarse = inputs.cache.result(_COARSE_STEP, given, look).to(CoarseDepth)
+        depth = _finished(coarse, picture, progress)
+        return StepResult.of(depth, without=() if confidence else ("confidence",))
+
+    step = _CONFIDENCE_STEP if confidence else _DEPTH_STEP
+    ready = inputs.cache.result(step, {**given, "size": inputs.picture.shape[:2]}, compute)
+    progress(1.0, "Depth")
+    return ready.to(Depth)
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """Run the operation `depth`; its options are described in `dioptre_link.catalogue`."""
+    depth = kept_depth(
+        inputs,
+        source=options["depth_source"],
+        refine=options["refine"],
+        model=options["depth_model"],
+        field_of_view=inputs.chosen_field_of_view(options),
+        confidence=options["confidence"],
+        progress=progress,
+    )
+    layers = [Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity)]
+    if depth.confidence is not None:
+        sure = Layer(name="Confidence of the depth", role=Role.CONFIDENCE, pixels=depth.confidence, visible=False)
+        layers.append(sure)
+    return Result(
+        layers=tuple(layers),
+        values={"model": depth.model, "mean_confidence": round(depth.mean_confidence, 4), **depth.values()},
+        messages=depth.messages,
+        models=depth.models,
+    )

@@ -1,0 +1,13 @@
+"""Selections of the subject or of a range of depths, as a mask and as a cut-out layer."""
+
+from __future__ import annotations
+
+from . import by_depth, by_subject
+from .by_depth import select_depth
+from .by_subject import select_subject
+from .selected import Selected
+
+__all__ = ["OPERATIONS", "Selected", "select_depth", "select_subject"]
+
+OPERATIONS = {"select_subject": by_subject.run, "select_depth": by_depth.run}
+"""The functions that run the operations of this feature, by name."""

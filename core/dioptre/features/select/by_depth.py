@@ -1,0 +1,153 @@
+"""Select everything nearer than, farther than, or around a depth, with the mask aligned to the picture's edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.features.depth import kept_depth
+from dioptre.features.subject import opaque, otsu
+from dioptre.imaging.guided_filter import guided_filter
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
+from dioptre.imaging.numbers import is_finite, within_unit, without_nan
+from dioptre.imaging.resize import resize
+from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER
+from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
+
+from .selected import Selected, selection_layers
+
+_SHARE_DEPTH = 0.9  # fraction of the total time that depth estimation takes, for the progress bar
+_PICK_PX = 2  # half-width, in pixels, of the square around the clicked point whose median is used
+_SMALL = (320, 320)  # (height, width) of the reduced map used to separate foreground from background
+# Radius of the guided filter's window, as a fraction of the longer side, and number of passes. The window must
+# contain both the mask's edge and the picture's; each pass moves the mask's edge closer to the picture's.
+_REACH, _PASSES = 0.02, 2
+_CONTRAST = 1e-4  # epsilon of the filter: areas with a squared contrast below this count as flat
+_HAZE = 0.04  # mask values this close to 0 or 1 after filtering become exactly 0 or 1
+_LEAST = 1 / 255  # a mask with no value above this looks empty in an editor
+
+
+def select_depth(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "_ _"] | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Selected:
+    """Select everything at a given depth.
+
+    Args:
+        image: sRGB-encoded (H, W, 3 or 4), straight alpha.
+        disparity: (H, W) in [0, 1], 1 = nearest: the depth map. Default: an estimate.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
+            or depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
+
+    Returns:
+        Selected: the selection; `mask` is (H, W) in [0, 1], and `values["depth_level"]` is the depth that was used.
+
+    Raises:
+        UsageError: nothing lies at that depth, an option is out of range, or the depth map has another size.
+        DepthError: the depth of the picture cannot be estimated.
+        WeightsError: the weights of a network are missing or damaged.
+    """
+    described = operation("select_depth")
+    chosen = described.check(options)
+    described.check_points(chosen, (image.shape[1], image.shape[0]))
+    return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)[0]
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """Run the operation `select_depth`."""
+    selected, disparity = _selected(inputs, options, progress)
+    layers = selection_layers(inputs.picture, selected.mask, options)
+    depth = Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False)
+    progress(1.0, "Done")
+    return Result(
+        layers=(*layers, depth), values=selected.values, messages=selected.messages, models=selected.models
+    )
+
+
+def _selected(
+    inputs: Inputs, options: Mapping[str, Any], progress: Progress
+) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
+    """Return the selection and the disparity it is based on."""
+    disparity = inputs.disparity
+    models: Mapping[str, str] = {}
+    messages: tuple[str, ...] = ()
+    if disparity is None:
+        depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
+        disparity, models, messages = depth.disparity, depth.models, depth.messages
+    _check(inputs.picture, disparity)
+    progress(_SHARE_DEPTH, "Selecting")
+    level = _level(disparity, options)
+    mask = _band(disparity, level, options)
+    if options["picture_edges"]:
+        mask = _onto_edges(inputs.picture, mask)
+    if inputs.picture.shape[2] == 4:
+        mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
+    if float(mask.max()) < _LEAST:
+        raise UsageError("There is nothing at that depth.", hint="Click another place, or widen the range.")
+    values = {"depth_level": round(level, 4), "selected": round(float(mask.mean()), 4)}
+    return Selected(mask=mask, values=values, models=models, messages=messages), disparity
+
+
+def _check(image: np.ndarray, disparity: np.ndarray) -> None:
+    if disparity.shape != image.shape[:2]:
+        raise UsageError("The depth map and the picture differ in size.", hint="Both must be the same size.")
+    if not is_finite(disparity):
+        raise UsageError("The depth layer contains values that are NaN or infinite.", hint="Estimate it again.")
+
+
+def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:
+    """Return the chosen depth; if none was chosen, one that separates the foreground from the background."""
+    if options["depth_level"] is not None:
+        return float(options["depth_level"])
+    if options["depth_point"] is not None:
+        column, row = (
+            min(int(place), side - 1)
+            for place, side in zip(options["depth_point"], disparity.shape[::-1], strict=True)
+        )
+        around = (slice(max(0, place - _PICK_PX), place + _PICK_PX + 1) for place in (row, column))
+        return float(np.median(disparity[tuple(around)]))
+    small = resize(disparity, _SMALL, method="area")
+    between, reach = otsu(small), float(options["depth_range"])
+    if options["side"] == AROUND:  # use the median of the foreground
+        return float(np.median(small[small >= between]))
+    return float(np.clip(between + reach if options["side"] == NEARER else between - reach, 0.0, 1.0))
+
+
+def _band(
+    disparity: Float32[np.ndarray, "h w"], level: float, options: Mapping[str, Any]
+) -> Float32[np.ndarray, "h w"]:
+    """Return a mask that is 1 within the selected depth range and falls to 0 over the feather."""
+    reach, feather = np.float32(options["depth_range"]), np.float32(max(options["depth_feather"], 1e-4))
+    mask = np.ones_like(disparity)
+    if options["side"] != FARTHER:
+        mask *= _rising((disparity - np.float32(level) + reach) / feather + 1)
+    if options["side"] != NEARER:
+        mask *= _rising((np.float32(level) + reach - disparity) / feather + 1)
+    return mask
+
+
+def _rising(values: np.ndarray) -> np.ndarray:
+    """Return the smoothstep function: 0 below 0, 1 above 1."""
+    share = np.clip(values, 0.0, 1.0)
+    smooth: np.ndarray = share * share * (3 - 2 * share)
+    return smooth
+
+
+def _onto_edges(
+    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """Align the edges of the mask with those of the picture."""
+    guide = opaque(image)
+    for _ in range(_PASSES):
+        mask = guided_filter(guide, mask, radius_px=_REACH * max(mask.shape), epsilon=_CONTRAST)
+        mask = np.clip((mask - np.float32(_HAZE)) / np.float32(1 - 2 * _HAZE), 0, 1)
+    return mask

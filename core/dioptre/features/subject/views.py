@@ -1,0 +1,151 @@
+"""Inputs and outputs of the subject networks for a whole picture and for crops; each is computed once.
+
+The inputs are resized from the full-size picture and the outputs are cached (`imaging.step_cache`): previews of any
+size, the final result and a second pass on the same crop share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.closer_look import Window
+from dioptre.imaging.numbers import within_unit, without_nan
+from dioptre.imaging.resize import resize
+from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache, StepResult
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
+
+from .soft_matte import soft_matte
+
+SIDE_PX = 320
+"""Side, in pixels, of the networks' square input; the object is found at this resolution."""
+
+_LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
+# Names under which results are cached.
+_SQUARE_STEP, _SALIENCY_STEP, _MATTE_STEP = "square", "saliency", "soft matte"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saliency:
+    """The salient object in a picture, at the networks' resolution.
+
+    Attributes:
+        coverage: (s, s) in [0, 1], coverage of each pixel by the object.
+        chance: probability that the picture shows a single subject rather than a scene; 1 if the network does not
+            estimate it.
+    """
+
+    coverage: Float32[np.ndarray, "s s"]
+    chance: float = 1.0
+
+
+class Views:
+    """Network inputs and outputs for a picture and for windows of it; the window None is the whole picture."""
+
+    def __init__(
+        self,
+        image: Float32[np.ndarray, "h w c"],
+        *,
+        model: str = "default",
+        cache: StepCache = NO_STEP_CACHE,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare views of a picture without running any network.
+
+        Args:
+            image: as in `find_subject`.
+            model: a saliency network's id, or "default".
+            cache: stores the networks' outputs.
+            check: called before each network runs; it may raise Cancelled.
+        """
+        self.image = image
+        self.model = model
+        self._cache = cache
+        self._check = check
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.image.shape[0], self.image.shape[1]
+
+    @cached_property
+    def picture(self) -> Float32[np.ndarray, "h w 3"]:
+        """The picture in [0, 1], composited on grey where it is transparent."""
+        return opaque(self.image)
+
+    @cached_property
+    def square(self) -> Float32[np.ndarray, "s s 3"]:
+        """The whole picture, squeezed to the networks' square."""
+        seen = self._seen(_SQUARE_STEP, None, lambda: StepResult(planes={"square": self._squeezed(None)}))
+        return seen.planes["square"]
+
+    def saliency(self, window: Window | None = None) -> Saliency:
+        """Return the result of `saliency_of` for the window."""
+        return self._seen(_SALIENCY_STEP, window, lambda: StepResult.of(self._saliency(window))).to(Saliency)
+
+    def soft_matte(self, window: Window | None = None) -> Float32[np.ndarray, "t t"]:
+        """Return the result of `soft_matte` for the window."""
+        seen = self._seen(_MATTE_STEP, window, lambda: StepResult(planes={"soft": soft_matte(self.part(window))}))
+        return seen.planes["soft"]
+
+    def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
+        """Return the part of the picture inside the window."""
+        return self.picture if window is None else window.of(self.picture)
+
+    def _squeezed(self, window: Window | None) -> Float32[np.ndarray, "s s 3"]:
+        return resize(self.part(window), (SIDE_PX, SIDE_PX), method="bilinear")
+
+    def _saliency(self, window: Window | None) -> Saliency:
+        return saliency_of(self.square if window is None else self._squeezed(window), model=self.model)
+
+    def _seen(self, step: str, window: Window | None, look: Callable[[], StepResult]) -> StepResult:
+        part = None if window is None else (window.top, window.left, window.height, window.width)
+        given = {"picture": self.image, "part": part, "model": self.model, "networks": analysis_checksums()}
+
+        def compute() -> StepResult:
+            self._check()
+            return look()
+
+        return self._cache.result(step, given, compute)
+
+
+def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+    """Clip a picture to [0, 1] and composite it on grey where it is transparent."""
+    clean = within_unit(without_nan(image, infinite=1.0))
+    if clean.shape[2] == 3:
+        return clean
+    mixed: np.ndarray = clean[..., :3] * clean[..., 3:]
+    mixed += np.float32(0.5) * (1 - clean[..., 3:])
+    return mixed
+
+
+def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Saliency:
+    """Run a saliency network on a picture squeezed to its square.
+
+    Pictures are squeezed, not padded, because the networks were trained this way. For a blank picture the result is
+    empty: networks give arbitrary output there.
+
+    Args:
+        small: (s, s, 3), sRGB-encoded, in [0, 1].
+        model: a saliency network's id, or "default".
+
+    Raises:
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
+    """
+    if np.ptp(small, axis=(0, 1)).max() < _LEAST_CONTRAST:
+        return Saliency(coverage=np.zeros(small.shape[:2], np.float32), chance=0.0)
+    network = load_model(find(model, kind=ModelKind.SUBJECT).id)
+    output = np.asarray(network(network_input(small, network.entry.preprocessing)[None]))
+    coverage, *chance = np.moveaxis(output[0], -1, 0)
+    return Saliency(coverage=np.ascontiguousarray(coverage), chance=float(chance[0].flat[0]) if chance else 1.0)
+
+
+def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:
+    """Scale the picture's brightest value to 1, then normalise it as the original networks do."""
+    bright = small / max(float(small.max()), 1e-3)
+    return (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)

@@ -1,0 +1,13 @@
+"""White balance: the colour of the light, and pictures rendered as if taken in daylight."""
+
+from __future__ import annotations
+
+from . import balance
+from .balance import Balanced, white_balance
+from .illuminant import estimate_light, thumbnail
+from .series import groups, speakers
+
+__all__ = ["OPERATIONS", "Balanced", "estimate_light", "groups", "speakers", "thumbnail", "white_balance"]
+
+OPERATIONS = {"white_balance": balance.run}
+"""The functions that run the operations of this feature, by name."""

@@ -1,0 +1,342 @@
+"""White balance: estimate the illuminant and render the picture as if taken in daylight.
+
+A small network estimates the illuminant and a smooth residual correction from a thumbnail. Every pixel then goes
+through that single mapping (`dioptre.colour.correction`), so detail, grain and bright values survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
+from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.numbers import is_finite, without_nan
+from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
+from dioptre_link.operation import Role
+
+from .correction import NEUTRAL, apply_correction, apply_field
+from .illuminant import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
+from .mixed_light import light_field
+from .series import mean_light
+
+LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 Duv
+_LIKELY = 0.6  # minimum confidence for reporting a picture without a cast as neutral
+_NEARLY_ALL = 0.95
+_WARM_KELVIN = 3500  # light below this colour temperature may be intended, as from candles or a sunset
+# Largest error in (ln r/g, ln b/g) with which temperature and tint still describe an illuminant well enough.
+_TOLD = 2e-3
+FADE_MIRED, FADE_DUV = 60.0, 0.02
+"""Distance of a manually set light from the estimate at which the residual correction has faded out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balanced:
+    """A balanced picture and the light that was estimated.
+
+    Attributes:
+        image: like the input: sRGB-encoded, straight alpha.
+        light: colour of the light for which full strength corrects; about 6,500 K if there is no cast. The mean
+            over the picture if there are several lights.
+        confidence: probability that the estimate is right, 0 to 1.
+        estimated: whether the light was estimated from the picture.
+        coloured: False if the picture is entirely grey.
+        tinted: whether the picture's mean colour was far from grey.
+        applied: fraction of the cast that was removed, 0 to 1: the strength times the fraction that the confidence
+            allows.
+        lights: number of light sources found.
+        models: SHA-256 of the networks' cards.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    light: WhitePoint
+    confidence: float
+    estimated: bool = False
+    coloured: bool = True
+    tinted: bool = False
+    applied: float = 0.0
+    lights: int = 1
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def illuminant_xy(self) -> tuple[float, float]:
+        """CIE 1931 chromaticity of the light."""
+        return self.light.xy
+
+    @property
+    def cct(self) -> float:
+        """Correlated colour temperature in kelvin."""
+        return self.light.cct_kelvin
+
+    @property
+    def duv(self) -> float:
+        """Distance from the Planckian locus in CIE 1960 (u, v), positive towards green."""
+        return self.light.duv
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """The illuminant to remove and its residual, before `strength` is applied.
+
+    Attributes:
+        light: the illuminant.
+        xy: exact chromaticity of `light`.
+        residual: (9, 3), coefficients of `dioptre.colour.correction`.
+        estimate: the estimate that this is based on.
+    """
+
+    light: WhitePoint
+    xy: tuple[float, float]
+    residual: Float32[np.ndarray, "9 3"]
+    estimate: Estimate
+
+
+def white_balance(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    strength: float = 1.0,
+    temperature: float | None = None,
+    tint: float | None = None,
+    neutral: tuple[float, float] | None = None,
+    neutral_radius: int = 2,
+    keep_warmth: float = 0.0,
+    mixed: bool = False,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    references: Sequence[np.ndarray] = (),
+    whole: Float32[np.ndarray, "H W c"] | None = None,
+    progress: Progress = no_progress,
+) -> Balanced:
+    """Remove the colour cast of a picture.
+
+    Works in linear light (CAT16) and preserves the luminance of greys. Alpha and values outside [0, 1] are
+    preserved, and nothing below white is pushed above it.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN and infinite values count as 0.
+        strength: 0 (every bit stays the same) to 1 (full correction), linear in mired.
+        temperature: colour temperature of the light in kelvin, instead of the estimate.
+        tint: tint of the light in 1/3000 Duv, positive for green light, instead of the estimate.
+        neutral: (x, y) in pixels: a point that should be grey, instead of the estimate.
+        neutral_radius: radius in pixels of the area around `neutral` that is averaged.
+        keep_warmth: fraction of a warm light's warmth to keep, 0 to 1.
+        mixed: let the light vary over the picture if several are found.
+        disparity: (H, W) in [0, 1]; helps `mixed` to separate near from far.
+        references: pictures of the same series, of any size. Their common light is used instead of this picture's
+            own, and `neutral` is a point in the first of them.
+        whole: the picture at full size if `image` is a preview. The light is estimated from the full-size picture,
+            because the estimate can depend on the size.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Balanced: the `image`, the light's temperature and tint, and the confidence of the estimate.
+
+    Raises:
+        UsageError: the neutral point is outside the picture or too dark.
+    """
+    if strength == 0:
+        return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
+    picture = without_nan(image)
+    progress(0.0, "Estimating the light")
+    duv = None if tint is None else tint / TINT_PER_DUV
+    own = picture if whole is None or neutral is not None else without_nan(whole)
+    choice = _choice(references or (own,), temperature, duv, neutral, neutral_radius)
+    several = mixed and not references and neutral is None and temperature is None and tint is None
+    lights = light_field(picture, disparity=disparity) if several else None
+    progress(0.4, "Applying the white balance")
+    removed = between(NEUTRAL, choice.light, strength)
+    warm = choice.light.mired > NEUTRAL.mired
+    kept = keep_warmth if warm else 0.0
+    bend = choice.residual * np.float32(strength * (1 - kept))
+    estimate, by_hand = choice.estimate, temperature is not None or tint is not None
+    light, applied = choice.light, 1.0 if by_hand else estimate.share
+    if lights is None or lights.count < 2:
+        target = between(NEUTRAL, removed, kept)
+        source_xy = _part_of(choice, removed, strength)
+        balanced = apply_correction(picture, source=removed, source_xy=source_xy, target=target, residual=bend)
+        count = 1
+    else:
+        balanced = apply_field(picture, lights, share=strength, kept=kept)
+        count, applied = lights.count, 1.0
+        light = WhitePoint.from_xy(xy_of(lights.chroma.mean(axis=(0, 1))))
+    return Balanced(
+        image=balanced,
+        light=light,
+        confidence=estimate.confidence,
+        estimated=bool(estimate.models) and not by_hand,
+        coloured=by_hand or estimate.coloured,
+        tinted=estimate.tinted,
+        applied=strength * applied,
+        lights=count,
+        models=estimate.models,
+    )
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """Run the operation `white_balance`, as described in `dioptre_link.catalogue`."""
+    balanced = white_balance(
+        inputs.picture,
+        **options,
+        disparity=inputs.disparity,
+        references=inputs.references,
+        whole=inputs.whole,
+        progress=progress,
+    )
+    messages = [sentence(balanced, strength=options["strength"])]
+    # If less was removed than requested, the message above already explains how to remove more.
+    all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL
+    warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
+    if warm and not options["keep_warmth"]:
+        messages.append("To preserve the warm light of the scene, increase Keep warmth.")
+    if not is_finite(inputs.picture):
+        messages.append("Some pixels were NaN or infinite and were replaced by 0.")
+    if options["mixed"] and inputs.references:
+        messages.append("The light of the series is used; this picture was not checked for mixed lighting.")
+    elif options["mixed"] and balanced.lights == 1 and balanced.coloured:
+        messages.append("Only one light source was found; the whole picture was balanced for it.")
+    layer = Layer(name="White balance", role=Role.RESULT, pixels=balanced.image)
+    return Result(layers=(layer,), values=values_of(balanced), messages=tuple(messages), models=balanced.models)
+
+
+def values_of(balanced: Balanced) -> dict[str, Any]:
+    """Return the estimate and the correction as JSON types.
+
+    `temperature` and `tint` have the same names as the options, because dialogs show the values there. The values
+    of the light are None if the picture is entirely grey and has no illuminant to estimate.
+    """
+    light = balanced.light
+    values = {
+        "temperature": round(light.cct_kelvin),
+        "tint": max(-LARGEST_TINT, min(round(light.tint), LARGEST_TINT)),
+        "cct_kelvin": round(light.cct_kelvin),
+        "duv": round(light.duv, 4),
+        "illuminant_xy": [round(value, 5) for value in light.xy],
+        "confidence": round(balanced.confidence, 2),
+    }
+    decided = {"applied_strength": round(balanced.applied, 2), "lights": balanced.lights}
+    return {**(values if balanced.coloured else dict.fromkeys(values)), **decided}
+
+
+def sentence(balanced: Balanced, *, strength: float) -> str:
+    """Describe the correction in a sentence for the user."""
+    light = balanced.light
+    kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
+    confidence = f"{balanced.confidence:.0%}"
+    if not balanced.coloured:
+        return Message("Unchanged: the picture is grey and has no colour to balance.")
+    if strength == 0:
+        return Message("Unchanged: the strength is 0.")
+    if not balanced.estimated:
+        return Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint)
+    if balanced.lights > 1:
+        return Message(
+            "Mixed lighting, {kelvin} K and tint {tint} on average: {share} of each cast is removed.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
+        )
+    if balanced.applied == 0:
+        if balanced.confidence >= _LIKELY and balanced.tinted:
+            return Message(
+                "Unchanged: the colours seem to be the scene's own. If they are not, set the temperature or choose "
+                "a neutral area."
+            )
+        if balanced.confidence >= _LIKELY:
+            return Message("Unchanged: the picture is already neutral.")
+        return Message(
+            "Unchanged: the colour of the light is uncertain. Set the temperature or choose a neutral area."
+        )
+    partial = balanced.applied < strength * _NEARLY_ALL
+    if partial and balanced.confidence < TRUSTED:
+        return Message(
+            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed because the light is "
+            "uncertain (confidence {confidence}). To remove more, set the temperature or choose a neutral area.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
+            confidence=confidence,
+        )
+    if partial:
+        return Message(
+            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may belong to the scene. "
+            "To remove more, set the temperature or choose a neutral area.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
+        )
+    return Message(
+        "Light: {kelvin} K, tint {tint}, confidence {confidence}.", kelvin=kelvin, tint=tint, confidence=confidence
+    )
+
+
+def _choice(
+    pictures: Sequence[np.ndarray],
+    temperature: float | None,
+    duv: float | None,
+    neutral: tuple[float, float] | None,
+    radius_px: int,
+) -> _Choice:
+    """Choose the illuminant: estimated, picked at a neutral point, or set manually."""
+    if neutral is not None:
+        picked = _picked(pictures[0], neutral, radius_px)
+        found = Estimate(light=WhitePoint.from_xy(picked), xy=picked, expected_de=0.0)
+    elif temperature is not None and duv is not None:
+        found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=duv), expected_de=0.0)
+    else:
+        found = mean_light([estimate_light(seen) for seen in pictures])
+    residual, chosen, xy = found.residual, found.light, found.xy or found.light.xy
+    if temperature is not None or duv is not None:
+        chosen = replace(
+            chosen,
+            cct_kelvin=chosen.cct_kelvin if temperature is None else temperature,
+            duv=chosen.duv if duv is None else duv,
+        )
+        distance = abs(chosen.mired - found.light.mired) / FADE_MIRED + abs(chosen.duv - found.light.duv) / FADE_DUV
+        residual, xy = residual * np.float32(max(0.0, 1.0 - distance)), chosen.xy
+    return _Choice(
+        light=chosen,
+        xy=xy,
+        residual=residual,
+        estimate=found,
+    )
+
+
+def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
+    """Return the chromaticity of `removed`, including the part that temperature and tint cannot express."""
+    beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
+    if np.abs(beyond).max() < _TOLD:
+        return removed.xy
+    return xy_of(chroma_of(removed.xy) + np.float32(strength) * beyond)
+
+
+def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tuple[float, float]:
+    """Return the chromaticity of the illuminant from a patch that should be grey."""
+    height, width = image.shape[:2]
+    column, row = map(int, point)
+    if not (0 <= point[0] < width and 0 <= point[1] < height):
+        raise UsageError(
+            "The neutral point {column},{row} is outside the picture.",
+            hint="Use x from 0 to {width} and y from 0 to {height}.",
+            column=column,
+            row=row,
+            width=width - 1,
+            height=height - 1,
+        )
+    rows = slice(max(0, row - radius_px), row + radius_px + 1)
+    patch = image[rows, max(0, column - radius_px) : column + radius_px + 1]
+    linear = np.asarray(srgb_to_linear(jnp.asarray(patch[..., :3]))).reshape(-1, 3)
+    weights = patch[..., 3].ravel() if image.shape[2] == 4 else np.ones(len(linear))
+    mean = (linear * weights[:, None]).sum(axis=0) / max(float(weights.sum()), 1e-6)
+    if mean.min() < 1e-3:
+        raise UsageError(
+            "The neutral point is too dark or too colourful to show the colour of the light.",
+            hint="Pick a lighter grey.",
+        )
+    x, y = (float(value) for value in linear_rgb_to_xy(jnp.asarray(mean, jnp.float32)))
+    return x, y

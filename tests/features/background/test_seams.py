@@ -1,0 +1,42 @@
+"""Copies join each other and the picture without steps of colour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dioptre.features.background.seams import seam_correction
+
+SIZE = 48, 80
+
+
+def _scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a texture that gets brighter to the right, a hole, and moves of its halves from both sides."""
+    texture = np.tile(np.random.default_rng(4).random((SIZE[0], 10, 3)), (1, 8, 1))
+    picture = (0.3 * texture + np.linspace(0, 0.3, SIZE[1])[None, :, None]).astype(np.float32)
+    hole = np.zeros(SIZE, bool)
+    hole[12:36, 30:50] = True
+    moves = np.zeros((*SIZE, 2), np.int32)
+    moves[12:36, 30:40, 1], moves[12:36, 40:50, 1] = -20, 20
+    return picture, hole, moves
+
+
+def test_steps_between_copies_disappear() -> None:
+    picture, hole, moves = _scene()
+    columns = np.arange(SIZE[1]) + moves[..., 1]
+    copied = picture[np.arange(SIZE[0])[:, None], columns]
+    before = np.abs(copied - picture)[hole]
+    after = np.abs(copied + seam_correction(picture, hole, moves) - picture)[hole]
+    assert before.mean() > 0.07
+    assert after.mean() < 0.3 * before.mean()
+
+
+def test_copies_that_fit_are_not_corrected() -> None:
+    picture, hole, moves = _scene()
+    picture = picture - np.linspace(0, 0.3, SIZE[1], dtype=np.float32)[None, :, None]
+    assert np.abs(seam_correction(picture, hole, moves)).max() < 1e-5
+
+
+def test_nothing_changes_outside_the_hole() -> None:
+    picture, hole, moves = _scene()
+    assert (seam_correction(picture, hole, moves)[~hole] == 0).all()
+    assert (seam_correction(picture, np.zeros_like(hole), moves) == 0).all()

@@ -1,0 +1,181 @@
+"""The complete portrait blur, with the real networks on the example photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from dioptre.features.blur import portrait_blur as whole_pipeline
+from dioptre.features.blur.from_depth import lens_blur
+from dioptre.features.blur.portrait_blur import portrait
+from dioptre.features.depth.estimation import Depth
+from dioptre.features.subject import views as subject_views
+from dioptre.features.subject.views import Saliency
+from dioptre.files import load
+from dioptre.imaging.layers import Inputs
+from dioptre.recipes.apply import apply
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.operation import Role
+
+
+@pytest.fixture(scope="module")
+def coffee(checkout: Path) -> np.ndarray:
+    return load(checkout / "examples" / "coffee.jpg").pixels
+
+
+@pytest.fixture(scope="module")
+def made(coffee: np.ndarray):
+    calls: list[float] = []
+    result = apply("portrait", {}, Inputs(picture=coffee), progress=lambda share, phase: calls.append(share))
+    return result, calls
+
+
+def detail(image: np.ndarray) -> float:
+    """Return the mean absolute difference of neighbouring pixels."""
+    return float(np.abs(np.diff(image[..., :3], axis=1)).mean())
+
+
+def test_the_cup_stays_sharp_and_the_table_is_blurred(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    blurred = result.layers[0].pixels
+    cup, table = (slice(60, 220), slice(190, 390)), (slice(20, 120), slice(450, 600))
+    assert detail(blurred[cup]) > 0.9 * detail(coffee[cup])
+    assert detail(blurred[table]) < 0.5 * detail(coffee[table])
+
+
+def test_the_layers_are_those_described(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    assert tuple(layer.role for layer in result.layers) == OPERATIONS["portrait"].outputs
+    assert [layer.visible for layer in result.layers] == [True, False, False, False]
+    assert all(layer.pixels.shape[:2] == coffee.shape[:2] for layer in result.layers)
+    assert all(np.isfinite(layer.pixels).all() for layer in result.layers)
+    assert result.values["subject"] == "subject"
+    assert all(len(checksum) == 64 for checksum in result.models.values())
+
+
+def test_progress_rises_to_one(made) -> None:
+    _, calls = made
+    assert calls == sorted(calls)
+    assert calls[-1] == 1.0
+
+
+def test_the_clean_background_has_no_cup(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    plate = next(layer.pixels for layer in result.layers if layer.role is Role.BACKGROUND)
+    inside = result.layers[1].pixels[..., 3] > 0.98
+    assert np.abs(plate - coffee)[inside].mean() > 0.05
+    assert (coffee[inside].min(axis=-1) > 0.6).mean() > 0.05, "the cup is white china"
+    assert (plate[inside].min(axis=-1) > 0.6).mean() < 0.01
+
+
+def test_a_given_depth_is_used_as_it_is(coffee: np.ndarray) -> None:
+    near = np.zeros(coffee.shape[:2], np.float32)
+    near[:, :300] = 1.0
+    result = portrait(coffee, disparity=near, focus=(100, 200), keep_subject=0.0)
+    np.testing.assert_array_equal(result.disparity, near)
+    assert result.focal_disparity == pytest.approx(1.0)
+    np.testing.assert_allclose(result.image[:, :250], coffee[:, :250], atol=1 / 255)
+    assert detail(result.image[:, 350:]) < 0.5 * detail(coffee[:, 350:])
+
+
+def test_a_focus_point_outside_is_refused(coffee: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="outside the picture"):
+        portrait(coffee, focus=(10_000, 3))
+
+
+def test_cancel_stops_it(coffee: np.ndarray) -> None:
+    def cancel(share: float, phase: str) -> None:
+        if share > 0.25:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        apply("portrait", {}, Inputs(picture=coffee), progress=cancel)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (7, 3, 4)])
+def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
+    picture = np.random.default_rng(3).uniform(0, 1, shape).astype(np.float32)
+    result = portrait(picture)
+    assert result.image.shape == shape
+    assert np.isfinite(result.image).all()
+
+
+@pytest.fixture
+def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
+    """A picture in which a fake network sees one object, and a depth map whose step is eight pixels too far out."""
+    picture = np.random.default_rng(1).uniform(0.35, 0.45, (320, 320, 3)).astype(np.float32)
+    inside = np.zeros((320, 320), bool)
+    inside[80:260, 100:220] = True
+    picture[inside] += 0.5
+    near = np.full((320, 320), 0.1, np.float32)
+    near[72:268, 92:228] = 0.8
+    monkeypatch.setattr(
+        subject_views,
+        "saliency_of",
+        lambda small, model: Saliency(coverage=(small[..., 0] > 0.65).astype(np.float32)),
+    )
+    monkeypatch.setattr(whole_pipeline, "kept_depth", lambda *_, **__: Depth(disparity=near, model=""))
+    return picture, near
+
+
+@pytest.mark.parametrize("focus", [(160, 160), (40, 40)])
+def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: tuple[int, int]) -> None:
+    """With the focus on the subject or behind it, no rim of the background may keep the subject's depth."""
+    picture, _ = person_before_a_wall
+    made = portrait(picture, focus=focus, keep_subject=0.0)
+    assert made.disparity[170, 98] == pytest.approx(0.1, abs=0.02)
+    assert made.disparity[170, 104] == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(("focal_disparity", "changes"), [(0.1, True), (0.8, False)])
+def test_a_soft_edge_does_not_stay_sharp_on_a_background_in_focus(
+    person_before_a_wall, focal_disparity: float, changes: bool
+) -> None:
+    """Pixels of a soft edge that have the wall's depth show the wall, unless the person is in focus."""
+    picture, _ = person_before_a_wall
+    alpha = np.zeros((320, 320), np.float32)
+    alpha[80:260, 100:220] = 1
+    alpha = ndimage.uniform_filter(alpha, 13)
+    picture = (picture - 0.5 * (picture > 0.6) + 0.5 * alpha[..., None]).astype(np.float32)
+    made = portrait(picture, subject_alpha=alpha, focal_disparity=focal_disparity, keep_subject=0.0)
+    lens = {"max_radius": made.max_radius, "focus_range": made.focus_range}
+    plain = lens_blur(picture, made.disparity, focal_disparity=focal_disparity, **lens).image
+    edge = (alpha > 0.2) & (alpha < 0.45) & (made.disparity < 0.2)
+    assert edge.sum() > 200
+    if changes:
+        assert made.image[edge].mean() < plain[edge].mean() - 0.05
+    else:
+        np.testing.assert_allclose(made.image, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("focus", [None, (160, 160), (40, 40)])
+def test_a_given_depth_does_not_step_anew(person_before_a_wall, focus: tuple[int, int] | None) -> None:
+    picture, near = person_before_a_wall
+    made = portrait(picture, disparity=near, focus=focus, keep_subject=0.0)
+    np.testing.assert_array_equal(made.disparity, near)
+
+
+def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cushion on a blurred sofa must not stay sharp: a salient area sets the focus but gives no matte."""
+    picture = np.random.default_rng(2).uniform(0.2, 0.4, (320, 320, 3)).astype(np.float32)
+    picture[60:120, 60:120] += 0.4
+    near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))
+
+    def doubtful(small: np.ndarray, **_: str) -> Saliency:
+        return Saliency(coverage=0.7 * (small[..., 0] > 0.5).astype(np.float32), chance=0.05)
+
+    monkeypatch.setattr(subject_views, "saliency_of", doubtful)
+    made = portrait(picture, disparity=near)
+    assert made.subject.kind == "region"
+    assert made.subject.chance < 0.1
+    assert "blurred by depth alone" in made.messages[-1]
+    np.testing.assert_array_equal(made.subject.alpha, 0)
+    assert made.focal_disparity == pytest.approx(90 / 320, abs=0.03)
+    np.testing.assert_allclose(made.disparity, near, atol=1e-6)
+    assert detail(made.image[200:300, 280:]) < 0.5 * detail(picture[200:300, 280:])
+    again = portrait(picture, disparity=near, subject_alpha=made.subject.alpha)
+    assert again.focal_disparity == made.focal_disparity
