@@ -36,10 +36,9 @@ import tifffile
 from PIL import Image
 
 from benchmarks.frame import scene
+from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 
 _F_NUMBER = 2.0  # f-number of the lens for the blur in metres; its focal length follows from the opening

@@ -160,7 +160,7 @@ def super_resolution_part(folder: Path) -> None:
     from dioptre import files, runtime
 
     runtime.prepare()
-    from dioptre.imaging.layers import Inputs
+    from dioptre.contract import Inputs
     from dioptre.recipes.apply import apply
 
     picture = files.load(folder / "picture.jpg").pixels

@@ -29,9 +29,9 @@ import numpy as np
 from scipy import ndimage
 
 from dioptre.caching.memory import MemoryCache
+from dioptre.contract import Inputs, no_progress
 from dioptre.features.depth.estimation import estimate_depth
 from dioptre.features.select.by_subject import run
-from dioptre.imaging.layers import Inputs, no_progress
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role

@@ -42,7 +42,7 @@ def timed(
     from dioptre import runtime
 
     runtime.prepare_if_needed()
-    from dioptre.imaging.layers import Inputs
+    from dioptre.contract import Inputs
     from dioptre.recipes.apply import apply
 
     picture, disparity = scene(megapixels)

@@ -223,7 +223,7 @@ class Operation:
 
     Attributes:
         name: identifier, with underscores.
-        feature: the package of `dioptre.features` that runs it.
+        feature: the package of `dioptre.features` that runs it; "" for a chain of operations.
         title: name for the user.
         help: one or two sentences for the user.
         parameters: the options.
@@ -245,7 +245,7 @@ class Operation:
     """
 
     name: str
-    feature: str
+    feature: str = ""
     title: str
     help: str
     parameters: tuple[Parameter, ...]

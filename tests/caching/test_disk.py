@@ -14,7 +14,7 @@ import pytest
 
 from dioptre.caching import disk, software
 from dioptre.caching.disk import DiskCache
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 from dioptre_link.language import Message
 
 PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dioptre.caching.memory import LARGEST_BYTES, MOST_RESULTS, MemoryCache
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 
 
 class Step:

@@ -7,7 +7,7 @@ import pytest
 
 from dioptre.caching import names
 from dioptre.caching.names import Names
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 
 PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)
 

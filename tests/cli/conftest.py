@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre.contract import Inputs, Layer, Progress, Result
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 

@@ -180,7 +180,7 @@ import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import types
 import numpy as np
-from dioptre.imaging.layers import Layer, Result
+from dioptre.contract import Layer, Result
 from dioptre_link.operation import Role
 module = types.ModuleType("dioptre.features.blur")
 noise = np.random.default_rng(0).random((64, 64, 3), np.float32)

@@ -9,7 +9,7 @@ import pytest
 
 from dioptre.caching import choice
 from dioptre.caching.disk import DiskCache
-from dioptre.imaging.step_cache import NO_STEP_CACHE, StepResult
+from dioptre.contract import NO_STEP_CACHE, StepResult
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dioptre.cli.main import group
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Kind
 from dioptre_link.recipe import Recipe

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 
 from ..editors.phone import write_phone_photo
 

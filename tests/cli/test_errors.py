@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from dioptre.contract import Inputs
 from dioptre.features import blur
-from dioptre.imaging.layers import Inputs
 from dioptre_link.errors import DioptreError
 
 Dioptre = Callable[..., tuple[int, str, str]]

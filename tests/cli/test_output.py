@@ -20,7 +20,7 @@ import sys, types
 import numpy as np
 module = types.ModuleType("dioptre.features.enlarge")
 def run(inputs, options, progress):
-    from dioptre.imaging.layers import Layer, Result
+    from dioptre.contract import Layer, Result
     from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 

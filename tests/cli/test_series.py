@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
 Run = Callable[..., tuple[int, str, str]]

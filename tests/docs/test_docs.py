@@ -21,7 +21,7 @@ from PIL import Image
 
 from dioptre.batch import here
 from dioptre.cli.main import group, run
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 from tests.cli.conftest import pipelines as pipelines

@@ -44,7 +44,7 @@ PIPELINE = '''\
 """Turn the colours round."""
 
 import numpy as np
-from dioptre.imaging.layers import Layer, Result
+from dioptre.contract import Layer, Result
 from dioptre.models.loading import load_model
 from dioptre_link.operation import Role
 
@@ -97,7 +97,7 @@ import numpy as np
 from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.save import save
 from dioptre.cli.main import group
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 from dioptre.recipes.schema import schema
 from dioptre_link.catalogue import operation

@@ -15,13 +15,13 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
+from dioptre.contract import Layer
 from dioptre.files import notes, ultra_hdr, write_openraster
 from dioptre.files.encode import Extras, encode
 from dioptre.files.frame import Frame
 from dioptre.files.gain_map import GainMap
 from dioptre.files.matrix_profile import adobe_rgb
 from dioptre.files.picture import Format
-from dioptre.imaging.layers import Layer
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 

@@ -20,9 +20,9 @@ import pytest
 from PIL import Image
 
 from dioptre import files
+from dioptre.contract import Layer, Result
 from dioptre.files import notes
 from dioptre.files.picture import Picture
-from dioptre.imaging.layers import Layer, Result
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
@@ -166,7 +166,7 @@ for number, limit in enumerate(limits):
         path = out / f"{number}{suffix}"
         try:
             if suffix == ".ora":
-                from dioptre.imaging.layers import Layer
+                from dioptre.contract import Layer
                 from dioptre_link.operation import Role
                 files.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
             else:
@@ -238,7 +238,7 @@ import numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)
 module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
-    from dioptre.imaging.layers import Layer, Result
+    from dioptre.contract import Layer, Result
     from dioptre_link.operation import Role
     for step in range(20):
         progress(step / 20, "Working")

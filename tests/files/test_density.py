@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
+from dioptre.contract import Layer
 from dioptre.files import density, exif, load, notes, save, write_openraster
 from dioptre.files.containers import jpeg_segments, photoshop_resources
 from dioptre.files.frame import UNCHANGED, Frame
 from dioptre.files.openraster_reading import read_openraster
-from dioptre.imaging.layers import Layer
 from dioptre_link.operation import Role
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dioptre.contract import Layer, LayerOnDemand
 from dioptre.files.depth_map import encoded_depth
 from dioptre.files.encoders import Encoders
 from dioptre.files.openraster import LayerFiles
 from dioptre.files.picture import Format
-from dioptre.imaging.layers import Layer, LayerOnDemand
 from dioptre_link.operation import Role
 
 _SMALL, _LARGE = (100, 100), (8000, 6000)

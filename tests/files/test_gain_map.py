@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Layer, Result
 from dioptre.files import Format, PictureOnDemand, apart, containers, load, save, ultra_hdr
 from dioptre.files.curves import srgb_curve
 from dioptre.files.decode import decode
@@ -18,7 +19,6 @@ from dioptre.files.gain_map import GainMap
 from dioptre.files.rendition import rendition
 from dioptre.files.results import write_result
 from dioptre.files.vips import vips
-from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
 
 SIZE = (96, 144)

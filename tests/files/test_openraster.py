@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Layer
 from dioptre.files import matrix_profile, problems, read_openraster, write_openraster
 from dioptre.files.encode import encode
 from dioptre.files.openraster import merge
 from dioptre.files.picture import Format
-from dioptre.imaging.layers import Layer
 from dioptre_link.operation import Role
 
 

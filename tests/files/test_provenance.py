@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Layer, Result
 from dioptre.files import PictureOnDemand, load, problems, save, write_depth, write_openraster, write_result
-from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
 
 # Imported by name, because the package has a function of the same name.

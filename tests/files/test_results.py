@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Layer, Result
 from dioptre.files import inspect, load, problems, read_depth, read_openraster, write_result
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format, Picture
 from dioptre.files.sheet import Panel, depth_colours, sheet
-from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
 
 RECIPE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.imaging.layers import Layer, LayerOnDemand, Rows, row_slices
+from dioptre.contract import Layer, LayerOnDemand, Rows, row_slices
 from dioptre_link.operation import Role
 
 PIXELS = np.random.default_rng(0).uniform(size=(600, 5, 3)).astype(np.float32)

@@ -44,7 +44,7 @@ def run(name, options, inputs, progress):
     """Return the picture as the result, and the disparity (1 if there is none) as the depth."""
     import numpy as np
 
-    from dioptre.imaging.layers import Layer, Result
+    from dioptre.contract import Layer, Result
     from dioptre_link.errors import UsageError
 
     assert name == "fake"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre.contract import Inputs, Layer, Progress, Result
 from dioptre.recipes.apply import apply
 from dioptre.recipes.follow import follow, follow_described
 from dioptre_link.catalogue import OPERATIONS

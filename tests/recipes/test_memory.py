@@ -23,7 +23,7 @@ from dioptre import runtime
 
 runtime.prepare()
 import numpy as np
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 
 height, width = {size}

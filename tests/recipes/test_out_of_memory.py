@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import pytest
 
+from dioptre.contract import Inputs, Layer, Progress, Result
 from dioptre.features import white_balance
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
 from dioptre_link.operation import Role

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.imaging.layers import Layer, Result
+from dioptre.contract import Layer, Result
 from dioptre.worker.server import Server
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Input, Memory, Operation, Role

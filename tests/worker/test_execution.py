@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs, Layer, Result
+from dioptre.contract import FieldOfView, Inputs, Layer, Result
 from dioptre.recipes import memory
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.worker import execution, previews

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Inputs, Result
 from dioptre.files import containers
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
-from dioptre.imaging.layers import Inputs, Result
 from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import execute
 from dioptre.worker.opened_file import embedded_depth

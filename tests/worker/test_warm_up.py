@@ -15,7 +15,7 @@ from dioptre import runtime
 runtime.prepare()
 import jax
 import numpy as np
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 from dioptre.worker import warm_up
 from dioptre_link.catalogue import OPERATIONS

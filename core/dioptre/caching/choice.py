@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dioptre_link.paths import cache_dir, data_dir
 
 if TYPE_CHECKING:
-    from dioptre.imaging.step_cache import StepCache
+    from dioptre.contract import StepCache
 
 VARIABLE = "DIOPTRE_KEEP"
 """Environment variable; "0" (or "no", "off", "false") disables the cache regardless of the user's setting."""
@@ -31,7 +31,7 @@ class Usage:
 
 def step_cache() -> StepCache:
     """Return the user's disk cache, or a cache that stores nothing if caching is off."""
-    from dioptre.imaging.step_cache import NO_STEP_CACHE  # imports NumPy and JAX, which `usage` does not need
+    from dioptre.contract import NO_STEP_CACHE  # imports NumPy and JAX, which `usage` does not need
 
     if not is_on():
         return NO_STEP_CACHE

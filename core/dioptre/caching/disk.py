@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dioptre.contract import StepResult
 from dioptre.imaging.numbers import is_finite
-from dioptre.imaging.step_cache import StepResult
 from dioptre_link.cache import keep_newest
 
 from . import entry_file

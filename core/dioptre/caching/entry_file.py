@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 from dioptre_link.language import Message
 
 from .digests import digest_of_bytes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 
 from .names import Names
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import StepResult
 
 from .digests import digest_of_array
 

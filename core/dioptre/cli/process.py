@@ -156,7 +156,7 @@ def one(
         file: the result.
         force: replace an existing file.
         planes: the picture's depth map and selection.
-        references: pictures whose common light is used, as in `dioptre.imaging.layers.Inputs`.
+        references: pictures whose common light is used, as in `dioptre.contract.Inputs`.
         metric: write the depth in metres.
         normals: write surface normals instead of depth.
     """

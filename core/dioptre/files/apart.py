@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.contract import EmbeddedDepth
 from dioptre_link.errors import DioptreError
 from dioptre_link.scratch import Scratch
 

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.contract import EmbeddedDepth
 
 from . import containers, exif, notes, problems
 from .budget import Budget

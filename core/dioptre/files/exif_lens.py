@@ -9,7 +9,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.contract import FieldOfView
 
 from . import exif
 

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows, all_rows
+from dioptre.contract import Rows, all_rows
 
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dioptre.imaging.layers import Layer, LayerOnDemand, row_slices
+from dioptre.contract import Layer, LayerOnDemand, row_slices
 from dioptre.runtime import release_after
 from dioptre_link.operation import Role
 

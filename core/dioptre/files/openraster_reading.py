@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dioptre.imaging.layers import Layer
+from dioptre.contract import Layer
 from dioptre_link.operation import Role
 
 from . import colour_profile, markup, problems

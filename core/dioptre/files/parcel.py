@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.contract import EmbeddedDepth
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 

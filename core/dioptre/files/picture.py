@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows
+from dioptre.contract import Rows
 
 from . import jpegxl_header
 from .gain_map import GainMap

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows
+from dioptre.contract import Rows
 
 from .curves import in_bands, srgb_curve
 from .gain_map import GainMap, enlarged

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+from dioptre.contract import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows
+from dioptre.contract import Rows
 
 from .colour_profile import quantise
 from .curves import in_bands

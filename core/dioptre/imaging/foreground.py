@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from .layers import Rows
+from dioptre.contract import Rows
+
 from .pull_push import pull_push_rows
 
 INSIDE = 0.98

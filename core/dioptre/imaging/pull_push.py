@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from .layers import Rows
+from dioptre.contract import Rows
+
 from .resize import resized_rows
 
 _LEAST = 1e-6  # smallest divisor, to avoid dividing by 0

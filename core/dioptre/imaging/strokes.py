@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import row_slices
 from dioptre_link.strokes import HARD
 
 from .box_mean import box_mean
-from .layers import row_slices
 
 _LEAST_FADE_PX = 1.0  # minimum width of a brush's soft edge, in pixels
 _FINE_PX = 32.0  # radius in pixels above which strokes are drawn at a reduced size and then enlarged

@@ -23,7 +23,7 @@ from .package_files import Package
 from .transfer_reasons import reason_in_pip_output
 
 Progress = Callable[[float, str], None]
-"""Progress callback like `dioptre.imaging.layers.Progress`; it may raise `Cancelled`."""
+"""Progress callback like `dioptre.contract.Progress`; it may raise `Cancelled`."""
 
 _POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
 _LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, UInt32
 
-from dioptre.imaging.layers import Progress
+from dioptre.contract import Progress
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
 

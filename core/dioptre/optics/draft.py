@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from dioptre.imaging.layers import Progress, no_progress
+from dioptre.contract import Progress, no_progress
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import row_slices
+from dioptre.contract import row_slices
 
 from .defocus import Focus
 

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from dioptre.imaging.layers import Progress, no_progress, part_of
+from dioptre.contract import Progress, no_progress, part_of
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
 from dioptre.runtime import release_after

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
+from dioptre.contract import Inputs, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError

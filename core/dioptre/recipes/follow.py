@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import FieldOfView, Inputs, Layer, Progress, Result, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
 from dioptre_link.chain import CHAIN, chain

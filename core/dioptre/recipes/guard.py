@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Result
+from dioptre.contract import Result
 from dioptre.imaging.numbers import is_finite
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files
+from dioptre.contract import NO_STEP_CACHE, Inputs, Progress, Result, StepCache, no_progress
 from dioptre.files import apart, problems
 from dioptre.files.exif_lens import field_of_view
 from dioptre.files.load import Decoding
 from dioptre.files.save import format_of, require_size, suffix_like
-from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
-from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from dioptre.imaging.layers import Inputs, Progress, Result
+from dioptre.contract import Inputs, Progress, Result
 from dioptre_link.catalogue import OPERATIONS
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]

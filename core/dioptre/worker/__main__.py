@@ -16,7 +16,7 @@ from . import warm_up
 from .lifetime import work
 
 if TYPE_CHECKING:
-    from dioptre.imaging.layers import Inputs, Progress, Result
+    from dioptre.contract import Inputs, Progress, Result
 
 IDLE_MINUTES = 15.0
 

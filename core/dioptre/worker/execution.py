@@ -13,11 +13,8 @@ import numpy as np
 
 from dioptre.caching import choice, digests
 from dioptre.caching.memory import MemoryCache
-from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs, Progress, Result, row_slices
+from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
 from dioptre.imaging.resize import fitted_size
-from dioptre.imaging.step_cache import StepCache
 from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files
+from dioptre.contract import EmbeddedDepth, FieldOfView
 from dioptre.files import apart, exif_lens
-from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.luma import LUMA
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError

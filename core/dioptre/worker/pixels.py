@@ -79,7 +79,7 @@ def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
 
 
 def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: PixelFormat) -> None:
-    """Write a layer's pixels (see `imaging.layers.Layer`) in the format `layout`; planes get a single channel.
+    """Write a layer's pixels (see `contract.Layer`) in the format `layout`; planes get a single channel.
 
     Colours are converted to linear light or grey (luminance) if requested. Integers and half floats are clipped to
     their range.

@@ -288,7 +288,7 @@ class Session:
         progress(0.0, "Preparing")  # libraries and networks take a while to load the first time
         libraries.load()
         # These modules import NumPy and JAX, so they are imported after `libraries.load`.
-        from dioptre.imaging.layers import part_of
+        from dioptre.contract import part_of
 
         from . import execution
 

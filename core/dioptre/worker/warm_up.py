@@ -45,7 +45,7 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     load()
     import numpy as np
 
-    from dioptre.imaging.layers import Inputs
+    from dioptre.contract import Inputs
     from dioptre.recipes.apply import apply
 
     height, width = run.size

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dioptre.contract import all_rows
 from dioptre.features.background.filling import clean_background
-from dioptre.imaging.layers import all_rows
 from dioptre.imaging.pull_push import pull_push
 from dioptre_link.errors import Cancelled
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dioptre.contract import Inputs, Result
 from dioptre.features.blur import existing_blur as module
 from dioptre.features.blur.from_depth import lens_blur
-from dioptre.imaging.layers import Inputs, Result
 from dioptre.recipes.apply import apply
 
 LENS = {"focal_disparity": 1.0, "max_radius": 8.0}

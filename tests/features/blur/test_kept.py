@@ -9,7 +9,7 @@ import pytest
 
 from dioptre import files
 from dioptre.caching.disk import DiskCache
-from dioptre.imaging.layers import Inputs, Result
+from dioptre.contract import Inputs, Result
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.recipes.apply import apply

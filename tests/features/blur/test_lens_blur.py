@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Inputs
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.depth.estimation import Depth
-from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from dioptre.contract import Inputs
 from dioptre.features.blur import portrait_blur as whole_pipeline
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.blur.portrait_blur import portrait
@@ -15,7 +16,6 @@ from dioptre.features.depth.estimation import Depth
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import Saliency
 from dioptre.files import load
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import Cancelled, UsageError

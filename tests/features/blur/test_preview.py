@@ -11,12 +11,11 @@ import pytest
 
 from dioptre import files
 from dioptre.caching.memory import MemoryCache
+from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth
 from dioptre.features.depth.estimation import kept_depth
 from dioptre.features.subject.finding import kept_subject
-from dioptre.imaging.layers import Inputs, Result
 from dioptre.imaging.resize import resize
-from dioptre.imaging.step_cache import StepResult
 from dioptre.models.loaded import Loaded
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled

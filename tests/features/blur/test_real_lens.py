@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur import from_depth as pipeline
 from dioptre.features.blur.from_depth import Blurred
 from dioptre.features.blur.real_lens import lens_blur_of
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs
 from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px, thin_lens
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import operation

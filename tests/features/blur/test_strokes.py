@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dioptre.contract import Inputs
 from dioptre.features.blur.from_depth import lens_blur
-from dioptre.imaging.layers import Inputs
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.optics.defocus import Focus, circle_of_confusion_px
 from dioptre.optics.kept_sharp import disparity_in_focus, put_back

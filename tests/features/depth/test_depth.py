@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Inputs
 from dioptre.features.depth.estimation import Depth, DepthError, estimate_depth
-from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dioptre.contract import EmbeddedDepth
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.detail import with_detail
 from dioptre.features.depth.estimation import estimate_depth, fit_embedded
-from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind

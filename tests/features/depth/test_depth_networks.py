@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.estimation import Depth, estimate_depth, kept_depth, run
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs
 from dioptre.models import registry
 from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.module import Geometry, view_plane

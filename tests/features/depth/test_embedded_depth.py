@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import EmbeddedDepth, Inputs
 from dioptre.features.depth.estimation import DepthError, depth_of
-from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 from dioptre_link.operation import Role
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.contract import Inputs
 from dioptre.features.depth.estimation import DepthError, estimate_depth
 from dioptre.features.depth.repair import repair_depth
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
 from dioptre_link.operation import Role

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from dioptre.contract import Inputs
 from dioptre.features.enlarge import tiled
 from dioptre.features.enlarge.back_projection import back_projected
 from dioptre.features.enlarge.operation import super_resolution
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
 from dioptre.recipes.apply import apply

@@ -7,11 +7,11 @@ import pytest
 
 import dioptre
 from dioptre.caching.memory import MemoryCache
+from dioptre.contract import Inputs, no_progress
 from dioptre.features.select import by_depth as select_depth
 from dioptre.features.select import by_subject as select_subject
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import Saliency
-from dioptre.imaging.layers import Inputs, no_progress
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role

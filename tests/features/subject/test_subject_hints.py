@@ -9,14 +9,13 @@ import pytest
 
 import dioptre
 from dioptre.caching.memory import MemoryCache
+from dioptre.contract import NO_STEP_CACHE, Inputs
 from dioptre.features.subject import cut_out
 from dioptre.features.subject import hints as subject_hints
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.hints import points_of
 from dioptre.features.subject.several import Choice, chosen_subject
 from dioptre.features.subject.views import Saliency
-from dioptre.imaging.layers import Inputs
-from dioptre.imaging.step_cache import NO_STEP_CACHE
 
 SIDE = subject_views.SIDE_PX
 LARGE, TOUCHING, SMALL, UNSEEN = (55.0, 160.0), (115.0, 160.0), (270.0, 160.0), (200.0, 285.0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import Subject
 from dioptre.features.subject.region import competing_words
 from dioptre.features.subject.several import Choice, chosen_subject
 from dioptre.features.subject.views import Saliency
-from dioptre.imaging.layers import Inputs
 from dioptre_link.errors import UsageError
 
 SIDE = subject_views.SIDE_PX

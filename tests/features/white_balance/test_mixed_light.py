@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
+from dioptre.contract import Inputs
 from dioptre.features.white_balance.balance import white_balance
 from dioptre.features.white_balance.illuminant import Estimate
 from dioptre.features.white_balance.mixed_light import light_field
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dioptre.colour import WhitePoint
+from dioptre.contract import Inputs
 from dioptre.features.white_balance.balance import white_balance
 from dioptre.features.white_balance.illuminant import Estimate, chroma_of, estimate_light, xy_of
 from dioptre.features.white_balance.series import groups, mean_light, speakers
-from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
+from dioptre.contract import Inputs
 from dioptre.features.white_balance.balance import white_balance
 from dioptre.features.white_balance.correction import apply_correction
 from dioptre.features.white_balance.illuminant import Estimate, Reading, chance, estimate_light, sure_share, trust
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 from dioptre.worker import pixels
 from dioptre_link.wire import PixelFormat, Pixels

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-from dioptre.imaging.layers import Progress, Rows, no_progress
+from dioptre.contract import Progress, Rows, no_progress
 from dioptre.imaging.pull_push import pull_push, pull_push_rows
 from dioptre.imaging.resize import resize
 

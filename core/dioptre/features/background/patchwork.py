@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
-from dioptre.imaging.layers import Rows
+from dioptre.contract import Rows
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 

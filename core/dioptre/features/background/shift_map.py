@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
-from dioptre.imaging.layers import Progress, no_progress
+from dioptre.contract import Progress, no_progress
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Inputs
 from dioptre.features.subject import kept_subject
-from dioptre.imaging.layers import Inputs
 from dioptre.models.loading import unload_after
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.lens import KNOWN_DISTANCE

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Progress
+from dioptre.contract import Inputs, Progress
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
 
 from .kept import kept_for

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.features.depth import Depth, kept_depth
 from dioptre.imaging.encoding import linear_to_srgb
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
 from dioptre.imaging.strokes import stroke_mask

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
+from dioptre.contract import Progress, all_rows, part_of
 from dioptre.features.background import textured_background
-from dioptre.imaging.layers import Progress, all_rows, part_of
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre.optics.aperture import Aperture

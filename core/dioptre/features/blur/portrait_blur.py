@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import (
+    EmbeddedDepth,
+    Inputs,
+    Layer,
+    LayerOnDemand,
+    Progress,
+    Result,
+    Rows,
+    no_progress,
+    part_of,
+)
 from dioptre.features.background import clean_background
 from dioptre.features.depth import Depth, kept_depth
 from dioptre.features.subject import Choice, Subject, chosen_subject, known_subject
-from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.foreground import with_background_colours, with_own_colours
-from dioptre.imaging.layers import Inputs, Layer, LayerOnDemand, Progress, Result, Rows, no_progress, part_of
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import FieldOfView, Inputs
 from dioptre.optics.defocus import relative_max_radius_px
 from dioptre_link.language import Message
 from dioptre_link.lenses import depth_of_field, in_metres, radius_per_inverse_metre

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.contract import EmbeddedDepth, FieldOfView, Progress, no_progress
 from dioptre.imaging.frames import Inside, find_frame
-from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
-from dioptre.imaging.step_cache import StepResult
+from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepResult, no_progress
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.field_of_view import FieldOfView
-from dioptre.imaging.layers import Progress, no_progress, row_slices
+from dioptre.contract import FieldOfView, Progress, no_progress, row_slices
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import chosen_depth_network

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.box_mean import box_mean
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre_link.catalogue import operation

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Float32
 
+from dioptre.contract import Progress, no_progress
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.windows import Window, plan_windows

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dioptre.contract import Progress, part_of
 from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.layers import Progress, part_of
 from dioptre.imaging.numbers import within_unit
 from dioptre.imaging.resize import resize
 from dioptre.imaging.windows import plan_windows

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy.fft import dct
 
-from dioptre.imaging.layers import Progress, no_progress
+from dioptre.contract import Progress, no_progress
 from dioptre.imaging.luma import LUMA
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores

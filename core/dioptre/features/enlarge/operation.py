@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre_link.operation import Role
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageFilter
 
-from dioptre.imaging.layers import Progress, no_progress
+from dioptre.contract import Progress, no_progress
 from dioptre.imaging.resize import resize
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.windows import Window, plan_windows

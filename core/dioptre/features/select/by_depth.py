@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.features.depth import kept_depth
 from dioptre.features.subject import opaque, otsu
 from dioptre.imaging.guided_filter import guided_filter
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite, within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue import operation

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Inputs, Progress, Result, no_progress, part_of
 from dioptre.features.depth import kept_depth
 from dioptre.features.subject import Choice, chosen_subject
-from dioptre.imaging.layers import Inputs, Progress, Result, no_progress, part_of
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
 from dioptre_link.errors import UsageError

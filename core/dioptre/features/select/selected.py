@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Layer, LayerOnDemand, Rows
 from dioptre.imaging.foreground import with_own_colours
-from dioptre.imaging.layers import Layer, LayerOnDemand, Rows
 from dioptre_link.catalogue.selection import LAYER
 from dioptre_link.operation import Role
 

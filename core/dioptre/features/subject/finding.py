@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from dioptre.contract import Inputs, Progress, StepResult, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
-from dioptre.imaging.layers import Inputs, Progress, no_progress
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
-from dioptre.imaging.step_cache import StepResult
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, analysis_checksums, find
 from dioptre_link.errors import UsageError

@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from dioptre.imaging.layers import Inputs
+from dioptre.contract import Inputs, StepResult
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
-from dioptre.imaging.step_cache import StepResult
 from dioptre.imaging.strokes import SPACING, spaced, stroke_mask
 
 from .components import label_regions, travel_cost

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Progress, no_progress
+from dioptre.contract import Inputs, Progress, no_progress
 from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES

@@ -1,6 +1,6 @@
 """Inputs and outputs of the subject networks for a whole picture and for crops; each is computed once.
 
-The inputs are resized from the full-size picture and the outputs are cached (`imaging.step_cache`): previews of any
+The inputs are resized from the full-size picture and the outputs are cached (`contract`): previews of any
 size, the final result and a second pass on the same crop share them.
 """
 
@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import NO_STEP_CACHE, StepCache, StepResult
 from dioptre.imaging.closer_look import Window
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
-from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache, StepResult
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
 

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
+from dioptre.contract import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.encoding import srgb_to_linear
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message

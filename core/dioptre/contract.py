@@ -1,18 +1,142 @@
-"""The inputs and results of operations: pictures, depth maps and layers with roles."""
+"""What operations receive and return, and the conventions of their arrays.
+
+Pictures are float32 (H, W, 3) or (H, W, 4), sRGB-encoded, nominally in [0, 1], with straight alpha. Disparity is
+float32 (H, W) in [0, 1], 1 = nearest. Mattes and selections are float32 (H, W), the coverage from 0 to 1.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from dioptre_link.operation import Role
 
-from .embedded import EmbeddedDepth
-from .field_of_view import FieldOfView
-from .step_cache import NO_STEP_CACHE, StepCache
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedDepth:
+    """A depth map measured by a camera.
+
+    Attributes:
+        disparity: float32 (h, w) in [0, 1], 1 = nearest, upright, at the map's own size.
+        range_per_m: inverse depths in 1/m at disparity 0 and 1 (low, high): metric disparity is
+            low + disparity * (high - low). None if the camera gives no distances in metres.
+        confidence: float32 (h, w) in [0, 1]; None if the camera gives none.
+        kind: text that describes the source of the map.
+    """
+
+    disparity: np.ndarray
+    range_per_m: tuple[float, float] | None
+    confidence: np.ndarray | None
+    kind: str
+
+
+FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldOfView:
+    """The field of view of a pinhole camera with square pixels, centred on the picture.
+
+    Attributes:
+        focal_diagonals: focal length divided by the picture's diagonal, independent of the picture's size.
+        source: text for the user that says where the value comes from.
+    """
+
+    focal_diagonals: float
+    source: str
+
+    @staticmethod
+    def of_equivalent(focal_mm: float, *, source: str) -> FieldOfView:
+        """Create a field of view from the focal length with the same diagonal angle on full frame (36 x 24 mm)."""
+        return FieldOfView(focal_diagonals=focal_mm / FULL_FRAME_DIAGONAL_MM, source=source)
+
+    @property
+    def equivalent_mm(self) -> float:
+        """Focal length in mm with the same diagonal angle of view on full frame (36 x 24 mm)."""
+        return self.focal_diagonals * FULL_FRAME_DIAGONAL_MM
+
+    def focal_px(self, size: tuple[int, int]) -> float:
+        """Return the focal length in pixels for a picture of `size` (height, width)."""
+        return self.focal_diagonals * math.hypot(*size)
+
+    def horizontal_deg(self, size: tuple[int, int]) -> float:
+        """Return the horizontal angle of view in degrees of a picture of `size` (height, width)."""
+        return math.degrees(2 * math.atan(size[1] / (2 * self.focal_px(size))))
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """The result of a step.
+
+    Attributes:
+        planes: float32 arrays of shape (H, W) by name.
+        facts: values of JSON types by name.
+    """
+
+    planes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(value: Any, *, without: tuple[str, ...] = ()) -> StepResult:
+        """Create a step result from the fields of a dataclass.
+
+        Args:
+            value: the dataclass.
+            without: names of fields to leave out; they must have a default.
+        """
+        named = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in without}
+        planes = {name: each for name, each in named.items() if isinstance(each, np.ndarray)}
+        return StepResult(planes=planes, facts={name: each for name, each in named.items() if name not in planes})
+
+    def to(self, kind: Callable[..., T]) -> T:
+        """Create the dataclass `kind` from these fields, converting JSON's lists back to tuples."""
+        return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
+
+
+@runtime_checkable
+class StepCache(Protocol):
+    """A cache that returns the result of a step if it has run before."""
+
+    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+        """Return the stored result of `step`, or compute and store it.
+
+        Args:
+            step: name of the step.
+            given: everything that determines the result: arrays and JSON types. Equal values must give
+                bit-identical results.
+            compute: runs the step.
+
+        Returns:
+            The result. Its planes must not be changed.
+        """
+
+    def name(self, array: np.ndarray, name: str) -> None:
+        """Assign a name that identifies the content of `array`, which saves hashing it."""
+
+
+class NoStepCache:
+    """A cache that stores nothing."""
+
+    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+        return compute()
+
+    def name(self, array: np.ndarray, name: str) -> None:
+        pass
+
+
+NO_STEP_CACHE = NoStepCache()
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
 
 _ROWS_AT_A_TIME = 256
 
