@@ -27,7 +27,7 @@ from dioptre.models.srvgg.config import SrvggConfig
 from dioptre.models.srvgg.module import Srvgg
 from dioptre_link.errors import Cancelled
 
-from ..golden import pattern
+from ...golden import pattern
 
 
 def picture(height: int, width: int) -> np.ndarray:
