@@ -122,9 +122,9 @@ def _box(key: Array, coarse: Array, whole: Array) -> tuple[Array, Array, Array]:
     return centre, half, angle
 
 
-def _uniform(keys: Array, number: int, least: float = 0.0, most: float = 1.0) -> Array:
-    """Return a random number between two limits, drawn with one of the keys."""
-    return jax.random.uniform(keys[number], (), minval=least, maxval=most)
+def _between(drawn: Array, number: int, least: float = 0.0, most: float = 1.0) -> Array:
+    """Return one of the numbers that were drawn in [0, 1), scaled to other limits."""
+    return least + (most - least) * drawn[number]
 
 
 def _grid(side: int) -> tuple[Array, Array]:
@@ -175,8 +175,8 @@ def thin_thing(key: Array, mask: Array) -> tuple[Array, Array]:
     """Return coverage and shade of a stick, cord, wheel, umbrella or tool that begins on the subject."""
     side = mask.shape[0]
     y, x = _grid(side)
-    k = jax.random.split(key, 16)
-    uni = partial(_uniform, k)
+    k = jax.random.split(key, 17)
+    uni = partial(_between, jax.random.uniform(k[16], (16,)))
     start = _place_in(k[0], _coarse(mask))
     angle, length = uni(1, 0, 2 * np.pi), uni(2, 0.12, 0.75)
     end = start + length * jnp.stack([jnp.sin(angle), jnp.cos(angle)])
@@ -213,8 +213,8 @@ def thin_thing(key: Array, mask: Array) -> tuple[Array, Array]:
 def wires(key: Array, side: int) -> Array:
     """Return the coverage of poles, wires or a fence that cross the picture and belong to the background."""
     y, x = _grid(side)
-    k = jax.random.split(key, 8)
-    uni = partial(_uniform, k)
+    k = jax.random.split(key, 9)
+    uni = partial(_between, jax.random.uniform(k[8], (8,)))
     angle = jnp.where(uni(0, 0, 1) < 0.5, jax.random.normal(k[1]) * 0.1, uni(2, 0, np.pi))
     angle = angle + jnp.where(uni(3, 0, 1) < 0.5, jnp.pi / 2, 0.0)
     across = (y - 0.5) * jnp.cos(angle) - (x - 0.5) * jnp.sin(angle)
@@ -253,8 +253,8 @@ def view(
     key: Array, data: Data, item: Array, scene: Array, stamp: Array, *, side: int
 ) -> tuple[Array, Array, Array]:
     """Return a picture (s, s, 3) in [0, 1], the subject's coverage (s, s), and each pixel's weight (s, s)."""
-    k = jax.random.split(key, 40)
-    uni = partial(_uniform, k)
+    k = jax.random.split(key, 41)
+    uni = partial(_between, jax.random.uniform(k[40], (40,)))
     label = data["label"][item]
     planes = jnp.stack([label == pack.INSIDE, label == pack.UNKNOWN], -1).astype(jnp.float32)
     stored = label.shape[0]
