@@ -48,16 +48,13 @@ def test_the_trained_values_find_a_disc() -> None:
     assert coverage.shape == (1, 112, 112)
     assert np.isfinite(coverage).all()
     assert 0 <= coverage.min() <= coverage.max() <= 1
-    assert 0 < chance[0] < 1
+    assert 0.7 < chance[0] < 1  # 0.55 without the changes of the backbone
     wanted = np.asarray(Image.fromarray(label.astype(np.uint8)).resize((112, 112))) == pack.INSIDE
-    found = coverage[0] > 0.5
-    assert (found & wanted).sum() > 0.8 * (found | wanted).sum()
+    assert np.abs(coverage[0] - wanted).mean() < 0.02  # 0.047 without the changes of the backbone
 
 
 def test_other_values_are_refused(tmp_path: Path) -> None:
-    values = new(0)
-    values["fine"] = {"kernel": values["fine"]["kernel"]}
-    store(tmp_path / "values.safetensors.xz", values)
+    store(tmp_path / "values.safetensors.xz", {"fine": new(0)["fine"]})
     with pytest.raises(ValueError, match="other values"):
         stored(tmp_path / "values.safetensors.xz")
 
