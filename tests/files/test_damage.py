@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -461,3 +462,38 @@ def test_damaged_layers_are_refused(tmp_path: Path) -> None:
         bad = layer[:at] + bytes([layer[at] ^ 0x5A]) + layer[at + 1 :]
         with pytest.raises(DamagedPicture):
             read_openraster(_archive(tmp_path / "a.ora", stack, {"a.png": bad}))
+
+
+def test_runs_that_overfill_their_rows_are_reported(tmp_path: Path) -> None:
+    """libtiff stops where the rows of PackBits are full, and so decodes most damage without an error."""
+    path = tmp_path / "a.tif"
+    blocks = np.kron(RNG.integers(0, 255, (40, 50)), np.ones((8, 8))).astype(np.uint8)
+    Image.fromarray(blocks).save(path, compression="packbits")
+    assert decode(path).messages == []
+    np.testing.assert_array_equal(decode(path).codes[..., 0], blocks)
+    whole = path.read_bytes()
+    for at in range(1000, 11000, 1000):
+        path.write_bytes(whole[:at] + b"\xf0\x55" * 20 + whole[at + 40 :])  # runs of 17 instead of 8 bytes
+        try:
+            (message,) = decode(path).messages
+        except DamagedPicture:
+            continue
+        assert "is damaged" in str(message)
+
+
+def test_checksums_of_lab_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    whole = by_tifffile(photo(), photometric="cielab", compression="zlib")()
+    for at in range(len(whole) // 4, len(whole) * 3 // 4, len(whole) // 16):
+        path.write_bytes(whole[:at] + bytes(64) + whole[at + 64 :])
+        with pytest.raises(DamagedPicture):
+            decode(path)
+
+
+def test_a_damaged_fax_is_not_called_unsupported(tmp_path: Path) -> None:
+    path, whole = tmp_path / "a.tif", by_pillow("TIFF", "1", compression="group4")()
+    for at in range(200, 600, 5):
+        for bit in range(8):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            with suppress(DamagedPicture):
+                decode(path)

@@ -381,3 +381,13 @@ def test_heic_is_also_limited_in_area() -> None:
     require_size(Format.HEIC, width=11_900, height=11_900)
     with pytest.raises(UnwritableFile, match="megapixels"):
         require_size(Format.HEIC, width=12_000, height=12_000)
+
+
+def test_a_lossless_webp_with_a_profile_stays_lossless(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 255, (24, 32, 3)).astype(np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pixels).save(tmp_path / "a.webp", lossless=True, icc_profile=profile)
+    picture = load(tmp_path / "a.webp")
+    save(picture.pixels, tmp_path / "b.webp", like=picture)
+    with Image.open(tmp_path / "b.webp") as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)

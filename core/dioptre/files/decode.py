@@ -32,7 +32,7 @@ from .decode_avif import decode_avif_sequence
 from .decode_heic import decode_heic
 from .decode_jpegxl import decode_jpegxl
 from .decode_raw import decode_raw, is_raw
-from .decode_tiff import compare_checksums, decode_tiff, is_for_vips
+from .decode_tiff import compare_checksums, decode_tiff, is_for_vips, is_packed_whole
 from .decoded import (
     Decoded,
     damaged,
@@ -62,6 +62,8 @@ _LOADERS = {
     Format.AVIF: "heifload_source",
     Format.GIF: "gifload_source",
 }
+# libtiff says so of a wrong bit in a fax, libjpeg of a height of 0
+_DAMAGE = re.compile(r"\(not supported\)|DNL not supported")
 _UNSUPPORTED = re.compile(r"not configured|not implemented|not supported|[Uu]nsupported (feature|codec|process)")
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -195,9 +197,12 @@ def _by_libvips(
     image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
     if warnings:
         note_damage(found.messages, path)
+    known = len(found.messages)
     codes = _checked_values(image, file, path, found)
     if tiff is not None and tiff.layout is not None:
         compare_checksums(file, tiff.layout, path)
+        if len(found.messages) == known and not is_packed_whole(file, tiff.layout):
+            note_damage(found.messages, path)
     if found.source.packed_bits:
         codes = full_range(codes, found.source.packed_bits)
     found.codes = turned(codes, found.source.orientation)
@@ -265,7 +270,7 @@ def _note_end(messages: list[str], path: Path) -> None:
 
 def _refusal(reason: str, path: Path, kind: Format, tiff: TiffProperties | None) -> DioptreError:
     """Return the error for a file that libvips does not read: damaged, or of a kind that it does not support."""
-    if _UNSUPPORTED.search(reason) is None:
+    if _UNSUPPORTED.search(_DAMAGE.sub("", reason)) is None:
         return damaged(path)
     number = 0 if tiff is None or tiff.layout is None else tiff.layout.compression
     return problems.unsupported_compression(path, COMPRESSIONS.get(number, str(number or kind.value)))
@@ -323,7 +328,7 @@ def _describe(
     elif kind is Format.TIFF:
         describe_tiff(found, tiff, path)
     elif kind is Format.WEBP:
-        found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
+        found.source = replace(found.source, lossless=b"VP8L" in start)
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
         found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif

@@ -24,6 +24,8 @@ from .tiff_layout import COMPRESSIONS, FLOAT, LZMA, OLD_JPEG, PALETTE, SIGNED, U
 from .tiff_properties import TiffProperties, describe_tiff
 
 _BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
+_PACKBITS = 32773
+_MOST_PACKED = 32 << 20  # bytes of PackBits whose runs are counted, which takes a second
 _PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
 _JPEG_XL = {50002, 52546}
 _DEFLATE = {8, 32946}
@@ -208,16 +210,16 @@ def _decompressed(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) 
 
 
 def _inflated(data: bytes, size: int, compression: int) -> bytes:
-    """Decompress LZMA or Deflate to at most `size` bytes and compare the checksum."""
+    """Decompress LZMA or Deflate to at most `size` bytes, and as many again to reach and compare the checksum."""
     if compression == LZMA:
         xz = lzma.LZMADecompressor()
         result = xz.decompress(data, size)
         if not (xz.eof or xz.needs_input):
-            xz.decompress(b"", 1)
+            xz.decompress(b"", size)
         return result
     stream = zlib.decompressobj()
     result = stream.decompress(data, size)
-    stream.decompress(stream.unconsumed_tail, 1)
+    stream.decompress(stream.unconsumed_tail, size)
     return result
 
 
@@ -237,6 +239,30 @@ def compare_checksums(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
             _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
         except zlib.error as error:
             raise damaged(path) from error
+
+
+def is_packed_whole(file: BinaryIO, layout: TiffLayout) -> bool:
+    """Return whether the runs of every PackBits strip or tile fill its rows exactly; True for other compressions.
+
+    libtiff stops when the rows are full, and so passes over most damage. A byte of padding may follow.
+    """
+    if layout.compression != _PACKBITS or sum(size for _, size in layout.pieces) > _MOST_PACKED:
+        return True
+    width, height = layout.piece
+    across, down, planes = layout.grid
+    row_bytes = -(-width * (1 if layout.planar else layout.samples) * layout.bits[0] // 8)
+    for number, (start, size) in enumerate(layout.pieces[: across * down * planes]):
+        top = number % (across * down) // across * height
+        rows = {height} if layout.tiled else {height, min(height, layout.height - top)}
+        file.seek(start)
+        data, at, filled = file.read(size), 0, 0
+        while at < size - 1:
+            run = data[at]
+            at += run + 2 if run < 128 else 2 if run > 128 else 1
+            filled += run + 1 if run < 128 else 257 - run if run > 128 else 0
+        if at > size or filled not in {each * row_bytes for each in rows}:
+            return False
+    return True
 
 
 def _unpacked(data: bytes, compression: int, rows: int, row_bytes: int) -> np.ndarray:

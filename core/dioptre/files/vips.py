@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 _DAMAGE = re.compile(
-    r"corrupt|premature|extraneous|crc error|length mismatch|bad code|not enough data", re.IGNORECASE
+    r"corrupt|premature|extraneous|crc error|length mismatch|bad code|not enough data|discarding", re.IGNORECASE
 )
 _LOG = "pyvips"
 
