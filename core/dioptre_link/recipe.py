@@ -177,7 +177,7 @@ class Recipe:
         """Read a recipe from a file; raise RecipeError if it is invalid or cannot be read."""
         hint = "Specify a .json file that Dioptre wrote or one of your own."
         try:
-            text = read_regular(file, most=_MAX_BYTES).decode("utf-8")
+            text = read_regular(file, most=_MAX_BYTES).decode("utf-8-sig")  # some editors begin with a mark
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno == errno.EFBIG:
                 raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint) from error

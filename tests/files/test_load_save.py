@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from dioptre.files import Colour, Format, load, matrix_profile, save
@@ -391,3 +392,18 @@ def test_a_lossless_webp_with_a_profile_stays_lossless(tmp_path: Path) -> None:
     save(picture.pixels, tmp_path / "b.webp", like=picture)
     with Image.open(tmp_path / "b.webp") as image:
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize(("suffix", "clipped"), [(".png", True), (".jpg", True), (".tif", False)])
+def test_light_above_white_is_not_clipped_in_silence(tmp_path: Path, suffix: str, clipped: bool) -> None:
+    values = np.linspace(0, 2.5, 24 * 32 * 3, dtype=np.float32).reshape(24, 32, 3)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+    picture = load(tmp_path / "a.tif")
+    messages = save(picture.pixels, tmp_path / f"b{suffix}", like=picture)
+    assert any("above white" in str(message) for message in messages) == clipped
+
+
+def test_an_unusable_profile_of_a_png_is_named(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6), (200, 30, 30)).save(tmp_path / "a.png", icc_profile=b"junk" * 40)
+    (message,) = load(tmp_path / "a.png").messages
+    assert str(message) == "The embedded colour profile cannot be used; the picture is treated as sRGB."

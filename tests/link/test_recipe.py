@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,3 +93,10 @@ def test_a_changed_option_that_no_step_has_is_refused_with_the_nearest_name() ->
     with pytest.raises(UsageError, match="'f_numer'") as caught:
         Recipe(steps=(Step(operation="portrait"),)).with_options({"f_numer": 2})
     assert "'f_number'" in caught.value.hint
+
+
+def test_a_mark_of_the_byte_order_is_passed_over(tmp_path: Path) -> None:
+    """Windows Notepad writes one at the start of a file."""
+    file = tmp_path / "recipe.json"
+    file.write_text(Recipe(title="a", steps=(Step(operation="depth", options={}),)).to_json(), encoding="utf-8-sig")
+    assert Recipe.read(file).title == "a"

@@ -213,10 +213,10 @@ def png_is_animated(start: bytes) -> bool:
 
 
 def png_colour_chunks(data: bytes | mmap.mmap) -> dict[bytes, bytes]:
-    """Return the content of the chunks of a PNG file that state its colours by numbers, by their names."""
+    """Return the content of the chunks of a PNG file that state its colours, by their names."""
     found: dict[bytes, bytes] = {}
     for kind, payload in _png_chunks_before_pixels(data):
-        if kind in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
+        if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
             found.setdefault(kind, payload)
     return found
 

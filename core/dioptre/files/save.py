@@ -56,6 +56,7 @@ _EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjp
 """The extra and the module for each format whose support is optional."""
 _HOLD_MORE = (Format.JPEG, Format.PNG, Format.TIFF)
 """Formats to suggest for a large picture."""
+_WHITE = 1 + 1 / 255  # encoded values above it lose light in integers
 _COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
 
 
@@ -304,6 +305,8 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
         if held < had:
             messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
+    if source is not None and source.floating and dtype.kind != "f" and pixels[..., :3].max(initial=0) > _WHITE:
+        messages.append(f"{kind.value} cannot store highlights above white; they were clipped. TIFF keeps them.")
     grey = holds_grey(kind, bits=bits, alpha=alpha)
     model, icc = _model(pixels, source, messages, holds_grey=grey)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)

@@ -57,6 +57,8 @@ def _apply_png(found: Decoded, data: mmap.mmap, path: Path) -> None:
             found.codes = np.concatenate([limited, found.codes[..., colours.shape[2] :]], 2)
         found.source = replace(found.source, icc=None)
         apply_code_points(found, points, path)
+    elif found.source.icc is None and b"iCCP" in chunks:  # libpng has refused it
+        found.messages.append("The embedded colour profile cannot be used; the picture is treated as sRGB.")
     elif found.source.icc is None and b"sRGB" not in chunks:
         grey = found.source.colour is Colour.GREY
         icc = _profile(_exponent(chunks.get(b"gAMA", b"")), _chromaticities(chunks.get(b"cHRM", b"")), grey=grey)
