@@ -30,13 +30,31 @@ def seen(path: Path) -> np.ndarray:
 
 def test_coverage_of_the_size_of_the_input_and_a_chance(checkout: Path) -> None:
     covered = np.asarray(load_model("dioptre-subject")(seen(checkout / "examples" / "astronaut.jpg")))
-    assert covered.shape == (1, SIDE, SIDE, 2)
+    assert covered.shape == (1, SIDE, SIDE, 4)
     assert covered.min() >= 0
     assert covered.max() <= 1
     assert covered[0, 210, 124, 0] > 0.9, "the suit"
     assert covered[0, 160:250, :8, 0].mean() < 0.3, "the flag behind her, of which U²-Net-P is half sure"
     assert np.ptp(covered[..., 1]) == 0
     assert covered[0, 0, 0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "face", "elsewhere"),
+    [("astronaut.jpg", (0.22, 0.44), (0.7, 0.45)), ("chelsea.jpg", (0.42, 0.44), (0.85, 0.8))],
+)
+def test_faces_of_people_and_animals_are_found(
+    name: str, face: tuple[float, float], elsewhere: tuple[float, float], checkout: Path
+) -> None:
+    made = np.asarray(load_model("dioptre-subject")(seen(checkout / "examples" / name)))[0, ..., 2:]
+    on, off = (made[int(row * SIDE), int(column * SIDE)] for row, column in (face, elsewhere))
+    assert on.min() > 0.5
+    assert off.max() < 0.5
+
+
+def test_a_cup_has_no_face(checkout: Path) -> None:
+    made = np.asarray(load_model("dioptre-subject")(seen(checkout / "examples" / "coffee.jpg")))[0, ..., 2:]
+    assert (made > 0.5).mean() < 0.005
 
 
 @pytest.mark.parametrize("name", ["astronaut.jpg", "chelsea.jpg", "coffee.jpg"])

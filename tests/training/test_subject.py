@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
+from dioptre.imaging.closer_look import Window
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
 from training.depth.values import flat, unflat
@@ -21,6 +22,7 @@ from training.subject.continuing import Views, mean_of_all, mirrored
 from training.subject.crops import at_the_edge, parts, round_instance
 from training.subject.cutouts import composite
 from training.subject.depth_part import nearer_part
+from training.subject.faces import read_marks, wanted
 from training.subject.loss import loss_of
 from training.subject.masks import horses, voc
 from training.subject.outlines import Outlined, subject
@@ -235,3 +237,22 @@ def test_a_head_aligned_to_a_turned_backbone_gives_the_same_result() -> None:
     result = np.asarray(nnx.merge(graph, after)(new, shown))
     assert np.abs(result - wanted).max() < 0.005 * np.ptp(wanted)
     assert np.abs(unadapted - wanted).max() > 0.2 * np.ptp(wanted)
+
+
+def test_patches_on_a_face_are_told_from_those_beside_it() -> None:
+    """The mark of a head seen from behind teaches heads alone; a small face is one patch."""
+    whole = Window(top=0, left=0, height=200, width=400, size=(200, 400))
+    made = wanted([(True, 0.25, 0.5, 0.3), (False, 0.75, 0.5, 0.01)], whole)
+    assert (made[12, 6] == 1).all()
+    assert (made[9, 6] == -1).all(), "the rim"
+    assert (made[2, 6] == 0).all()
+    assert made[12, 18].tolist() == [-1, 1]
+    assert (made[..., 1] == 1)[:, 15:].sum() == 1
+    right = wanted([(True, 0.25, 0.5, 0.3)], Window(top=0, left=200, height=200, width=200, size=(200, 400)))
+    assert (right <= 0).all()
+
+
+def test_every_photograph_is_marked_inside_its_sides() -> None:
+    marks = read_marks()
+    assert len(marks) > 200
+    assert all(0 < x < 1 and 0 < y < 1 and 0 < tall < 1 for own in marks.values() for _, x, y, tall in own)

@@ -39,7 +39,7 @@ def features(paths: list[Path]) -> np.ndarray:
     """Return the inputs of the linear model, one row for each photograph: class tokens and agreement."""
     loaded = load_model("dioptre-subject")
     network = nnx.merge(loaded.graph, loaded.state)
-    parts = jax.jit(lambda x: network.parts(x)[1:])
+    parts = jax.jit(lambda x: network.parts(x)[1:3])
     rows = []
     for path in paths:
         with Image.open(path) as picture:

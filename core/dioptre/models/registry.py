@@ -165,7 +165,12 @@ ENTRIES: Mapping[str, Entry] = {
             kind=ModelKind.SUBJECT,
             module="dioptre.models.subject.module:SubjectNetwork",
             config="dioptre.models.subject.config:SubjectConfig",
-            checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject-head": "head", "u2netp": "edges"},
+            checkpoints={
+                "dioptre-depth-backbone": "backbone",
+                "dioptre-subject-head": "head",
+                "u2netp": "edges",
+                "dioptre-faces": "faces",
+            },
             preprocessing=Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320),
         ),
         Entry(

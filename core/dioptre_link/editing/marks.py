@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 from ..language import translated
 from . import traits, views
@@ -12,8 +12,6 @@ from .state import State
 INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
 _KEEP = "keep_subject"  # name of the option that pulls the subject's depth into focus
-_SAMPLES = 48  # number of pixels along the shorter side that are searched for the focus position
-_DEPTH_WEIGHT = 4.0  # cost of a disparity difference of 1; a distance of one picture width costs 1
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
@@ -33,51 +31,13 @@ def outline(coverage: Image) -> bytes:
 def automatic_place(state: State) -> tuple[float, float] | None:
     """Return the point to mark as the automatic focus, as fractions of the picture's width and height.
 
-    Without a subject it is the point at the focal depth that is nearest the middle of the picture. It is None if
-    the user chose the focus, or if it is not known yet.
+    It is None if the user chose the focus, or if it is not known yet.
     """
-    shown = state.shown
     chosen = state.point is not None or state.options.get("focal_disparity") is not None
-    if chosen or shown is None or state.view == views.BEFORE or not traits.focuses(state.operation):
+    if chosen or state.shown is None or state.view == views.BEFORE:
         return None
-    if shown.subject is None and shown.draft:
-        return None  # the subject may still be found
-    return focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
-
-
-def focus_place(
-    coverage: Image | None, depth: Image | None, focal_disparity: float | None
-) -> tuple[float, float] | None:
-    """Return a point at the focal depth, on the subject if there is one; None if neither is known.
-
-    Its coordinates are fractions of the picture's width and height.
-    """
-    by_depth = depth is not None and focal_disparity is not None
-    searched = coverage if coverage is not None else depth if by_depth else None
-    if searched is None:
-        return None
-    width, height = searched.width, searched.height
-    step = max(1, min(width, height) // _SAMPLES)
-    points = [
-        (x, y)
-        for y in range(step // 2, height, step)
-        for x in range(step // 2, width, step)
-        if coverage is None or coverage.data[y * width + x] >= INSIDE
-    ]
-    if not points:
-        return None
-    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
-
-    def cost(point: tuple[int, int]) -> float:
-        x, y = point
-        away = math.hypot(x - middle[0], y - middle[1]) / width
-        if depth is None or focal_disparity is None:
-            return away
-        near = depth.at(x / width, y / height) / 255
-        return away + _DEPTH_WEIGHT * abs(near - focal_disparity)
-
-    x, y = min(points, key=cost)
-    return (x + 0.5) / width, (y + 0.5) / height
+    place: Sequence[float] | None = state.decided.get("focus_at")
+    return None if place is None else (place[0], place[1])
 
 
 def focus_parts(state: State) -> Image | None:

@@ -38,7 +38,6 @@ class PictureView(QWidget):
         self._state: State | None = None
         self._buttons: dict[str, QToolButton] = {}
         self._converted: dict[tuple[int, str], QImage] = {}
-        self._focus_place: tuple[tuple[Any, ...], tuple[float, float] | None] | None = None
         group = QButtonGroup(self)
         row = self._row = QHBoxLayout()
         row.setSpacing(1)
@@ -93,7 +92,7 @@ class PictureView(QWidget):
             left=self._before(state, before) if state.view == views.SPLIT else None,
             frame=self._frame(state),
             marker=marker,
-            automatic=None if marker is not None else self._automatic(state),
+            automatic=None if marker is not None else marks.automatic_place(state),
         )
         size = size or (1, 1)
         boxes = brushes and picking.box_of(state.operation) is not None
@@ -158,13 +157,6 @@ class PictureView(QWidget):
         if shown.subject is not None:
             over.append(self._kept(shown.subject, "outline"))
         return over
-
-    def _automatic(self, state: State) -> tuple[float, float] | None:
-        """Return the automatic focus point as fractions of the layer, or None if the user chose the focus."""
-        key = (id(state.shown), state.view, state.point, state.options.get("focal_disparity"), state.decided)
-        if self._focus_place is None or self._focus_place[0] != key:
-            self._focus_place = key, marks.automatic_place(state)
-        return self._focus_place[1]
 
     def _kept(self, image: Image, how: str) -> QImage:
         key = (id(image), how)

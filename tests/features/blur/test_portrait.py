@@ -122,6 +122,13 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
     return picture, near
 
 
+def test_the_result_says_where_the_automatic_focus_is(person_before_a_wall) -> None:
+    picture, _ = person_before_a_wall
+    x, y = apply("portrait", {}, Inputs(picture=picture)).values["focus_at"]
+    assert (x, y) == pytest.approx((0.5, 0.53), abs=0.03), "the middle of a subject without a face"
+    assert "focus_at" not in apply("portrait", {"focal_disparity": 0.3}, Inputs(picture=picture)).values
+
+
 @pytest.mark.parametrize("focus", [(160, 160), (40, 40)])
 def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: tuple[int, int]) -> None:
     """With the focus on the subject or behind it, no rim of the background may keep the subject's depth."""

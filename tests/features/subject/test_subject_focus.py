@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from dioptre.features.subject import focus as subject_focus
+from dioptre.features.subject.faces import Faces
 from dioptre.features.subject.focus import focus_of
 
 NEAR, FAR, BEHIND = 0.9, 0.4, 0.1
@@ -84,3 +85,88 @@ def test_damaged_values_do_no_harm(two) -> None:
     picture = blurred(picture, LARGE)
     picture[5:30, 5:30], disparity[5:30, 5:30] = np.nan, np.nan
     assert focus_of(picture, alpha, disparity)[0] == pytest.approx(FAR, abs=0.01)
+
+
+GRID = 320  # side of the map of faces
+HIGH, LOW = (70, 90, 110, 130), (130, 150, 370, 390)  # a face of each person: top, bottom, left and right
+
+
+Box = tuple[int, int, int, int]
+
+
+def faces_at(face: tuple[Box, ...], head: tuple[Box, ...] = (), certainty: float = 0.999) -> Faces:
+    """Faces and heads in rectangles of the picture of `two`."""
+
+    def drawn(boxes: tuple[Box, ...]) -> np.ndarray:
+        made = np.zeros((400, 480), np.float32)
+        for top, bottom, left, right in boxes:
+            made[top:bottom, left:right] = certainty
+        rows, columns = (np.arange(GRID) * side // GRID for side in made.shape)
+        return made[np.ix_(rows, columns)]
+
+    return Faces(face=drawn(face), head=drawn((*face, *head)))
+
+
+def lies_in(place: tuple[float, float], box: Box) -> bool:
+    return box[0] < place[1] * 400 < box[1] and box[2] < place[0] * 480 < box[3]
+
+
+def test_the_focus_is_on_the_face_and_not_on_the_body(two) -> None:
+    picture, alpha, disparity = two
+    alpha[SMALL], disparity[LARGE] = 0, np.linspace(0.6, 0.9, 300)[:, None]  # leaning back: the face is farthest
+    body, face = focus_of(picture, alpha, disparity), focus_of(picture, alpha, disparity, faces=faces_at((HIGH,)))
+    assert body.disparity == pytest.approx(0.75, abs=0.01)
+    assert face.disparity == pytest.approx(0.62, abs=0.01)
+    assert lies_in(face.at, HIGH)
+    assert face.extent == body.extent
+
+
+@pytest.mark.parametrize(
+    ("soft", "focal", "where"), [((), NEAR, HIGH), ((LARGE,), FAR, LOW), ((SMALL,), NEAR, HIGH)]
+)
+def test_the_nearest_face_that_is_sharp_is_focused_on(two, soft, focal: float, where) -> None:
+    picture, alpha, disparity = two
+    for one in soft:
+        picture = blurred(picture, one)
+    wide = (HIGH[0], HIGH[1] + 60, HIGH[2] - 40, HIGH[3] + 40), (LOW[0], LOW[1] + 60, LOW[2] - 35, LOW[3] + 45)
+    made = focus_of(picture, alpha, disparity, faces=faces_at(wide))
+    assert made.disparity == pytest.approx(focal, abs=0.01)
+    assert lies_in(made.at, wide[where is LOW])
+
+
+def test_small_faces_and_those_of_others_do_not_count(two) -> None:
+    """A near face of a tenth of the other's area, and a face that is not the subject's, are not focused on."""
+    picture, alpha, disparity = two
+    far = (130, 190, 335, 435)
+    beside = (5, 55, 250, 310)
+    made = focus_of(picture, alpha, disparity, faces=faces_at((HIGH, far, beside)))
+    assert made.disparity == pytest.approx(FAR, abs=0.01)
+    assert lies_in(made.at, far)
+
+
+def test_a_head_counts_where_no_face_is_seen(two) -> None:
+    picture, alpha, disparity = two
+    made = focus_of(picture, alpha, disparity, faces=faces_at((), (LOW,)))
+    assert made.disparity == pytest.approx(FAR, abs=0.01)
+    assert lies_in(made.at, LOW)
+
+
+def test_what_merely_resembles_a_face_does_not_count(two) -> None:
+    picture, alpha, disparity = two
+    made = focus_of(picture, alpha, disparity, faces=faces_at((LOW,), certainty=0.95))
+    assert made == focus_of(picture, alpha, disparity)
+
+
+def test_a_point_counts_more_than_a_face(two) -> None:
+    picture, alpha, disparity = two
+    made = focus_of(picture, alpha, disparity, at=(385, 210), faces=faces_at((HIGH,)))
+    assert made.disparity == pytest.approx(FAR, abs=0.01)
+    assert made.at == pytest.approx((385 / 480, 210 / 400))
+
+
+def test_a_thing_is_focused_on_near_its_middle_at_its_depth(two) -> None:
+    picture, alpha, disparity = two
+    alpha[SMALL], disparity[LARGE] = 0, np.linspace(0.6, 0.9, 300)[:, None] ** 2
+    made = focus_of(picture, alpha, disparity, faces=faces_at(()))
+    assert made.at == pytest.approx((120 / 480, 210 / 400), abs=0.03)
+    assert disparity[int(made.at[1] * 400), int(made.at[0] * 480)] == pytest.approx(made.disparity, abs=0.02)

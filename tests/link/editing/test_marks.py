@@ -6,7 +6,7 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.marks import automatic_place, automatic_words, focus_parts, focus_place, outline
+from dioptre_link.editing.marks import automatic_place, automatic_words, focus_parts, outline
 from dioptre_link.editing.state import arrived, changed, chose_view, opened, reading
 
 SIDE = 12
@@ -29,27 +29,15 @@ def test_no_outline_along_the_border_of_the_picture() -> None:
     assert not any(outline(square(0, SIDE)))
 
 
-def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
-    coverage = square(2, 10)
-    assert focus_place(coverage, None, None) == pytest.approx((0.5, 0.5), abs=0.1)
-    rows = bytes(20 * y for y in range(SIDE) for _ in range(SIDE))
-    depth = Image(width=SIDE, height=SIDE, channels=1, data=rows)
-    place = focus_place(coverage, depth, 20 * 8 / 255)
-    assert place == pytest.approx((0.5, 8.5 / SIDE), abs=0.1)
-    assert focus_place(square(0, 0), depth, 0.5) is None
-
-
-def test_without_a_subject_the_focus_is_marked_at_its_depth() -> None:
-    rows = bytes(20 * y for y in range(SIDE) for _ in range(SIDE))
-    depth = Image(width=SIDE, height=SIDE, channels=1, data=rows)
-    shown = Shown(depth=depth, values={"focal_disparity": 20 * 9 / 255})
+def test_the_automatic_focus_is_marked_where_it_is_and_a_chosen_one_is_not() -> None:
+    shown = Shown(values={"focal_disparity": 0.7, "focus_at": [0.25, 0.75]})
     state = arrived(reading(opened(OPERATIONS["lens_blur"])), shown)
-    assert automatic_place(state) == pytest.approx((0.5, 9.5 / SIDE), abs=0.1)
+    assert automatic_place(state) == (0.25, 0.75)
     assert automatic_place(changed(state, "focal_disparity", 0.1)) is None
     assert automatic_place(changed(state, "focus", (3.0, 4.0))) is None
     assert automatic_place(chose_view(state, "before")) is None
-    draft = arrived(reading(opened(OPERATIONS["portrait"])), Shown(depth=depth, values=shown.values, draft=True))
-    assert automatic_place(draft) is None
+    unknown = arrived(reading(opened(OPERATIONS["portrait"])), Shown(values={"focal_disparity": 0.7}))
+    assert automatic_place(unknown) is None
 
 
 @pytest.mark.parametrize(

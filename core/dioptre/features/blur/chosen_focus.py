@@ -29,11 +29,14 @@ class ChosenFocus:
 
     Attributes:
         disparity: the disparity in focus.
+        at: (x, y), the point of the subject that was focused on, as fractions of the picture's width and height;
+            None if the options chose the focus.
         models: checksums of the networks that found the subject, if any were run.
         messages: sentences for the user.
     """
 
     disparity: float
+    at: tuple[float, float] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
@@ -64,11 +67,21 @@ def _chosen(
 def _subjects_focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"]) -> ChosenFocus:
     subject = kept_subject(inputs, disparity, at=None)
     assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
-    focus = ChosenFocus(disparity=subject.focal_disparity, models=subject.models, messages=subject.messages)
+    focus = ChosenFocus(
+        disparity=subject.focal_disparity,
+        at=subject.focus_at,
+        models=subject.models,
+        messages=subject.messages,
+    )
     del subject
     unload_after(disparity.shape)
     release_after(disparity.shape)
     return focus
+
+
+def focused_at(place: tuple[float, float] | None) -> dict[str, Any]:
+    """Return the values of a result that say where on the subject the focus is; none if it is elsewhere."""
+    return {} if place is None else {"focus_at": [round(share, 4) for share in place]}
 
 
 def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, float]) -> float:

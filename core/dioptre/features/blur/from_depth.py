@@ -34,7 +34,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.metres import scale_of, selects_lens
 from dioptre_link.operation import Role
 
-from .chosen_focus import chosen_focus, known_distances
+from .chosen_focus import chosen_focus, focused_at, known_distances
 from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .pieces import SUBJECT_PX, add_texture
 from .real_lens import given_metres, lens_blur_of, within_infinity
@@ -307,6 +307,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         layers=tuple(_layers(made, depth)),
         values={
             "focal_disparity": focus.disparity,
+            **focused_at(focus.at),
             "max_radius": lens.max_radius_px,
             **(given_metres(inputs) if depth is None else depth.values()),
             **lens.values,

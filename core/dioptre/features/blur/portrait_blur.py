@@ -34,7 +34,7 @@ from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
 from dioptre_link.operation import Role
 
-from .chosen_focus import known_distances
+from .chosen_focus import focused_at, known_distances
 from .depth_edge_snap import snap_to_matte
 from .existing_blur import edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
@@ -216,6 +216,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     )
     values = {
         "focal_disparity": round(made.focal_disparity, 4),
+        **focused_at(made.subject.focus_at if made.focal_disparity == made.subject.focal_disparity else None),
         "focus_range": round(made.focus_range, 4),
         "max_radius": round(made.max_radius, 2),
         "subject": made.subject.kind,
@@ -279,7 +280,9 @@ def _is_known(inputs: Inputs) -> bool:
 def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
     """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
-        return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
+        seen = inputs.picture if inputs.whole is None else inputs.whole
+        given: dict[str, Any] = {"disparity": depth.disparity, "at": options["focus"], "cache": inputs.cache}
+        return known_subject(seen, inputs.subject, **given)
     standing = inputs.disparity is None and options["refine"]
     return chosen_subject(
         inputs,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Inputs, Progress, StepResult, no_progress
+from dioptre.contract import NO_STEP_CACHE, Inputs, Progress, StepCache, StepResult, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -24,6 +24,7 @@ from dioptre_link.language import Message
 
 from .components import label_regions
 from .cut_out import cut_out, cut_out_quickly
+from .faces import Faces
 from .focus import focus_of
 from .places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .region import competing_words, important_parts, is_fitting, noticeable
@@ -48,7 +49,10 @@ class Subject:
         alpha: (H, W) in [0, 1]: the subject's coverage of each pixel.
         disparity_range: the subject's farthest and nearest disparity (5th and 95th percentile); None without
             disparity.
-        focal_disparity: the subject's median disparity; None without disparity.
+        focal_disparity: the disparity of the subject's nearest face or head, or else its median; None without
+            disparity.
+        focus_at: (x, y), the point in focus, as fractions of the picture's width and height; None without
+            disparity.
         kind: how it was found: "subject" (automatically), "point" (at a given point), or "region" (a fallback
             without a subject).
         found: False if the picture has no clear subject and a region is used instead.
@@ -71,6 +75,7 @@ class Subject:
     standing: Float32[np.ndarray, "h w"] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+    focus_at: tuple[float, float] | None = None
 
     @property
     def is_sure(self) -> bool:
@@ -148,9 +153,11 @@ def _find(
         coarse = _most_salient(views.saliency(), near)
     coarse = coarse if quick or coarse.window is not None else _seen_closer(views, coarse, point)
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
-    focal, extent = None, None
+    focal, extent, focus_at = None, None, None
     if disparity is not None:
-        focal, extent = focus_of(views.image, alpha, disparity, at=at, single=coarse.kind == "region")
+        faces = None if at is not None else Faces.of(views, coarse.window)
+        single = coarse.kind == "region"
+        focal, extent, focus_at = focus_of(views.image, alpha, disparity, at=at, faces=faces, single=single)
     before = None
     if standing and point is not None:
         main = _most_salient(views.saliency(), near)
@@ -168,6 +175,7 @@ def _find(
         standing=before,
         models=_checksums(views.model),
         messages=coarse.messages,
+        focus_at=focus_at,
     )
 
 
@@ -268,12 +276,19 @@ def known_subject(
     *,
     disparity: Float32[np.ndarray, "h w"],
     at: tuple[float, float] | None = None,
+    cache: StepCache = NO_STEP_CACHE,
 ) -> Subject:
     """Describe a subject whose coverage is already known, with its focus taken from `disparity`."""
-    focal, extent = focus_of(image, alpha, disparity, at=at)
-    kind: Kind = "subject" if at is None else "point"
+    faces = None if at is not None else Faces.of(Views(image, cache=cache))
+    focal, extent, focus_at = focus_of(image, alpha, disparity, at=at, faces=faces)
     return Subject(
-        alpha=alpha, disparity_range=extent, focal_disparity=focal, kind=kind, found=True, confidence=1.0
+        alpha=alpha,
+        disparity_range=extent,
+        focal_disparity=focal,
+        kind="subject" if at is None else "point",
+        found=True,
+        confidence=1.0,
+        focus_at=focus_at,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
@@ -9,8 +11,10 @@ from scipy import ndimage
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.existing_defocus import parts_defocus_px
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 
 from .components import label_regions
+from .faces import Faces
 from .region import centre_prior
 
 _SIDE_PX = 320  # side, in pixels, of the working square, to which all maps are resized first
@@ -24,6 +28,21 @@ _SHARPEST = (
     6e-4
 )
 _WORKING_PIXELS = 2_000_000
+_DEPTH_COST = 4.0  # cost of a disparity difference of 1 when a point is chosen; one picture width costs 1
+
+
+class Focus(NamedTuple):
+    """Where a lens focuses on a subject.
+
+    Attributes:
+        disparity: the focal disparity.
+        extent: the 5th and 95th percentiles of the subject's disparity, widened to include the focus.
+        at: (x, y), the point in focus, as fractions of the picture's width and height.
+    """
+
+    disparity: float
+    extent: tuple[float, float]
+    at: tuple[float, float]
 
 
 def focus_of(
@@ -32,32 +51,37 @@ def focus_of(
     disparity: Float32[np.ndarray, "h w"],
     *,
     at: tuple[float, float] | None = None,
+    faces: Faces | None = None,
     single: bool = False,
-) -> tuple[float, tuple[float, float]]:
-    """Return the focal disparity of a subject, and its farthest and nearest disparity.
+) -> Focus:
+    """Return the focus on a subject.
 
-    The subject's rim is ignored because depth maps are inaccurate there. If the parts of a subject lie at several
-    depths, the focus is on those that are sharp in the picture, and in a scene on one of these: the median of
-    several would lie between them, where there may be nothing, or anything else.
+    It is on the nearest of the subject's large faces, or else of its heads. On other things it is on their median
+    disparity. The subject's rim is ignored because depth maps are inaccurate there. If the faces or the parts of a
+    subject lie at several depths, the focus is on those that are sharp in the picture, and in a scene on one of
+    these: the median of several would lie between them, where there may be nothing, or anything else.
 
     Args:
         image: (H, W, 3 or 4), sRGB-encoded, at the size of `alpha` or larger.
         alpha: (h, w), coverage of the subject.
         disparity: (h, w) in [0, 1], 1 = nearest.
-        at: (x, y) in pixels of `alpha`, the point to focus on. Default: the median disparity of the subject.
+        at: (x, y) in pixels of `alpha`, the point to focus on. Default: the subject's face or median.
+        faces: where the picture shows faces, on the working square.
         single: focus on one part only, preferably large, near and central, as in a scene without a subject.
-
-    Returns:
-        The focal disparity, and the 5th and 95th percentiles of the subject's disparity, widened to include the
-        focus.
     """
     height, width = alpha.shape
     near, weight = _small(alpha, disparity)
     low, high = (_quantile(near, weight, percent / 100) for percent in _RANGE_PERCENTILES)
-    if at is None:
-        return _quantile(near, weight * _in_focus(image, alpha, disparity, single=single), 0.5), (low, high)
-    focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
-    return focal, (min(low, focal), max(high, focal))
+    if at is not None:
+        place = (at[0] / width, at[1] / height)
+        focal = _disparity_at(near, alpha, place)
+    elif faces is not None and (face := _nearest_face(image, near, weight, faces)) is not None:
+        place, focal = faces.middle(face), float(np.median(near[face]))
+    else:
+        weight = weight * _in_focus(image, alpha, disparity, single=single)
+        focal = _quantile(near, weight, 0.5)
+        place = _middle_at(near, weight, focal)
+    return Focus(focal, (min(low, focal), max(high, focal)), place)
 
 
 def parts_of(
@@ -96,8 +120,26 @@ def _in_focus(
     """Return a mask of the sharp parts, or the most prominent of them; True everywhere if all lie at one depth."""
     labels, parts = parts_of(alpha, disparity)
     everywhere = np.ones(labels.shape, bool)
+    sharp = _sharpest(image, disparity, labels, parts)
+    if single and len(sharp) > 1 and np.ptp(list(parts.values())) >= APART:
+        central = centre_prior(labels.shape)
+        sharp = [max(sharp, key=lambda part: parts[part] * float(central[labels == part].sum()))]
+    return np.isin(labels, sharp) if len(sharp) < len(parts) else everywhere
+
+
+def _sharpest(
+    image: np.ndarray, disparity: np.ndarray, labels: Int[np.ndarray, "s s"], parts: dict[int, float]
+) -> list[int]:
+    """Return the parts that are sharp in the picture; all of them if none is, or if all can be in focus at once.
+
+    Args:
+        image: as in `focus_of`.
+        disparity: (h, w), at the size of the coverage or of `labels`.
+        labels: (s, s), labels of the parts.
+        parts: disparity of each part by its label.
+    """
     if not parts or np.ptp(list(parts.values())) < APART:
-        return everywhere
+        return list(parts)
     size = fitted_size((image.shape[0], image.shape[1]), pixels=_WORKING_PIXELS)
     seen = within_unit(without_nan(resize(image[..., :3], size, method="area"), infinite=1.0))
     larger = size[0] > disparity.shape[0]
@@ -105,11 +147,31 @@ def _in_focus(
     radii = parts_defocus_px(seen, near, labels, max(parts))
     measured = {part: radius for part in parts if (radius := radii[part - 1]) is not None}
     most = min(measured.values(), default=0.0) + _SHARPEST * float(np.hypot(*size))
-    sharp = [part for part, radius in measured.items() if radius <= most] or list(parts)
-    if single:
-        central = centre_prior(labels.shape)
-        sharp = [max(sharp, key=lambda part: parts[part] * float(central[labels == part].sum()))]
-    return np.isin(labels, sharp) if len(sharp) < len(parts) else everywhere
+    return [part for part, radius in measured.items() if radius <= most] or list(parts)
+
+
+def _nearest_face(
+    image: np.ndarray, near: np.ndarray, weight: np.ndarray, faces: Faces
+) -> Bool[np.ndarray, "s s"] | None:
+    """Return the mask of the nearest sharp face, or of the largest of those about as near; None without a face."""
+    labels, found = faces.inside(weight > 0)
+    depths = {face: float(np.median(near[labels == face])) for face in found}
+    sharp = _sharpest(image, near, labels, depths)
+    if not sharp:
+        return None
+    nearest = max(depths[face] for face in sharp)
+    chosen: np.ndarray = labels == next(face for face in sharp if depths[face] >= nearest - USUAL_FOCUS_RANGE)
+    return chosen
+
+
+def _middle_at(near: np.ndarray, weight: np.ndarray, focal: float) -> tuple[float, float]:
+    """Return the point (x, y) of a thing that is nearest its middle among those at the focal disparity."""
+    side = near.shape[0]
+    rows, columns = (axis / side for axis in np.indices(near.shape) + 0.5)
+    middle = [float((weight * axis).sum() / weight.sum()) for axis in (rows, columns)]
+    cost = np.hypot(rows - middle[0], columns - middle[1]) + _DEPTH_COST * np.abs(near - focal)
+    place = np.argmin(np.where(weight > 0, cost, np.inf))
+    return float(columns.flat[place]), float(rows.flat[place])
 
 
 def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:

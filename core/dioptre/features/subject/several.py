@@ -14,6 +14,7 @@ from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
 
+from .faces import Faces
 from .finding import Subject, kept_subject
 from .focus import focus_of
 from .hints import UNDER, Point, Sight, level_at, object_under, painted, points_of, without
@@ -104,12 +105,14 @@ def chosen_subject(
     alpha = _corrected(sight, alpha, choice, disparity)
     found = bool((alpha > 0.5).any())
     messages = () if found else ("No subject is left. Click to choose one.",)
-    focal, extent = focus_of(seen, alpha, disparity, at=choice.at)
+    faces = None if choice.at is not None else Faces.of(sight.views)
+    focal, extent, focus_at = focus_of(seen, alpha, disparity, at=choice.at, faces=faces)
     return replace(
         main,
         alpha=alpha,
         focal_disparity=focal,
         disparity_range=extent,
+        focus_at=focus_at,
         kind=("subject" if all(part.is_sure for part in parts) else "point") if found else "region",
         found=found,
         confidence=min((part.confidence for part in parts), default=0.0),

@@ -38,10 +38,14 @@ class Saliency:
         coverage: (s, s) in [0, 1], coverage of each pixel by the object.
         chance: probability that the picture shows a single subject rather than a scene; 1 if the network does not
             estimate it.
+        face: (s, s) in [0, 1], probability that a pixel shows a face; None if the network does not estimate it.
+        head: the same for heads, seen from any side.
     """
 
     coverage: Float32[np.ndarray, "s s"]
     chance: float = 1.0
+    face: Float32[np.ndarray, "s s"] | None = None
+    head: Float32[np.ndarray, "s s"] | None = None
 
 
 class Views:
@@ -141,8 +145,11 @@ def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") 
         return Saliency(coverage=np.zeros(small.shape[:2], np.float32), chance=0.0)
     network = load_model(find(model, kind=ModelKind.SUBJECT).id)
     output = np.asarray(network(network_input(small, network.entry.preprocessing)[None]))
-    coverage, *chance = np.moveaxis(output[0], -1, 0)
-    return Saliency(coverage=np.ascontiguousarray(coverage), chance=float(chance[0].flat[0]) if chance else 1.0)
+    coverage, *more = np.ascontiguousarray(np.moveaxis(output[0], -1, 0))
+    if not more:
+        return Saliency(coverage=coverage)
+    chance, face, head = more
+    return Saliency(coverage=coverage, chance=float(chance.flat[0]), face=face, head=head)
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:

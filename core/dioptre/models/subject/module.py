@@ -26,8 +26,8 @@ class SubjectNetwork(nnx.Module):
     """Network that estimates the subject's coverage of each pixel, and the probability that there is a subject.
 
     The input is a square RGB picture of side `config.side_px`, scaled so that its brightest value is 1, then
-    normalised with ImageNet's mean and standard deviation. Both outputs are in [0, 1]; the probability is the same
-    for all pixels.
+    normalised with ImageNet's mean and standard deviation. The outputs are in [0, 1]: the coverage; the probability
+    of a subject, which is the same for all pixels; and those that a pixel shows a face, and that it shows a head.
     """
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
@@ -35,22 +35,25 @@ class SubjectNetwork(nnx.Module):
         self.backbone = Backbone(config.backbone, rngs=rngs)
         self.head = SubjectHead(config, rngs=rngs)
         self.edges = U2Net(config.edges, rngs=rngs)
+        self.faces = nnx.Linear(2 * config.backbone.width, 2, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 2"]:
-        coverage, tokens, agreeing = self.parts(x)
+    def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 4"]:
+        coverage, tokens, agreeing, faces = self.parts(x)
         chance = jax.nn.sigmoid(self.head.has_subject(tokens, agreeing))
-        return jnp.concatenate((coverage, jnp.broadcast_to(chance[:, None, None, None], coverage.shape)), axis=-1)
+        whole = jnp.broadcast_to(chance[:, None, None, None], coverage.shape)
+        return jnp.concatenate((coverage, whole, jax.nn.sigmoid(sized(faces, x.shape[1]))), axis=-1)
 
     def parts(
         self, x: Float[Array, "n s s 3"]
-    ) -> tuple[Float[Array, "n s s 1"], Float[Array, "k n c"], Float[Array, "n"]]:
-        """Return the coverage, and the inputs of `has_subject`: the class tokens and the agreement."""
+    ) -> tuple[Float[Array, "n s s 1"], Float[Array, "k n c"], Float[Array, "n"], Float[Array, "n g g 2"]]:
+        """Return the coverage, the inputs of `has_subject` (class tokens, agreement), and the faces' log odds."""
         config, grid = self.config, self.config.grid
         seen = self.backbone(sized(x, grid * config.backbone.patch_px))
         features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)
         place = sized(jax.nn.sigmoid(self.head(features, sized(x, FINENESS * grid)))[..., None], x.shape[1])
         edges = self.edges(x)
-        return joined(place, edges, config), seen[:, :, 0], agreement(place, edges)
+        faces = self.faces(jnp.concatenate(tuple(features[-2:]), axis=-1))
+        return joined(place, edges, config), seen[:, :, 0], agreement(place, edges), faces
 
 
 def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
