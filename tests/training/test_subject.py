@@ -22,7 +22,7 @@ from training.subject.continuing import Views, mean_of_all, mirrored
 from training.subject.crops import at_the_edge, parts, round_instance
 from training.subject.cutouts import composite
 from training.subject.depth_part import nearer_part
-from training.subject.faces import read_marks, wanted
+from training.subject.face_marks import read_marks, wanted
 from training.subject.loss import loss_of
 from training.subject.masks import horses, voc
 from training.subject.outlines import Outlined, subject

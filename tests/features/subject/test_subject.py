@@ -290,3 +290,27 @@ def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> Non
     alpha = find_subject(drawn(saliency)).alpha
     assert alpha[160, 140] > 0.97
     assert alpha[160, 225] < 0.5
+
+
+def test_the_face_is_looked_for_where_the_networks_looked_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The face of a small subject, seen in the window round it, is in focus; no view is computed twice."""
+    saliency = np.zeros((SIDE, SIDE), np.float32)
+    saliency[120:200, 140:180] = 1.0
+    looks = []
+
+    def of(small: np.ndarray, **_: str) -> Saliency:
+        looks.append(small.copy())
+        coverage = (small[..., 0] > 0.5).astype(np.float32)
+        face = np.zeros_like(coverage)
+        if len(looks) == 2:  # the window: margins of .15 of the subject's sides
+            rows, columns = np.nonzero(coverage > 0.5)
+            middle = (rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2
+            face[rows.min() + 10 : middle[0] - 30, middle[1] - 30 : middle[1] + 30] = 0.999
+        return Saliency(coverage=coverage, chance=0.9, face=face, head=face)
+
+    monkeypatch.setattr(subject_views, "saliency_of", of)
+    disparity = np.repeat(np.linspace(1, 0, SIDE, dtype=np.float32)[:, None], SIDE, axis=1)
+    found = find_subject(drawn(saliency), disparity=disparity)
+    assert len(looks) == 2
+    assert found.focus_at == pytest.approx((0.5, 0.43), abs=0.04)
+    assert found.focal_disparity == pytest.approx(0.57, abs=0.04)

@@ -71,6 +71,7 @@ class Views:
         self.model = model
         self._cache = cache
         self._check = check
+        self._made: dict[tuple[object, ...], StepResult] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -108,13 +109,15 @@ class Views:
 
     def _seen(self, step: str, window: Window | None, look: Callable[[], StepResult]) -> StepResult:
         part = None if window is None else (window.top, window.left, window.height, window.width)
+        if (step, part) in self._made:
+            return self._made[step, part]
         given = {"picture": self.image, "part": part, "model": self.model, "networks": analysis_checksums()}
 
         def compute() -> StepResult:
             self._check()
             return look()
 
-        return self._cache.result(step, given, compute)
+        return self._made.setdefault((step, part), self._cache.result(step, given, compute))
 
 
 def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
