@@ -81,7 +81,10 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
             if window is None:
                 continue
             small = resize(np.ascontiguousarray(window.of(picture)), (_SIDE_PX, _SIDE_PX), method="bilinear")
-            x = sized(network_input(small, loaded.entry.preprocessing)[None], _GRID * _CONFIG.backbone.patch_px)
+            x = sized(
+                jnp.asarray(network_input(small, loaded.entry.preprocessing)[None]),
+                _GRID * _CONFIG.backbone.patch_px,
+            )
             features = np.asarray(look(x))
             targets = wanted(own, window).reshape(-1, 2)
             kept = (targets == 1).any(1) | (rng.random(len(targets)) < _KEPT)
