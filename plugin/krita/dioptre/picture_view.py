@@ -8,6 +8,7 @@ from typing import Any
 from . import style
 from .brush_row import BrushRow
 from .canvas import AMBER, INVITATION, Canvas
+from .dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from .dioptre_link.editing import brush, fetching, marks, picking, selecting, traits, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
@@ -161,7 +162,7 @@ class PictureView(QWidget):
 
     def _automatic(self, state: State) -> tuple[float, float] | None:
         """Return the automatic focus point as fractions of the layer, or None if the user chose the focus."""
-        key = (id(state.shown), state.view, state.point, state.options.get("focal_disparity"), state.decided)
+        key = (id(state.shown), state.view, state.point, state.options.get(FOCAL_DISPARITY), state.decided)
         if self._focus_place is None or self._focus_place[0] != key:
             self._focus_place = key, marks.automatic_place(state)
         return self._focus_place[1]

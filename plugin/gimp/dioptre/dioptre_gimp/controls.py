@@ -10,6 +10,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk, Pango  # noqa: E402  (the version must be named first)
 
+from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS  # noqa: E402
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY  # noqa: E402
 from dioptre_link.editing import marks, picking, scales  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
@@ -22,7 +24,7 @@ from . import style  # noqa: E402
 LABEL_CHARS = 20
 VALUE_CHARS = 6
 # Setting the option named by the key resets these options, which would otherwise override it.
-RESETS = {"f_number": {"max_radius": None}}
+RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
@@ -233,12 +235,12 @@ class PointRow(Row):
         self._where.set_text(
             marks.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
         )
-        self._clear.set_sensitive(point is not None or state.options.get("focal_disparity") is not None)
+        self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 
     def _forget(self) -> None:
         state = states.unclicked(self.store.state)
-        if self.store.state.options.get("focal_disparity") is not None:
-            state = states.changed(state, "focal_disparity", None)
+        if self.store.state.options.get(FOCAL_DISPARITY) is not None:
+            state = states.changed(state, FOCAL_DISPARITY, None)
         self.store.set(state)
 
 

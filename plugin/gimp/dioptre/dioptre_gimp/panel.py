@@ -11,6 +11,8 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk, Pango  # noqa: E402  (the version must be named first)
 
 from dioptre_link import aperture_picture  # noqa: E402
+from dioptre_link.catalogue.blur import F_NUMBER  # noqa: E402
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE  # noqa: E402
 from dioptre_link.editing import bokeh, distances, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
@@ -26,7 +28,7 @@ from .shapes_row import ShapesRow  # noqa: E402
 
 WIDTH_PX = 440
 APERTURE_PX = 64
-BLUR, RANGE = "f_number", "focus_range"
+BLUR, RANGE = F_NUMBER, FOCUS_RANGE
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
@@ -136,7 +138,7 @@ class PresetRow(Gtk.Box):
         self._presets = presets_of(store.state.operation)
         own = (*PLACES, *LISTS)
         self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
-        self._kept.add("focal_disparity")
+        self._kept.add(FOCAL_DISPARITY)
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
         label.set_width_chars(LABEL_CHARS)
         self._box = Gtk.ComboBoxText()
