@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 
+from dioptre.contract import Disparity, Plane
 from dioptre_link.errors import UsageError
 
 RADIUS_SHARE = 0.05
@@ -52,7 +52,7 @@ class Focus:
             )
 
 
-def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focus) -> Float32[np.ndarray, "h w"]:
+def circle_of_confusion_px(disparity: Disparity, *, focus: Focus) -> Plane:
     """Return the signed radius in pixels of each pixel's blur disc."""
     difference = disparity - np.float32(focus.focal_disparity)
     outside = np.sign(difference) * np.maximum(np.abs(difference) - np.float32(focus.range), 0)
