@@ -77,10 +77,6 @@ class FieldOfView:
         """Return the focal length in pixels for a picture of `size` (height, width)."""
         return self.focal_diagonals * math.hypot(*size)
 
-    def horizontal_deg(self, size: tuple[int, int]) -> float:
-        """Return the horizontal angle of view in degrees of a picture of `size` (height, width)."""
-        return math.degrees(2 * math.atan(size[1] / (2 * self.focal_px(size))))
-
 
 T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound="Options")
