@@ -40,6 +40,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
     try:
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in NAMES}
         loaded["catalogue"] = importlib.import_module(f"{PACKAGE}.dioptre_link.catalogue")
+        loaded["scene"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.scene")
         loaded["events"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.events")
         loaded["fetching"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.fetching")
         loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")

@@ -9,6 +9,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,7 +124,8 @@ def test_known_distances_are_marked_in_the_preview(qt: types.SimpleNamespace) ->
     canvas.resize(200, 200)
     picture = qt.qt.QImage(100, 100, qt.qt.QImage.Format.Format_RGB32)
     picture.fill(qt.qt.QColor(255, 255, 255))
-    canvas.show_images(picture, over=(), left=None, frame=None, marker=None, automatic=None)
+    none = qt.scene.Marks(point=None, automatic=None, picked=(), measured=(), box=None)
+    canvas.show_images(picture, marks=none)
 
     def colours() -> list[tuple[int, int, int]]:
         """Return the colours of the place and of the text beside it."""
@@ -132,11 +134,11 @@ def test_known_distances_are_marked_in_the_preview(qt: types.SimpleNamespace) ->
 
     white = [(255, 255, 255)] * 2
     assert colours() == white
-    canvas.show_distances([((0.3, 0.7), "2.1 m")])
+    canvas.show_images(picture, marks=replace(none, measured=[((0.3, 0.7), "2.1 m")]))
     dot, text = colours()
     assert dot == (110, 200, 255)
     assert max(text) < 128  # the dark band behind the distance
-    canvas.show_distances([])
+    canvas.show_images(picture, marks=none)
     assert colours() == white
 
 
@@ -190,8 +192,6 @@ def test_the_wheel_needs_the_focus(qt: types.SimpleNamespace) -> None:
 
 
 def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
-    from dataclasses import replace
-
     from PyQt6 import QtCore, QtGui, QtTest
 
     clicked: list[tuple[float, float]] = []

@@ -223,7 +223,7 @@ class OperationDialog:
         """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
             return SMALL_PX  # The preview is an enlarged crop; a larger one would take too long.
-        zoom = min(self._preview.canvas.zoom, 2.0)
+        zoom = min(self._preview.canvas.viewport.zoom, 2.0)
         seen = round(max(self._size) * self._preview.get_scale_factor() * (1.0 if zoom < 1.3 else zoom))
         return min(seen, max(self._layer_size))
 

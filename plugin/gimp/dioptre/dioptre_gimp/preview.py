@@ -9,18 +9,17 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import brush, fetching, marks, picking, selecting, traits, views  # noqa: E402
+from dioptre_link.editing import brush, fetching, picking, scene, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.picking import Click  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
+from dioptre_link.editing.viewport import STEP  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
 from dioptre_link.operation import PLACES, Kind  # noqa: E402
 
 from . import drawing, style  # noqa: E402
 from .brush_row import BrushRow  # noqa: E402
-from .canvas import STEP, Canvas, Marker  # noqa: E402
-from .tags import Tag  # noqa: E402
+from .canvas import Canvas, Marker  # noqa: E402
 
 MNEMONICS = {
     "after": "a",
@@ -130,12 +129,13 @@ class Preview(Gtk.Box):
             (translated("Fit"), "Show the whole picture", 0.0),
             ("+", "Zoom in", STEP),
         )
+        zooms = self.canvas.viewport
         for label, name, factor in ways:
             button = Gtk.Button(label=label)
             style.add_class(button, "dioptre-small")
             button.set_tooltip_text(translated(name))
             button.get_accessible().set_name(translated(name))
-            button.connect("clicked", lambda _, by=factor: self.canvas.set_zoom(self.canvas.zoom * by))
+            button.connect("clicked", lambda _, by=factor: zooms.set_zoom(zooms.zoom * by))
             zoom.pack_start(button, False, False, 0)
         row.pack_end(zoom, False, False, 0)
         return row
@@ -166,84 +166,54 @@ class Preview(Gtk.Box):
             self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
+        marked = scene.marks_of(state, self._layer_size)
         if self._clickable and picking.box_of(state.operation) is not None:
-            box = picking.box_places(state.operation, state.options, self._layer_size)
-            self.canvas.set_box(self._boxed, box)
+            self.canvas.set_box(self._boxed, marked.box)
         picture = self._picture(state)
         if picture is not None:
             if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
                 picture = drawing.opaque(picture)
                 drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            measured = self._measured(state)
+            measured = tuple(marked.measured) if self._clickable else ()
             dots = tuple((place, self._dot) for place, _ in measured)
-            self.canvas.show_picture(picture, (*self._markers(state), *dots), measured)
+            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), measured)
 
     def _move_divider(self, at: float) -> None:
         self._divider = at
         self._render(None, self._store.state)
 
-    def _before(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        shown = state.shown
-        return drawing.pixbuf_of(shown.before) if shown is not None and shown.before is not None else self._own
-
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
         """Return the picture of the chosen view, or the dimmed layer until that picture has been computed."""
-        shown, before = state.shown, self._before(state)
+        before = None if state.shown is None else state.shown.before
+        own = self._own if before is None else drawing.pixbuf_of(before)
+        if scene.stands_in(state):
+            return None if own is None else drawing.dimmed(own)
+        image = scene.picture_of(state)
+        picture = own if image is None else drawing.pixbuf_of(image)
         if state.view == views.PLACE:
             return self._own
-        if state.view == views.BEFORE:
-            return before
-        if state.view in (views.SELECTED, views.CUT_OUT):
-            return None if before is None else self._selected(state, before)
-        image = None if shown is None else _image(shown, state.view)
-        if image is None:
-            return None if before is None else drawing.dimmed(before)
-        after = drawing.pixbuf_of(image)
-        if state.view == views.SPLIT and before is not None:
-            return drawing.split(before, after, self._divider)
-        if state.view == views.FOCUS:
-            return self._focus(state, drawing.opaque(after))
-        return after
+        if state.view == views.SPLIT and own is not None and picture is not None:
+            return drawing.split(own, picture, self._divider)
+        if picture is not None and (over := scene.overlays(state)):
+            picture = drawing.opaque(picture)
+            for one in over:
+                drawing.lay_over(picture, drawing.coloured(one.image, one.colours), smooth=one.smooth)
+        return picture
 
-    def _selected(self, state: State, before: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        """Return the layer with the selection in red or cut out; the plain layer if the selection failed."""
-        selection = None if state.shown is None else state.shown.selection
-        if selection is None or state.phase is Phase.FAILED:
-            return before if state.phase is Phase.FAILED else drawing.dimmed(before)
-        drawn = drawing.opaque(before)
-        colours = selecting.RED if state.view == views.SELECTED else selecting.OUTSIDE
-        drawing.lay_over(drawn, drawing.coloured(selection, colours), smooth=True)
-        return drawn
-
-    def _focus(self, state: State, drawn: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        assert state.shown is not None
-        if (parts := marks.focus_parts(state)) is not None:
-            drawing.lay_over(drawn, drawing.coloured(parts, views.FOCUS_COLOURS))
-        if state.shown.subject is not None:
-            drawing.lay_over(drawn, drawing.outline(state.shown.subject))
-        return drawn
-
-    def _measured(self, state: State) -> tuple[Tag, ...]:
-        return tuple(picking.measured(state.operation, state.options, self._layer_size)) if self._clickable else ()
-
-    def _markers(self, state: State) -> tuple[Marker, ...]:
+    def _markers(self, state: State, marked: scene.Marks) -> tuple[Marker, ...]:
         if not self._clickable:
             return ()
         if traits.enlarges(state.operation):
             return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
-        marked = tuple(
-            (place, self._rings[drawing.GREEN if adds else drawing.RED])
-            for place, adds in picking.marked(state.operation, state.options, self._layer_size)
+        picked = tuple(
+            (place, self._rings[drawing.GREEN if adds else drawing.RED]) for place, adds in marked.picked
         )
-        if state.point is not None:
-            x, y = state.point
-            place = (x / max(self._layer_size[0] - 1, 1), y / max(self._layer_size[1] - 1, 1))
-            return (*marked, (place, self._rings[drawing.WHITE]))
-        if marked:
-            return marked
-        automatic = marks.automatic_place(state)
-        return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
+        if marked.point is not None:
+            return (*picked, (marked.point, self._rings[drawing.WHITE]))
+        if picked or marked.automatic is None:
+            return picked
+        return ((marked.automatic, self._rings[drawing.AMBER]),)
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
@@ -253,12 +223,6 @@ def _drawn_of(state: State) -> tuple[object, ...]:
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
     return *what, state.brush, brush.strokes(state), waits and state.phase
-
-
-def _image(shown: Shown, view: str) -> Image | None:
-    """Return the image that a view shows or draws on."""
-    planes = {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before, views.CONFIDENCE: shown.confidence}
-    return planes.get(view, shown.after)
 
 
 class Waiting(Gtk.Box):

@@ -8,7 +8,7 @@ from typing import Any
 from dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK
 from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result, Worker
-from dioptre_link.editing import refusals, selecting
+from dioptre_link.editing import refusals, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.language import translated
 from dioptre_link.operation import Operation, Role
@@ -28,7 +28,7 @@ def check(source: Source, options: Mapping[str, Any]) -> None:
         RefusedError: The layer already has a mask.
     """
     picture = source.picture
-    if selecting.own_options(options)["result"] == MASK and picture.get_mask() is not None:
+    if traits.selecting_options(options)["result"] == MASK and picture.get_mask() is not None:
         raise refusals.has_mask(picture.get_name())
 
 
@@ -55,7 +55,7 @@ def run_sent(
 def _applied(source: Source, operation: Operation, options: Mapping[str, Any], result: Result) -> Steps[Gimp.Layer]:
     image, picture = source.image, source.picture
     mask = next(made for made in result.layers if made.role is Role.SELECTION)
-    if selecting.own_options(options)["result"] == LAYER:
+    if traits.selecting_options(options)["result"] == LAYER:
         filled = yield from layers.fill(source, result, roles=(Role.SUBJECT,))
         check_still_there(source)
         with layers.undo_step(image):
@@ -64,7 +64,7 @@ def _applied(source: Source, operation: Operation, options: Mapping[str, Any], r
         return filled[0].layer
     yield Step(fraction=jobs.BEFORE_LAYERS, phase="Selecting")
     with layers.undo_step(image):
-        if selecting.own_options(options)["result"] == MASK:
+        if traits.selecting_options(options)["result"] == MASK:
             check(source, options)
             _add_mask(picture, mask)
         else:
@@ -72,7 +72,7 @@ def _applied(source: Source, operation: Operation, options: Mapping[str, Any], r
                 source,
                 mask,
                 name=translated(operation.title),
-                keep=selecting.own_options(options)["result"] == CHANNEL,
+                keep=traits.selecting_options(options)["result"] == CHANNEL,
             )
     return picture
 
