@@ -82,6 +82,19 @@ def test_a_given_depth_is_used_as_it_is(coffee: np.ndarray) -> None:
     assert detail(result.image[:, 350:]) < 0.5 * detail(coffee[:, 350:])
 
 
+def test_all_of_the_subject_stays_sharp_by_default(coffee: np.ndarray) -> None:
+    """A horn or a hand far in front of the face stays as sharp as the face."""
+    near = np.full(coffee.shape[:2], 0.1, np.float32)
+    alpha = np.zeros_like(near)
+    alpha[100:300, 100:400] = 1
+    near[100:300, 100:300], near[100:300, 300:400] = 0.6, 1.0
+    result = portrait(coffee, disparity=near, subject_alpha=alpha)
+    assert result.focal_disparity == pytest.approx(0.6)
+    np.testing.assert_allclose(result.image[110:290, 310:390], coffee[110:290, 310:390], atol=1 / 255)
+    by_depth = portrait(coffee, disparity=near, subject_alpha=alpha, keep_subject=0.0)
+    assert detail(by_depth.image[110:290, 310:390]) < 0.5 * detail(coffee[110:290, 310:390])
+
+
 def test_a_focus_point_outside_is_refused(coffee: np.ndarray) -> None:
     with pytest.raises(UsageError, match="outside the picture"):
         portrait(coffee, focus=(10_000, 3))
