@@ -15,6 +15,17 @@ ONE_EDITORS = {
     "krita": {"docker", "lists", "scripting", "session", "undo_sync"},
 }
 
+CLASSES = {"Gimp", "Gegl"}
+# GIMP's procedures and the settings in their dialogs are an API of their own, which `plugin` and `arguments` handle.
+ALLOWED = (
+    "Gimp.RunMode.",
+    "Gimp.PDB",
+    "Gimp.Procedure",
+    "Gimp.ImageProcedure.",
+    "Gimp.Choice.",
+    "Gimp.FileChooser",
+)
+
 
 def sources(checkout: Path, api: str) -> list[Path]:
     return sorted((checkout / FOLDERS[api]).glob("*.py"))
@@ -36,6 +47,23 @@ def test_few_files_import_the_editors_api(checkout: Path, api: str) -> None:
     users = [source.name for source in sources(checkout, api) if api in imported(source)]
     assert "document.py" in users
     assert len(users) <= MOST_FILES, users
+
+
+@pytest.mark.parametrize("api", FOLDERS)
+def test_other_files_use_the_editors_classes_as_types_only(checkout: Path, api: str) -> None:
+    """A file that gets the editor's classes from `document` may name them as types, not call them."""
+    used = []
+    for source in sources(checkout, api):
+        if api in imported(source):
+            continue
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+                whole, owner = ast.unparse(node), node.value.value
+                if isinstance(owner, ast.Name) and owner.id in CLASSES and not whole.startswith(ALLOWED):
+                    used.append(f"{source.name}: {whole}")
+            elif isinstance(node, ast.Name) and node.id == "Krita":
+                used.append(f"{source.name}: {node.id}")
+    assert used == []
 
 
 def test_one_file_imports_qt(checkout: Path) -> None:

@@ -16,7 +16,7 @@ from dioptre_link.operation import Role
 from dioptre_link.records import GROUP, Entry
 
 from . import sources
-from .document import Gimp, find_linked, record_of, undo_step
+from .document import Gimp, find_linked, record_of, store, stored, undo_step
 from .layers import Outcome
 
 PARASITE = "dioptre-edit-depth"
@@ -133,16 +133,14 @@ def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[G
         "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],
         "shown": [*before_shown, *(layer.get_tattoo() for layer in shown)],
     }
-    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    image.attach_parasite(Gimp.Parasite.new(PARASITE, flags, json.dumps(state).encode("ascii")))
+    store(image, PARASITE, json.dumps(state).encode("ascii"))
 
 
 def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
-    parasite = image.get_parasite(PARASITE)
-    if parasite is None:
+    if not (data := stored(image, PARASITE)):
         return [], []
     try:
-        state = json.loads(bytes(parasite.get_data()))
+        state = json.loads(data)
         hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         # The parasite is damaged; fall back to showing the result.

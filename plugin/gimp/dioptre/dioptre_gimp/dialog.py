@@ -20,7 +20,7 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import Gimp, GLib, GObject, read_small
+from .document import Gimp, GLib, GObject, has_selection, read_small
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
@@ -89,7 +89,7 @@ def _first_state(
     options = arguments.read_options(operation, config)
     if edited is None:
         return states.opened(operation, options)
-    adds = not edited.chosen and not Gimp.Selection.is_empty(source.image)
+    adds = not edited.chosen and has_selection(source.image)
     return states.opened(operation, edited.entry.chosen_options, replaces="" if adds else edited.entry.id)
 
 

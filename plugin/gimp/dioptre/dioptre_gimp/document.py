@@ -47,6 +47,7 @@ LOG = EditorLog("gimp")
 logger = LOG.logger
 
 
+CHANNEL_COLOUR = "#e03030"  # Colour in which a channel appears over the picture.
 BAND_ROWS = 256  # Rows per band: two rows of GEGL tiles, or 25 MB of a 24-megapixel float picture.
 
 
@@ -215,7 +216,6 @@ def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
 
 
 DEPTH_HASH, DEPTH_METRES = "dioptre-depth", "dioptre-depth-metres"
-_FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 _HASH = re.compile("[0-9a-f]{64}")
 # Size limit of the cache: about 25 depth maps of 24 megapixels. The least recently used are deleted first.
 LIMIT_BYTES = 4 << 30
@@ -279,25 +279,35 @@ def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
     return key
 
 
+def stored(item: Gimp.Item | Gimp.Image, name: str) -> bytes:
+    """Return the bytes that Dioptre stored in an image or layer under this name; empty if there are none."""
+    parasite = item.get_parasite(name)
+    return bytes(parasite.get_data()) if parasite is not None else b""
+
+
+def store(item: Gimp.Item | Gimp.Image, name: str, data: bytes) -> None:
+    """Store bytes in an image or layer, which keeps them in its file and in its undo history."""
+    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+    item.attach_parasite(Gimp.Parasite.new(name, flags, data))
+
+
 def mark(layer: Gimp.Layer, key: str) -> None:
     """Store the content hash on the layer itself, so that a copy in another document keeps it."""
-    layer.attach_parasite(Gimp.Parasite.new(DEPTH_HASH, _FLAGS, key.encode("ascii")))
+    store(layer, DEPTH_HASH, key.encode("ascii"))
 
 
 def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
     """Store the metres of a depth layer on the layer itself, or remove those that it had."""
     if metres is not None:
-        data = json.dumps(metres.to_dict()).encode("utf-8")
-        layer.attach_parasite(Gimp.Parasite.new(DEPTH_METRES, _FLAGS, data))
+        store(layer, DEPTH_METRES, json.dumps(metres.to_dict()).encode("utf-8"))
     elif layer.get_parasite(DEPTH_METRES) is not None:
         layer.detach_parasite(DEPTH_METRES)
 
 
 def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
     """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
-    parasite = layer.get_parasite(DEPTH_METRES)
     try:
-        fields = json.loads(bytes(parasite.get_data())) if parasite is not None else None
+        fields = json.loads(stored(layer, DEPTH_METRES) or b"null")
     except (ValueError, RecursionError):
         return None
     return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
@@ -305,8 +315,7 @@ def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
 
 def made_hash(layer: Gimp.Layer) -> str:
     """Return the content hash that the layer had when Dioptre created it, or "" for any other layer."""
-    parasite = layer.get_parasite(DEPTH_HASH)
-    key = bytes(parasite.get_data()).decode("ascii", "replace") if parasite is not None else ""
+    key = stored(layer, DEPTH_HASH).decode("ascii", "replace")
     return key if _HASH.fullmatch(key) else ""
 
 
@@ -341,14 +350,7 @@ class ImageResults(Results[Gimp.Item]):
 
     def __init__(self, image: Gimp.Image) -> None:
         self._image = image
-        super().__init__(self._stored, self._store)
-
-    def _stored(self) -> bytes:
-        parasite = self._image.get_parasite(RECORD)
-        return bytes(parasite.get_data()) if parasite is not None else b""
-
-    def _store(self, data: bytes) -> None:
-        self._image.attach_parasite(Gimp.Parasite.new(RECORD, _FLAGS, data))
+        super().__init__(lambda: stored(image, RECORD), lambda data: store(image, RECORD, data))
 
     def find(self, link: Link | None) -> Gimp.Layer | None:
         return None if link is None else self._image.get_layer_by_tattoo(link.id)
@@ -460,3 +462,197 @@ def must(done: object, what: str) -> None:
     """
     if not done:
         raise DioptreError("GIMP could not {what}.", hint="The image was not changed.", what=what)
+
+
+def replace_pixels(layer: Gimp.Layer, new: Gimp.Layer) -> None:
+    """Replace the pixels of `layer` by those of `new`, only inside the selection if there is one.
+
+    Call it inside an `undo_step`.
+    """
+    width, height = new.get_width(), new.get_height()
+    if (layer.get_width(), layer.get_height()) != (width, height):
+        with cubic():
+            # This also resizes the layer's mask.
+            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
+    if new.has_alpha() and not layer.has_alpha():
+        must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
+    shadow = layer.get_shadow_buffer()
+    read = new.get_buffer()
+    exact = layer_format(layer)
+    for band in bands(width, height):
+        shadow.set(band, exact, read.get(band, 1.0, exact, Gegl.AbyssPolicy.NONE))
+    shadow.flush()
+    must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
+    layer.update(0, 0, width, height)
+
+
+def selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -> Gimp.LayerMask:
+    """Return a mask for `layer` from the selection, scaled up if the layer is an enlarged picture."""
+    if same_size(picture, layer):
+        return layer.create_mask(Gimp.AddMaskType.SELECTION)
+    selected = picture.create_mask(Gimp.AddMaskType.SELECTION)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    _fill_mask(image, mask, selected)
+    selected.delete()
+    return mask
+
+
+def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) -> None:
+    """Fill `target` with `mask`, scaled to its size through a temporary layer: GIMP cannot scale a mask alone."""
+    if same_size(mask, target):
+        copy_mask(mask, target)
+        return
+    carrier = new_layer(image, "Mask", (mask.get_width(), mask.get_height()), alpha=False)
+    must(image.insert_layer(carrier, None, 0), "insert a layer")
+    try:
+        must(carrier.add_mask(carrier.create_mask(Gimp.AddMaskType.WHITE)), "add a layer mask")
+        copy_mask(mask, carrier.get_mask())
+        with cubic():
+            must(carrier.scale(target.get_width(), target.get_height(), False), "enlarge a mask")
+        copy_mask(carrier.get_mask(), target)
+    finally:
+        image.remove_layer(carrier)
+
+
+def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+    """Return a copy of a layer without its mask, mode and opacity."""
+    copy = layer.copy()
+    if copy.get_mask() is not None:
+        copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    copy.set_opacity(100.0)
+    copy.set_mode(image.get_default_new_layer_mode())
+    return copy
+
+
+def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.GroupLayer) -> None:
+    """Give a group the mode, opacity and mask of the layer that it replaces."""
+    if not layer.is_group() or layer.get_mode() != Gimp.LayerMode.PASS_THROUGH:
+        group.set_mode(layer.get_mode())
+    group.set_opacity(layer.get_opacity())
+    if (mask := layer.get_mask()) is not None:
+        copied = group.create_mask(Gimp.AddMaskType.WHITE)
+        _fill_mask(image, copied, mask)
+        must(group.add_mask(copied), "add a layer mask")
+        group.set_apply_mask(layer.get_apply_mask())
+
+
+def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: bool) -> Gimp.Layer:
+    """Return an empty layer of (width, height) that is not in the image yet."""
+    kind = {
+        (True, True): Gimp.ImageType.GRAYA_IMAGE,
+        (True, False): Gimp.ImageType.GRAY_IMAGE,
+        (False, True): Gimp.ImageType.RGBA_IMAGE,
+        (False, False): Gimp.ImageType.RGB_IMAGE,
+    }[image.get_base_type() == Gimp.ImageBaseType.GRAY, alpha]
+    layer = Gimp.Layer.new(image, name, *size, kind, 100.0, image.get_default_new_layer_mode())
+    if layer is None:
+        raise DioptreError(
+            "GIMP cannot create a layer of {width} × {height} pixels.", width=size[0], height=size[1]
+        )
+    return layer
+
+
+def insert_group(image: Gimp.Image, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.GroupLayer:
+    group = Gimp.GroupLayer.new(image, name)
+    must(image.insert_layer(group, parent, position), "insert a layer group")
+    return group
+
+
+def client() -> str:
+    """Return the name under which the worker knows this GIMP."""
+    return f"GIMP {Gimp.version()}"
+
+
+def has_selection(image: Gimp.Image) -> bool:
+    return not Gimp.Selection.is_empty(image)
+
+
+@contextmanager
+def selection_as_rectangle(image: Gimp.Image) -> Iterator[None]:
+    """Replace the selection by the rectangle around it during the `with` block."""
+    _, _, left, top, right, bottom = Gimp.Selection.bounds(image)
+    with nothing_selected(image):
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, left, top, right - left, bottom - top)
+        yield
+
+
+def layer_of(drawable: Gimp.Drawable) -> Gimp.Drawable:
+    """Return the layer of a mask that is being edited, or else the drawable itself."""
+    return Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
+
+
+def is_indexed(image: Gimp.Image) -> bool:
+    return bool(image.get_base_type() == Gimp.ImageBaseType.INDEXED)
+
+
+def is_plain(layer: Gimp.Layer) -> bool:
+    """Return whether another layer above this one looks the same as in its place."""
+    normal = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY, Gimp.LayerMode.PASS_THROUGH)
+    return (
+        layer.get_opacity() == 100.0
+        and any(layer.get_mode() == mode for mode in normal)
+        and layer.get_mask() is None
+        and is_opaque(layer)
+    )
+
+
+def read_part(layer: Gimp.Layer, part: tuple[int, int, int, int]) -> bytes:
+    """Return a rectangle (left, top, width, height) of a layer as 8-bit sRGB-encoded RGBA."""
+    return layer.get_buffer().get(Gegl.Rectangle.new(*part), 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE)
+
+
+def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
+    """Add the pixels of a selection as the layer's mask."""
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    for _ in read_in(buffer, mask.get_buffer(), SELECTION):
+        pass
+    must(layer.add_mask(mask), "add a layer mask")
+    mask.update(0, 0, mask.get_width(), mask.get_height())
+
+
+def select(image: Gimp.Image, buffer: Buffer, offsets: tuple[int, int], *, name: str, keep: bool) -> None:
+    """Add a channel with a selection, then turn it into the image's selection unless `keep` is set.
+
+    Args:
+        image: The image.
+        buffer: The selection's pixels.
+        offsets: Their position in the image.
+        name: The channel's name.
+        keep: Whether to keep the channel instead of selecting it.
+    """
+    selected = image.get_selected_layers()
+    colour = Gegl.Color.new(CHANNEL_COLOUR)
+    channel = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, colour)
+    _fill_channel(channel, buffer, offsets)
+    must(image.insert_channel(channel, None, 0), "add a channel")
+    if keep:
+        channel.set_visible(False)
+    else:
+        try:
+            must(image.select_item(Gimp.ChannelOps.REPLACE, channel), "change the selection")
+        finally:
+            image.remove_channel(channel)
+    # Otherwise the new channel would stay selected, and painting would change it.
+    image.set_selected_layers(selected)
+
+
+def _fill_channel(channel: Gimp.Channel, mask: Buffer, offsets: tuple[int, int]) -> None:
+    """Write the part of the mask that lies within the image; the rest of the channel is 0."""
+    width, height = channel.get_width(), channel.get_height()
+    target, size = channel.get_buffer(), mask.pixels
+    row_bytes = width * SELECTION.wire.pixel_bytes
+    for band in bands(width, height):
+        target.set(band, SELECTION.babl, bytes(row_bytes * band.height))
+    x, y = offsets
+    left, right = max(x, 0), min(x + size.width, width)
+    top, bottom = max(y, 0), min(y + size.height, height)
+    step = SELECTION.wire.pixel_bytes
+    for first in range(top, bottom if right > left else top, BAND_ROWS):
+        count = min(BAND_ROWS, bottom - first)
+        rows = mask.read_rows(first - y, count)
+        if right - left != size.width:
+            begin, end = (left - x) * step, (right - x) * step
+            rows = b"".join(rows[at + begin : at + end] for at in range(0, len(rows), size.width * step))
+        target.set(Gegl.Rectangle.new(left, first, right - left, count), SELECTION.babl, rows)
+    target.flush()
+    channel.update(0, 0, width, height)

@@ -13,7 +13,7 @@ from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry
 
 from . import layers, selecting, transfer
-from .document import Gimp, link_to, mark, nothing_selected, record_of, undo_step
+from .document import Gimp, link_to, mark, record_of, replace_pixels, selection_as_rectangle, undo_step
 from .layers import Outcome, check_still_there
 from .sources import Source
 
@@ -59,10 +59,8 @@ def _change_depth(source: Source, sent: transfer.Sent, result: Result, filled: l
     assert depth is not None
     try:
         check_still_there(source)
-        _, _, left, top, right, bottom = Gimp.Selection.bounds(source.image)
-        with undo_step(source.image), nothing_selected(source.image):
-            source.image.select_rectangle(Gimp.ChannelOps.REPLACE, left, top, right - left, bottom - top)
-            layers.replace_content(depth, made)
+        with undo_step(source.image), selection_as_rectangle(source.image):
+            replace_pixels(depth, made.layer)
             mark(depth, made.sha256)
     finally:
         layers.discard([one for one in filled if one.layer.is_valid()])

@@ -13,7 +13,7 @@ from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
 from dioptre_link.editing import refusals
 from dioptre_link.editing.events import Step, Steps
-from dioptre_link.errors import DioptreError, RefusedError
+from dioptre_link.errors import RefusedError
 from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import made_from
@@ -21,24 +21,25 @@ from dioptre_link.records import made_from
 from .document import (
     DEPTH,
     Format,
-    Gegl,
     Gimp,
-    bands,
     check_room,
     content_hash,
-    copy_mask,
-    cubic,
     depth_hash,
+    has_selection,
+    insert_group,
     keep,
-    layer_format,
     logger,
     mark,
     mark_metres,
     must,
+    new_layer,
     picture_format,
+    plain_copy,
     read_in,
     record_of,
     same_size,
+    selection_mask,
+    take_over_look,
 )
 from .sources import Source
 from .transfer import BEFORE_LAYERS
@@ -100,7 +101,11 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     began = time.monotonic()
     try:
         for number, made in enumerate(wanted):
-            layer = _new_layer(source, made)
+            # The group has the operation's name.
+            name = "Result" if made.role is Role.RESULT else made.name
+            alpha = made.role not in DATA_ROLES and (made.role is not Role.RESULT or source.picture.has_alpha())
+            size = made.buffer.pixels.width, made.buffer.pixels.height
+            layer = new_layer(source.image, name, size, alpha=alpha)
             metres = DepthMetres.of_values(result.values) if made.role is Role.DEPTH else None
             filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256="", metres=metres))
             for share in read_in(made.buffer, layer.get_buffer(), _format(source, made)):
@@ -140,15 +145,14 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         for one in reversed(filled):
             put(image, one, parent, position, (x, y))
         return filled[0].layer
-    group = Gimp.GroupLayer.new(image, operation.title)
-    must(image.insert_layer(group, parent, position), "insert a layer group")
+    group = insert_group(image, operation.title, parent, position)
     try:
         for place, one in enumerate(filled):
             put(image, one, group, place, (x, y))
-        selected = not Gimp.Selection.is_empty(image)
+        selected = has_selection(image)
         for one in filled:
             if selected and one.role is Role.RESULT:
-                must(one.layer.add_mask(_selection_mask(image, picture, one.layer)), "add a layer mask")
+                must(one.layer.add_mask(selection_mask(image, picture, one.layer)), "add a layer mask")
         if not source.plain and any(one.role is Role.RESULT for one in filled):
             _take_place(image, picture, group, below_result=selected and same_size(picture, group))
         _make_room(image, picture, filled)
@@ -165,49 +169,9 @@ def insert_cut_out(source: Source, one: Filled) -> None:
     picture.set_visible(False)
 
 
-def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
-    """Replace the pixels of `layer`, only inside the selection if there is one; call it inside an `undo_step`."""
-    new = filled.layer
-    width, height = new.get_width(), new.get_height()
-    if (layer.get_width(), layer.get_height()) != (width, height):
-        with cubic():
-            # This also resizes the layer's mask.
-            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
-    if new.has_alpha() and not layer.has_alpha():
-        must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
-    shadow = layer.get_shadow_buffer()
-    read = new.get_buffer()
-    transfer = layer_format(layer)
-    for band in bands(width, height):
-        shadow.set(band, transfer, read.get(band, 1.0, transfer, Gegl.AbyssPolicy.NONE))
-    shadow.flush()
-    must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
-    layer.update(0, 0, width, height)
-
-
 def layer_hash(layer: Gimp.Layer, role: Role) -> str:
     """Return the SHA-256 of a result layer's content, as in `Filled.sha256`."""
     return depth_hash(layer) if role is Role.DEPTH else content_hash(layer)
-
-
-def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
-    image, size = source.image, made.buffer.pixels
-    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
-    alpha = made.role not in DATA_ROLES and (made.role is not Role.RESULT or source.picture.has_alpha())
-    kind = {
-        (True, True): Gimp.ImageType.GRAYA_IMAGE,
-        (True, False): Gimp.ImageType.GRAY_IMAGE,
-        (False, True): Gimp.ImageType.RGBA_IMAGE,
-        (False, False): Gimp.ImageType.RGB_IMAGE,
-    }[grey, alpha]
-    mode = image.get_default_new_layer_mode()
-    name = "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
-    layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
-    if layer is None:
-        raise DioptreError(
-            "GIMP cannot create a layer of {width} × {height} pixels.", width=size.width, height=size.height
-        )
-    return layer
 
 
 def _format(source: Source, made: ResultLayer) -> Format:
@@ -233,53 +197,11 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
     if below_result:  # The picture must stay visible outside the selection.
-        copy = picture.copy()
-        if copy.get_mask() is not None:
-            copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
-        copy.set_opacity(100.0)
-        copy.set_mode(image.get_default_new_layer_mode())
+        copy = plain_copy(image, picture)
         must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
         copy.set_visible(True)
-    if not picture.is_group() or picture.get_mode() != Gimp.LayerMode.PASS_THROUGH:
-        group.set_mode(picture.get_mode())
-    group.set_opacity(picture.get_opacity())
-    if (mask := picture.get_mask()) is not None:
-        copied = group.create_mask(Gimp.AddMaskType.WHITE)
-        _fill_mask(image, copied, mask)
-        must(group.add_mask(copied), "add a layer mask")
-        group.set_apply_mask(picture.get_apply_mask())
+    take_over_look(image, picture, group)
     picture.set_visible(False)
-
-
-def _selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -> Gimp.LayerMask:
-    """Return a mask for `layer` from the selection, scaled up if the layer is an enlarged picture."""
-    if same_size(picture, layer):
-        return layer.create_mask(Gimp.AddMaskType.SELECTION)
-    selected = picture.create_mask(Gimp.AddMaskType.SELECTION)
-    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
-    _fill_mask(image, mask, selected)
-    selected.delete()
-    return mask
-
-
-def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) -> None:
-    """Fill `target` with `mask`, scaled to its size through a temporary layer: GIMP cannot scale a mask alone."""
-    if same_size(mask, target):
-        copy_mask(mask, target)
-        return
-    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
-    kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
-    size = mask.get_width(), mask.get_height()
-    carrier = Gimp.Layer.new(image, "Mask", *size, kind, 100.0, Gimp.LayerMode.NORMAL)
-    must(image.insert_layer(carrier, None, 0), "insert a layer")
-    try:
-        must(carrier.add_mask(carrier.create_mask(Gimp.AddMaskType.WHITE)), "add a layer mask")
-        copy_mask(mask, carrier.get_mask())
-        with cubic():
-            must(carrier.scale(target.get_width(), target.get_height(), False), "enlarge a mask")
-        copy_mask(carrier.get_mask(), target)
-    finally:
-        image.remove_layer(carrier)
 
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:

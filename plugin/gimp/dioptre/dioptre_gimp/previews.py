@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
@@ -19,7 +18,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
 
 from . import transfer
-from .document import LOG, Gegl, GLib, logger
+from .document import LOG, GLib, logger, read_part
 from .sources import Source
 from .toolkit import Driver
 
@@ -110,11 +109,9 @@ class Inputs:
         return upload
 
     def _crop(self, worker: Worker, part: tuple[int, int, int, int]) -> Mapping[str, Buffer]:
-        left, top, width, height = part
-        rect = Gegl.Rectangle.new(left, top, width, height)
+        width, height = part[2:]
         buffer = worker.new_buffer(width, height, FORMAT)
-        data: Any = self.source.picture.get_buffer().get(rect, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE)
-        buffer.write_rows(0, data)
+        buffer.write_rows(0, read_part(self.source.picture, part))
         return {"picture": buffer}
 
 

@@ -10,7 +10,17 @@ from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
 
-from .document import Gimp, all_layers, find_linked, is_opaque, record_of, same_size
+from .document import (
+    Gimp,
+    all_layers,
+    find_linked,
+    has_selection,
+    is_indexed,
+    is_plain,
+    layer_of,
+    record_of,
+    same_size,
+)
 
 REFUSALS = refusals.Refusals(menu="Filters ▸ Dioptre")
 MAX_SIDE_PX = 1 << 18  # GIMP's limit for a layer's side.
@@ -75,14 +85,14 @@ def find(
     if depth is not None:
         _check_depth(depth, picture)
     into_selection = into_selection and not traits.selects(operation)
-    if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
+    if into_selection and has_selection(image) and not picture.mask_intersect()[0]:
         raise refusals.selection_outside(picture.get_name())
     takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
-    if Input.SELECTION in operation.inputs and Gimp.Selection.is_empty(image):
+    if Input.SELECTION in operation.inputs and not has_selection(image):
         raise refusals.needs_selection(operation)
     if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
         raise refusals.layer_locked(depth.get_name())
-    plain = _is_plain(picture)
+    plain = is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
             "The visibility of the layer “{name}” is locked, but the result must replace it.",
@@ -125,7 +135,7 @@ def depth_candidates(source: Source) -> list[Gimp.Layer]:
 
 
 def _check_image(image: Gimp.Image) -> None:
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+    if is_indexed(image):
         raise RefusedError(
             "Dioptre cannot work on an indexed image: its palette has no room for new colours.",
             hint="Convert it first with Image ▸ Mode ▸ RGB.",
@@ -137,9 +147,7 @@ def _check_image(image: Gimp.Image) -> None:
 def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if len(drawables) != 1:
         raise refusals.several_layers(len(drawables)) if drawables else refusals.no_layer()
-    drawable = drawables[0]
-    if isinstance(drawable, Gimp.LayerMask):
-        drawable = Gimp.Layer.from_mask(drawable)
+    drawable = layer_of(drawables[0])
     if not isinstance(drawable, Gimp.Layer):
         raise RefusedError("Dioptre works on layers, but a channel is selected.", hint="Select a layer.")
     if drawable.is_group() and not drawable.get_children():
@@ -199,13 +207,3 @@ def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
             picture=picture.get_name(),
             picture_size=f"{picture.get_width()} × {picture.get_height()}",
         )
-
-
-def _is_plain(picture: Gimp.Layer) -> bool:
-    normal = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY, Gimp.LayerMode.PASS_THROUGH)
-    return (
-        picture.get_opacity() == 100.0
-        and any(picture.get_mode() == mode for mode in normal)
-        and picture.get_mask() is None
-        and is_opaque(picture)
-    )

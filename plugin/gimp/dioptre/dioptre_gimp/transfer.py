@@ -31,8 +31,10 @@ from .document import (
     Format,
     Gimp,
     bands,
+    client,
     depth_hash,
     find_kept,
+    has_selection,
     is_eight_bit,
     logger,
     made_hash,
@@ -67,7 +69,7 @@ class Sent:
 
 
 def open_worker() -> Worker:
-    return Worker(f"GIMP {Gimp.version()}")
+    return Worker(client())
 
 
 def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
@@ -235,7 +237,7 @@ def _send_depth(
 
 def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
     """Put the selection within the layer into `inputs` if the operation takes a selection; return its hash."""
-    if not source.takes_selection or Gimp.Selection.is_empty(source.image):
+    if not source.takes_selection or not has_selection(source.image):
         return ""
     digest = hashlib.sha256()
     buffer = _new_buffer(worker, source.picture, SELECTION, files)
@@ -247,7 +249,7 @@ def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: di
 
 
 def _selection_hash(source: Source) -> str:
-    if not source.takes_selection or Gimp.Selection.is_empty(source.image):
+    if not source.takes_selection or not has_selection(source.image):
         return ""
     digest = hashlib.sha256()
     for _, rows in selection_bands(source.image, source.picture):

@@ -25,10 +25,12 @@ from .document import (
     Gimp,
     depth_hash,
     find_linked,
+    layer_of,
     link_to,
     must,
     nothing_selected,
     record_of,
+    replace_pixels,
     undo_step,
 )
 from .layers import Outcome, check_still_there
@@ -122,7 +124,7 @@ def _replace(
         if link is not None and is_painted(layer, one.role, link):
             kept.append(_keep_copy(image, layer))
         larger = _fills(image, layer) and (layer.get_width(), layer.get_height()) != _size(one.layer)
-        layers.replace_content(layer, one)
+        replace_pixels(layer, one.layer)
         if larger:
             must(image.resize(*_size(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
@@ -206,8 +208,7 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     A result's layers keep their position, name, mask, mode and opacity; only their pixels change. A depth layer
     that the user painted on is used unchanged; an untouched one is recomputed if the picture changed.
     """
-    selected = [Gimp.Layer.from_mask(one) if isinstance(one, Gimp.LayerMask) else one for one in drawables]
-    chosen = record_of(image).to_update(selected)
+    chosen = record_of(image).to_update([layer_of(one) for one in drawables])
     messages: list[str] = []
     plans = [source_now(image, entry) for entry in chosen]  # All refusals are raised here, before any work starts.
     if all(plan is None for plan in plans):

@@ -2,7 +2,7 @@
 
 import person
 from dioptre.dioptre_link.catalogue import OPERATIONS, operation
-from dioptre.dioptre_link.editing import brush, views
+from dioptre.dioptre_link.editing import brush, scene, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.document import record_of
@@ -266,7 +266,7 @@ def check_shapes_and_the_focus_range():
     yield from ready()
     yield from changing(click(widget(QToolButton, "dioptre_shape_blades_6")))
     expect("blades", state().options["blades"], 6)
-    expect("the automatic focus is marked", docker()._view.canvas._automatic is not None, True)
+    expect("the automatic focus is marked", scene.marks_of(state(), (512, 512)).automatic is not None, True)
     bars = widget(QWidget, "dioptre_histogram")
     yield from changing(click(bars, 0.25))
     chosen = state().options["focal_disparity"]
