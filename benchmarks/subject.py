@@ -33,7 +33,6 @@ from dioptre.features.depth.estimation import estimate_depth
 from dioptre.features.subject.finding import find_subject
 from dioptre.features.subject.views import saliency_of
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import ModelKind, find
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 CASES = {"people and animals": 150, "things": 60}
@@ -76,8 +75,7 @@ def of_portrait(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
     """Return the network's own map, thresholded at a half."""
-    side = find(model, kind=ModelKind.SUBJECT).preprocessing.short_side_px
-    saliency = saliency_of(resize(picture, (side, side), method="area"), model=model).coverage
+    saliency = saliency_of(lambda side: resize(picture, (side, side), method="area"), model=model).coverage
     return resize(saliency, picture.shape[:2], method="bilinear") > 0.5
 
 
