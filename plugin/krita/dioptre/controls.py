@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .dioptre_link import aperture_picture
+from .dioptre_link.catalogue.blur import F_NUMBER
+from .dioptre_link.catalogue.focus import FOCUS_RANGE
 from .dioptre_link.editing import bokeh, distances, picking, scales
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import Message, translated
@@ -157,7 +159,7 @@ LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
 # BLUR is the option in the first row, RANGE the option that the histogram shows.
-BLUR, RANGE = "f_number", "focus_range"
+BLUR, RANGE = F_NUMBER, FOCUS_RANGE
 # Colours of a slider's left and right ends.
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
 GROOVE = """
@@ -224,7 +226,7 @@ class NumberRow(Row):
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
         # The f-number's slider shows the amount of blur, which grows to the right.
-        is_blur = parameter.name == "f_number"
+        is_blur = parameter.name == BLUR
         self._scale = scales.blur_amount(parameter) if is_blur else scales.scale_of(parameter)
         self.add_label()
         self._slider = Slider(Qt.Orientation.Horizontal)

@@ -122,7 +122,7 @@ def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> 
     return Plan(
         document=document,
         size=(document.width(), document.height()),
-        scale=float(options["scale"]),
+        scale=super_resolution.OPERATION.scale(options),
         options=options,
         pictures=tuple(pictures),
         nodes=tuple(map(own_id, paint)),

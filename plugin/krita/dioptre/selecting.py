@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from . import layers
-from .dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK
+from .dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK, RESULT
 from .dioptre_link.editing.traits import selecting_options
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation, Role
@@ -25,7 +25,7 @@ def make(
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Apply the selection as `options` request, as one undo step; return the resulting node and messages."""
     source.node()
-    own = selecting_options(options)["result"]
+    own = selecting_options(options)[RESULT]
     if own == LAYER:
         node = yield from _cut_out(source, outcome, undo_sync)
         return node, outcome.messages

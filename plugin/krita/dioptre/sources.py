@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .dioptre_link.catalogue.white_balance import TEMPERATURE
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import metres_in, without_metres
@@ -452,7 +453,7 @@ def opened_file(document: Document) -> str | None:
 
 
 def _balances_colour(described: Operation) -> bool:
-    return not isinstance(described, Chain) and any(one.name == "temperature" for one in described.parameters)
+    return not isinstance(described, Chain) and any(one.name == TEMPERATURE for one in described.parameters)
 
 
 def _layer(node: Node | None) -> Node:

@@ -7,12 +7,10 @@ import pytest
 
 import dioptre
 from dioptre.caching.memory import MemoryCache
-from dioptre.contract import Inputs, no_progress
-from dioptre.features.select import by_depth as select_depth
-from dioptre.features.select import by_subject as select_subject
+from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import Saliency, Squeezed
-from dioptre_link.catalogue import operation
+from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -43,9 +41,8 @@ def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def selected(name: str, picture: np.ndarray, disparity: np.ndarray, **options: object):
-    run = {"select_subject": select_subject, "select_depth": select_depth}[name].run
     inputs = Inputs(picture=picture, disparity=disparity)
-    return run(inputs, operation(name).check(options), no_progress)
+    return apply(name, options, inputs)
 
 
 @pytest.mark.usefixtures("as_drawn")
@@ -77,7 +74,7 @@ def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: 
 
     def mask(*, draft: bool, **clicks: object) -> np.ndarray:
         inputs = Inputs(picture=picture, disparity=slope(), draft=draft, cache=cache)
-        return select_subject.run(inputs, operation("select_subject").check(clicks), no_progress).layers[0].pixels
+        return apply("select_subject", clicks, inputs).layers[0].pixels
 
     mask(draft=True)
     first, answer = len(seen), mask(draft=True, not_subject=[(115, 160)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.editing import bokeh, distances, marks, picking, scales
 from dioptre_link.editing import state as states
 from dioptre_link.editing.state import State, Store
@@ -18,7 +20,7 @@ from .toolkit import Gdk, Gtk, Pango, add_class
 LABEL_CHARS = 20
 VALUE_CHARS = 6
 # Setting the option named by the key resets these options, which would otherwise override it.
-RESETS = {"f_number": {"max_radius": None}}
+RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
@@ -229,12 +231,12 @@ class PointRow(Row):
         self._where.set_text(
             marks.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
         )
-        self._clear.set_sensitive(point is not None or state.options.get("focal_disparity") is not None)
+        self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 
     def _forget(self) -> None:
         state = states.unclicked(self.store.state)
-        if self.store.state.options.get("focal_disparity") is not None:
-            state = states.changed(state, "focal_disparity", None)
+        if self.store.state.options.get(FOCAL_DISPARITY) is not None:
+            state = states.changed(state, FOCAL_DISPARITY, None)
         self.store.set(state)
 
 

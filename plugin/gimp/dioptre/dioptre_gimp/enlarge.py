@@ -64,7 +64,7 @@ class Part:
 
 def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
     """Enlarge every layer and then the image, in one undo step; only the last step changes the document."""
-    image, scale = source.image, float(options["scale"])
+    image, scale = source.image, operation.scale(options)
     planned = plan(source, scale)
     parts: list[Part] = []
     taken: set[int] = set()

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dioptre_link import aperture_picture
+from dioptre_link.catalogue.blur import F_NUMBER
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from dioptre_link.editing import bokeh, distances, scales, traits
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import Message, translated
@@ -21,7 +23,7 @@ from .toolkit import Gtk, Pango
 
 WIDTH_PX = 440
 APERTURE_PX = 64
-BLUR, RANGE = "f_number", "focus_range"
+BLUR, RANGE = F_NUMBER, FOCUS_RANGE
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
@@ -131,7 +133,7 @@ class PresetRow(Gtk.Box):
         self._presets = presets_of(store.state.operation)
         own = (*PLACES, *LISTS)
         self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
-        self._kept.add("focal_disparity")
+        self._kept.add(FOCAL_DISPARITY)
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
         label.set_width_chars(LABEL_CHARS)
         self._box = Gtk.ComboBoxText()

@@ -361,7 +361,7 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
             if on_map
             else Message("Choose the area to preview in the “Whole layer” view.")
         )
-        width, height = (round(side * float(state.options["scale"])) for side in layer_size)
+        width, height = (round(side * state.operation.scale(state.options)) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK
+from dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK, RESULT
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import refusals, traits
 from dioptre_link.editing.events import Step, Steps
@@ -25,7 +25,7 @@ def check(source: Source, options: Mapping[str, Any]) -> None:
         RefusedError: The layer already has a mask.
     """
     picture = source.picture
-    if traits.selecting_options(options)["result"] == MASK and picture.get_mask() is not None:
+    if traits.selecting_options(options)[RESULT] == MASK and picture.get_mask() is not None:
         raise refusals.has_mask(picture.get_name())
 
 
@@ -50,7 +50,7 @@ def run_sent(
 
 
 def _applied(source: Source, operation: Operation, options: Mapping[str, Any], result: Result) -> Steps[Gimp.Layer]:
-    image, picture, wanted = source.image, source.picture, traits.selecting_options(options)["result"]
+    image, picture, wanted = source.image, source.picture, traits.selecting_options(options)[RESULT]
     mask = next(made for made in result.layers if made.role is Role.SELECTION)
     if wanted == LAYER:
         filled = yield from layers.fill(source, result, roles=(Role.SUBJECT,))
