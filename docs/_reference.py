@@ -28,8 +28,8 @@ API = """\
 # Python reference
 
 The public functions, their options and the objects that they return, generated from the source.
-[In Python](python.md) shows how to use them. In the annotations, `h w c` are height, width and channels: 3 for RGB, 4
-for RGB and alpha.
+[In Python](python.md) shows how to use them. In the annotations, `h w c` are height, width and channels: 3 for RGB,
+4 for RGB and alpha.
 """
 MODELS = """\
 # Models
