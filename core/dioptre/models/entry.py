@@ -94,6 +94,7 @@ class Entry:
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
+        joined_with: id of the network whose map is joined with this one's; "" if none is.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
         depth: capabilities of a depth network; None for other networks.
         default: whether this network is the one of its kind that "default" means.
@@ -111,6 +112,7 @@ class Entry:
     card: str = ""
     package: str = ""
     accelerated: str = ""
+    joined_with: str = ""
     bfloat16: bool = False
     depth: DepthTraits | None = None
     default: bool = False

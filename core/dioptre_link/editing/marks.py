@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from ..catalogue.focus import FOCAL_DISPARITY
 from ..catalogue.portrait import KEEP_SUBJECT
@@ -18,8 +19,9 @@ _DEPTH_WEIGHT = 4.0  # cost of a disparity difference of 1; a distance of one pi
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
-def outline(coverage: Image) -> bytes:
-    """Return a mask, one byte per pixel: 1 along the subject's edge, two pixels wide, and 0 elsewhere."""
+@lru_cache(maxsize=1)
+def outline(coverage: Image) -> Image:
+    """Return a mask of the same size: 1 along the subject's edge, two pixels wide, and 0 elsewhere."""
     width, height = coverage.width, coverage.height
     inside = coverage.data.translate(_INSIDE)
     whole = int.from_bytes(inside, "little")
@@ -28,7 +30,7 @@ def outline(coverage: Image) -> bytes:
     edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
     edge[::width] = edge[width - 1 :: width] = bytes(height)  # a row's end is not next to the next row's start
     edge[:width] = edge[-width:] = bytes(width)
-    return bytes(edge)
+    return Image(width=width, height=height, channels=1, data=bytes(edge))
 
 
 def automatic_place(state: State) -> tuple[float, float] | None:
@@ -46,6 +48,7 @@ def automatic_place(state: State) -> tuple[float, float] | None:
     return focus_place(shown.subject, shown.depth, state.decided.get(FOCAL_DISPARITY))
 
 
+@lru_cache(maxsize=2)  # an editor asks for every progress message
 def focus_place(
     coverage: Image | None, depth: Image | None, focal_disparity: float | None
 ) -> tuple[float, float] | None:

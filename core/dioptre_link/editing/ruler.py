@@ -95,6 +95,21 @@ class Ruler:
         return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
 
 
+def label_place(position: float, width: int, label: int) -> tuple[float, float]:
+    """Return where the text of a tick goes: centred below it as far as the ruler's ends allow.
+
+    Args:
+        position: the tick's position, 0 to 1.
+        width: the ruler's width in pixels.
+        label: width of the text's field in pixels.
+
+    Returns:
+        The left end of the field, and the text's alignment in it: 0 (left), 0.5 or 1 (right).
+    """
+    left = min(max(position * (width - 1) - label / 2, 0.0), float(width - label))
+    return left, 0.0 if left == 0 else 1.0 if left == width - label else 0.5
+
+
 def distances(shown: Ruler) -> dict[str, float]:
     """Return the distances of the focus, of white and of black, by the names of their options; none is infinite."""
     every = {FOCUS_M: shown.focus_m, WHITE: shown.scale.distance_m(1.0), BLACK: shown.scale.distance_m(0.0)}

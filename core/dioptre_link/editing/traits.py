@@ -71,3 +71,9 @@ def depth_options(operation: Operation, options: Mapping[str, Any]) -> dict[str,
     """Return the options that affect the estimated depth."""
     names = [parameter.name for parameter in operation.parameters if parameter.group == DEPTH_GROUP]
     return {name: options[name] for name in names if name in options}
+
+
+def selecting_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of the step that selects; in a recipe with several steps, this is the last one."""
+    steps = options.get("steps")
+    return steps[-1]["options"] if steps else options

@@ -1,4 +1,4 @@
-"""The subject network: a head on the depth network's backbone locates the subject; U²-Net-P finds its edges."""
+"""The subject network: the depth network's backbone, turned to subjects by low-rank changes, and a head."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ ENTRIES = (
         kind=ModelKind.SUBJECT,
         module=f"{__name__}.module:SubjectNetwork",
         config=f"{__name__}.config:SubjectConfig",
-        checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject-head": "head", "u2netp": "edges"},
-        preprocessing=Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320),
+        checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject": ""},
+        preprocessing=Preprocessing(
+            mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=448, multiple_px=56
+        ),
+        joined_with="u2netp",
+        bfloat16=True,
         default=True,
     ),
 )
