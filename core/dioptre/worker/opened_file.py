@@ -12,7 +12,7 @@ from dioptre import files
 from dioptre.contract import EmbeddedDepth, FieldOfView
 from dioptre.files import apart
 from dioptre.files.exif_lens import field_of_view as described_field_of_view
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dioptre.features.enlarge.grain import add_grain, kept_level, removed_grain
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 
 
 def grained(level: float, size: tuple[int, int], scale: int) -> np.ndarray:

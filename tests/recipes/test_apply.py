@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from dioptre.recipes.operations import runner_of
+from dioptre.recipes.apply import runner_of
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import LISTS, Kind, Parameter
 from dioptre_link.strokes import Strokes

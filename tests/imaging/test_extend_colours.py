@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.imaging.extension import extend_colours
+from dioptre.imaging.pull_push import extend_colours
 
 
 def test_colours_go_on_under_transparency() -> None:
