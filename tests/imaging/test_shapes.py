@@ -12,12 +12,6 @@ def test_bucket_holds_the_length_with_little_waste():
     assert len({shapes.bucket(length) for length in range(1024, 4097)}) <= 9
 
 
-def test_bucket_is_a_multiple():
-    assert all(shapes.bucket(length, multiple=32) % 32 == 0 for length in range(1, 999))
-    with pytest.raises(ValueError, match="at least 1"):
-        shapes.bucket(0)
-
-
 @pytest.mark.parametrize("length", [1, 2, 3, 10])
 def test_reflection_is_numpys(length):
     before, after = 3 * length + 1, 2 * length + 5

@@ -132,8 +132,10 @@ def test_a_command_learns_how_it_was_started_and_the_tests_do_not(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
-@pytest.mark.parametrize("where", ["2>&-", ">&- 2>&- <&-", "2>/dev/full"])
-@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--nope"], 2), (["--uninstall"], 0)])
+@pytest.mark.parametrize(
+    ("where", "arguments", "code"),
+    [("2>&-", ["--help"], 0), (">&- 2>&- <&-", ["--nope"], 2), ("2>/dev/full", ["--uninstall"], 0)],
+)
 def test_a_closed_or_full_stderr_changes_no_exit_code(
     where: str, arguments: list[str], code: int, tmp_path: Path
 ) -> None:
