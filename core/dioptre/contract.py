@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
+from dioptre_link.catalogue import operation
 from dioptre_link.operation import Role
 
 
@@ -69,6 +70,7 @@ class FieldOfView:
 
 
 T = TypeVar("T")
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,15 +288,34 @@ class Inputs:
     cache: StepCache = NO_STEP_CACHE
     whole: np.ndarray | None = None
 
-    def chosen_field_of_view(self, options: Mapping[str, Any]) -> FieldOfView | None:
-        """Return the field of view given by an operation's options, or else that of the inputs.
-
-        Args:
-            options: the operation's options, with the focal length `equivalent_mm` or None.
-        """
-        if options["equivalent_mm"] is None:
+    def chosen_field_of_view(self, equivalent_mm: float | None) -> FieldOfView | None:
+        """Return the field of view of the given 35 mm equivalent focal length, or else that of the inputs."""
+        if equivalent_mm is None:
             return self.field_of_view
-        return FieldOfView.of_equivalent(options["equivalent_mm"], source="as given")
+        return FieldOfView.of_equivalent(equivalent_mm, source="as given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of an operation.
+
+    Each operation has a subclass, whose fields have the names, types and defaults of the operation's parameters in
+    `dioptre_link.catalogue`.
+
+    Attributes:
+        operation: name of the operation.
+    """
+
+    operation: ClassVar[str]
+
+    @classmethod
+    def checked(cls: type[OptionsT], options: Mapping[str, Any]) -> OptionsT:
+        """Create the options from values by name; missing ones take their defaults.
+
+        Raises:
+            UsageError: an option is unknown, or a value is invalid.
+        """
+        return cls(**operation(cls.operation).check(options))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,7 +218,7 @@ def test_the_doctor_explains_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> N
 def test_only_networks_that_allow_it_use_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(precision.VARIABLE, "bfloat16")
     allowed = {name for name, entry in ENTRIES.items() if precision_of(entry) is Precision.BFLOAT16}
-    assert allowed == {DEPTH}
+    assert allowed == {DEPTH, "dioptre-subject"}
     with jax.default_matmul_precision("highest"):
         assert precision_of(ENTRIES[DEPTH]) is Precision.FLOAT32
 
@@ -227,11 +227,12 @@ def test_recipes_know_the_same_precisions() -> None:
     assert tuple(one.value for one in Precision) == PRECISIONS
 
 
-def test_a_recipe_records_the_precision_only_with_the_depth_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_records_the_precision_only_with_networks_that_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(precision.VARIABLE, "bfloat16")
     checkpoints = dict.fromkeys(ENTRIES[DEPTH].checkpoints, "0" * 64)
     assert recorded_precision({**checkpoints, "modnet": "0" * 64}) == "bfloat16"
-    assert recorded_precision(dict.fromkeys(ENTRIES["dioptre-subject"].checkpoints, "0" * 64)) == ""
+    assert recorded_precision(dict.fromkeys(ENTRIES["dioptre-subject"].checkpoints, "0" * 64)) == "bfloat16"
+    assert recorded_precision({"modnet": "0" * 64, "u2netp": "0" * 64}) == ""
     assert recorded_precision({}) == ""
     monkeypatch.setenv(precision.VARIABLE, "float32")
     assert recorded_precision(checkpoints) == "float32"

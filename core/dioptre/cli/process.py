@@ -17,15 +17,15 @@ import numpy as np
 from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
-from dioptre.files.atomic import check_free
 from dioptre.files.metric_depth import write_metric_depth, write_normals
+from dioptre.files.names import check_free
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.operations import run_of
+from dioptre.recipes.operations import runner_of
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.selection import LAYER
+from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -161,7 +161,7 @@ def one(
         normals: write surface normals instead of depth.
     """
     last = chosen.steps[-1]
-    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
+    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
     kind = files.Format.PNG  # for layers, which are PNG files
@@ -279,7 +279,7 @@ def _get_ready(chosen: Recipe) -> None:
     """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
     with suppress(Exception):
         for step in chosen.steps:
-            run_of(step.operation)
+            runner_of(step.operation)
         import_module("dioptre.caching.software").computing_setup()
 
 

@@ -20,7 +20,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 
-from .operations import run_of
+from .operations import runner_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,16 +48,17 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Create one with Depth map first.", title=Message(described.title)
         )
-    run = run_of(name)
+    kind, run = runner_of(name)
+    typed = kind(**checked)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
-        return run(ready, checked, progress)
+        return run(ready, typed, progress)
     except Exception as error:
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
     with on_processor():  # outside `except`, because the traceback keeps alive the arrays that filled the memory
-        made = run(ready, checked, progress)
+        made = run(ready, typed, progress)
     messages = (
         *made.messages,
         "The graphics card does not have enough memory, so the slower processor was used.",

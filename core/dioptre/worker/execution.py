@@ -19,11 +19,11 @@ from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
-from dioptre_link.catalogue.depth import BEST
+from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.metres import DepthMetres
+from dioptre_link.metres import DepthMetres, LensOptions
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
@@ -132,7 +132,7 @@ def _with_metres(inputs: Inputs, metres: DepthMetres | None) -> Inputs:
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
     """Read the camera's depth from the opened file if the request needs it."""
     steps = steps_of(request.operation, request.options)
-    looks = any(options.get("depth_source", "estimate") != "estimate" for _, options in steps)
+    looks = any(may_use_cameras(options) for _, options in steps)
     if not (request.opened_file and looks) or inputs.disparity is not None:
         return None
     return opened_file.embedded_depth(
@@ -152,11 +152,11 @@ def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) 
 
 def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
     """Return whether the options use a real lens or a network that estimates metres."""
-    if options.get("lens_mm") is not None:
+    if LensOptions.of(options).selects_lens:
         return True
-    if "depth_model" not in options:
+    if (network := network_of(options)) is None:
         return False
-    traits = chosen_depth_network(options["depth_model"]).depth
+    traits = chosen_depth_network(network).depth
     return traits is not None and traits.metric
 
 
@@ -166,7 +166,7 @@ def values_of(request: Request, result: Result) -> dict[str, Any]:
     The document's record then names a specific network, as a recipe of the command line does.
     """
     steps = steps_of(request.operation, request.options)
-    if all(options.get("depth_model") != BEST for _, options in steps):
+    if all(network_of(options) != BEST for _, options in steps):
         return dict(result.values)
     return {**result.values, BEST_NETWORK: chosen_depth_network(BEST).id}
 
@@ -215,7 +215,7 @@ def _without_own_estimate(request: Request) -> Request:
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
     finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    in_metres = request.options.get("lens_mm") is not None
+    in_metres = LensOptions.of(request.options).selects_lens
     if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)
@@ -228,8 +228,7 @@ def _estimate_name(request: Request) -> str:
     picture = request.inputs[Input.PICTURE]
     if not isinstance(picture, Kept) or not picture.digest:
         return ""
-    options = request.options
-    chosen = [options.get(name) for name in ("depth_source", "depth_model", "equivalent_mm", "refine")]
+    chosen = depth_choices(request.options)
     return f"{picture.digest} {' '.join(map(str, chosen))} {request.opened_file}"
 
 
@@ -277,13 +276,13 @@ def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
         cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
-def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
+def _fits(request: Request, given: Input, loaded: Kept, full: tuple[int, int]) -> bool:
     """Return whether an input has the picture's size, or is depth of the size that a recipe's steps enlarge to."""
     shape = loaded.values.shape[:2]
-    if shape == full or name is not Input.DISPARITY:
+    if shape == full or given is not Input.DISPARITY:
         return shape == full
     steps = steps_of(request.operation, request.options)
-    scale = math.prod(float(options.get("scale", 1)) for _, options in steps) if len(steps) > 1 else 1.0
+    scale = math.prod(described(name, options).scale(options) for name, options in steps) if len(steps) > 1 else 1.0
     return all(abs(side - scale * own) <= scale * len(steps) for side, own in zip(shape, full, strict=True)) and (
         scale > 1
     )

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre.contract import EmbeddedDepth
+from dioptre.contract import EmbeddedDepth, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.detail import with_detail
-from dioptre.features.depth.estimation import estimate_depth, fit_embedded
+from dioptre.features.depth.estimation import estimate_depth, kept_depth
+from dioptre.features.depth.options import DepthOptions
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind
@@ -131,7 +132,7 @@ def test_the_cameras_own_depth_and_an_unrefined_map_get_no_second_pass(monkeypat
     monkeypatch.setattr(depth_coarse, "load_model", lambda _: network(lambda crop, _: crop))
     monkeypatch.setattr(depth_coarse, "sharpened", lambda coarse, _: coarse)
     given = EmbeddedDepth(disparity=coarse_of(ramp()), range_per_m=None, confidence=None, kind="phone")
-    fit_embedded(picture(ramp()), given)
+    kept_depth(Inputs(picture=picture(ramp()), embedded=given), DepthOptions())
     estimate_depth(picture(ramp()), model="default", refine=False)
     assert not passes
     estimate_depth(picture(ramp()), model="default")

@@ -87,7 +87,7 @@ def test_black_stays_black() -> None:
 def test_wrong_factors_and_models_are_refused(face: np.ndarray) -> None:
     with pytest.raises(UsageError, match="out of range"):
         super_resolution(face, scale=9)
-    with pytest.raises(UsageError, match="no super-resolution network"):
+    with pytest.raises(UsageError, match="not one of the choices"):
         super_resolution(face, scale=2, model="u2netp")
 
 

@@ -76,7 +76,30 @@ class Visible:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoarseDepth:
+class DepthSource:
+    """Where the depth of a picture comes from, and its scale.
+
+    Attributes:
+        model: id of the network; empty for the camera's own depth.
+        models: SHA-256 of the cards of all networks that were used.
+        source: "estimate", or the kind of the camera's map.
+        range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
+        focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
+        focal_source: where the focal length comes from, e.g. EXIF or the network's title.
+        messages: sentences for the user.
+    """
+
+    model: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
+    source: str = "estimate"
+    range_per_m: tuple[float, float] | None = None
+    focal_diagonals: float | None = None
+    focal_source: str = ""
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoarseDepth(DepthSource):
     """The depth of a picture at the resolution of a network or of the camera's map.
 
     Attributes:
@@ -87,13 +110,6 @@ class CoarseDepth:
         refined: whether the disparity was aligned with the picture's edges.
         estimated: whether a network estimated the disparity; otherwise it is the camera's own, in the camera's
             range.
-        model: as in `Depth`.
-        models: as in `Depth`.
-        source: as in `Depth`.
-        range_per_m: as in `Depth`.
-        focal_diagonals: as in `Depth`.
-        focal_source: as in `Depth`.
-        messages: as in `Depth`.
     """
 
     disparity: Float32[np.ndarray, "a b"]
@@ -102,13 +118,6 @@ class CoarseDepth:
     frame: tuple[int, int, int, int]
     refined: bool
     estimated: bool = True
-    model: str = ""
-    models: Mapping[str, str] = field(default_factory=dict)
-    source: str = "estimate"
-    range_per_m: tuple[float, float] | None = None
-    focal_diagonals: float | None = None
-    focal_source: str = ""
-    messages: tuple[str, ...] = ()
 
     @property
     def framed(self) -> bool:

@@ -14,6 +14,8 @@ from dioptre.imaging.foreground import with_own_colours
 from dioptre_link.catalogue.selection import LAYER
 from dioptre_link.operation import Role
 
+from .options import SelectionOptions
+
 
 @dataclass(frozen=True, kw_only=True)
 class Selected:
@@ -53,13 +55,13 @@ def cut_out_layer(
 
 
 def selection_layers(
-    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
+    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], options: SelectionOptions
 ) -> tuple[Layer, ...]:
     """Return the mask, preceded by the cut-out if `options` request a new layer."""
     selection = Layer(name="Selection", role=Role.SELECTION, pixels=mask, visible=False)
-    if options["result"] != LAYER:
+    if options.result != LAYER:
         return (selection,)
-    return cut_out_layer(image, mask, decontaminate=options["decontaminate"]), selection
+    return cut_out_layer(image, mask, decontaminate=options.decontaminate), selection
 
 
 def _as_it_is(image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]) -> Rows:
