@@ -137,13 +137,6 @@ def test_a_card_that_is_no_card_is_refused(folder: Path, text: str) -> None:
         read(folder)
 
 
-def test_the_type_on_disk_must_be_the_cards(folder: Path) -> None:
-    path = folder / "card.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("float32", "float16"), encoding="utf-8")
-    with pytest.raises(WeightsError, match=r"first\.bias is float32, not float16"):
-        read(folder)
-
-
 def test_users_checkpoints_are_found_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
     save(tmp_path / "data" / "weights", card(), values())

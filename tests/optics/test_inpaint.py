@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
-from dioptre.optics.grid import CELL
-from dioptre.optics.inpaint import halved, inpaint, inpaint_host
+from dioptre.optics.inpaint import inpaint_host
 
 
 def with_hole(size: int, hole: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -24,19 +22,3 @@ def test_a_hole_gets_what_is_around_it_and_what_is_known_stays() -> None:
     np.testing.assert_array_equal(filled[:, known > 0], planes[:, known > 0])
     np.testing.assert_allclose(filled[2], 0.4, atol=1e-6)
     assert np.abs(filled - whole).max() < 0.12  # The limit is a third of the range over the hole.
-
-
-def test_tiles_go_on_from_the_small_size_as_the_host_does() -> None:
-    planes, known = with_hole(128, slice(31, 77))
-    small, small_known = planes, known
-    for _ in range(3):
-        small, small_known = (np.asarray(halved(jnp.asarray(plane))) for plane in (small, small_known))
-    made = inpaint(
-        jnp.asarray(planes),
-        jnp.asarray(known),
-        jnp.asarray(inpaint_host(small, small_known)),
-        where=jnp.ones((128 // CELL, 128 // CELL)),
-    )
-    np.testing.assert_allclose(np.asarray(made), inpaint_host(planes, known), atol=1e-5)
-    nowhere = inpaint(jnp.asarray(planes), jnp.asarray(known), jnp.asarray(small), where=jnp.zeros((16, 16)))
-    np.testing.assert_array_equal(np.asarray(nowhere), planes)

@@ -287,12 +287,3 @@ def test_pictures_handed_over_at_once_share_the_free_memory(monkeypatch: pytest.
             pass
     with memory.reserved((100, 100), bytes_per_pixel=10):
         pass
-
-
-def test_pixels_to_be_kept_need_free_memory(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = Pixels("a.raw", 32, 24, PixelFormat("u8", channels=3))
-    folder.create("a.raw", given.nbytes).close()
-    assert execution.load(folder, Input.PICTURE, given).values.shape == (24, 32, 3)
-    monkeypatch.setattr(memory, "free_bytes", lambda: memory.RESERVE_BYTES + 1000)
-    with pytest.raises(OutOfMemoryError, match="needs about"):
-        execution.load(folder, Input.PICTURE, given)
