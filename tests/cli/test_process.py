@@ -51,23 +51,6 @@ def start(*arguments: object, code: str = ENDLESS) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_cancels_and_leaves_nothing(how: signal.Signals, photo: Path, tmp_path: Path) -> None:
-    with start("run", photo, "-o", tmp_path / "out" / "deep", "--json") as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if json.loads(line)["phase"] == "Working":
-                break
-        process.send_signal(how)
-        out, err = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 128 + how
-    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
-    assert err == ""
-    assert not (tmp_path / "out").exists()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["photo.jpg"]
-
-
 IN_AN_IMPORT = """
 import os, sys, time
 sys.path.insert(0, sys.argv.pop(1))
@@ -146,31 +129,6 @@ def test_a_signal_before_anything_is_imported_is_no_traceback(tmp_path: Path) ->
     assert err == ""
 
 
-def test_a_reader_that_leaves_is_no_traceback(photo: Path, tmp_path: Path) -> None:
-    with start("run", photo, "-o", tmp_path / "out", "--json") as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=TIMEOUT_S)
-        assert "Traceback" not in process.stderr.read()
-    assert process.returncode != 0
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["run", "--wrong"], ["models", "--help"]])
-def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> None:
-    code = (
-        "import sys\nfrom dioptre.cli.main import run\nrun(sys.argv[1:])\n"
-        "print([name for name in ('jax', 'flax', 'numpy', 'rich', 'PIL', 'pyvips') if name in sys.modules])"
-    )
-    with start(*arguments, code=code) as process:
-        out, err = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 0, err
-    assert out.splitlines()[-1] == "[]"
-
-
 def test_the_command_line_prepares_the_process_before_it_imports_jax() -> None:
     """`runtime.prepare` must run first, so importing the command line's modules must not import JAX."""
     code = (
@@ -183,17 +141,6 @@ def test_the_command_line_prepares_the_process_before_it_imports_jax() -> None:
     with start(code=code) as process:
         out, err = process.communicate(timeout=TIMEOUT_S)
     assert out.splitlines()[-1:] == ["False"], err
-
-
-def test_python_m_dioptre_is_the_command_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dioptre", "--version"],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
-    assert done.stdout.startswith("dioptre 0.")
 
 
 IN_A_CALLBACK = """

@@ -7,7 +7,6 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
@@ -15,13 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dioptre import files
-from dioptre.files import exif as exif_module
 from dioptre.files import notes
-from dioptre.files.colour_profile import BadProfile
-from dioptre.files.colour_profile import model as colour_model
 from dioptre.files.frame import Frame
-from dioptre.files.openraster_reading import read_openraster, read_recipe
-from dioptre.files.sheet import Panel
+from dioptre.files.openraster_reading import read_openraster
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 
@@ -92,18 +87,6 @@ def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) 
     whole.write_bytes(corpus.pictures()["cmyk.tif"])
     assert files.size_of(damaged) == (0, 0)
     assert files.load(whole).pixels.shape == (*corpus.SIZE, 3)
-
-
-def test_damaged_layered_files(tmp_path: Path) -> None:
-    whole = corpus.layered()
-    path = tmp_path / "a.ora"
-    for number, rng in trials("ora", share=0.08):
-        path.write_bytes(mutated(whole, rng))
-        with told(number, "ora"):
-            read = survives(lambda: read_openraster(path))
-            survives(lambda: read_recipe(path))
-            survives(lambda: files.inspect(path))
-        count("damaged layered file", "ora", "read" if read else "refused")
 
 
 STACK = '<image version="0.0.5" w="20" h="20"><stack><layer name="a" src="{}"/></stack></image>'
@@ -202,17 +185,6 @@ def bombs_once() -> dict[str, bytes]:
     return _BOMBS
 
 
-def test_damaged_recipes(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    for number, rng in trials("recipes", share=0.1):
-        damaged = mutated(corpus.recipe_text(), rng)
-        path.write_bytes(damaged)
-        with told(number, damaged):
-            read = survives(lambda text=damaged: Recipe.from_json(text.decode("utf-8", "replace")))
-            survives(lambda: files.inspect(path))
-        count("damaged recipe", "json", "read" if read else "refused")
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -237,20 +209,6 @@ def test_recipes_of_any_shape(value: object, where: str) -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
-HEAD = corpus.xmp()[:400]
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=600) | st.binary(max_size=200).map(lambda tail: HEAD + tail))
-def test_xmp_of_any_bytes(packet: bytes) -> None:
-    notes.read(packet)
-    after = notes.updated(
-        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
-    )
-    assert after is not None
-    assert notes.read(after) is not None
-
-
 HOSTILE_XMP = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + b"<a>" * 50_000,
@@ -270,44 +228,6 @@ def test_hostile_xmp(packet: bytes) -> None:
     assert after is not None
     assert b"root:" not in after
     assert time.monotonic() - started < QUICK_S
-
-
-@settings(deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 1 << 30))
-def test_exif_that_points_anywhere(offset: int, seed: int) -> None:
-    rng = Random(seed)
-    blob = bytearray(corpus.exif().removeprefix(b"Exif\0\0"))
-    at = rng.randrange(4, len(blob) - 4)
-    order = "<" if blob[:2] == b"II" else ">"
-    blob[at : at + 4] = struct.pack(order + "I", rng.choice((offset, 8, at, 0)))
-    upright = exif_module.upright(bytes(blob), Frame(width=20, height=28, orientation=6), srgb=True)
-    assert upright is None or isinstance(upright, bytes)
-    exif_module.camera_is_adobe_rgb(bytes(blob))
-
-
-def test_profiles_of_damaged_bytes() -> None:
-    whole = corpus.adobe_rgb()
-    for number, rng in trials("icc", share=0.1):
-        damaged = mutated(whole, rng)
-        with told(number, "icc"):
-            try:
-                model = colour_model(damaged, bands=3)
-                out = np.empty((4, 5, 3), np.float32)
-                model.to_srgb(np.full((4, 5, 3), 100, np.uint8), out=out)
-            except BadProfile:
-                count("damaged colour profile", "icc", "refused")
-                continue
-            assert np.isfinite(out).all()
-        count("damaged colour profile", "icc", "read")
-
-
-def test_sheets_of_any_size() -> None:
-    for number, rng in trials("sheet", share=0.01):
-        size = (rng.choice((1, 2, 7, 300)), rng.choice((1, 2, 7, 300)))
-        with told(number, size):
-            pixels = np.zeros((*size, rng.choice((3, 4))), np.float32)
-            assert files.sheet([Panel(caption="a", pixels=pixels)]).size > 0
-        count("contact sheet of an odd size", "png", "made")
 
 
 def test_links_in_place_of_files(tmp_path: Path) -> None:

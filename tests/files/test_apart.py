@@ -19,6 +19,7 @@ import pytest
 from dioptre import files
 from dioptre.files import apart, decode, parcel, problems
 from dioptre.files.apart import Reader
+from dioptre.files.picture import Source
 from dioptre_link.errors import Cancelled, DioptreError
 from tests.faults import corpus, hostile
 
@@ -173,7 +174,7 @@ def test_memory_beyond_the_budget_costs_the_process_alone(tmp_path: Path) -> Non
         "from dioptre.files import child\n"
         "import numpy as np\n"
         "def decode(path, megapixels):\n"
-        "    return {}, [np.empty((1 << 22, 4096, 1), np.uint8)]\n"
+        "    return np.empty((1 << 22, 4096, 1), np.uint8)\n"
         "child._DO['decode'] = decode\n"
         "child.main()\n"
     )
@@ -226,7 +227,7 @@ def test_parcels_are_checked(tmp_path: Path) -> None:
                 parcel.arrays_in([place], mapped)
     for content in (None, {}, {"format": "EXE"}, []):
         with pytest.raises(parcel.BadParcel):
-            parcel.to_source(content)
+            parcel.unpacked(Source, content, [])
 
 
 def test_a_killed_process_leaves_no_file_with_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def light_of(path: Path) -> np.ndarray:
     [(0.5, 0.005, 1.7), (0.5, 1.01, 1.499), (1.2, 0.0, 3.0), (1.2, 1.0, 2.0), (0.9, 100.0, 0.0)],
 )
 def test_the_headroom_follows_from_the_maker_note(bright: float, gain: float, stops: float) -> None:
-    headroom = apple_gain_map.headroom(maker_exif(bright, gain), None)
+    headroom = apple_gain_map.recorded_headroom(maker_exif(bright, gain), None)
     assert headroom == pytest.approx(2**stops, rel=1e-3)
 
 
@@ -67,17 +67,17 @@ def test_a_headroom_in_xmp_goes_before_the_maker_note() -> None:
     from xml.etree import ElementTree
 
     xmp = ElementTree.fromstring(f'<a xmlns:g="{apple_gain_map.NAMESPACE}" g:HDRGainMapHeadroom="3.5"/>')
-    assert apple_gain_map.headroom(maker_exif(1.2, 0.0), xmp) == 3.5
+    assert apple_gain_map.recorded_headroom(maker_exif(1.2, 0.0), xmp) == 3.5
 
 
 @pytest.mark.parametrize("blob", [None, b"", b"MM\0\x2a\0\0\0\x08", maker_exif(1.2, 0.0)[:-12]])
 def test_without_both_values_there_is_no_headroom(blob: bytes | None) -> None:
-    assert apple_gain_map.headroom(blob, None) is None
+    assert apple_gain_map.recorded_headroom(blob, None) is None
 
 
 def test_the_gain_is_linear_in_the_decoded_code() -> None:
     codes = np.arange(256, dtype=np.uint8)[None]
-    found = apple_gain_map.gain_map(codes, 8.0)
+    found = apple_gain_map.of_apple(codes, 8.0)
     assert found is not None
     encoded = codes[0] / 255
     linear = np.where(encoded < 0.081, encoded / 4.5, ((encoded + 0.099) / 1.099) ** (1 / 0.45))
@@ -88,7 +88,7 @@ def test_the_gain_is_linear_in_the_decoded_code() -> None:
 
 @pytest.mark.parametrize("headroom", [0.0, 1.0, float("nan"), float("inf"), 1e9])
 def test_an_implausible_headroom_gives_no_map(headroom: float) -> None:
-    assert apple_gain_map.gain_map(codes_with_lamp(), headroom) is None
+    assert apple_gain_map.of_apple(codes_with_lamp(), headroom) is None
 
 
 def test_a_heic_from_a_phone_keeps_its_light(tmp_path: Path) -> None:

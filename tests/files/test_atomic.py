@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.files import atomic, problems, replacing, save, staged
+from dioptre.files import names, problems, publish, replacing, save, staged
 from dioptre.files.folder import Folder
 
 
@@ -153,14 +153,14 @@ def test_names_that_cannot_be(out: Path, name: str) -> None:
 def test_names_that_windows_keeps_for_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, taken: bool
 ) -> None:
-    monkeypatch.setattr(atomic.sys, "platform", "win32")
+    monkeypatch.setattr(publish.sys, "platform", "win32")
     if taken:
-        atomic.check_name(tmp_path / name)
+        names.check_name(tmp_path / name)
     else:
         with pytest.raises(problems.UnwritableFile, match="does not accept the name"):
-            atomic.check_name(tmp_path / name)
-    monkeypatch.setattr(atomic.sys, "platform", "linux")
-    atomic.check_name(tmp_path / name)
+            names.check_name(tmp_path / name)
+    monkeypatch.setattr(publish.sys, "platform", "linux")
+    names.check_name(tmp_path / name)
 
 
 def test_output_places_that_cannot_be(out: Path) -> None:

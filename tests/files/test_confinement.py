@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
 import sys
 
 import pytest
 
-from dioptre.files import confinement, windows_job
+from dioptre.files import confinement
 from dioptre.files.budget import Limits
 
 TAKE = """
@@ -31,7 +30,7 @@ def run(share: str) -> int:
     return subprocess.run([sys.executable, "-P", "-c", TAKE, share], timeout=120, check=False).returncode
 
 
-@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="the system keeps no limit of memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no limit of memory")
 def test_a_process_gets_what_its_file_is_worth_and_no_more() -> None:
     assert run("0.5") == 0
     assert run("2.5") == 7
@@ -63,11 +62,3 @@ def test_memory_follows_the_file() -> None:
     small, large = (confinement.memory_bytes(Limits.of(size, max_megapixels=200)) for size in (100, 10 << 20))
     assert small < 1 << 30
     assert large > 200_000_000 * 16
-
-
-def test_the_job_objects_structures_are_windows() -> None:
-    """The sizes match winnt.h on 64-bit systems."""
-    if ctypes.sizeof(ctypes.c_void_p) == 8:
-        assert ctypes.sizeof(windows_job._BasicLimits) == 64
-        assert ctypes.sizeof(windows_job._ExtendedLimits) == 144
-    assert windows_job.limit_memory(1 << 30) == (sys.platform == "win32")

@@ -221,6 +221,19 @@ def test_properties_without_sense_leave_the_picture(tmp_path: Path, name: str, v
     assert np.abs(picture.pixels - 128 / 255).max() < 0.02
 
 
+@pytest.mark.parametrize("kind", ["binary", "XMP"])
+def test_a_map_that_would_darken_an_hdr_picture_is_not_applied(tmp_path: Path, kind: str) -> None:
+    data = bytearray(_file(THREE, drop=b"urn:iso:std:iso:ts:21496:-1" if kind == "XMP" else b"hdr-gain-map"))
+    if kind == "XMP":
+        at = data.index(b'BaseRenditionIsHDR="False"')
+        data[at : at + 26] = b'BaseRenditionIsHDR="True" '
+    else:
+        at = data.rindex(b"urn:iso:std:iso:ts:21496:-1\0") + 28 + 4
+        data[at] |= 4
+    (tmp_path / "a.jpg").write_bytes(bytes(data))
+    assert load(tmp_path / "a.jpg").gain_map is None
+
+
 def test_a_map_that_is_cut_off_leaves_the_picture(photo_hdr: Path, tmp_path: Path) -> None:
     data = photo_hdr.read_bytes()
     (tmp_path / "cut.jpg").write_bytes(data[:-200])

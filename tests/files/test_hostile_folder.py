@@ -139,10 +139,10 @@ def test_names_with_parts_are_refused_by_the_folder(tmp_path: Path) -> None:
 KILLED = """
 import fcntl, os, signal, sys
 from pathlib import Path
-from dioptre.files import atomic, journal, leftovers
+from dioptre.files import publish
 os.setgroups([]); os.setgid({victim}); os.setuid({victim})
 os.umask(0)
-with atomic.staged(Path(sys.argv[1]), force=True) as staging:
+with publish.staged(Path(sys.argv[1]), force=True) as staging:
     staging.open("result").write(b"new")
     if {kill}:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.files.atomic import staged
+from dioptre.files.publish import staged
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
 
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from dioptre.files import atomic
+from dioptre.files import publish
 placed = []
-def place(self, move, real=atomic.Staging._place):
+def place(self, move, real=publish.Staging._place):
     if len(placed) == {after}:
         os.kill(os.getpid(), signal.SIGKILL)
     real(self, move)
     placed.append(move)
-atomic.Staging._place = place
-with atomic.staged(Path(sys.argv[1]), force={force}) as staging:
+publish.Staging._place = place
+with publish.staged(Path(sys.argv[1]), force={force}) as staging:
     for name in ("one", "two", "three"):
         staging.open(name).write(b"new")
     if {after} < 0:
@@ -62,8 +62,8 @@ def test_a_set_published_in_part_is_taken_back(after: int, force: bool, tmp_path
 
 def test_a_whole_set_stays(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom dioptre.files import atomic\n"
-        "with atomic.staged(Path(sys.argv[1]), force=False) as staging:\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom dioptre.files import publish\n"
+        "with publish.staged(Path(sys.argv[1]), force=False) as staging:\n"
         "    staging.open('one').write(b'new')\n"
         "    staging.publish()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

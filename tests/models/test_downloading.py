@@ -79,12 +79,7 @@ def test_a_later_try_goes_on_after_a_cancel(publisher: Publisher) -> None:
     assert publisher.asked == ["", f"bytes={kept}-"]
 
 
-def test_a_server_without_ranges_starts_again(publisher: Publisher) -> None:
-    publisher.behaviour = ["cuts off", "knows no ranges"]
-    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("behaviour", ["goes on elsewhere", "503"])
+@pytest.mark.parametrize("behaviour", ["goes on elsewhere", "503", "knows no ranges"])
 def test_a_wrong_answer_in_between_is_survived(publisher: Publisher, behaviour: str) -> None:
     publisher.behaviour = ["cuts off", behaviour, "good"]
     assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT

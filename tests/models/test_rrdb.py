@@ -41,7 +41,7 @@ def test_equals_plain_layers(randomised) -> None:
     for i in range(2):
         features = leaky(conv(f"enlarge.{i}", repeat(features, 2)), 0.2)
     expected = conv("last", leaky(conv("refine", features), 0.2))
-    np.testing.assert_allclose(np.asarray(network(jnp.asarray(x[None])))[0], expected, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(nnx.jit(network)(jnp.asarray(x[None])))[0], expected, atol=1e-5)
 
 
 def test_reach_is_as_stated(randomised) -> None:
@@ -51,7 +51,7 @@ def test_reach_is_as_stated(randomised) -> None:
     changed = picture.copy()
     # This change is large, so that its effect is far above rounding differences between processors.
     changed[:, 0] += 1000
-    before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
+    before, after = (np.asarray(nnx.jit(network)(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
     # The stated radius is not much larger than necessary.
@@ -74,10 +74,14 @@ def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monke
     randomised(network)
     x = jnp.asarray(pattern(150, 12)[None])
     inside = jnp.ones((1, 150, 12, 1)).at[:, 120:].set(0)
-    in_strips = [np.asarray(network(x)), np.asarray(network(x, inside))]
+
+    def enlarged() -> list[np.ndarray]:
+        jitted = nnx.jit(lambda network, *given: network(*given))
+        return [np.asarray(jitted(network, x)), np.asarray(jitted(network, x, inside))]
+
+    in_strips = enlarged()
     monkeypatch.setattr(module, "_STRIP_PX", 150)
-    for made, expected in zip(in_strips, (network(x), network(x, inside)), strict=True):
-        np.testing.assert_allclose(made, np.asarray(expected), atol=1e-6)
+    np.testing.assert_allclose(in_strips, enlarged(), atol=1e-6)
 
 
 @pytest.mark.reference

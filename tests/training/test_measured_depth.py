@@ -71,11 +71,3 @@ def test_what_cannot_be_used_is_refused_with_the_reason(folder: Path) -> None:
     (folder / "hall.depth.png").unlink()
     np.savez(folder / "room.npz", gt=np.ones(SIZE), valid=np.ones(SIZE, bool), kind="feet")
     refused("room.npz is not valid: feet")
-
-
-def test_depth_of_another_shape_is_refused(folder: Path) -> None:
-    np.savez(folder / "room.npz", gt=np.full(SIZE, 4.0), valid=np.ones(SIZE, bool), kind="depth_m")
-    (measured,) = measured_pictures(folder)
-    measured.check_shape(300, 400)
-    with pytest.raises(ValueError, match="40 × 30 pixels, the picture 300 × 400"):
-        measured.check_shape(400, 300)

@@ -14,7 +14,7 @@ from PIL import Image
 pytest.importorskip("optax")
 
 from training.subject.whole import gpu, pack
-from training.subject.whole.network import VALUES, backbone, maps, new, store, stored
+from training.subject.whole.network import backbone, bundled, maps, new, store, stored
 
 SIDE_PX = 56
 
@@ -41,7 +41,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 def test_the_trained_values_find_a_disc() -> None:
-    values = stored(VALUES)
+    values = bundled()
     picture, label = disc(1)
     square = np.asarray(picture.resize((112, 112)), np.float32) / 255
     coverage, chance = (np.asarray(x) for x in maps(values, backbone(112), square[None]))

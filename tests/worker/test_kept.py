@@ -17,7 +17,7 @@ from dioptre.features.depth import estimation as depth
 from dioptre.features.depth.coarse import CoarseDepth, Visible
 from dioptre.features.subject import finding as subject
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
@@ -54,9 +54,9 @@ class Networks:
             models={"pretended": "0" * 64},
         )
 
-    def saliency_of(self, small: np.ndarray, **_: object) -> Saliency:
+    def saliency_of(self, squeezed: Squeezed, **_: object) -> Saliency:
         self.saliencies += 1
-        seen = np.zeros(small.shape[:2], np.float32)
+        seen = np.zeros(squeezed(SIDE_PX).shape[:2], np.float32)
         seen[100:220, 110:210] = 0.97
         return Saliency(coverage=seen)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dioptre.files import problems, replacing
-from dioptre.files.atomic import check_free
+from dioptre.files.names import check_free
 from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"

@@ -17,8 +17,8 @@ import numpy as np
 from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
-from dioptre.files.atomic import check_free
 from dioptre.files.metric_depth import write_metric_depth, write_normals
+from dioptre.files.names import check_free
 from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.recipes.on_file import Followed, follow_on_file

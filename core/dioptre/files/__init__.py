@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .atomic import replacing, staged
 from .decode import opened
 from .density import dpi_at
 from .depth_map import DepthMap, read_depth, write_depth
@@ -14,6 +13,7 @@ from .notes import Note
 from .openraster import write_openraster
 from .openraster_reading import OpenRaster, read_openraster
 from .picture import Colour, Format, Picture, Source
+from .publish import replacing, staged
 from .results import write_result
 from .save import save
 from .sheet import Panel, sheet

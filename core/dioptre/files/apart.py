@@ -18,8 +18,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,38 +90,40 @@ class Reader:
             DioptreError: as in `decode.decode`.
         """
         with self._lock:
-            content, arrays = self._ask("decode", path, max_megapixels, check)
-            decoded = parcel.to_decoded(content, arrays)
+            decoded = self._ask(Decoded, "decode", path, check, max_megapixels=max_megapixels)
+            if decoded.gain_map is not None:  # copied, because the shared file will be overwritten
+                decoded.gain_map = replace(decoded.gain_map, codes=decoded.gain_map.codes.copy())
             require_finite(decoded, path)
             try:
                 yield decoded
             finally:
-                decoded.codes = decoded.codes[:0]
-                del arrays
+                decoded.codes = np.empty((0, 0, 0), np.uint8)
                 self._shared.rest()
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
         """Read the depth map in a file, as `embedded_depth.read_embedded_depth` does."""
         with self._lock:
-            content, arrays = self._ask("embedded", path, None, check)
-            depth = parcel.to_embedded(content, arrays)
-            del arrays
+            depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
+            if depth is not None:
+                confidence = None if depth.confidence is None else depth.confidence.copy()
+                depth = replace(depth, disparity=depth.disparity.copy(), confidence=confidence)
             self._shared.rest()
             return depth
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
         """Read a file's properties, as `decode.describe` does."""
         with self._lock:
-            return parcel.to_source(self._ask("describe", path, None, check)[0].get("source"))
+            source: Source = self._ask(Source, "describe", path, check)
+            return source
 
     def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
         """Read a picture's size, as `dimensions.size_of` does."""
         with self._lock:
             try:
-                height, width = self._ask("size", path, None, check)[0]["size"]
-            except (DioptreError, KeyError, TypeError, ValueError):
+                size: tuple[int, int] = self._ask(tuple[int, int], "size", path, check)
+            except DioptreError:
                 return 0, 0
-            return int(height), int(width)
+            return size
 
     def close(self) -> None:
         """Stop the process and free the shared file."""
@@ -160,9 +163,8 @@ class Reader:
         if self._listening is not None:
             self._listening.join(_GONE_S)
 
-    def _ask(
-        self, what: str, path: Path, max_megapixels: float | None, check: Check
-    ) -> tuple[Mapping[str, Any], list[np.ndarray]]:
+    def _ask(self, kind: Any, what: str, path: Path, check: Check, *, max_megapixels: float | None = None) -> Any:
+        """Send a request; return the answer, a value of `kind` whose arrays are in the shared file."""
         request = {
             "do": what,
             "path": os.fsencode(path).hex(),
@@ -177,7 +179,8 @@ class Reader:
                 answer = self._answer(path, 2 * limits.seconds, limits, check)
             if "error" in answer:
                 raise parcel.to_error(answer["error"], problems.BY_CODE)
-            return answer["result"], parcel.arrays_in(answer["arrays"], self._shared.mapped())
+            arrays = parcel.arrays_in(answer["arrays"], self._shared.mapped())
+            return parcel.unpacked(kind, answer["result"], arrays)
         except (parcel.BadParcel, KeyError, TypeError, ValueError) as error:
             self._kill()
             raise problems.decoder_ended(path) from error

@@ -24,7 +24,7 @@ _HDR_HEADROOM, _HDR_GAIN, _SIGNED_RATIONAL = 33, 48, 10
 _MOST_HEADROOM = 2.0**16
 
 
-def gain_map(codes: np.ndarray, headroom: float) -> GainMap | None:
+def of_apple(codes: np.ndarray, headroom: float) -> GainMap | None:
     """Convert Apple's codes to a gain map.
 
     Args:
@@ -44,7 +44,7 @@ def gain_map(codes: np.ndarray, headroom: float) -> GainMap | None:
     return GainMap.of_stops(table[first][..., None], stops)
 
 
-def headroom(camera_exif: bytes | None, xmp: ElementTree.Element | None) -> float | None:
+def recorded_headroom(camera_exif: bytes | None, xmp: ElementTree.Element | None) -> float | None:
     """Return the headroom of a photo's gain map.
 
     Args:

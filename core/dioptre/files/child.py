@@ -30,7 +30,6 @@ from .dimensions import size_of
 from .embedded_depth import read_embedded_depth
 
 _KEPT_BYTES = 96 << 20
-_Answer = tuple[dict[str, Any], list[np.ndarray]]
 
 
 def main() -> None:
@@ -90,7 +89,8 @@ def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, An
             size = os.fstat(file.fileno()).st_size
         say({"bytes": size})
         confine(Limits.of(size, max_megapixels=megapixels))
-        content, arrays = _DO[request["do"]](path, megapixels)
+        arrays: list[np.ndarray] = []
+        content = parcel.packed(_DO[request["do"]](path, megapixels), arrays)
         described = _handed_over(shared, arrays, path)
     except DioptreError as error:
         return {"error": parcel.of_error(error)}
@@ -106,27 +106,11 @@ def _handed_over(shared: _Shared, arrays: list[np.ndarray], path: Path) -> list[
         raise problems.no_room(path) from error
 
 
-def _decode(path: Path, megapixels: float | None) -> _Answer:
-    return parcel.of_decoded(decode(path, max_megapixels=megapixels))
-
-
-def _embedded(path: Path, megapixels: float | None) -> _Answer:
-    return parcel.of_embedded(read_embedded_depth(path))
-
-
-def _describe(path: Path, megapixels: float | None) -> _Answer:
-    return {"source": parcel.of_source(describe(path))}, []
-
-
-def _size(path: Path, megapixels: float | None) -> _Answer:
-    return {"size": list(size_of(path))}, []
-
-
-_DO: dict[str, Callable[[Path, float | None], _Answer]] = {
-    "decode": _decode,
-    "embedded": _embedded,
-    "describe": _describe,
-    "size": _size,
+_DO: dict[str, Callable[[Path, float | None], Any]] = {
+    "decode": lambda path, megapixels: decode(path, max_megapixels=megapixels),
+    "embedded": lambda path, _: read_embedded_depth(path),
+    "describe": lambda path, _: describe(path),
+    "size": lambda path, _: size_of(path),
 }
 
 

@@ -7,7 +7,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from . import windows_job
 from .budget import Limits
 
 _BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
@@ -23,11 +22,10 @@ def memory_bytes(limits: Limits) -> int:
 def confine(limits: Limits) -> None:
     """Limit this process's memory and CPU time for one file; the system ends a process that exceeds them.
 
-    Where the system has no such limits or does not enforce them (memory on macOS), the parent process monitors the
-    memory. The parent also sets a deadline.
+    Where the system has no such limits or does not enforce them (Windows; memory on macOS), the parent process
+    monitors the memory. The parent also sets a deadline.
     """
     if sys.platform == "win32":
-        windows_job.limit_memory(memory_bytes(limits))
         return
     import resource
 

@@ -9,10 +9,12 @@ read what it lacks of TIFF and AVIF.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,7 +51,6 @@ from .picture import Colour, Format, Source, recognise
 from .png_texts import read_texts
 from .tiff_layout import COMPRESSIONS
 from .tiff_properties import TiffProperties, describe_tiff, read_tiff
-from .unchanged import unchanged
 from .vips import vips, warned
 
 FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG XL, GIF and RAW"
@@ -62,6 +63,8 @@ _LOADERS = {
     Format.AVIF: "heifload_source",
     Format.GIF: "gifload_source",
 }
+_TICK_NS = 2_000_000_000  # resolution of file times on FAT, the coarsest of all file systems
+_PART_BYTES = 1 << 20
 # libtiff says so of a wrong bit in a fax, libjpeg of a height of 0
 _DAMAGE = re.compile(r"\(not supported\)|DNL not supported")
 _UNSUPPORTED = re.compile(r"not configured|not implemented|not supported|[Uu]nsupported (feature|codec|process)")
@@ -83,7 +86,7 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
         PictureTooLarge: the picture exceeds a limit.
         NotEnoughMemory: too little memory is free.
     """
-    with opened(path) as file, unchanged(file, path) as sha256:
+    with opened(path) as file, _unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
         decoded.sha256 = sha256
         credentials = decoded.source.credentials or containers.has_credentials(file)
@@ -133,6 +136,36 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         if isinstance(error, UnicodeError) or "\0" in str(path):
             raise problems.reading(FileNotFoundError(), path) from error
         raise
+
+
+@contextmanager
+def _unchanged(file: BinaryIO, path: Path) -> Iterator[str]:
+    """Yield the sha256 of an open file, and check at the end of the block that the file is unchanged.
+
+    Raises:
+        UnreadableFile: the file has changed.
+    """
+    before = _state(file)
+    sha256 = _sha256(file)
+    yield sha256
+    recent = abs(time.time_ns() - before[1]) < _TICK_NS  # a later change may not alter the file's time
+    # Different times need not mean different bytes: a backup or a new hard link also changes them.
+    if (recent or _state(file) != before) and _sha256(file) != sha256:
+        raise problems.changed(path)
+
+
+def _state(file: BinaryIO) -> tuple[int, int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while part := file.read(_PART_BYTES):
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
 
 
 def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:

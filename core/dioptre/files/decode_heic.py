@@ -66,12 +66,12 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     if budget is None or found.source.hdr_transfer:
         return found
     if maps := info.get("aux", {}).get(apple_gain_map.AUXILIARY_TYPE):
-        headroom = apple_gain_map.headroom(source.exif, notes.parsed(source.xmp, budget=budget))
+        headroom = apple_gain_map.recorded_headroom(source.exif, notes.parsed(source.xmp, budget=budget))
         map_codes = _auxiliary(heif, maps[0], budget)
         if headroom is None or map_codes is None:
             note_lost_gain_map(messages, path)
         else:
-            found.gain_map = apple_gain_map.gain_map(map_codes, headroom)
+            found.gain_map = apple_gain_map.of_apple(map_codes, headroom)
     return found
 
 

@@ -21,7 +21,6 @@ from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
 
 from . import matrix_profile, problems
-from .atomic import InputFiles, replacing
 from .budget import MAX_MEGAPIXELS
 from .colour_profile import quantise
 from .curves import in_bands
@@ -31,6 +30,7 @@ from .encode import Extras, encode
 from .load import Decoding
 from .notes import depth_unit
 from .picture import Format
+from .publish import InputFiles, replacing
 from .save import format_of
 
 UNITS = {"m": 1.0, "mm": 1e-3}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import containers, heif_boxes, notes, png_texts, tiff_tags
+from . import containers, heif_exif, notes, png_texts, tiff_tags
 from .colour_profile import is_srgb
 from .jpegxl_boxes import with_metadata
 from .picture import Format
@@ -191,7 +191,7 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
             subsample_mode="off",
             keep=keep.ICC | keep.XMP,
         )
-    return avif if extras.exif is None else heif_boxes.with_exif(avif, extras.exif)
+    return avif if extras.exif is None else heif_exif.with_exif(avif, extras.exif)
 
 
 def _jpegxl(codes: np.ndarray, extras: Extras) -> bytes:

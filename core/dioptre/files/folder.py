@@ -13,9 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags that open a file for reading and writing, but do not follow a link."""
+CREATE = OPEN | os.O_CREAT | os.O_EXCL
+"""Flags that create a new file."""
+_FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # errors of systems that cannot sync folders
 
 
@@ -37,15 +40,13 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor: int | None = None
-        if _BY_DESCRIPTOR:
-            self._descriptor = _opened(path)
+        self._descriptor = _opened(path) if _BY_DESCRIPTOR else None
         found = path.stat() if self._descriptor is None else os.fstat(self._descriptor)
         self.device, self.inode = found.st_dev, found.st_ino
 
     def create(self, name: str, *, mode: int = 0o666) -> int:
         """Create a new file for reading and writing; return its descriptor."""
-        return os.open(self._at(name), _CREATE, mode, dir_fd=self._descriptor)
+        return os.open(self._at(name), CREATE, mode, dir_fd=self._descriptor)
 
     def stat(self, name: str) -> os.stat_result | None:
         """Return the status of `name` without following a link; None if it does not exist."""
@@ -58,14 +59,9 @@ class Folder:
         """Create `other` as a hard link to `name`; fails if `other` exists or the file system has no hard links."""
         if self._descriptor is None:
             os.link(self._at(name), self._at(other))
-            return
-        os.link(
-            self._at(name),
-            self._at(other),
-            src_dir_fd=self._descriptor,
-            dst_dir_fd=self._descriptor,
-            follow_symlinks=False,
-        )
+        else:
+            at = self._descriptor
+            os.link(self._at(name), self._at(other), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
 
     def replace(self, name: str, other: str) -> None:
         """Rename `name` to `other`, replacing an existing file."""
@@ -125,6 +121,21 @@ class Folder:
             raise ValueError(f"{name!r} is more than one part of a path")
         return name if self._descriptor is not None else str(self.path / name)
 
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | _FOLDER)
+    except PermissionError:  # a drop box: users may add files to it, but cannot list it
+        if not hasattr(os, "O_PATH"):
+            raise
+        return os.open(path, os.O_PATH | _FOLDER)
+
 
 def sync(descriptor: int) -> None:
     """Wait until a file's bytes are on the disk. On macOS, fsync alone leaves them in the drive's cache."""
@@ -135,13 +146,3 @@ def sync(descriptor: int) -> None:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
-
-
-def _opened(path: Path) -> int:
-    flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-    try:
-        return os.open(path, flags)
-    except PermissionError:  # a drop box: users may add files to it, but cannot list it
-        if not hasattr(os, "O_PATH"):
-            raise
-        return os.open(path, os.O_PATH | getattr(os, "O_DIRECTORY", 0))

@@ -45,7 +45,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
         found = _binary(segments) or _in_xmp(xmp)
         headroom = None
         if found is None and apple_gain_map.is_apple(xmp):
-            headroom = apple_gain_map.headroom(containers.exif_of(containers.jpeg_segments(data)), xmp)
+            headroom = apple_gain_map.recorded_headroom(containers.exif_of(containers.jpeg_segments(data)), xmp)
         if found is None and headroom is None:
             continue
         if (codes := _decoded(bytes(picture), budget)) is None:
@@ -53,7 +53,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
         if found is not None:
             return replace(found, codes=codes)
         if headroom is not None:
-            return apple_gain_map.gain_map(codes, headroom)
+            return apple_gain_map.of_apple(codes, headroom)
     return None
 
 

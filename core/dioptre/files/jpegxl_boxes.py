@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .jpegxl_header import CODESTREAM, CONTAINER
 from .jpegxl_profile import with_profile
+from .picture import JPEGXL_CODESTREAM, JPEGXL_CONTAINER
 
 _FILE_TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 
@@ -23,23 +23,23 @@ def with_metadata(jxl: bytes, *, icc: bytes | None, exif: bytes | None, xmp: byt
         exif: EXIF blob, starting with its TIFF header.
         xmp: XMP packet.
     """
-    boxes = [] if jxl[:2] == CODESTREAM else list(_boxes(jxl))
+    boxes = [] if jxl[:2] == JPEGXL_CODESTREAM else list(_jpegxl_boxes(jxl))
     parts = [content if kind == b"jxlc" else content[4:] for kind, content in boxes if kind in (b"jxlc", b"jxlp")]
     codestream = b"".join(parts) if boxes else jxl
     if icc is not None:
         codestream = with_profile(codestream, icc)
-    levels = [_box(kind, content) for kind, content in boxes if kind == b"jxll"]
+    levels = [_large_box(kind, content) for kind, content in boxes if kind == b"jxll"]
     if exif is None and xmp is None and not levels:
         return codestream
-    result = [CONTAINER, _FILE_TYPE, *levels, _box(b"jxlc", codestream)]
+    result = [JPEGXL_CONTAINER, _FILE_TYPE, *levels, _large_box(b"jxlc", codestream)]
     if exif is not None:
-        result.append(_box(b"Exif", bytes(4) + exif))  # an offset of 0: the TIFF header follows immediately
+        result.append(_large_box(b"Exif", bytes(4) + exif))  # an offset of 0: the TIFF header follows immediately
     if xmp is not None:
-        result.append(_box(b"xml ", xmp))
+        result.append(_large_box(b"xml ", xmp))
     return b"".join(result)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _jpegxl_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the kind and content of each box."""
     at = 0
     while at < len(data):
@@ -51,7 +51,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
-def _box(kind: bytes, content: bytes) -> bytes:
+def _large_box(kind: bytes, content: bytes) -> bytes:
     size = len(content) + 8
     if size < 1 << 32:
         return size.to_bytes(4, "big") + kind + content

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CODESTREAM = b"\xff\x0a"
-CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
+from .picture import JPEGXL_CODESTREAM, JPEGXL_CONTAINER
+
 _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
@@ -83,7 +83,7 @@ def read_header(data: bytes) -> JpegXlHeader:
         BadHeader: the header is damaged, or extends beyond the data.
     """
     codestream, repacked = _codestream(data)
-    bits = Bits(codestream[len(CODESTREAM) : _HEADER_BYTES])
+    bits = Bits(codestream[len(JPEGXL_CODESTREAM) : _HEADER_BYTES])
     return read_bits(bits, repacked=repacked)[0]
 
 
@@ -159,10 +159,10 @@ class Bits:
 
 def _codestream(data: bytes) -> tuple[bytes, bool]:
     """Return the first bytes of the codestream, and whether the file is a repacked JPEG."""
-    if data[:2] == CODESTREAM:
+    if data[:2] == JPEGXL_CODESTREAM:
         return data, False
     codestream, repacked, at = b"", False, 0
-    for _ in range(_MAX_BOXES if data[:12] == CONTAINER else 0):
+    for _ in range(_MAX_BOXES if data[:12] == JPEGXL_CONTAINER else 0):
         size, kind, content = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
         if size == 1:
             size, content = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
@@ -174,7 +174,7 @@ def _codestream(data: bytes) -> tuple[bytes, bool]:
         at += size
         if at < content or at >= len(data):  # a size of 0 means that the box ends the file
             break
-    if codestream[:2] != CODESTREAM:
+    if codestream[:2] != JPEGXL_CODESTREAM:
         raise BadHeader("no codestream")
     return codestream, repacked
 

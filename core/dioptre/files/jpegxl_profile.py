@@ -6,7 +6,8 @@ interpreted in that profile. ISO/IEC 18181-1 defines the format in annexes C (en
 
 from __future__ import annotations
 
-from .jpegxl_header import CODESTREAM, BadHeader, Bits, read_bits
+from .jpegxl_header import BadHeader, Bits, read_bits
+from .picture import JPEGXL_CODESTREAM
 
 _ICC_HEADER = 128
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
@@ -33,7 +34,7 @@ def with_profile(codestream: bytes, icc: bytes) -> bytes:
     out.put(0, 2)
     out.put(1, 1)
     _put_profile(out, icc)
-    return CODESTREAM + out.bytes() + codestream[frames:]
+    return JPEGXL_CODESTREAM + out.bytes() + codestream[frames:]
 
 
 def _put_profile(out: _Writer, icc: bytes) -> None:

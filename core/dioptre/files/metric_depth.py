@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from . import problems
-from .atomic import InputFiles, replacing
 from .encode import Extras, encode
 from .notes import of_depth
 from .picture import Format
+from .publish import InputFiles, replacing
 
 SUFFIXES = (".tif", ".tiff", ".png")
 FARTHEST_MM = 65_535

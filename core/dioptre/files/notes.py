@@ -147,7 +147,7 @@ def updated(xmp: bytes | None, *, note: Note | None, frame: Frame) -> bytes | No
         _make_true(description, frame)
     if note is not None:
         _add_note(descriptions, note)
-    return _written(document)
+    return _serialised(document)
 
 
 def packet(xml: bytes) -> bytes:
@@ -273,7 +273,7 @@ def joined(xmp: bytes, extensions: Iterable[tuple[bytes, bytes]], *, budget: Bud
                 _drop_stale(description)
                 rdf.append(description)
         main.prefixes.update({uri: name for uri, name in document.prefixes.items() if uri not in main.prefixes})
-    return _written(main)
+    return _serialised(main)
 
 
 def split(xmp: bytes | None) -> tuple[bytes, bytes]:
@@ -293,18 +293,18 @@ def split(xmp: bytes | None) -> tuple[bytes, bytes]:
         for child in description.findall(name):
             description.remove(child)
             moved.append(child)
-        if count < _MOVED_ONE_BY_ONE and containers.fits_jpeg(_written(document) + bytes(_NAME_BYTES)):
+        if count < _MOVED_ONE_BY_ONE and containers.fits_jpeg(_serialised(document) + bytes(_NAME_BYTES)):
             break
     root = ElementTree.Element(f"{{{_META}}}xmpmeta")
     ElementTree.SubElement(root, f"{{{RDF}}}RDF").append(moved)
     extended = markup.xml_bytes(markup.Document(root=root, prefixes=document.prefixes), prefixes=_PREFIXES)
     for description in descriptions[:1]:
         description.set(f"{{{_NOTE}}}HasExtendedXMP", containers.xmp_digest(extended).decode())
-    main = _written(document)
+    main = _serialised(document)
     return (main, extended) if containers.fits_jpeg(main) else (b"", b"")
 
 
-def _written(document: markup.Document) -> bytes:
+def _serialised(document: markup.Document) -> bytes:
     return packet(markup.xml_bytes(document, prefixes=_PREFIXES))
 
 

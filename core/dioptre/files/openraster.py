@@ -22,12 +22,12 @@ from dioptre.runtime import release_after
 from dioptre_link.operation import Role
 
 from . import colour_profile, matrix_profile
-from .atomic import InputFiles, replacing
 from .curves import in_bands
 from .encode import Extras, encode
 from .encoders import Encoders
 from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
 from .picture import Format
+from .publish import InputFiles, replacing
 
 _THUMBNAIL_PX = 256  # maximum width and height of a thumbnail, from the specification
 

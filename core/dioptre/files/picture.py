@@ -10,9 +10,10 @@ import numpy as np
 
 from dioptre.contract import Rows
 
-from . import jpegxl_header
 from .gain_map import GainMap
 
+JPEGXL_CODESTREAM, JPEGXL_CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
+"""First bytes of JPEG XL: the bare picture, and a file with boxes."""
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 
@@ -45,7 +46,7 @@ def recognise(start: bytes) -> Format | None:
         return Format.WEBP
     if start[:6] in (b"GIF87a", b"GIF89a"):
         return Format.GIF
-    if start[:2] == jpegxl_header.CODESTREAM or start[:12] == jpegxl_header.CONTAINER:
+    if start[:2] == JPEGXL_CODESTREAM or start[:12] == JPEGXL_CONTAINER:
         return Format.JPEGXL
     if start[4:8] == b"ftyp":
         size = min(int.from_bytes(start[:4], "big"), 256)

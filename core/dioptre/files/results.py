@@ -15,12 +15,12 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 from . import notes, problems
-from .atomic import Staging, staged
 from .density import dpi_at
 from .depth_map import encoded_depth
 from .encoders import Encoders
 from .openraster import LayerFiles, canvas
 from .picture import Format, Picture
+from .publish import Staging, staged
 from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed

@@ -15,7 +15,6 @@ import numpy as np
 from dioptre_link.language import Message
 
 from . import colour_profile, density, exif, notes, problems, resources, ultra_hdr
-from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg, is_comment
 from .curves import in_bands
@@ -31,8 +30,10 @@ from .encode import (
 )
 from .frame import Frame
 from .matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
+from .names import check_free
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
+from .publish import replacing
 from .rendition import Rendition
 from .rendition import rendition as rendition_of
 

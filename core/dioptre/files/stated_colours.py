@@ -26,7 +26,7 @@ _GAMMA_TOLERANCE = 0.01  # relative; no 8-bit code changes by more than about on
 _GAMMA_RANGE = (0.05, 20.0)
 _XY_TOLERANCE = 0.001
 _SINGULAR = 1e-4
-_WHITE_POINT, _PRIMARIES, _TRANSFER_FUNCTION = 318, 319, 301  # fields of TIFF
+_WHITE_POINT, _CHROMATICITIES, _TRANSFER_FUNCTION = 318, 319, 301  # fields of TIFF
 _RATIONAL = 5
 _MOST_SAMPLES = 4096
 
@@ -81,7 +81,7 @@ def _apply_tiff(found: Decoded, data: mmap.mmap) -> None:
         return (pairs[:, 0] / np.maximum(pairs[:, 1], 1)).reshape(usual.shape)
 
     white = rationals(_WHITE_POINT, np.array([D65_XY]))
-    primaries = rationals(_PRIMARIES, np.array(SRGB_XY))
+    primaries = rationals(_CHROMATICITIES, np.array(SRGB_XY))
     table = np.array(exif.integers(data, head, first.entries.get(_TRANSFER_FUNCTION))) / 65535
     grey = found.source.colour is Colour.GREY
     samples = 1 << min(found.source.bits, 16)

@@ -70,6 +70,7 @@ class Entry:
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
+        joined_with: id of the network whose map is joined with this one's; "" if none is.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
         depth: capabilities of a depth network; None for other networks.
     """
@@ -86,6 +87,7 @@ class Entry:
     card: str = ""
     package: str = ""
     accelerated: str = ""
+    joined_with: str = ""
     bfloat16: bool = False
     depth: DepthTraits | None = None
 
@@ -165,8 +167,12 @@ ENTRIES: Mapping[str, Entry] = {
             kind=ModelKind.SUBJECT,
             module="dioptre.models.subject.module:SubjectNetwork",
             config="dioptre.models.subject.config:SubjectConfig",
-            checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject-head": "head", "u2netp": "edges"},
-            preprocessing=Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320),
+            checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject": ""},
+            preprocessing=Preprocessing(
+                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=448, multiple_px=56
+            ),
+            joined_with="u2netp",
+            bfloat16=True,
         ),
         Entry(
             id="u2netp",

@@ -10,7 +10,8 @@ import numpy as np
 
 from dioptre import files
 from dioptre.contract import EmbeddedDepth, FieldOfView
-from dioptre.files import apart, exif_lens
+from dioptre.files import apart
+from dioptre.files.exif_lens import field_of_view as described_field_of_view
 from dioptre.imaging.luma import LUMA
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
@@ -63,7 +64,7 @@ def field_of_view(path: str, shape: tuple[int, ...], *, check: apart.Check = apa
     except DioptreError as error:
         _log.info("no lens from the opened file: %s", error)
         return None
-    return exif_lens.field_of_view(source.exif, shape)
+    return described_field_of_view(source.exif, shape)
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.blur.portrait_blur import portrait
 from dioptre.features.depth.estimation import Depth
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre.files import load
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
@@ -82,6 +82,19 @@ def test_a_given_depth_is_used_as_it_is(coffee: np.ndarray) -> None:
     assert detail(result.image[:, 350:]) < 0.5 * detail(coffee[:, 350:])
 
 
+def test_all_of_the_subject_stays_sharp_by_default(coffee: np.ndarray) -> None:
+    """A horn or a hand far in front of the face stays as sharp as the face."""
+    near = np.full(coffee.shape[:2], 0.1, np.float32)
+    alpha = np.zeros_like(near)
+    alpha[100:300, 100:400] = 1
+    near[100:300, 100:300], near[100:300, 300:400] = 0.6, 1.0
+    result = portrait(coffee, disparity=near, subject_alpha=alpha)
+    assert result.focal_disparity == pytest.approx(0.6)
+    np.testing.assert_allclose(result.image[110:290, 310:390], coffee[110:290, 310:390], atol=1 / 255)
+    by_depth = portrait(coffee, disparity=near, subject_alpha=alpha, keep_subject=0.0)
+    assert detail(by_depth.image[110:290, 310:390]) < 0.5 * detail(coffee[110:290, 310:390])
+
+
 def test_a_focus_point_outside_is_refused(coffee: np.ndarray) -> None:
     with pytest.raises(UsageError, match="outside the picture"):
         portrait(coffee, focus=(10_000, 3))
@@ -116,7 +129,7 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         subject_views,
         "saliency_of",
-        lambda small, model: Saliency(coverage=(small[..., 0] > 0.65).astype(np.float32)),
+        lambda squeezed, model: Saliency(coverage=(squeezed(320)[..., 0] > 0.65).astype(np.float32)),
     )
     monkeypatch.setattr(whole_pipeline, "kept_depth", lambda *_, **__: Depth(disparity=near, model=""))
     return picture, near
@@ -165,8 +178,8 @@ def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest
     picture[60:120, 60:120] += 0.4
     near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))
 
-    def doubtful(small: np.ndarray, **_: str) -> Saliency:
-        return Saliency(coverage=0.7 * (small[..., 0] > 0.5).astype(np.float32), chance=0.05)
+    def doubtful(squeezed: Squeezed, **_: str) -> Saliency:
+        return Saliency(coverage=0.7 * (squeezed(320)[..., 0] > 0.5).astype(np.float32), chance=0.05)
 
     monkeypatch.setattr(subject_views, "saliency_of", doubtful)
     made = portrait(picture, disparity=near)

@@ -11,7 +11,7 @@ from dioptre.contract import Inputs, no_progress
 from dioptre.features.select import by_depth as select_depth
 from dioptre.features.select import by_subject as select_subject
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
@@ -35,8 +35,8 @@ def slope() -> np.ndarray:
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that detect everything red."""
 
-    def seen(small: np.ndarray, **_: str) -> Saliency:
-        coverage = np.clip((small[..., 0] - 0.1) / 0.8, 0, 1)
+    def seen(squeezed: Squeezed, **_: str) -> Saliency:
+        coverage = np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1)
         return Saliency(coverage=coverage, chance=0.9 if coverage.any() else 0.0)
 
     monkeypatch.setattr(subject_views, "saliency_of", seen)
@@ -66,7 +66,8 @@ def test_the_subject_is_selected_and_cut_out() -> None:
 def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def red(small: np.ndarray, **_: str) -> Saliency:
+    def red(squeezed: Squeezed, **_: str) -> Saliency:
+        small = squeezed(SIDE)
         seen.append(len(small))
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1) * (small[..., 1] < 0.5), chance=0.9)
 

@@ -1,1 +1,1 @@
-"""The subject network: a head on the depth network's backbone locates the subject; U²-Net-P finds its edges."""
+"""The subject network: the depth network's backbone, turned to subjects by low-rank changes, and a head."""
