@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.contract import Layer, Result
-from dioptre.files.picture import Picture
+from dioptre.photo.picture import Picture
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
