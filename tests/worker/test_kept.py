@@ -216,15 +216,6 @@ def test_where_nothing_is_kept_previews_of_one_picture_still_share(
     assert not choice.folder().exists()
 
 
-def test_one_other_pixel_is_another_picture(networks: Networks, connect: Callable[[], Worker]) -> None:
-    changed = pixels()
-    changed[5, 7, 1] ^= 1
-    with connect() as worker:
-        ok(worker, pixels())
-        ok(worker, changed)
-    assert networks.depths == [SIZE, SIZE]
-
-
 def test_a_moved_focus_point_is_looked_at_once(
     networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
 ) -> None:

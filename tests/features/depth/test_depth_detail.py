@@ -98,29 +98,6 @@ def test_a_flat_map_stays_flat() -> None:
     np.testing.assert_allclose(result, 0.5, atol=1e-6)
 
 
-def test_the_second_pass_runs_on_two_crops_at_a_time() -> None:
-    counted = network(lambda crop, _: crop)
-    with_detail(picture(ramp()), coarse_of(ramp()), counted)
-    assert counted.runs == [2, 2]
-
-
-def test_small_pictures_get_no_second_pass() -> None:
-    counted = network(lambda crop, _: crop)
-    coarse = coarse_of(ramp())
-    assert with_detail(picture(ramp((255, 400))), coarse, counted) is coarse
-    assert not counted.runs
-
-
-def test_fine_networks_make_no_second_pass() -> None:
-    for entry in ENTRIES.values():
-        if entry.depth is not None and entry.depth.crop_short_side_px:
-            assert entry.preprocessing.short_side_px < 450
-    counted = network(lambda crop, _: crop, "depth-anything-v2-small")
-    coarse = coarse_of(ramp())
-    assert with_detail(picture(ramp()), coarse, counted) is coarse
-    assert not counted.runs
-
-
 def test_the_cameras_own_depth_and_an_unrefined_map_get_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
 
