@@ -27,7 +27,9 @@ def run(inputs, options, progress):
     while True:
         progress(0.5, "Working")
         time.sleep(0.01)
-module.OPERATIONS = dict(portrait=run)
+class Options(types.SimpleNamespace):
+    operation = "portrait"
+module.OPERATIONS = {Options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
