@@ -28,8 +28,8 @@ API = """\
 # Python reference
 
 The public functions, their options and the objects that they return, generated from the source.
-[In Python](python.md) shows how to use them. In the annotations, `h w c` are height, width and channels: 3 for RGB,
-4 for RGB and alpha.
+[In Python](python.md) shows how to use them. In the annotations, a `Picture` is a float32 array (height, width,
+3 or 4); a `Disparity`, a `Matte` and any other `Plane` are (height, width).
 """
 MODELS = """\
 # Models

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from dioptre.features.white_balance import Balanced as Balanced
     from dioptre.features.white_balance import WhiteBalanceOptions as WhiteBalanceOptions
     from dioptre.features.white_balance import white_balance as white_balance
-    from dioptre.files import load as load
-    from dioptre.files import save as save
+    from dioptre.photo import load as load
+    from dioptre.photo import save as save
 
 _HOMES = {
     "Balanced": "dioptre.features.white_balance",
@@ -50,9 +50,9 @@ _HOMES = {
     "estimate_normals": "dioptre.features.depth",
     "find_subject": "dioptre.features.subject",
     "lens_blur": "dioptre.features.blur",
-    "load": "dioptre.files",
+    "load": "dioptre.photo",
     "portrait": "dioptre.features.blur",
-    "save": "dioptre.files",
+    "save": "dioptre.photo",
     "select_depth": "dioptre.features.select",
     "select_subject": "dioptre.features.select",
     "super_resolution": "dioptre.features.enlarge",

@@ -12,9 +12,22 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float32
 
 from dioptre_link.catalogue import operation
 from dioptre_link.operation import Role
+
+Picture = Float32[np.ndarray, "h w c"]
+"""Pixels with 3 or 4 channels; unless stated otherwise, sRGB-encoded with straight alpha."""
+
+Plane = Float32[np.ndarray, "h w"]
+"""One value per pixel."""
+
+Disparity = Plane
+"""Disparity in [0, 1], 1 = nearest; unless stated otherwise, relative."""
+
+Matte = Plane
+"""Coverage of a subject, a selection or a mask, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +76,6 @@ class FieldOfView:
     def focal_px(self, size: tuple[int, int]) -> float:
         """Return the focal length in pixels for a picture of `size` (height, width)."""
         return self.focal_diagonals * math.hypot(*size)
-
-    def horizontal_deg(self, size: tuple[int, int]) -> float:
-        """Return the horizontal angle of view in degrees of a picture of `size` (height, width)."""
-        return math.degrees(2 * math.atan(size[1] / (2 * self.focal_px(size))))
 
 
 T = TypeVar("T")

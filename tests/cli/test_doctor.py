@@ -57,11 +57,11 @@ def test_a_job_that_fails_is_an_error_with_its_hint(monkeypatch: pytest.MonkeyPa
 LOG = """2026-11-20 10:11:12,345 77 INFO begin /home/eva/My Photos/Eva at the sea.jpg
 2026-11-20 10:11:13,345 77 ERROR unexpected
 Traceback (most recent call last):
-  File "/home/eva/data/environment/lib/python3.11/site-packages/dioptre/files/load.py", line 53, in load
+  File "/home/eva/data/environment/lib/python3.11/site-packages/dioptre/photo/decode/loading.py", line 53, in load
     decoded = decode(place, max_pixels=limit * 1e6)
   File "/home/eva/quiet project/plot.py", line 3, in <module>
     quiet = "quiet"
-dioptre.files.problems.DamagedPicture: /home/eva/My Photos/Eva at the sea.jpg is damaged.
+dioptre.photo.problems.DamagedPicture: /home/eva/My Photos/Eva at the sea.jpg is damaged.
 ValueError: Eva
 """
 
@@ -70,7 +70,7 @@ def test_a_log_is_reduced_to_what_is_harmless() -> None:
     assert list(harmless(LOG.splitlines())) == [
         "2026-11-20 10:11:12 INFO",
         "2026-11-20 10:11:13 ERROR",
-        "  dioptre/files/load.py:53 load",
+        "  dioptre/photo/decode/loading.py:53 load",
         "  <elsewhere>:3 <module>",
         "  ValueError",
     ]
@@ -89,6 +89,6 @@ def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, diop
     everything = "".join(text for name, text in parts.items() if name != "packages.txt")
     for private in ("Eva", "eva", "quiet", str(Path.home()) + "/", str(private_home)):
         assert private not in everything
-    assert "dioptre/files/load.py:53" in parts["worker-log.txt"]
+    assert "dioptre/photo/decode/loading.py:53" in parts["worker-log.txt"]
     code, _, err = dioptre("doctor", "--report", file)
     assert (code, "already exists" in err) == (1, True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.files.containers import XMP_HEADER
+from dioptre.photo.metadata.containers import XMP_HEADER
 from tests.faults import corpus, hostile
 
 OSC_52 = "\x1b]52;c;ZXZpbA==\x07"

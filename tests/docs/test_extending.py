@@ -103,15 +103,19 @@ class Toy(nnx.Module):
     def __call__(self, x):
         return self.white[...] - x
 """
-ENTRY = """\
-        Entry(
-            id="toy",
-            title="Toy",
-            kind=ModelKind.WHITE_BALANCE,
-            module="dioptre.models.toy.module:Toy",
-            config="dioptre.models.toy.config:ToyConfig",
-            checkpoints={"toy": ""},
-        ),
+ENTRIES = """\
+from dioptre.models.entry import Entry, ModelKind
+
+ENTRIES = (
+    Entry(
+        id="toy",
+        title="Toy",
+        kind=ModelKind.WHITE_BALANCE,
+        module=f"{__name__}.module:Toy",
+        config=f"{__name__}.config:ToyConfig",
+        checkpoints={"toy": ""},
+    ),
+)
 """
 RUN = """\
 import json, os, runpy, sys
@@ -238,9 +242,10 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     (features / "toy" / "options.py").write_text(TYPED, encoding="utf-8")
     (features / "toy" / "__init__.py").write_text(FACE, encoding="utf-8")
     (models / "toy").mkdir()
-    for name, text in (("__init__.py", ""), ("config.py", CONFIG), ("module.py", MODULE)):
+    for name, text in (("__init__.py", ENTRIES), ("config.py", CONFIG), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")
-    insert(models / "registry.py", '        Entry(\n            id="modnet"', ENTRY)
+    insert(models / "registry.py", ", u2net,", ", toy")
+    insert(models / "registry.py", "subject, u2net, modnet", "toy, ")
     return core
 
 

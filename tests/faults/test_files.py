@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dioptre import files
-from dioptre.files import notes
-from dioptre.files.frame import Frame
-from dioptre.files.openraster_reading import read_openraster
+from dioptre import photo
+from dioptre.photo.decode.openraster import read_openraster
+from dioptre.photo.metadata import xmp
+from dioptre.photo.metadata.frame import Frame
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 
@@ -60,20 +60,20 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         path.write_bytes(mutated(seeds[name], rng))
 
         def work(path: Path = path) -> None:
-            picture = files.load(path)
+            picture = photo.load(path)
             assert picture.pixels.dtype == np.float32
             assert np.isfinite(picture.pixels).all()
             assert 0 < picture.width * picture.height <= MAX_MEGAPIXELS * 1e6
-            with_note = notes.make(operation="depth", models={}, recipe={})
-            files.save(picture.pixels, path.with_suffix(".out.png"), like=picture, note=with_note)
+            with_note = xmp.make_note(operation="depth", models={}, recipe={})
+            photo.save(picture.pixels, path.with_suffix(".out.png"), like=picture, note=with_note)
 
         with told(number, name):
             read = survives(work)
             loaded += read
-            survives(lambda path=path: files.inspect(path))
-            survives(lambda path=path: files.read_embedded_depth(path))
-            survives(lambda path=path: files.read_depth(path, width=28, height=20))
-            files.size_of(path)
+            survives(lambda path=path: photo.inspect(path))
+            survives(lambda path=path: photo.read_embedded_depth(path))
+            survives(lambda path=path: photo.read_depth(path, width=28, height=20))
+            photo.size_of(path)
         count("damaged picture", name, "read" if read else "refused")
         for each in tmp_path.iterdir():
             each.unlink()
@@ -85,8 +85,8 @@ def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) 
     damaged, whole = tmp_path / "a.heic", tmp_path / "b.tif"
     damaged.write_bytes(corpus.pictures()["plain.heic"].replace(b"clap", b"cla\xd6"))
     whole.write_bytes(corpus.pictures()["cmyk.tif"])
-    assert files.size_of(damaged) == (0, 0)
-    assert files.load(whole).pixels.shape == (*corpus.SIZE, 3)
+    assert photo.size_of(damaged) == (0, 0)
+    assert photo.load(whole).pixels.shape == (*corpus.SIZE, 3)
 
 
 STACK = '<image version="0.0.5" w="20" h="20"><stack><layer name="a" src="{}"/></stack></image>'
@@ -171,7 +171,7 @@ def test_bombs(name: str, tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     size = path.stat().st_size
     assert not survives(lambda: read_openraster(path), file_bytes=size), "a bomb was read"
-    survives(lambda: files.inspect(path), file_bytes=size)
+    survives(lambda: photo.inspect(path), file_bytes=size)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 600 << 10, f"it took {grown >> 10} MiB"
 
@@ -221,9 +221,9 @@ HOSTILE_XMP = (
 @pytest.mark.parametrize("packet", HOSTILE_XMP, ids=range(len(HOSTILE_XMP)))
 def test_hostile_xmp(packet: bytes) -> None:
     started = time.monotonic()
-    assert notes.read(packet) is None
-    after = notes.updated(
-        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    assert xmp.read(packet) is None
+    after = xmp.updated(
+        packet, note=xmp.make_note(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
     )
     assert after is not None
     assert b"root:" not in after
@@ -238,11 +238,11 @@ def test_links_in_place_of_files(tmp_path: Path) -> None:
     link.symlink_to(victim)
     pixels = np.zeros((4, 4, 3), np.float32)
     with pytest.raises(DioptreError, match="already exists"):
-        files.save(pixels, link)
-    files.save(pixels, link, force=True)
+        photo.save(pixels, link)
+    photo.save(pixels, link, force=True)
     assert victim.read_bytes() == b"mine"
     dangling = tmp_path / "dangling.png"
     dangling.symlink_to(tmp_path / "nowhere.png")
     with pytest.raises(DioptreError, match="already exists"):
-        files.save(pixels, dangling)
+        photo.save(pixels, dangling)
     assert not (tmp_path / "nowhere.png").exists()

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.cli.main import run
-from dioptre.files.encode import encode
-from dioptre.files.picture import Format
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.picture import Format
 from dioptre_link.presets import presets
 from dioptre_link.recipe import VERSION, Recipe
 from tests.plugin.gimp import conftest as gimp

@@ -16,7 +16,7 @@ ONE_EDITORS = {
 }
 
 CLASSES = {"Gimp", "Gegl"}
-# Procedures and the settings in their dialogs are an API of their own, which `plugin` and `arguments` handle.
+# GIMP's procedures and their settings are an API of their own, which `plugin` and `arguments` handle.
 ALLOWED = (
     "Gimp.RunMode.",
     "Gimp.PDB",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre import files
-from dioptre.files.metric_depth import write_metric_depth
-from dioptre.files.problems import UnwritableFile
+from dioptre import photo as files
+from dioptre.photo.depth_files.maps import write_metric_depth
+from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
 from dioptre_link.recipe import Recipe, Step

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.measured_depth import BORDER_PX, measured_pictures
-from dioptre.files.metric_depth import write_metric_depth
+from dioptre.photo.depth_files.maps import write_metric_depth
 
 SIZE = (30, 40)
 

@@ -14,13 +14,14 @@ from threading import Thread
 
 import numpy as np
 
-from dioptre import files, runtime
+from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
-from dioptre.files import apart, notes, problems
-from dioptre.files.metric_depth import write_metric_depth, write_normals
-from dioptre.files.names import check_free
-from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
-from dioptre.files.save import format_of
+from dioptre.photo import apart, problems
+from dioptre.photo.depth_files import write_metric_depth, write_normals
+from dioptre.photo.encode import format_of
+from dioptre.photo.metadata import make_note
+from dioptre.photo.publish import check_free
+from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre.recipes.operations import runner_of
 from dioptre_link import presets
@@ -55,7 +56,7 @@ class Planes:
 
     Attributes:
         depth: depth map; None to estimate it.
-        depth_unit: unit of its distances, as in `files.read_depth`.
+        depth_unit: unit of its distances, as in `photo.read_depth`.
         selection: selection; None for everything.
     """
 
@@ -109,7 +110,7 @@ def every(
             with _measured(source, report):
                 job = _follow(source, chosen, planes=planes, report=report)
                 messages = list(job.messages)
-                written = files.write_result(
+                written = photo.write_result(
                     job.result,
                     job.picture,
                     folder,
@@ -164,7 +165,7 @@ def one(
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
-    kind = files.Format.PNG  # for layers, which are PNG files
+    kind = photo.Format.PNG  # for layers, which are PNG files
     if file.suffix.lower() != _LAYERED and not metric:
         kind = _required_format(file, depth=only_depth)
     if normals and file.suffix.lower() != ".png":
@@ -180,9 +181,9 @@ def one(
         if file.suffix.lower() == _LAYERED:
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
-            dpi = files.dpi_at(job.picture, layers[0].shape)
+            dpi = photo.dpi_at(job.picture, layers[0].shape)
             shown = rendition_of_result(job.result, job.picture)
-            files.write_openraster(
+            photo.write_openraster(
                 [ordinary(layer, shown) for layer in (*layers, *below)],
                 file,
                 recipe=content,
@@ -195,14 +196,14 @@ def one(
         elif metric:
             messages += _write_metric(job, file, force=force, inputs=inputs)
         elif only_depth:
-            files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
+            photo.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
             flat = flat_of(job.result)
             assert flat is not None  # all other operations produce a picture
             pixels = flat.pixels
             name = last.operation
-            note = notes.make(operation=name, models=job.result.models, recipe=content)
-            messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
+            note = make_note(operation=name, models=job.result.models, recipe=content)
+            messages += photo.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
         report.result(str(source), [file], values=job.result.values, messages=messages)
 
 
@@ -257,7 +258,7 @@ def _follow(
     planes: Planes,
     report: Reporter,
     references: tuple[np.ndarray, ...] = (),
-    kind: files.Format | None = None,
+    kind: photo.Format | None = None,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
@@ -315,9 +316,9 @@ def _require_writable(file: Path, *, force: bool) -> None:
         raise problems.writing(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), file)
 
 
-def _required_format(file: Path, *, depth: bool) -> files.Format:
+def _required_format(file: Path, *, depth: bool) -> photo.Format:
     kind = format_of(file)
-    if depth and kind not in (files.Format.PNG, files.Format.TIFF):
+    if depth and kind not in (photo.Format.PNG, photo.Format.TIFF):
         raise problems.UnwritableFile(
             "A depth map or mask cannot be saved as {kind} without losing precision.",
             hint="Use a file name that ends in .png (16-bit), .tif (float) or .ora (layers).",

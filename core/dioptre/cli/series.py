@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from dioptre import files, runtime
+from dioptre import photo, runtime
 from dioptre.batch.plan import SUFFIXES
-from dioptre.files import apart
-from dioptre.files.problems import UnwritableFile
-from dioptre.files.save import format_of
+from dioptre.photo import apart
+from dioptre.photo.encode import format_of
+from dioptre.photo.problems import UnwritableFile
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
@@ -105,7 +105,7 @@ def balance(
 
 
 def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
-    return () if reference is None else (files.load(reference, decoding=apart.reader().decoding).pixels,)
+    return () if reference is None else (photo.load(reference, decoding=apart.reader().decoding).pixels,)
 
 
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
@@ -157,7 +157,7 @@ def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.nd
     for number, source in enumerate(sources):
         report.progress(number / len(sources), "Estimating the light of the series")
         try:
-            small[source] = thumbnail(files.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
+            small[source] = thumbnail(photo.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
         except DioptreError as error:
             log.LOGGER.info("%s is not in the series: %s", source, error)
     readable = list(small)

@@ -65,7 +65,7 @@ def _check() -> int:
     import orbax.checkpoint  # noqa: F401
     import rich.progress  # noqa: F401
 
-    from dioptre import files  # noqa: F401
+    from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401
     from dioptre.recipes.operations import runner_of
     from dioptre.worker import libraries

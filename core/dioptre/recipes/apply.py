@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Progress, Result, no_progress
+from dioptre.contract import Inputs, Picture, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
@@ -95,7 +95,7 @@ def on_processor() -> Iterator[None]:
 _ONE_AT_A_TIME = Lock()
 
 
-def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:
+def without_idle_alpha(picture: Picture) -> Float32[np.ndarray, "h w C"]:
     """Drop the alpha channel of a fully opaque picture; return any other picture unchanged.
 
     Layers in an editor have an alpha channel even when they are opaque. Computing with transparency gives results

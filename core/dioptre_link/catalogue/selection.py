@@ -7,7 +7,7 @@ from ..operation import Kind, Parameter
 SELECTION, CHANNEL, MASK, LAYER = "selection", "channel", "mask", "layer"
 
 RESULT = "result"
-"""Name of the option that says what is created."""
+"""Name of the option for the kind of result."""
 
 SELECTION_PARAMETERS = (
     Parameter(

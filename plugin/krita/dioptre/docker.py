@@ -18,14 +18,13 @@ from .dioptre_link.editing import brush, fetching, picking
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
-from .dioptre_link.errors import DioptreError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
-from .document import active
+from .document import LOG, active
 from .downloads import OfferRow
 from .first_start import before
-from .jobs import Run, in_short, in_words, job_manager
+from .jobs import Run, in_short, job_manager
 from .lists import JobList, ResultList
 from .options import Options
 from .preview import PictureView
@@ -318,7 +317,7 @@ class DioptreDocker(DockWidget):
         try:
             act()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
-            self._words.setText(_sentence(in_words(error)))
+            self._words.setText(LOG.told(error).shown)
 
     def _follow_active(self) -> None:
         if self.isVisible():
@@ -328,7 +327,7 @@ class DioptreDocker(DockWidget):
         """Report the outcome of a run, no matter where it was started."""
         self._said = ""
         run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages), reread=run.rereads))
-        run.failed.connect(lambda error: self._ended(_sentence(error)))
+        run.failed.connect(lambda error: self._ended(error.shown))
 
     def _ended(self, words: str, *, reread: bool = False) -> None:
         self._said = words
@@ -347,7 +346,3 @@ class DioptreDocker(DockWidget):
 def painting_hint(layer: str) -> str:
     """Return the instruction for painting on the depth layer, in the user's language."""
     return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=layer))
-
-
-def _sentence(error: DioptreError) -> str:
-    return f"{translated(error.message)} {translated(error.hint)}".strip()

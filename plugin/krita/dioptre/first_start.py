@@ -9,7 +9,7 @@ from .dioptre_link.editing import first_start
 from .dioptre_link.editing.events import Step, Steps
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
-from .jobs import in_words
+from .document import LOG
 from .toolkit import (
     QFileDialog,
     QHBoxLayout,
@@ -112,7 +112,7 @@ class FirstStartPage(QWidget):
         try:
             first_start.adopt(Path(folder))
         except (DioptreError, OSError) as error:
-            self._words.setText(_sentence(in_words(error)))
+            self._words.setText(LOG.told(error).shown)
         else:
             self._on_done()
 
@@ -140,8 +140,4 @@ class FirstStartPage(QWidget):
         elif isinstance(error, Cancelled):
             self._words.setText(translated(first_start.TEXT))
         else:
-            self._words.setText(_sentence(in_words(error)))
-
-
-def _sentence(error: DioptreError) -> str:
-    return f"{translated(error.message)} {translated(error.hint)}".strip()
+            self._words.setText(LOG.told(error).shown)

@@ -10,10 +10,10 @@ from typing import Any
 
 from . import depth_editing, layers, selecting
 from .dioptre_link.editing.traits import changes_depth, looks_into_file, selects, takes_selection
-from .dioptre_link.errors import Cancelled, DioptreError, unexpected
+from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .document import LOG, Document, Node, ScratchDocuments, client, logger, record_of
+from .document import LOG, Document, Node, ScratchDocuments, client, record_of
 from .sources import Source, find
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
 from .transfer import SELECTION_ROLES, LinkThread, Order, Outcome, Ticket, compute
@@ -123,9 +123,7 @@ class Run(QObject):
         if error is None:
             self.finished.emit(*value)
         else:
-            if not isinstance(error, DioptreError):
-                logger.error("unexpected", exc_info=error)
-            self.failed.emit(in_words(error))
+            self.failed.emit(LOG.told(error))
 
 
 class JobManager(QObject):
@@ -291,10 +289,3 @@ def make_layers(
 def in_short(run: Run, messages: tuple[str, ...]) -> str:
     """Return a summary of the finished run for the user."""
     return " ".join(map(translated, messages)) or f"{translated(run.title)}: ✓"
-
-
-def in_words(error: Exception) -> DioptreError:
-    """Return `error` as an error with a message for the user."""
-    if isinstance(error, DioptreError):
-        return error
-    return unexpected(error, str(error), log=LOG.place)

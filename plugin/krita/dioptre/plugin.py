@@ -19,7 +19,7 @@ from .dioptre_link.presets import preset, presets
 from .dioptre_link.recipe import Recipe
 from .docker import DOCKER_ID, DioptreDocker, painting_hint
 from .document import LOG, active, say
-from .jobs import Run, in_short, in_words, job_manager
+from .jobs import Run, in_short, job_manager
 from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX = 340
@@ -166,7 +166,7 @@ def _edit() -> None:
     try:
         updating.find_edited(*active())
     except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
-        tell(in_words(error))
+        tell(LOG.told(error))
         return
     docker = show_panel()
     if docker is not None:
@@ -177,7 +177,7 @@ def _edit_depth() -> None:
     try:
         depth = depth_editing.begin(*active())
     except Exception as error:  # noqa: BLE001  (as above)
-        tell(in_words(error))
+        tell(LOG.told(error))
         return
     say(painting_hint(depth.name()))
 
@@ -211,7 +211,7 @@ def _try(begin: Callable[[], Run | None]) -> None:
     try:
         run = begin()
     except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
-        tell(in_words(error))
+        tell(LOG.told(error))
         return
     if run is None:
         return

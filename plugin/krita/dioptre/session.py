@@ -22,9 +22,9 @@ from .dioptre_link.errors import DioptreError
 from .dioptre_link.networks import Network
 from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
-from .document import Node, Rect, active
+from .document import LOG, Node, Rect, active
 from .downloads import Fetcher
-from .jobs import Run, Stepper, in_words, job_manager
+from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews
 from .sources import Source, find
 from .toolkit import QImage, QObject
@@ -68,7 +68,7 @@ class Session(QObject):
         self.fetcher = Fetcher()
         self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
         self.fetcher.done.connect(self._fetched)
-        self.fetcher.failed.connect(lambda error: self._set(fetching.failed(self.state, in_words(error))))
+        self.fetcher.failed.connect(lambda error: self._set(fetching.failed(self.state, LOG.told(error))))
 
     @property
     def state(self) -> State:
@@ -127,7 +127,7 @@ class Session(QObject):
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._forget()
             self._refused = active()
-            self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
+            self._set(states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", replaced="")
             return
         self._drop_choices_of_another(target)
         self._previews.list_again()
@@ -145,10 +145,8 @@ class Session(QObject):
 
     def change_all(self, values: Mapping[str, Any]) -> None:
         """Set several options as one change."""
-        state = self.state
         try:
-            for name, value in values.items():
-                state = states.changed(state, name, value)
+            state = states.changed_all(self.state, values)
         except DioptreError as error:
             self._failed(error)
             return
@@ -272,7 +270,7 @@ class Session(QObject):
             self._previews.ask()
 
     def _failed(self, error: Exception) -> None:
-        self._set(states.failed(self.state, in_words(error)))
+        self._set(states.failed(self.state, LOG.told(error)))
 
     def _forget(self) -> None:
         self._reading.stop()

@@ -11,7 +11,7 @@ from typing import Any
 
 from .dioptre_link.buffers import Buffer
 from .dioptre_link.client import Job, Progress, Result, Stored, Worker
-from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.errors import Cancelled
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Role
 from .dioptre_link.wire import PixelFormat
@@ -171,8 +171,6 @@ class LinkThread(QThread):
                 self._worker, ticket, lambda fraction, phase: self.progressed.emit(ticket, fraction, phase)
             )
         except Exception as error:  # noqa: BLE001  (whatever ends the work is reported to the caller)
-            if not isinstance(error, DioptreError):
-                logger.exception("unexpected")
             self.failed.emit(ticket, error)
         else:
             self.done.emit(ticket, value)

@@ -15,7 +15,7 @@ from dioptre.features.blur.portrait_blur import portrait
 from dioptre.features.depth.estimation import Depth
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import Saliency, Squeezed
-from dioptre.files import load
+from dioptre.photo import load
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import Cancelled, UsageError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.caching.memory import MemoryCache
 from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth, FieldOfView, Progress, no_progress
+from dioptre.contract import EmbeddedDepth, FieldOfView, Matte, Picture, Plane, Progress, no_progress
 from dioptre.imaging.frames import Inside, find_frame
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.pull_push import pull_push
@@ -48,10 +48,10 @@ class Visible:
     """The input of depth estimation: colours in [0, 1], extended under transparent pixels, and alpha."""
 
     colour: Float32[np.ndarray, "h w 3"]
-    alpha: Float32[np.ndarray, "h w"]
+    alpha: Matte
 
     @staticmethod
-    def of(image: Float32[np.ndarray, "h w c"]) -> Visible:
+    def of(image: Picture) -> Visible:
         """Prepare a picture of shape (H, W, 3 or 4), sRGB-encoded, straight alpha.
 
         Raises:
@@ -233,7 +233,7 @@ def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
 
 def enlarged(
     coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], tuple[float, float] | None]:
+) -> tuple[Plane, Plane, tuple[float, float] | None]:
     """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version.
 
     Returns:
@@ -292,7 +292,7 @@ class Look:
 
 def look_at(
     picture: Float32[np.ndarray, "h w 3"],
-    seen: Float32[np.ndarray, "h w"],
+    seen: Matte,
     network: Loaded,
     *,
     focal_diagonals: float | None = None,

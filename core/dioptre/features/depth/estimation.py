@@ -6,9 +6,20 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepResult, no_progress
+from dioptre.contract import (
+    Disparity,
+    EmbeddedDepth,
+    FieldOfView,
+    Inputs,
+    Layer,
+    Picture,
+    Plane,
+    Progress,
+    Result,
+    StepResult,
+    no_progress,
+)
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
@@ -37,12 +48,12 @@ class Depth(DepthSource):
         mean_confidence: mean of the confidence over the whole picture.
     """
 
-    disparity: Float32[np.ndarray, "h w"]
-    confidence: Float32[np.ndarray, "h w"] | None = None
+    disparity: Disparity
+    confidence: Plane | None = None
     mean_confidence: float = 1.0
 
     @property
-    def metric(self) -> Float32[np.ndarray, "h w"] | None:
+    def metric(self) -> Plane | None:
         """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
         if self.range_per_m is None:
             return None
@@ -90,7 +101,7 @@ def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
 
 
 def estimate_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     model: str = BEST,
     refine: bool = True,

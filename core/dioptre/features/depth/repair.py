@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress, part_of
 from dioptre.imaging.box_mean import box_mean
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
@@ -45,14 +45,14 @@ class Repaired:
         messages: as in `Depth`.
     """
 
-    disparity: Float32[np.ndarray, "h w"]
+    disparity: Disparity
     values: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
 
 def repair_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     disparity: Float32[np.ndarray, "_ _"],
     *,
     selection: Float32[np.ndarray, "_ _"] | None = None,
@@ -85,7 +85,7 @@ def repair_depth(
 
 
 def _repaired(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     disparity: Float32[np.ndarray, "_ _"],
     selection: Float32[np.ndarray, "_ _"] | None,
     options: RepairOptions,

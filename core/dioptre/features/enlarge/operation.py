@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no_progress
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre_link.operation import Role
 
@@ -22,10 +22,10 @@ from .sharpness import defocus_from_depth
 
 
 def super_resolution(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     scale: float,
-    defocus: Float32[np.ndarray, "h w"] | None = None,
+    defocus: Plane | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Float32[np.ndarray, "H W c"]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
 from dioptre.features.depth import DepthOptions, kept_depth
 from dioptre.features.subject import opaque, otsu
 from dioptre.imaging.guided_filter import guided_filter
@@ -34,7 +34,7 @@ _LEAST = 1 / 255  # a mask with no value above this looks empty in an editor
 
 
 def select_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     disparity: Float32[np.ndarray, "_ _"] | None = None,
     progress: Progress = no_progress,
@@ -73,9 +73,7 @@ def run(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -> Resu
     )
 
 
-def _selected(
-    inputs: Inputs, options: SelectDepthOptions, progress: Progress
-) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
+def _selected(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -> tuple[Selected, Plane]:
     """Return the selection and the disparity it is based on."""
     disparity = inputs.disparity
     models: Mapping[str, str] = {}
@@ -104,7 +102,7 @@ def _check(image: np.ndarray, disparity: np.ndarray) -> None:
         raise UsageError("The depth layer contains values that are NaN or infinite.", hint="Estimate it again.")
 
 
-def _level(disparity: Float32[np.ndarray, "h w"], options: SelectDepthOptions) -> float:
+def _level(disparity: Disparity, options: SelectDepthOptions) -> float:
     """Return the chosen depth; if none was chosen, one that separates the foreground from the background."""
     if options.depth_level is not None:
         return float(options.depth_level)
@@ -122,9 +120,7 @@ def _level(disparity: Float32[np.ndarray, "h w"], options: SelectDepthOptions) -
     return float(np.clip(between + reach if options.side == NEARER else between - reach, 0.0, 1.0))
 
 
-def _band(
-    disparity: Float32[np.ndarray, "h w"], level: float, options: SelectDepthOptions
-) -> Float32[np.ndarray, "h w"]:
+def _band(disparity: Disparity, level: float, options: SelectDepthOptions) -> Plane:
     """Return a mask that is 1 within the selected depth range and falls to 0 over the feather."""
     reach, feather = np.float32(options.depth_range), np.float32(max(options.depth_feather, 1e-4))
     mask = np.ones_like(disparity)
@@ -142,9 +138,7 @@ def _rising(values: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def _onto_edges(
-    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
+def _onto_edges(image: Picture, mask: Matte) -> Plane:
     """Align the edges of the mask with those of the picture."""
     guide = opaque(image)
     for _ in range(_PASSES):

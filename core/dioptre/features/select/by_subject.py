@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float32
-
-from dioptre.contract import Inputs, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Picture, Progress, Result, no_progress, part_of
 from dioptre.features.depth import DepthOptions, kept_depth
 from dioptre.features.subject import Choice, chosen_subject
 from dioptre_link.errors import UsageError
@@ -19,9 +16,9 @@ _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, fo
 
 
 def select_subject(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
-    disparity: Float32[np.ndarray, "h w"] | None = None,
+    disparity: Disparity | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Selected:

@@ -11,7 +11,7 @@ from dioptre_link.strokes import Strokes
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionOptions(Options):
-    """What is created from a selection."""
+    """The result that a selection creates."""
 
     result: Literal["selection", "channel", "mask", "layer"] = "selection"
     decontaminate: bool = True

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre_link.errors import UsageError
@@ -56,7 +56,7 @@ class Balanced:
         models: SHA-256 of the networks' cards.
     """
 
-    image: Float32[np.ndarray, "h w c"]
+    image: Picture
     light: WhitePoint
     confidence: float
     estimated: bool = False
@@ -100,9 +100,9 @@ class _Choice:
 
 
 def white_balance(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
-    disparity: Float32[np.ndarray, "h w"] | None = None,
+    disparity: Disparity | None = None,
     references: Sequence[np.ndarray] = (),
     whole: Float32[np.ndarray, "H W c"] | None = None,
     progress: Progress = no_progress,

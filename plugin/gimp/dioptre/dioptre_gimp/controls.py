@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
@@ -27,13 +28,8 @@ AUTOMATIC = "Auto"
 
 def set_options(store: Store[State], values: Mapping[str, Any]) -> None:
     """Apply the user's values as one change; if any value is invalid, change nothing."""
-    state = store.state
-    try:
-        for name, value in values.items():
-            state = states.changed(state, name, value)
-    except UsageError:
-        return
-    store.set(state)
+    with suppress(UsageError):
+        store.set(states.changed_all(store.state, values))
 
 
 def no_wheel(widget: Gtk.Widget) -> None:

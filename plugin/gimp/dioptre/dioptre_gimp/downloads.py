@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dioptre_link.editing import fetching
 from dioptre_link.editing.events import Steps, follow
 from dioptre_link.editing.state import State, Store
-from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.errors import Cancelled
 from dioptre_link.language import translated
 from dioptre_link.networks import Network
 
@@ -49,14 +49,8 @@ class Downloads:
         return (yield from transfer.in_thread(self._worker.networks, "Connecting"))
 
     def _failed(self, error: Exception) -> None:
-        if not isinstance(error, DioptreError):
-            logger.error("The download failed", exc_info=error)
-            error = DioptreError(
-                "The download failed because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
-            )
-        else:
-            logger.info("The download failed: %s", error.message)
-        self._store.set(fetching.failed(self._store.state, error))
+        logger.info("The download failed: %s", error)
+        self._store.set(fetching.failed(self._store.state, LOG.told(error)))
 
     def _stop(self) -> None:
         if self._driver is not None:

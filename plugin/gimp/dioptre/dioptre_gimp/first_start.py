@@ -6,10 +6,10 @@ from pathlib import Path
 
 from dioptre_link.editing import first_start
 from dioptre_link.editing.events import Step
-from dioptre_link.errors import Cancelled, DioptreError, unexpected
+from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import translated
 
-from .document import LOG, logger
+from .document import LOG
 from .toolkit import Driver, GimpUi, Gtk, add_class, use_colours
 
 BINARY = "dioptre"
@@ -105,9 +105,6 @@ class FirstStartDialog:
     def _failed(self, error: Exception) -> None:
         self._driver = None
         self._show_running(False)
-        if not isinstance(error, DioptreError):
-            logger.error("The installation failed", exc_info=error)
-            error = unexpected(error, str(error), log=LOG.place)
         self._say(error)
 
     def _choose(self) -> None:
@@ -123,12 +120,10 @@ class FirstStartDialog:
             return
         try:
             first_start.adopt(Path(folder))
-        except DioptreError as error:
+        except (DioptreError, OSError) as error:
             self._say(error)
-        except OSError as error:
-            self._say(unexpected(error, str(error), log=LOG.place))
         else:
             self._is_done = True
 
-    def _say(self, error: DioptreError) -> None:
-        self._words.set_text(f"{translated(error.message)} {translated(error.hint)}".strip())
+    def _say(self, error: Exception) -> None:
+        self._words.set_text(LOG.told(error).shown)

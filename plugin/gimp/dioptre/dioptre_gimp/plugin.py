@@ -12,7 +12,7 @@ from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
 from dioptre_link.editing import first_start, traits
 from dioptre_link.editing.events import Step, Steps
-from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
+from dioptre_link.errors import Cancelled, RefusedError, UsageError
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
@@ -303,16 +303,10 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (UsageError, RefusedError, RecipeError) as error:
         logger.info("%s was refused: %s", procedure.get_name(), error.message)
-        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
-    except DioptreError as error:
-        logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
-        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))
+        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
-        logger.exception("%s failed", procedure.get_name())
-        text = translated(
-            f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {LOG.place}."
-        )
-        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, text)
+        logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
+        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, error)
     Gimp.displays_flush()
     logger.info("%s: %.2f s", procedure.get_name(), time.monotonic() - began)
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
@@ -321,12 +315,8 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
     return values
 
 
-def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, text: str) -> Gimp.ValueArray:
-    return procedure.new_return_values(status, GLib.Error(text))
-
-
-def _words(error: DioptreError) -> str:
-    return f"{translated(error.message)} {translated(error.hint)}".strip()
+def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, error: Exception) -> Gimp.ValueArray:
+    return procedure.new_return_values(status, GLib.Error(LOG.told(error).shown))
 
 
 def main(argv: list[str]) -> None:

@@ -14,7 +14,6 @@ from dioptre_link.editing.events import Image, Shown, Step, Steps
 from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from dioptre_link.editing.request import Given, Request
 from dioptre_link.editing.state import Phase, State, Store
-from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
 
 from . import transfer
@@ -218,9 +217,4 @@ class Previews:
             self._store.set(states.stepped(state, event))
 
     def _failed(self, error: Exception) -> None:
-        if not isinstance(error, DioptreError):
-            logger.error("The preview failed", exc_info=error)
-            error = DioptreError(
-                "The preview failed because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
-            )
-        self._store.set(states.failed(self._store.state, error))
+        self._store.set(states.failed(self._store.state, LOG.told(error)))
