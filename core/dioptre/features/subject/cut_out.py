@@ -7,8 +7,8 @@ from jaxtyping import Float32
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.joint_upsampling import double_along_edges
+from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
 
 from .matting import refine_matte
