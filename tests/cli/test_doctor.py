@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -13,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from dioptre.cli import trials
-from dioptre.cli.finding import Finding
-from dioptre.cli.report import harmless, without_places, write_report
+from dioptre.cli.report import harmless
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import meeting_dir, rendezvous_file
 
@@ -95,12 +92,3 @@ def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, diop
     assert "dioptre/photo/decode/loading.py:53" in parts["worker-log.txt"]
     code, _, err = dioptre("doctor", "--report", file)
     assert (code, "already exists" in err) == (1, True)
-
-
-def test_places_of_this_user_become_words(private_home: Path, tmp_path: Path) -> None:
-    text = f"{private_home / 'data'}/worker {Path.home()}{os.sep}x by {getpass.getuser()}"
-    assert without_places(text) == f"<data>/worker <home>{os.sep}x by <user>"
-    finding = Finding(code="a", level="ok", message=str(private_home / "log"))
-    write_report(tmp_path / "r.zip", [finding], force=False)
-    with zipfile.ZipFile(tmp_path / "r.zip") as archive:
-        assert json.loads(archive.read("findings.json"))[0]["message"] == "<log>"

@@ -68,13 +68,14 @@ def test_a_full_stdout_is_said_and_the_result_reported(
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", ">&- 2>&-", ">/dev/full 2>/dev/full"])
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("where", "arguments", "code"),
     [
-        (("super-resolution", "PHOTO", "-o", "OUT"), 0),
-        (("super-resolution", "missing", "-o", "OUT"), 1),
-        (("--wrong",), 2),
+        ("2>&-", ("super-resolution", "PHOTO", "-o", "OUT"), 0),
+        (">&- 2>&-", ("super-resolution", "PHOTO", "-o", "OUT"), 0),
+        (">/dev/full 2>/dev/full", ("super-resolution", "PHOTO", "-o", "OUT"), 1),  # Unable to print its name.
+        ("2>/dev/full", ("super-resolution", "missing", "-o", "OUT"), 1),
+        ("2>/dev/full", ("--wrong",), 2),
     ],
 )
 def test_stderr_changes_no_exit_code(
@@ -83,13 +84,12 @@ def test_stderr_changes_no_exit_code(
     out = tmp_path / "out.png"
     named = {"PHOTO": photo, "OUT": out}
     done = shell(f'"$@" {where}', *(named.get(each, each) for each in arguments))
-    lost = where.startswith(">/dev/full") and code == 0  # The command fails, unable to print the result's name.
-    assert done.returncode == (1 if lost else code)
-    assert out.exists() is (code == 0)
+    assert done.returncode == code
+    assert out.exists() is ("PHOTO" in arguments)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("presets",), ("models", "list"), ("models",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("models", "list")])
 def test_words_that_cannot_be_printed_are_a_failure(arguments: tuple[str, ...]) -> None:
     done = shell('"$@" >/dev/full', *arguments)
     assert done.returncode == 1
@@ -130,8 +130,14 @@ main()
 """
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("second", [None, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *((one, None) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGINT),
+    ],
+)
 def test_signals_have_their_exit_codes(
     first: signal.Signals, second: signal.Signals | None, photo: Path, tmp_path: Path
 ) -> None:

@@ -66,16 +66,6 @@ try:
 except BaseException:
     raise ImportError("an extension that did not start")
 """
-EXECUTES = """
-from dioptre.cli.interrupts import Interrupts
-interrupts = Interrupts()
-try:
-    exec("raise KeyboardInterrupt")
-except KeyboardInterrupt:
-    pass
-interrupts.close()
-raise SystemExit(143)
-"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -109,14 +99,6 @@ def test_a_signal_while_an_error_is_reported_says_cancelled(photo: Path, tmp_pat
     assert process.returncode == 128 + signal.SIGTERM
     assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
     assert err == ""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_a_signal_during_executed_text_leaves_the_exit_code(tmp_path: Path) -> None:
-    """Python remembers that a KeyboardInterrupt left `exec`, and would exit with SIGINT although it was caught."""
-    (tmp_path / "ends.py").write_text(EXECUTES, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-m", "ends"], cwd=tmp_path, timeout=TIMEOUT_S, check=False)
-    assert done.returncode == 143
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -154,7 +154,7 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np
 from pathlib import Path
-from dioptre import files
+from dioptre import photo
 from dioptre_link.errors import DioptreError
 limits, out, whole = [int(n) for n in sys.argv[2:]], Path(sys.argv[1]), 0
 pixels = np.random.default_rng(0).random((60, 80, 3), dtype=np.float32)
@@ -166,9 +166,9 @@ for number, limit in enumerate(limits):
             if suffix == ".ora":
                 from dioptre.contract import Layer
                 from dioptre_link.operation import Role
-                files.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
+                photo.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
             else:
-                files.save(pixels, path)
+                photo.save(pixels, path)
         except DioptreError as error:
             assert not path.exists() and "full" in error.message, (path, error.message)
         else:

@@ -30,13 +30,6 @@ def test_the_inside_is_the_picture() -> None:
     np.testing.assert_allclose(colours[sure], np.clip(picture[10:20][sure], 0, None), atol=1e-6)
 
 
-def test_without_a_sure_inside_it_is_finite() -> None:
-    picture, _ = soft_edge()
-    for cover in (0.0, 0.3):
-        colours = foreground_rows(picture, np.full((60, 160), cover, np.float32))(slice(0, 60))
-        assert np.isfinite(colours).all()
-
-
 def test_hair_with_the_depth_of_the_background_gets_its_colours() -> None:
     """The depth ends in the middle of the soft edge; beyond it, the edge shows the wall."""
     picture, alpha = soft_edge()
@@ -46,12 +39,6 @@ def test_hair_with_the_depth_of_the_background_gets_its_colours() -> None:
     assert np.abs(picture - [0.3, 0.9, 0.3])[beyond].max() > 0.3
     assert np.abs(cleaned - [0.3, 0.9, 0.3])[beyond].max() < 0.03
     np.testing.assert_array_equal(cleaned[~beyond], picture[~beyond])
-
-
-def test_without_a_background_nothing_is_replaced() -> None:
-    picture, alpha = soft_edge()
-    everywhere = np.ones_like(alpha)
-    np.testing.assert_array_equal(with_background_colours(picture, everywhere, alpha, sharp=0.3), picture)
 
 
 def test_each_part_of_a_subject_is_compared_with_its_own_surroundings() -> None:

@@ -113,14 +113,6 @@ def test_other_bytes_are_deleted(publisher: Publisher) -> None:
     assert arrived(publisher) == 0
 
 
-def test_what_was_kept_of_another_file_is_not_used(publisher: Publisher) -> None:
-    path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(bytes(1000))
-    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
-    assert publisher.asked == ["bytes=1000-", ""]
-
-
 @pytest.mark.parametrize("kept", [len(CONTENT), len(CONTENT) + 1])
 def test_a_complete_file_of_unknown_size_is_recognised(publisher: Publisher, kept: int) -> None:
     path = downloads_folder() / publisher.file().sha256 / "model.safetensors"

@@ -12,7 +12,6 @@ from PIL import Image
 
 from dioptre.checkpoints.blueprint import fill
 from dioptre.models.realesrgan_package import X4PLUS_PACKAGE as PACKAGE
-from dioptre.models.rrdb import module
 from dioptre.models.rrdb.config import RrdbConfig
 from dioptre.models.rrdb.convert import RULES, convert
 from dioptre.models.rrdb.module import Rrdb
@@ -67,21 +66,6 @@ def test_key_map_fits_the_network() -> None:
         target for target in targets if not target.startswith("blocks.") or target.startswith("blocks.0.")
     } == paths
     assert len(targets) == len(set(targets)) == 2 * (RrdbConfig().blocks * 15 + 6)
-
-
-def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Rrdb(SMALL, rngs=nnx.Rngs(0))
-    randomised(network)
-    x = jnp.asarray(pattern(150, 12)[None])
-    inside = jnp.ones((1, 150, 12, 1)).at[:, 120:].set(0)
-
-    def enlarged() -> list[np.ndarray]:
-        jitted = nnx.jit(lambda network, *given: network(*given))
-        return [np.asarray(jitted(network, x)), np.asarray(jitted(network, x, inside))]
-
-    in_strips = enlarged()
-    monkeypatch.setattr(module, "_STRIP_PX", 150)
-    np.testing.assert_allclose(in_strips, enlarged(), atol=1e-6)
 
 
 @pytest.mark.reference

@@ -17,7 +17,7 @@ from dioptre.features.depth import estimation as depth
 from dioptre.features.depth.coarse import CoarseDepth, Visible
 from dioptre.features.subject import finding as subject
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
@@ -54,9 +54,9 @@ class Networks:
             models={"pretended": "0" * 64},
         )
 
-    def saliency_of(self, small: np.ndarray, **_: object) -> Saliency:
+    def saliency_of(self, squeezed: Squeezed, **_: object) -> Saliency:
         self.saliencies += 1
-        seen = np.zeros(small.shape[:2], np.float32)
+        seen = np.zeros(squeezed(SIDE_PX).shape[:2], np.float32)
         seen[100:220, 110:210] = 0.97
         return Saliency(coverage=seen)
 
@@ -214,15 +214,6 @@ def test_where_nothing_is_kept_previews_of_one_picture_still_share(
         preview(worker, store(worker, pixels(2)))
         assert networks.runs == (2, 4, 2)
     assert not choice.folder().exists()
-
-
-def test_one_other_pixel_is_another_picture(networks: Networks, connect: Callable[[], Worker]) -> None:
-    changed = pixels()
-    changed[5, 7, 1] ^= 1
-    with connect() as worker:
-        ok(worker, pixels())
-        ok(worker, changed)
-    assert networks.depths == [SIZE, SIZE]
 
 
 def test_a_moved_focus_point_is_looked_at_once(

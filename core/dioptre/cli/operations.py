@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dioptre_link.catalogue import OPERATIONS, portrait
+from dioptre_link.catalogue import depth as depth_map
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, Role
@@ -134,7 +135,7 @@ def _operation_command(operation: Operation) -> click.Command:
             )
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
-            steps = ("depth", *steps)
+            steps = (depth_map.OPERATION.name, *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as report:
             process.one(

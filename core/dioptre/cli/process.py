@@ -23,10 +23,10 @@ from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
 from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.operations import run_of
+from dioptre.recipes.operations import runner_of
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.selection import LAYER
+from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -162,7 +162,7 @@ def one(
         normals: write surface normals instead of depth.
     """
     last = chosen.steps[-1]
-    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
+    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
     kind = photo.Format.PNG  # for layers, which are PNG files
@@ -280,7 +280,7 @@ def _get_ready(chosen: Recipe) -> None:
     """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
     with suppress(Exception):
         for step in chosen.steps:
-            run_of(step.operation)
+            runner_of(step.operation)
         import_module("dioptre.caching.software").computing_setup()
 
 

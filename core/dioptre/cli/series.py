@@ -84,7 +84,7 @@ def balance(
         return
     _require_series(options, reference, output)
     targets = _targets(found, output)
-    by_hand = {"neutral", "temperature"} & set(options)
+    by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
     shared = {} if common or each or by_hand else _shared(found, report)
     failed = 0
@@ -115,7 +115,7 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
             hint="Specify a folder with -o.",
             output=output,
         )
-    if "neutral" in options and reference is None:
+    if white_balance.NEUTRAL in options and reference is None:
         raise UsageError(
             "--neutral is a point in one picture, but several pictures were given.",
             hint="Specify that picture with --reference FILE.",

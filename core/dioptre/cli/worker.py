@@ -67,12 +67,12 @@ def _check() -> int:
 
     from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401
-    from dioptre.recipes.operations import run_of
+    from dioptre.recipes.operations import runner_of
     from dioptre.worker import libraries
 
     libraries.load()
     for name in OPERATIONS:
-        run_of(name)
+        runner_of(name)
     jnp.zeros(1).block_until_ready()
     return 0
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from dioptre.contract import Rows
+from dioptre.contract import Disparity, Matte, Picture, Plane, Rows
 
 from .pull_push import pull_push_rows
 
@@ -21,7 +21,7 @@ _BAND = 256  # rows that are computed at a time
 _FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; limits the effect of a wrong alpha
 
 
-def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
+def foreground_rows(image: Picture, alpha: Matte) -> Rows:
     """Return a function that computes rows of the subject's colours, as if the subject covered every pixel.
 
     Each pixel mixes the subject's colour, weighted by alpha, with the background's. The background is extrapolated
@@ -52,7 +52,7 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
     return read
 
 
-def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
+def with_own_colours(image: Picture, alpha: Matte) -> Rows:
     """Return a function that computes rows of the isolated subject, for use on any new background.
 
     Args:
@@ -67,12 +67,12 @@ def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndar
 
 
 def with_background_colours(
-    image: Float32[np.ndarray, "h w c"],
-    alpha: Float32[np.ndarray, "h w"],
-    disparity: Float32[np.ndarray, "h w"],
+    image: Picture,
+    alpha: Matte,
+    disparity: Disparity,
     *,
     sharp: float,
-) -> Float32[np.ndarray, "h w c"]:
+) -> Picture:
     """Return the picture with the background's colours where a blurred subject in front of it has its depth.
 
     There, hair and soft edges would stay sharp on a sharp background. Each place is compared with the subject and
@@ -101,9 +101,7 @@ def with_background_colours(
     return result
 
 
-def _nearest(
-    values: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"], step: int
-) -> Float32[np.ndarray, "i j"]:
+def _nearest(values: Plane, known: Bool[np.ndarray, "h w"], step: int) -> Float32[np.ndarray, "i j"]:
     """Return the value of the nearest known pixel, at every `step`-th row and column.
 
     Unlike smooth extrapolation, this does not mix objects that stand beside each other at different depths.

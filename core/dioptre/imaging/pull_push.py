@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Rows
+from dioptre.contract import Plane, Rows
 
 from .resize import resized_rows
 
@@ -17,9 +17,7 @@ _LEAST = 1e-6  # smallest divisor, to avoid dividing by 0
 _BAND = 1 << 21  # number of values that are processed at a time at full size
 
 
-def pull_push(
-    values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w *c"]:
+def pull_push(values: Float32[np.ndarray, "h w *c"], known: Plane) -> Float32[np.ndarray, "h w *c"]:
     """Return `values` with the pixels where `known` is 0 filled in from the others; all 0 if none is known.
 
     Args:
@@ -33,9 +31,7 @@ def pull_push(
     return result
 
 
-def pull_push_rows(
-    values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"] | Bool[np.ndarray, "h w"]
-) -> Rows:
+def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np.ndarray, "h w"]) -> Rows:
     """Return a function that computes rows of `pull_push`.
 
     The function keeps references to both arrays, and a copy of the values at half the size.

@@ -8,8 +8,9 @@ from functools import cached_property, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float
 
+from dioptre.contract import Disparity, Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.tiles import Tile, read_tile
 
@@ -33,12 +34,12 @@ class Scene:
         existing_defocus_px: (H, W), radius of the blur that the picture already has; None for a sharp picture.
     """
 
-    image: Float32[np.ndarray, "h w c"]
-    disparity: Float32[np.ndarray, "h w"]
+    image: Picture
+    disparity: Disparity
     focus: Focus
     encoded: bool = True
     highlights: Highlights = field(default_factory=Highlights)
-    existing_defocus_px: Float32[np.ndarray, "h w"] | None = None
+    existing_defocus_px: Plane | None = None
 
     @property
     def height(self) -> int:
@@ -52,7 +53,7 @@ class Scene:
     def channels(self) -> int:
         return int(self.image.shape[2])
 
-    def unblurred(self) -> Float32[np.ndarray, "h w c"]:
+    def unblurred(self) -> Picture:
         """Return a copy of the image, in its own encoding."""
         return self.image.copy()
 
@@ -117,9 +118,7 @@ class Scene:
     def _highlight_numbers(self) -> Float[Array, "2"]:
         return self.highlights.numbers()
 
-    def write(
-        self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None
-    ) -> Float32[np.ndarray, "h w c"]:
+    def write(self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None) -> Picture:
         """Convert premultiplied linear planes to pixels in the picture's encoding, with straight alpha.
 
         Args:
@@ -157,9 +156,7 @@ def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float
     return jnp.abs(_radius(disparity, numbers)).max()
 
 
-def decoded(
-    image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
-) -> Float[Array, "c s s"]:
+def decoded(image: Picture, tile: Tile, *, side: int, margin: int, encoded: bool) -> Float[Array, "c s s"]:
     """Read premultiplied linear colour of a square of a `Scene.image` with a margin, reflected at the edge."""
     return _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
+from dioptre.contract import Plane
 from dioptre.imaging.tiles import Tile
 
 from .grid import MARGIN_PX
@@ -90,7 +91,7 @@ class Surfaces:
 
 
 def _with_patches(
-    raised: Float32[np.ndarray, "e h w"], radius: Float32[np.ndarray, "h w"], patches: list[_Patch]
+    raised: Float32[np.ndarray, "e h w"], radius: Plane, patches: list[_Patch]
 ) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
     """Return planes and radii of both surfaces of a tile whose edge pixels are replaced by these patches."""
     planes, radii = np.empty((2, *raised.shape), np.float32), np.empty((2, *radius.shape), np.float32)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Progress, Result, no_progress
+from dioptre.contract import Inputs, Picture, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 
-from .operations import run_of
+from .operations import runner_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,16 +48,17 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Create one with Depth map first.", title=Message(described.title)
         )
-    run = run_of(name)
+    kind, run = runner_of(name)
+    typed = kind(**checked)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
-        return run(ready, checked, progress)
+        return run(ready, typed, progress)
     except Exception as error:
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
     with on_processor():  # outside `except`, because the traceback keeps alive the arrays that filled the memory
-        made = run(ready, checked, progress)
+        made = run(ready, typed, progress)
     messages = (
         *made.messages,
         "The graphics card does not have enough memory, so the slower processor was used.",
@@ -94,7 +95,7 @@ def on_processor() -> Iterator[None]:
 _ONE_AT_A_TIME = Lock()
 
 
-def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:
+def without_idle_alpha(picture: Picture) -> Float32[np.ndarray, "h w C"]:
     """Drop the alpha channel of a fully opaque picture; return any other picture unchanged.
 
     Layers in an editor have an alpha channel even when they are opaque. Computing with transparency gives results

@@ -90,8 +90,9 @@ def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:
     height, width = inputs.picture.shape[:2]
     scale = 1.0
     for step in steps if not inputs.references else ():
-        operation(step.operation).check_points(step.options, (width * scale, height * scale))
-        scale *= float(step.options.get("scale", 1.0))
+        described = operation(step.operation)
+        described.check_points(step.options, (width * scale, height * scale))
+        scale *= described.scale(step.options)
 
 
 def _without_needless(steps: tuple[Step, ...], inputs: Inputs) -> tuple[Step, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dioptre.models.registry import chosen_depth_network
-from dioptre_link.catalogue.depth import BEST
+from dioptre_link.catalogue.depth import BEST, network_of, with_network
 from dioptre_link.recipe import Recipe, Step
 
 
@@ -18,6 +18,6 @@ def with_networks_named(recipe: Recipe) -> Recipe:
 
 
 def _named(step: Step) -> Step:
-    if step.options.get("depth_model") != BEST:
+    if network_of(step.options) != BEST:
         return step
-    return replace(step, options={**step.options, "depth_model": chosen_depth_network(BEST).id})
+    return replace(step, options=with_network(step.options, chosen_depth_network(BEST).id))

@@ -19,6 +19,7 @@ from dioptre.photo.encode import format_of, require_size, suffix_like
 from dioptre.photo.metadata import field_of_view
 from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import may_use_cameras
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
@@ -137,7 +138,8 @@ def _require_size(chosen: Recipe, picture: photo.Picture, kind: photo.Format | N
     """Raise UnwritableFile if the format of the result cannot hold its size."""
     if kind is None and Role.RESULT in operation(chosen.steps[-1].operation).outputs:
         kind = format_of(Path("result" + suffix_like(picture)))
-    scale = math.prod(operation(step.operation).check(step.options).get("scale", 1) for step in chosen.steps)
+    described = [(operation(step.operation), step.options) for step in chosen.steps]
+    scale = math.prod(each.scale(each.check(options)) for each, options in described)
     if kind is not None:
         require_size(kind, width=round(picture.width * scale), height=round(picture.height * scale))
 
@@ -198,7 +200,7 @@ def _check(picture: photo.Picture | photo.PictureOnDemand, result: Result) -> No
 
 
 def _wants_embedded(chosen: Recipe) -> bool:
-    return any(step.options.get("depth_source", "estimate") != "estimate" for step in chosen.steps)
+    return any(may_use_cameras(step.options) for step in chosen.steps)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
 from .lens import LENS_PARAMETERS
 from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
 
-_KEEP_SUBJECT = Parameter(
+KEEP_SUBJECT = Parameter(
     name="keep_subject",
     kind=Kind.FLOAT,
     label="Keep subject sharp",
@@ -29,7 +29,7 @@ OPERATION = Operation(
     parameters=(
         *FOCUS_PARAMETERS,
         *SUBJECT_PARAMETERS,
-        _KEEP_SUBJECT,
+        KEEP_SUBJECT,
         STROKES,
         *BLUR_PARAMETERS,
         *LENS_PARAMETERS,

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+from ..catalogue.focus import FOCAL_DISPARITY, FOCUS, FOCUS_RANGE, FOCUS_RESETS
+
 Range = tuple[float, float]
 Options = Mapping[str, Any]
 
 KEY_STEP = 0.02
 GRIP = 0.025  # distance from an end of the range within which a press grabs it
 ARROWS = ("left", "right", "up", "down")
-AUTOMATIC: Options = {"focus_range": None, "focal_disparity": None, "focus_m": None}
+AUTOMATIC: Options = {FOCUS_RANGE: None, **FOCUS_RESETS}
 
 
 class Grip(Enum):
@@ -101,11 +103,11 @@ def _reach(sharp: Range) -> float:
 
 def _with_focus(disparity: float) -> Options:
     """Set the focus to a disparity, which replaces a clicked point and a distance in metres."""
-    return {"focus": None, "focal_disparity": _rounded(disparity), "focus_m": None}
+    return {FOCUS: None, **FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
 
 
 def _with_reach(reach: float) -> Options:
-    return {"focus_range": _rounded(reach)}
+    return {FOCUS_RANGE: _rounded(reach)}
 
 
 def _rounded(value: float) -> float:

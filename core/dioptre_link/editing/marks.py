@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from ..catalogue.focus import FOCAL_DISPARITY
+from ..catalogue.portrait import KEEP_SUBJECT
 from ..language import translated
 from . import traits, views
 from .events import Image
@@ -12,7 +14,6 @@ from .state import State
 
 INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
-_KEEP = "keep_subject"  # name of the option that pulls the subject's depth into focus
 _SAMPLES = 48  # number of pixels along the shorter side that are searched for the focus position
 _DEPTH_WEIGHT = 4.0  # cost of a disparity difference of 1; a distance of one picture width costs 1
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
@@ -39,12 +40,12 @@ def automatic_place(state: State) -> tuple[float, float] | None:
     the user chose the focus, or if it is not known yet.
     """
     shown = state.shown
-    chosen = state.point is not None or state.options.get("focal_disparity") is not None
+    chosen = state.point is not None or state.options.get(FOCAL_DISPARITY) is not None
     if chosen or shown is None or state.view == views.BEFORE or not traits.focuses(state.operation):
         return None
     if shown.subject is None and shown.draft:
         return None  # the subject may still be found
-    return focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
+    return focus_place(shown.subject, shown.depth, state.decided.get(FOCAL_DISPARITY))
 
 
 @lru_cache(maxsize=2)  # an editor asks for every progress message
@@ -92,7 +93,7 @@ def focus_parts(state: State) -> Image | None:
     shown, sharp = state.shown, state.sharp
     if shown is None or shown.depth is None or sharp is None:
         return None
-    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(_KEEP) or 0.0)
+    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(KEEP_SUBJECT.name) or 0.0)
     parts = depth.data.translate(views.focus_classes(sharp))
     if keep and subject is not None and (subject.width, subject.height) == (depth.width, depth.height):
         middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
@@ -112,7 +113,7 @@ def automatic_words(state: State) -> str:
     """Describe, in the user's language, what is in focus if the user clicked no point."""
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
-    if state.options.get("focal_disparity") is not None:
+    if state.options.get(FOCAL_DISPARITY) is not None:
         return translated("at a fixed depth")
     shown = state.shown
     missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject

@@ -12,7 +12,7 @@ from .dioptre_link.editing.scene import AMBER, Marks
 from .dioptre_link.editing.state import Point
 from .dioptre_link.editing.viewport import Box, Viewport
 from .dioptre_link.language import translated
-from .qt import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
+from .toolkit import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
 
 LEAST_PX = 160
 RING_PX = 9

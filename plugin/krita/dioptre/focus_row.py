@@ -15,7 +15,7 @@ from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Parameter
-from .qt import (
+from .toolkit import (
     QCheckBox,
     QColor,
     QEvent,

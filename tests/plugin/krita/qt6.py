@@ -14,8 +14,19 @@ import pytest
 from . import fake_krita
 
 PACKAGE = "dioptre_with_qt6"
-NAMES = "qt steps link canvas picture_view requests session options offer_row panel extension jobs".split()  # noqa: SIM905
-NAMES += ["scripting", "enlarge"]
+NAMES = (
+    "toolkit",
+    "transfer",
+    "jobs",
+    "canvas",
+    "preview",
+    "previews",
+    "session",
+    "options",
+    "downloads",
+    "docker",
+)
+NAMES += ("plugin", "scripting", "enlarge")
 
 
 @pytest.fixture(scope="module")

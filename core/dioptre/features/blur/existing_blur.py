@@ -13,6 +13,7 @@ from dioptre.contract import Inputs, Progress
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
 
 from .kept import kept_for
+from .options import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +31,12 @@ class ExistingBlur:
     messages: tuple[str, ...] = ()
 
 
-def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> PictureEdges | None:
+def edges_of(inputs: Inputs, options: BlurOptions, progress: Progress) -> PictureEdges | None:
     """Return the picture's edges, measured now or kept from an earlier preview; None if they are not needed.
 
     A preview uses the edges of the full-size picture, so that it finds the same blur as the final result.
     """
-    if options["existing_defocus"] != "auto":
+    if options.existing_defocus != "auto":
         return None
     if "edges" not in inputs.kept:
         progress(0.0, "Measuring existing blur")

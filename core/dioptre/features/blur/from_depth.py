@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -31,11 +31,12 @@ from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import scale_of, selects_lens
+from dioptre_link.metres import scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import chosen_focus, known_distances
 from .existing_blur import ExistingBlur, edges_of, existing_blur
+from .options import BlurOptions, LensBlurOptions
 from .pieces import SUBJECT_PX, add_texture
 from .real_lens import given_metres, lens_blur_of, within_infinity
 
@@ -217,23 +218,16 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
         )
 
 
-def lens_options(options: Mapping[str, Any], *, existing: ExistingBlur) -> dict[str, Any]:
+def lens_options(options: BlurOptions, *, existing: ExistingBlur) -> dict[str, Any]:
     """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
-        "aperture": Aperture(
-            blades=options["blades"],
-            curvature=options["blade_curvature"],
-            rotation_deg=options["blade_rotation"],
-            anamorphic=options["anamorphic"],
-            cats_eye=options["cats_eye"],
-            edge=options["disc_edge"],
-        ),
-        "highlight_boost": options["highlight_boost"],
-        "highlight_threshold": options["highlight_threshold"],
-        "foreground_strength": options["foreground_strength"],
-        "background_strength": options["background_strength"],
-        "existing_defocus": "measure" if options["existing_defocus"] == "measure" else existing.radius_px,
-        "grain": options["grain"],
+        "aperture": options.aperture,
+        "highlight_boost": options.highlight_boost,
+        "highlight_threshold": options.highlight_threshold,
+        "foreground_strength": options.foreground_strength,
+        "background_strength": options.background_strength,
+        "existing_defocus": "measure" if options.existing_defocus == "measure" else existing.radius_px,
+        "grain": options.grain,
     }
 
 
@@ -248,14 +242,12 @@ def draft_of(inputs: Inputs) -> bool | Halves:
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
 
 
-def _with_depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> tuple[Depth, Inputs]:
+def _with_depth(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> tuple[Depth, Inputs]:
     """Return the picture's depth, and the inputs with it."""
     depth = kept_depth(
         inputs,
-        source=options["depth_source"],
-        refine=options["refine"],
-        model=options["depth_model"],
-        field_of_view=inputs.chosen_field_of_view(options),
+        options,
+        field_of_view=inputs.chosen_field_of_view(options.equivalent_mm),
         progress=progress,
     )
     unload_after(depth.disparity.shape)
@@ -266,7 +258,7 @@ def _with_depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) 
     return depth, given
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> Result:
     """Run the operation `lens_blur`. If the depth is estimated, the result includes it as a layer."""
     depth: Depth | None = None
     if inputs.disparity is None:
@@ -277,20 +269,20 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     check_sizes(inputs.picture, disparity)
     scale = scale_of(options, inputs.range_per_m, known_distances(disparity, options))
     focus = chosen_focus(inputs, disparity, options, scale)
-    usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
-    focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
+    usual_range = 0.0 if options.selects_lens else USUAL_FOCUS_RANGE
+    focus_range = usual_range if options.focus_range is None else options.focus_range
     lens = lens_blur_of(
         options,
         disparity.shape,
         focal_disparity=focus.disparity,
         focus_range=focus_range,
         scale=scale,
-        field_of_view=inputs.chosen_field_of_view(options),
+        field_of_view=inputs.chosen_field_of_view(options.equivalent_mm),
     )
     edges = edges_of(inputs, options, progress)
     existing = existing_blur(edges, disparity, kept=inputs.kept if inputs.draft else None)
-    strokes = options["strokes"]
-    pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
+    strokes = options.strokes
+    pieces: bool | Literal["encoded"] = "encoded" if options.pieces == "encoded" else options.pieces != "none"
     made = lens_blur(
         inputs.picture,
         within_infinity(disparity, options, scale),

@@ -29,15 +29,15 @@ from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
-from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
-from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
+from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import known_distances
 from .depth_edge_snap import snap_to_matte
 from .existing_blur import edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
+from .options import PortraitOptions
 from .real_lens import given_metres, lens_blur_of, within_infinity
 from .set_aside import Differences, PackedMatte
 
@@ -109,12 +109,12 @@ def portrait(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = operation("portrait").check(options)
+    chosen = PortraitOptions.checked(options)
     inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
     return _portrait(inputs, chosen, draft=draft, progress=progress)
 
 
-def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
+def _portrait(inputs: Inputs, chosen: PortraitOptions, *, draft: bool | Halves, progress: Progress) -> Portrait:
     of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
     depth = _depth(inputs, chosen, part_of(progress, 0.0, of_depth))
     release_after(depth.disparity.shape)
@@ -124,14 +124,14 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
     depth_values = depth.values() if estimated else given_metres(inputs)
-    field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
+    field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen.equivalent_mm)
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m, known_distances(near, chosen))
     edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
     kept = inputs.kept if inputs.draft else None
     del depth, inputs  # to free memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
-    near = _stepping(near, subject) if estimated and chosen["refine"] else near
+    near = _stepping(near, subject) if estimated and chosen.refine else near
     focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
     if estimated:  # the edges of other depth do not follow the matte: beside them, the pixels are true
@@ -179,7 +179,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     )
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
     """Run the operation `portrait`."""
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Creating the layers")
@@ -230,7 +230,7 @@ def _drawn_into_focus(
     near: Float32[np.ndarray, "h w"],
     subject: Subject,
     focal_disparity: float,
-    options: Mapping[str, Any],
+    options: PortraitOptions,
     scale: Scale,
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
     """Pull the subject's disparity to the focus.
@@ -240,10 +240,10 @@ def _drawn_into_focus(
     """
     drawn = np.float32(focal_disparity) - near
     drawn *= subject.alpha
-    drawn *= np.float32(options["keep_subject"] if subject.found else 0.0)
+    drawn *= np.float32(options.keep_subject if subject.found else 0.0)
     kept_sharp = None
-    if options["strokes"]:
-        painted = stroke_mask(options["strokes"], near)
+    if options.strokes:
+        painted = stroke_mask(options.strokes, near)
         drawn *= 1 + np.minimum(painted, 0)  # areas painted with “Allow blur” are not pulled into focus
         kept_sharp = kept_sharp_of(painted)
     drawn += near
@@ -257,18 +257,12 @@ def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
 
 
-def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
+def _depth(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Depth:
     """Return the given depth, or else the camera's or an estimate."""
     if inputs.disparity is not None:
         return Depth(disparity=inputs.disparity, model="")
-    return kept_depth(
-        inputs,
-        source=options["depth_source"],
-        refine=options["refine"],
-        model=options["depth_model"],
-        field_of_view=inputs.chosen_field_of_view(options),
-        progress=progress,
-    )
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
+    return kept_depth(inputs, options, field_of_view=view, progress=progress)
 
 
 def _is_known(inputs: Inputs) -> bool:
@@ -276,22 +270,22 @@ def _is_known(inputs: Inputs) -> bool:
     return inputs.subject is not None and bool(inputs.subject.any())
 
 
-def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
+def _subject(inputs: Inputs, depth: Depth, options: PortraitOptions, progress: Progress) -> Subject:
     """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
-        return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
-    standing = inputs.disparity is None and options["refine"]
+        return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options.focus)
+    standing = inputs.disparity is None and options.refine
     return chosen_subject(
         inputs,
         depth.disparity,
-        Choice.of(options),
+        Choice(at=options.focus, added=options.subject, removed=options.not_subject),
         standing=standing,
         quick=inputs.draft,
         progress=progress,
     )
 
 
-def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[float, float]:
+def _focus(options: PortraitOptions, subject: Subject, scale: Scale) -> tuple[float, float]:
     """Return the focal disparity and the focus range: as set by the options, or else those of the subject.
 
     A real lens adds no focus range unless one is set.
@@ -299,9 +293,9 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
     assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
     focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
-    if options["focal_disparity"] is not None:
-        focal = options["focal_disparity"]
-    if selects_lens(options):
+    if options.focal_disparity is not None:
+        focal = options.focal_disparity
+    if options.selects_lens:
         in_metres, usual = focus_of(options, scale), 0.0
         focal = scale.limited(focal if in_metres is None else in_metres)
-    return focal, usual if options["focus_range"] is None else options["focus_range"]
+    return focal, usual if options.focus_range is None else options.focus_range

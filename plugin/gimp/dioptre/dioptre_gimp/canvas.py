@@ -4,25 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import gi
+from dioptre_link.editing import picking
+from dioptre_link.editing.brush import Painting
+from dioptre_link.editing.picking import Click
+from dioptre_link.editing.state import Point
+from dioptre_link.editing.viewport import STEP, Viewport
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, Gtk  # noqa: E402  (the version must be named first)
+from . import drawing
+from .toolkit import HAS_CAIRO, Gdk, GdkPixbuf, Gtk, add_class
 
-from dioptre_link.editing import picking  # noqa: E402
-from dioptre_link.editing.brush import Painting  # noqa: E402
-from dioptre_link.editing.picking import Click  # noqa: E402
-from dioptre_link.editing.state import Point  # noqa: E402
-from dioptre_link.editing.viewport import STEP, Viewport  # noqa: E402
+Tag = tuple[tuple[float, float], str]
+"""A place, as fractions of the picture's width and height, and its text."""
 
-from . import drawing  # noqa: E402
-from .tags import Tag, Tags  # noqa: E402
 
-try:
-    gi.require_foreign("cairo")
-    _HAS_CAIRO = True
-except ImportError:  # Without Cairo, pictures look coarser on high-resolution screens.
-    _HAS_CAIRO = False
+class Tags(Gtk.Fixed):
+    """Labels over the visible part of the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER)
+        self._tags: tuple[Tag, ...] = ()
+        self._labels: list[Gtk.Label] = []
+
+    def show_texts(self, tags: tuple[Tag, ...]) -> None:
+        """Set the texts and their places; `arrange` moves them there."""
+        if tags == self._tags:
+            return
+        self._tags = tags
+        for label in self._labels:
+            label.destroy()
+        self._labels = [Gtk.Label(label=text) for _, text in tags]
+        for label in self._labels:
+            add_class(label, "dioptre-tag")
+            self.put(label, 0, 0)
+            label.show()
+
+    def arrange(self, whole: tuple[float, float, float, float], seen: tuple[int, int]) -> None:
+        """Move every label beside its place, and hide those outside the visible part.
+
+        Args:
+            whole: Left, top, width and height of the whole picture relative to its visible part, in pixels.
+            seen: Width and height of the visible part.
+        """
+        self.set_size_request(*seen)
+        for ((across, down), _), label in zip(self._tags, self._labels, strict=True):
+            mark = whole[0] + across * whole[2], whole[1] + down * whole[3]
+            label.set_visible(all(0 <= at <= side for at, side in zip(mark, seen, strict=True)))
+            size = label.get_preferred_size()[1]
+            left, top = picking.tag_place(mark, (size.width, size.height), seen)
+            self.move(label, round(left), round(top))
+
 
 MOST_CIRCLE_PX = 500  # Largest brush radius whose outline is drawn, in pixels of the widget.
 PANS = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
@@ -103,7 +133,7 @@ class Canvas(Gtk.EventBox):
 
     def _ratio(self) -> int:
         """Return the device pixels per interface pixel, or 1 without Cairo."""
-        return self.get_scale_factor() if _HAS_CAIRO else 1
+        return self.get_scale_factor() if HAS_CAIRO else 1
 
     def _draw(self) -> None:
         """Draw the visible part of the picture, which is in the middle of the widget."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import gi
+from dioptre_link.editing import views
+from dioptre_link.editing.events import Image
+from dioptre_link.editing.ruler import Ruler
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import GdkPixbuf, GLib  # noqa: E402  (the version must be named first)
-
-from dioptre_link.editing import views  # noqa: E402
-from dioptre_link.editing.events import Image  # noqa: E402
-from dioptre_link.editing.ruler import Ruler  # noqa: E402
+from .document import GLib
+from .toolkit import GdkPixbuf
 
 RING_PX = 27
 CHECKER_PX = 8

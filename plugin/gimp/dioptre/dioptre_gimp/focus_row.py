@@ -5,19 +5,16 @@ A ruler below the histogram shows the sharp range in metres.
 
 from __future__ import annotations
 
-import gi
+from dioptre_link.editing import focus_range, ruler, views
+from dioptre_link.editing.focus_range import RangeDrag
+from dioptre_link.editing.state import State, Store
+from dioptre_link.language import translated
+from dioptre_link.operation import Parameter
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GLib, Gtk  # noqa: E402  (the version must be named first)
-
-from dioptre_link.editing import focus_range, ruler, views  # noqa: E402
-from dioptre_link.editing.focus_range import RangeDrag  # noqa: E402
-from dioptre_link.editing.state import State, Store  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operation import Parameter  # noqa: E402
-
-from . import drawing  # noqa: E402
-from .controls import AUTOMATIC, Row, set_options  # noqa: E402
+from . import drawing
+from .controls import AUTOMATIC, Row, set_options
+from .document import GLib
+from .toolkit import Gdk, Gtk
 
 SIZE = (428, 44)
 BINS = 100
