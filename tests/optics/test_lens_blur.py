@@ -302,17 +302,6 @@ def test_pieces_of_a_scene_in_front_of_the_focus_make_the_picture_again():
     assert psnr(flat, fast.blur(scene(image, disparity, 8.0, encoded=True))) > 45
 
 
-def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
-    """The background is filled even where no blur shows it: moving the subject away must not leave a hole."""
-    size = (384, 384)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    subject = np.hypot(y - 192, x - 192) < 150
-    image = np.where(subject[..., None], np.float32([0.9, 0.1, 0.1]), np.float32([0.1, 0.5, 0.3]))
-    image *= 1 + 0.05 * np.sin(x / 3)[..., None]
-    pieces = fast.blur_in_layers(scene(image, np.where(subject, 0.5, 0.1).astype(np.float32), 20.0, focal=0.5))
-    assert np.abs(pieces.background - [0.1, 0.5, 0.3]).max() < 0.06
-
-
 def test_raised_highlights_leave_no_specks_along_a_white_edge():
     """A sharp white disc in front of a blurred dark ground: pixels on its edge are mixtures, not highlights."""
     size = (256, 256)

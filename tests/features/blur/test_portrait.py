@@ -109,7 +109,7 @@ def test_cancel_stops_it(coffee: np.ndarray) -> None:
         apply("portrait", {}, Inputs(picture=coffee), progress=cancel)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (7, 3, 4)])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 3, 4)])
 def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
     picture = np.random.default_rng(3).uniform(0, 1, shape).astype(np.float32)
     result = portrait(picture)

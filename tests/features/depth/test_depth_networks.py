@@ -132,13 +132,6 @@ def test_moge_finds_the_focal_length_that_the_file_does_not_say(scene: np.ndarra
     assert depth.metric[160, 140] == pytest.approx(0.8, rel=0.05)
 
 
-def test_a_wall_has_one_distance() -> None:
-    wall = np.full(SIZE, 0.25, np.float32)
-    depth = estimated(wall, "moge-2-vitb-normal")
-    assert depth.metric is not None
-    np.testing.assert_allclose(depth.metric, 0.25, rtol=0.02)
-
-
 def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"dioptre-depth-small"}
     monkeypatch.setattr(registry, "is_installed", lambda entry: entry.id in here)

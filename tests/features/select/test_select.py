@@ -145,11 +145,3 @@ def test_nothing_at_that_depth_is_refused() -> None:
         dioptre.select_depth(photo(), disparity=near, depth_point=(400, 3))
     with pytest.raises(UsageError, match="differ in size"):
         dioptre.select_depth(photo(), disparity=near[:10])
-
-
-def test_a_given_depth_is_not_changed() -> None:
-    disparity = slope()
-    before = disparity.copy()
-    layers = selected("select_depth", photo(), disparity).layers
-    assert np.array_equal(disparity, before)
-    assert np.array_equal(next(one for one in layers if one.role is Role.DEPTH).pixels, before)
