@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Inputs, Layer, Progress, Result
-from dioptre.recipes.operations import runner_of
+from dioptre.recipes.apply import runner_of
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Layer, Progress, Result
-from dioptre.recipes.apply import apply
+from dioptre.recipes.apply import apply, runner_of
 from dioptre.recipes.follow import follow, follow_described
-from dioptre.recipes.operations import runner_of
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import as_operation
 from dioptre_link.errors import Cancelled

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dioptre.photo import apart, problems
 from dioptre.photo.decode import bounded, opened_archive
-from dioptre.recipes.networks import with_networks_named
+from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile

@@ -84,7 +84,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         verbose: bool,
         force: bool,
         **options: Any,
-    ) -> int:
+    ) -> None:
         """Blur the background of portraits, or apply a recipe to one or more pictures.
 
         Writes a layered file, a flat result, the depth, a preview sheet and the recipe for each picture.
@@ -101,7 +101,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
-            return process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
+            process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
 
     return run
 

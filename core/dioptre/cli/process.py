@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,8 +22,8 @@ from dioptre.photo.encode import format_of
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
 from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
+from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.operations import runner_of
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.selection import LAYER, RESULT
@@ -81,7 +81,7 @@ def every(
     force: bool,
     report: Reporter,
     planes: Planes = NO_PLANES,
-) -> int:
+) -> None:
     """Apply the recipe to each picture and write all of its result files into `folder`.
 
     If a picture fails, this is reported and the others continue; the error of a single picture is raised.
@@ -93,40 +93,52 @@ def every(
         force: replace existing files.
         planes: depth map and selection of a single picture.
 
-    Returns:
-        The exit code.
-
     Raises:
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
     name = chosen.steps[-1].operation.replace("_", "-")
     _require_different_names(sources)
+
+    def process(source: Path) -> None:
+        for suffix in ("ora", "json"):  # check now, not after minutes of computing
+            _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
+        with _measured(source, report):
+            job = _follow(source, chosen, planes=planes, report=report)
+            messages = list(job.messages)
+            written = photo.write_result(
+                job.result,
+                job.picture,
+                folder,
+                source.stem,
+                force=force,
+                recipe=job.recipe.to_dict(),
+                inputs=planes.files,
+                on_message=messages.append,
+                progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
+            )
+            report.result(str(source), written, values=job.result.values, messages=messages)
+
+    if len(sources) == 1:
+        process(sources[0])
+    else:
+        each(sources, process, report)
+
+
+def each(sources: Sequence[Path], process: Callable[[Path], None], report: Reporter) -> None:
+    """Process each picture; a failure is reported, and the other pictures are processed all the same.
+
+    Raises:
+        UsageError: an option is invalid, which concerns all pictures.
+        DioptreError: at least one picture failed.
+    """
     failed = 0
     for source in sources:
         try:
-            for suffix in ("ora", "json"):  # check now, not after minutes of computing
-                _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
-            with _measured(source, report):
-                job = _follow(source, chosen, planes=planes, report=report)
-                messages = list(job.messages)
-                written = photo.write_result(
-                    job.result,
-                    job.picture,
-                    folder,
-                    source.stem,
-                    force=force,
-                    recipe=job.recipe.to_dict(),
-                    inputs=planes.files,
-                    on_message=messages.append,
-                    progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
-                )
-                report.result(str(source), written, values=job.result.values, messages=messages)
+            process(source)
         except (Cancelled, UsageError):
             raise
         except DioptreError as error:
-            if len(sources) == 1:
-                raise
             failed += 1
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
             report.error(error, name=str(source))
@@ -134,7 +146,6 @@ def every(
         raise DioptreError(
             "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(sources)
         )
-    return 0
 
 
 def one(

@@ -14,7 +14,7 @@ from dioptre.photo import apart
 from dioptre.photo.encode import format_of
 from dioptre.photo.problems import UnwritableFile
 from dioptre_link.catalogue import white_balance
-from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.errors import DioptreError, UsageError
 
 from . import log, process
 from .reporting import Reporter
@@ -83,25 +83,16 @@ def balance(
         )
         return
     _require_series(options, reference, output)
-    targets = _targets(found, output)
+    targets = dict(zip(found, _targets(found, output), strict=True))
     by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
     shared = {} if common or each or by_hand else _shared(found, report)
-    failed = 0
-    for source, target in zip(found, targets, strict=True):
-        try:
-            references = common or shared.get(source, ())
-            process.one(source, chosen, file=target, force=force, report=report, references=references)
-        except (Cancelled, UsageError):
-            raise
-        except DioptreError as error:
-            failed += 1
-            log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
-            report.error(error, name=str(source))
-    if failed:
-        raise DioptreError(
-            "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(found)
-        )
+
+    def balanced(source: Path) -> None:
+        references = common or shared.get(source, ())
+        process.one(source, chosen, file=targets[source], force=force, report=report, references=references)
+
+    process.each(found, balanced, report)
 
 
 def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:

@@ -67,7 +67,7 @@ def _check() -> int:
 
     from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401
-    from dioptre.recipes.operations import runner_of
+    from dioptre.recipes.apply import runner_of
     from dioptre.worker import libraries
 
     libraries.load()

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from dioptre.contract import FieldOfView, Inputs, Layer, Progress, Result, no_progress
+from dioptre.models.registry import chosen_depth_network
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import BEST, network_of, with_network
 from dioptre_link.chain import CHAIN, chain
 from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe, Step
@@ -83,6 +85,20 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
     return Result(layers=layers, values=values, messages=tuple(messages), models=models)
+
+
+def with_networks_named(recipe: Recipe) -> Recipe:
+    """Return the recipe with "best" replaced by the best installed depth network's id.
+
+    Another machine may have other networks, so "best" alone would not reproduce the result.
+    """
+    return replace(recipe, steps=tuple(_named(step) for step in recipe.steps))
+
+
+def _named(step: Step) -> Step:
+    if network_of(step.options) != BEST:
+        return step
+    return replace(step, options=with_network(step.options, chosen_depth_network(BEST).id))
 
 
 def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:

@@ -26,8 +26,7 @@ from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe
 
 from . import guard
-from .follow import follow
-from .networks import with_networks_named
+from .follow import follow, with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
 _RELEASED_PIXELS = 16_000_000  # larger originals are freed during the steps and reread for writing

@@ -10,7 +10,7 @@ import numpy as np
 
 from dioptre import photo
 from dioptre.contract import EmbeddedDepth, FieldOfView
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resize
 from dioptre.photo import apart
 from dioptre.photo.metadata import field_of_view as described_field_of_view

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from dioptre.contract import Inputs, Result
 from dioptre.features.enlarge import tiled
 from dioptre.features.enlarge.back_projection import back_projected
-from dioptre.features.enlarge.operation import super_resolution
+from dioptre.features.enlarge.enlargement import super_resolution
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find

@@ -13,25 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
-from dioptre.contract import Progress, part_of
-from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.numbers import within_unit
+from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no_progress, part_of
+from dioptre.imaging.numbers import within_unit, without_nan
+from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
 from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
+from dioptre_link.operation import Role
 
 from .back_projection import REACH_PX, back_projected
 from .deconvolution import deconvolved
+from .depth_enlargement import enlarge_disparity
 from .faint_detail import without_faint_detail
 from .grain import add_grain, kept_level, removed_grain
 from .noise_estimation import Degradation, measure_degradation, suitable_strength
 from .noise_reduction import reduce_noise
 from .options import EnlargementOptions
+from .sharpness import defocus_from_depth
 from .tiled import enlarge_tiled
 
 _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
@@ -39,6 +44,70 @@ _GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most th
 _DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
 _STRIP_PX = 256
 _LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
+
+
+def super_resolution(
+    image: Picture,
+    *,
+    scale: float,
+    defocus: Plane | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Float32[np.ndarray, "H W c"]:
+    """Enlarge a picture.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha, nominally [0, 1]. NaN and infinite
+            values count as 0; values above 1 are preserved.
+        scale: 1 to 8.
+        defocus: (H, W) in [0, 1]: where it is 1, the picture is enlarged smoothly, without new detail.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: `model`, `noise_reduction`, `grain`, `softness` and `fidelity`; see `EnlargementOptions`.
+
+    Returns:
+        The enlarged picture, (round(H · scale), round(W · scale), C) float32.
+
+    Raises:
+        UsageError: an option is unknown or out of range.
+        WeightsError: the model's weights are not installed.
+        UnusableResultError: the network returned an invalid result.
+    """
+    chosen = EnlargementOptions.checked({"scale": scale, **options})
+    return enlarge(without_nan(image), chosen, defocus, progress).pixels
+
+
+def run(inputs: Inputs, options: EnlargementOptions, progress: Progress) -> Result:
+    """Run the operation `super_resolution`, as described in `dioptre_link.catalogue`."""
+    picture = without_nan(inputs.picture)
+    messages = []
+    if picture is not inputs.picture:
+        messages.append("Some pixels were NaN or infinite and were replaced by 0.")
+    defocus = None
+    if inputs.disparity is not None and options.smooth_defocus:
+        defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)
+        if float(defocus.max()) == 0:
+            defocus = None
+    made = enlarge(picture, options, defocus, progress)
+    if made.interpolated > 0:
+        share = max(1, round(100 * made.interpolated))
+        messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
+    height, width = made.pixels.shape[:2]
+    layers = [Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels)]
+    if inputs.disparity is not None:
+        depth = enlarge_disparity(inputs.disparity, made.pixels[..., :3])
+        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False))
+    return Result(
+        layers=tuple(layers),
+        values={
+            "scale": float(options.scale),
+            "width": width,
+            "height": height,
+            "noise_reduction": made.noise_reduction,
+            "grain": made.grain,
+        },
+        messages=tuple(messages),
+        models=made.models,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter
 
 from dioptre.contract import Plane
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resized_rows
 
 _LARGEST_LEVEL, _NOISE_LEVEL = 4 / 255, 8 / 255  # grain is kept up to the first; from the second, it is noise

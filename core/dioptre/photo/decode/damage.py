@@ -9,7 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import problems
+from ..budget import Budget
 from ..metadata.containers import jpeg_segment_places
+from ..picture import Format, recognise
 from ..vips import vips, warned
 from .decoded import PYTHON_DECODER_ERRORS, any_size
 
@@ -29,6 +31,29 @@ def first_damaged_line(image: Any) -> int | None:
         if lines:
             return top or None
     return None
+
+
+def whole_picture(blob: bytes, *, budget: Budget) -> np.ndarray | None:
+    """Decode a JPEG or PNG in memory, uint8 or uint16 (H, W, C); None if it is damaged or of another kind.
+
+    Raises:
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
+    """
+    kind = recognise(blob[:64])
+    if kind not in (Format.JPEG, Format.PNG):
+        return None
+    load = vips().Image.jpegload_buffer if kind is Format.JPEG else vips().Image.pngload_buffer
+    try:
+        image = load(blob, fail_on="error")
+        budget.check_picture(image.width, image.height)
+        with warned() as warnings:
+            codes = image.numpy()
+    except vips().Error:
+        return None
+    if warnings or (kind is Format.JPEG and jpeg_has_surplus(blob)):
+        return None
+    return np.asarray(codes).reshape(image.height, image.width, -1)
 
 
 def jpeg_has_surplus(data: bytes | memoryview) -> bool:

@@ -152,6 +152,13 @@ def note_lost_gain_map(messages: list[str], path: Path) -> None:
     messages.append(f"The gain map of {path.name} cannot be read; highlights above white are lost.")
 
 
+def unusable_profile(*, cmyk: bool = False) -> Message:
+    """Return the message for a colour profile that cannot be used, and the colours that are assumed instead."""
+    if cmyk:
+        return Message("The embedded colour profile cannot be used; the picture is treated as a common CMYK.")
+    return Message("The embedded colour profile cannot be used; the picture is treated as sRGB.")
+
+
 def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> None:
     """Add the message for a damaged picture that can still be used.
 

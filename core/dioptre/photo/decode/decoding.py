@@ -430,19 +430,8 @@ def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
         PictureTooLarge: the picture exceeds a limit.
         NotEnoughMemory: too little memory is free.
     """
-    kind = recognise(blob[:64])
-    if kind not in (Format.JPEG, Format.PNG):
-        return None
-    try:
-        image = getattr(vips().Image, _LOADERS[kind].replace("_source", "_buffer"))(blob, fail_on="error")
-        budget.check_picture(image.width, image.height)
-        with warned() as warnings:
-            codes = image.extract_band(0).numpy()
-    except vips().Error:
-        return None
-    if warnings or (kind is Format.JPEG and damage.jpeg_has_surplus(blob)):
-        return None
-    return np.asarray(codes, np.float32) / np.float32(np.iinfo(codes.dtype).max)
+    codes = damage.whole_picture(blob, budget=budget)
+    return None if codes is None else codes[..., 0] / np.float32(np.iinfo(codes.dtype).max)
 
 
 def _orientation(image: Any) -> int:

@@ -24,15 +24,14 @@ from ..budget import Budget
 from ..gain_map import GainMap, Three
 from ..metadata import containers, exif
 from ..metadata import xmp as notes
-from ..vips import vips, warned
-from .damage import jpeg_has_surplus
+from . import damage
 
 AUXILIARY_TYPE = "urn:com:apple:photo:2020:aux:hdrgainmap"
 """Type of the auxiliary image that holds the map in a HEIC file."""
 NAMESPACE = "http://ns.apple.com/HDRGainMap/1.0/"
 _MAKER_NOTE = 0x927C
 _MAKER_HEADER, _MAKER_DIRECTORY_AT = b"Apple iOS\0\0\1MM", 14
-_HDR_HEADROOM, _HDR_GAIN, _SIGNED_RATIONAL = 33, 48, 10
+_HDR_HEADROOM, _HDR_GAIN = 33, 48
 _MOST_HEADROOM = 2.0**16
 HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -110,21 +109,14 @@ def _of_maker_note(note: bytes) -> float | None:
         return None
     head = exif.Header(order=">", big=False, first=_MAKER_DIRECTORY_AT)
     entries = exif.directory(note, head, head.first).entries
-    bright, gain = (_rational(note, entries.get(tag)) for tag in (_HDR_HEADROOM, _HDR_GAIN))
+    bright, gain = (exif.fraction(note, head, entries.get(tag), signed=True) for tag in (_HDR_HEADROOM, _HDR_GAIN))
     if bright is None or gain is None:
         return None
     if bright < 1:
-        stops = 1.8 - 20 * gain if gain <= 0.01 else 1.601 - 0.101 * gain
+        stops = float(1.8 - 20 * gain if gain <= 0.01 else 1.601 - 0.101 * gain)
     else:
-        stops = 3 - 70 * gain if gain <= 0.01 else 2.303 - 0.303 * gain
+        stops = float(3 - 70 * gain if gain <= 0.01 else 2.303 - 0.303 * gain)
     return float(2 ** min(max(stops, 0.0), np.log2(_MOST_HEADROOM)))
-
-
-def _rational(note: bytes, entry: exif.Entry | None) -> float | None:
-    if entry is None or entry.type != _SIGNED_RATIONAL or entry.count != 1:
-        return None
-    above, below = struct.unpack_from(">ii", note, entry.at)
-    return above / below if below else None
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
@@ -182,16 +174,10 @@ def _listed(segment: memoryview) -> list[tuple[int, int]]:
 
 def _decoded(jpeg: bytes, budget: Budget) -> np.ndarray | None:
     try:
-        image = vips().Image.jpegload_buffer(jpeg, fail_on="error")
-        budget.check_picture(image.width, image.height)
-        with warned() as warnings:
-            codes = image.numpy()
-    except (vips().Error, problems.PictureTooLarge):
+        codes = damage.whole_picture(jpeg, budget=budget)
+    except problems.PictureTooLarge:
         return None
-    if warnings or jpeg_has_surplus(jpeg):
-        return None
-    codes = codes[..., None] if codes.ndim == 2 else codes
-    return codes if codes.shape[2] in (1, 3) else None
+    return codes if codes is not None and codes.shape[2] in (1, 3) else None
 
 
 def _binary(segments: list[tuple[int, bytes]]) -> GainMap | None:

@@ -19,7 +19,7 @@ from ..gain_map import GainMap
 from ..metadata import exif
 from ..picture import Colour, Picture, Source
 from ..problems import changed, reading
-from .decoded import Decoded, require_finite
+from .decoded import Decoded, require_finite, unusable_profile
 from .decoding import decoding
 from .hdr_signal import divide
 
@@ -152,8 +152,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str,
             profile = None
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:
-        taken_as = "a common CMYK" if bands == 4 else "sRGB"
-        message = (f"The embedded colour profile cannot be used; the picture is treated as {taken_as}.",)
+        message = (unusable_profile(cmyk=bands == 4),)
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 

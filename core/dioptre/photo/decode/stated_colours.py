@@ -21,7 +21,7 @@ from dioptre_link.language import Message
 from ..matrix_profile import ADOBE_RGB_GAMMA, D65_XY, SRGB_XY, grey_profile, rgb_profile, srgb_samples
 from ..metadata import containers, exif, tiff_tags
 from ..picture import Colour, Format
-from .decoded import Decoded, expanded, note_hdr
+from .decoded import Decoded, expanded, note_hdr, unusable_profile
 
 PQ, HLG = 16, 18
 """Transfer functions of HDR pictures, which `hdr_signal` reads."""
@@ -127,7 +127,7 @@ def _apply_png(found: Decoded, data: mmap.mmap, path: Path) -> None:
         found.source = replace(found.source, icc=None)
         apply_code_points(found, points, path)
     elif found.source.icc is None and b"iCCP" in chunks:  # libpng has refused it
-        found.messages.append("The embedded colour profile cannot be used; the picture is treated as sRGB.")
+        found.messages.append(unusable_profile())
     elif found.source.icc is None and b"sRGB" not in chunks:
         grey = found.source.colour is Colour.GREY
         icc = _profile(_exponent(chunks.get(b"gAMA", b"")), _chromaticities(chunks.get(b"cHRM", b"")), grey=grey)

@@ -11,12 +11,11 @@ import struct
 from fractions import Fraction
 
 from ..picture import Picture
-from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, pointed
+from .exif import EXIF_IFD, Directory, Header, directory, fraction, header, pointed
 from .frame import Factors, Frame
 from .resources import resources_in
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
-_RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
 _NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would expand them in full
@@ -82,7 +81,7 @@ def in_text(rational: str, factor: float) -> str:
 def _multiply(
     data: bytearray, head: Header, place: Directory, tags: tuple[int, int], by: Factors, *, turned: bool
 ) -> None:
-    found = [_fraction(data, head, place.entries.get(tag)) for tag in tags]
+    found = [fraction(data, head, place.entries.get(tag)) or None for tag in tags]
     if turned and None not in found:
         found.reverse()
     for tag, value, factor in zip(tags, found, by, strict=True):
@@ -91,10 +90,3 @@ def _multiply(
         made = (value * Fraction(factor)).limit_denominator(10_000)
         if 0 < made.numerator <= _LARGEST:
             struct.pack_into(head.order + "II", data, place.entries[tag].at, made.numerator, made.denominator)
-
-
-def _fraction(data: Data, head: Header, entry: Entry | None) -> Fraction | None:
-    if entry is None or entry.type != _RATIONAL or entry.count != 1:
-        return None
-    numerator, denominator = struct.unpack_from(head.order + "II", data, entry.at)
-    return Fraction(numerator, denominator) if numerator and denominator else None

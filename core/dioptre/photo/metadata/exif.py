@@ -11,6 +11,7 @@ import math
 import mmap
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 
 from dioptre.contract import FieldOfView
 
@@ -32,14 +33,13 @@ _MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; direct
 
 Data = bytes | bytearray | memoryview | mmap.mmap
 _FOCAL_LENGTH = 0x920A
-_F_NUMBER = 0x829D
 _PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 _EQUIVALENT = 0xA405
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 _SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest phone cameras to medium format
 _FOCAL_MM = (0.5, 3000.0)
 _CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2% was cropped
-_RATIONAL = 5
+_RATIONAL, _SIGNED_RATIONAL = 5, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +115,14 @@ def integers(data: Data, head: Header, entry: Entry | None) -> tuple[int, ...]:
     if entry is None or entry.type not in _UNSIGNED:
         return ()
     return struct.unpack_from(f"{head.order}{entry.count}{_UNSIGNED[entry.type]}", data, entry.at)
+
+
+def fraction(data: Data, head: Header, entry: Entry | None, *, signed: bool = False) -> Fraction | None:
+    """Return the value of a field with a single fraction; None for any other field, or if it is divided by 0."""
+    if entry is None or entry.type != (_SIGNED_RATIONAL if signed else _RATIONAL) or entry.count != 1:
+        return None
+    above, below = struct.unpack_from(head.order + ("ii" if signed else "II"), data, entry.at)
+    return Fraction(above, below) if below else None
 
 
 def pointed(data: Data, head: Header, start: Directory, tag: int) -> Directory | None:
@@ -206,60 +214,6 @@ def camera_is_adobe_rgb(blob: bytes | None) -> bool:
     return index is not None and bytes(blob[index.at : index.at + 3]) == b"R03"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lens:
-    """Lens and sensor as described by a file's EXIF fields; attributes are None if unknown.
-
-    Attributes:
-        focal_mm: focal length.
-        f_number: f-number.
-        equivalent_mm: focal length with the same angle of view on full frame.
-        sensor_mm: width and height of the sensor.
-        size_px: width and height of the picture that the fields describe.
-    """
-
-    focal_mm: float | None = None
-    f_number: float | None = None
-    equivalent_mm: float | None = None
-    sensor_mm: tuple[float, float] | None = None
-    size_px: tuple[int, int] | None = None
-
-
-def read_lens(blob: bytes | None) -> Lens:
-    """Read the lens of a picture from its EXIF blob; invalid fields are ignored."""
-    if blob is None or (head := header(blob)) is None:
-        return Lens()
-    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
-    if camera is None:
-        return Lens()
-    entries = camera.entries
-
-    def rational(tag: int) -> float | None:
-        return _rational(blob, head, entries.get(tag))
-
-    def whole(tag: int) -> int | None:
-        values = integers(blob, head, entries.get(tag))
-        return values[0] if len(values) == 1 and values[0] > 0 else None
-
-    width, height = whole(_WIDTH), whole(_HEIGHT)
-    size = None if width is None or height is None else (width, height)
-    per_mm = _UNIT_MM.get(whole(_PLANE_UNIT) or 2)
-    sensor = None
-    across, down = rational(_PLANE_X), rational(_PLANE_Y)
-    if size is not None and per_mm is not None and across and down:
-        sensor = size[0] * per_mm / across, size[1] * per_mm / down
-        if not all(_SENSOR_WIDTH_MM[0] <= side <= _SENSOR_WIDTH_MM[1] for side in sensor):
-            sensor = None
-    equivalent = whole(_EQUIVALENT)
-    return Lens(
-        focal_mm=_within(rational(_FOCAL_LENGTH)),
-        f_number=rational(_F_NUMBER),
-        equivalent_mm=_within(None if equivalent is None else float(equivalent)),
-        sensor_mm=sensor,
-        size_px=size,
-    )
-
-
 def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | None:
     """Derive a picture's field of view from its EXIF blob.
 
@@ -270,26 +224,30 @@ def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | N
     Returns:
         The field of view; None if unknown, or if the picture is cropped, because EXIF describes the whole picture.
     """
-    lens = read_lens(blob)
-    if lens.size_px is not None:
-        fields, picture = (abs(math.log(side / other)) for side, other in (lens.size_px, shape[:2]))
+    if blob is None or (head := header(blob)) is None:
+        return None
+    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
+    if camera is None:
+        return None
+
+    def number(tag: int) -> float:
+        """Return the value of a field with one positive number, else 0."""
+        entry = camera.entries.get(tag)
+        values = integers(blob, head, entry)
+        return float(values[0]) if len(values) == 1 else float(fraction(blob, head, entry) or 0)
+
+    size = number(_WIDTH), number(_HEIGHT)
+    if all(size):
+        fields, picture = (abs(math.log(side / other)) for side, other in (size, shape[:2]))
         if abs(fields - picture) > _CROPPED:
             return None
-    if lens.equivalent_mm is not None:
-        return FieldOfView.of_equivalent(lens.equivalent_mm, source="EXIF, 35 mm equivalent")
-    if lens.focal_mm is not None and lens.sensor_mm is not None:
-        focal = lens.focal_mm / math.hypot(*lens.sensor_mm)
-        return FieldOfView(focal_diagonals=focal, source="EXIF, focal length and sensor")
-    return None
-
-
-def _within(focal_mm: float | None) -> float | None:
-    return focal_mm if focal_mm is not None and _FOCAL_MM[0] <= focal_mm <= _FOCAL_MM[1] else None
-
-
-def _rational(blob: bytes, head: Header, entry: Entry | None) -> float | None:
-    """Return the value of a field with a single positive unsigned fraction, else None."""
-    if entry is None or entry.type != _RATIONAL or entry.count != 1:
+    equivalent, focal = number(_EQUIVALENT), number(_FOCAL_LENGTH)
+    if _FOCAL_MM[0] <= equivalent <= _FOCAL_MM[1]:
+        return FieldOfView.of_equivalent(equivalent, source="EXIF, 35 mm equivalent")
+    per_mm, density = _UNIT_MM.get(int(number(_PLANE_UNIT)) or 2, 0.0), (number(_PLANE_X), number(_PLANE_Y))
+    if not (all(density) and _FOCAL_MM[0] <= focal <= _FOCAL_MM[1]):
         return None
-    numerator, denominator = struct.unpack_from(f"{head.order}II", blob, entry.at)
-    return numerator / denominator if numerator and denominator else None
+    sensor_mm = [side * per_mm / each for side, each in zip(size, density, strict=True)]
+    if not all(_SENSOR_WIDTH_MM[0] <= side <= _SENSOR_WIDTH_MM[1] for side in sensor_mm):
+        return None
+    return FieldOfView(focal_diagonals=focal / math.hypot(*sensor_mm), source="EXIF, focal length and sensor")
