@@ -24,7 +24,7 @@ def run(inputs, options, progress):
     from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))
-module.OPERATIONS = dict(super_resolution=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "super_resolution"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -123,7 +123,7 @@ def run(inputs, options, progress):
         os.kill(os.getpid(), {second})  # while the work is taken back
         time.sleep(0.01)
         progress(0.6, "Taken back")
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -166,7 +166,7 @@ def run(inputs, options, progress):
     c.pclose(shell)  # a long call, in which Python handles no signal
     while True:
         progress(0.6, "Working on")
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -196,7 +196,7 @@ def run(inputs, options, progress):
         interrupts._PATIENCE_S = 0.0
         progress(0.6, "Taking back")
         time.sleep(60)
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -27,7 +27,9 @@ def run(inputs, options, progress):
     while True:
         progress(0.5, "Working")
         time.sleep(0.01)
-module.OPERATIONS = dict(portrait=run)
+class Options(types.SimpleNamespace):
+    operation = "portrait"
+module.OPERATIONS = {Options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -85,7 +87,7 @@ from dioptre.cli import log, main
 module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     raise RuntimeError("a fault")
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 log.LOGGER.exception = lambda *_: signal.raise_signal(signal.SIGTERM)
 main()
@@ -137,7 +139,7 @@ def run(inputs, options, progress):
     for _ in range(6000):
         progress(0.5, "Working")
         time.sleep(0.01)
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

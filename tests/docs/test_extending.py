@@ -176,13 +176,13 @@ for name, path in zip(("fakes", "dioptre_in_krita"), sys.argv[1:]):
     sys.modules[name].__path__ = [path]
 from fakes import fake_krita
 
-sys.modules["dioptre_in_krita.panel"] = MagicMock()  # the docker, whose widgets need Qt
+sys.modules["dioptre_in_krita.docker"] = MagicMock()  # the docker, whose widgets need Qt
 with fake_krita.installed():
-    extension = importlib.import_module("dioptre_in_krita.extension")
+    plugin = importlib.import_module("dioptre_in_krita.plugin")
     added = []
-    extension._add = lambda window, name, title, *_, **__: added.append((name, title))
-    extension.QMenu = MagicMock()
-    extension.DioptreExtension(None).createActions(MagicMock())
+    plugin._add = lambda window, name, title, *_, **__: added.append((name, title))
+    plugin.QMenu = MagicMock()
+    plugin.DioptreExtension(None).createActions(MagicMock())
 print(json.dumps(dict(added).get("toy")))
 """
 EDITOR = """\

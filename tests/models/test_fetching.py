@@ -13,8 +13,7 @@ import pytest
 from dioptre.models import fetching
 from dioptre.models.adding import add_by_name, add_weights, fetchable
 from dioptre.models.listing import networks
-from dioptre.models.loading import load_model
-from dioptre.models.missing import NetworkMissingError
+from dioptre.models.loading import NetworkMissingError, load_model
 from dioptre.models.registry import is_installed
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dioptre.models.attention import attend
+from dioptre.models.functions import attend, product
 from dioptre.models.linear import Linear
-from dioptre.models.product import product
 from dioptre.models.winograd import convolve3x3
 
 

@@ -64,4 +64,4 @@ class PortraitOptions(BlurOptions):
 
     subject: tuple[tuple[float, float], ...] = ()
     not_subject: tuple[tuple[float, float], ...] = ()
-    keep_subject: float = 0.8
+    keep_subject: float = 1.0
