@@ -20,7 +20,7 @@ from dioptre_link.catalogue.lens import KNOWN_DISTANCE
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of, selects_lens
 
-from .kept import kept_for
+from .existing_blur import kept_for
 
 
 @dataclass(frozen=True, kw_only=True)
