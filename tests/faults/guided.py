@@ -17,7 +17,7 @@ from typing import Any
 
 from .trials import mutated
 
-_FOLLOWED = (str(Path("dioptre") / "files"), "zipfile", "ElementTree")
+_FOLLOWED = (str(Path("dioptre") / "photo"), "zipfile", "ElementTree")
 
 
 class Coverage:

@@ -137,6 +137,7 @@ def blur_draft(
         focus=replace(scene.focus, max_radius_px=scene.focus.max_radius_px / 2),
         encoded=False,
         existing_defocus_px=None if existing is None else np.ascontiguousarray(existing[::2, ::2]) / 2,
+        soft_edges=None if scene.soft_edges is None else scene.soft_edges.halved(),
     )
     blurred = blur(
         reduced, aperture=aperture, coarse=True, progress=lambda share, phase: progress(0.1 + 0.7 * share, phase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from collections.abc import Iterator
@@ -26,9 +27,14 @@ def warned() -> Iterator[list[str]]:
     log, said = logging.getLogger(_LOG), _Said()
     log.addHandler(said)
     _taken()
+    # libvips calls the handler on its own threads, on which it must not free images, as a collection there would.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         yield lines
     finally:
+        if collects:
+            gc.enable()
         log.removeHandler(said)
         lines += [line for line in (*said.lines, *_taken().splitlines()) if _DAMAGE.search(line)]
 

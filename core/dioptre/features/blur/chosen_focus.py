@@ -18,7 +18,7 @@ from dioptre.runtime import release_after
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of
 
-from .kept import kept_for
+from .existing_blur import kept_for
 from .options import BlurOptions
 
 

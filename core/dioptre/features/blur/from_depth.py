@@ -28,6 +28,7 @@ from dioptre.optics.highlights import Highlights
 from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
+from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
@@ -84,6 +85,7 @@ def lens_blur(
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["auto", "measure"] | None = None,
     grain: float = 0.0,
     kept_sharp: Float32[np.ndarray, "h w"] | None = None,
+    soft_edges: SoftEdges | None = None,
     layers: bool | Literal["encoded"] = False,
     draft: bool | Halves = False,
     progress: Progress = no_progress,
@@ -111,6 +113,7 @@ def lens_blur(
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
         kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
             original's pixels; with `layers`, however, `image` is a composite of layers.
+        soft_edges: the pixels that two surfaces share according to a matte. Others are found by depth alone.
         layers: also return separate layers, for blending in linear light; "encoded" for blending encoded values.
         draft: return an approximation in a third of the time, without layers; see `optics.draft`. Reusing one
             `Halves` for drafts of the same picture saves another tenth.
@@ -139,6 +142,7 @@ def lens_blur(
     )
     if kept_sharp is not None:
         disparity = disparity_in_focus(disparity, kept_sharp, focus=focus)
+        soft_edges = None if soft_edges is None else soft_edges.in_focus(kept_sharp, focus=focus)
     scene = Scene(
         image=image,
         disparity=disparity,
@@ -146,6 +150,7 @@ def lens_blur(
         encoded=encoding == "srgb",
         highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
         existing_defocus_px=existing_defocus,
+        soft_edges=soft_edges,
     )
     if draft is not False:
         halves = None if draft is True else draft

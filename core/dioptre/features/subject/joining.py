@@ -10,10 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-_WEIGHTS = (
-    4 / 3,
-    2 / 3,
-)  # of the log odds; their sum is 2, because both networks are underconfident inside a subject
+# Weights of the log odds. Their sum is 2, because both networks are underconfident inside a subject.
+_WEIGHTS = (4 / 3, 2 / 3)
 _SUREST = 0.99  # upper limit of probabilities before they are combined; the lower limit is 1 minus this
 _TOUCH_PX = 2  # a part this close to the subject touches it
 # A part is added if its area is at most the first fraction of the subject's, and not at all above the second.
