@@ -29,9 +29,9 @@ from PIL import Image
 from benchmarks.depth_scores import IN_METRES, SCORES, depth_scores, error_in_metres
 from benchmarks.frame import publish, read
 from benchmarks.measured_depth import measured_pictures
-from dioptre import files
+from dioptre import photo
 from dioptre.features.depth.estimation import estimate_depth
-from dioptre.files.exif_lens import field_of_view
+from dioptre.photo.metadata import field_of_view
 
 FRAME_PX = 10
 FRAMED = ("nyu_", "kinect_", "unidepth_")
@@ -50,7 +50,7 @@ def of_networks(data: Path, models: list[str]) -> dict[str, dict[str, dict[str, 
     """Return the scores of networks by network and picture, with the error in metres where there are metres."""
     results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
     for measured in measured_pictures(data):
-        picture = files.load(measured.picture)
+        picture = photo.load(measured.picture)
         measured.check_shape(picture.height, picture.width)
         view = field_of_view(picture.source.exif, picture.pixels.shape)
         for name in models:

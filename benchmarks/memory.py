@@ -150,20 +150,20 @@ def command(name: str) -> Callable[[Path], None]:
 
 def load(folder: Path) -> None:
     """Read the picture, to measure reading alone."""
-    from dioptre import files
+    from dioptre import photo
 
-    files.load(folder / "picture.jpg")
+    photo.load(folder / "picture.jpg")
 
 
 def super_resolution_part(folder: Path) -> None:
     """Enlarge a tile of a large picture, as an editor does with a selection."""
-    from dioptre import files, runtime
+    from dioptre import photo, runtime
 
     runtime.prepare()
     from dioptre.contract import Inputs
     from dioptre.recipes.apply import apply
 
-    picture = files.load(folder / "picture.jpg").pixels
+    picture = photo.load(folder / "picture.jpg").pixels
     apply("super_resolution", {"scale": 2}, Inputs(picture=picture[: PART_PX[0], : PART_PX[1]]))
 
 

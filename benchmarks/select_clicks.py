@@ -29,10 +29,9 @@ import numpy as np
 from scipy import ndimage
 
 from dioptre.caching.memory import MemoryCache
-from dioptre.contract import Inputs, no_progress
+from dioptre.contract import Inputs
 from dioptre.features.depth.estimation import estimate_depth
-from dioptre.features.select.by_subject import run
-from dioptre_link.catalogue import operation
+from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -89,7 +88,7 @@ def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, f
 def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
     """Return the selected mask (H, W); all zeros when the product finds no subject."""
     try:
-        result = run(inputs, operation("select_subject").check(options), no_progress)
+        result = apply("select_subject", options, inputs)
     except UsageError:
         return np.zeros(inputs.picture.shape[:2], np.float32)
     return next(layer.pixels for layer in result.layers if layer.role is Role.SELECTION)

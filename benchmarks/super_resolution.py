@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.frame import machine, publish
 from benchmarks.peers import in_ncnn, in_onnx_runtime, span_graph
-from dioptre.features.enlarge.operation import super_resolution
+from dioptre.features.enlarge.enlargement import super_resolution
 from dioptre.features.enlarge.tiled import enlarge_tiled
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model

@@ -27,8 +27,9 @@ From a checkout, `dioptre` is `python3 install.py`.
 API = """\
 # Python reference
 
-The public functions and the objects that they return, generated from the source. [In Python](python.md) shows how
-to use them. In the annotations, `h w c` are height, width and channels: 3 for RGB, 4 for RGB and alpha.
+The public functions, their options and the objects that they return, generated from the source.
+[In Python](python.md) shows how to use them. In the annotations, a `Picture` is a float32 array (height, width,
+3 or 4); a `Disparity`, a `Matte` and any other `Plane` are (height, width).
 """
 MODELS = """\
 # Models
@@ -63,7 +64,7 @@ def api_page() -> str:
     functions = sorted(name for name in names if not inspect.isclass(getattr(dioptre, name)))
     classes = sorted(name for name in names if inspect.isclass(getattr(dioptre, name)))
     parts = [API, "## Functions\n", *(_entry(name) for name in functions)]
-    return "\n".join([*parts, "## Results\n", *(_entry(name) for name in classes)])
+    return "\n".join([*parts, "## Options and results\n", *(_entry(name) for name in classes)])
 
 
 def _entry(name: str) -> str:

@@ -47,7 +47,10 @@ the Python that the environment is based on.
 # what takes longer than all other tests together, which .ci/run runs, too.
 USUAL_TESTS = (
     *("-n", "auto", "--dist", "worksteal", "--durations", "10"),
-    *(f"--ignore=tests/{slow}" for slow in ("faults", "install", "training", "docs/test_docs.py")),
+    *(
+        f"--ignore=tests/{slow}"
+        for slow in ("faults", "install", "training", "batch/test_many.py", "docs/test_docs.py")
+    ),
 )
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import dioptre
-from dioptre import files
+from dioptre import photo
 
 _FOREIGN = {
     "JAX_ENABLE_X64": "1",
@@ -46,7 +46,7 @@ def _python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_command_line_leaves_them_out(tmp_path: Path) -> None:
-    files.save(_photo(), tmp_path / "in.png")
+    photo.save(_photo(), tmp_path / "in.png")
     results = []
     for variables in ({}, _FOREIGN):
         out = tmp_path / f"{len(variables)}.png"
@@ -54,7 +54,7 @@ def test_the_command_line_leaves_them_out(tmp_path: Path) -> None:
             "-m", "dioptre", "white-balance", str(tmp_path / "in.png"), "-o", str(out), "--json", **variables
         )
         assert done.returncode == 0, done.stderr
-        results.append(files.load(out).pixels)
+        results.append(photo.load(out).pixels)
     np.testing.assert_array_equal(*results)
 
 

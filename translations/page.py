@@ -22,7 +22,7 @@ AREAS = {  # Source folder → heading; the longest matching folder applies.
     "plugin/krita": "Krita",
     "core/dioptre/cli": "Command line",
     "core/dioptre/batch": "Batch",
-    "core/dioptre/files": "Files",
+    "core/dioptre/photo": "Files",
     "core/dioptre/features": "Computation",
     "core/dioptre": "Computation",
     "core/dioptre/checkpoints": "Networks and weights",

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from dioptre.features.blur import lens_blur as lens_blur
     from dioptre.features.blur import portrait as portrait
     from dioptre.features.depth import Depth as Depth
+    from dioptre.features.depth import DepthSource as DepthSource
     from dioptre.features.depth import Normals as Normals
     from dioptre.features.depth import estimate_depth as estimate_depth
     from dioptre.features.depth import estimate_normals as estimate_normals
+    from dioptre.features.enlarge import EnlargementOptions as EnlargementOptions
     from dioptre.features.enlarge import super_resolution as super_resolution
     from dioptre.features.select import Selected as Selected
     from dioptre.features.select import select_depth as select_depth
@@ -28,25 +30,29 @@ if TYPE_CHECKING:
     from dioptre.features.subject import Subject as Subject
     from dioptre.features.subject import find_subject as find_subject
     from dioptre.features.white_balance import Balanced as Balanced
+    from dioptre.features.white_balance import WhiteBalanceOptions as WhiteBalanceOptions
     from dioptre.features.white_balance import white_balance as white_balance
-    from dioptre.files import load as load
-    from dioptre.files import save as save
+    from dioptre.photo import load as load
+    from dioptre.photo import save as save
 
 _HOMES = {
     "Balanced": "dioptre.features.white_balance",
     "Blurred": "dioptre.features.blur",
     "Depth": "dioptre.features.depth",
+    "DepthSource": "dioptre.features.depth",
+    "EnlargementOptions": "dioptre.features.enlarge",
     "Normals": "dioptre.features.depth",
     "Portrait": "dioptre.features.blur",
     "Selected": "dioptre.features.select",
     "Subject": "dioptre.features.subject",
+    "WhiteBalanceOptions": "dioptre.features.white_balance",
     "estimate_depth": "dioptre.features.depth",
     "estimate_normals": "dioptre.features.depth",
     "find_subject": "dioptre.features.subject",
     "lens_blur": "dioptre.features.blur",
-    "load": "dioptre.files",
+    "load": "dioptre.photo",
     "portrait": "dioptre.features.blur",
-    "save": "dioptre.files",
+    "save": "dioptre.photo",
     "select_depth": "dioptre.features.select",
     "select_subject": "dioptre.features.select",
     "super_resolution": "dioptre.features.enlarge",

@@ -9,11 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float32
 
+from dioptre_link.catalogue import operation
 from dioptre_link.operation import Role
+
+Picture = Float32[np.ndarray, "h w c"]
+"""Pixels with 3 or 4 channels; unless stated otherwise, sRGB-encoded with straight alpha."""
+
+Plane = Float32[np.ndarray, "h w"]
+"""One value per pixel."""
+
+Disparity = Plane
+"""Disparity in [0, 1], 1 = nearest; unless stated otherwise, relative."""
+
+Matte = Plane
+"""Coverage of a subject, a selection or a mask, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +77,9 @@ class FieldOfView:
         """Return the focal length in pixels for a picture of `size` (height, width)."""
         return self.focal_diagonals * math.hypot(*size)
 
-    def horizontal_deg(self, size: tuple[int, int]) -> float:
-        """Return the horizontal angle of view in degrees of a picture of `size` (height, width)."""
-        return math.degrees(2 * math.atan(size[1] / (2 * self.focal_px(size))))
-
 
 T = TypeVar("T")
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,15 +297,34 @@ class Inputs:
     cache: StepCache = NO_STEP_CACHE
     whole: np.ndarray | None = None
 
-    def chosen_field_of_view(self, options: Mapping[str, Any]) -> FieldOfView | None:
-        """Return the field of view given by an operation's options, or else that of the inputs.
-
-        Args:
-            options: the operation's options, with the focal length `equivalent_mm` or None.
-        """
-        if options["equivalent_mm"] is None:
+    def chosen_field_of_view(self, equivalent_mm: float | None) -> FieldOfView | None:
+        """Return the field of view of the given 35 mm equivalent focal length, or else that of the inputs."""
+        if equivalent_mm is None:
             return self.field_of_view
-        return FieldOfView.of_equivalent(options["equivalent_mm"], source="as given")
+        return FieldOfView.of_equivalent(equivalent_mm, source="as given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of an operation.
+
+    Each operation has a subclass, whose fields have the names, types and defaults of the operation's parameters in
+    `dioptre_link.catalogue`.
+
+    Attributes:
+        operation: name of the operation.
+    """
+
+    operation: ClassVar[str]
+
+    @classmethod
+    def checked(cls: type[OptionsT], options: Mapping[str, Any]) -> OptionsT:
+        """Create the options from values by name; missing ones take their defaults.
+
+        Raises:
+            UsageError: an option is unknown, or a value is invalid.
+        """
+        return cls(**operation(cls.operation).check(options))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from .errors import DioptreError, unexpected
 from .paths import log_dir
 from .printable import PrintableFormatter
 
@@ -36,3 +37,10 @@ class EditorLog:
             self.logger.addHandler(handler)
             self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
+
+    def told(self, error: Exception) -> DioptreError:
+        """Return an error with words for the user; log an unexpected one, which has none of its own."""
+        if isinstance(error, DioptreError):
+            return error
+        self.logger.error("unexpected", exc_info=error)
+        return unexpected(error, str(error), log=self.place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .language import Message
+from .language import Message, translated
 
 
 class DioptreError(Exception):
@@ -24,6 +24,11 @@ class DioptreError(Exception):
         super().__init__(self.message)
         if code is not None:
             self.code = code
+
+    @property
+    def shown(self) -> str:
+        """Message and hint in the user's language."""
+        return f"{translated(self.message)} {translated(self.hint)}".strip()
 
     def to_dict(self) -> dict[str, str]:
         return {"code": self.code, "message": self.message, "hint": self.hint}

@@ -1,7 +1,7 @@
 """The metric scale of a depth map, and the lens that an operation's options select.
 
     scale = scale_of(options, range_per_m, known)    # measured, estimated, set by the options, or assumed
-    lens = lens_of(options)                          # for options with `lens_mm`
+    lens = lens_of(options)                          # None for no particular lens
     view = view_of(options, lens, focus_m=2.1, equivalent_mm=28.0)
 
 A depth map holds disparity from 0 (farthest) to 1 (nearest), which is linear in inverse distance.
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
 from .errors import UsageError
 from .lenses import FORMATS, Lens, View, in_metres
@@ -129,12 +129,40 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
-def selects_lens(options: Mapping[str, Any]) -> bool:
-    """Return whether the options select a real lens."""
-    return options.get("lens_mm") is not None
+@dataclass(frozen=True, kw_only=True)
+class LensOptions:
+    """The options of a blur that imitates a real lens; see `dioptre_link.catalogue.lens`.
+
+    Attributes:
+        f_number: aperture of the lens.
+        lens_mm: its focal length; None for no particular lens.
+        sensor: name of the camera's format.
+        view: whose angle of view to blur with: that of the "picture" or that of the "lens".
+        focus_m: distance in focus; None for that of the focus point.
+        nearest_m: distance of white in the depth map; None for the measured or an assumed one.
+        farthest_m: distance of black in the depth map, likewise.
+    """
+
+    f_number: float = 2.0
+    lens_mm: float | None = None
+    sensor: str = "full_frame"
+    view: Literal["picture", "lens"] = "picture"
+    focus_m: float | None = None
+    nearest_m: float | None = None
+    farthest_m: float | None = None
+
+    @staticmethod
+    def of(options: Mapping[str, Any]) -> LensOptions:
+        """Return the options of the lens among those of an operation."""
+        return LensOptions(**{one.name: options[one.name] for one in fields(LensOptions) if one.name in options})
+
+    @property
+    def selects_lens(self) -> bool:
+        """Whether a real lens is selected."""
+        return self.lens_mm is not None
 
 
-def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None, known: Known = ()) -> Scale:
+def scale_of(options: LensOptions, range_per_m: RangePerM | None, known: Known = ()) -> Scale:
     """Return the metric scale of the depth map: the one set by the options, else the measured or an assumed one.
 
     Args:
@@ -145,7 +173,7 @@ def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None, known: K
     Raises:
         UsageError: white would be farther away than black, or the known distances contradict the depth map.
     """
-    nearest, farthest = options.get("nearest_m"), options.get("farthest_m")
+    nearest, farthest = options.nearest_m, options.farthest_m
     assumed = range_per_m is None
     stated = bool(known) or nearest is not None or farthest is not None
     low, high = range_per_m if range_per_m is not None else (0.0, 1 / ASSUMED_NEAREST_M)
@@ -205,20 +233,19 @@ def _through(known: Known, range_per_m: RangePerM) -> RangePerM:
     return low, low + span
 
 
-def focus_of(options: Mapping[str, Any], scale: Scale) -> float | None:
+def focus_of(options: LensOptions, scale: Scale) -> float | None:
     """Return the disparity of the focus distance set in metres; None if it is not set."""
-    distance: float | None = options.get("focus_m")
-    return None if distance is None else scale.disparity(distance)
+    return None if options.focus_m is None else scale.disparity(options.focus_m)
 
 
-def lens_of(options: Mapping[str, Any]) -> Lens:
-    """Return the lens that the options select."""
-    return Lens(focal_mm=options["lens_mm"], f_number=options["f_number"], form=FORMATS[options["sensor"]])
+def lens_of(options: LensOptions) -> Lens | None:
+    """Return the lens that the options select; None for no particular lens."""
+    if options.lens_mm is None:
+        return None
+    return Lens(focal_mm=options.lens_mm, f_number=options.f_number, form=FORMATS[options.sensor])
 
 
-def view_of(
-    options: Mapping[str, Any], lens: Lens, *, focus_m: float, equivalent_mm: float | None
-) -> tuple[View, bool]:
+def view_of(options: LensOptions, lens: Lens, *, focus_m: float, equivalent_mm: float | None) -> tuple[View, bool]:
     """Return the angle of view to blur with, and whether it is only assumed to be the lens's.
 
     Args:
@@ -231,7 +258,7 @@ def view_of(
         UsageError: the lens cannot focus at this distance.
     """
     view = lens.view_at(focus_m)
-    if options["view"] != "picture":
+    if options.view != "picture":
         return view, False
     if equivalent_mm is None:
         return view, True

@@ -60,6 +60,7 @@ class Parameter:
     unit: str = ""
     group: str = ""
     simple: bool = False  # whether the short version of a dialog shows the option
+    bytes_per_pixel: int = 0  # more memory per pixel of the picture if the value is not the default
 
     def check(self, value: Any) -> Any:
         """Convert a value to this parameter's type and check its range.
@@ -184,10 +185,12 @@ class Memory:
     Attributes:
         fixed_mib: memory in MiB for Python, JAX, networks and tiles.
         bytes_per_pixel: additional memory per pixel of the picture.
+        bytes_per_result_pixel: additional memory per pixel of a result that is larger than the picture.
     """
 
     fixed_mib: int
     bytes_per_pixel: int
+    bytes_per_result_pixel: int = 0
 
     @staticmethod
     def most(memories: Iterable[Memory]) -> Memory:
@@ -241,6 +244,8 @@ class Operation:
         finds_depth_layer: whether editors pass the picture's depth layer if it has one; otherwise the operation
             estimates the depth.
         in_series: whether several pictures taken under the same light can share the estimate.
+        scaled_by: the option that says how many times wider and taller the result is; "" if it has the picture's
+            size.
         retired: options of earlier versions, which older recipes and documents contain; they are ignored.
     """
 
@@ -261,6 +266,7 @@ class Operation:
     drafts: bool = False
     finds_depth_layer: bool = False
     in_series: bool = False
+    scaled_by: str = ""
     retired: tuple[str, ...] = ()
 
     @property
@@ -285,6 +291,25 @@ class Operation:
                     hint=nearest(name, list(known)),
                 )
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether the result has more pixels than the picture."""
+        return bool(self.scaled_by)
+
+    def scale(self, options: Mapping[str, Any]) -> float:
+        """Return how many times wider and taller than the picture the result is."""
+        return float(options.get(self.scaled_by, self.defaults()[self.scaled_by])) if self.scaled_by else 1.0
+
+    def need_bytes(self, options: Mapping[str, Any], pixels: int) -> int:
+        """Return the peak memory in bytes for a picture with this number of pixels."""
+        scale, memory = self.scale(options), self.memory
+        each = memory.bytes_per_pixel + sum(
+            one.bytes_per_pixel for one in self.parameters if options.get(one.name, one.default) != one.default
+        )
+        if scale > 1:
+            each += math.ceil(memory.bytes_per_result_pixel * scale * scale)
+        return (memory.fixed_mib << 20) + pixels * each
 
     def about_retired(self, options: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return a message for each retired option."""

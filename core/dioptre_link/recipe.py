@@ -92,6 +92,11 @@ class Recipe:
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
     notes: tuple[Message, ...] = field(default=(), compare=False)
 
+    @property
+    def ignored(self) -> tuple[Message, ...]:
+        """All sentences for the user about what older versions wrote and this version ignores."""
+        return tuple(dict.fromkeys((*self.notes, *(words for step in self.steps for words in step.messages))))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
         steps = [{"operation": step.operation, "options": _plain(step.written)} for step in self.steps]

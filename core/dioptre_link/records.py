@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from .catalogue.depth import BEST
+from .catalogue.depth import BEST, network_of, with_network
 from .chain import CHAIN, described
 from .errors import DioptreError, UsageError
 from .language import Message
@@ -100,9 +100,9 @@ class Entry:
     def chosen_options(self) -> Mapping[str, Any]:
         """The options as the user chose them: "best" where `options` names the network that it stood for."""
         network = self.values.get(BEST_NETWORK)
-        if network is None or self.options.get("depth_model") != network:
+        if network is None or network_of(self.options) != network:
             return self.options
-        return {**self.options, "depth_model": BEST}
+        return with_network(self.options, BEST)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON types, which `from_dict` reads."""
@@ -179,7 +179,7 @@ class Record:
 def _updated(entry: Entry, earlier: Entry) -> Entry:
     """Return the record of a result that replaces an earlier one, and remember that its network was once "best"."""
     network = earlier.values.get(BEST_NETWORK)
-    if network is not None and entry.options.get("depth_model") == network:
+    if network is not None and network_of(entry.options) == network:
         return replace(entry, values={**entry.values, BEST_NETWORK: network})
     return _with_network_named(entry)
 
@@ -199,7 +199,7 @@ def _with_network_named(entry: Entry) -> Entry:
 
 
 def _named(options: Mapping[str, Any], network: str) -> Mapping[str, Any]:
-    return {**options, "depth_model": network} if options.get("depth_model") == BEST else options
+    return with_network(options, network) if network_of(options) == BEST else options
 
 
 def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:

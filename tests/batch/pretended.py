@@ -34,13 +34,6 @@ def answer_with_a_pickle(do: Callable[[Task], object], task: Task) -> object:
     return do(task)
 
 
-def make_as_seen(task: Task) -> Outcome:
-    """Process the picture like `make`, but return `Failed` if the picture is not on this machine."""
-    if task.content is None and not task.source.exists():
-        return Failed(code=NOT_HERE, message="not here")
-    return make(task)
-
-
 def make(task: Task) -> Outcome:
     """Copy the picture, or behave as its name requests."""
     name = Path(task.name).stem

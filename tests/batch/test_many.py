@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -173,15 +172,6 @@ def test_the_same_pictures_as_here_and_networks_loaded_once(
         assert np.abs(alone - together).max() <= 1
 
 
-def test_pictures_that_workers_cannot_see_are_sent(
-    scheduler: tuple[str, list[Any]], photos: Path, tmp_path: Path
-) -> None:
-    for path in sorted(photos.iterdir())[:3]:
-        path.rename(photos / f"far{path.name}")
-    summary = run(photos, tmp_path / "out", DaskExecutor(scheduler[0], do=pretended.make))
-    assert (summary.made, summary.failures) == (9, {})
-
-
 def test_a_killed_worker_is_survived(
     scheduler: tuple[str, list[subprocess.Popen[bytes]]], photos: Path, tmp_path: Path
 ) -> None:
@@ -190,99 +180,6 @@ def test_a_killed_worker_is_survived(
     summary = run(photos, tmp_path / "out", DaskExecutor(address, do=pretended.make), watcher)
     assert (summary.made, summary.failures) == (9, {})
     wait_until(lambda: threads(address) == 2)
-
-
-def ip(*arguments: str) -> bool:
-    program = shutil.which("ip")
-    return (
-        program is not None
-        and not subprocess.run([program, *arguments], capture_output=True, check=False).returncode
-    )
-
-
-@pytest.fixture
-def machines() -> Iterator[list[str]]:
-    """Three network namespaces that act as machines; a bridge joins them to this process at 10.213.7.1."""
-    bridge = f"dio{os.getpid()}"
-    names = [f"{bridge}-{number}" for number in range(3)]
-    if not ip("netns", "add", names[0]):
-        pytest.skip("network namespaces cannot be made here")
-    try:
-        made = ip("link", "add", bridge, "type", "bridge") and ip("addr", "add", "10.213.7.1/24", "dev", bridge)
-        made = made and ip("link", "set", bridge, "up") and all(ip("netns", "add", name) for name in names[1:])
-        for number, name in enumerate(names):
-            end = f"{bridge}v{number}"
-            made = (
-                made
-                and ip("link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
-                and ip("link", "set", end, "master", bridge, "up")
-                and ip("-n", name, "addr", "add", f"10.213.7.{number + 2}/24", "dev", "eth0")
-                and ip("-n", name, "link", "set", "eth0", "up")
-                and ip("-n", name, "link", "set", "lo", "up")
-            )
-        if not made:
-            pytest.skip("network namespaces cannot be joined here")
-        yield names
-    finally:
-        for name in names:
-            ip("netns", "delete", name)
-        ip("link", "delete", bridge)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A TLS certificate for client, scheduler and workers, set in Dask's configuration; skips without openssl."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("there is no openssl")
-    file = tmp_path / "dask.pem"
-    subject = ["-subj", "/CN=dask", "-days", "2", "-nodes", "-keyout", str(file), "-out", str(file)]
-    command = [program, "req", "-x509", "-newkey", "rsa:2048", *subject]
-    subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
-    for name in ("CA_FILE", *(f"{side}__{kind}" for side in ("SCHEDULER", "WORKER", "CLIENT") for kind in PARTS)):
-        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{name}", str(file))
-    import dask.config
-
-    dask.config.refresh()
-    return file
-
-
-PARTS = ("KEY", "CERT")
-
-
-def test_machines_without_a_common_disk(
-    machines: list[str], certificate: Path, photos: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "dask"
-    folder.mkdir()
-    address = "tls://10.213.7.1:28786"
-    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # Hide the pictures from a program, and run it.
-    with ExitStack() as stack:
-        start = stack.enter_context
-        start(
-            process(
-                "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard", "--no-jupyter", folder=folder
-            )
-        )
-        wait_for(28786, host="10.213.7.1")
-        workers = [
-            start(
-                process(
-                    "distributed.cli.dask_worker",
-                    address,
-                    *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"),
-                    *("--host", f"10.213.7.{number + 2}"),
-                    folder=folder,
-                    inside=["ip", "netns", "exec", name, "sh", "-c", blind, "sh"],
-                )
-            )
-            for number, name in enumerate(machines)
-        ]
-        wait_until(lambda: threads(address) == 3)
-        watcher = Watcher(after_first=workers[0].kill)
-        summary = run(photos, tmp_path / "out", DaskExecutor(address, do=pretended.make_as_seen), watcher)
-    assert (summary.made, summary.failures) == (9, {})
-    assert len({message for message in watcher.messages if message.startswith("process")}) > 1
 
 
 def test_no_scheduler_is_said_at_once() -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from dioptre.batch.plan import Item, State, state
-from dioptre.files import atomic, staged
-from dioptre.files.folder import Folder
+from dioptre.photo import staged
+from dioptre.photo.publish import staging as publish
+from dioptre.photo.publish.folder import Folder
 from dioptre_link.recipe import Recipe, Step, WrittenFile
 
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
@@ -94,8 +95,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     def sync(descriptor: int) -> None:
         recorded.log.append(("bytes", os.fstat(descriptor).st_ino, os.pread(descriptor, 1 << 20, 0)))
 
-    monkeypatch.setattr(atomic, "Folder", Recorder)
-    monkeypatch.setattr(atomic, "sync", sync)
+    monkeypatch.setattr(publish, "Folder", Recorder)
+    monkeypatch.setattr(publish, "sync", sync)
     return recorded
 
 

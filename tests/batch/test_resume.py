@@ -67,12 +67,6 @@ def test_damage_is_noticed(damage: str, with_sizes: bool, photos: Path) -> None:
     assert batch(photos).finished_before == 2
 
 
-def test_an_older_recipe_with_a_whole_result_is_finished(photos: Path) -> None:
-    batch(photos)
-    forget_files(photos.parent / "out" / "a-portrait.json")
-    assert batch(photos).finished_before == 2
-
-
 def state_of(photos: Path, name: str) -> State:
     item = next(item for item in survey(photos, photos.parent / "out", PORTRAIT).items if item.name == name)
     return state(item, PORTRAIT, sha256=sha256_of(item.source), everything=True)

@@ -21,16 +21,6 @@ def test_a_named_array_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert known.key("subject", {"picture": PICTURE, "disparity": plane})
 
 
-def test_a_picture_is_read_once_for_all_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
-    digest_of_array = names.digest_of_array
-    monkeypatch.setattr(names, "digest_of_array", lambda array: read.append(array.ndim) or digest_of_array(array))
-    known, plane = Names(), PICTURE[..., 0].copy()
-    first = [known.key(step, {"picture": PICTURE, "plane": plane}) for step in ("depth", "subject")]
-    assert sorted(read) == [2, 2, 3]
-    assert first == [Names().key(step, {"picture": PICTURE, "plane": plane}) for step in ("depth", "subject")]
-
-
 def test_a_name_goes_with_its_array() -> None:
     """A new array may get the address of a deleted one."""
     known, first = Names(), PICTURE.copy()

@@ -48,12 +48,6 @@ def test_what_is_saved_comes_back(folder: Path) -> None:
     np.testing.assert_array_equal(network.first.bias.get_value(), values()["first.bias"])
 
 
-def test_saving_again_replaces(folder: Path) -> None:
-    save(folder.parent, card(), {"only": np.ones(3, np.float32)})
-    assert read(folder)[1].keys() == {"only"}
-    assert [path.name for path in folder.parent.iterdir()] == ["pair"]
-
-
 @pytest.mark.parametrize("storage", ["float32", "float16", "float16-planes"])
 def test_storage_rounds_to_its_precision_and_no_further(tmp_path: Path, storage: str) -> None:
     rng = np.random.default_rng(1)
@@ -78,15 +72,6 @@ def test_values_that_half_precision_cannot_hold_are_not_written(tmp_path: Path) 
     with pytest.raises(ValueError, match="loud holds values too large"):
         save(tmp_path, card(storage="float16"), {"loud": np.full(3, 1e5, np.float32)})
     assert not list(tmp_path.iterdir())
-
-
-def test_splitting_bytes_makes_the_checkpoint_smaller(tmp_path: Path) -> None:
-    arrays = {"matrix": np.random.default_rng(2).normal(size=(512, 512)).astype(np.float32)}
-    sizes = {}
-    for storage in ("float16", "float16-planes"):
-        folder = save(tmp_path / storage, card(storage=storage), arrays)
-        sizes[storage] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    assert sizes["float16-planes"] < 0.95 * sizes["float16"]
 
 
 def test_every_misfit_is_listed_in_one_error() -> None:
@@ -150,24 +135,6 @@ def test_a_card_that_is_no_card_is_refused(folder: Path, text: str) -> None:
     (folder / "card.json").write_text(text, encoding="utf-8")
     with pytest.raises(WeightsError):
         read(folder)
-
-
-def test_an_unknown_storage_is_refused(folder: Path) -> None:
-    path = folder / "card.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("float32", "float8"), encoding="utf-8")
-    with pytest.raises(WeightsError, match="float8"):
-        read(folder)
-
-
-def test_the_type_on_disk_must_be_the_cards(folder: Path) -> None:
-    path = folder / "card.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("float32", "float16"), encoding="utf-8")
-    with pytest.raises(WeightsError, match=r"first\.bias is float32, not float16"):
-        read(folder)
-
-
-def test_no_checkpoint_is_pickled(folder: Path) -> None:
-    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pt", ".pth", ".npy", ".npz")]
 
 
 def test_users_checkpoints_are_found_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

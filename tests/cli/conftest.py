@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Inputs, Layer, Progress, Result
+from dioptre.recipes.apply import runner_of
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
@@ -53,12 +54,12 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
             return (Layer(name=name, role=Role.RESULT, pixels=picture.repeat(scale, 0).repeat(scale, 1)),)
         return (result, depth(inputs)) if name == "portrait" else (result,)
 
-    def pipeline(name: str) -> Callable[[Inputs, Mapping[str, Any], Progress], Result]:
-        def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-            calls.append((name, options, inputs))
+    def pipeline(name: str) -> Callable[[Inputs, Any, Progress], Result]:
+        def run(inputs: Inputs, options: Any, progress: Progress) -> Result:
+            calls.append((name, vars(options), inputs))
             progress(0.5, f"Pretending {name}")
             return Result(
-                layers=layers(name, inputs, options),
+                layers=layers(name, inputs, vars(options)),
                 values={"steps": len(calls)},
                 messages=(f"{name} was pretended.",),
                 models={"pretended": "0" * 64},
@@ -68,7 +69,7 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
 
     for name, operation in OPERATIONS.items():
         face = import_module(f"dioptre.features.{operation.feature}")
-        monkeypatch.setitem(face.OPERATIONS, name, pipeline(name))
+        monkeypatch.setitem(face.OPERATIONS, runner_of(name)[0], pipeline(name))
     return calls
 
 

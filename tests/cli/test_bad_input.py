@@ -185,7 +185,8 @@ from dioptre_link.operation import Role
 module = types.ModuleType("dioptre.features.blur")
 noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
 picture = Result(layers=(Layer(name="x", role=Role.RESULT, pixels=noise),))
-module.OPERATIONS = dict(portrait=lambda inputs, options, progress: picture)
+run = lambda inputs, options, progress: picture
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -154,13 +154,6 @@ def test_lens_blur_takes_a_depth_picture(pipelines: Calls, photo: Path, tmp_path
     np.testing.assert_allclose(disparity, np.linspace(0, 1, 32)[:, None].repeat(48, 1), atol=1e-4)
 
 
-def test_super_resolution_enlarges(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
-    code, _, err = dioptre("super-resolution", photo, "-o", tmp_path / "large.png", "--scale", "2")
-    assert code == 0, err
-    with Image.open(tmp_path / "large.png") as made:
-        assert made.size == (96, 64)
-
-
 def test_nothing_is_replaced_without_force(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
     out = tmp_path / "out.png"
     out.write_bytes(b"precious")
@@ -268,11 +261,3 @@ def test_adding_what_is_no_checkpoint_is_refused_and_nothing_is_left(
     assert "not a readable safetensors file" in err
     assert not (private_home / "data" / "weights" / "depth-anything-v2-small").exists()
     assert dioptre("models", "add", tmp_path / "none")[0] == 1
-
-
-def test_doctor_finds_no_errors_here(dioptre: Dioptre) -> None:
-    code, out, _ = dioptre("doctor", "--json")
-    *findings, summary = [json.loads(line) for line in out.splitlines()]
-    assert (code, summary) == (0, {"type": "result", "errors": 0})
-    assert {"python", "data-folder", "weights", "devices"} <= {finding["code"] for finding in findings}
-    assert all(finding["fix"] for finding in findings if finding["level"] != "ok")

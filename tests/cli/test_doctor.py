@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -13,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from dioptre.cli import trials
-from dioptre.cli.finding import Finding
-from dioptre.cli.report import harmless, without_places, write_report
+from dioptre.cli.report import harmless
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import meeting_dir, rendezvous_file
 
@@ -60,11 +57,11 @@ def test_a_job_that_fails_is_an_error_with_its_hint(monkeypatch: pytest.MonkeyPa
 LOG = """2026-11-20 10:11:12,345 77 INFO begin /home/eva/My Photos/Eva at the sea.jpg
 2026-11-20 10:11:13,345 77 ERROR unexpected
 Traceback (most recent call last):
-  File "/home/eva/data/environment/lib/python3.11/site-packages/dioptre/files/load.py", line 53, in load
+  File "/home/eva/data/environment/lib/python3.11/site-packages/dioptre/photo/decode/loading.py", line 53, in load
     decoded = decode(place, max_pixels=limit * 1e6)
   File "/home/eva/quiet project/plot.py", line 3, in <module>
     quiet = "quiet"
-dioptre.files.problems.DamagedPicture: /home/eva/My Photos/Eva at the sea.jpg is damaged.
+dioptre.photo.problems.DamagedPicture: /home/eva/My Photos/Eva at the sea.jpg is damaged.
 ValueError: Eva
 """
 
@@ -73,7 +70,7 @@ def test_a_log_is_reduced_to_what_is_harmless() -> None:
     assert list(harmless(LOG.splitlines())) == [
         "2026-11-20 10:11:12 INFO",
         "2026-11-20 10:11:13 ERROR",
-        "  dioptre/files/load.py:53 load",
+        "  dioptre/photo/decode/loading.py:53 load",
         "  <elsewhere>:3 <module>",
         "  ValueError",
     ]
@@ -92,15 +89,6 @@ def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, diop
     everything = "".join(text for name, text in parts.items() if name != "packages.txt")
     for private in ("Eva", "eva", "quiet", str(Path.home()) + "/", str(private_home)):
         assert private not in everything
-    assert "dioptre/files/load.py:53" in parts["worker-log.txt"]
+    assert "dioptre/photo/decode/loading.py:53" in parts["worker-log.txt"]
     code, _, err = dioptre("doctor", "--report", file)
     assert (code, "already exists" in err) == (1, True)
-
-
-def test_places_of_this_user_become_words(private_home: Path, tmp_path: Path) -> None:
-    text = f"{private_home / 'data'}/worker {Path.home()}{os.sep}x by {getpass.getuser()}"
-    assert without_places(text) == f"<data>/worker <home>{os.sep}x by <user>"
-    finding = Finding(code="a", level="ok", message=str(private_home / "log"))
-    write_report(tmp_path / "r.zip", [finding], force=False)
-    with zipfile.ZipFile(tmp_path / "r.zip") as archive:
-        assert json.loads(archive.read("findings.json"))[0]["message"] == "<log>"

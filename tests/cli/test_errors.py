@@ -12,6 +12,7 @@ import pytest
 
 from dioptre.contract import Inputs
 from dioptre.features import blur
+from dioptre.features.blur.options import PortraitOptions
 from dioptre_link.errors import DioptreError
 
 Dioptre = Callable[..., tuple[int, str, str]]
@@ -130,7 +131,7 @@ def test_whatever_happens_is_said_in_words_and_logged(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setitem(blur.OPERATIONS, "portrait", fail)
+    monkeypatch.setitem(blur.OPERATIONS, PortraitOptions, fail)
     found, out, err = dioptre("run", photo, "-o", tmp_path / "out")
     assert (found, out) == (code, "")
     for part in said:

@@ -24,7 +24,7 @@ def run(inputs, options, progress):
     from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))
-module.OPERATIONS = dict(super_resolution=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "super_resolution"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -68,13 +68,14 @@ def test_a_full_stdout_is_said_and_the_result_reported(
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", ">&- 2>&-", ">/dev/full 2>/dev/full"])
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("where", "arguments", "code"),
     [
-        (("super-resolution", "PHOTO", "-o", "OUT"), 0),
-        (("super-resolution", "missing", "-o", "OUT"), 1),
-        (("--wrong",), 2),
+        ("2>&-", ("super-resolution", "PHOTO", "-o", "OUT"), 0),
+        (">&- 2>&-", ("super-resolution", "PHOTO", "-o", "OUT"), 0),
+        (">/dev/full 2>/dev/full", ("super-resolution", "PHOTO", "-o", "OUT"), 1),  # Unable to print its name.
+        ("2>/dev/full", ("super-resolution", "missing", "-o", "OUT"), 1),
+        ("2>/dev/full", ("--wrong",), 2),
     ],
 )
 def test_stderr_changes_no_exit_code(
@@ -83,13 +84,12 @@ def test_stderr_changes_no_exit_code(
     out = tmp_path / "out.png"
     named = {"PHOTO": photo, "OUT": out}
     done = shell(f'"$@" {where}', *(named.get(each, each) for each in arguments))
-    lost = where.startswith(">/dev/full") and code == 0  # The command fails, unable to print the result's name.
-    assert done.returncode == (1 if lost else code)
-    assert out.exists() is (code == 0)
+    assert done.returncode == code
+    assert out.exists() is ("PHOTO" in arguments)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("presets",), ("models", "list"), ("models",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("models", "list")])
 def test_words_that_cannot_be_printed_are_a_failure(arguments: tuple[str, ...]) -> None:
     done = shell('"$@" >/dev/full', *arguments)
     assert done.returncode == 1
@@ -123,15 +123,21 @@ def run(inputs, options, progress):
         os.kill(os.getpid(), {second})  # while the work is taken back
         time.sleep(0.01)
         progress(0.6, "Taken back")
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
 """
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("second", [None, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *((one, None) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGINT),
+    ],
+)
 def test_signals_have_their_exit_codes(
     first: signal.Signals, second: signal.Signals | None, photo: Path, tmp_path: Path
 ) -> None:
@@ -160,7 +166,7 @@ def run(inputs, options, progress):
     c.pclose(shell)  # a long call, in which Python handles no signal
     while True:
         progress(0.6, "Working on")
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -190,7 +196,7 @@ def run(inputs, options, progress):
         interrupts._PATIENCE_S = 0.0
         progress(0.6, "Taking back")
         time.sleep(60)
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

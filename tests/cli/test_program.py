@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -46,10 +45,3 @@ def test_on_the_path_it_is_dioptre(monkeypatch: pytest.MonkeyPatch, dioptre: Dio
 )
 def test_hints_name_what_the_reader_has(through_install: None, text: str, read: str) -> None:
     assert program.for_reader(text) == read
-
-
-def test_a_program_away_from_the_path_is_named_by_its_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(program.VARIABLE, raising=False)
-    monkeypatch.setattr("sys.argv", [str(tmp_path / "dioptre")])
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert program.program() == str(tmp_path / "dioptre")

@@ -24,7 +24,7 @@ _LATE = {
 }
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("depht",)])
+@pytest.mark.parametrize("arguments", [("run", "--help"), ("depht",)])
 def test_help_and_usage_errors_import_little(arguments: tuple[str, ...]) -> None:
     ended = subprocess.run(
         [sys.executable, "-I", "-c", _PROGRAM, *arguments], capture_output=True, text=True, check=False

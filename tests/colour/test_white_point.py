@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.colour.white_point import CCT_RANGE_KELVIN, WhitePoint, between
+from dioptre.colour.white_point import CCT_RANGE_KELVIN, WhitePoint
 from dioptre_link.errors import DioptreError
 
 # Name, xy (CIE 015:2018, table T.8), and CCT in kelvin and Duv, both by Ohno's method in colour-science 0.4.
@@ -33,19 +33,6 @@ def test_there_and_back(cct: float, duv: float) -> None:
     back = WhitePoint.from_xy(there.xy)
     assert back.mired == pytest.approx(there.mired, abs=0.02)
     assert back.duv == pytest.approx(duv, abs=1e-6)
-
-
-def test_positive_duv_is_greener() -> None:
-    green, magenta = (WhitePoint(cct_kelvin=5000, duv=duv).xy for duv in (0.02, -0.02))
-    assert green[1] > magenta[1]
-
-
-def test_between_is_linear_in_mired() -> None:
-    warm, cold = WhitePoint(cct_kelvin=2500, duv=0.01), WhitePoint(cct_kelvin=10000, duv=-0.01)
-    middle = between(warm, cold, 0.5)
-    assert middle.mired == pytest.approx(250)
-    assert middle.duv == pytest.approx(0, abs=1e-12)
-    assert between(warm, cold, 0.0).cct_kelvin == pytest.approx(2500)
 
 
 @pytest.mark.parametrize("cct", [900, 60000, float("nan")])

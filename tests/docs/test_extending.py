@@ -27,14 +27,24 @@ OPTION = """\
 OPERATION = '''\
 """Turn the colours round."""
 
-from ..operation import Input, Memory, Operation, Role
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 
 OPERATION = Operation(
     name="toy",
     feature="toy",
     title="Toy",
     help="Turns the colours round.",
-    parameters=(),
+    parameters=(
+        Parameter(
+            name="toy_turn",
+            kind=Kind.FLOAT,
+            label="Turn",
+            help="How far the colours are turned.",
+            default=1.0,
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    ),
     inputs=(Input.PICTURE,),
     outputs=(Role.RESULT,),
     memory=Memory(fixed_mib=10, bytes_per_pixel=24),
@@ -52,13 +62,26 @@ from dioptre_link.operation import Role
 def run(inputs, options, progress):
     progress(0.5, "Turning the colours round")
     network = load_model("toy")
-    picture = np.asarray(network(inputs.picture))
+    picture = inputs.picture + options.toy_turn * (np.asarray(network(inputs.picture)) - inputs.picture)
     return Result(layers=(Layer(name="Toy", role=Role.RESULT, pixels=picture),), models=network.checksums)
 '''
+TYPED = """\
+from dataclasses import dataclass
+
+from dioptre.contract import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyOptions(Options):
+    operation = "toy"
+
+    toy_turn: float = 1.0
+"""
 FACE = """\
 from . import turning
+from .options import ToyOptions
 
-OPERATIONS = {"toy": turning.run}
+OPERATIONS = {ToyOptions: turning.run}
 """
 CONFIG = """\
 from dataclasses import dataclass
@@ -80,18 +103,22 @@ class Toy(nnx.Module):
     def __call__(self, x):
         return self.white[...] - x
 """
-ENTRY = """\
-        Entry(
-            id="toy",
-            title="Toy",
-            kind=ModelKind.WHITE_BALANCE,
-            module="dioptre.models.toy.module:Toy",
-            config="dioptre.models.toy.config:ToyConfig",
-            checkpoints={"toy": ""},
-        ),
+ENTRIES = """\
+from dioptre.models.entry import Entry, ModelKind
+
+ENTRIES = (
+    Entry(
+        id="toy",
+        title="Toy",
+        kind=ModelKind.WHITE_BALANCE,
+        module=f"{__name__}.module:Toy",
+        config=f"{__name__}.config:ToyConfig",
+        checkpoints={"toy": ""},
+    ),
+)
 """
 RUN = """\
-import json, os
+import json, os, runpy, sys
 from pathlib import Path
 import numpy as np
 from dioptre.checkpoints.card import Card
@@ -101,6 +128,7 @@ from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
 from dioptre.recipes.schema import schema
 from dioptre_link.catalogue import operation
+from dioptre_link.recipe import VERSION, Recipe
 
 card = Card(id="toy", title="Toy", architecture="toy", licence="Apache-2.0")
 save(Path(os.environ["DIOPTRE_HOME"]) / "data" / "weights", card, {"white": np.ones(3, np.float32)})
@@ -108,15 +136,54 @@ picture, disparity = np.full((8, 9, 3), 0.25, np.float32), np.full((8, 9), 0.4, 
 options = {"mode": "shift", "amount": 0.0, "toy_gain": 1.5}
 repaired = apply("repair_depth", options, Inputs(picture=picture, disparity=disparity))
 turned = apply("toy", {}, Inputs(picture=picture))
+pages = runpy.run_path(sys.argv[1])
 flags = {option for parameter in group.commands["repair-depth"].params for option in parameter.opts}
 print(json.dumps({
     "option": float(repaired.layers[0].pixels.mean()),
     "flag": "--toy-gain" in flags,
-    "command": "toy" in group.commands,
-    "schema": [word for word in ("toy_gain", '"toy"') if word in json.dumps(schema())],
+    "command": [parameter.name for parameter in group.commands["toy"].params if parameter.name == "toy_turn"],
+    "reference": "## dioptre toy\\n" in pages["commands_page"]() and "--toy-turn" in pages["commands_page"](),
+    "schema": [word for word in ("toy_gain", '"toy"', "toy_turn") if word in json.dumps(schema())],
     "operation": float(turned.layers[0].pixels.mean()),
     "network": sorted(turned.models),
+    "recipe": Recipe.from_dict({"version": VERSION, "steps": [{"operation": "toy"}]}).steps[0].operation,
 }))
+"""
+GIMP = """\
+import json, sys, types
+from unittest.mock import MagicMock
+
+gi, repository = types.ModuleType("gi"), MagicMock()
+gi.require_version, gi.repository, repository.Gimp.PlugIn = lambda *_: None, repository, object
+sys.modules |= {"gi": gi, "gi.repository": repository}
+sys.path.append(sys.argv[1])
+from dioptre_gimp.plugin import Dioptre
+
+plugin = Dioptre()
+procedure = plugin.do_create_procedure("dioptre-toy")
+print(json.dumps({
+    "menu": "dioptre-toy" in plugin.do_query_procedures(),
+    "label": procedure.set_menu_label.call_args.args[0].replace("_", ""),
+    "form": "toy-turn" in str(procedure.add_double_argument.mock_calls),
+}))
+"""
+KRITA = """\
+import importlib, json, sys, types
+from unittest.mock import MagicMock
+
+for name, path in zip(("fakes", "dioptre_in_krita"), sys.argv[1:]):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [path]
+from fakes import fake_krita
+
+sys.modules["dioptre_in_krita.docker"] = MagicMock()  # the docker, whose widgets need Qt
+with fake_krita.installed():
+    plugin = importlib.import_module("dioptre_in_krita.plugin")
+    added = []
+    plugin._add = lambda window, name, title, *_, **__: added.append((name, title))
+    plugin.QMenu = MagicMock()
+    plugin.DioptreExtension(None).createActions(MagicMock())
+print(json.dumps(dict(added).get("toy")))
 """
 EDITOR = """\
 import json, os, struct, sys
@@ -163,19 +230,22 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     insert(
         features / "depth/repair.py",
         "np.clip(joined, 0, 1)",
-        'np.clip(joined * np.float32(chosen["toy_gain"]), 0, 1)',
+        "np.clip(joined * np.float32(options.toy_gain), 0, 1)",
         instead=True,
     )
+    insert(features / "depth/options.py", "    amount: float", "    toy_gain: float = 1.0\n")
     (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
     insert(catalogue / "__init__.py", "    white_balance,\n)", "    toy,\n    white_balance,\n)", instead=True)
     insert(catalogue / "__init__.py", "_depth,\n    )", "_depth,\n        toy,\n    )", instead=True)
     (features / "toy").mkdir()
     (features / "toy" / "turning.py").write_text(PIPELINE, encoding="utf-8")
+    (features / "toy" / "options.py").write_text(TYPED, encoding="utf-8")
     (features / "toy" / "__init__.py").write_text(FACE, encoding="utf-8")
     (models / "toy").mkdir()
-    for name, text in (("__init__.py", ""), ("config.py", CONFIG), ("module.py", MODULE)):
+    for name, text in (("__init__.py", ENTRIES), ("config.py", CONFIG), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")
-    insert(models / "registry.py", '        Entry(\n            id="modnet"', ENTRY)
+    insert(models / "registry.py", ", u2net,", ", toy")
+    insert(models / "registry.py", "subject, u2net, modnet", "toy, ")
     return core
 
 
@@ -196,8 +266,8 @@ def home(extended: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def core_says(extended: Path, home: Path) -> dict[str, Any]:
-    return ran(extended, RUN, home=home)
+def core_says(extended: Path, home: Path, checkout: Path) -> dict[str, Any]:
+    return ran(extended, RUN, str(checkout / "docs/_reference.py"), home=home)
 
 
 def test_an_option(core_says: dict[str, Any]) -> None:
@@ -207,8 +277,22 @@ def test_an_option(core_says: dict[str, Any]) -> None:
 
 def test_an_operation(core_says: dict[str, Any]) -> None:
     assert core_says["operation"] == pytest.approx(0.75)
-    assert core_says["command"]
-    assert core_says["schema"] == ["toy_gain", '"toy"']
+    assert core_says["command"] == ["toy_turn"]
+    assert core_says["reference"]
+    assert core_says["recipe"] == "toy"
+    assert core_says["schema"] == ["toy_gain", '"toy"', "toy_turn"]
+
+
+def test_an_operation_in_gimp(extended: Path, home: Path, checkout: Path) -> None:
+    answer = ran(extended, GIMP, str(checkout / "plugin/gimp/dioptre"), home=home)
+    assert answer == {"menu": True, "label": "Toy…", "form": True}
+
+
+def test_an_operation_in_krita(extended: Path, home: Path, checkout: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkout / "plugin/krita/dioptre", tmp_path / "dioptre")
+    shutil.copytree(extended / "dioptre_link", tmp_path / "dioptre" / "dioptre_link")
+    fakes = checkout / "tests/plugin/krita"
+    assert ran(extended, KRITA, str(fakes), str(tmp_path / "dioptre"), home=home) == "Toy…"
 
 
 def test_a_network(core_says: dict[str, Any]) -> None:

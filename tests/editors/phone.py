@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.files import containers
-from dioptre.files.encode import encode
-from dioptre.files.picture import Format
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.metadata import containers
+from dioptre.photo.picture import Format
 
 WIDTH, HEIGHT = 48, 32
 _SPACES = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/"'

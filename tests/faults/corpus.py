@@ -16,12 +16,14 @@ import pillow_heif
 from PIL import Image
 
 from dioptre.contract import Layer
-from dioptre.files import notes, ultra_hdr, write_openraster
-from dioptre.files.encode import Extras, encode
-from dioptre.files.frame import Frame
-from dioptre.files.gain_map import GainMap
-from dioptre.files.matrix_profile import adobe_rgb
-from dioptre.files.picture import Format
+from dioptre.photo import write_openraster
+from dioptre.photo.encode import ultra_hdr
+from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.gain_map import GainMap
+from dioptre.photo.matrix_profile import adobe_rgb
+from dioptre.photo.metadata import xmp as notes
+from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.picture import Format
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
@@ -41,7 +43,7 @@ def exif() -> bytes:
 
 
 def xmp() -> bytes:
-    note = notes.make(operation="portrait", models={"a": "0" * 64}, recipe=RECIPE.to_dict())
+    note = notes.make_note(operation="portrait", models={"a": "0" * 64}, recipe=RECIPE.to_dict())
     packet = notes.updated(None, note=note, frame=Frame(width=SIZE[1], height=SIZE[0]))
     assert packet is not None
     return packet

@@ -17,7 +17,7 @@ from typing import Any
 
 from .trials import mutated
 
-_FOLLOWED = (str(Path("dioptre") / "files"), "zipfile", "ElementTree")
+_FOLLOWED = (str(Path("dioptre") / "photo"), "zipfile", "ElementTree")
 
 
 class Coverage:
@@ -88,7 +88,7 @@ def main() -> None:
     """Run one target in atheris."""
     import atheris
 
-    with atheris.instrument_imports(include=["dioptre.files", "zipfile", "xml.etree"]):
+    with atheris.instrument_imports(include=["dioptre.photo", "zipfile", "xml.etree"]):
         from . import targets
 
     target = targets.TARGETS[sys.argv.pop(1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from dioptre.files.containers import APP1, EXTENDED_XMP_HEADER, XMP_HEADER, into_png, png_chunk
+from dioptre.photo.metadata.containers import APP1, EXTENDED_XMP_HEADER, XMP_HEADER, into_png, png_chunk
 
 from . import corpus
 

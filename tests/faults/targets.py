@@ -18,22 +18,24 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre import files
-from dioptre.files import containers, density, exif, gain_map_reading, notes, tiff_tags
-from dioptre.files.budget import of_bytes
-from dioptre.files.colour_profile import BadProfile
-from dioptre.files.colour_profile import model as colour_model
-from dioptre.files.encode import encode
-from dioptre.files.frame import Frame
-from dioptre.files.matrix_profile import grey_profile
-from dioptre.files.openraster_reading import read_recipe
-from dioptre.files.picture import Format
-from dioptre.files.tiff_layout import TiffLayout, layout_of
+from dioptre import photo
+from dioptre.photo.budget import of_bytes
+from dioptre.photo.colour_profile import BadProfile
+from dioptre.photo.colour_profile import model as colour_model
+from dioptre.photo.decode import gain_maps
+from dioptre.photo.decode.openraster import read_recipe
+from dioptre.photo.decode.tiff import TiffLayout, layout_of
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.matrix_profile import grey_profile
+from dioptre.photo.metadata import containers, density, exif, tiff_tags
+from dioptre.photo.metadata import xmp as notes
+from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.picture import Format
 from dioptre_link.errors import DioptreError
 
 from . import corpus, hostile
 
-_NOTE = notes.make(operation="depth", models={}, recipe={})
+_NOTE = notes.make_note(operation="depth", models={}, recipe={})
 _HUGE = 1 << 16  # Longest input in bytes; longer inputs would find nothing more and take longer.
 
 
@@ -77,7 +79,7 @@ def _notes(data: bytes, folder: Path) -> None:
 
 
 def _depth_of(path: Path) -> None:
-    depth = files.read_embedded_depth(path)
+    depth = photo.read_embedded_depth(path)
     if depth is None:
         return
     planes = [depth.disparity] if depth.confidence is None else [depth.disparity, depth.confidence]
@@ -88,7 +90,7 @@ def _depth_of(path: Path) -> None:
 
 
 def _gains_of(data: bytes) -> None:
-    found = gain_map_reading.of_jpeg(memoryview(data), of_bytes(data))
+    found = gain_maps.of_jpeg(memoryview(data), of_bytes(data))
     if found is not None:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             light = found.brightened(np.ones((20, 28, 3), np.float32), found.stops(slice(0, 20), (20, 28)))
@@ -136,7 +138,7 @@ def _layout_of(data: bytes) -> TiffLayout | None:
 def _archive(data: bytes, folder: Path) -> None:
     path = folder / "a.ora"
     path.write_bytes(data)
-    for action in (files.read_openraster, read_recipe, files.inspect):
+    for action in (photo.read_openraster, read_recipe, photo.inspect):
         _in_words(partial(action, path))
 
 
@@ -148,7 +150,7 @@ def _stack(data: bytes, folder: Path) -> None:
 def _recipe(data: bytes, folder: Path) -> None:
     path = folder / "a.json"
     path.write_bytes(data)
-    _in_words(partial(files.inspect, path))
+    _in_words(partial(photo.inspect, path))
 
 
 def _profile(data: bytes, folder: Path) -> None:

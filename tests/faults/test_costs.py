@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from dioptre import files
-from dioptre.files import containers, markup, notes, problems, tiff_tags
-from dioptre.files.budget import of_bytes
-from dioptre.files.frame import Frame
-from dioptre.files.openraster_reading import read_openraster
+from dioptre import photo
+from dioptre.photo import problems
+from dioptre.photo.budget import of_bytes
+from dioptre.photo.decode.openraster import read_openraster
+from dioptre.photo.metadata import containers, markup, tiff_tags, xmp
+from dioptre.photo.metadata.frame import Frame
 from dioptre_link.errors import DioptreError
 
 from . import corpus, hostile
@@ -27,14 +28,14 @@ def _saved_as(suffix: str) -> Action:
     """Return an action that reads a picture and writes it with the file's metadata."""
 
     def work(path: Path) -> None:
-        picture = files.load(path)
-        files.save(picture.pixels, path.with_name(f"saved{suffix}"), like=picture)
+        picture = photo.load(path)
+        photo.save(picture.pixels, path.with_name(f"saved{suffix}"), like=picture)
 
     return work
 
 
 CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
-    "extended XMP": (lambda: hostile.extended_xmp(100), ".jpg", (files.load, files.read_embedded_depth)),
+    "extended XMP": (lambda: hostile.extended_xmp(100), ".jpg", (photo.load, photo.read_embedded_depth)),
     "EXIF of many pointers": (
         lambda: hostile.jpeg_with_exif(hostile.exif_of_pointers(8000, 2700)),
         ".jpg",
@@ -58,60 +59,60 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
     "profile of shared bytes": (
         lambda: hostile.png_with_profile(hostile.profile_of_shared_bytes(7_900_000)),
         ".png",
-        (files.load,),
+        (photo.load,),
     ),
     "namespaces": (
         lambda: hostile.jpeg_with_xmp(hostile.xmp_of_namespaces(1400)),
         ".jpg",
-        (files.inspect, files.read_embedded_depth),
+        (photo.inspect, photo.read_embedded_depth),
     ),
     "elements": (
         lambda: hostile.jpeg_with_xmp(hostile.xmp_of_elements(16_000)),
         ".jpg",
-        (files.inspect, files.read_embedded_depth),
+        (photo.inspect, photo.read_embedded_depth),
     ),
-    "Lab": (lambda: hostile.lab_tiff(14_000, strips=280), ".tif", (files.load, files.inspect, files.size_of)),
-    "PNG": (lambda: hostile.announced_png(14_000, 14_000), ".png", (files.load, files.inspect)),
+    "Lab": (lambda: hostile.lab_tiff(14_000, strips=280), ".tif", (photo.load, photo.inspect, photo.size_of)),
+    "PNG": (lambda: hostile.announced_png(14_000, 14_000), ".png", (photo.load, photo.inspect)),
     "layers of one picture": (
         lambda: hostile.ora_of_one_picture(510, hostile.flat_png(4000, 4000)),
         ".ora",
-        (read_openraster, files.inspect),
+        (read_openraster, photo.inspect),
     ),
     "layers of one canvas": (
         lambda: hostile.ora_of_one_picture(510, hostile.flat_png(1000, 1000), canvas=1000),
         ".ora",
         (read_openraster,),
     ),
-    "recipe too deep": (hostile.recipe_too_deep, ".json", (files.inspect,)),
+    "recipe too deep": (hostile.recipe_too_deep, ".json", (photo.inspect,)),
     "recipe in XMP too deep": (
         lambda: hostile.jpeg_with_xmp(hostile.xmp_with_recipe("[" * 20_000)),
         ".jpg",
-        (files.inspect,),
+        (photo.inspect,),
     ),
     "recipe in an archive too deep": (
         lambda: corpus.ora({"stack.xml": b"<image/>", "dioptre/recipe.json": hostile.recipe_too_deep()}),
         ".ora",
-        (files.inspect,),
+        (photo.inspect,),
     ),
     "UTF-16 document type in XMP": (
         lambda: hostile.jpeg_with_xmp(hostile.utf16_doctype()),
         ".jpg",
-        (files.load, files.inspect, files.read_embedded_depth),
+        (photo.load, photo.inspect, photo.read_embedded_depth),
     ),
     "unknown encoding in XMP": (
         lambda: hostile.jpeg_with_xmp(hostile.unknown_encoding()),
         ".jpg",
-        (files.load, files.inspect, files.read_embedded_depth),
+        (photo.load, photo.inspect, photo.read_embedded_depth),
     ),
     "UTF-16 document type in a stack": (
         lambda: corpus.ora({"stack.xml": hostile.utf16_doctype()}),
         ".ora",
-        (read_openraster, files.inspect),
+        (read_openraster, photo.inspect),
     ),
     "unknown encoding in a stack": (
         lambda: corpus.ora({"stack.xml": hostile.unknown_encoding()}),
         ".ora",
-        (read_openraster, files.inspect),
+        (read_openraster, photo.inspect),
     ),
 }
 
@@ -147,15 +148,15 @@ def test_namespaces_are_not_kept_from_one_file_to_the_next() -> None:
     kept = len(ElementTree._namespace_map)  # type: ignore[attr-defined]
     for number in range(3):
         packet = hostile.xmp_of_namespaces(200, first=200 * number)
-        written = notes.updated(packet, note=None, frame=Frame(width=3, height=2))
+        written = xmp.updated(packet, note=None, frame=Frame(width=3, height=2))
         assert written is not None
         assert b'p%d:a="1"' % (200 * number) in written, "the document's own prefixes stay"
     assert len(ElementTree._namespace_map) == kept  # type: ignore[attr-defined]
 
 
 def test_more_namespaces_than_any_program_writes_are_refused() -> None:
-    assert notes.parsed(hostile.xmp_of_namespaces(100)) is not None
-    assert notes.parsed(hostile.xmp_of_namespaces(1400)) is None
+    assert xmp.parsed(hostile.xmp_of_namespaces(100)) is not None
+    assert xmp.parsed(hostile.xmp_of_namespaces(1400)) is None
 
 
 def test_extended_xmp_in_pieces_is_read_when_it_is_whole() -> None:
@@ -194,33 +195,33 @@ def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(pillow_heif, "open_heif", lambda file: opened)
     path = tmp_path / "a.heic"
     path.write_bytes(corpus.pictures()["plain.heic"])
-    assert files.read_embedded_depth(path) is None
+    assert photo.read_embedded_depth(path) is None
 
 
 def test_flat_pictures_of_a_sane_size_are_read(tmp_path: Path) -> None:
     """The limit relative to the file's size still admits pictures that are nearly uniform."""
     path = tmp_path / "flat.png"
     path.write_bytes(hostile.flat_png(5000, 4000))
-    assert files.load(path).pixels.shape == (4000, 5000, 3)
+    assert photo.load(path).pixels.shape == (4000, 5000, 3)
 
 
 def test_memory_is_asked_for_before_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dioptre.files import budget
+    from dioptre.photo import budget
 
     monkeypatch.setattr(budget, "free_bytes", lambda: budget.RESERVE_BYTES + 1000)
     path = tmp_path / "flat.png"
     path.write_bytes(hostile.flat_png(5000, 4000))
     with pytest.raises(problems.NotEnoughMemory, match="GB of memory"):
-        files.load(path)
+        photo.load(path)
 
 
 def test_strips_that_share_bytes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "lab.tif"
     path.write_bytes(hostile.lab_tiff(64, strips=1))
-    assert files.load(path).pixels.shape == (64, 64, 3)
+    assert photo.load(path).pixels.shape == (64, 64, 3)
     path.write_bytes(hostile.lab_tiff(64, strips=4))
     with pytest.raises(problems.DamagedPicture):
-        files.load(path)
+        photo.load(path)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "many"])
@@ -229,6 +230,6 @@ def test_limits_that_are_no_numbers_are_refused(text: str, tmp_path: Path, monke
     path.write_bytes(corpus.pictures()["alpha.png"])
     monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", text)
     with pytest.raises(DioptreError, match="DIOPTRE_MAX_MEGAPIXELS"):
-        files.load(path)
+        photo.load(path)
     monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", "1")
-    assert np.isfinite(files.load(path).pixels).all()
+    assert np.isfinite(photo.load(path).pixels).all()

@@ -7,21 +7,16 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dioptre import files
-from dioptre.files import exif as exif_module
-from dioptre.files import notes
-from dioptre.files.colour_profile import BadProfile
-from dioptre.files.colour_profile import model as colour_model
-from dioptre.files.frame import Frame
-from dioptre.files.openraster_reading import read_openraster, read_recipe
-from dioptre.files.sheet import Panel
+from dioptre import photo
+from dioptre.photo.decode.openraster import read_openraster
+from dioptre.photo.metadata import xmp
+from dioptre.photo.metadata.frame import Frame
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 
@@ -65,20 +60,20 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         path.write_bytes(mutated(seeds[name], rng))
 
         def work(path: Path = path) -> None:
-            picture = files.load(path)
+            picture = photo.load(path)
             assert picture.pixels.dtype == np.float32
             assert np.isfinite(picture.pixels).all()
             assert 0 < picture.width * picture.height <= MAX_MEGAPIXELS * 1e6
-            with_note = notes.make(operation="depth", models={}, recipe={})
-            files.save(picture.pixels, path.with_suffix(".out.png"), like=picture, note=with_note)
+            with_note = xmp.make_note(operation="depth", models={}, recipe={})
+            photo.save(picture.pixels, path.with_suffix(".out.png"), like=picture, note=with_note)
 
         with told(number, name):
             read = survives(work)
             loaded += read
-            survives(lambda path=path: files.inspect(path))
-            survives(lambda path=path: files.read_embedded_depth(path))
-            survives(lambda path=path: files.read_depth(path, width=28, height=20))
-            files.size_of(path)
+            survives(lambda path=path: photo.inspect(path))
+            survives(lambda path=path: photo.read_embedded_depth(path))
+            survives(lambda path=path: photo.read_depth(path, width=28, height=20))
+            photo.size_of(path)
         count("damaged picture", name, "read" if read else "refused")
         for each in tmp_path.iterdir():
             each.unlink()
@@ -90,20 +85,8 @@ def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) 
     damaged, whole = tmp_path / "a.heic", tmp_path / "b.tif"
     damaged.write_bytes(corpus.pictures()["plain.heic"].replace(b"clap", b"cla\xd6"))
     whole.write_bytes(corpus.pictures()["cmyk.tif"])
-    assert files.size_of(damaged) == (0, 0)
-    assert files.load(whole).pixels.shape == (*corpus.SIZE, 3)
-
-
-def test_damaged_layered_files(tmp_path: Path) -> None:
-    whole = corpus.layered()
-    path = tmp_path / "a.ora"
-    for number, rng in trials("ora", share=0.08):
-        path.write_bytes(mutated(whole, rng))
-        with told(number, "ora"):
-            read = survives(lambda: read_openraster(path))
-            survives(lambda: read_recipe(path))
-            survives(lambda: files.inspect(path))
-        count("damaged layered file", "ora", "read" if read else "refused")
+    assert photo.size_of(damaged) == (0, 0)
+    assert photo.load(whole).pixels.shape == (*corpus.SIZE, 3)
 
 
 STACK = '<image version="0.0.5" w="20" h="20"><stack><layer name="a" src="{}"/></stack></image>'
@@ -188,7 +171,7 @@ def test_bombs(name: str, tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     size = path.stat().st_size
     assert not survives(lambda: read_openraster(path), file_bytes=size), "a bomb was read"
-    survives(lambda: files.inspect(path), file_bytes=size)
+    survives(lambda: photo.inspect(path), file_bytes=size)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 600 << 10, f"it took {grown >> 10} MiB"
 
@@ -200,17 +183,6 @@ def bombs_once() -> dict[str, bytes]:
     if not _BOMBS:
         _BOMBS.update(bombs())
     return _BOMBS
-
-
-def test_damaged_recipes(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    for number, rng in trials("recipes", share=0.1):
-        damaged = mutated(corpus.recipe_text(), rng)
-        path.write_bytes(damaged)
-        with told(number, damaged):
-            read = survives(lambda text=damaged: Recipe.from_json(text.decode("utf-8", "replace")))
-            survives(lambda: files.inspect(path))
-        count("damaged recipe", "json", "read" if read else "refused")
 
 
 JSON = st.recursive(
@@ -237,20 +209,6 @@ def test_recipes_of_any_shape(value: object, where: str) -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
-HEAD = corpus.xmp()[:400]
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=600) | st.binary(max_size=200).map(lambda tail: HEAD + tail))
-def test_xmp_of_any_bytes(packet: bytes) -> None:
-    notes.read(packet)
-    after = notes.updated(
-        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
-    )
-    assert after is not None
-    assert notes.read(after) is not None
-
-
 HOSTILE_XMP = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + b"<a>" * 50_000,
@@ -263,51 +221,13 @@ HOSTILE_XMP = (
 @pytest.mark.parametrize("packet", HOSTILE_XMP, ids=range(len(HOSTILE_XMP)))
 def test_hostile_xmp(packet: bytes) -> None:
     started = time.monotonic()
-    assert notes.read(packet) is None
-    after = notes.updated(
-        packet, note=notes.make(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
+    assert xmp.read(packet) is None
+    after = xmp.updated(
+        packet, note=xmp.make_note(operation="depth", models={}, recipe={}), frame=Frame(width=3, height=2)
     )
     assert after is not None
     assert b"root:" not in after
     assert time.monotonic() - started < QUICK_S
-
-
-@settings(deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 1 << 30))
-def test_exif_that_points_anywhere(offset: int, seed: int) -> None:
-    rng = Random(seed)
-    blob = bytearray(corpus.exif().removeprefix(b"Exif\0\0"))
-    at = rng.randrange(4, len(blob) - 4)
-    order = "<" if blob[:2] == b"II" else ">"
-    blob[at : at + 4] = struct.pack(order + "I", rng.choice((offset, 8, at, 0)))
-    upright = exif_module.upright(bytes(blob), Frame(width=20, height=28, orientation=6), srgb=True)
-    assert upright is None or isinstance(upright, bytes)
-    exif_module.camera_is_adobe_rgb(bytes(blob))
-
-
-def test_profiles_of_damaged_bytes() -> None:
-    whole = corpus.adobe_rgb()
-    for number, rng in trials("icc", share=0.1):
-        damaged = mutated(whole, rng)
-        with told(number, "icc"):
-            try:
-                model = colour_model(damaged, bands=3)
-                out = np.empty((4, 5, 3), np.float32)
-                model.to_srgb(np.full((4, 5, 3), 100, np.uint8), out=out)
-            except BadProfile:
-                count("damaged colour profile", "icc", "refused")
-                continue
-            assert np.isfinite(out).all()
-        count("damaged colour profile", "icc", "read")
-
-
-def test_sheets_of_any_size() -> None:
-    for number, rng in trials("sheet", share=0.01):
-        size = (rng.choice((1, 2, 7, 300)), rng.choice((1, 2, 7, 300)))
-        with told(number, size):
-            pixels = np.zeros((*size, rng.choice((3, 4))), np.float32)
-            assert files.sheet([Panel(caption="a", pixels=pixels)]).size > 0
-        count("contact sheet of an odd size", "png", "made")
 
 
 def test_links_in_place_of_files(tmp_path: Path) -> None:
@@ -318,11 +238,11 @@ def test_links_in_place_of_files(tmp_path: Path) -> None:
     link.symlink_to(victim)
     pixels = np.zeros((4, 4, 3), np.float32)
     with pytest.raises(DioptreError, match="already exists"):
-        files.save(pixels, link)
-    files.save(pixels, link, force=True)
+        photo.save(pixels, link)
+    photo.save(pixels, link, force=True)
     assert victim.read_bytes() == b"mine"
     dangling = tmp_path / "dangling.png"
     dangling.symlink_to(tmp_path / "nowhere.png")
     with pytest.raises(DioptreError, match="already exists"):
-        files.save(pixels, dangling)
+        photo.save(pixels, dangling)
     assert not (tmp_path / "nowhere.png").exists()

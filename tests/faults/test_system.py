@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.contract import Layer, Result
-from dioptre.files import notes
-from dioptre.files.picture import Picture
+from dioptre.photo.picture import Picture
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 from . import corpus
-from .trials import count, mutated, told, trials
+from .trials import count, told, trials
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
@@ -156,7 +154,7 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np
 from pathlib import Path
-from dioptre import files
+from dioptre import photo
 from dioptre_link.errors import DioptreError
 limits, out, whole = [int(n) for n in sys.argv[2:]], Path(sys.argv[1]), 0
 pixels = np.random.default_rng(0).random((60, 80, 3), dtype=np.float32)
@@ -168,9 +166,9 @@ for number, limit in enumerate(limits):
             if suffix == ".ora":
                 from dioptre.contract import Layer
                 from dioptre_link.operation import Role
-                files.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
+                photo.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
             else:
-                files.save(pixels, path)
+                photo.save(pixels, path)
         except DioptreError as error:
             assert not path.exists() and "full" in error.message, (path, error.message)
         else:
@@ -246,7 +244,7 @@ def run(inputs, options, progress):
     flat = np.random.default_rng(0).random(inputs.picture.shape, dtype=np.float32)
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=flat),
                           Layer(name="b", role=Role.DEPTH, pixels=np.ascontiguousarray(flat[..., 0]))))
-module.OPERATIONS = dict(portrait=run)
+module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -299,70 +297,6 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 assert len(list(out.iterdir())) in (1, 7)
             assert photo.read_bytes() == original
         count("signal to a command", how.name, "whole result" if len(whole) == 6 else "no result")
-
-
-class JumpingClock(datetime):
-    """A clock that jumps to another time between 1970 and 9999 at every call."""
-
-    calls = 0
-
-    @classmethod
-    def now(cls, tz: Any = None) -> JumpingClock:
-        cls.calls += 1
-        return cls(1970 + (cls.calls * 4001) % 8000, 1, 1, tzinfo=tz)
-
-
-def test_clocks_that_jump(picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notes, "datetime", JumpingClock)
-    moments = iter([0.0, 2.0**40, -1.0, 5.0] * 10_000)
-    monkeypatch.setattr(time, "time", lambda: next(moments))
-    for step in range(8):
-        out = tmp_path / f"out{step}"
-        flat = write(result(0.5), picture, out)[0]
-        note = files.inspect(flat)
-        assert note is not None
-        assert note.when.startswith(tuple("123456789"))
-        os.utime(flat, (0, 2**33))  # The modification time is in the year 2242.
-        assert files.load(flat).pixels.shape == picture.pixels.shape
-        write(result(0.25), picture, out, force=True)
-    assert JumpingClock.calls >= 8
-    assert datetime.now(UTC) - timedelta(days=1) < datetime.now(UTC)
-
-
-def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: Path) -> None:
-    import shutil
-
-    from dioptre.checkpoints.card import WeightsError
-    from dioptre.checkpoints.load import read
-    from dioptre.checkpoints.locate import verify
-
-    whole = checkout / "weights" / "white-balance"
-    _, arrays = read(whole)
-    names = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file())
-    for number, rng in trials("checkpoints", share=0.05):
-        folder = tmp_path / f"w{number}"
-        shutil.copytree(whole, folder)
-        name = rng.choice((*names, "card.json"))
-        before = (folder / name).read_bytes()
-        match rng.randrange(4):
-            case 0:
-                (folder / name).unlink()
-            case 1:
-                (folder / name).write_bytes(b"")
-            case _:
-                (folder / name).write_bytes(mutated(before, rng))
-        with told(number, name):
-            try:
-                verify(folder)
-                _, found = read(folder)
-            except WeightsError:
-                count("damaged network", "card" if name == "card.json" else "values", "refused")
-                continue
-            finally:
-                shutil.rmtree(folder)
-            # The damage may have changed text in the card, but no values.
-            assert all(np.array_equal(found[key], arrays[key]) for key in arrays)
-        count("damaged network", "card" if name == "card.json" else "values", "same values")
 
 
 def test_weights_that_are_not_numbers_are_no_success(

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from random import Random
 
 import psutil
 import pytest
@@ -18,8 +16,6 @@ from dioptre_link import start
 from dioptre_link.client import Result, Worker
 from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
-
-from .trials import count, told, trials
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -111,30 +107,3 @@ def test_killed_at_each_step(step: str, home: Path) -> None:
     assert killed
     served(home)
     assert pid() != killed[0]
-
-
-def test_killed_at_any_moment(home: Path) -> None:
-    for number, rng in trials("worker", share=0.004):
-        with told(number, "killed"):
-            whole = one_trial(rng)
-        served(home)
-        count("killed worker", "at any moment", "whole result" if whole else "clear error")
-
-
-def one_trial(rng: Random) -> bool:
-    """Run one trial and return whether the job finished."""
-    timers: list[threading.Timer] = []
-
-    def at(here: str) -> None:
-        if here == "connected":
-            timers.append(threading.Timer(rng.random() * 0.4, os.kill, (pid(), signal.SIGKILL)))
-            timers[0].start()
-
-    try:
-        pixels = job(at, seconds=0.1)
-    except DioptreError:
-        pixels = b""
-    assert len(pixels) in (0, SIZE[0] * SIZE[1] * 4)
-    for timer in timers:
-        timer.join()
-    return bool(pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.imaging.foreground import foreground_rows, with_background_colours
+from dioptre.imaging.foreground import foreground_rows
 
 
 def soft_edge() -> tuple[np.ndarray, np.ndarray]:
@@ -35,32 +35,3 @@ def test_without_a_sure_inside_it_is_finite() -> None:
     for cover in (0.0, 0.3):
         colours = foreground_rows(picture, np.full((60, 160), cover, np.float32))(slice(0, 60))
         assert np.isfinite(colours).all()
-
-
-def test_hair_with_the_depth_of_the_background_gets_its_colours() -> None:
-    """The depth ends in the middle of the soft edge; beyond it, the edge shows the wall."""
-    picture, alpha = soft_edge()
-    disparity = np.where(alpha > 0.5, np.float32(0.8), np.float32(0.2))
-    cleaned = with_background_colours(picture, alpha, disparity, sharp=0.3)
-    beyond = (alpha <= 0.5) & (alpha >= 0.02)
-    assert np.abs(picture - [0.3, 0.9, 0.3])[beyond].max() > 0.3
-    assert np.abs(cleaned - [0.3, 0.9, 0.3])[beyond].max() < 0.03
-    np.testing.assert_array_equal(cleaned[~beyond], picture[~beyond])
-
-
-def test_without_a_background_nothing_is_replaced() -> None:
-    picture, alpha = soft_edge()
-    everywhere = np.ones_like(alpha)
-    np.testing.assert_array_equal(with_background_colours(picture, everywhere, alpha, sharp=0.3), picture)
-
-
-def test_each_part_of_a_subject_is_compared_with_its_own_surroundings() -> None:
-    """One part is blurred before a far wall, one in focus, and one in front of the focus behind a near table."""
-    picture, alpha = (np.repeat(plane[:, ::4], 6, axis=0) for plane in soft_edge())
-    parts, walls = (np.repeat(np.float32(values), 120)[:, None] for values in ((0.8, 0.3, 0.6), (0.3, 0.1, 0.9)))
-    disparity = np.where(alpha > 0.5, parts, walls)
-    disparity[290:320, 8:12], alpha[290:320, 8:12] = 0.5, 0.9  # a dent in the third part
-    cleaned = with_background_colours(picture, alpha, disparity, sharp=0.4)
-    changed = (cleaned != picture).any(axis=2)
-    assert changed[:100, 21:24].all()
-    assert not changed[140:].any()

@@ -37,12 +37,6 @@ def test_a_plain_layer_reads_alike() -> None:
     np.testing.assert_array_equal(layer.reader()(slice(3, 9)), PIXELS[3:9])
 
 
-def test_neither_can_be_changed() -> None:
-    for layer in (Layer(name="Plain", role=Role.RESULT, pixels=PIXELS), _on_demand([])):
-        with pytest.raises(AttributeError):
-            layer.name = "Other"  # type: ignore[misc]
-
-
 @pytest.mark.parametrize("height", [1, 256, 257, 1000])
 def test_row_slices_cover_every_row_once(height: int) -> None:
     rows = [row for part in row_slices(height) for row in range(height)[part]]

@@ -36,20 +36,6 @@ def test_each_side_of_a_hole_keeps_to_its_own_side() -> None:
     assert made[:, 37].min() > 0.7
 
 
-def test_large_pictures_are_worked_on_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    values, known = rng.uniform(size=(67, 41, 3)).astype(np.float32), np.ones((67, 41), np.float32)
-    known[11:50, 5:30] = 0
-    whole = pull_push(values, known)
-    monkeypatch.setattr("dioptre.imaging.pull_push._BAND", 41 * 3 * 4)
-    np.testing.assert_allclose(pull_push(values, known), whole, atol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
-def test_nothing_known_gives_zero(shape: tuple[int, int]) -> None:
-    assert not pull_push(np.ones(shape, np.float32), np.zeros(shape, np.float32)).any()
-
-
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_rows_are_those_of_the_whole_whether_known_is_a_weight_or_a_mask(channels: tuple[int, ...]) -> None:
     values = np.random.default_rng(1).uniform(size=(67, 41, *channels)).astype(np.float32)

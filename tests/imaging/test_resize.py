@@ -1,10 +1,9 @@
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from dioptre.imaging import resize as resize_module
-from dioptre.imaging.resize import enlarge, fitted_size, resize, resized_rows, shrink
+from dioptre.imaging.resize import fitted_size, resize, resized_rows
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +32,6 @@ def test_area_keeps_the_mean_and_values_above_one():
     assert np.allclose(made, image.reshape(16, 4, 24, 4).mean((1, 3)), atol=1e-5)
 
 
-def test_threads_change_nothing():
-    image = np.random.default_rng(1).uniform(size=(300, 200, 4)).astype(np.float32)
-    whole = resize(image, (150, 333))
-    assert np.array_equal(whole[..., 2], resize(np.ascontiguousarray(image[..., 2]), (150, 333)))
-
-
 @pytest.mark.parametrize("method", ["area", "bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("size", [(41, 60), (180, 91), (97, 130), (600, 130)])
 def test_bands_change_nothing_that_can_be_seen(monkeypatch, method, size):
@@ -58,25 +51,6 @@ def test_some_rows_are_those_of_the_whole(method, size):
     whole = resize(image, size, method=method)
     for rows in (slice(0, 1), slice(13, 40), slice(30, size[0])):
         np.testing.assert_allclose(resized_rows(image, size, rows, method=method), whole[rows], atol=1e-5)
-
-
-def test_refuses_an_empty_size():
-    with pytest.raises(ValueError, match="at least 1"):
-        resize(np.zeros((4, 4), np.float32), (0, 4))
-
-
-def test_shrink_is_the_block_mean_and_names_a_bad_size():
-    image = np.random.default_rng(2).uniform(size=(8, 12, 2)).astype(np.float32)
-    assert np.allclose(shrink(jnp.asarray(image), 4), resize(image, (2, 3), method="area"), atol=1e-6)
-    with pytest.raises(ValueError, match="9 x 12"):
-        shrink(jnp.zeros((9, 12, 1)), 4)
-
-
-@pytest.mark.parametrize("factor", [2, 3, 4])
-def test_enlarge_is_pillows_bilinear(factor):
-    image = np.random.default_rng(2).uniform(size=(7, 5, 3)).astype(np.float32)
-    expected = resize(image, (7 * factor, 5 * factor), method="bilinear")
-    assert np.allclose(enlarge(jnp.asarray(image), factor), expected, atol=1e-6)
 
 
 def test_fitted_size_keeps_proportions_and_never_enlarges():

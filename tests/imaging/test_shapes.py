@@ -12,22 +12,6 @@ def test_bucket_holds_the_length_with_little_waste():
     assert len({shapes.bucket(length) for length in range(1024, 4097)}) <= 9
 
 
-def test_bucket_is_a_multiple():
-    assert all(shapes.bucket(length, multiple=32) % 32 == 0 for length in range(1, 999))
-    with pytest.raises(ValueError, match="at least 1"):
-        shapes.bucket(0)
-
-
-@pytest.mark.parametrize("length", [1, 2, 3, 10])
-def test_reflection_is_numpys(length):
-    before, after = 3 * length + 1, 2 * length + 5
-    if length > 1:
-        expected = np.pad(np.arange(length), (before, after), mode="reflect")
-    else:
-        expected = np.zeros(before + 1 + after)
-    assert np.array_equal(shapes.reflected_indices(-before, length + after, length), expected)
-
-
 @pytest.mark.parametrize("start", [(0, 0), (2, 3), (-3, -2), (-3, 5), (4, -9), (-20, 30), (9, 9)])
 def test_cut_reaches_beyond_the_array(start):
     array = np.random.default_rng(0).random((2, 10, 12, 3))
@@ -42,15 +26,6 @@ def test_cut_reaches_beyond_the_array(start):
         assert np.array_equal(shapes.cut(array, start, (8, 7), axes=(1, 2), mode=mode), expected)
     if start == (2, 3):
         assert np.shares_memory(shapes.cut(array, start, (8, 7), axes=(1, 2)), array)
-
-
-def test_pad_to_modes():
-    image = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert np.array_equal(shapes.pad_to(image, (3, 5))[0], [0, 1, 2, 1, 0])
-    assert np.array_equal(shapes.pad_to(image, (3, 5), mode="edge")[2], [3, 4, 5, 5, 5])
-    assert shapes.pad_to(image, (3, 5), mode="zero").sum() == image.sum()
-    with pytest.raises(ValueError, match="wrap"):
-        shapes.pad_to(image, (3, 5), mode="wrap")
 
 
 def test_map_chunks_traces_once_for_all_sizes(monkeypatch):

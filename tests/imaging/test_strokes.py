@@ -17,10 +17,6 @@ def stroke(*points: tuple[float, float], keep: bool = True, radius: float = 0.1)
     return {"keep": keep, "radius": radius, "points": [list(point) for point in points]}
 
 
-def test_no_stroke_paints_nothing() -> None:
-    assert not stroke_mask([], FLAT).any()
-
-
 @pytest.mark.parametrize("radius", [0.02, 0.1, 0.4])
 def test_a_dot_is_a_soft_disc_around_its_point(radius: float) -> None:
     mask = stroke_mask([stroke((0.4, 0.6), radius=radius)], FLAT)
@@ -34,14 +30,6 @@ def test_a_dot_is_a_soft_disc_around_its_point(radius: float) -> None:
     expected = (1 - distance[between]) / (1 - HARD)
     expected = expected**2 * (3 - 2 * expected)
     assert np.abs(mask[between] - expected).max() < 0.02
-
-
-def test_a_line_covers_all_that_lies_near_it() -> None:
-    mask = stroke_mask([stroke((0.2, 0.25), (0.8, 0.25), (0.8, 0.75))], FLAT)
-    for x, y in ((0.2, 0.25), (0.5, 0.25), (0.8, 0.25), (0.8, 0.5), (0.8, 0.75), (0.5, 0.32)):
-        assert mask[int(y * SIZE[0]), int(x * SIZE[1])] == 1, (x, y)
-    for x, y in ((0.5, 0.5), (0.05, 0.25), (0.8, 0.95)):
-        assert mask[int(y * SIZE[0]), int(x * SIZE[1])] == 0, (x, y)
 
 
 def test_a_later_stroke_lies_over_an_earlier_one() -> None:
@@ -65,12 +53,6 @@ def test_any_picture_can_be_painted(size: tuple[int, int]) -> None:
     mask = stroke_mask([stroke((0.0, 0.0), (1.0, 1.0), radius=0.5)], np.zeros(size, np.float32))
     assert mask.shape == size
     assert 0 < mask.max() <= 1
-
-
-def test_strokes_at_the_edge_stay_inside() -> None:
-    mask = stroke_mask([stroke((1.0, 0.0))], FLAT)
-    assert mask[0, -1] == 1
-    assert not mask[:, :200].any()
 
 
 def beside(left: float, right: float, column: int = 150) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import json
 import locale
 import os
@@ -15,7 +14,6 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -182,18 +180,3 @@ def installed(template: Checkout) -> Checkout:
     outcome = template.install()
     assert outcome.returncode == 0, outcome.stderr
     return template
-
-
-@pytest.fixture(scope="session")
-def installer(checkout: Path) -> ModuleType:
-    """The installer package, loaded without changing sys.path."""
-    folder = checkout / "installer"
-    spec = importlib.util.spec_from_file_location(
-        "installer", folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["installer"] = module
-    spec.loader.exec_module(module)
-    return module

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from dioptre.editors import gimp_plugin
 from dioptre.editors.gimp_plugin import Home
+from installer import plugins
+from installer.console import Console
+from installer.environment import Folders
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's folders")
 
@@ -108,12 +109,10 @@ def test_no_gimp_and_an_old_one_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_the_installer_remembers_where_and_removes_it(
-    checkout: Path, user: Path, installer: ModuleType, monkeypatch: pytest.MonkeyPatch
+    checkout: Path, user: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugins = importlib.import_module(f"{installer.__name__}.plugins")
-    environment = importlib.import_module(f"{installer.__name__}.environment")
-    console = importlib.import_module(f"{installer.__name__}.console").Console()
-    where = environment.Folders(checkout=checkout, **folders(user))
+    console = Console()
+    where = Folders(checkout=checkout, **folders(user))
     where.data.mkdir()
     monkeypatch.setenv("PATH", "")  # There is no GIMP to query.
     chosen = user / "mine"

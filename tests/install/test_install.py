@@ -273,30 +273,18 @@ def test_an_upgrade_keeps_what_the_user_added_and_a_downgrade_is_refused(miniatu
     assert (miniature.home / "data" / "settings.json").is_file()
 
 
-@pytest.mark.parametrize("place", ["data", "cache", "log"])
-def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
-    precious = miniature.home / place / "thesis.txt"
-    precious.parent.mkdir(parents=True)
-    precious.write_text("years of work", encoding="utf-8")
-    outcome = miniature.install("greet")
-    assert outcome.returncode == 1
-    assert f"{precious.parent} is in use: thesis.txt." in outcome.stderr
-    assert "Hint: Set DIOPTRE_HOME" in outcome.stderr
-    assert [path.relative_to(miniature.home) for path in miniature.home.rglob("*") if path.is_file()] == [
-        precious.relative_to(miniature.home)
-    ]
-
-
 @pytest.mark.parametrize(
-    "name", ["cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
+    "name", ["data/thesis.txt", "cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
 )
 def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -> None:
-    """Other programs use these names, too; the uninstaller must not remove the contents of their folders."""
+    """A folder in use is refused. Other programs use these names, too; uninstalling leaves their folders alone."""
     precious = miniature.home / name
     precious.parent.mkdir(parents=True)
     precious.write_text("years of work", encoding="utf-8")
     outcome = miniature.install("greet")
     assert (outcome.returncode, "is in use" in outcome.stderr) == (1, True)
+    assert "Hint: Set DIOPTRE_HOME" in outcome.stderr
+    assert [path for path in miniature.home.rglob("*") if path.is_file()] == [precious]
     miniature.install("--uninstall")
     assert precious.read_text(encoding="utf-8") == "years of work"
 

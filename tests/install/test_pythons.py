@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import stat
 import sys
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-
-@pytest.fixture
-def pythons(installer: ModuleType) -> ModuleType:
-    return import_module("installer.pythons")
+from installer import pythons
 
 
 def fake(path: Path, answer: str) -> Path:
@@ -26,17 +21,17 @@ def fake(path: Path, answer: str) -> Path:
 @pytest.mark.skipif(sys.platform == "win32", reason="the fakes are shell scripts")
 class TestFind:
     @pytest.fixture(autouse=True)
-    def empty_path(self, pythons: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def empty_path(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.delenv("DIOPTRE_PYTHON", raising=False)
         monkeypatch.setattr(sys, "executable", str(fake(tmp_path / "running", "3 10 True CPython venv")))
 
-    def test_takes_a_newer_one_than_the_running_one(self, pythons: ModuleType, tmp_path: Path) -> None:
+    def test_takes_a_newer_one_than_the_running_one(self, tmp_path: Path) -> None:
         fake(tmp_path / "python3.12", "3 12 True CPython venv")
         fake(tmp_path / "python3.13", "3 13 True CPython venv")
         assert pythons.find().path == tmp_path / "python3.13"
 
-    def test_passes_over_what_cannot_be_used(self, pythons: ModuleType, tmp_path: Path) -> None:
+    def test_passes_over_what_cannot_be_used(self, tmp_path: Path) -> None:
         fake(tmp_path / "python3.14", "3 14 True PyPy venv")
         fake(tmp_path / "python3.13", "3 13 False CPython venv")
         fake(tmp_path / "python3.12", "nonsense")
@@ -44,20 +39,18 @@ class TestFind:
         fake(tmp_path / "python3", "3 15 True CPython venv")
         assert pythons.find().path == tmp_path / "python3.11"
 
-    def test_without_venv_names_the_package(self, pythons: ModuleType, tmp_path: Path) -> None:
+    def test_without_venv_names_the_package(self, tmp_path: Path) -> None:
         fake(tmp_path / "python3.11", "3 11 True CPython none")
         with pytest.raises(Exception, match="virtual environments") as caught:
             pythons.find()
         assert "python3.11-venv" in caught.value.hint
 
-    def test_without_any_says_what_to_install(self, pythons: ModuleType) -> None:
+    def test_without_any_says_what_to_install(self) -> None:
         with pytest.raises(Exception, match=r"3\.11 to 3\.14") as caught:
             pythons.find()
         assert "apt install" in caught.value.hint
 
-    def test_a_chosen_one_must_fit(
-        self, pythons: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_a_chosen_one_must_fit(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         fake(tmp_path / "python3.13", "3 13 True CPython venv")
         monkeypatch.setenv("DIOPTRE_PYTHON", str(fake(tmp_path / "old", "3 9 True CPython venv")))
         with pytest.raises(Exception, match="DIOPTRE_PYTHON"):
@@ -86,7 +79,6 @@ class TestRefused:
     def test_says_why(
         self,
         *,
-        pythons: ModuleType,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
         answer: str,
@@ -99,39 +91,8 @@ class TestRefused:
         assert found.usable == (not problem)
         assert problem in found.problem
 
-    def test_an_intel_mac_is_refused_in_one_sentence(
-        self, pythons: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        running = fake(tmp_path / "python3", "3 13 True CPython venv macosx-11.0-universal2 x86_64 ordinary")
-        monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.delenv("DIOPTRE_PYTHON", raising=False)
-        monkeypatch.setattr(sys, "executable", str(running))
-        monkeypatch.setattr(pythons.sys, "platform", "darwin")
-        with pytest.raises(Exception, match="Intel processor") as caught:
-            pythons.find()
-        assert "\n" not in caught.value.message
 
-    @pytest.mark.parametrize(("system", "wanted"), [("win32", "winget"), ("darwin", "brew"), ("linux", "apt")])
-    def test_hints_fit_the_system(
-        self,
-        pythons: ModuleType,
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
-        system: str,
-        wanted: str,
-    ) -> None:
-        monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.delenv("DIOPTRE_PYTHON", raising=False)
-        monkeypatch.setattr(sys, "executable", str(fake(tmp_path / "p", "3 10 True CPython venv")))
-        monkeypatch.setattr(pythons, "_from_registry", list)
-        monkeypatch.setattr(pythons.sys, "platform", system)
-        with pytest.raises(Exception, match=r"p: Python 3\.10") as caught:
-            pythons.find()
-        assert wanted in caught.value.hint
-        assert ("apt" in caught.value.hint) == (system == "linux")
-
-
-def test_the_launchers_list_is_read_newest_first(pythons: ModuleType) -> None:
+def test_the_launchers_list_is_read_newest_first() -> None:
     listed = (
         " -V:3.15          C:\\Python315\\python.exe\n"
         " -V:3.12          C:\\Program Files\\Python312\\python.exe\n"
@@ -150,7 +111,7 @@ def test_the_launchers_list_is_read_newest_first(pythons: ModuleType) -> None:
     ]
 
 
-def test_the_running_python_answers_the_probe(pythons: ModuleType) -> None:
+def test_the_running_python_answers_the_probe() -> None:
     found = pythons.probe(Path(sys.executable))
     assert found.version == sys.version_info[:2]
     assert found.usable == (found.version >= (3, 11))

@@ -7,30 +7,20 @@ import csv
 import ctypes
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tests.tracked import tracked
+from installer import slimming
 
 SOURCE = """
 static int helper_with_a_long_name(int value) { return value * 3; }
 int tripled(int value) { return helper_with_a_long_name(value); }
 """
-
-
-@pytest.fixture
-def slimming(installer: ModuleType) -> ModuleType:
-    from installer import slimming  # The fixture `installer` has already loaded the package.
-
-    module: ModuleType = slimming
-    return module
 
 
 def scipy_of(folder: Path) -> Path:
@@ -63,7 +53,7 @@ def package(folder: Path, *names: str) -> Path:
     return record
 
 
-def test_tests_and_files_for_compilers_go_and_nothing_else(slimming: ModuleType, tmp_path: Path) -> None:
+def test_tests_and_files_for_compilers_go_and_nothing_else(tmp_path: Path) -> None:
     kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
     kept += ("own_test.py", "cffi/parse.h", "some/x.pyi")
     tests = ("some/tests/__init__.py", "some/part/tests/data/x.bin", "some/part/x_test.py")
@@ -86,7 +76,7 @@ def test_tests_and_files_for_compilers_go_and_nothing_else(slimming: ModuleType,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ELF libraries")
-def test_a_library_without_symbol_tables_loads_and_is_smaller(slimming: ModuleType, tmp_path: Path) -> None:
+def test_a_library_without_symbol_tables_loads_and_is_smaller(tmp_path: Path) -> None:
     if (compiler := shutil.which("gcc") or shutil.which("cc")) is None:
         pytest.skip("no C compiler here")
     source, library = tmp_path / "some.c", tmp_path / "some" / "lib.so.1"
@@ -109,17 +99,7 @@ def test_a_library_without_symbol_tables_loads_and_is_smaller(slimming: ModuleTy
     assert library.stat().st_size == size
 
 
-def test_what_is_no_library_stays_as_it_is(slimming: ModuleType, tmp_path: Path) -> None:
-    for content in (b"", b"\x7fELF", b"\x7fELF\x01\x01" + bytes(100_000), b"text" * 50_000):
-        path = tmp_path / "some.so"
-        path.write_bytes(content)
-        assert not slimming.drop_symbols(path)
-        assert path.read_bytes() == content
-
-
-def test_a_part_that_is_left_out_says_how_to_add_it(
-    slimming: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_is_left_out_says_how_to_add_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = scipy_of(tmp_path)
     for _ in range(2):
         slimming.slim(tmp_path)
@@ -138,7 +118,7 @@ def test_a_part_that_is_left_out_says_how_to_add_it(
         exec(placeholder.read_text(encoding="utf-8"))
 
 
-def test_equal_libraries_share_space_and_can_be_replaced_alone(slimming: ModuleType, tmp_path: Path) -> None:
+def test_equal_libraries_share_space_and_can_be_replaced_alone(tmp_path: Path) -> None:
     first, second, other = (tmp_path / f"{name}.libs/libgfortran.so.5" for name in ("numpy", "scipy", "unlike"))
     for path in (first, second, other):
         path.parent.mkdir()
@@ -167,7 +147,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.startswith(("numpy.
 """
 
 
-def test_dioptre_imports_nothing_that_is_left_out(slimming: ModuleType) -> None:
+def test_dioptre_imports_nothing_that_is_left_out() -> None:
     """The environment of an installation has no such modules, so that a test must import Dioptre without them."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -177,28 +157,6 @@ def test_dioptre_imports_nothing_that_is_left_out(slimming: ModuleType) -> None:
     assert not loaded & slimming._UNUSED["scipy"]
     assert {"numpy._core", "scipy.special"} <= modules
     assert not modules & {".".join(parts) for parts in slimming._UNUSED_MODULES}
-
-
-def test_modules_of_numpys_own_tests_go_but_their_stubs_stay(slimming: ModuleType, tmp_path: Path) -> None:
-    gone = "numpy/_core/_simd.cpython-311-x86_64-linux-gnu.so"
-    kept = ("numpy/_core/_simd.pyi", "numpy/_core/_simd_other.so", "scipy/special/__init__.py")
-    package(tmp_path, gone, *kept, "scipy/special/cython_special.pyd")
-    slimming.slim(tmp_path)
-    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {*kept, "some-1.0.dist-info/RECORD"}
-
-
-def test_no_code_names_a_part_that_is_left_out(slimming: ModuleType, checkout: Path) -> None:
-    """A training script may import a part in the function that needs it, whose error then names the command."""
-    parts = "|".join(sorted(slimming._UNUSED["scipy"]))
-    imports = rf"(from|import) scipy\.({parts})\b|from scipy import .*\b({parts})\b"
-    count = 0
-    for folder in ("core", "plugin", "training", "benchmarks", "tests"):
-        indent = "" if folder == "training" else r"\s*"
-        for path in tracked(f"{folder}/**/*.py"):
-            count += 1
-            assert not re.search(rf"^{indent}({imports})", path.read_text(encoding="utf-8"), re.MULTILINE), path
-    assert count > 100
 
 
 LOAD = """

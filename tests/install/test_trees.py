@@ -5,41 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 from dioptre_link import private
+from installer import locking, trees
 
 
-@pytest.fixture
-def modules(installer: ModuleType) -> SimpleNamespace:
-    from installer import locking, trees  # The fixture `installer` has already loaded the package.
-
-    return SimpleNamespace(locking=locking, trees=trees)
-
-
-def test_installer_and_worker_lock_the_same_byte(
-    modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installer_and_worker_lock_the_same_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     locked: list[int] = []
 
-    def locking(descriptor: int, _mode: int, count: int) -> None:
+    def lock(descriptor: int, _mode: int, count: int) -> None:
         locked.append(os.lseek(descriptor, 0, os.SEEK_CUR))
         assert count == 1
 
-    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2, LK_LOCK=1))
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=lock, LK_NBLCK=2, LK_LOCK=1))
     monkeypatch.setattr(sys, "platform", "win32")
     with (tmp_path / "worker.lock").open("a+b") as file:
         assert private.lock(file.fileno())
-        assert modules.locking.try_lock(file.fileno())
+        assert locking.try_lock(file.fileno())
     assert locked == [1 << 30] * 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the platform is patched")
-def test_a_folder_full_of_open_files_does_not_take_minutes(
-    modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_full_of_open_files_does_not_take_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "environment"
     folder.mkdir()
     for number in range(300):
@@ -49,8 +39,8 @@ def test_a_folder_full_of_open_files_does_not_take_minutes(
     def refuse(path: object, **_: object) -> None:
         raise PermissionError(13, "in use", path)
 
-    monkeypatch.setattr(modules.trees.time, "sleep", paused.append)
+    monkeypatch.setattr(trees.time, "sleep", paused.append)
     monkeypatch.setattr(os, "unlink", refuse)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert not modules.trees.remove(folder)
+    assert not trees.remove(folder)
     assert 0 < sum(paused) <= 11

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from babel.messages import pofile
 
-from dioptre import files
+from dioptre import photo
 from dioptre_link import language, wire
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import DioptreError
@@ -33,7 +33,7 @@ def said(error: DioptreError) -> tuple[str, str]:
 
 def test_errors_as_they_are_raised(tmp_path: Path) -> None:
     with pytest.raises(DioptreError) as missing:
-        files.load(tmp_path / "{fehlt}.jpg")
+        photo.load(tmp_path / "{fehlt}.jpg")
     assert said(missing.value) == (
         f"Die Datei {tmp_path / '{fehlt}.jpg'} gibt es nicht.",
         "Prüfen Sie Schreibweise und Ordner.",

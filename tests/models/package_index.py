@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,9 +13,8 @@ import pytest
 
 from dioptre.models import registry
 
+from .local_server import HOLD_S, Handler, serving
 from .pretended import ENTRY, PACKAGE, WHEEL
-
-HOLD_S = 30.0
 
 
 @dataclass
@@ -38,16 +36,16 @@ class Index:
     release: threading.Event = field(default_factory=threading.Event)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     index: ClassVar[Index]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  (http.server calls it by this name)
         if self.path.endswith(".whl"):
             self.index.downloads += 1
             self._send_wheel()
         else:
             link = f'<a href="/{PACKAGE.name}">{PACKAGE.name}</a>'.encode()
-            self._head("text/html", len(link))
+            self.head(200, len(link), Content_Type="text/html")
             self.wfile.write(link)
 
     def _send_wheel(self) -> None:
@@ -55,19 +53,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.index.behaviour == "refuses":
             self.send_error(503)
         elif self.index.behaviour == "cuts off":
-            self._head("application/zip", len(WHEEL))
+            self.head(200, len(WHEEL), Content_Type="application/zip")
             self.wfile.write(WHEEL[:half])
         elif self.index.behaviour == "says less":
-            self._head("application/zip", half)
+            self.head(200, half, Content_Type="application/zip")
             self.wfile.write(WHEEL[:half])
         elif self.index.behaviour == "never ends":
-            self._head("application/zip", None)
+            self.head(200, None, Content_Type="application/zip")
             self.index.begun.set()
             block = bytes(1 << 20)
             while not self.index.release.is_set():
                 self.wfile.write(block)
         elif self.index.behaviour == "holds":
-            self._head("application/zip", len(WHEEL))
+            self.head(200, len(WHEEL), Content_Type="application/zip")
             self.wfile.write(WHEEL[:half])
             self.wfile.flush()
             self.index.begun.set()
@@ -75,41 +73,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(WHEEL[half:])
         else:
             content = WHEEL[:half] + bytes([WHEEL[half] ^ 1]) + WHEEL[half + 1 :]
-            self._head("application/zip", len(WHEEL))
+            self.head(200, len(WHEEL), Content_Type="application/zip")
             self.wfile.write(WHEEL if self.index.behaviour == "good" else content)
-
-    def _head(self, kind: str, length: int | None) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Ignore clients that hang up, because these tests provoke that."""
 
 
 @contextmanager
 def running() -> Iterator[Index]:
     index = Index()
-    handler = type("Handler", (_Handler,), {"index": index})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        index.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
-        try:
-            yield index
-        finally:
-            index.release.set()
-            server.shutdown()
-            thread.join()
+    with serving(type("Handler", (_Handler,), {"index": index}), index.release) as site:
+        index.url = f"{site}/simple"
+        yield index
 
 
 @contextmanager

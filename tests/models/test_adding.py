@@ -73,26 +73,6 @@ def test_another_package_of_that_name_is_refused(
     assert not is_installed(ENTRY)
 
 
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        (
-            "WARNING: Retrying … NewConnectionError: Failed to establish a new connection: [Errno 111]\nERROR: No",
-            "no connection",
-        ),
-        ("ERROR: Could not install: [Errno 28] No space left on device\n", "disk is full"),
-        ("ERROR: Something new.\nERROR: another", "Something new"),
-        ("", "pip failed"),
-        (
-            "ERROR: Exception:\nTraceback:\n  …\nHTTPError: 503 Server Error: busy for url: x\n",
-            "503 Server Error: busy for url: x",
-        ),
-    ],
-)
-def test_what_pip_said_becomes_a_reason(said: str, reason: str) -> None:
-    assert reason in str(fetching._failed(PACKAGE, said))
-
-
 def test_without_pip_and_ensurepip(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise subprocess.CalledProcessError(1, "ensurepip")

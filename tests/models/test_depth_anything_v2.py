@@ -56,11 +56,6 @@ def test_one_picture_of_a_batch_does_not_touch_the_others() -> None:
     np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)
 
 
-def test_sides_that_are_no_multiples_of_the_patch_are_refused() -> None:
-    with pytest.raises(ValueError, match="multiples of 14, not 28 x 30"):
-        load_model("dioptre-depth-small")(np.zeros((1, 28, 30, 3), np.float32))
-
-
 def test_a_strange_file_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"not weights")

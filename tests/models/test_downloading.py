@@ -79,12 +79,7 @@ def test_a_later_try_goes_on_after_a_cancel(publisher: Publisher) -> None:
     assert publisher.asked == ["", f"bytes={kept}-"]
 
 
-def test_a_server_without_ranges_starts_again(publisher: Publisher) -> None:
-    publisher.behaviour = ["cuts off", "knows no ranges"]
-    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("behaviour", ["goes on elsewhere", "503"])
+@pytest.mark.parametrize("behaviour", ["goes on elsewhere", "503", "knows no ranges"])
 def test_a_wrong_answer_in_between_is_survived(publisher: Publisher, behaviour: str) -> None:
     publisher.behaviour = ["cuts off", behaviour, "good"]
     assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
@@ -116,14 +111,6 @@ def test_other_bytes_are_deleted(publisher: Publisher) -> None:
         download(publisher.file(), progress=quiet)
     assert refused.value.code == "foreign-weights"
     assert arrived(publisher) == 0
-
-
-def test_what_was_kept_of_another_file_is_not_used(publisher: Publisher) -> None:
-    path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(bytes(1000))
-    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
-    assert publisher.asked == ["bytes=1000-", ""]
 
 
 @pytest.mark.parametrize("kept", [len(CONTENT), len(CONTENT) + 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,13 +13,16 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.card import WeightsError
+from dioptre.models.depth_anything_v2.config import BackboneConfig
 from dioptre.models.loaded import Loaded
-from dioptre.models.moge2.config import Moge2Config, from_published
+from dioptre.models.moge2.config import from_published
 from dioptre.models.moge2.geometry import Camera, fit_camera, inverse_depth
 from dioptre.models.moge2.module import Moge2, view_plane
 from dioptre.models.registry import ENTRIES
 
 SMALL = (8, 8, 4, 4, 4)
+BACKBONE = BackboneConfig(width=16, blocks=2, heads=2, hidden=16, grid=5, taps=(0, 1), position_offset=0.1)
+PICTURE = jnp.asarray(np.random.default_rng(2).normal(size=(2, 28, 42, 3)), jnp.float32)
 
 
 def published(**changes: Any) -> dict[str, Any]:
@@ -28,7 +32,7 @@ def published(**changes: Any) -> dict[str, Any]:
         "res_block_hidden_norm": "none",
         "resamplers": ["conv_transpose", "conv_transpose", "conv_transpose", "bilinear"],
     }
-    head = {**stack, "dim_in": list(SMALL), "num_res_blocks": [0, 1, 1, 1, 0]}
+    head = {**stack, "dim_in": list(SMALL), "num_res_blocks": [0, 0, 1, 0, 0]}
     return {
         "encoder": {"backbone": "dinov2_vits14", "intermediate_layers": 2, "dim_out": 8},
         "neck": {**stack, "dim_in": [10, 2, 2, 2, 2], "dim_out": None, "num_res_blocks": 1},
@@ -70,11 +74,24 @@ def test_other_variants_are_refused(changes: dict[str, Any]) -> None:
         from_published(published(**changes))
 
 
+def network_of(**changes: Any) -> Moge2:
+    """Return a network with a small backbone and random values."""
+    config = replace(from_published(published(**changes)), backbone=BACKBONE, scale=(BACKBONE.width, 1))
+    graph, state = nnx.split(nnx.eval_shape(lambda: Moge2(config, rngs=nnx.Rngs(0))))
+    random = np.random.default_rng(1)
+    return nnx.merge(graph, jax.tree.map(lambda x: jnp.asarray(0.1 * random.normal(size=x.shape), x.dtype), state))
+
+
+@nnx.jit
+def computed(network: Moge2) -> tuple[jax.Array, ...]:
+    return (*network(PICTURE), network.normals(PICTURE))
+
+
 def test_the_network_gives_maps_of_the_pictures_size() -> None:
-    config = from_published(published())
-    assert isinstance(config, Moge2Config)
-    network = Moge2(config, rngs=nnx.Rngs(0))
-    found = nnx.jit(network)(jnp.zeros((2, 28, 42, 3)))
+    """The blocks at the finest level make it non-linear, so that it is computed level by level."""
+    network = network_of()
+    assert not network.linear_end
+    found = nnx.jit(network)(PICTURE)
     assert found.points.shape == (2, 28, 42, 3)
     assert found.mask.shape == (2, 28, 42)
     assert found.metric_scale is not None
@@ -107,35 +124,18 @@ def test_the_camera_is_found_and_gives_depth_back(focal: float, shift: float) ->
     assert told.shift == pytest.approx(shift, abs=1e-3)
 
 
-def random_network(**changes: Any) -> Moge2:
-    graph, state = nnx.split(Moge2(from_published(published(**changes)), rngs=nnx.Rngs(0)))
-    random = np.random.default_rng(1)
-    return nnx.merge(graph, jax.tree.map(lambda x: jnp.asarray(0.1 * random.normal(size=x.shape), x.dtype), state))
-
-
 def test_a_linear_end_is_computed_as_one_convolution() -> None:
-    """The shortcut equals level by level: points, mask and normals."""
-    neck = published()["neck"] | {"num_res_blocks": [0, 1, 1, 1, 0]}
-    network = random_network(neck=neck, normal_head=published()["points_head"])
+    """The shortcut equals level by level: points, mask and normals. A loaded network estimates the same normals."""
+    neck = published()["neck"] | {"num_res_blocks": [0, 0, 1, 0, 0]}
+    network = network_of(neck=neck, normal_head=published()["points_head"])
     assert network.linear_end
-    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 28, 42, 3)), jnp.float32)
-    quick = (*network(x), network.normals(x))
-    network.linear_end = False
-    for ours, expected in zip(quick, (*network(x), network.normals(x)), strict=True):
-        np.testing.assert_allclose(np.asarray(ours), np.asarray(expected), rtol=1e-4, atol=1e-5)
-
-
-def test_a_loaded_network_estimates_normals_when_they_are_requested() -> None:
-    network = random_network(normal_head=published()["points_head"])
+    quick = computed(network)
     loaded = Loaded.of(network, entry=ENTRIES["moge-2-vits-normal"], config=None)
-    x = jnp.asarray(np.random.default_rng(2).normal(size=(1, 28, 42, 3)), jnp.float32)
-    normals = loaded.run_method("normals", x)
-    np.testing.assert_allclose(np.asarray(normals), np.asarray(network.normals(x)), atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-5)
-
-
-def test_a_network_with_blocks_at_the_finest_level_is_computed_level_by_level() -> None:
-    assert not random_network().linear_end
+    np.testing.assert_allclose(loaded.run_method("normals", PICTURE), quick[-1], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(quick[-1], axis=-1), 1, atol=1e-5)
+    network.linear_end = False
+    for ours, expected in zip(quick, computed(network), strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(expected), rtol=1e-4, atol=1e-5)
 
 
 def test_a_picture_without_geometry_has_a_camera_too() -> None:

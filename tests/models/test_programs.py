@@ -160,27 +160,8 @@ def test_a_folder_that_cannot_be_written_does_not_matter(traced: list[int], tmp_
     assert np.isfinite(np.asarray(_network()(PICTURE))).all()
 
 
-def test_full_precision_is_not_stored(traced: list[int], tmp_path: Path) -> None:
-    with jax.default_matmul_precision("highest"):
-        _network()(PICTURE)
-    assert not _files(tmp_path)
-
-
 def test_a_network_inside_another_program_is_traced_there(traced: list[int], tmp_path: Path) -> None:
     network = _network()
     inside = jax.jit(lambda picture: network(picture))(PICTURE)
     assert not _files(tmp_path)
     np.testing.assert_allclose(inside, network(PICTURE), atol=1e-5)
-
-
-def test_a_network_without_checksums_is_not_stored(traced: list[int], tmp_path: Path) -> None:
-    """Nothing tells apart two networks that were built by hand."""
-    dataclasses.replace(load_model("span-x2"), checksums={})(PICTURE)
-    assert not _files(tmp_path)
-
-
-def test_a_result_with_names_is_traced_each_time(traced: list[int], tmp_path: Path) -> None:
-    network = dataclasses.replace(load_model("white-balance"))
-    picture = np.full((1, 64, 64, 3), 0.5, np.float32)
-    assert hasattr(network(picture), "_fields")
-    assert not _files(tmp_path)

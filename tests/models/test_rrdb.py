@@ -12,7 +12,6 @@ from PIL import Image
 
 from dioptre.checkpoints.blueprint import fill
 from dioptre.models.realesrgan_package import X4PLUS_PACKAGE as PACKAGE
-from dioptre.models.rrdb import module
 from dioptre.models.rrdb.config import RrdbConfig
 from dioptre.models.rrdb.convert import RULES, convert
 from dioptre.models.rrdb.module import Rrdb
@@ -41,7 +40,7 @@ def test_equals_plain_layers(randomised) -> None:
     for i in range(2):
         features = leaky(conv(f"enlarge.{i}", repeat(features, 2)), 0.2)
     expected = conv("last", leaky(conv("refine", features), 0.2))
-    np.testing.assert_allclose(np.asarray(network(jnp.asarray(x[None])))[0], expected, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(nnx.jit(network)(jnp.asarray(x[None])))[0], expected, atol=1e-5)
 
 
 def test_reach_is_as_stated(randomised) -> None:
@@ -51,7 +50,7 @@ def test_reach_is_as_stated(randomised) -> None:
     changed = picture.copy()
     # This change is large, so that its effect is far above rounding differences between processors.
     changed[:, 0] += 1000
-    before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
+    before, after = (np.asarray(nnx.jit(network)(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
     # The stated radius is not much larger than necessary.
@@ -67,17 +66,6 @@ def test_key_map_fits_the_network() -> None:
         target for target in targets if not target.startswith("blocks.") or target.startswith("blocks.0.")
     } == paths
     assert len(targets) == len(set(targets)) == 2 * (RrdbConfig().blocks * 15 + 6)
-
-
-def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Rrdb(SMALL, rngs=nnx.Rngs(0))
-    randomised(network)
-    x = jnp.asarray(pattern(150, 12)[None])
-    inside = jnp.ones((1, 150, 12, 1)).at[:, 120:].set(0)
-    in_strips = [np.asarray(network(x)), np.asarray(network(x, inside))]
-    monkeypatch.setattr(module, "_STRIP_PX", 150)
-    for made, expected in zip(in_strips, (network(x), network(x, inside)), strict=True):
-        np.testing.assert_allclose(made, np.asarray(expected), atol=1e-6)
 
 
 @pytest.mark.reference

@@ -11,19 +11,13 @@ from PIL import Image
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.models.loading import load_model
-from dioptre.models.white_balance.module import _SPOTS, _contrasts, _extremes
+from dioptre.models.white_balance.module import _contrasts, _extremes
 
 
 @pytest.fixture(scope="module")
 def thumbnail(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
         return np.asarray(picture.convert("RGB").resize((192, 192), Image.Resampling.BOX), np.float32) / 255
-
-
-def test_shapes() -> None:
-    read = load_model("white-balance")(np.full((3, 192, 192, 3), 0.5, np.float32))
-    shapes = (read.chroma.shape, read.residual.shape, read.belief.shape, read.log_error.shape)
-    assert shapes == ((3, 2), (3, 9, 3), (3,), (3,))
 
 
 @pytest.mark.parametrize("flat", [0.0, 1.0])
@@ -41,20 +35,6 @@ def test_a_stronger_cast_is_read_as_a_stronger_one(thumbnail: np.ndarray) -> Non
     assert (np.diff(warmth) > 0.2).all()  # Each cast is 0.6 warmer than the previous one.
 
 
-def test_spots_smaller_than_a_cell_of_the_coarse_thumbnail_are_seen() -> None:
-    plain = np.full((192, 192, 3), 0.5, np.float32)
-    spotted = plain.copy()
-    spotted[30:33, 30:33] = (0.44, 0.45, 0.475)
-    spotted[31, 31] = (1.0, 0.9, 0.7)  # A lamp of one pixel.
-    cells = [picture.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3)) for picture in (plain, spotted)]
-    np.testing.assert_allclose(*cells, atol=3e-3)
-    found = [np.asarray(_extremes(jnp.asarray(picture[None]))) for picture in (plain, spotted)]
-    lightest = -2 * len(_SPOTS)
-    warmth = -np.log(float(srgb_to_linear(jnp.array(0.7))))
-    assert found[0][0, lightest + 1] == pytest.approx(0, abs=1e-5)
-    assert found[1][0, lightest] - found[1][0, lightest + 1] == pytest.approx(warmth, rel=0.05)
-
-
 def test_contrasts_have_the_lights_colour_under_any_haze() -> None:
     grey = np.random.default_rng(0).uniform(0, 0.4, (1, 64, 64, 1)).astype(np.float32)
     light, haze = np.array([1.0, 0.8, 0.3], np.float32), np.array([0.01, 0.0, 0.1], np.float32)
@@ -62,12 +42,6 @@ def test_contrasts_have_the_lights_colour_under_any_haze() -> None:
         found = np.asarray(_contrasts(linear_to_srgb(jnp.asarray(linear)), jnp.asarray(linear)))[0]
         expected = np.log(light[[0, 2]] / light[1])
         np.testing.assert_allclose(found, np.tile(expected, 2), atol=0.06)
-
-
-def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:
-    turned = [np.rot90(thumbnail, k)[None] for k in range(4)]
-    found = np.asarray(_extremes(jnp.asarray(np.concatenate(turned))))
-    np.testing.assert_allclose(found, np.tile(found[:1], (4, 1)), atol=1e-4)
 
 
 def test_the_last_digit_of_a_code_of_8_bits_decides_nothing() -> None:

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 from dioptre.models.published_file import PublishedFile
 
-HOLD_S = 30.0
+from .local_server import HOLD_S, Handler, serving
+
 PATH = "/someone/network/resolve/main/model.safetensors"
 CONTENT = bytes(range(256)) * 12_000  # The file is 3 MB.
 
@@ -44,10 +44,10 @@ class Publisher:
         return PublishedFile(site=self.site, path=PATH, sha256=sha256, nbytes=len(self.content), exact=exact)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     publisher: ClassVar[Publisher]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  (http.server calls it by this name)
         publisher = self.publisher
         asked = self.headers.get("Range", "")
         publisher.asked.append(asked)
@@ -55,35 +55,33 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = publisher.behaviour.pop(0) if len(publisher.behaviour) > 1 else publisher.behaviour[0]
         content, start = publisher.content, int(asked[len("bytes=") : -1]) if asked else 0
         if behaviour == "redirects":
-            self.send_response(302)
-            self.send_header("Location", "/elsewhere" + self.path)
-            self.end_headers()
+            self.head(302, None, Location="/elsewhere" + self.path)
         elif behaviour in ("404", "503"):
             self.send_error(int(behaviour))
         elif behaviour == "knows no ranges":
-            self._head(200, len(content))
+            self.head(200, len(content))
             self.wfile.write(content)
         elif start >= len(content):
             self.send_error(416)
         elif behaviour == "says less":
-            self._head(200, len(content) // 2)
+            self.head(200, len(content) // 2)
             self.wfile.write(content[: len(content) // 2])
         elif behaviour == "says more":
-            self._head(200, 2 * len(content))
+            self.head(200, 2 * len(content))
         elif behaviour == "never ends":
-            self._head(200, None)
+            self.head(200, None)
             while not publisher.release.is_set():
                 self.wfile.write(content)
         elif behaviour == "sends other bytes":
-            self._head(200, len(content))
+            self.head(200, len(content))
             self.wfile.write(content[:-1] + b"\0")
         elif behaviour == "goes on elsewhere":
-            self._head(206, len(content) - 7, f"bytes 7-{len(content) - 1}/{len(content)}")
+            self.head(206, len(content) - 7, Content_Range=f"bytes 7-{len(content) - 1}/{len(content)}")
             self.wfile.write(content[7:])
         else:
             rest, half = content[start:], (len(content) - start) // 2
-            spread = f"bytes {start}-{len(content) - 1}/{len(content)}" if asked else ""
-            self._head(206 if asked else 200, len(rest), spread)
+            spread = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if asked else {}
+            self.head(206 if asked else 200, len(rest), **spread)
             self.wfile.write(rest[:half])
             self.wfile.flush()
             publisher.begun.set()
@@ -92,36 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
             if behaviour != "cuts off":
                 self.wfile.write(rest[half:])
 
-    def _head(self, status: int, length: int | None, spread: str = "") -> None:
-        self.send_response(status)
-        if spread:
-            self.send_header("Content-Range", spread)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Ignore clients that hang up, because these tests provoke that."""
-
 
 @contextmanager
 def publishing() -> Iterator[Publisher]:
     publisher = Publisher()
-    handler = type("Handler", (_Handler,), {"publisher": publisher})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        publisher.site = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            yield publisher
-        finally:
-            publisher.release.set()
-            server.shutdown()
-            thread.join()
+    with serving(type("Handler", (_Handler,), {"publisher": publisher}), publisher.release) as site:
+        publisher.site = site
+        yield publisher

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.optics.defocus import Focus
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
@@ -74,3 +76,27 @@ def _moved(values: np.ndarray, dx: float, dy: float) -> np.ndarray:
         low, high = (np.clip(index + whole + k, 0, index.size - 1) for k in (0, 1))
         values = (1 - part) * values.take(low, axis) + part * values.take(high, axis)
     return values
+
+
+def thin_lens(
+    *, focal_length_mm: float, f_number: float, focus_distance_m: float, sensor_width_mm: float, width_px: int
+) -> Focus:
+    """Return the focus of a thin lens, for disparity in 1/m.
+
+    A point at distance z spreads over a disc of radius (f / 2N) · v · |1/z - 1/z_focus| on the sensor, which lies
+    at v = f · z_focus / (z_focus - f) behind the lens.
+
+    Args:
+        focal_length_mm: focal length f.
+        f_number: f-number N.
+        focus_distance_m: distance z_focus from the lens to the plane in focus.
+        sensor_width_mm: width of the sensor.
+        width_px: width of the picture.
+    """
+    focal_length_m = focal_length_mm / 1000
+    sensor_distance_m = focal_length_m * focus_distance_m / (focus_distance_m - focal_length_m)
+    pixels_per_m = width_px / (sensor_width_mm / 1000)
+    return Focus(
+        focal_disparity=1 / focus_distance_m,
+        max_radius_px=focal_length_m / (2 * f_number) * sensor_distance_m * pixels_per_m,
+    )

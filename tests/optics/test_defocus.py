@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px, thin_lens
+from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
 from dioptre_link.errors import UsageError
+
+from .reference import thin_lens
 
 
 def test_signed_linear_and_flat_inside_the_range():
@@ -40,5 +42,3 @@ def test_refuses_what_cannot_be():
         Focus(focal_disparity=0.5, max_radius_px=-1.0)
     with pytest.raises(UsageError, match="focal_disparity"):
         Focus(focal_disparity=float("nan"), max_radius_px=1.0)
-    with pytest.raises(UsageError, match="focus distance"):
-        thin_lens(focal_length_mm=50.0, f_number=2.0, focus_distance_m=0.05, sensor_width_mm=36.0, width_px=100)

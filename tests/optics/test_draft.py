@@ -74,16 +74,6 @@ def test_alpha_is_straight():
     assert np.abs(draft[..., :3] * draft[..., 3:] - whole[..., :3] * whole[..., 3:]).max() < 0.08
 
 
-def test_existing_blur_and_highlights_have_their_say():
-    image, disparity = photograph("astronaut.jpg", (200, 200))
-    plain = blur_draft(scene(image, disparity, 20.0))
-    blurred_already = np.full_like(disparity, 40.0)
-    assert (
-        np.abs(blur_draft(scene(image, disparity, 20.0, existing_defocus_px=blurred_already)) - image).max() < 1e-3
-    )
-    assert np.abs(plain - image).max() > 0.1
-
-
 def test_it_can_be_cancelled():
     def stop(fraction, phase):
         raise Cancelled

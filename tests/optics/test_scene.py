@@ -36,10 +36,3 @@ def test_only_the_missing_blur_is_added() -> None:
     radius = np.asarray(scene(3, existing_defocus_px=existing).radius(TILE, side=SIDE, margin=MARGIN))
     whole = np.asarray(scene(3).radius(TILE, side=SIDE, margin=MARGIN))
     np.testing.assert_allclose(radius, np.sign(whole) * np.sqrt(np.maximum(whole**2 - 9, 0)), atol=1e-3)
-
-
-def test_the_largest_disc_is_that_of_the_ends_of_depth() -> None:
-    given = scene(3)
-    assert given.largest_radius_px() == pytest.approx(
-        np.abs(circle_of_confusion_px(given.disparity, focus=FOCUS)).max(), rel=1e-5
-    )

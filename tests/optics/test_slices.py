@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from dioptre.optics.slices import (
-    LIKE_SLICES,
-    blocking_share,
     groups,
     levels_for,
-    not_hiding_share,
     signed_square,
     slice_share,
 )
@@ -37,23 +34,3 @@ def test_wide_discs_are_blurred_small() -> None:
     assert [group.level for group in series] == [3, 2, 1, 0, 1, 2, 3]
     assert [levels_for(radius, series) for radius in (1.0, 15.0, 40.0, 200.0)] == [1, 2, 3, 4]
     assert len(groups(subject_px=3.0)) == len(series) + 2
-
-
-def test_only_slices_clearly_nearer_hide_a_slice() -> None:
-    for group in groups():
-        radii = [bounds.radius for bounds in group.bounds]
-        for index, bounds in enumerate(group.bounds):
-            like = signed_square(np.array(radii[: index + LIKE_SLICES]))
-            beyond = signed_square(np.array([*radii[index + LIKE_SLICES :], group.nearest]))
-            assert (not_hiding_share(like, bounds) == 1).all()
-            assert (not_hiding_share(beyond, bounds) == 0).all()
-
-
-def test_only_what_is_blurred_less_blocks_a_slice_behind_the_focus() -> None:
-    for group in groups():
-        for bounds in group.bounds:
-            blocking = blocking_share(signed_square(RADII), bounds)
-            if bounds.radius >= 0:
-                assert not blocking.any()
-            else:
-                assert not blocking[np.abs(RADII) > 1.21 * abs(bounds.radius)].any()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dioptre.optics.surfaces import any_of_four, depth_steps, halve, halve_small, split_edges
+from dioptre.optics.surfaces import depth_steps, split_edges
 
 NEAR, FAR = np.float32([0.8, 0.2, 0.1]), np.float32([0.1, 0.3, 0.7])
 
@@ -30,26 +29,3 @@ def test_a_pixel_on_an_edge_is_the_two_colours_beside_it() -> None:
     np.testing.assert_allclose(radii, np.float32([[5], [-5]]) * np.ones(mixed.size), atol=1e-4)
     front = planes[0, :3] / planes[0, -1]
     assert np.abs(front - NEAR[:, None]).mean() < 0.03
-
-
-def test_half_the_size_keeps_the_light_and_parts_it_by_radius() -> None:
-    rng = np.random.default_rng(0)
-    radii = np.where(rng.random((2, 16, 24)) < 0.5, -6.0, 9.0).astype(np.float32)
-    radii.sort(axis=0)
-    radii = radii[::-1].copy()  # The nearer surface comes first.
-    planes = rng.random((2, 4, 16, 24)).astype(np.float32)
-    planes[:, -1] /= planes[:, -1].sum(axis=0)
-    small, small_radii = halve_small(planes, radii)
-    mean = planes.sum(axis=0).reshape(4, 8, 2, 12, 2).mean(axis=(2, 4))
-    np.testing.assert_allclose(small.sum(axis=0), mean, atol=1e-6)
-    both = small[:, -1].min(axis=0) > 1e-3
-    np.testing.assert_allclose(small_radii[0][both], 9, atol=1e-3)
-    np.testing.assert_allclose(small_radii[1][both], -6, atol=1e-3)
-    on_device = jax.jit(halve)(planes, radii)
-    np.testing.assert_allclose(np.asarray(on_device[0]), small, atol=1e-6)
-
-
-def test_a_reduced_mask_is_set_where_any_pixel_is() -> None:
-    mask = np.zeros((4, 6), bool)
-    mask[3, 4] = True
-    assert np.flatnonzero(any_of_four(mask)).tolist() == [5]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.cli.main import run
-from dioptre.files.encode import encode
-from dioptre.files.picture import Format
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.picture import Format
 from dioptre_link.presets import presets
 from dioptre_link.recipe import VERSION, Recipe
 from tests.plugin.gimp import conftest as gimp
@@ -41,6 +41,7 @@ DEPTH_AND_BLUR = [
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
 SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")
+MOST_APART = 1  # Maximum difference in code values: rounded floats depend on the order in which threads sum.
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 
 
@@ -214,3 +215,12 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     if one.shape[:2] != other.shape[:2]:
         raise SystemExit(f"{one.shape} and {other.shape}")
     return int(np.abs(one[..., :channels] - other[..., :channels]).max())
+
+
+def check_same(name: str, wanted: Made, got: Made) -> None:
+    """Check an editor's result of a recipe of several steps against the command line's, also after Update."""
+    assert got.steps == wanted.steps
+    assert got.updated is not None
+    most = MOST_APART * (1 if name.endswith("-8") else 257)
+    assert apart(got.codes, wanted.codes) <= most
+    assert apart(got.updated, wanted.codes) <= most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Layer, Progress, Result
-from dioptre.recipes.apply import apply
+from dioptre.recipes.apply import apply, runner_of
 from dioptre.recipes.follow import follow, follow_described
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import as_operation
@@ -19,7 +19,7 @@ from dioptre_link.errors import Cancelled
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
-Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
+Run = Callable[[Inputs, Any, Progress], Result]
 
 
 @pytest.fixture
@@ -28,24 +28,24 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Inputs]]:
     calls: list[tuple[str, Inputs]] = []
 
     def install(name: str, run: Run) -> None:
-        def noting(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        def noting(inputs: Inputs, options: Any, progress: Progress) -> Result:
             calls.append((name, inputs))
             progress(0.5, name)
             return run(inputs, options, progress)
 
         face = import_module(f"dioptre.features.{OPERATIONS[name].feature}")
-        monkeypatch.setitem(face.OPERATIONS, name, noting)
+        monkeypatch.setitem(face.OPERATIONS, runner_of(name)[0], noting)
 
-    def depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    def depth(inputs: Inputs, options: Any, progress: Progress) -> Result:
         pixels = np.linspace(0, 1, inputs.picture.shape[0] * inputs.picture.shape[1], dtype=np.float32)
         layer = Layer(name="Depth", role=Role.DEPTH, pixels=pixels.reshape(inputs.picture.shape[:2]))
         return Result(layers=(layer,), values={"made": "depth"}, messages=("one",), models={"d": "0" * 64})
 
-    def blur(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    def blur(inputs: Inputs, options: Any, progress: Progress) -> Result:
         layer = Layer(name="Blur", role=Role.RESULT, pixels=inputs.picture * np.float32(0.5))
-        return Result(layers=(layer,), values={"f": options["f_number"]}, messages=("two",))
+        return Result(layers=(layer,), values={"f": options.f_number}, messages=("two",))
 
-    def enlarge(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    def enlarge(inputs: Inputs, options: Any, progress: Progress) -> Result:
         layer = Layer(
             name="Large", role=Role.RESULT, pixels=np.kron(inputs.picture, np.ones((2, 2, 1), np.float32))
         )

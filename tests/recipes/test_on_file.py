@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre import files
-from dioptre.files.metric_depth import write_metric_depth
-from dioptre.files.problems import UnwritableFile
+from dioptre import photo as files
+from dioptre.photo.depth_files.maps import write_metric_depth
+from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
-from dioptre_link.migrations import RETIRED
 from dioptre_link.recipe import Recipe, Step
 
 TWO = Recipe(
@@ -56,13 +55,6 @@ def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:
     assert made.result.values["focal_disparity"] == pytest.approx((1 / 4 - 0.1) / 0.4)
     assert not made.result.values["metres_are_assumed"]
     assert any("distances from 2 m to 10 m" in str(message) for message in made.messages)
-
-
-def test_an_option_that_no_longer_exists_is_told_with_the_result(tmp_path: Path) -> None:
-    files.save(np.full((32, 48, 3), 0.5, np.float32), tmp_path / "in.png")
-    options = {"temperature": 7000.0, "background_fill": "migan"}
-    old = Recipe.from_dict({"version": 2, "steps": [{"operation": "white_balance", "options": options}]})
-    assert follow_on_file(old, tmp_path / "in.png").messages[0] == RETIRED["background_fill", "migan"]
 
 
 def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

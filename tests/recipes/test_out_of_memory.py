@@ -12,6 +12,7 @@ import pytest
 
 from dioptre.contract import Inputs, Layer, Progress, Result
 from dioptre.features import white_balance
+from dioptre.features.white_balance.options import WhiteBalanceOptions
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
 from dioptre_link.operation import Role
@@ -31,7 +32,7 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise RuntimeError(XLA)
         return Result(layers=(Layer(name="Made", role=Role.RESULT, pixels=inputs.picture),), messages=("one",))
 
-    monkeypatch.setitem(white_balance.OPERATIONS, "white_balance", run)
+    monkeypatch.setitem(white_balance.OPERATIONS, WhiteBalanceOptions, run)
     return seen
 
 
@@ -58,7 +59,7 @@ def test_another_error_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(1)
         raise RuntimeError("INTERNAL: something else")
 
-    monkeypatch.setitem(white_balance.OPERATIONS, "white_balance", run)
+    monkeypatch.setitem(white_balance.OPERATIONS, WhiteBalanceOptions, run)
     monkeypatch.setattr(apply_module, "accelerated", lambda: True)
     with pytest.raises(RuntimeError, match="INTERNAL"):
         apply("white_balance", {}, INPUTS)

@@ -14,7 +14,7 @@ from PIL import Image
 pytest.importorskip("optax")
 
 from training.subject.whole import gpu, pack
-from training.subject.whole.network import VALUES, backbone, maps, new, store, stored
+from training.subject.whole.network import backbone, bundled, maps, stored
 
 SIDE_PX = 56
 
@@ -41,7 +41,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 def test_the_trained_values_find_a_disc() -> None:
-    values = stored(VALUES)
+    values = bundled()
     picture, label = disc(1)
     square = np.asarray(picture.resize((112, 112)), np.float32) / 255
     coverage, chance = (np.asarray(x) for x in maps(values, backbone(112), square[None]))
@@ -51,12 +51,6 @@ def test_the_trained_values_find_a_disc() -> None:
     assert 0.7 < chance[0] < 1  # 0.55 without the changes of the backbone
     wanted = np.asarray(Image.fromarray(label.astype(np.uint8)).resize((112, 112))) == pack.INSIDE
     assert np.abs(coverage[0] - wanted).mean() < 0.02  # 0.047 without the changes of the backbone
-
-
-def test_other_values_are_refused(tmp_path: Path) -> None:
-    store(tmp_path / "values.safetensors.xz", {"fine": new(0)["fine"]})
-    with pytest.raises(ValueError, match="other values"):
-        stored(tmp_path / "values.safetensors.xz")
 
 
 @pytest.fixture

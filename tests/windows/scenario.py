@@ -30,7 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # The rest of the path may take 79 of 260 characters: C:\Users\, a name of 20, and
 # AppData\Local\Dioptre\data\environment-0123456789ab.
 LONGEST_PATH = 180
-UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
+UNITS = ("tests/link", "tests/install", "tests/photo", "tests/worker")
 ON_PATH = "C:\\Python311"  # Python's installer offers to add its folder to PATH.
 _TEMPORARY = "Temp/dioptre*"
 _FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests", "translations", "docs")

@@ -115,23 +115,6 @@ def test_what_is_expected_is_warmed_up_next(engines) -> None:
     assert done[:3] == ["first", "wanted", "first"]
 
 
-def test_stopping_ends_a_warm_up(engines) -> None:
-    began = threading.Event()
-
-    def endless(progress) -> None:
-        began.set()
-        while True:
-            progress(0.0, "")
-
-    engine = engines(endless)
-    engine.start()
-    assert began.wait(ENOUGH_S)
-    engine.stop()
-    engine.join(ENOUGH_S)
-    engine.put(Task(began.clear))
-    assert began.is_set()
-
-
 def test_nothing_is_warmed_up_while_a_preview_may_be_asked_for(engines) -> None:
     """Compilation cannot be interrupted, so a moved slider would have to wait for it."""
     warmed, task, holder = threading.Event(), threading.Event(), object()

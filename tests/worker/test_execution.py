@@ -171,23 +171,6 @@ def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None
     np.testing.assert_allclose(inputs.disparity, 0.5, atol=1e-6)
 
 
-def test_the_operation_is_told_that_it_is_a_draft(request_for) -> None:
-    seen = []
-
-    def look(name, options, inputs, progress) -> Result:
-        seen.append(inputs.draft)
-        return result(inputs.picture)
-
-    for draft in (False, True):
-        execute(request_for(preview_px=16, draft=draft), look, quiet)
-    assert seen == [False, True]
-
-
-def test_a_preview_is_never_enlarged(request_for) -> None:
-    given = execute(request_for(preview_px=4000), echo, quiet)
-    assert given.layers[0].pixels.shape[:2] == SIZE
-
-
 def test_reduction_averages_light_not_codes() -> None:
     halves = np.zeros((2, 2, 3), np.float32)
     halves[:, 0] = 1.0
@@ -200,24 +183,6 @@ def test_reduction_does_not_mix_in_what_is_transparent() -> None:
     rgba[:, 0] = (0.5, 0.5, 0.5, 1.0)
     rgba[:, 1] = (1.0, 0.0, 0.0, 0.0)
     np.testing.assert_allclose(previews.reduced_picture(rgba, (1, 1))[0, 0], [0.5, 0.5, 0.5, 0.5], atol=1e-3)
-
-
-def test_kept_pixels_are_reduced_once() -> None:
-    kept = Kept(picture())
-    assert kept.at(SIZE) is kept.values
-    assert kept.at((12, 16)) is kept.at((12, 16))
-
-
-def test_what_is_left_beside_kept_pixels_goes_with_their_size() -> None:
-    kept = Kept(picture())
-    for size in ((12, 16), SIZE):
-        kept.at(size)
-        kept.beside(size)["halves"] = size
-    kept.at((9, 12))
-    assert kept.beside((12, 16)) == {"halves": (12, 16)}
-    kept.at((6, 8))  # At most two reduced sizes are stored.
-    assert kept.beside((12, 16)) == {}
-    assert kept.beside(SIZE) == {"halves": SIZE}
 
 
 def test_operations_on_the_same_kept_pixels_find_what_the_last_one_left(request_for) -> None:
@@ -322,40 +287,3 @@ def test_pictures_handed_over_at_once_share_the_free_memory(monkeypatch: pytest.
             pass
     with memory.reserved((100, 100), bytes_per_pixel=10):
         pass
-
-
-def test_pixels_to_be_kept_need_free_memory(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = Pixels("a.raw", 32, 24, PixelFormat("u8", channels=3))
-    folder.create("a.raw", given.nbytes).close()
-    assert execution.load(folder, Input.PICTURE, given).values.shape == (24, 32, 3)
-    monkeypatch.setattr(memory, "free_bytes", lambda: memory.RESERVE_BYTES + 1000)
-    with pytest.raises(OutOfMemoryError, match="needs about"):
-        execution.load(folder, Input.PICTURE, given)
-
-
-def test_an_enlargement_needs_more() -> None:
-    twice, four = (memory.need_bytes("super_resolution", {"scale": scale}, (100, 100)) for scale in ("2", "4"))
-    assert four > twice
-
-
-def test_separate_layers_need_more() -> None:
-    size = 3000, 4000
-    picture, layers = (memory.need_bytes("lens_blur", {"pieces": kind}, size) for kind in ("none", "linear"))
-    assert layers > 2.7e9 > picture, "2.7 GB were measured at 12 megapixels"
-
-
-@pytest.mark.parametrize("name", ["portrait", "lens_blur"])
-def test_strokes_need_two_planes_more(name: str) -> None:
-    stroke = {"keep": True, "radius": 0.1, "points": [[0.5, 0.5]]}
-    none, some = (memory.need_bytes(name, {"strokes": strokes}, (100, 100)) for strokes in ((), (stroke,)))
-    assert some - none == 100 * 100 * 2 * np.dtype(np.float32).itemsize
-    chain = {"title": "", "steps": [{"operation": name, "options": {"strokes": [stroke]}}]}
-    assert memory.need_bytes("recipe", chain, (100, 100)) == some
-
-
-def test_kept_layers_have_their_names(request_for) -> None:
-    request = request_for(keep={Role.DEPTH: "depth"})
-    layers = result(picture()).layers + result(picture()[..., 0], Role.DEPTH).layers
-    kept = execution.kept(request, Result(layers=layers))
-    assert kept.keys() == {"depth"}
-    assert kept["depth"].values.shape == SIZE

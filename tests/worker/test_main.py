@@ -55,24 +55,19 @@ def test_a_plug_in_starts_it_and_a_second_one_steps_back(home: Path) -> None:
     worker.close()
 
 
-def test_the_installer_starts_it(home: Path) -> None:
-    begin = [sys.executable, "-m", "dioptre", "worker", "--begin"]
+def test_the_installer_starts_it_and_the_command_line_stops_it(home: Path) -> None:
+    def command(option: str) -> str:
+        program = [sys.executable, "-m", "dioptre", "worker", option]
+        return subprocess.run(program, capture_output=True, text=True, timeout=ENOUGH_S, check=True).stdout
+
+    assert "No worker" in command("--stop")
     for _ in range(2):
-        subprocess.run(begin, capture_output=True, text=True, timeout=ENOUGH_S, check=True)
+        command("--begin")
         assert start.is_running()
     worker = Worker("test")
     worker.connect(may_start=False)
     worker.close()
-
-
-def test_the_command_line_stops_it(home: Path) -> None:
-    stop = [sys.executable, "-m", "dioptre", "worker", "--stop"]
-    before = subprocess.run(stop, capture_output=True, text=True, timeout=ENOUGH_S, check=True)
-    assert "No worker" in before.stdout
-    worker = Worker("test")
-    worker.connect()
-    worker.close()
-    subprocess.run(stop, capture_output=True, text=True, timeout=ENOUGH_S, check=True)
+    command("--stop")
     end = time.monotonic() + ENOUGH_S
     while start.is_running():
         assert time.monotonic() < end

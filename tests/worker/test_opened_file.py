@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Inputs, Result
-from dioptre.files import containers
-from dioptre.files.encode import encode
-from dioptre.files.picture import Format
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.metadata import containers
+from dioptre.photo.picture import Format
 from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import execute
 from dioptre.worker.opened_file import embedded_depth

@@ -66,23 +66,10 @@ def test_round_trip(layout: PixelFormat) -> None:
         np.testing.assert_allclose(back.astype(np.float32), given.astype(np.float32), atol=tolerance)
 
 
-def test_codes_mean_shares_of_the_largest() -> None:
-    codes = np.array([0, 1, 254, 255], np.uint8).reshape(1, 1, 4)
-    picture = read_picture(File(codes.tobytes()), described(PixelFormat("u8"), (1, 1)))
-    np.testing.assert_array_equal(picture[0, 0], np.array([0, 1, 254, 255], np.float32) / np.float32(255))
-
-
 def test_blue_first() -> None:
     codes = np.array([1, 2, 3, 4], np.uint16).reshape(1, 1, 4)
     picture = read_picture(File(codes.tobytes()), described(PixelFormat("u16", order="bgr"), (1, 1)))
     np.testing.assert_allclose(picture[0, 0] * 65535, [3, 2, 1, 4], atol=1e-3)
-
-
-def test_grey_becomes_three_equal_channels_and_alpha_stays() -> None:
-    layout = PixelFormat("f32", channels=2)
-    values = np.array([0.25, 0.5], np.float32).reshape(1, 1, 2)
-    picture = read_picture(File(values.tobytes()), described(layout, (1, 1)))
-    np.testing.assert_array_equal(picture[0, 0], [0.25, 0.25, 0.25, 0.5])
 
 
 def test_linear_light_is_encoded_but_alpha_is_not() -> None:

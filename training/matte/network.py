@@ -48,7 +48,7 @@ class SoftAlpha(nnx.Module):
         Args:
             features: Features of the backbone's patches, one set for each tap.
             picture: sRGB-encoded, in [0, 1].
-            maps: The maps of the subject head and of U²-Net-P, in [0, 1].
+            maps: The maps of the subject network and of U²-Net-P, in [0, 1].
         """
         parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         deep = nnx.relu(self.enter(jnp.concatenate(parts, axis=-1)))

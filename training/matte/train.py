@@ -4,7 +4,7 @@ python -m training.matte.train VIEWS RUN [--steps N] [--seconds N]
 
 RUN contains `state.msgpack` (values, their average, the optimiser's state, the step) and `average.safetensors`.
 Views may still be written during the training; new ones are used. The last of every 16 views is held out; its error
-in the band is printed next to that of the input: the mean of the subject head's and U²-Net-P's maps.
+in the band is printed next to that of the input: the mean of the subject network's and U²-Net-P's maps.
 """
 
 from __future__ import annotations

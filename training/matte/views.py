@@ -2,7 +2,7 @@
 
 python -m training.matte.views OUT --photos DIR … [--pictures DIR --instances JSON …] [--first N] [--count N]
 
-The maps are those of the subject head and of U²-Net-P. Three of four views are composites with exact alpha. The
+The maps are those of the subject network and of U²-Net-P. Three of four views are composites with exact alpha. The
 others are free photographs with outlines, whose band has no weight because outlines are drawn by hand, and
 photographs in which MODNet cuts out the same subject as the product's networks; there its soft edge is the truth.
 Existing views are kept, so a run can be stopped and resumed.
@@ -25,16 +25,15 @@ from PIL import Image
 from scipy import ndimage
 
 from dioptre.features.subject.soft_matte import soft_matte
+from dioptre.features.subject.views import SIDE_PX, network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
-from dioptre.models.subject.head import FINENESS, sized
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 from .composites import SIDE, Body, composite
+from .network import GRID
 
 _LARGEST_PX = 1000
-_MEAN, _DEVIATION = (np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
 _LEAST_PX = 120  # Smallest length of a body's longer side, in pixels; smaller ones are not used.
 _BAND = 0.02  # Width of the band without weight around hand-drawn outlines, as a fraction of the picture's side.
 _SAME = 0.9  # Overlap (IoU) of MODNet's subject with the maps' subject above which MODNet's edge is used as truth.
@@ -45,18 +44,15 @@ class Viewer:
 
     def __init__(self) -> None:
         loaded = load_model("dioptre-subject")
-        config = loaded.config
+        self._side = loaded.entry.preprocessing.short_side_px
 
         def look(state: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-            network, grid = nnx.merge(loaded.graph, state), config.grid
-            features = network.backbone(sized(x, grid * config.backbone.patch_px))[:, :, 1:]
-            logits = network.head(
-                features.reshape(len(features), len(x), grid, grid, -1), sized(x, FINENESS * grid)
-            )
-            place = sized(jax.nn.sigmoid(logits)[..., None], config.side_px)[0, ..., 0]
-            return features[:, 0], jax.numpy.stack([place, network.edges(x)[0, ..., 0]])
+            network, side = nnx.merge(loaded.graph, state), GRID * patch_px
+            features = network.backbone(jax.image.resize(x, (1, side, side, 3), "linear"))[:, :, 1:]
+            return features[:, 0], network.parts(x)[0][0]
 
-        self._look, self._state, self._side = jax.jit(look), loaded.state, config.side_px
+        patch_px = loaded.config.backbone.patch_px
+        self._look, self._state, self._edges = jax.jit(look), loaded.state, load_model("u2netp")
 
     def view(self, picture: np.ndarray, alpha: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         """Return the arrays of a view.
@@ -69,15 +65,19 @@ class Viewer:
         Returns:
             The backbone's features, both networks' maps, and the three arguments, resized and in 8 bits.
         """
-        small = resize(picture, (self._side, self._side), method="bilinear")
-        x = (small / max(float(small.max()), 1e-3) - _MEAN) / _DEVIATION
-        features, maps = (np.asarray(v) for v in self._look(self._state, x[None]))
+        whole, small = (
+            network_input(resize(picture, (side, side), method="bilinear"), self._edges.entry.preprocessing)[None]
+            for side in (self._side, SIDE_PX)
+        )
+        features, place = (np.asarray(v) for v in self._look(self._state, whole))
+        place = resize(place, (SIDE_PX, SIDE_PX), method="bilinear")
+        maps = np.stack([place, np.asarray(self._edges(small))[0, ..., 0]])
         planes = {"picture": picture, "alpha": alpha, "weight": weight}
         made = {name: _bytes(resize(plane, (SIDE, SIDE), method="area")) for name, plane in planes.items()}
         return made | {"features": features.astype(np.float16), "maps": _bytes(maps)}
 
     def both(self, view: dict[str, np.ndarray]) -> np.ndarray:
-        """Return where both maps, the subject head's and U²-Net-P's, contain the subject, (SIDE, SIDE)."""
+        """Return where both maps, the subject network's and U²-Net-P's, contain the subject, (SIDE, SIDE)."""
         seen = np.all(view["maps"] > 127, axis=0, keepdims=True)[0].astype(np.float32)
         return resize(seen, (SIDE, SIDE), method="bilinear") > 0.5
 

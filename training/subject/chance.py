@@ -1,9 +1,9 @@
-"""Fit a linear model of the chance that a picture has one subject, from class tokens and the networks' agreement.
+"""Fit a linear model of the chance that a picture has one subject, from class tokens and the map's certainty.
 
     python -m training.subject.chance OUT.safetensors --pictures FOLDER …
 
 The photographs are those listed in `with_subject.txt` and `without_subject.txt`, sorted by eye; they are searched
-for by name in the folders. OUT is an input of convert.py. The result of a cross-validation is printed.
+for by name in the folders. OUT is an input of whole/convert.py. The result of a cross-validation is printed.
 """
 
 from __future__ import annotations
@@ -25,30 +25,27 @@ from scipy.special import expit
 from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.subject.config import SubjectConfig
 from training.lists import with_and_without_subject
 
 # Number of principal directions to which a token is reduced, because it has more values than there are photographs.
 _DIRECTIONS = 40
 _DECAY = 1.0
 _FOLDS = 10
-_SIDE_PX = SubjectConfig().side_px
 
 
 def features(paths: list[Path]) -> np.ndarray:
-    """Return the inputs of the linear model, one row for each photograph: class tokens and agreement."""
+    """Return the inputs of the linear model, one row for each photograph: class tokens and the map's certainty."""
     loaded = load_model("dioptre-subject")
-    network = nnx.merge(loaded.graph, loaded.state)
+    network, side = nnx.merge(loaded.graph, loaded.state), loaded.entry.preprocessing.short_side_px
     parts = jax.jit(lambda x: network.parts(x)[1:3])
     rows = []
     for path in paths:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
-        small = resize(pixels, (_SIDE_PX, _SIDE_PX), method="bilinear")
-        x = network_input(small, loaded.entry.preprocessing)
-        tokens, agreement = (np.asarray(part) for part in parts(x[None]))
+        x = network_input(resize(pixels, (side, side), method="bilinear"), loaded.entry.preprocessing)
+        tokens, certainty = (np.asarray(part) for part in parts(x[None]))
         whole = tokens[:, 0].ravel()
-        rows.append([*whole / np.linalg.norm(whole), float(agreement[0])])
+        rows.append([*whole / np.linalg.norm(whole), float(certainty[0])])
     return np.array(rows)
 
 
@@ -66,11 +63,11 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
         minimize,
     )  # Dioptre's installer leaves it out; its error names the command that adds it.
 
-    tokens, agreement = rows[:, :-1], rows[:, -1]
+    tokens, certainty = rows[:, :-1], rows[:, -1]
     centre = tokens.mean(0)
     directions = np.linalg.svd(tokens - centre, full_matrices=False)[2][:_DIRECTIONS].T
     directions /= ((tokens - centre) @ directions).std(0).max()
-    seen = np.c_[(tokens - centre) @ directions, (agreement - agreement.mean()) / agreement.std()]
+    seen = np.c_[(tokens - centre) @ directions, (certainty - certainty.mean()) / certainty.std()]
     share = np.where(has, 0.5 / has.mean(), 0.5 / (1 - has.mean()))
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -80,8 +77,8 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
         return float(value), np.r_[seen.T @ missed + _DECAY * w[:-1], missed.sum()]
 
     w = minimize(loss, np.zeros(seen.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    weights = np.r_[directions @ w[:-2], w[-2] / agreement.std()]
-    return weights, float(w[-1] - np.r_[centre, agreement.mean()] @ weights)
+    weights = np.r_[directions @ w[:-2], w[-2] / certainty.std()]
+    return weights, float(w[-1] - np.r_[centre, certainty.mean()] @ weights)
 
 
 def cross_validated(rows: np.ndarray, has: np.ndarray) -> np.ndarray:

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from dioptre.imaging.closer_look import Window
+from dioptre.models.registry import ENTRIES
 from dioptre.models.subject.config import SubjectConfig
 
 MARKS = Path(__file__).with_name("faces.tsv")
-_GRID = SubjectConfig().grid
+SIDE_PX = ENTRIES["dioptre-subject"].preprocessing.short_side_px
+_GRID = SIDE_PX // SubjectConfig().backbone.patch_px
 _UNSCORED = 1.1  # within this many heights of a face, patches that are not on it are not scored
 
 Mark = tuple[bool, float, float, float]

@@ -30,12 +30,8 @@ from dioptre.features.subject.views import network_input
 from dioptre.imaging.closer_look import Window, window_round
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.subject.config import SubjectConfig
-from dioptre.models.subject.head import sized
-from training.subject.face_marks import Mark, read_marks, wanted
+from training.subject.face_marks import SIDE_PX, Mark, read_marks, wanted
 
-_CONFIG = SubjectConfig()
-_GRID, _SIDE_PX = _CONFIG.grid, _CONFIG.side_px
 _KEPT = 0.22  # fraction of the patches without a face that are used
 _DECAY = 3e-3
 _WEIGHT = 0.25  # total weight of the patches with a face
@@ -54,7 +50,10 @@ CARD = Card(
     notice="Copyright 2026 The Dioptre authors.",
     sources=(Source(upstream="trained for Dioptre, training/subject/faces.py"),),
     storage="float16-planes",
-    preprocessing="The last two taps of dioptre-depth-backbone, of a picture squeezed to 336 x 336 pixels.",
+    preprocessing=(
+        "The last two taps of dioptre-depth-backbone with the changes of dioptre-subject, of a picture squeezed to "
+        "448 x 448 pixels."
+    ),
     parity={"none": "an own network"},
     metrics={},
 )
@@ -67,25 +66,22 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
     """
     loaded = load_model("dioptre-subject")
     network = nnx.merge(loaded.graph, loaded.state)
-    look = jax.jit(lambda x: jnp.concatenate(tuple(network.backbone(x)[-2:, 0, 1:]), axis=-1))
+    graph, state = nnx.split(network.adapters.adapted(network.backbone))
+    look = jax.jit(lambda state, x: jnp.concatenate(tuple(nnx.merge(graph, state)(x)[-2:, 0, 1:]), axis=-1))
     rng = np.random.default_rng(0)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for number, (name, own) in enumerate(sorted(marks.items())):
         with Image.open(pictures / f"{name}.webp") as image:
             picture = np.asarray(image.convert("RGB"), np.float32) / 255
         with Image.open(pictures / f"{name}_mask.webp") as image:
-            mask = np.asarray(image.convert("L").resize((_SIDE_PX, _SIDE_PX)), np.float32) / 255
+            mask = np.asarray(image.convert("L").resize((SIDE_PX, SIDE_PX)), np.float32) / 255
         height, width = picture.shape[:2]
         whole = Window(top=0, left=0, height=height, width=width, size=(height, width))
         for window in (whole, window_round(mask, (height, width))):
             if window is None:
                 continue
-            small = resize(np.ascontiguousarray(window.of(picture)), (_SIDE_PX, _SIDE_PX), method="bilinear")
-            x = sized(
-                jnp.asarray(network_input(small, loaded.entry.preprocessing)[None]),
-                _GRID * _CONFIG.backbone.patch_px,
-            )
-            features = np.asarray(look(x))
+            small = resize(np.ascontiguousarray(window.of(picture)), (SIDE_PX, SIDE_PX), method="bilinear")
+            features = np.asarray(look(state, network_input(small, loaded.entry.preprocessing)[None]))
             targets = wanted(own, window).reshape(-1, 2)
             kept = (targets == 1).any(1) | (rng.random(len(targets)) < _KEPT)
             parts.append((features[kept], targets[kept], np.full(kept.sum(), number)))

@@ -1,4 +1,4 @@
-"""Read photographs with masks: PASCAL VOC's animals, street fashion, people and horses.
+"""Read photographs with masks: PASCAL VOC's animals, people and horses.
 
 Some of VOC's pictures belong to the public test set ECSSD; those in `kept_out.txt` are not used for training.
 """
@@ -58,18 +58,6 @@ def voc(pictures: Path, masks: Path) -> Iterator[Named]:
         mask = masks / f"{file.stem}.png"
         if file.stem not in out and mask.exists():
             yield file.stem, partial(_of_classes, file, mask)
-
-
-def fashion(folder: Path) -> Iterator[Named]:
-    """Yield the photographs of Clothing Co-Parsing; the labels cover one person with clothes and accessories."""
-
-    from scipy.io import loadmat  # Dioptre's installer leaves it out; its error names the command that adds it.
-
-    def load(labels: Path) -> Masked:
-        return _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)
-
-    for labels in sorted((folder / "annotations" / "pixel-level").glob("*.mat")):
-        yield labels.stem, partial(load, labels)
 
 
 def people(folder: Path) -> Iterator[Named]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from dioptre import files
-from dioptre.files import apart, problems
+from dioptre import photo
+from dioptre.photo import apart, problems
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import Cancelled, DioptreError
@@ -225,7 +225,7 @@ class _Batch:
     def _publish(self, item: Item, made: Made) -> None:
         # The recipe is written last, because it lists the other files.
         names = sorted(made.files, key=lambda name: name.endswith(".json"))
-        with files.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
+        with photo.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
             for name in names:
                 if _same(item.folder / name, item.source):
                     raise problems.FileExists(
@@ -243,7 +243,7 @@ class _Batch:
         """Write the small pictures for the contact sheet; return a message if that fails."""
         small = plan.preview_paths(self._output, item)
         try:
-            with files.staged(small[0].parent, force=True, permissions_of=item.source) as staging:
+            with photo.staged(small[0].parent, force=True, permissions_of=item.source) as staging:
                 for path, content in zip(small, (made.before, made.after), strict=True):
                     staging.open(path.name).write(content)
         except DioptreError as error:

@@ -14,8 +14,8 @@ from html import escape, unescape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from dioptre.files import problems, replacing
-from dioptre.files.atomic import check_free
+from dioptre.photo import problems, replacing
+from dioptre.photo.publish import check_free
 from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from dioptre.files import opened
+from dioptre.photo import opened
 from dioptre_link.errors import DioptreError
 
 from .work import NOT_HERE, Failed, Outcome, Task

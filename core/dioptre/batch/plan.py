@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dioptre.files import apart, problems
-from dioptre.files.openraster_reading import bounded, opened_archive
-from dioptre.recipes.networks import with_networks_named
+from dioptre.photo import apart, problems
+from dioptre.photo.decode import bounded, opened_archive
+from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
@@ -38,7 +38,7 @@ _SYSTEM_FOLDER = re.compile(
     r"|\.?thumbs|\.?thumbnails|system volume information|lost\+found|\.(spotlight|documentrevisions)-v100",
     re.IGNORECASE,
 )
-_LONGEST_ENDING = "-sheet.jpg"  # of the files that `dioptre.files.write_result` writes
+_LONGEST_ENDING = "-sheet.jpg"  # of the files that `dioptre.photo.write_result` writes
 _MARK = 8  # number of hexadecimal digits of a hash that distinguishes names
 
 

@@ -168,7 +168,7 @@ def _make(task: Task) -> Outcome:
 
 
 def _changed(task: Task) -> Failed:
-    from dioptre.files import problems
+    from dioptre.photo import problems
 
     return Failed(
         code=NOT_HERE,
@@ -178,11 +178,12 @@ def _changed(task: Task) -> Failed:
 
 
 def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
-    from dioptre.files import notes, write_result
-    from dioptre.files.depth_map import encoded_depth
-    from dioptre.files.picture import Format
-    from dioptre.files.results import mask_of
-    from dioptre.files.save import encoded_picture, format_of, suffix_like
+    from dioptre.photo import write_result
+    from dioptre.photo.depth_files import encoded_depth
+    from dioptre.photo.encode import encoded_picture, format_of, suffix_like
+    from dioptre.photo.metadata import make_note
+    from dioptre.photo.picture import Format
+    from dioptre.photo.results import mask_of
 
     def sha256(data: bytes) -> str:
         return hashlib.sha256(data).hexdigest()
@@ -208,7 +209,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
         made = {f"{base}.png": encoded_depth(_plane(followed), Format.PNG)}
     else:
         name = base + (".png" if mask_of(followed.result) is not None else suffix_like(followed.picture))
-        note = notes.make(operation=operation, models=followed.result.models, recipe=content)
+        note = make_note(operation=operation, models=followed.result.models, recipe=content)
         data, more = encoded_picture(flat, format_of(Path(name)), like=followed.picture, note=note)
         made = {name: data}
         messages += more
@@ -223,7 +224,7 @@ def result_base(stem: str, operation: str) -> str:
 
 
 def _flat(followed: Followed) -> np.ndarray | None:
-    from dioptre.files.results import flat_of
+    from dioptre.photo.results import flat_of
 
     layer = flat_of(followed.result)
     return None if layer is None else layer.pixels

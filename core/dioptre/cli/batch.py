@@ -157,7 +157,7 @@ def _remarks(summary: Summary) -> list[str]:
             Message("Pictures in system folders ({names}) that were left out: {count}.", names=names, count=count)
         )
     if summary.unread:
-        from dioptre.files import problems
+        from dioptre.photo import problems
 
         name, count = problems.shown(summary.unread[0]), len(summary.unread)
         remarks.append(Message("Folders that cannot be read: {count} ({name}).", count=count, name=name))

@@ -16,7 +16,7 @@ from . import log
 from .reporting import reporter, say
 
 if TYPE_CHECKING:
-    from dioptre.files import Note
+    from dioptre.photo import Note
 
 _SOURCE_TYPES = {  # IPTC's digital source types, described in plain English
     "algorithmicallyEnhanced": "processed by an algorithm; the content is unchanged",
@@ -38,13 +38,13 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
     Reads the metadata of pictures that Dioptre wrote, .ora files and recipes. Changes nothing.
     """
     log.start(verbose=False)
-    from dioptre import files
-    from dioptre.files.apart import reader as decoder
+    from dioptre import photo
+    from dioptre.photo.apart import reader as decoder
 
     failed = 0
     for path in paths:
         try:
-            note = files.inspect(path, describe=decoder().describe)
+            note = photo.inspect(path, describe=decoder().describe)
         except DioptreError as error:
             failed += 1
             reporter(as_json=as_json).error(error, name=str(path) if as_json else "")

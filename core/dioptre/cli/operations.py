@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dioptre_link.catalogue import OPERATIONS, portrait
+from dioptre_link.catalogue import depth as depth_map
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, Role
@@ -83,7 +84,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         verbose: bool,
         force: bool,
         **options: Any,
-    ) -> int:
+    ) -> None:
         """Blur the background of portraits, or apply a recipe to one or more pictures.
 
         Writes a layered file, a flat result, the depth, a preview sheet and the recipe for each picture.
@@ -100,7 +101,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
-            return process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
+            process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
 
     return run
 
@@ -134,7 +135,7 @@ def _operation_command(operation: Operation) -> click.Command:
             )
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
-            steps = ("depth", *steps)
+            steps = (depth_map.OPERATION.name, *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as report:
             process.one(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,18 +14,19 @@ from threading import Thread
 
 import numpy as np
 
-from dioptre import files, runtime
+from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
-from dioptre.files import apart, notes, problems
-from dioptre.files.atomic import check_free
-from dioptre.files.metric_depth import write_metric_depth, write_normals
-from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
-from dioptre.files.save import format_of
+from dioptre.photo import apart, problems
+from dioptre.photo.depth_files import write_metric_depth, write_normals
+from dioptre.photo.encode import format_of
+from dioptre.photo.metadata import make_note
+from dioptre.photo.publish import check_free
+from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
+from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.operations import run_of
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.selection import LAYER
+from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -55,7 +56,7 @@ class Planes:
 
     Attributes:
         depth: depth map; None to estimate it.
-        depth_unit: unit of its distances, as in `files.read_depth`.
+        depth_unit: unit of its distances, as in `photo.read_depth`.
         selection: selection; None for everything.
     """
 
@@ -80,7 +81,7 @@ def every(
     force: bool,
     report: Reporter,
     planes: Planes = NO_PLANES,
-) -> int:
+) -> None:
     """Apply the recipe to each picture and write all of its result files into `folder`.
 
     If a picture fails, this is reported and the others continue; the error of a single picture is raised.
@@ -92,40 +93,52 @@ def every(
         force: replace existing files.
         planes: depth map and selection of a single picture.
 
-    Returns:
-        The exit code.
-
     Raises:
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
     name = chosen.steps[-1].operation.replace("_", "-")
     _require_different_names(sources)
+
+    def process(source: Path) -> None:
+        for suffix in ("ora", "json"):  # check now, not after minutes of computing
+            _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
+        with _measured(source, report):
+            job = _follow(source, chosen, planes=planes, report=report)
+            messages = list(job.messages)
+            written = photo.write_result(
+                job.result,
+                job.picture,
+                folder,
+                source.stem,
+                force=force,
+                recipe=job.recipe.to_dict(),
+                inputs=planes.files,
+                on_message=messages.append,
+                progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
+            )
+            report.result(str(source), written, values=job.result.values, messages=messages)
+
+    if len(sources) == 1:
+        process(sources[0])
+    else:
+        each(sources, process, report)
+
+
+def each(sources: Sequence[Path], process: Callable[[Path], None], report: Reporter) -> None:
+    """Process each picture; a failure is reported, and the other pictures are processed all the same.
+
+    Raises:
+        UsageError: an option is invalid, which concerns all pictures.
+        DioptreError: at least one picture failed.
+    """
     failed = 0
     for source in sources:
         try:
-            for suffix in ("ora", "json"):  # check now, not after minutes of computing
-                _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
-            with _measured(source, report):
-                job = _follow(source, chosen, planes=planes, report=report)
-                messages = list(job.messages)
-                written = files.write_result(
-                    job.result,
-                    job.picture,
-                    folder,
-                    source.stem,
-                    force=force,
-                    recipe=job.recipe.to_dict(),
-                    inputs=planes.files,
-                    on_message=messages.append,
-                    progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
-                )
-                report.result(str(source), written, values=job.result.values, messages=messages)
+            process(source)
         except (Cancelled, UsageError):
             raise
         except DioptreError as error:
-            if len(sources) == 1:
-                raise
             failed += 1
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
             report.error(error, name=str(source))
@@ -133,7 +146,6 @@ def every(
         raise DioptreError(
             "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(sources)
         )
-    return 0
 
 
 def one(
@@ -161,10 +173,10 @@ def one(
         normals: write surface normals instead of depth.
     """
     last = chosen.steps[-1]
-    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
+    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
-    kind = files.Format.PNG  # for layers, which are PNG files
+    kind = photo.Format.PNG  # for layers, which are PNG files
     if file.suffix.lower() != _LAYERED and not metric:
         kind = _required_format(file, depth=only_depth)
     if normals and file.suffix.lower() != ".png":
@@ -180,9 +192,9 @@ def one(
         if file.suffix.lower() == _LAYERED:
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
-            dpi = files.dpi_at(job.picture, layers[0].shape)
+            dpi = photo.dpi_at(job.picture, layers[0].shape)
             shown = rendition_of_result(job.result, job.picture)
-            files.write_openraster(
+            photo.write_openraster(
                 [ordinary(layer, shown) for layer in (*layers, *below)],
                 file,
                 recipe=content,
@@ -195,14 +207,14 @@ def one(
         elif metric:
             messages += _write_metric(job, file, force=force, inputs=inputs)
         elif only_depth:
-            files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
+            photo.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
             flat = flat_of(job.result)
             assert flat is not None  # all other operations produce a picture
             pixels = flat.pixels
             name = last.operation
-            note = notes.make(operation=name, models=job.result.models, recipe=content)
-            messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
+            note = make_note(operation=name, models=job.result.models, recipe=content)
+            messages += photo.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
         report.result(str(source), [file], values=job.result.values, messages=messages)
 
 
@@ -257,7 +269,7 @@ def _follow(
     planes: Planes,
     report: Reporter,
     references: tuple[np.ndarray, ...] = (),
-    kind: files.Format | None = None,
+    kind: photo.Format | None = None,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
@@ -279,7 +291,7 @@ def _get_ready(chosen: Recipe) -> None:
     """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
     with suppress(Exception):
         for step in chosen.steps:
-            run_of(step.operation)
+            runner_of(step.operation)
         import_module("dioptre.caching.software").computing_setup()
 
 
@@ -315,9 +327,9 @@ def _require_writable(file: Path, *, force: bool) -> None:
         raise problems.writing(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), file)
 
 
-def _required_format(file: Path, *, depth: bool) -> files.Format:
+def _required_format(file: Path, *, depth: bool) -> photo.Format:
     kind = format_of(file)
-    if depth and kind not in (files.Format.PNG, files.Format.TIFF):
+    if depth and kind not in (photo.Format.PNG, photo.Format.TIFF):
         raise problems.UnwritableFile(
             "A depth map or mask cannot be saved as {kind} without losing precision.",
             hint="Use a file name that ends in .png (16-bit), .tif (float) or .ora (layers).",

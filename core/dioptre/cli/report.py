@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from dioptre.files import replacing
+from dioptre.photo import replacing
 from dioptre_link import paths
 
 from .finding import Finding

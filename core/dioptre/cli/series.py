@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from dioptre import files, runtime
+from dioptre import photo, runtime
 from dioptre.batch.plan import SUFFIXES
-from dioptre.files import apart
-from dioptre.files.problems import UnwritableFile
-from dioptre.files.save import format_of
+from dioptre.photo import apart
+from dioptre.photo.encode import format_of
+from dioptre.photo.problems import UnwritableFile
 from dioptre_link.catalogue import white_balance
-from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.errors import DioptreError, UsageError
 
 from . import log, process
 from .reporting import Reporter
@@ -83,29 +83,20 @@ def balance(
         )
         return
     _require_series(options, reference, output)
-    targets = _targets(found, output)
-    by_hand = {"neutral", "temperature"} & set(options)
+    targets = dict(zip(found, _targets(found, output), strict=True))
+    by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
     shared = {} if common or each or by_hand else _shared(found, report)
-    failed = 0
-    for source, target in zip(found, targets, strict=True):
-        try:
-            references = common or shared.get(source, ())
-            process.one(source, chosen, file=target, force=force, report=report, references=references)
-        except (Cancelled, UsageError):
-            raise
-        except DioptreError as error:
-            failed += 1
-            log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
-            report.error(error, name=str(source))
-    if failed:
-        raise DioptreError(
-            "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(found)
-        )
+
+    def balanced(source: Path) -> None:
+        references = common or shared.get(source, ())
+        process.one(source, chosen, file=targets[source], force=force, report=report, references=references)
+
+    process.each(found, balanced, report)
 
 
 def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
-    return () if reference is None else (files.load(reference, decoding=apart.reader().decoding).pixels,)
+    return () if reference is None else (photo.load(reference, decoding=apart.reader().decoding).pixels,)
 
 
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
@@ -115,7 +106,7 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
             hint="Specify a folder with -o.",
             output=output,
         )
-    if "neutral" in options and reference is None:
+    if white_balance.NEUTRAL in options and reference is None:
         raise UsageError(
             "--neutral is a point in one picture, but several pictures were given.",
             hint="Specify that picture with --reference FILE.",
@@ -157,7 +148,7 @@ def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.nd
     for number, source in enumerate(sources):
         report.progress(number / len(sources), "Estimating the light of the series")
         try:
-            small[source] = thumbnail(files.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
+            small[source] = thumbnail(photo.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
         except DioptreError as error:
             log.LOGGER.info("%s is not in the series: %s", source, error)
     readable = list(small)

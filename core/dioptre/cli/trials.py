@@ -77,7 +77,7 @@ def job() -> Iterator[Finding]:
     runtime.prepare_if_needed()
     import numpy as np
 
-    from dioptre import files
+    from dioptre import photo as files
     from dioptre.recipes.on_file import follow_on_file
     from dioptre_link.catalogue import white_balance
     from dioptre_link.operation import Role

@@ -65,14 +65,14 @@ def _check() -> int:
     import orbax.checkpoint  # noqa: F401
     import rich.progress  # noqa: F401
 
-    from dioptre import files  # noqa: F401
+    from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401
-    from dioptre.recipes.operations import run_of
+    from dioptre.recipes.apply import runner_of
     from dioptre.worker import libraries
 
     libraries.load()
     for name in OPERATIONS:
-        run_of(name)
+        runner_of(name)
     jnp.zeros(1).block_until_ready()
     return 0
 

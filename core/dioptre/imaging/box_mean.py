@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+
+from dioptre.contract import Plane
 
 
-def box_mean(values: Float32[np.ndarray, "h w"], radius_px: int) -> Float32[np.ndarray, "h w"]:
+def box_mean(values: Plane, radius_px: int) -> Plane:
     """Return the mean over a square of half-width `radius_px` at each pixel; border pixels repeat outwards."""
     for axis in (0, 1):
         padding = [(0, 0), (0, 0)]

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from PIL import Image
 
+from dioptre.contract import Plane
+
 from .frames import Inside
 
 _SEEN = 0.3  # pixels whose probability is higher than this belong to the object
@@ -65,7 +67,7 @@ class Window:
         )
         return row, column
 
-    def put(self, part: Float32[np.ndarray, "i j"]) -> Float32[np.ndarray, "h w"]:
+    def put(self, part: Float32[np.ndarray, "i j"]) -> Plane:
         """Return a plane of the picture's size that contains the crop and is 0 outside the window."""
         whole = np.zeros(self.size, np.float32)
         whole[self.top : self.top + self.height, self.left : self.left + self.width] = part

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
+from dioptre.contract import Plane
+
 from .resize import fitted_size, resize
 from .shapes import bucket, pad_to
 
@@ -99,12 +101,12 @@ def guided_coefficients(
 
 def guided_filter(
     guide: Float32[np.ndarray, "h w 3"],
-    target: Float32[np.ndarray, "h w"],
+    target: Plane,
     *,
     radius_px: float,
     epsilon: float = 1e-3,
     working_pixels: int = WORKING_PIXELS,
-) -> Float32[np.ndarray, "h w"]:
+) -> Plane:
     """Smooth `target` along the edges of `guide`, for a picture of any size.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Rows
+from dioptre.contract import Plane, Rows
 
 from .resize import resized_rows
 
@@ -17,9 +17,7 @@ _LEAST = 1e-6  # smallest divisor, to avoid dividing by 0
 _BAND = 1 << 21  # number of values that are processed at a time at full size
 
 
-def pull_push(
-    values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w *c"]:
+def pull_push(values: Float32[np.ndarray, "h w *c"], known: Plane) -> Float32[np.ndarray, "h w *c"]:
     """Return `values` with the pixels where `known` is 0 filled in from the others; all 0 if none is known.
 
     Args:
@@ -33,9 +31,7 @@ def pull_push(
     return result
 
 
-def pull_push_rows(
-    values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"] | Bool[np.ndarray, "h w"]
-) -> Rows:
+def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np.ndarray, "h w"]) -> Rows:
     """Return a function that computes rows of `pull_push`.
 
     The function keeps references to both arrays, and a copy of the values at half the size.
@@ -99,3 +95,22 @@ def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
 def _seconds(length: int) -> np.ndarray:
     """Return the indices of the second elements of pairs; the last index is repeated if the length is odd."""
     return np.minimum(np.arange(1, length + 1, 2), length - 1)
+
+
+_TRUSTED_ALPHA = 1 / 32  # alpha below which a stored colour consists mostly of rounding errors
+
+
+def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.ndarray, "h w 3"]:
+    """Return the colours, extrapolated smoothly from the nearest opaque pixels to transparent ones.
+
+    A picture without any opaque pixel stays unchanged.
+
+    Args:
+        rgba_straight: colours with straight alpha.
+    """
+    colours, alpha = rgba_straight[..., :3], np.clip(rgba_straight[..., 3], 0, 1)
+    known = np.where(alpha >= _TRUSTED_ALPHA, alpha, 0)
+    if known.min() > 0 or known.max() <= 0:
+        return colours.copy()
+    share = np.clip(alpha / np.float32(_TRUSTED_ALPHA), 0, 1)[..., None]
+    return colours * share + pull_push(colours, known) * (1 - share)

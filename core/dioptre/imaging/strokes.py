@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import row_slices
+from dioptre.contract import Disparity, Matte, Plane, row_slices
 from dioptre_link.strokes import HARD
 
 from .box_mean import box_mean
@@ -25,9 +25,7 @@ _DEPTH_SOFTNESS = 0.25  # half-width of the window over which the depth range is
 _SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in brush radii
 
 
-def stroke_mask(
-    strokes: Sequence[Mapping[str, Any]], disparity: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
+def stroke_mask(strokes: Sequence[Mapping[str, Any]], disparity: Disparity) -> Plane:
     """Return a mask that is 1 where strokes keep a picture sharp, -1 where they let it blur, and 0 elsewhere.
 
     A stroke covers pixels at the depth of its centre line, and pixels on a surface that continues from there with
@@ -70,12 +68,12 @@ class _Drawn(NamedTuple):
         high: largest disparity that belongs to the stroke.
     """
 
-    cover: Float32[np.ndarray, "h w"]
-    low: Float32[np.ndarray, "h w"]
-    high: Float32[np.ndarray, "h w"]
+    cover: Matte
+    low: Plane
+    high: Plane
 
 
-def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float, step: float) -> _Drawn:
+def _draw(points: np.ndarray, near: Disparity, *, radius: float, step: float) -> _Drawn:
     """Draw a stroke at every `step`-th pixel.
 
     Args:
@@ -127,12 +125,12 @@ def spaced(points: np.ndarray, most_px: float) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _depths(points: np.ndarray, near: Float32[np.ndarray, "h w"]) -> np.ndarray:
+def _depths(points: np.ndarray, near: Disparity) -> np.ndarray:
     rows, columns = np.clip(np.rint(points).astype(int), 0, np.array(near.shape) - 1).T
     return near[rows, columns]
 
 
-def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: float) -> float:
+def _slope(points: np.ndarray, near: Disparity, *, reach_px: float) -> float:
     """Return the slope in disparity per pixel under a stroke; it is a median, which depth steps hardly affect."""
     down, across = (
         _depths(points + offset, near) - _depths(points - offset, near)
@@ -147,9 +145,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def _enlarged(
-    small: Float32[np.ndarray, "h w"], step: float, rows: slice, width: int
-) -> Float32[np.ndarray, "h2 w2"]:
+def _enlarged(small: Plane, step: float, rows: slice, width: int) -> Float32[np.ndarray, "h2 w2"]:
     """Interpolate a plane of every `step`-th pixel linearly to full size, and return some rows of the result."""
     if step == 1.0:
         return small[rows, :width].copy()

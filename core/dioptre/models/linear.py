@@ -1,6 +1,6 @@
 """Flax layers whose products may be in bfloat16.
 
-They are apart from `product`, which every process imports, because the import of Flax takes half a second.
+They are apart from `functions`, which every process imports, because the import of Flax takes half a second.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .product import product
+from .functions import product
 
 
 class Linear(nnx.Linear):

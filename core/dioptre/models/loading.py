@@ -9,18 +9,39 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dioptre.checkpoints.card import CARD_FILE
+from dioptre.checkpoints.card import CARD_FILE, WeightsError
 from dioptre.checkpoints.locate import locate, sha256
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 
-from .missing import NetworkMissingError
-from .registry import ENTRIES, is_installed
+from .registry import ENTRIES, Entry, is_installed
 
 if TYPE_CHECKING:
     from .loaded import Loaded
     from .precision import Precision
 
 _VERY_LARGE_PIXELS = 64_000_000
+
+
+class NetworkMissingError(WeightsError):
+    """A network that users can add is not installed.
+
+    The hint names a command. For networks that can be downloaded, the worker replaces it for editors.
+
+    Attributes:
+        can_be_fetched: whether the network can be downloaded.
+    """
+
+    code = "network-missing"
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__("The network “{title}” is not installed.", hint=how_to_add(entry), title=entry.title)
+        self.can_be_fetched = bool(entry.package)
+
+
+def how_to_add(entry: Entry) -> Message:
+    """Return the sentence that tells users how to add a network."""
+    return Message("Add it with: dioptre models add {network}", network=entry.id)
 
 
 def load_model(model_id: str) -> Loaded:

@@ -30,7 +30,7 @@ from dioptre_link.paths import data_dir
 from dioptre_link.private import lock
 
 from .acceleration import wants_full_precision
-from .product import product
+from .functions import product
 from .registry import ENTRIES, Entry
 
 VARIABLE = "DIOPTRE_PRECISION"

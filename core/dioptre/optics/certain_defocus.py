@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
+from dioptre.contract import Disparity, Picture, Plane
 from dioptre.imaging.resize import fitted_size, resize
 
 from .depth_bins import DepthBins
@@ -50,7 +51,7 @@ class PictureEdges:
         return height, width
 
 
-def find_edges(srgb_encoded: Float32[np.ndarray, "h w c"]) -> PictureEdges:
+def find_edges(srgb_encoded: Picture) -> PictureEdges:
     """Measure the edges of a picture, reduced to at most a megapixel.
 
     Edges in or near pixels that are not opaque are left out.
@@ -70,9 +71,7 @@ def find_edges(srgb_encoded: Float32[np.ndarray, "h w c"]) -> PictureEdges:
     return PictureEdges(levels=tuple(levels))
 
 
-def certain_defocus_px(
-    edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"] | None:
+def certain_defocus_px(edges: PictureEdges, disparity: Disparity) -> Plane | None:
     """Return the radius of the disc by which each pixel of a picture is certainly blurred already.
 
     Args:
@@ -94,7 +93,7 @@ def certain_defocus_px(
     return resize(there, (disparity.shape[0], disparity.shape[1]), method="bilinear")
 
 
-def _radius_by_depth(edges: PictureEdges, depth: Float32[np.ndarray, "h w"], bins: DepthBins) -> np.ndarray | None:
+def _radius_by_depth(edges: PictureEdges, depth: Plane, bins: DepthBins) -> np.ndarray | None:
     """Return the radius in pixels at the working size for each bin of disparity; None without certain defocus."""
     by_level = []
     for level, tolerance in zip(edges.levels, _STEPS, strict=True):
@@ -150,7 +149,7 @@ def _outwards(radius: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(np.where(known, least, 0.0)) if radius.size else radius
 
 
-def _without_sharp_details(level: EdgeWidths) -> Float32[np.ndarray, "h w"]:
+def _without_sharp_details(level: EdgeWidths) -> Plane:
     """Return a factor for the radius: 1, falling to 0 where most edges nearby are sharp, whatever their depth."""
     every = level.where.astype(np.float32)
     sharp = np.zeros_like(every)
@@ -159,11 +158,11 @@ def _without_sharp_details(level: EdgeWidths) -> Float32[np.ndarray, "h w"]:
     return np.clip(2 - 3 * share, 0, 1)
 
 
-def _around(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def _around(plane: Plane) -> Plane:
     """Smooth a plane with a triangle filter along both axes."""
     smooth: np.ndarray = ndimage.uniform_filter(ndimage.uniform_filter(plane, _AROUND_PX), _AROUND_PX)
     return smooth
 
 
-def _halved(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "i j"]:
+def _halved(plane: Plane) -> Float32[np.ndarray, "i j"]:
     return resize(plane, (max(plane.shape[0] // 2, 1), max(plane.shape[1] // 2, 1)), method="area")

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 
+from dioptre.contract import Disparity, Plane
 from dioptre_link.errors import UsageError
 
 RADIUS_SHARE = 0.05
@@ -52,7 +52,7 @@ class Focus:
             )
 
 
-def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focus) -> Float32[np.ndarray, "h w"]:
+def circle_of_confusion_px(disparity: Disparity, *, focus: Focus) -> Plane:
     """Return the signed radius in pixels of each pixel's blur disc."""
     difference = disparity - np.float32(focus.focal_disparity)
     outside = np.sign(difference) * np.maximum(np.abs(difference) - np.float32(focus.range), 0)
@@ -68,32 +68,3 @@ def relative_max_radius_px(size: tuple[int, int], *, f_number: float) -> float:
         f_number: f-number of the lens.
     """
     return RADIUS_SHARE * math.hypot(*size) / f_number
-
-
-def thin_lens(
-    *, focal_length_mm: float, f_number: float, focus_distance_m: float, sensor_width_mm: float, width_px: int
-) -> Focus:
-    """Return the focus of a thin lens, for disparity in 1/m.
-
-    A point at distance z spreads over a disc of radius (f / 2N) · v · |1/z - 1/z_focus| on the sensor, which lies
-    at v = f · z_focus / (z_focus - f) behind the lens.
-
-    Args:
-        focal_length_mm: focal length f.
-        f_number: f-number N.
-        focus_distance_m: distance z_focus from the lens to the plane in focus.
-        sensor_width_mm: width of the sensor.
-        width_px: width of the picture.
-
-    Raises:
-        UsageError: the focus distance is not larger than the focal length.
-    """
-    focal_length_m = focal_length_mm / 1000
-    if focus_distance_m <= focal_length_m:
-        raise UsageError("The focus distance must be larger than the focal length.")
-    sensor_distance_m = focal_length_m * focus_distance_m / (focus_distance_m - focal_length_m)
-    pixels_per_m = width_px / (sensor_width_mm / 1000)
-    return Focus(
-        focal_disparity=1 / focus_distance_m,
-        max_radius_px=focal_length_m / (2 * f_number) * sensor_distance_m * pixels_per_m,
-    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from dioptre.contract import Disparity
+
 
 @dataclass(frozen=True, kw_only=True)
 class DepthBins:
@@ -23,7 +25,7 @@ class DepthBins:
     count: int
 
     @staticmethod
-    def of(disparity: Float32[np.ndarray, "h w"], count: int) -> DepthBins | None:
+    def of(disparity: Disparity, count: int) -> DepthBins | None:
         """Return the intervals for a disparity map; None if it is constant."""
         low, high = float(disparity.min()), float(disparity.max())
         return DepthBins(low=low, high=high, count=count) if high > low else None

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from dioptre.contract import Progress, no_progress
+from dioptre.contract import Picture, Progress, no_progress
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
 
@@ -45,7 +45,7 @@ class Halved:
         planes: cached full-size tiles (C, side, side), premultiplied; empty if the picture has too many tiles.
     """
 
-    image: Float32[np.ndarray, "h w c"]
+    image: Picture
     encoded: bool
     small: Float32[np.ndarray, "h2 w2 c"]
     tiles: tuple[Tile, ...]
@@ -53,7 +53,7 @@ class Halved:
     planes: Mapping[Tile, Array]
 
     @classmethod
-    def of(cls, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+    def of(cls, image: Picture, *, encoded: bool) -> Halved:
         """Halve a picture.
 
         Args:
@@ -88,7 +88,7 @@ class Halves:
     def __init__(self) -> None:
         self._last: Halved | None = None
 
-    def of(self, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+    def of(self, image: Picture, *, encoded: bool) -> Halved:
         """Return the half-size version of a picture, from the cache if it is the last picture."""
         last = self._last
         if last is None or last.image is not image or last.encoded != encoded:
@@ -137,6 +137,7 @@ def blur_draft(
         focus=replace(scene.focus, max_radius_px=scene.focus.max_radius_px / 2),
         encoded=False,
         existing_defocus_px=None if existing is None else np.ascontiguousarray(existing[::2, ::2]) / 2,
+        soft_edges=None if scene.soft_edges is None else scene.soft_edges.halved(),
     )
     blurred = blur(
         reduced, aperture=aperture, coarse=True, progress=lambda share, phase: progress(0.1 + 0.7 * share, phase)

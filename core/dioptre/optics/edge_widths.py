@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
+from dioptre.contract import Disparity, Plane
+
 _FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
 _LARGEST_PX = 12.0  # standard deviation to which wider edges are clipped
 _CONTRAST = 0.02  # minimum gradient of an edge after the finer Gaussian, in encoded values per pixel
@@ -32,7 +34,7 @@ class EdgeWidths:
     std_px: Float32[np.ndarray, " n"]
 
 
-def edge_widths(luma: Float32[np.ndarray, "h w"]) -> EdgeWidths:
+def edge_widths(luma: Plane) -> EdgeWidths:
     """Find the edges of a plane of encoded values in [0, 1] and measure their widths."""
     fine = ndimage.gaussian_gradient_magnitude(luma, _FINE_PX)
     coarse = ndimage.gaussian_gradient_magnitude(luma, _COARSE_PX)
@@ -42,7 +44,7 @@ def edge_widths(luma: Float32[np.ndarray, "h w"]) -> EdgeWidths:
     return EdgeWidths(where=peak, std_px=np.sqrt(np.clip(variance, 0, _LARGEST_PX**2)))
 
 
-def away_from_steps(disparity: Float32[np.ndarray, "h w"], *, tolerance: float = 0.02) -> Bool[np.ndarray, "h w"]:
+def away_from_steps(disparity: Disparity, *, tolerance: float = 0.02) -> Bool[np.ndarray, "h w"]:
     """Return a mask of the pixels away from depth steps, because an edge between two depths mixes their blurs.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
 
+from dioptre.contract import Disparity, Picture, Plane
 from dioptre.imaging.resize import fitted_size, resize
 
 from .depth_bins import DepthBins
@@ -21,9 +22,7 @@ _SHARPER = 25.0  # percentile of the edge widths that represents a bin or region
 _WORKING_PIXELS = 2_000_000
 
 
-def existing_defocus_px(
-    srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
+def existing_defocus_px(srgb_encoded: Picture, disparity: Disparity) -> Plane:
     """Estimate the radius in pixels of the disc by which each pixel is already blurred, 0 where it is sharp.
 
     A picture without enough edges counts as sharp. Known limitation: blur that does not follow depth is not
@@ -53,8 +52,8 @@ def existing_defocus_px(
 
 
 def parts_defocus_px(
-    srgb_encoded: Float32[np.ndarray, "h w c"],
-    disparity: Float32[np.ndarray, "h w"],
+    srgb_encoded: Picture,
+    disparity: Disparity,
     parts: Int[np.ndarray, "s t"],
     count: int,
 ) -> list[float | None]:
@@ -81,7 +80,7 @@ def parts_defocus_px(
 
 
 def _edges(
-    srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
+    srgb_encoded: Picture, disparity: Disparity
 ) -> tuple[Bool[np.ndarray, "s t"], Float32[np.ndarray, " n"], Float32[np.ndarray, "s t"]]:
     """Find the edges of a reduced version of the picture and estimate their blur.
 

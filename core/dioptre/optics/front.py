@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
+from dioptre.contract import Plane
+
 from .aperture import REACH
 from .grid import CELL, CELL_LEVEL, VISIBLE, Level
 from .inpaint import doubled
@@ -43,7 +45,7 @@ def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:
     return np.clip(1 - _STRICT * (1 - least), 0, 1).astype(np.float32)
 
 
-def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.ndarray:
+def _mean_around(values: Plane, reach: np.ndarray) -> np.ndarray:
     """Return the mean over squares of side 2 reach + 1, clipped to the array; the reach varies by position."""
     height, width = values.shape
     sums = np.zeros((height + 1, width + 1))

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
+from dioptre.contract import Picture, Plane
+
 _LEVELS = 8  # number of brightness levels at which grain is measured
 _FLATTEST = 0.3  # this fraction of the blocks at each level, the flattest ones, is assumed to contain only grain
 _BLOCK = 8
@@ -17,7 +19,7 @@ _BAND = 512  # number of rows processed at a time
 _MAD_TO_STD = 1.4826
 
 
-def grain_std(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, " n"]:
+def grain_std(srgb_encoded: Picture) -> Float32[np.ndarray, " n"]:
     """Measure the standard deviation of the grain at equally spaced brightness levels.
 
     Args:
@@ -51,8 +53,8 @@ def grain_std(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray,
 
 
 def add_grain(
-    blurred: Float32[np.ndarray, "h w c"],
-    radius_px: Float32[np.ndarray, "h w"],
+    blurred: Picture,
+    radius_px: Plane,
     std: Float32[np.ndarray, " n"],
     *,
     strength: float,

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 from scipy import ndimage
 
+from dioptre.contract import Plane
 from dioptre.imaging.threads import on_all_cores
 
 from .aperture import REACH
@@ -111,9 +112,7 @@ def _mixed(
     return coarse + certain * (planes / jnp.maximum(share, _NOTHING) - coarse)
 
 
-def inpaint_host(
-    planes: Float32[np.ndarray, "c h w"], known: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "c h w"]:
+def inpaint_host(planes: Float32[np.ndarray, "c h w"], known: Plane) -> Float32[np.ndarray, "c h w"]:
     """Inpaint a small version of the whole picture on the host, halving it down to one pixel (see `inpaint`)."""
     height, width = known.shape
     if height == 1 and width == 1:
@@ -216,9 +215,7 @@ def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
     return span(0), span(1)
 
 
-def _uncovering(
-    group: Group, level: Level, scale: int
-) -> tuple[Bool[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+def _uncovering(group: Group, level: Level, scale: int) -> tuple[Bool[np.ndarray, "h w"], Plane]:
     """Find the cells where a nearer surface ends and so exposes the surfaces behind it.
 
     Surfaces end at depth edges, on steep slopes, and where the next group begins. Within a group, slices on a

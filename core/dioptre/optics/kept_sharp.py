@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 
-from dioptre.contract import row_slices
+from dioptre.contract import Disparity, Picture, Plane, row_slices
 
 from .defocus import Focus
 
 _LEAST_ALPHA = 1e-6
 
 
-def disparity_in_focus(
-    disparity: Float32[np.ndarray, "h w"], kept: Float32[np.ndarray, "h w"], *, focus: Focus
-) -> Float32[np.ndarray, "h w"]:
+def disparity_in_focus(disparity: Disparity, kept: Plane, *, focus: Focus) -> Plane:
     """Return a copy of the disparity in which every circle of confusion is scaled by `1 - kept`.
 
     Signs do not change: pixels in front of the focus stay in front, and pixels behind it stay behind.
@@ -34,10 +31,10 @@ def disparity_in_focus(
 
 
 def put_back(
-    image: Float32[np.ndarray, "h w c"],
-    kept: Float32[np.ndarray, "h w"],
+    image: Picture,
+    kept: Plane,
     *,
-    onto: Float32[np.ndarray, "h w c"],
+    onto: Picture,
 ) -> None:
     """Restore areas that stay sharp by blending the original picture over its blurred version, in place.
 

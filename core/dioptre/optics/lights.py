@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
+from dioptre.contract import Plane
+
 _REACH_PX = 3
 _BRIGHT = 1.0  # linear light above this is brighter than white
 _ALIKE = 0.05  # radii that differ by a smaller fraction than this belong to the same surface
@@ -19,7 +21,7 @@ _CHUNK = 512
 
 
 def lights(
-    colour: Float32[np.ndarray, "c h w"], radius: Float32[np.ndarray, "h w"], edge: Bool[np.ndarray, "h w"]
+    colour: Float32[np.ndarray, "c h w"], radius: Plane, edge: Bool[np.ndarray, "h w"]
 ) -> tuple[Int[np.ndarray, " n"], Float32[np.ndarray, "2 e n"], Float32[np.ndarray, "2 n"]]:
     """Find pixels on depth edges that contain a light, and split them into two surfaces.
 

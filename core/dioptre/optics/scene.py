@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from dioptre.contract import Disparity, Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.tiles import Tile, read_tile
 
 from .defocus import Focus
 from .highlights import Highlights, lower_highlights, raise_highlights, raised_share
 from .slices import LARGEST_RADIUS_PX
+from .soft_edges import SoftEdges
 
 _LEAST_ALPHA = 1e-6
 
@@ -31,14 +33,16 @@ class Scene:
         encoded: whether the image is sRGB-encoded.
         highlights: the boost of clipped light.
         existing_defocus_px: (H, W), radius of the blur that the picture already has; None for a sharp picture.
+        soft_edges: the pixels that two surfaces share according to a matte; None if no matte is known.
     """
 
-    image: Float32[np.ndarray, "h w c"]
-    disparity: Float32[np.ndarray, "h w"]
+    image: Picture
+    disparity: Disparity
     focus: Focus
     encoded: bool = True
     highlights: Highlights = field(default_factory=Highlights)
-    existing_defocus_px: Float32[np.ndarray, "h w"] | None = None
+    existing_defocus_px: Plane | None = None
+    soft_edges: SoftEdges | None = None
 
     @property
     def height(self) -> int:
@@ -52,7 +56,7 @@ class Scene:
     def channels(self) -> int:
         return int(self.image.shape[2])
 
-    def unblurred(self) -> Float32[np.ndarray, "h w c"]:
+    def unblurred(self) -> Picture:
         """Return a copy of the image, in its own encoding."""
         return self.image.copy()
 
@@ -91,6 +95,27 @@ class Scene:
         )
         return _radius_beside(disparity, existing, self._numbers)
 
+    def both_surfaces(
+        self,
+        colour: Float32[np.ndarray, "c n"],
+        planes: Float32[np.ndarray, "4 n"],
+        disparity: Float32[np.ndarray, "2 n"],
+        existing: Float32[np.ndarray, " n"],
+    ) -> tuple[Float[Array, "2 e n"], Float[Array, "2 n"]]:
+        """Divide pixels of soft edges between their two surfaces, and boost the highlights of each.
+
+        Args:
+            colour: the pixels' premultiplied linear colour.
+            planes: as in `SoftEdges`.
+            disparity: as in `SoftEdges`.
+            existing: radius in pixels of the blur that the pixels already have.
+
+        Returns:
+            Planes and signed radii of the nearer surface and of the farther one.
+        """
+        surfaces, radii = _divided(colour, planes, disparity, existing, self._numbers)
+        return self.raised_surfaces(surfaces, radii), radii
+
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
         """Boost a surface's highlights where it will be blurred.
 
@@ -117,9 +142,7 @@ class Scene:
     def _highlight_numbers(self) -> Float[Array, "2"]:
         return self.highlights.numbers()
 
-    def write(
-        self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None
-    ) -> Float32[np.ndarray, "h w c"]:
+    def write(self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None) -> Picture:
         """Convert premultiplied linear planes to pixels in the picture's encoding, with straight alpha.
 
         Args:
@@ -157,9 +180,7 @@ def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float
     return jnp.abs(_radius(disparity, numbers)).max()
 
 
-def decoded(
-    image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
-) -> Float[Array, "c s s"]:
+def decoded(image: Picture, tile: Tile, *, side: int, margin: int, encoded: bool) -> Float[Array, "c s s"]:
     """Read premultiplied linear colour of a square of a `Scene.image` with a margin, reflected at the edge."""
     return _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
 
@@ -180,6 +201,30 @@ def _radius_beside(
         return radius
     # Blurs add in quadrature, so only the missing blur is added.
     return jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
+
+
+@jax.jit
+def _divided(
+    colour: Float[Array, "c n"],
+    planes: Float[Array, "4 n"],
+    disparity: Float[Array, "2 n"],
+    existing: Float[Array, " n"],
+    focus: Float[Array, "5"],
+) -> tuple[Float[Array, "2 e n"], Float[Array, "2 n"]]:
+    radii = _radius_beside(disparity, existing, focus)
+    light, coverage = planes[:3], planes[3]
+    own = light * colour[3:] if colour.shape[0] == 4 else light  # colours are premultiplied
+    own = jnp.clip(own, 0.0, jnp.maximum(colour[:3], 0.0))
+    if colour.shape[0] == 4:
+        own = jnp.concatenate([own, colour[3:] * coverage])
+    surfaces = jnp.stack(
+        [
+            jnp.concatenate([own, coverage[None]]),
+            jnp.concatenate([colour - own, 1 - coverage[None]]),
+        ]
+    )
+    ordered = radii[0] >= radii[1]
+    return jnp.where(ordered, surfaces, surfaces[::-1]), jnp.where(ordered, radii, radii[::-1])
 
 
 @partial(jax.jit, static_argnames="encoded")

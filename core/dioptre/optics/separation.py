@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
+from dioptre.contract import Plane
 from dioptre.imaging.tiles import Tile
 
 from .grid import MARGIN_PX
@@ -46,7 +47,7 @@ class Surfaces:
         colour, radius = self.scene.read(tile, side=self.side, margin=MARGIN_PX[0])
         raised = self.scene.raised(_whole(colour), radius)
         if tile not in self._apart:
-            self._apart[tile] = self._take_apart(colour, radius, raised)
+            self._apart[tile] = [*self._take_apart(colour, radius, raised), *self._soft_edges(tile, colour)]
         if patches := self._apart[tile]:
             made = _with_patches(np.asarray(raised), np.asarray(radius), patches)
         else:
@@ -73,6 +74,24 @@ class Surfaces:
         bright = lights(np.asarray(raised)[:-1], np.asarray(radius), sure > 0.5)
         return [*patches, bright] if bright[0].size else patches
 
+    def _soft_edges(self, tile: Tile, colour: Array) -> list[_Patch]:
+        """Return patches that divide the pixels of soft edges as their matte tells."""
+        edges, margin = self.scene.soft_edges, MARGIN_PX[0]
+        if edges is None:
+            return []
+        where, number = edges.within(tile.top - margin, tile.left - margin, self.side)
+        existing = self.scene.existing_defocus_px
+        mine = np.asarray(colour).reshape(len(colour), -1)[:, where]
+        blurred = np.zeros(number.size, np.float32) if existing is None else existing.reshape(-1)[edges.at[number]]
+        given = (mine, edges.planes[:, number], edges.disparity[:, number], blurred)
+        patches = []
+        for start in range(0, where.size, _CHUNK):
+            some = slice(start, min(start + _CHUNK, where.size))
+            count = some.stop - start
+            planes, radii = self.scene.both_surfaces(*(_padded(each[..., some], _CHUNK) for each in given))
+            patches.append((where[some], np.asarray(planes)[..., :count], np.asarray(radii)[..., :count]))
+        return patches
+
     def _raised(self, planes: Array, radii: Array, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         chunk, chunk_radii = _chunk(planes, radii, np.int32(start))
         raised = np.asarray(self.scene.raised_surfaces(chunk, chunk_radii))
@@ -90,7 +109,7 @@ class Surfaces:
 
 
 def _with_patches(
-    raised: Float32[np.ndarray, "e h w"], radius: Float32[np.ndarray, "h w"], patches: list[_Patch]
+    raised: Float32[np.ndarray, "e h w"], radius: Plane, patches: list[_Patch]
 ) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
     """Return planes and radii of both surfaces of a tile whose edge pixels are replaced by these patches."""
     planes, radii = np.empty((2, *raised.shape), np.float32), np.empty((2, *radius.shape), np.float32)
@@ -100,6 +119,11 @@ def _with_patches(
             planes[surface].reshape(len(raised), -1)[:, at] = values[surface]
             radii[surface].reshape(-1)[at] = value_radii[surface]
     return jax.device_put((planes, radii))
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    """Return values with zeros appended along the last axis."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])])
 
 
 @jax.jit

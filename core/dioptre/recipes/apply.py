@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Progress, Result, no_progress
+from dioptre.contract import Inputs, Options, Picture, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
-from dioptre_link.catalogue import operation
+from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 
-from .operations import run_of
-
 LOGGER = logging.getLogger(__name__)
+
+
+Run = Callable[[Inputs, Any, Progress], Result]
+"""A function that runs an operation on inputs, with its typed options, and reports its progress."""
 
 
 def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress) -> Result:
@@ -48,21 +51,34 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Create one with Depth map first.", title=Message(described.title)
         )
-    run = run_of(name)
+    kind, run = runner_of(name)
+    typed = kind(**checked)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
-        return run(ready, checked, progress)
+        return run(ready, typed, progress)
     except Exception as error:
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
     with on_processor():  # outside `except`, because the traceback keeps alive the arrays that filled the memory
-        made = run(ready, checked, progress)
+        made = run(ready, typed, progress)
     messages = (
         *made.messages,
         "The graphics card does not have enough memory, so the slower processor was used.",
     )
     return replace(made, messages=messages)
+
+
+def runner_of(name: str) -> tuple[type[Options], Run]:
+    """Return the type of the options of the operation `name`, and the function that runs it.
+
+    Its feature, and with it JAX, is imported on the first call.
+
+    Raises:
+        LookupError: no operation has this name.
+    """
+    face = import_module(f"dioptre.features.{OPERATIONS[name].feature}")
+    return next((kind, run) for kind, run in face.OPERATIONS.items() if kind.operation == name)
 
 
 def accelerated() -> bool:
@@ -94,7 +110,7 @@ def on_processor() -> Iterator[None]:
 _ONE_AT_A_TIME = Lock()
 
 
-def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:
+def without_idle_alpha(picture: Picture) -> Float32[np.ndarray, "h w C"]:
     """Drop the alpha channel of a fully opaque picture; return any other picture unchanged.
 
     Layers in an editor have an alpha channel even when they are opaque. Computing with transparency gives results

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from dioptre.contract import FieldOfView, Inputs, Layer, Progress, Result, no_progress
+from dioptre.models.registry import chosen_depth_network
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import BEST, network_of, with_network
 from dioptre_link.chain import CHAIN, chain
 from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe, Step
@@ -85,13 +87,28 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     return Result(layers=layers, values=values, messages=tuple(messages), models=models)
 
 
+def with_networks_named(recipe: Recipe) -> Recipe:
+    """Return the recipe with "best" replaced by the best installed depth network's id.
+
+    Another machine may have other networks, so "best" alone would not reproduce the result.
+    """
+    return replace(recipe, steps=tuple(_named(step) for step in recipe.steps))
+
+
+def _named(step: Step) -> Step:
+    if network_of(step.options) != BEST:
+        return step
+    return replace(step, options=with_network(step.options, chosen_depth_network(BEST).id))
+
+
 def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:
     """Raise UsageError if a point lies outside the picture, before the first step spends any time."""
     height, width = inputs.picture.shape[:2]
     scale = 1.0
     for step in steps if not inputs.references else ():
-        operation(step.operation).check_points(step.options, (width * scale, height * scale))
-        scale *= float(step.options.get("scale", 1.0))
+        described = operation(step.operation)
+        described.check_points(step.options, (width * scale, height * scale))
+        scale *= described.scale(step.options)
 
 
 def _without_needless(steps: tuple[Step, ...], inputs: Inputs) -> tuple[Step, ...]:

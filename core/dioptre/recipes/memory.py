@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +11,10 @@ from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
 from dioptre.runtime import free_bytes as free_bytes
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import network_of
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
-from dioptre_link.operation import Kind
 
-_STROKES_BYTES_PER_PIXEL = 8  # two float32 planes: the mask of strokes, and a plane adjusted under it
-_LAYERS_BYTES_PER_PIXEL = 88  # separate layers of a blur, and those that continue behind them
-_OUTPUT_BYTES_PER_PIXEL = 64  # peak memory for enlarging a picture, per pixel of the result
 _COPIES = 2  # number of copies of a network's weights in memory during loading
 
 
@@ -44,27 +40,17 @@ def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> 
     """
     needs, pixels = [], size[0] * size[1]
     for step, chosen in steps_of(name, options):
-        needs.append(_need_of_step(step, chosen, pixels))
-        pixels = round(pixels * float(chosen.get("scale", 1) or 1) ** 2)
+        described = operation(step)
+        needs.append(described.need_bytes(chosen, pixels) + _of_network(chosen))
+        pixels = round(pixels * described.scale(chosen) ** 2)
     return max(needs)
-
-
-def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
-    scale = float(options.get("scale", 1) or 1)
-    enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
-    described = operation(name)
-    strokes = any(options.get(one.name) for one in described.parameters if one.kind is Kind.STROKES)
-    painted = _STROKES_BYTES_PER_PIXEL if strokes else 0
-    layers = _LAYERS_BYTES_PER_PIXEL if options.get("pieces", "none") != "none" else 0
-    each = described.memory.bytes_per_pixel + enlarged + painted + layers
-    return (described.memory.fixed_mib << 20) + _of_network(options) + pixels * each
 
 
 def _of_network(options: Mapping[str, Any]) -> int:
     """Return the extra bytes for a depth network that is not bundled: its weights, and a copy while loading."""
-    if "depth_model" not in options:
+    if (name := network_of(options)) is None:
         return 0
-    entry = chosen_depth_network(options["depth_model"])
+    entry = chosen_depth_network(name)
     return _COPIES * resolve(entry.package).nbytes if entry.package else 0
 
 

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre import files
+from dioptre import photo
 from dioptre.contract import NO_STEP_CACHE, Inputs, Progress, Result, StepCache, no_progress
-from dioptre.files import apart, problems
-from dioptre.files.exif_lens import field_of_view
-from dioptre.files.load import Decoding
-from dioptre.files.save import format_of, require_size, suffix_like
+from dioptre.photo import apart, problems
+from dioptre.photo.decode import Decoding
+from dioptre.photo.encode import format_of, require_size, suffix_like
+from dioptre.photo.metadata import field_of_view
 from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import may_use_cameras
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe
 
 from . import guard
-from .follow import follow
-from .networks import with_networks_named
+from .follow import follow, with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
 _RELEASED_PIXELS = 16_000_000  # larger originals are freed during the steps and reread for writing
@@ -43,7 +43,7 @@ class Followed:
         messages: sentences for the user, from reading the file and from the steps.
     """
 
-    picture: files.Picture
+    picture: photo.Picture
     result: Result
     recipe: Recipe
     messages: tuple[str, ...]
@@ -57,7 +57,7 @@ def follow_on_file(
     depth_unit: str | None = None,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
-    kind: files.Format | None = None,
+    kind: photo.Format | None = None,
     cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
@@ -89,7 +89,7 @@ def follow_on_file(
         progress(0.0, "Loading")  # raises an exception if the user has cancelled
 
     decoding = partial(reader.decoding, check=check)
-    picture = files.load(source, decoding=decoding)
+    picture = photo.load(source, decoding=decoding)
     _require_size(chosen, picture, kind)
     first = operation(chosen.steps[0].operation)
     if depth is None and Input.DISPARITY in first.inputs:
@@ -117,7 +117,7 @@ def follow_on_file(
         )
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
-        picture = files.PictureOnDemand(picture, decoding=reader.decoding)
+        picture = photo.PictureOnDemand(picture, decoding=reader.decoding)
     del given, selected
 
     def share(fraction: float, phase: str) -> None:
@@ -133,11 +133,12 @@ def follow_on_file(
     )
 
 
-def _require_size(chosen: Recipe, picture: files.Picture, kind: files.Format | None) -> None:
+def _require_size(chosen: Recipe, picture: photo.Picture, kind: photo.Format | None) -> None:
     """Raise UnwritableFile if the format of the result cannot hold its size."""
     if kind is None and Role.RESULT in operation(chosen.steps[-1].operation).outputs:
         kind = format_of(Path("result" + suffix_like(picture)))
-    scale = math.prod(operation(step.operation).check(step.options).get("scale", 1) for step in chosen.steps)
+    described = [(operation(step.operation), step.options) for step in chosen.steps]
+    scale = math.prod(each.scale(each.check(options)) for each, options in described)
     if kind is not None:
         require_size(kind, width=round(picture.width * scale), height=round(picture.height * scale))
 
@@ -180,15 +181,15 @@ def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
 
 
 def _plane(
-    file: Path | None, picture: files.Picture, decoding: Decoding, *, unit: str | None = None
-) -> files.DepthMap | None:
+    file: Path | None, picture: photo.Picture, decoding: Decoding, *, unit: str | None = None
+) -> photo.DepthMap | None:
     """Read a grey picture, at the photo's size."""
     if file is None:
         return None
-    return files.read_depth(file, width=picture.width, height=picture.height, unit=unit, decoding=decoding)
+    return photo.read_depth(file, width=picture.width, height=picture.height, unit=unit, decoding=decoding)
 
 
-def _check(picture: files.Picture | files.PictureOnDemand, result: Result) -> None:
+def _check(picture: photo.Picture | photo.PictureOnDemand, result: Result) -> None:
     if (found := guard.fault(lambda: picture.pixels, result)) is not None:
         raise guard.BadResultError(
             "The computation failed: {found}.",
@@ -198,7 +199,7 @@ def _check(picture: files.Picture | files.PictureOnDemand, result: Result) -> No
 
 
 def _wants_embedded(chosen: Recipe) -> bool:
-    return any(step.options.get("depth_source", "estimate") != "estimate" for step in chosen.steps)
+    return any(may_use_cameras(step.options) for step in chosen.steps)
 
 
 def sha256_of(path: Path) -> str:
@@ -208,5 +209,5 @@ def sha256_of(path: Path) -> str:
         MissingFile: the file does not exist.
         UnreadableFile: the file cannot be read.
     """
-    with files.opened(path) as file:
+    with photo.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

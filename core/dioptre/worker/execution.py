@@ -19,11 +19,10 @@ from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
-from dioptre_link.catalogue.depth import BEST
-from dioptre_link.chain import described, steps_of
+from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.metres import DepthMetres
+from dioptre_link.metres import DepthMetres, LensOptions
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
@@ -80,7 +79,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     loaded = _loaded(request, full)
     options, inputs = request.options, _inputs(request, loaded, size)
     if size != full:
-        options = described(request.operation, options).scaled(options, size[1] / full[1])
+        options = request.described.scaled(options, size[1] / full[1])
         inputs = _with_whole(request, inputs, loaded[Input.PICTURE])
     inputs = replace(
         inputs,
@@ -131,8 +130,7 @@ def _with_metres(inputs: Inputs, metres: DepthMetres | None) -> Inputs:
 
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
     """Read the camera's depth from the opened file if the request needs it."""
-    steps = steps_of(request.operation, request.options)
-    looks = any(options.get("depth_source", "estimate") != "estimate" for _, options in steps)
+    looks = any(may_use_cameras(options) for _, options in request.steps)
     if not (request.opened_file and looks) or inputs.disparity is not None:
         return None
     return opened_file.embedded_depth(
@@ -144,19 +142,18 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
 
 def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) -> FieldOfView | None:
     """Read the picture's angle of view from the opened file if an option depends on it."""
-    steps = steps_of(request.operation, request.options)
-    if not request.opened_file or not any(_needs_field_of_view(options) for _, options in steps):
+    if not request.opened_file or not any(_needs_field_of_view(options) for _, options in request.steps):
         return None
     return opened_file.field_of_view(request.opened_file, full, check=lambda: progress(0.0, "Reading the picture"))
 
 
 def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
     """Return whether the options use a real lens or a network that estimates metres."""
-    if options.get("lens_mm") is not None:
+    if LensOptions.of(options).selects_lens:
         return True
-    if "depth_model" not in options:
+    if (network := network_of(options)) is None:
         return False
-    traits = chosen_depth_network(options["depth_model"]).depth
+    traits = chosen_depth_network(network).depth
     return traits is not None and traits.metric
 
 
@@ -165,8 +162,7 @@ def values_of(request: Request, result: Result) -> dict[str, Any]:
 
     The document's record then names a specific network, as a recipe of the command line does.
     """
-    steps = steps_of(request.operation, request.options)
-    if all(options.get("depth_model") != BEST for _, options in steps):
+    if all(network_of(options) != BEST for _, options in request.steps):
         return dict(result.values)
     return {**result.values, BEST_NETWORK: chosen_depth_network(BEST).id}
 
@@ -214,8 +210,8 @@ def _without_own_estimate(request: Request) -> Request:
     """
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
-    finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    in_metres = request.options.get("lens_mm") is not None
+    finds = Input.SUBJECT in request.described.optional_inputs
+    in_metres = LensOptions.of(request.options).selects_lens
     if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)
@@ -228,8 +224,7 @@ def _estimate_name(request: Request) -> str:
     picture = request.inputs[Input.PICTURE]
     if not isinstance(picture, Kept) or not picture.digest:
         return ""
-    options = request.options
-    chosen = [options.get(name) for name in ("depth_source", "depth_model", "equivalent_mm", "refine")]
+    chosen = depth_choices(request.options)
     return f"{picture.digest} {' '.join(map(str, chosen))} {request.opened_file}"
 
 
@@ -277,13 +272,13 @@ def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
         cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
-def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
+def _fits(request: Request, given: Input, loaded: Kept, full: tuple[int, int]) -> bool:
     """Return whether an input has the picture's size, or is depth of the size that a recipe's steps enlarge to."""
     shape = loaded.values.shape[:2]
-    if shape == full or name is not Input.DISPARITY:
+    if shape == full or given is not Input.DISPARITY:
         return shape == full
-    steps = steps_of(request.operation, request.options)
-    scale = math.prod(float(options.get("scale", 1)) for _, options in steps) if len(steps) > 1 else 1.0
+    steps = request.steps
+    scale = math.prod(step.scale(options) for step, options in steps) if len(steps) > 1 else 1.0
     return all(abs(side - scale * own) <= scale * len(steps) for side, own in zip(shape, full, strict=True)) and (
         scale > 1
     )

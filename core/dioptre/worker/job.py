@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dioptre.models.missing import NetworkMissingError
+from dioptre.models.loading import NetworkMissingError
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError, unexpected

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre import files
+from dioptre import photo
 from dioptre.contract import EmbeddedDepth, FieldOfView
-from dioptre.files import apart, exif_lens
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resize
+from dioptre.photo import apart
+from dioptre.photo.metadata import field_of_view as described_field_of_view
 from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
@@ -39,7 +40,7 @@ def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart
         embedded = reader.read_embedded_depth(Path(path), check=check)
         if embedded is None:
             return None
-        opened = files.load(Path(path), decoding=partial(reader.decoding, check=check)).pixels
+        opened = photo.load(Path(path), decoding=partial(reader.decoding, check=check)).pixels
     except Cancelled:
         raise
     except DioptreError as error:
@@ -63,7 +64,7 @@ def field_of_view(path: str, shape: tuple[int, ...], *, check: apart.Check = apa
     except DioptreError as error:
         _log.info("no lens from the opened file: %s", error)
         return None
-    return exif_lens.field_of_view(source.exif, shape)
+    return described_field_of_view(source.exif, shape)
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from dioptre.contract import Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
@@ -40,7 +41,7 @@ _ENCODE = _of_colour(linear_to_srgb)
 _DECODE = _of_colour(srgb_to_linear)
 
 
-def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
+def read_picture(file: RawIOBase, pixels: Pixels) -> Picture:
     """Read a picture: (H, W, 3), or (H, W, 4) if the format has alpha; sRGB-encoded, straight alpha."""
     layout = pixels.format
     shape = (pixels.height, pixels.width, 4 if layout.channels in (2, 4) else 3)
@@ -63,7 +64,7 @@ def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"
     return picture
 
 
-def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
+def read_plane(file: RawIOBase, pixels: Pixels) -> Plane:
     """Read disparity or a selection, unchanged; raise UsageError unless it has one channel."""
     if pixels.format.channels != 1:
         raise UsageError(
@@ -95,7 +96,7 @@ def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: P
         _write_all(file, _from_float(band if band.ndim == 2 else _arranged(band, layout), layout.dtype))
 
 
-def _arranged(band: Float32[np.ndarray, "h w c"], layout: PixelFormat) -> Float32[np.ndarray, "h w C"]:
+def _arranged(band: Picture, layout: PixelFormat) -> Float32[np.ndarray, "h w C"]:
     if layout.channels < 3:
         linear = _converted(band, _DECODE)
         colour = linear[..., :3] @ _LUMINANCE
@@ -131,7 +132,7 @@ def _from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(values, _NUMPY[dtype])
 
 
-def _converted(band: Float32[np.ndarray, "h w c"], curves: tuple[_Curve, _Curve]) -> Float32[np.ndarray, "h w c"]:
+def _converted(band: Picture, curves: tuple[_Curve, _Curve]) -> Picture:
     return map_chunks(curves[band.shape[2] == 4], band)
 
 

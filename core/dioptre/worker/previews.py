@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
@@ -15,7 +16,7 @@ _encode = jax.jit(linear_to_srgb)
 _BAND_ROWS = 256
 
 
-def reduced_picture(picture: Float32[np.ndarray, "h w c"], size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
+def reduced_picture(picture: Picture, size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
     """Reduce an sRGB-encoded, straight-alpha picture to (height, width), averaged in linear light."""
     linear = np.empty_like(picture)
     for first in range(0, picture.shape[0], _BAND_ROWS):
@@ -31,7 +32,7 @@ def reduced_picture(picture: Float32[np.ndarray, "h w c"], size: tuple[int, int]
     return small
 
 
-def reduced_plane(plane: Float32[np.ndarray, "h w"], size: tuple[int, int]) -> Float32[np.ndarray, "H W"]:
+def reduced_plane(plane: Plane, size: tuple[int, int]) -> Float32[np.ndarray, "H W"]:
     """Resize disparity or a selection to (height, width)."""
     if plane.shape == tuple(size):
         return plane

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from dioptre_link.catalogue import operation
+from dioptre_link.chain import described, steps_of
 from dioptre_link.metres import DepthMetres
-from dioptre_link.operation import Input, Role
+from dioptre_link.operation import Input, Operation, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
 from .exchange import Folder
@@ -101,6 +104,16 @@ class Request:
     unpainted: Mapping[str, Pixels] = field(default_factory=dict)
     opened_file: str = ""
     depth_metres: DepthMetres | None = None
+
+    @cached_property
+    def described(self) -> Operation:
+        """The description of the operation, or of the recipe's steps as one operation."""
+        return described(self.operation, self.options)
+
+    @cached_property
+    def steps(self) -> Sequence[tuple[Operation, Mapping[str, Any]]]:
+        """The description and the options of each step; an operation is a single step."""
+        return [(operation(name), options) for name, options in steps_of(self.operation, self.options)]
 
     def picture_size(self) -> tuple[int, int]:
         """Return (height, width) of the original picture."""

@@ -11,9 +11,9 @@ import base64
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -118,40 +118,44 @@ class Session:
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         kind = message["type"]
-        if kind == "shutdown":
-            _log.info("%s asks to shut down%s", self._client, " when idle" if message["when_idle"] else "")
-            self._server.shut_down(when_idle=message["when_idle"])
-        elif kind == "hello" or (kind == "share") == (self._shared is not None):
+        if kind != "shutdown" and (kind == "hello" or (kind == "share") == (self._shared is not None)):
             raise WireError("Invalid message: unexpected {kind}.", kind=repr(kind))
-        elif kind == "share":
-            self._share(message)
-        elif kind == "submit":
-            try:
-                self._submit(message)
-            except DioptreError as error:
-                if message["job"] in self._jobs:
-                    raise  # a duplicate number must not end the running job
-                self._send({"type": "error", "job": message["job"], **error.to_dict()})
-        elif kind == "networks":
-            self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})
-        elif kind == "fetch":
-            self._fetch(message)
-        elif kind == "cancel":
-            if (job := self._jobs.get(message["job"])) is not None:
-                self._end(job, cancelled(job))
-        elif kind == "expect":
-            self._server.engine.expect(message["operation"])
-        elif kind == "store":
-            await self._store(message)
-        elif kind == "forget":
-            self._kept.pop(message["name"], None)
-            self._server.engine.hold(self, needed=self.keeps_something)
-        elif kind == "put":
-            self._uploads.begin(message["buffer"], message["nbytes"])
-        elif kind == "chunk":
-            self._uploads.add(message["buffer"], message["data"])
-        elif kind == "drop":
-            self._uploads.drop(message["buffer"])
+        taking = self._handlers[kind](message)
+        if taking is not None:
+            await taking
+
+    @cached_property
+    def _handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None] | None]]:
+        """What to do with each kind of message."""
+        return {
+            "shutdown": self._shut_down,
+            "share": self._share,
+            "submit": self._submit,
+            "networks": self._list_networks,
+            "fetch": self._fetch,
+            "cancel": self._cancel,
+            "expect": lambda message: self._server.engine.expect(message["operation"]),
+            "store": self._store,
+            "forget": self._forget,
+            "put": lambda message: self._uploads.begin(message["buffer"], message["nbytes"]),
+            "chunk": lambda message: self._uploads.add(message["buffer"], message["data"]),
+            "drop": lambda message: self._uploads.drop(message["buffer"]),
+        }
+
+    def _shut_down(self, message: Mapping[str, Any]) -> None:
+        _log.info("%s asks to shut down%s", self._client, " when idle" if message["when_idle"] else "")
+        self._server.shut_down(when_idle=message["when_idle"])
+
+    async def _list_networks(self, _: Mapping[str, Any]) -> None:
+        self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})
+
+    def _cancel(self, message: Mapping[str, Any]) -> None:
+        if (job := self._jobs.get(message["job"])) is not None:
+            self._end(job, cancelled(job))
+
+    def _forget(self, message: Mapping[str, Any]) -> None:
+        self._kept.pop(message["name"], None)
+        self._server.engine.hold(self, needed=self.keeps_something)
 
     def _share(self, message: Mapping[str, Any]) -> None:
         self._shared = False
@@ -200,8 +204,14 @@ class Session:
         self._server.in_background(lambda: self._work(job))
 
     def _submit(self, message: Mapping[str, Any]) -> None:
-        self._check_number(message["job"])
-        request = self._request(message)
+        try:
+            self._check_number(message["job"])
+            request = self._request(message)
+        except DioptreError as error:
+            if message["job"] in self._jobs:
+                raise  # a duplicate number must not end the running job
+            self._send({"type": "error", "job": message["job"], **error.to_dict()})
+            return
         job = Job(
             message["job"],
             request,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from ..operation import Kind, Parameter
 
+F_NUMBER, MAX_RADIUS = "f_number", "max_radius"
+"""Names of the options for the amount of blur; a radius overrides the f-number."""
+
 BLUR_PARAMETERS = (
     Parameter(
-        name="f_number",
+        name=F_NUMBER,
         kind=Kind.FLOAT,
         label="Blur amount (f-number)",
         help="Aperture of an 85 mm lens on a full-frame camera: smaller numbers blur more.",
@@ -18,7 +21,7 @@ BLUR_PARAMETERS = (
         simple=True,
     ),
     Parameter(
-        name="max_radius",
+        name=MAX_RADIUS,
         kind=Kind.FLOAT,
         label="Blur radius",
         help="Radius of the blur at a depth difference of 1. Auto: from the f-number.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
 BEST = "best"
@@ -48,18 +51,20 @@ EQUIVALENT = Parameter(
     group="Depth",
 )
 
+DEPTH_SOURCE = Parameter(
+    name="depth_source",
+    kind=Kind.CHOICE,
+    label="Depth source",
+    help="Embedded: the depth map that a phone saves with portrait photos. Estimate: from the picture. "
+    "Automatic: embedded if available, otherwise estimated.",
+    default="auto",
+    choices=("auto", "embedded", "estimate"),
+    shown=("Automatic", "Embedded in the photo", "Estimate"),
+    group="Depth",
+)
+
 DEPTH_PARAMETERS = (
-    Parameter(
-        name="depth_source",
-        kind=Kind.CHOICE,
-        label="Depth source",
-        help="Embedded: the depth map that a phone saves with portrait photos. Estimate: from the picture. "
-        "Automatic: embedded if available, otherwise estimated.",
-        default="auto",
-        choices=("auto", "embedded", "estimate"),
-        shown=("Automatic", "Embedded in the photo", "Estimate"),
-        group="Depth",
-    ),
+    DEPTH_SOURCE,
     DEPTH_MODEL,
     EQUIVALENT,
     Parameter(
@@ -72,6 +77,30 @@ DEPTH_PARAMETERS = (
     ),
 )
 
+
+def network_of(options: Mapping[str, Any]) -> str | None:
+    """Return the depth network that an operation's options choose; None if it runs none."""
+    return options.get(DEPTH_MODEL.name)
+
+
+def with_network(options: Mapping[str, Any], network: str) -> Mapping[str, Any]:
+    """Return the options with `network` in the place of another choice of the depth network."""
+    return {**options, DEPTH_MODEL.name: network}
+
+
+def may_use_cameras(options: Mapping[str, Any]) -> bool:
+    """Return whether an operation with these options uses the camera's own depth if there is any."""
+    return options.get(DEPTH_SOURCE.name, "estimate") != "estimate"
+
+
+def depth_choices(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the options that determine the depth of a picture, in a fixed order."""
+    return tuple(options.get(one.name) for one in DEPTH_PARAMETERS)
+
+
+CONFIDENCE = "confidence"
+"""Name of the option that adds a layer with the confidence of the depth."""
+
 # (height, width) of a picture just large enough for the maximum number of doublings of its depth map.
 _FULL = (1300, 1950)
 
@@ -83,7 +112,7 @@ OPERATION = Operation(
     parameters=(
         *DEPTH_PARAMETERS,
         Parameter(
-            name="confidence",
+            name=CONFIDENCE,
             kind=Kind.BOOLEAN,
             label="Confidence layer",
             help="Also adds a hidden layer that shows where the depth is reliable (white) and where it is "

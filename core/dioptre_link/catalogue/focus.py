@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..operation import Kind, Parameter
+from .lens import FOCUS_M
+
+FOCUS, FOCAL_DISPARITY, FOCUS_RANGE = "focus", "focal_disparity", "focus_range"
+"""Names of the options of what stays sharp: a point, its disparity, and the range around it."""
 
 USUAL_FOCUS_RANGE = 0.04
 """Disparity on either side of the focus that stays sharp if no range is chosen."""
 
-FOCUS_RESETS: Mapping[str, Any] = {"focal_disparity": None, "focus_m": None}
+FOCUS_RESETS: Mapping[str, Any] = {FOCAL_DISPARITY: None, FOCUS_M: None}
 """Options that become automatic again when the user clicks on a focus point."""
 
 FOCUS_PARAMETERS = (
     Parameter(
-        name="focus",
+        name=FOCUS,
         kind=Kind.POINT,
         label="Focus point",
         help="The point to focus on. Auto: the subject.",
@@ -23,7 +27,7 @@ FOCUS_PARAMETERS = (
         simple=True,
     ),
     Parameter(
-        name="focal_disparity",
+        name=FOCAL_DISPARITY,
         kind=Kind.FLOAT,
         label="Focus distance",
         help=(
@@ -35,7 +39,7 @@ FOCUS_PARAMETERS = (
         group="Focus",
     ),
     Parameter(
-        name="focus_range",
+        name=FOCUS_RANGE,
         kind=Kind.FLOAT,
         label="Focus range",
         help=(
@@ -57,4 +61,5 @@ STROKES = Parameter(
     help="Brush strokes over areas to keep sharp or to blur by depth. Paint them in the editor's preview.",
     default=(),
     group="Focus",
+    bytes_per_pixel=8,  # two float32 planes: the mask of strokes, and a plane adjusted under it
 )

@@ -8,6 +8,9 @@ from ..operation import Kind, Parameter
 KNOWN_DISTANCE = "known_distance"
 """Name of the option that holds points of the picture whose distances the user knows."""
 
+FOCUS_M = "focus_m"
+"""Name of the option that sets the focus distance in metres."""
+
 WHITE, BLACK = "nearest_m", "farthest_m"
 """Names of the options that set the distances of white and black in the depth map."""
 
@@ -51,7 +54,7 @@ LENS_PARAMETERS = (
         group="Lens",
     ),
     Parameter(
-        name="focus_m",
+        name=FOCUS_M,
         kind=Kind.FLOAT,
         label="Focus distance in metres",
         help="For a real lens: the distance it is focused at. Auto: the distance of the focus point.",

@@ -18,6 +18,7 @@ _PIECES = Parameter(
     choices=("none", "linear", "encoded"),
     shown=("None", "For linear blending (GIMP)", "For perceptual blending (Krita)"),
     group="Layers",
+    bytes_per_pixel=88,  # the layers, and those that continue behind them
 )
 
 _ONE_TILE = (214, 320)  # (height, width) of a picture that the blur processes as a single tile

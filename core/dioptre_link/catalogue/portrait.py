@@ -9,12 +9,12 @@ from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
 from .lens import LENS_PARAMETERS
 from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
 
-_KEEP_SUBJECT = Parameter(
+KEEP_SUBJECT = Parameter(
     name="keep_subject",
     kind=Kind.FLOAT,
     label="Keep subject sharp",
     help="How much of the subject stays in focus: 0 blurs it like a real lens, 1 keeps all of it sharp.",
-    default=0.8,
+    default=1.0,
     minimum=0.0,
     maximum=1.0,
     group="Focus",
@@ -29,7 +29,7 @@ OPERATION = Operation(
     parameters=(
         *FOCUS_PARAMETERS,
         *SUBJECT_PARAMETERS,
-        _KEEP_SUBJECT,
+        KEEP_SUBJECT,
         STROKES,
         *BLUR_PARAMETERS,
         *LENS_PARAMETERS,

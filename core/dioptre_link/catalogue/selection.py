@@ -6,9 +6,12 @@ from ..operation import Kind, Parameter
 
 SELECTION, CHANNEL, MASK, LAYER = "selection", "channel", "mask", "layer"
 
+RESULT = "result"
+"""Name of the option for the kind of result."""
+
 SELECTION_PARAMETERS = (
     Parameter(
-        name="result",
+        name=RESULT,
         kind=Kind.CHOICE,
         label="Result",
         help=(

@@ -38,6 +38,7 @@ SUBJECT_STROKES = Parameter(
     help="Brush strokes over areas to select or to leave out. Paint them in the editor's preview.",
     default=(),
     group="Subject",
+    bytes_per_pixel=8,  # two float32 planes: the mask of strokes, and a plane adjusted under it
 )
 
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}

@@ -92,8 +92,9 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT,),
-    memory=Memory(fixed_mib=250, bytes_per_pixel=40),
+    memory=Memory(fixed_mib=250, bytes_per_pixel=40, bytes_per_result_pixel=64),
     warm_up=(WarmUp(size=_PLACE),),
     warm_up_rank=4,
+    scaled_by="scale",
     retired=("earlier_enlargement", "undo_sharpening"),
 )

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+
+TEMPERATURE, NEUTRAL = "temperature", "neutral"
+"""Names of the options with which the user sets the light, instead of an estimate."""
+
+UNCHANGED: Mapping[str, Any] = {"strength": 0.0}
+"""Options with which every bit of the picture stays the same."""
 
 OPERATION = Operation(
     name="white_balance",
@@ -11,7 +20,7 @@ OPERATION = Operation(
     help="Estimate the colour of the light and remove the colour cast.",
     parameters=(
         Parameter(
-            name="temperature",
+            name=TEMPERATURE,
             kind=Kind.FLOAT,
             label="Temperature",
             help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, "
@@ -50,7 +59,7 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
-            name="neutral",
+            name=NEUTRAL,
             kind=Kind.POINT,
             label="Neutral area",
             help="The centre of an area that should be grey or white. Replaces the estimate.",
@@ -98,6 +107,6 @@ OPERATION = Operation(
     memory=Memory(fixed_mib=450, bytes_per_pixel=25),
     warm_up=(WarmUp(),),
     warm_up_rank=3,
-    click_resets={"temperature": None, "tint": None},
+    click_resets={TEMPERATURE: None, "tint": None},
     in_series=True,
 )

@@ -32,8 +32,8 @@ SEEN = (1 + HARD) / 2
 """Radius of the displayed stroke, as a fraction of the brush's radius: at its edge, the effect is one half."""
 
 OVERLAY_PX = 512  # longer side of an overlay, in pixels
-COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Colour of each value of an overlay as red, green, blue and alpha: no stroke, keep, do not keep."""
+COLOURS: views.Colours = ((0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253)
+"""Colour of each value of an overlay: no stroke, keep, do not keep."""
 
 _OCTAVES = math.log2(LARGEST / SMALLEST)  # range of the size slider, as the number of times the radius doubles
 _NOTCH = 1.25  # factor by which one notch of the mouse wheel changes the radius

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalogue.focus import FOCUS_RESETS
 from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
 from ..language import Message
 from ..operation import Kind, Parameter
@@ -22,7 +23,7 @@ LEAST_M, MOST_M = DISTANCE_LIMITS_M
 
 def can_enter(state: State) -> bool:
     """Return whether the focus is at a clicked point, whose distance the user can enter."""
-    fixed = any(state.options.get(name) is not None for name in ("focal_disparity", "focus_m"))
+    fixed = any(state.options.get(name) is not None for name in FOCUS_RESETS)
     return state.point is not None and not fixed
 
 

@@ -6,15 +6,19 @@ lens renders `lens_reach` on either side of the focus sharp; the option `focus_r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
+
+from ..catalogue.focus import FOCAL_DISPARITY, FOCUS, FOCUS_RANGE, FOCUS_RESETS
 
 Range = tuple[float, float]
 Options = Mapping[str, Any]
 
 KEY_STEP = 0.02
-AUTOMATIC: Options = {"focus_range": None, "focal_disparity": None, "focus_m": None}
+GRIP = 0.025  # distance from an end of the range within which a press grabs it
+ARROWS = ("left", "right", "up", "down")
+AUTOMATIC: Options = {FOCUS_RANGE: None, **FOCUS_RESETS}
 
 
 class Grip(Enum):
@@ -51,17 +55,59 @@ def nudged(sharp: Range, key: str, *, lens_reach: float = 0.0) -> Options:
     return _with_reach(_reach(sharp) - lens_reach + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
 
 
+class RangeDrag:
+    """Turns presses, drags and keys on a histogram into options.
+
+    Attributes:
+        sharp: the range that is shown; None while it is unknown, which ignores all input.
+        lens_reach: as in `dragged`.
+    """
+
+    def __init__(self, on_change: Callable[[Options], object]) -> None:
+        self._on_change = on_change
+        self.sharp: Range | None = None
+        self.lens_reach = 0.0
+        self._grip: Grip | None = None  # set while the mouse button is down
+
+    def pressed(self, at: float) -> None:
+        if self.sharp is None:
+            return
+        self._grip = grip_at(self.sharp, at, GRIP)
+        if self._grip is Grip.MIDDLE:
+            self.moved(at)
+
+    def moved(self, at: float) -> None:
+        if self.sharp is not None and self._grip is not None:
+            self._on_change(dragged(self.sharp, self._grip, at, lens_reach=self.lens_reach))
+
+    def released(self) -> None:
+        self._grip = None
+
+    def key(self, name: str) -> bool:
+        """Handle an arrow key as in `nudged`; return whether it was one."""
+        if self.sharp is None or name not in ARROWS:
+            return False
+        self._on_change(nudged(self.sharp, name, lens_reach=self.lens_reach))
+        return True
+
+    def set_automatic(self, on: bool) -> None:
+        if on:
+            self._on_change(AUTOMATIC)
+        elif self.sharp is not None:
+            self._on_change(fixed(self.sharp, lens_reach=self.lens_reach))
+
+
 def _reach(sharp: Range) -> float:
     return (sharp[1] - sharp[0]) / 2
 
 
 def _with_focus(disparity: float) -> Options:
     """Set the focus to a disparity, which replaces a clicked point and a distance in metres."""
-    return {"focus": None, "focal_disparity": _rounded(disparity), "focus_m": None}
+    return {FOCUS: None, **FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
 
 
 def _with_reach(reach: float) -> Options:
-    return {"focus_range": _rounded(reach)}
+    return {FOCUS_RANGE: _rounded(reach)}
 
 
 def _rounded(value: float) -> float:

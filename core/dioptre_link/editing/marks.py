@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+from ..catalogue.focus import FOCAL_DISPARITY
+from ..catalogue.portrait import KEEP_SUBJECT
 from ..language import translated
 from . import traits, views
 from .events import Image
@@ -11,12 +14,12 @@ from .state import State
 
 INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
-_KEEP = "keep_subject"  # name of the option that pulls the subject's depth into focus
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
-def outline(coverage: Image) -> bytes:
-    """Return a mask, one byte per pixel: 1 along the subject's edge, two pixels wide, and 0 elsewhere."""
+@lru_cache(maxsize=1)
+def outline(coverage: Image) -> Image:
+    """Return a mask of the same size: 1 along the subject's edge, two pixels wide, and 0 elsewhere."""
     width, height = coverage.width, coverage.height
     inside = coverage.data.translate(_INSIDE)
     whole = int.from_bytes(inside, "little")
@@ -25,7 +28,7 @@ def outline(coverage: Image) -> bytes:
     edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
     edge[::width] = edge[width - 1 :: width] = bytes(height)  # a row's end is not next to the next row's start
     edge[:width] = edge[-width:] = bytes(width)
-    return bytes(edge)
+    return Image(width=width, height=height, channels=1, data=bytes(edge))
 
 
 def automatic_place(state: State) -> tuple[float, float] | None:
@@ -33,7 +36,7 @@ def automatic_place(state: State) -> tuple[float, float] | None:
 
     It is None if the user chose the focus, or if it is not known yet.
     """
-    chosen = state.point is not None or state.options.get("focal_disparity") is not None
+    chosen = state.point is not None or state.options.get(FOCAL_DISPARITY) is not None
     if chosen or state.shown is None or state.view == views.BEFORE:
         return None
     place: Sequence[float] | None = state.decided.get("focus_at")
@@ -49,7 +52,7 @@ def focus_parts(state: State) -> Image | None:
     shown, sharp = state.shown, state.sharp
     if shown is None or shown.depth is None or sharp is None:
         return None
-    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(_KEEP) or 0.0)
+    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(KEEP_SUBJECT.name) or 0.0)
     parts = depth.data.translate(views.focus_classes(sharp))
     if keep and subject is not None and (subject.width, subject.height) == (depth.width, depth.height):
         middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
@@ -69,7 +72,7 @@ def automatic_words(state: State) -> str:
     """Describe, in the user's language, what is in focus if the user clicked no point."""
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
-    if state.options.get("focal_disparity") is not None:
+    if state.options.get(FOCAL_DISPARITY) is not None:
         return translated("at a fixed depth")
     shown = state.shown
     missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject

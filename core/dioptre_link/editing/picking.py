@@ -114,14 +114,14 @@ def boxed(
 def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
     """Return each clicked point, in fractions of the picture's width and height, and whether it adds an object."""
     names = ((operation.click_adds, True), (operation.click_removes, False))
-    return [(_share(point, size), adds) for name, adds in names if name for point in options.get(name, ())]
+    return [(share(point, size), adds) for name, adds in names if name for point in options.get(name, ())]
 
 
 def measured(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, str]]:
     """Return each place with a known distance, in fractions of the picture's width and height, and its distance."""
     parameter = distances_of(operation)
     known = () if parameter is None else options.get(parameter.name, ())
-    return [(_share((x, y), size), in_metres(distance)) for x, y, distance in known]
+    return [(share((x, y), size), in_metres(distance)) for x, y, distance in known]
 
 
 def tag_place(mark: Point, tag: Point, room: Point) -> Point:
@@ -180,7 +180,8 @@ def hint(operation: Operation) -> str:
     )
 
 
-def _share(point: Point, size: tuple[int, int]) -> Point:
+def share(point: Point, size: tuple[int, int]) -> Point:
+    """Return a point in pixels of a layer as fractions of its width and height."""
     return point[0] / max(size[0] - 1, 1), point[1] / max(size[1] - 1, 1)
 
 

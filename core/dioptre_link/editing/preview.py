@@ -15,6 +15,7 @@ from typing import Any
 
 from ..buffers import Buffer
 from ..catalogue import lens_blur, white_balance
+from ..catalogue.depth import CONFIDENCE
 from ..client import Result, Stored, Worker, WorkerLostError
 from ..metres import DepthMetres
 from ..operation import Input, Role
@@ -213,7 +214,7 @@ class PreviewSession:
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
-            options["confidence"] = True  # costs no extra time, and the dialog has a view that shows it
+            options[CONFIDENCE] = True  # costs no extra time, and the dialog has a view that shows it
         job = self._worker.submit(
             operation.name,
             options,
@@ -311,7 +312,7 @@ class PreviewSession:
     def _plain(self, picture: Buffer) -> Steps[Image | None]:
         """Convert the unchanged part to the preview's format: white balance with strength 0 changes no value."""
         job = self._worker.submit(
-            white_balance.OPERATION.name, {"strength": 0.0}, {"picture": picture}, colour_format=self._format
+            white_balance.OPERATION.name, white_balance.UNCHANGED, {"picture": picture}, colour_format=self._format
         )
         result = yield from follow(job, poll_s=self._poll_s)
         return read_images(result).get(Role.RESULT)

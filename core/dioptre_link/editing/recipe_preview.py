@@ -39,7 +39,7 @@ def preview_of(recipe: Recipe) -> RecipePreview:
         return RecipePreview(operation=operation, options=options)
     scale = 1.0
     for step in recipe.steps:
-        scale *= 1.0 if step in steps else float(step.options.get("scale", 1.0))
+        scale *= 1.0 if step in steps else OPERATIONS[step.operation].scale(step.options)
     note = Message("The result is {scale} times wider and taller. The preview is not enlarged.", scale=f"{scale:g}")
     if not steps:
         return RecipePreview(operation=operation, options=options, note=note, shown=False)

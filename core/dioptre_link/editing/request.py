@@ -76,7 +76,7 @@ class Request:
 
 def detail_rect(request: Request) -> tuple[int, int, int, int]:
     """Return the part of the picture that an enlargement's preview shows: left, top, width and height in pixels."""
-    scale, full = float(request.options["scale"]), request.size
+    scale, full = request.operation.scale(request.options), request.size
     width = max(1, min(full[0], int(request.longest_px / scale)))
     height = max(1, min(full[1], int(request.longest_px / scale / DETAIL_SHAPE)))
     left = min(max(round(request.place[0] * full[0] - width / 2), 0), full[0] - width)

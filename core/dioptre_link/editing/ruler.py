@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue.focus import USUAL_FOCUS_RANGE
-from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
+from ..catalogue.depth import EQUIVALENT
+from ..catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE, USUAL_FOCUS_RANGE
+from ..catalogue.lens import BLACK, FOCUS_M, KNOWN_DISTANCE, WHITE
 from ..errors import UsageError
 from ..language import Message, translated
 from ..lenses import depth_of_field, in_metres
-from ..metres import DepthMetres, Scale, focus_of, lens_of, scale_of, selects_lens, view_of
+from ..metres import DepthMetres, LensOptions, Scale, focus_of, lens_of, scale_of, view_of
 
 Values = Mapping[str, Any]
 
@@ -94,9 +95,24 @@ class Ruler:
         return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
 
 
+def label_place(position: float, width: int, label: int) -> tuple[float, float]:
+    """Return where the text of a tick goes: centred below it as far as the ruler's ends allow.
+
+    Args:
+        position: the tick's position, 0 to 1.
+        width: the ruler's width in pixels.
+        label: width of the text's field in pixels.
+
+    Returns:
+        The left end of the field, and the text's alignment in it: 0 (left), 0.5 or 1 (right).
+    """
+    left = min(max(position * (width - 1) - label / 2, 0.0), float(width - label))
+    return left, 0.0 if left == 0 else 1.0 if left == width - label else 0.5
+
+
 def distances(shown: Ruler) -> dict[str, float]:
     """Return the distances of the focus, of white and of black, by the names of their options; none is infinite."""
-    every = {"focus_m": shown.focus_m, WHITE: shown.scale.distance_m(1.0), BLACK: shown.scale.distance_m(0.0)}
+    every = {FOCUS_M: shown.focus_m, WHITE: shown.scale.distance_m(1.0), BLACK: shown.scale.distance_m(0.0)}
     return {name: distance for name, distance in every.items() if math.isfinite(distance)}
 
 
@@ -111,12 +127,12 @@ def focal_disparity(values: Values, options: Values) -> float | None:
     Raises:
         UsageError: white would be farther away than black.
     """
-    if selects_lens(options):
-        in_metres_set = focus_of(options, _scale(values, options))
+    if (lens := LensOptions.of(options)).selects_lens:
+        in_metres_set = focus_of(lens, _scale(values, options))
         if in_metres_set is not None:
             return in_metres_set
-    given: float | None = options.get("focal_disparity")
-    return given if given is not None else values.get("focal_disparity")
+    given: float | None = options.get(FOCAL_DISPARITY)
+    return given if given is not None else values.get(FOCAL_DISPARITY)
 
 
 def sharp_range(values: Values, options: Values) -> tuple[float, float] | None:
@@ -160,17 +176,17 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
     if focus is None:
         return None
     focus_m = scale.distance_m(focus)
-    if not selects_lens(options):
+    chosen = LensOptions.of(options)
+    if (lens := lens_of(chosen)) is None:
         return Ruler(
             scale=scale,
             focus_m=focus_m,
             near_m=scale.distance_m(focus + more),
             far_m=scale.distance_m(focus - more),
         )
-    lens = lens_of(options)
-    own_mm = options.get("equivalent_mm")
+    own_mm = options.get(EQUIVALENT.name)
     view, _ = view_of(
-        options,
+        chosen,
         lens,
         focus_m=focus_m,
         equivalent_mm=values.get("focal_length_equivalent_mm") if own_mm is None else own_mm,
@@ -184,11 +200,13 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
 def _scale(values: Values, options: Values) -> Scale:
     metres = DepthMetres.of_values(values)
     known = values.get("known_distances", ()) if options.get(KNOWN_DISTANCE) else ()
-    return scale_of(options, None if metres is None else metres.range_per_m, tuple(map(tuple, known)))
+    return scale_of(
+        LensOptions.of(options), None if metres is None else metres.range_per_m, tuple(map(tuple, known))
+    )
 
 
 def _focus_range(values: Values, options: Values) -> float:
-    reach = options.get("focus_range")
+    reach = options.get(FOCUS_RANGE)
     if reach is None:
-        reach = 0.0 if selects_lens(options) else values.get("focus_range")
+        reach = 0.0 if LensOptions.of(options).selects_lens else values.get(FOCUS_RANGE)
     return USUAL_FOCUS_RANGE if reach is None else max(float(reach), 0.0)

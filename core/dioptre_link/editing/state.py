@@ -209,6 +209,13 @@ def changed(state: State, name: str, value: Any) -> State:
     return _asked(replace(state, options=options))
 
 
+def changed_all(state: State, values: Mapping[str, Any]) -> State:
+    """Set several options as one change; raise UsageError if a value is invalid."""
+    for name, value in values.items():
+        state = changed(state, name, value)
+    return state
+
+
 def of_next_picture(state: State) -> State:
     """Switch to another picture: keep the style, but reset focus, strokes and estimated values."""
     own = {one.name: one.default for one in state.operation.parameters if one.of_one_picture}

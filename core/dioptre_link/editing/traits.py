@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalogue.depth import DEPTH_SOURCE
+from ..catalogue.focus import FOCAL_DISPARITY
 from ..operation import Input, Kind, Operation, Parameter, Role
 
 DEPTH_GROUP = "Depth"
@@ -17,7 +19,7 @@ def point_of(operation: Operation) -> Parameter | None:
 
 def enlarges(operation: Operation) -> bool:
     """Return whether the result has more pixels than the picture."""
-    return any(parameter.name == "scale" for parameter in operation.parameters)
+    return operation.enlarges
 
 
 def takes_depth(operation: Operation) -> bool:
@@ -57,15 +59,21 @@ def finds_subject(operation: Operation) -> bool:
 
 def looks_into_file(operation: Operation) -> bool:
     """Return whether the operation uses depth that the camera stored in the opened file."""
-    return any(parameter.name == "depth_source" for parameter in operation.parameters)
+    return DEPTH_SOURCE in operation.parameters
 
 
 def focuses(operation: Operation) -> bool:
     """Return whether the operation keeps a range of depth sharp."""
-    return any(parameter.name == "focal_disparity" for parameter in operation.parameters)
+    return any(parameter.name == FOCAL_DISPARITY for parameter in operation.parameters)
 
 
 def depth_options(operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that affect the estimated depth."""
     names = [parameter.name for parameter in operation.parameters if parameter.group == DEPTH_GROUP]
     return {name: options[name] for name in names if name in options}
+
+
+def selecting_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of the step that selects; in a recipe with several steps, this is the last one."""
+    steps = options.get("steps")
+    return steps[-1]["options"] if steps else options

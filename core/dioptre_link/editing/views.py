@@ -11,6 +11,9 @@ AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus
 OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
 SELECTED, CUT_OUT = "selected", "cut_out"
 
+Colours = tuple[tuple[int, int, int, int], ...]
+"""The colour of each of 256 values as red, green, blue and alpha."""
+
 IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
 """Colours of the focus overlay as red, green, blue and alpha."""
 
@@ -68,8 +71,8 @@ def _names(operation: Operation) -> tuple[str, ...]:
     return (AFTER, BEFORE, SPLIT, DEPTH, FOCUS) if traits.focuses(operation) else (AFTER, BEFORE, SPLIT)
 
 
-FOCUS_COLOURS = [SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Colours (red, green, blue and alpha) of the values of `marks.focus_parts`."""
+FOCUS_COLOURS: Colours = (SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253)
+"""Colours of the values of `marks.focus_parts`."""
 
 
 def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:

@@ -3,10 +3,12 @@
 From Krita's Scripter: `import dioptre; node = dioptre.run("portrait", f_number=2.0)`; see `scripting`.
 """
 
+from __future__ import annotations
+
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita
 
-from .extension import DioptreExtension
-from .panel import DOCKER_ID, DioptreDocker
+from .docker import DOCKER_ID, DioptreDocker
+from .plugin import DioptreExtension
 from .scripting import follow, run, start, update
 
 __all__ = ["follow", "run", "start", "update"]

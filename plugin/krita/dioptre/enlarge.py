@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from krita import Document, Krita, Node
-
-from . import recipe, spaces
 from .dioptre_link.catalogue import super_resolution
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
@@ -21,11 +18,28 @@ from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
+from .document import (
+    EXCHANGE,
+    Document,
+    Node,
+    Rect,
+    ScratchDocuments,
+    all_nodes,
+    check_open,
+    clearing,
+    is_idle,
+    node_id,
+    opened,
+    own_id,
+    record_of,
+    show_document,
+    wire_format,
+    writing,
+)
 from .jobs import JobManager, Run
-from .link import Made, Order, Report, Ticket, compute, in_part
-from .qt import QUuid
-from .sources import Picture, check_open, check_size, is_idle, part_on_canvas
-from .spaces import Rect, ScratchDocuments
+from .sources import Picture, check_size, part_on_canvas
+from .toolkit import QUuid
+from .transfer import Made, Order, Report, Ticket, compute, in_part
 
 STRATEGY = "Bicubic"  # Scaling filter for everything that no network enlarges, such as masks and depth.
 
@@ -74,14 +88,14 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[Non
         raise refusals.no_document()
     data = {
         link.id
-        for entry in recipe.of(document).readable()
+        for entry in record_of(document).readable()
         for role, link in entry.outputs.items()
         if role in (Role.DEPTH.value, Role.CONFIDENCE.value)
     }
     paint = [
         node
-        for node in recipe.all_nodes(document.rootNode())
-        if node.type() == "paintlayer" and node.bounds().width() > 0 and recipe.node_id(document, node) not in data
+        for node in all_nodes(document.rootNode())
+        if node.type() == "paintlayer" and node.bounds().width() > 0 and node_id(document, node) not in data
     ]
     if not paint:
         raise RefusedError("The document has no paint layer that can be enlarged.")
@@ -108,10 +122,10 @@ def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> 
     return Plan(
         document=document,
         size=(document.width(), document.height()),
-        scale=float(options["scale"]),
+        scale=super_resolution.OPERATION.scale(options),
         options=options,
         pictures=tuple(pictures),
-        nodes=tuple(map(recipe.own_id, paint)),
+        nodes=tuple(map(own_id, paint)),
     )
 
 
@@ -154,7 +168,7 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
             copy.setModified(False)
             copy.close()
         yield
-        document = Krita.instance().openDocument(str(path))
+        document = opened(str(path))
     if document is None:
         raise DioptreError("Krita could not open the enlarged document.")
     document.setFileName("")
@@ -162,9 +176,7 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     document.setHorizontalGuides([place * made.scale for place in made.document.horizontalGuides()])
     document.setVerticalGuides([place * made.scale for place in made.document.verticalGuides()])
     document.setModified(True)
-    window = Krita.instance().activeWindow()
-    if window is not None:
-        window.addView(document)
+    show_document(document)
     return document.rootNode(), (
         Message("The new document has {width} × {height} pixels.", width=size[0], height=size[1]),
     )
@@ -179,10 +191,10 @@ def _title(document: Document) -> str:
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
     """Write the network's pixels over Krita's enlargement, which stays visible where the network has none."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
-    given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
+    given = picture.space if wire_format(picture.space) is not None else EXCHANGE
     whole = Rect.of(node)
     # The sizes differ only by rounding or by Krita's soft edge, so replace the whole layer.
     if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:
-        yield from spaces.clearing(node, whole)
+        yield from clearing(node, whole)
     with ScratchDocuments() as scratch:
-        yield from spaces.writing(node, rect, layer.raster, given, scratch)
+        yield from writing(node, rect, layer.raster, given, scratch)

@@ -10,12 +10,12 @@ from typing import Any
 
 from .dioptre_link.editing import focus_range, ruler, views
 from .dioptre_link.editing.events import Image
-from .dioptre_link.editing.focus_range import Grip
+from .dioptre_link.editing.focus_range import RangeDrag
 from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Parameter
-from .qt import (
+from .toolkit import (
     QCheckBox,
     QColor,
     QEvent,
@@ -32,7 +32,6 @@ from .qt import (
 
 HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
-GRIP = 0.03  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
 RULER_PX = 9
 LABEL_PX = 44  # Width of a tick's label; ticks are at least this far apart.
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
@@ -52,16 +51,14 @@ class FocusRow(QWidget):
     def __init__(self, parameter: Parameter, on_change: Change) -> None:
         super().__init__()
         self.setObjectName("dioptre_focus_range")
-        self._on_change = on_change
-        self._sharp: tuple[float, float] | None = None
-        self._lens_reach = 0.0
-        self.histogram = Histogram(on_change)
+        self._drag = RangeDrag(on_change)
+        self.histogram = Histogram(self._drag)
         self.histogram.setAccessibleName(translated(parameter.label))
         self.histogram.setAccessibleDescription(translated(parameter.help))
         self._tick = QCheckBox(translated("Auto"))
         self._tick.setToolTip(translated("Determine from the picture"))
         self._tick.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
-        self._tick.toggled.connect(self._ticked)
+        self._tick.toggled.connect(self._drag.set_automatic)
         ends = QLabel(f"{translated('far')} ← → {translated('near')}")
         ends.setEnabled(False)
         top = QHBoxLayout()
@@ -84,27 +81,21 @@ class FocusRow(QWidget):
         rows.addWidget(self.distances)
 
     def render(self, state: State) -> None:
-        self._sharp, self._lens_reach = state.sharp, state.lens_reach
+        self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
         self._tick.blockSignals(True)
         self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
         depth = None if state.shown is None else state.shown.depth
-        self.histogram.show_depth(depth, state.sharp, state.lens_reach)
+        self.histogram.show_depth(depth)
         shown = None if depth is None else state.ruler
         self.scale.show_ruler(shown)
         self.distances.setText(ruler.two_lines(shown))
-
-    def _ticked(self, on: bool) -> None:
-        if on:
-            self._on_change(focus_range.AUTOMATIC)
-        elif self._sharp is not None:
-            self._on_change(focus_range.fixed(self._sharp, lens_reach=self._lens_reach))
 
 
 class Histogram(QWidget):
     """Bars in the preview's colours for depths in front of, within and behind the sharp range."""
 
-    def __init__(self, on_change: Change) -> None:
+    def __init__(self, drag: RangeDrag) -> None:
         super().__init__()
         self.setObjectName("dioptre_histogram")
         self.setMinimumWidth(WIDE_PX)
@@ -114,26 +105,23 @@ class Histogram(QWidget):
         self.setToolTip(
             translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
         )
-        self._on_change = on_change
+        self._drag = drag
         self._depth: Image | None = None
         self._bars = [0.0] * BINS
-        self._sharp: tuple[float, float] | None = None
-        self._lens_reach = 0.0
-        self._grip: Grip | None = None  # Set while the mouse button is down.
 
-    def show_depth(self, depth: Image | None, sharp: tuple[float, float] | None, lens_reach: float) -> None:
+    def show_depth(self, depth: Image | None) -> None:
         if depth is not self._depth:
             self._depth = depth
             self._bars = [0.0] * BINS if depth is None else views.histogram(depth.data, BINS)
-        self._sharp, self._lens_reach = sharp, lens_reach
-        self.setEnabled(depth is not None and sharp is not None)
+        self.setEnabled(depth is not None and self._drag.sharp is not None)
         self.update()
 
     def paintEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
         painter = QPainter(self)
         width, height = self.width(), self.height()
         painter.fillRect(QRectF(0, 0, width, height), BACK)
-        colours = None if self._sharp is None else views.focus_colours(self._sharp)
+        sharp = self._drag.sharp
+        colours = None if sharp is None else views.focus_colours(sharp)
         for place, bar in enumerate(self._bars):
             if not bar:
                 continue
@@ -141,9 +129,9 @@ class Histogram(QWidget):
             tall = max(height * bar**0.6 * 0.92, 1.0)
             left, right = place * width / BINS, (place + 1) * width / BINS
             painter.fillRect(QRectF(left, height - tall, right - left, tall), colour)
-        if self._sharp is not None:
+        if sharp is not None:
             painter.setPen(QPen(QColor(255, 255, 255), 2))
-            for value in self._sharp:
+            for value in sharp:
                 x = min(max(value, 0.0), 1.0) * (width - 2) + 1
                 painter.drawLine(QPointF(x, 0), QPointF(x, height))
         if self.hasFocus():
@@ -154,20 +142,14 @@ class Histogram(QWidget):
     # -- input --------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if self._sharp is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        at = self._at(event)
-        self._grip = focus_range.grip_at(self._sharp, at, GRIP)
-        if self._grip is Grip.MIDDLE:
-            self._on_change(focus_range.dragged(self._sharp, self._grip, at))
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag.pressed(self._at(event))
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if self._grip is not None and self._sharp is not None:
-            at = self._at(event)
-            self._on_change(focus_range.dragged(self._sharp, self._grip, at, lens_reach=self._lens_reach))
+        self._drag.moved(self._at(event))
 
     def mouseReleaseEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
-        self._grip = None
+        self._drag.released()
 
     def event(self, event: Any) -> bool:
         """Claim the arrow keys for the histogram instead of Krita's shortcuts while it has the focus."""
@@ -177,11 +159,8 @@ class Histogram(QWidget):
         return super().event(event)
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if self._sharp is None or event.key() not in ARROWS:
+        if not self._drag.key(ARROWS.get(event.key(), "")):
             super().keyPressEvent(event)
-        else:
-            key = ARROWS[event.key()]
-            self._on_change(focus_range.nudged(self._sharp, key, lens_reach=self._lens_reach))
 
     def _at(self, event: Any) -> float:
         place = event.localPos() if hasattr(event, "localPos") else event.position()
@@ -227,12 +206,9 @@ class RulerScale(QWidget):
         for position, text in ticks:
             x = position * (width - 1)
             painter.fillRect(QRectF(x, RULER_PX * 2 / 3, 1, RULER_PX / 3), QColor(255, 255, 255))
-            left = min(max(x - LABEL_PX / 2, 0.0), float(width - LABEL_PX))
-            side = Qt.AlignmentFlag.AlignHCenter
-            if left == 0:
-                side = Qt.AlignmentFlag.AlignLeft
-            elif left == width - LABEL_PX:
-                side = Qt.AlignmentFlag.AlignRight
+            left, align = ruler.label_place(position, width, LABEL_PX)
+            sides = {0.0: Qt.AlignmentFlag.AlignLeft, 0.5: Qt.AlignmentFlag.AlignHCenter}
+            side = sides.get(align, Qt.AlignmentFlag.AlignRight)
             flags = int(side | Qt.AlignmentFlag.AlignVCenter)
             painter.setPen(text_colour)
             painter.drawText(QRectF(left, RULER_PX, LABEL_PX, high), flags, text)

@@ -1,31 +1,89 @@
-"""Runs, which turn a layer into new layers without ever blocking the GUI thread.
-
-A run takes a snapshot of its layer at once and reads it in small steps. A thread then talks to the worker, and new
-layers are created from the result in small steps. Only the last step changes the document, so cancelling before it
-leaves the document untouched.
-"""
+"""Runs work on the GUI thread in small steps, because Krita's API works only there."""
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from krita import Document, Krita, Node
-
-from . import layers, recipe, repairing, selecting
+from . import depth_editing, layers, selecting
 from .dioptre_link.editing.traits import changes_depth, looks_into_file, selects, takes_selection
-from .dioptre_link.errors import Cancelled, DioptreError, unexpected
+from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .link import SELECTION_ROLES, LinkThread, Order, Outcome, Ticket, compute
-from .log import LOG, logger
-from .qt import QApplication, QObject, pyqtSignal
+from .document import LOG, Document, Node, ScratchDocuments, client, record_of
 from .sources import Source, find
-from .spaces import ScratchDocuments
-from .steps import Stepper, Steps
+from .toolkit import QApplication, QObject, QTimer, pyqtSignal
+from .transfer import SELECTION_ROLES, LinkThread, Order, Outcome, Ticket, compute
 from .undo_sync import UndoSync
+
+Steps = Generator[None, None, Any]
+TURN_S = 0.012  # Longest stretch of work before Krita gets control back: less than a frame.
+
+
+class Stepper(QObject):
+    """Runs one generator, a few steps at a time whenever Krita is idle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: Steps | None = None
+        self._done: Callable[[Any], None] | None = None
+        self._failed: Callable[[Exception], None] | None = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._turn)
+
+    @property
+    def busy(self) -> bool:
+        return self._steps is not None
+
+    def start(self, steps: Steps, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
+        """Run `steps` in place of any previous generator.
+
+        Args:
+            steps: The generator to run.
+            done: Called with the generator's return value.
+            failed: Called with the exception that the generator raised.
+        """
+        self.stop()
+        self._steps, self._done, self._failed = steps, done, failed
+        self._timer.start(0)
+
+    def stop(self) -> None:
+        """Close the generator without calling `done` or `failed`."""
+        self._timer.stop()
+        steps, self._steps = self._steps, None
+        if steps is not None:
+            steps.close()
+
+    def _turn(self) -> None:
+        steps, done, failed = self._steps, self._done, self._failed
+        if steps is None or done is None or failed is None:
+            return
+        until = time.perf_counter() + TURN_S
+        try:
+            while time.perf_counter() < until:
+                next(steps)
+        except StopIteration as end:
+            self._end()
+            done(end.value)
+        except Exception as error:  # noqa: BLE001  (reported to the caller)
+            self._end()
+            failed(error)
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._steps = None
+
+
+def finish(steps: Steps) -> Any:
+    """Run a generator to the end at once and return its value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 class Run(QObject):
@@ -65,9 +123,7 @@ class Run(QObject):
         if error is None:
             self.finished.emit(*value)
         else:
-            if not isinstance(error, DioptreError):
-                logger.error("unexpected", exc_info=error)
-            self.failed.emit(in_words(error))
+            self.failed.emit(LOG.told(error))
 
 
 class JobManager(QObject):
@@ -81,7 +137,7 @@ class JobManager(QObject):
         self.undo_sync = UndoSync(self)
         self.runs: list[Run] = []
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
-        self._thread = LinkThread(f"Krita {Krita.instance().version()}")
+        self._thread = LinkThread(client())
         self._thread.progressed.connect(self._progressed)
         self._thread.done.connect(self._done)
         self._thread.failed.connect(self._failed)
@@ -142,7 +198,7 @@ class JobManager(QObject):
         checked = described.check(options)
         found = find(described, document, node, depth)
         if changes_depth(described):
-            repairing.check(found)
+            depth_editing.check_repair(found)
         return self.put(
             described.title,
             found.read(),
@@ -208,7 +264,7 @@ def make_layers(
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Create a result's layers and return the new node and messages; only the last step changes the document."""
     if changes_depth(described):
-        return (yield from repairing.make(source, outcome, undo_sync))
+        return (yield from depth_editing.repair(source, outcome, undo_sync))
     if selects(described):
         return (yield from selecting.make(source, described, options, outcome, undo_sync))
     source.node()
@@ -222,7 +278,7 @@ def make_layers(
         top = layers.insert(source, described, built, copy, scratch)
         made = layers.entry(described, dict(options), source, outcome=outcome, built=built, top=top)
         notes = layers.notes(source.document, made, built)
-        recipe.of(source.document).add(made)
+        record_of(source.document).add(made)
         source.document.setModified(True)
         if was_visible and not picture.visible():
             undo_sync.hidden(source.document, picture, top)
@@ -233,10 +289,3 @@ def make_layers(
 def in_short(run: Run, messages: tuple[str, ...]) -> str:
     """Return a summary of the finished run for the user."""
     return " ".join(map(translated, messages)) or f"{translated(run.title)}: ✓"
-
-
-def in_words(error: Exception) -> DioptreError:
-    """Return `error` as an error with a message for the user."""
-    if isinstance(error, DioptreError):
-        return error
-    return unexpected(error, str(error), log=LOG.place)

@@ -6,18 +6,33 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from krita import Document, Node
-
-from . import recipe, spaces
 from .dioptre_link.editing.depth_names import with_metres
 from .dioptre_link.editing.traits import enlarges, takes_selection
 from .dioptre_link.language import Message
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
-from .link import DATA_ROLES, Made, Outcome
-from .sources import Source, check_open
-from .spaces import Rect, ScratchDocuments, Space
+from .document import (
+    DEPTH,
+    EXCHANGE,
+    Document,
+    Node,
+    Rect,
+    ScratchDocuments,
+    Space,
+    check_open,
+    clearing,
+    find_linked,
+    find_node,
+    link_to,
+    node_id,
+    own_id,
+    record_of,
+    wire_format,
+    writing,
+)
+from .sources import Source
+from .transfer import DATA_ROLES, Made, Outcome
 
 MASK_NAME = "Selection"
 
@@ -34,9 +49,9 @@ class Built:
 def given_space(made: Made, source: Source) -> Space:
     """Return the colour space of a result layer's pixels."""
     if made.role in DATA_ROLES:
-        return spaces.DEPTH
+        return DEPTH
     own = source.picture.space
-    return own if spaces.wire_format(own) is not None else spaces.EXCHANGE
+    return own if wire_format(own) is not None else EXCHANGE
 
 
 def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Generator[None, None, list[Built]]:
@@ -45,7 +60,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
     for made in outcome.layers:
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
         node = scratch.layer(_name(made, outcome), given if made.role in DATA_ROLES else source.picture.space)
-        yield from spaces.writing(node, rect, made.raster, given, scratch)
+        yield from writing(node, rect, made.raster, given, scratch)
         node.setVisible(made.visible)
         built.append(Built(node=node, made=made, rect=rect))
     return built
@@ -120,9 +135,9 @@ def needs_copy(source: Source, described: Operation, built: list[Built]) -> bool
 def copying(source: Source, scratch: ScratchDocuments) -> Generator[None, None, Node]:
     """Create a copy of the picture without its masks, mode and opacity."""
     picture = source.picture
-    given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
+    given = picture.space if wire_format(picture.space) is not None else EXCHANGE
     copy = scratch.layer(picture.name, picture.space)
-    yield from spaces.writing(copy, picture.rect, picture.raster, given, scratch)
+    yield from writing(copy, picture.rect, picture.raster, given, scratch)
     return copy
 
 
@@ -132,7 +147,7 @@ def _takes_place(source: Source, built: list[Built]) -> bool:
 
 def own(document: Document, node: Node) -> Node:
     """Return the node through `document`: an object from a closed document would crash in `remove`."""
-    found = recipe.find_node(document, recipe.own_id(node))
+    found = find_node(document, own_id(node))
     assert found is not None
     return found
 
@@ -143,8 +158,8 @@ def refilling(
     """Replace the pixels of a node that is not in a document, in steps."""
     old = Rect.of(node)
     if old != rect:
-        yield from spaces.clearing(node, old)
-    yield from spaces.writing(node, rect, made.raster, given, scratch)
+        yield from clearing(node, old)
+    yield from writing(node, rect, made.raster, given, scratch)
 
 
 class Active:
@@ -155,10 +170,10 @@ class Active:
         self._path: list[int] = []  # Child indices that lead from the layer to its active mask.
         node = document.activeNode()
         while node is not None and node.type().endswith("mask") and node.parentNode() is not None:
-            siblings = [recipe.own_id(one) for one in node.parentNode().childNodes()]
-            self._path.insert(0, siblings.index(recipe.own_id(node)))
+            siblings = [own_id(one) for one in node.parentNode().childNodes()]
+            self._path.insert(0, siblings.index(own_id(node)))
             node = node.parentNode()
-        self._layer = "" if node is None else recipe.own_id(node)
+        self._layer = "" if node is None else own_id(node)
 
     def restore(self, swapped: Sequence[tuple[Node, Node]]) -> Node | None:
         """Reactivate the remembered layer, or the layer that replaced it.
@@ -169,8 +184,8 @@ class Active:
         Returns:
             The activated node, or None if it no longer exists.
         """
-        follows = {recipe.own_id(old): recipe.own_id(new) for old, new in swapped}
-        node = recipe.find_node(self._document, follows.get(self._layer, self._layer)) if self._layer else None
+        follows = {own_id(old): own_id(new) for old, new in swapped}
+        node = find_node(self._document, follows.get(self._layer, self._layer)) if self._layer else None
         for place in self._path:
             children = node.childNodes() if node is not None else []
             node = children[place] if place < len(children) else node
@@ -199,7 +214,7 @@ def entry(
     document = source.document
     outputs = {one.made.role.value: output_link(document, one.node, one.made, one.rect) for one in built}
     if top.type() == "grouplayer":
-        outputs[GROUP] = recipe.link(document, top)
+        outputs[GROUP] = link_to(document, top)
     return Entry(
         operation=described.name,
         options=options,
@@ -220,7 +235,7 @@ def input_links(source: Source) -> dict[str, Link]:
 
 def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
     """Return the link to record for a node. For a depth layer it has a hash, which later reveals painting."""
-    return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
+    return link_to(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
 def _name(made: Made, outcome: Outcome) -> str:
@@ -234,14 +249,14 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
 
     Results of other operations on the same source stay above the new result, which must not hide them.
     """
-    entries = recipe.of(document).readable()
-    own = recipe.node_id(document, picture)
+    entries = record_of(document).readable()
+    own = node_id(document, picture)
     same = made_from([one for one in entries if one.operation == described.name], own)
     groups = {one.outputs[GROUP].id for one in entries if GROUP in one.outputs}
     data = made_from(entries, own) - groups
     below = picture
     for node in _above(picture):
-        key = recipe.node_id(document, node)
+        key = node_id(document, node)
         if key in same or (key in data and _follows(node, below)):
             below = node
     return below
@@ -273,26 +288,26 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
 
 def hidden_by(document: Document, entry: Entry) -> Node | None:
     """Return the visible group above `entry` that belongs to another result from the same source, if any."""
-    top = recipe.find(document, entry.outputs.get(GROUP))
+    top = find_linked(document, entry.outputs.get(GROUP))
     if top is None or top.parentNode() is None:
         return None
     others = {
         one.outputs[GROUP].id
-        for one in recipe.of(document).readable()
+        for one in record_of(document).readable()
         if GROUP in one.outputs and one.id != entry.id and one.inputs["picture"].id == entry.inputs["picture"].id
     }
-    return next((one for one in _above(top) if one.visible() and recipe.node_id(document, one) in others), None)
+    return next((one for one in _above(top) if one.visible() and node_id(document, one) in others), None)
 
 
 def _above(node: Node) -> list[Node]:
     """Return the siblings above a node, from the lowest."""
     siblings = [one for one in node.parentNode().childNodes() if one is not None]
-    place = [recipe.own_id(one) for one in siblings].index(recipe.own_id(node))
+    place = [own_id(one) for one in siblings].index(own_id(node))
     return siblings[place + 1 :]
 
 
 def _follows(node: Node, below: Node) -> bool:
-    return recipe.own_id(_above(below)[0]) == recipe.own_id(node)
+    return own_id(_above(below)[0]) == own_id(node)
 
 
 def _add_mask(document: Document, source: Source, node: Node) -> None:

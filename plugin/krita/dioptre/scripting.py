@@ -16,24 +16,24 @@ top left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from krita import Document, Krita, Node
-
-from . import jobs, repairing, updating
+from . import depth_editing, jobs, updating
 from .dioptre_link.catalogue import operation as described_as
 from .dioptre_link.chain import as_operation
 from .dioptre_link.client import Worker
 from .dioptre_link.editing.traits import changes_depth
+from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import preset
 from .dioptre_link.recipe import Recipe
-from .link import Ticket, compute
+from .document import Document, Node, active, client, say
+from .jobs import finish
 from .sources import find
-from .steps import finish
+from .transfer import Ticket, compute
 
 
 def start(
@@ -111,8 +111,10 @@ def follow(
     Raises:
         DioptreError: The recipe is invalid, was refused or failed.
     """
-    described, options = as_operation(_recipe(recipe))
-    return _run(described, options, document, node, depth)
+    chosen = _recipe(recipe)
+    top = _run(*as_operation(chosen), document, node, depth)
+    _say(chosen.ignored)
+    return top
 
 
 def _run(
@@ -126,10 +128,10 @@ def _run(
     document, node = _given(document, node)
     found = find(described, document, node, depth)
     if changes_depth(described):
-        repairing.check(found)
+        depth_editing.check_repair(found)
     source = finish(found.read())
     order = jobs.order_for(described, checked, source)
-    with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
+    with Worker(client("script")) as worker:
         outcome = compute(order, worker, Ticket(partial(compute, order)), _silent)
     return finish(jobs.make_layers(described, checked, source, outcome, jobs.job_manager().undo_sync))[0]
 
@@ -157,16 +159,24 @@ def update(*, document: Document | None = None, node: Node | None = None) -> Nod
     """
     document, node = _given(document, node)
     tasks = finish(updating.read(updating.plan(document, node)))
-    with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
+    with Worker(client("script")) as worker:
         done = updating.work(tasks, worker, Ticket(partial(updating.work, tasks)), _silent)
-    return finish(updating.apply(done, jobs.job_manager().undo_sync))[0]
+    top = finish(updating.apply(done, jobs.job_manager().undo_sync))[0]
+    _say(note for task, _ in done for note in task.entry.notes)
+    return top
 
 
 def _given(document: Document | None, node: Node | None) -> tuple[Document | None, Node | None]:
-    document = document or Krita.instance().activeDocument()
+    document = document or active()[0]
     if node is None and document is not None:
         node = document.activeNode()
     return document, node
+
+
+def _say(notes: Iterable[str]) -> None:
+    """Show which options of an earlier version were ignored."""
+    if words := " ".join(map(translated, notes)):
+        say(words)
 
 
 def _silent(fraction: float, phase: str) -> None:

@@ -6,16 +6,14 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from krita import Node, Selection
-
 from . import layers
-from .dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK
-from .dioptre_link.editing.selecting import own_options
+from .dioptre_link.catalogue.selection import CHANNEL, LAYER, MASK, RESULT
+from .dioptre_link.editing.traits import selecting_options
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation, Role
-from .link import Made, Outcome
-from .sources import Source, is_idle
-from .spaces import DEPTH, ScratchDocuments
+from .document import DEPTH, Node, ScratchDocuments, Selection, empty_selection, is_idle
+from .sources import Source
+from .transfer import Made, Outcome
 from .undo_sync import UndoSync
 
 # Longest wait, in seconds, for the crop that discards the cached outline; it usually takes milliseconds.
@@ -27,7 +25,7 @@ def make(
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Apply the selection as `options` request, as one undo step; return the resulting node and messages."""
     source.node()
-    own = own_options(options)["result"]
+    own = selecting_options(options)[RESULT]
     if own == LAYER:
         node = yield from _cut_out(source, outcome, undo_sync)
         return node, outcome.messages
@@ -66,14 +64,14 @@ def _without_known_outline() -> Generator[None, None, Selection]:
     """
     with ScratchDocuments() as scratch:
         document = scratch.document(DEPTH)
-        pixel = Selection()
+        pixel = empty_selection()
         pixel.select(0, 0, 1, 1, 255)
         document.setSelection(pixel)
         document.crop(0, 0, 1, 1)
         began_s = time.monotonic()
         while not is_idle(document) and time.monotonic() - began_s < OUTLINE_S:
             yield
-        empty = Selection()
+        empty = empty_selection()
         empty.subtract(document.selection())
         scratch.close_soon()
     return empty

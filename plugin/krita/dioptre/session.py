@@ -1,40 +1,34 @@
-"""The docker's logic without its widgets: it holds the state, reads the layer, and starts previews and runs.
+"""The docker's logic without its widgets: the state, the layer that it shows, and the actions of the user.
 
 The state is immutable and replaced as a whole. The widgets render it and call the methods here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from krita import Krita, Node
-
-from . import editing_runs, requests, targets
+from . import updating
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.chain import as_operation
 from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
-from .dioptre_link.editing.events import Shown, Step, drain
+from .dioptre_link.editing.events import Shown, Step
 from .dioptre_link.editing.picking import Click
-from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
-from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.networks import Network, missing_network
+from .dioptre_link.errors import DioptreError
+from .dioptre_link.networks import Network
 from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
-from .fetches import Fetcher
-from .jobs import Run, in_words, job_manager
-from .link import LinkThread, Report, Ticket
-from .qt import QApplication, QImage, QObject, QTimer
+from .document import LOG, Node, Rect, active
+from .downloads import Fetcher
+from .jobs import Run, Stepper, job_manager
+from .previews import LONGEST_PX, Previews
 from .sources import Source, find
-from .spaces import Rect
-from .steps import Stepper
-from .targets import Target, active, find_target
-
-POLL_S = 0.05  # Longest time that the preview thread waits for the worker before it checks for cancellation.
+from .toolkit import QImage, QObject
+from .updating import Target, find_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +62,13 @@ class Session(QObject):
         self._marked: tuple[Any, Any] | None = None
         self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
         self._reading = Stepper()
-        self._thread: LinkThread | None = None
-        self._previews: PreviewSession | None = None
-        self._ticket: Ticket | None = None
-        # Whether to list the networks before the next preview, because another program may have installed one.
-        self._lists_networks = True
+        self._previews = Previews(lambda: None if self._source is None else (self.state, self._source))
+        self._previews.noted.connect(self._event)
+        self._previews.failed.connect(self._failed)
         self.fetcher = Fetcher()
         self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
         self.fetcher.done.connect(self._fetched)
-        self.fetcher.failed.connect(lambda error: self._set(fetching.failed(self.state, in_words(error))))
-        self._settling = QTimer(self)
-        self._settling.setSingleShot(True)
-        self._settling.setInterval(SETTLE_MS)
-        self._settling.timeout.connect(self.ask)
+        self.fetcher.failed.connect(lambda error: self._set(fetching.failed(self.state, LOG.told(error))))
 
     @property
     def state(self) -> State:
@@ -119,7 +107,7 @@ class Session(QObject):
         Raises:
             RefusedError: No result is active, or it cannot be edited.
         """
-        _target, entry = targets.find_edited(*active())
+        _target, entry = updating.find_edited(*active())
         described = OPERATIONS[entry.operation]
         options = described.check(dict(entry.chosen_options))
         hidden = any(
@@ -139,10 +127,10 @@ class Session(QObject):
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._forget()
             self._refused = active()
-            self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
+            self._set(states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", replaced="")
             return
         self._drop_choices_of_another(target)
-        self._lists_networks = True
+        self._previews.list_again()
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
         self._reading.start(reading, self._read, self._failed)
 
@@ -157,15 +145,13 @@ class Session(QObject):
 
     def change_all(self, values: Mapping[str, Any]) -> None:
         """Set several options as one change."""
-        state = self.state
         try:
-            for name, value in values.items():
-                state = states.changed(state, name, value)
+            state = states.changed_all(self.state, values)
         except DioptreError as error:
             self._failed(error)
             return
         self._set(state)
-        self._ask_soon()
+        self._previews.ask_soon()
 
     def click(self, x: float, y: float, click: Click = Click.CHOOSE) -> None:
         """Handle a click in the preview, given as fractions of the layer's sides."""
@@ -175,20 +161,20 @@ class Session(QObject):
         if self.store.state.recipe:
             return  # A recipe determines all options.
         self._set(states.clicked(self.state, x, y, self.size, click=click))
-        self._ask_soon()
+        self._previews.ask_soon()
 
     def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Handle a box dragged in the preview, with corners given as fractions of the layer's sides."""
         if self.size is not None and not self.store.state.recipe:
             self._set(states.boxed(self.state, start, end, self.size))
-            self._ask_soon()
+            self._previews.ask_soon()
 
     def brush(self, change: Callable[[State], State]) -> None:
         """Apply a change from `editing.brush` to the state."""
         before = self.state
         self._set(change(before))
         if self.state.options != before.options:
-            self._ask_soon()
+            self._previews.ask_soon()
 
     def fetch(self, network: Network) -> None:
         """Download a network; the preview starts once it is installed."""
@@ -219,7 +205,7 @@ class Session(QObject):
         self._drop_choices_of_another(target)
         options = dict(self.state.options)
         if target.entry is not None and not self.store.state.adds:
-            return editing_runs.start(job_manager(), target.document, target.entry, options)
+            return updating.start_edit(job_manager(), target.document, target.entry, options)
         return job_manager().start(operation, options, target.document, target.picture, target.depth)
 
     # -- reading and previews ------------------------------------------------------------------------------------
@@ -256,11 +242,14 @@ class Session(QObject):
         source = self._source
         if source is None or source.document != target.document:
             return False
-        return source.picture.node == requests.node_of(target)
+        return source.picture.node == target.node
 
     def _drop_choices_of_another(self, target: Target) -> None:
         """Reset points, strokes and values that belong to the previous layer."""
-        if self.store.state.recipe or self._marked in (None, (target.document, requests.node_of(target))):
+        if self.store.state.recipe or self._marked in (
+            None,
+            (target.document, target.node),
+        ):
             return
         self._set(states.of_next_picture(self.state))
 
@@ -268,101 +257,37 @@ class Session(QObject):
         self._source, self._marked = source, (source.document, source.picture.node)
         self.before = _thumbnail(source.node(), source.picture.rect)
         self._set(states.read(self.state))
-        self.ask()
+        self._previews.ask()
 
-    def _ask_soon(self) -> None:
-        if self._source is not None and not self._settling.isActive():
-            self._settling.start()
-
-    def ask(self) -> None:
-        """Request a preview with the current options, or ask again later if the running one should finish first."""
-        source = self._source
-        if source is None:
-            return
-        if self.state.missing is not None and not self._lists_networks:
-            self._drop_ticket()
-            return
-        request = requests.request_of(self.state, source)
-        if self._ticket is not None and self._previews is not None and self._previews.should_wait(request):
-            self._settling.start()
-            return
-        self._drop_ticket()
-        thread = self._started_thread()
-        lists, self._lists_networks = self._lists_networks, False
-
-        def work(worker: Any, ticket: Ticket, _report: Report) -> Shown:
-            thread.noted.emit(ticket, Step(fraction=0.0, phase="Starting Dioptre", waiting=True))
-            worker.connect()
-            if lists:
-                networks = worker.networks()
-                thread.noted.emit(ticket, networks)
-                if missing_network(networks, request.operation, request.options) is not None:
-                    raise Cancelled
-            if self._previews is None:
-                self._previews = PreviewSession(worker, requests.FORMAT, poll_s=POLL_S)
-            steps: Generator[Any, None, Shown] = self._previews.preview(requests.with_depth_image(request, source))
-            return drain(steps, lambda event: thread.noted.emit(ticket, event), lambda: ticket.cancelled)
-
-        self._ticket = thread.put(work)
-
-    def _started_thread(self) -> LinkThread:
-        if self._thread is None:
-            self._thread = LinkThread(f"Krita {Krita.instance().version()} (preview)")
-            self._thread.noted.connect(self._noted)
-            self._thread.done.connect(self._arrived)
-            self._thread.failed.connect(self._ended)
-            QApplication.instance().aboutToQuit.connect(self._thread.stop)
-        return self._thread
-
-    def _noted(self, ticket: Ticket, event: Any) -> None:
-        if ticket is not self._ticket:
-            return
-        if isinstance(event, Shown):
-            self._set(states.arrived(self.state, event))
-        elif isinstance(event, tuple):
-            self._set(states.listed(self.state, event))
-        else:
-            self._set(states.stepped(self.state, event))
-
-    def _arrived(self, ticket: Ticket, shown: Shown) -> None:
-        if ticket is self._ticket:
-            self._ticket = None
-            if self._settling.isActive():
-                shown = replace(shown, draft=True)  # The options have changed again since the request.
-            self._set(states.arrived(self.state, shown))
-
-    def _ended(self, ticket: Ticket, error: Exception) -> None:
-        if ticket is self._ticket:
-            self._ticket = None
-            if not isinstance(error, Cancelled):
-                self._failed(error)
-            elif self.state.phase in (Phase.WAITING, Phase.DRAFT):
-                self._ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
+    def _event(self, event: Any) -> None:
+        handle = next(handle for kind, handle in _EVENTS.items() if isinstance(event, kind))
+        self._set(handle(self.state, event))
 
     def _fetched(self, networks: tuple[Network, ...]) -> None:
         """Continue with the preview after a network has been installed."""
         self._set(fetching.fetched(self.state, networks))
         if self.state.phase is Phase.WAITING:
-            self.ask()
+            self._previews.ask()
 
     def _failed(self, error: Exception) -> None:
-        self._set(states.failed(self.state, in_words(error)))
+        self._set(states.failed(self.state, LOG.told(error)))
 
     def _forget(self) -> None:
         self._reading.stop()
-        self._settling.stop()
-        self._drop_ticket()
+        self._previews.stop()
         self._source = self.before = self._refused = None
 
-    def _drop_ticket(self) -> None:
-        if self._ticket is not None:
-            self._ticket.cancel()
-        self._ticket = None
+
+_EVENTS: dict[type, Callable[[State, Any], State]] = {
+    Shown: states.arrived,
+    Step: states.stepped,
+    tuple: states.listed,  # Of networks.
+}
 
 
 def _thumbnail(node: Node, rect: Rect) -> QImage:
     """For the preview, return a reduced image of the area `rect` of a layer; Krita can only reduce whole layers."""
-    scale, whole = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
+    scale, whole = min(1.0, LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
     image = node.thumbnail(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
     if whole == rect:
         return image

@@ -1,26 +1,166 @@
-"""Determines the layers that an operation works on, takes snapshots of them, and refuses unsuitable ones."""
+"""Determines the layers that an operation works on, takes snapshots of them, and refuses unsuitable ones.
+
+A stroke across the canvas edge enlarges a paint layer. Outside the canvas it is then mostly transparent, and a blur
+would spread that transparency into the picture. Photo content outside the canvas, as after a move, is included.
+
+Krita copies a layer with its name and pixels, and gives the copy another id. A copy of a depth layer is known by
+the metres in its name; a copy that was renamed, by pixels equal to those of a recorded layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import hashlib
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from krita import Document, Krita, Node
-
-from . import metres, recipe, spaces
+from .dioptre_link.catalogue.white_balance import TEMPERATURE
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
-from .dioptre_link.editing.depth_names import without_metres
+from .dioptre_link.editing.depth_names import metres_in, without_metres
 from .dioptre_link.editing.refusals import Refusals
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
+from .dioptre_link.records import Entry, depth_metres, metres_by_content
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
-from .extent import taking_part
-from .raster import Raster, is_opaque
-from .spaces import Rect, Snapshot, Space
+from .document import (
+    DEPTH,
+    EXCHANGE,
+    ONE,
+    Document,
+    Node,
+    Raster,
+    Rect,
+    Snapshot,
+    Space,
+    all_nodes,
+    all_opaque,
+    check_open,
+    depth_of,
+    find_node,
+    is_idle,
+    node_id,
+    open_documents,
+    own_id,
+    picture_of,
+    reading,
+    record_of,
+    strip_rows,
+    strips,
+    wire_format,
+)
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # Indices into the lists of edges in this module.
+
+
+def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
+    """Find the rectangle of a layer to process, in steps.
+
+    It contains the part on the canvas and extends beyond each side where the layer is opaque outside the canvas. A
+    side that is not opaque is cut at the canvas if the layer is opaque all over the canvas or mostly ends at that
+    side. A layer outside the canvas is processed whole.
+
+    Args:
+        frozen: The layer's pixels.
+        canvas: Rectangle of the canvas, in document pixels.
+
+    Returns:
+        A rectangle inside `frozen.rect`.
+    """
+    outer, edges = _edges(frozen.rect), _common(frozen.rect, canvas)
+    on_canvas = _rect(edges)
+    if edges == outer or on_canvas.width <= 0 or on_canvas.height <= 0:
+        return frozen.rect
+    fills_canvas: bool | None = None
+    for side in (_LEFT, _RIGHT, _TOP, _BOTTOM):
+        if edges[side] == outer[side]:
+            continue
+        if not (yield from _part_is_opaque(frozen, _beyond(edges, outer, side))):
+            if fills_canvas is None:
+                fills_canvas = yield from _part_is_opaque(frozen, on_canvas)
+            if fills_canvas or _ends_at(frozen, edges, side):
+                continue
+        edges[side] = outer[side]
+    return _rect(edges)
+
+
+def _part_is_opaque(frozen: Snapshot, rect: Rect) -> Generator[None, None, bool]:
+    part = frozen.narrowed(rect)
+    for first, rows in strips(rect.height, strip_rows(part.row_bytes)):
+        if not all_opaque(part.rows(first, rows), part.space.depth, part.pixel_bytes):
+            return False
+        yield
+    return True
+
+
+def _ends_at(frozen: Snapshot, edges: list[int], side: int) -> bool:
+    """Return whether most of the layer's pixels along a side of the canvas have no neighbour outside the canvas."""
+    inner, outer = list(edges), list(edges)
+    if side in (_LEFT, _TOP):
+        inner[side + 2], outer[side], outer[side + 2] = edges[side] + 1, edges[side] - 1, edges[side]
+    else:
+        inner[side - 2], outer[side - 2], outer[side] = edges[side] - 1, edges[side], edges[side] + 1
+    pairs = list(zip(_seen(frozen, _rect(inner)), _seen(frozen, _rect(outer)), strict=True))
+    along = sum(inside for inside, _ in pairs)
+    return along > 0 and 2 * sum(inside and not beyond for inside, beyond in pairs) >= along
+
+
+def _seen(frozen: Snapshot, line: Rect) -> list[bool]:
+    """Return for each pixel of a line whether it is at least partly opaque."""
+    part = frozen.narrowed(line)
+    data, size = part.rows(0, line.height), part.pixel_bytes
+    alpha = len(ONE[part.space.depth])
+    return [any(data[at + size - alpha : at + size]) for at in range(0, len(data), size)]
+
+
+def _edges(rect: Rect) -> list[int]:
+    return [rect.x, rect.y, rect.x + rect.width, rect.y + rect.height]
+
+
+def _rect(edges: list[int]) -> Rect:
+    return Rect(edges[_LEFT], edges[_TOP], edges[_RIGHT] - edges[_LEFT], edges[_BOTTOM] - edges[_TOP])
+
+
+def _common(one: Rect, other: Rect) -> list[int]:
+    """Return the edges of the intersection of two rectangles."""
+    (left, top, right, bottom), (left_2, top_2, right_2, bottom_2) = _edges(one), _edges(other)
+    return [max(left, left_2), max(top, top_2), min(right, right_2), min(bottom, bottom_2)]
+
+
+def _beyond(edges: list[int], outer: list[int], side: int) -> Rect:
+    """Return the strip between one side of `edges` and the same side of `outer`, as long as that side."""
+    strip = list(edges)
+    strip[side] = outer[side]
+    strip[side + 2 if side in (_LEFT, _TOP) else side - 2] = edges[side]
+    return _rect(strip)
+
+
+def metres_of(document: Document, entries: Sequence[Entry], depth: Node) -> DepthMetres | None:
+    """Return the metres of a depth layer by the document's record, or else by its name; None if unknown."""
+    return depth_metres(entries, node_id(document, depth)) or metres_in(depth.name())
+
+
+def metres_by_pixels(depth: Raster, documents: Iterable[Document]) -> Generator[None, None, DepthMetres | None]:
+    """Find, in steps, a recorded depth layer of the open documents that has the same pixels; return its metres.
+
+    Layers with the same pixels but different metres, such as photos of the same scene through different lenses,
+    leave the metres unknown.
+    """
+    known: dict[str, set[DepthMetres]] = {}
+    for document in documents:
+        for sha256, metres in metres_by_content(record_of(document).readable()):
+            known.setdefault(sha256, set()).add(metres)
+    if not known:
+        return None
+    digest = hashlib.sha256()  # Like `Raster.sha256`, which would block the GUI thread.
+    for strip in depth.strips:
+        digest.update(strip)
+        yield
+    found = known.get(digest.hexdigest(), set())
+    return next(iter(found)) if len(found) == 1 else None
+
 
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
@@ -80,7 +220,7 @@ class Source:
             RefusedError: The layer was deleted or the document was closed.
         """
         check_open(self.document)
-        node = recipe.find_node(self.document, self.picture.node)
+        node = find_node(self.document, self.picture.node)
         if node is None:
             raise refusals.layer_deleted(self.picture.name)
         return node
@@ -122,10 +262,10 @@ class Found:
         picture = yield from of_picture.read(rect)
         depth = None
         if of_depth is not None:
-            depth = yield from of_depth.read(of_depth.place(rect), spaces.DEPTH)
+            depth = yield from of_depth.read(of_depth.place(rect), DEPTH)
         in_metres = self.depth_metres
         if depth is not None and in_metres is None:
-            in_metres = yield from metres.of_pixels(depth.raster, Krita.instance().documents())
+            in_metres = yield from metres_by_pixels(depth.raster, open_documents())
         selection = self.selection
         if selection is not None and rect != whole:
             part = (rect.x - whole.x, rect.y - whole.y, rect.width, rect.height)
@@ -157,15 +297,15 @@ class _Frozen:
     def read(self, rect: Rect, space: Space | None = None) -> Generator[None, None, Picture]:
         """Read a part of the layer in steps, in `space` or in a space that the worker accepts."""
         pixels = self.pixels.narrowed(rect)
-        given = space or (pixels.space if spaces.wire_format(pixels.space) is not None else spaces.EXCHANGE)
-        pixel_format = spaces.wire_format(given)
+        given = space or (pixels.space if wire_format(pixels.space) is not None else EXCHANGE)
+        pixel_format = wire_format(given)
         assert pixel_format is not None
-        raster = yield from spaces.reading(pixels, given)
+        raster = yield from reading(pixels, given)
         if raster.row_bytes != rect.width * pixel_format.pixel_bytes:
             raise RefusedError("Krita cannot read the pixels of the layer “{name}”.", name=self.name)
         opaque = True
         for strip in raster.strips:
-            opaque = opaque and is_opaque(strip, given.depth, pixel_format.pixel_bytes)
+            opaque = opaque and all_opaque(strip, given.depth, pixel_format.pixel_bytes)
             yield
         return Picture(
             node=self.node,
@@ -180,7 +320,7 @@ class _Frozen:
 
 def _frozen(document: Document, node: Node, rect: Rect) -> _Frozen:
     return _Frozen(
-        node=recipe.node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=Snapshot(node, rect)
+        node=node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=Snapshot(node, rect)
     )
 
 
@@ -207,19 +347,6 @@ def depth_place(bounds: Rect, picture: Rect) -> Rect:
         picture: Rectangle of the picture that is read.
     """
     return bounds if bounds[2:] == picture[2:] else picture
-
-
-def check_open(document: Document) -> None:
-    if not any(document == each for each in Krita.instance().documents()):
-        raise refusals.document_closed()
-
-
-def is_idle(document: Document) -> bool:
-    """Return whether Krita is not working on the document right now. Polling this avoids a blocking wait."""
-    idle: bool = document.tryBarrierLock()
-    if idle:
-        document.unlock()
-    return idle
 
 
 def find(
@@ -250,17 +377,17 @@ def find(
     if document is None:
         raise refusals.no_document()
     picture = _layer(node)
-    entries = recipe.of(document).readable()
+    entries = record_of(document).readable()
     if takes_depth(described) and depth is None:
-        if (source := recipe.picture_of(document, entries, picture)) is not None:
+        if (source := picture_of(document, entries, picture)) is not None:
             picture, depth = source, picture  # The selected layer is itself a depth layer.
         elif looks_for_depth and finds_depth_layer(described):
-            depth = recipe.depth_of(document, entries, picture) or _named_depth(document, picture)
+            depth = depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None and Input.DISPARITY in described.inputs:
                 raise IN_KRITA.needs_depth(described)
         elif Role.DEPTH not in described.outputs:
-            depth = recipe.depth_of(document, entries, picture)  # Here a missing depth layer is not an error.
-    if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
+            depth = depth_of(document, entries, picture)  # Here a missing depth layer is not an error.
+    if depth is not None and own_id(depth) == own_id(picture):
         raise refusals.same_layer()
     if fresh:
         _check_place(picture)
@@ -294,7 +421,7 @@ def find(
         depth=depth,
         plain=plain,
         selection=selection,
-        depth_metres=None if depth is None else metres.of_node(document, entries, depth),
+        depth_metres=None if depth is None else metres_of(document, entries, depth),
     )
 
 
@@ -326,7 +453,7 @@ def opened_file(document: Document) -> str | None:
 
 
 def _balances_colour(described: Operation) -> bool:
-    return not isinstance(described, Chain) and any(one.name == "temperature" for one in described.parameters)
+    return not isinstance(described, Chain) and any(one.name == TEMPERATURE for one in described.parameters)
 
 
 def _layer(node: Node | None) -> Node:
@@ -358,8 +485,8 @@ def _check_place(picture: Node) -> None:
 def _named_depth(document: Document, picture: Node) -> Node | None:
     named = [
         node
-        for node in recipe.all_nodes(document.rootNode())
-        if without_metres(node.name()) == DEPTH_NAME and recipe.own_id(node) != recipe.own_id(picture)
+        for node in all_nodes(document.rootNode())
+        if without_metres(node.name()) == DEPTH_NAME and own_id(node) != own_id(picture)
     ]
     return named[0] if len(named) == 1 else None
 

@@ -19,12 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from krita import Document, Krita, Node
-
-from . import recipe
 from .dioptre_link.records import Entry
-from .qt import QObject, QTimer, QUuid
-from .sources import is_idle
+from .document import Document, Node, active, is_idle, is_open, own_id, record_of, trigger
+from .toolkit import QObject, QTimer, QUuid
 
 # Number of polls after a swap during which a layer is kept active; Krita may activate a neighbour with a delay.
 SETTLING = 8
@@ -73,13 +70,13 @@ class _Swapped:
         elif all(old) and not any(new):
             self._is_now(new=False)
         elif self._half(old, new) and self.looks in range(0, ASKED * PATIENCE, PATIENCE) and self._is_active():
-            Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
+            trigger("edit_undo" if self.is_new else "edit_redo")
 
     def _is_now(self, *, new: bool) -> None:
         """Update the record, which is not part of Krita's undo history."""
         if new != self.is_new:
             for entries in self.entries:
-                recipe.of(self.document).put(entries[new])
+                record_of(self.document).put(entries[new])
         self.is_new = new
 
     def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
@@ -89,8 +86,8 @@ class _Swapped:
         return each_is_there and swapped == sorted(swapped, reverse=True) and swapped.count(1) <= 1
 
     def _is_active(self) -> bool:
-        active = Krita.instance().activeDocument()
-        return active is not None and active == self.document
+        document = active()[0]
+        return document is not None and document == self.document
 
 
 @dataclass(kw_only=True)
@@ -105,9 +102,9 @@ class _Activated:
     def look(self) -> None:
         active, wanted = self.document.activeNode(), self.document.nodeByUniqueID(QUuid(self.wanted))
         self.left -= 1
-        if active is None or recipe.own_id(active) == self.wanted:
+        if active is None or own_id(active) == self.wanted:
             return
-        if wanted is None or recipe.own_id(active) not in self.beside:
+        if wanted is None or own_id(active) not in self.beside:
             self.left = 0  # The user activated another layer, or an undo removed it.
             return
         self.document.setActiveNode(wanted)
@@ -124,7 +121,7 @@ class UndoSync(QObject):
         self._timer.timeout.connect(self.look)
 
     def hidden(self, document: Document, source: Node, group: Node) -> None:
-        self._watch(_Hidden(document=document, source=recipe.own_id(source), group=recipe.own_id(group)))
+        self._watch(_Hidden(document=document, source=own_id(source), group=own_id(group)))
 
     def swapped(
         self, document: Document, pairs: Sequence[tuple[Node, Node]], entries: Sequence[tuple[Entry, Entry]] = ()
@@ -136,7 +133,7 @@ class UndoSync(QObject):
             pairs: Pairs (old, new) of layers, in the order in which they were swapped.
             entries: Pairs of record entries before and after the swap.
         """
-        ids = [(recipe.own_id(old), recipe.own_id(new)) for old, new in pairs]
+        ids = [(own_id(old), own_id(new)) for old, new in pairs]
         if ids:
             self._watch(_Swapped(document=document, pairs=ids, entries=entries))
 
@@ -151,17 +148,15 @@ class UndoSync(QObject):
         if node is None or not swapped:
             return
         groups = [new.parentNode() for _, new in swapped if new.parentNode() is not None]
-        beside = {recipe.own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
-        wanted = recipe.own_id(node)
+        beside = {own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
+        wanted = own_id(node)
         self._watch(_Activated(document=document, wanted=wanted, beside=frozenset(beside - {wanted})))
 
     def look(self) -> None:
-        documents = Krita.instance().documents()
         self._watched = [
             one
             for one in self._watched
-            if any(one.document == each for each in documents)
-            and not (isinstance(one, _Activated) and one.left <= 0)
+            if is_open(one.document) and not (isinstance(one, _Activated) and one.left <= 0)
         ]
         for one in self._watched:
             if is_idle(one.document):

@@ -1,28 +1,118 @@
-"""Update: recomputes a result after its picture or its depth layer has changed."""
+"""Finds the result that a layer belongs to, and recomputes it in place: for Update, Edit and another run."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from krita import Document, Node
-
-from . import depth_editing, layers, recipe, spaces
+from . import depth_editing, layers
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import renewed
-from .dioptre_link.editing.results import to_update
-from .dioptre_link.editing.traits import enlarges, finds_depth_layer
+from .dioptre_link.editing.results import to_edit, to_replace
+from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
-from .dioptre_link.records import GROUP, Entry, Link
+from .dioptre_link.records import Entry, Link
+from .document import (
+    DEPTH,
+    Document,
+    Node,
+    Rect,
+    ScratchDocuments,
+    add_version,
+    all_nodes,
+    current,
+    find_linked,
+    node_id,
+    own_id,
+    record_of,
+    wire_format,
+)
 from .jobs import JobManager, Run, order_for
-from .link import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .sources import Found, Picture, Source, depth_place, find, snapshot
-from .spaces import Rect, ScratchDocuments
+from .transfer import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .undo_sync import UndoSync
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One layer to work on.
+
+    Attributes:
+        document: The document.
+        picture: The layer to work on.
+        depth: The depth layer to use instead of searching for one.
+        entry: The result to replace, if any.
+    """
+
+    document: Document
+    picture: Node
+    depth: Node | None = None
+    entry: Entry | None = None
+
+    @property
+    def node(self) -> str:
+        """Id by which the record refers to the picture."""
+        return node_id(self.document, self.picture)
+
+    @property
+    def replaced(self) -> str:
+        """Name of the result that a run replaces, or "" if there is none."""
+        if self.entry is None:
+            return ""
+        return record_of(self.document).top(self.entry).name()
+
+
+def find_target(operation: Operation, document: Document | None, node: Node | None) -> Target:
+    """Return the layer to work on and the result to replace.
+
+    If `node` belongs to a result of the same operation, the target is the picture behind that result. Otherwise
+    `node` is the picture itself, and the operation's earlier result from it is replaced.
+
+    Raises:
+        RefusedError: There is no suitable layer.
+    """
+    if document is None:
+        raise refusals.no_document()
+    if node is None:
+        raise refusals.no_layer()
+    record = record_of(document)
+    entries = record.readable()
+    for entry in reversed(entries):
+        if entry.operation == operation.name and record.belongs(entry, node) and record.layers(entry):
+            return _behind(document, entry)
+    earlier = to_replace(entries, operation, record.id_of(node), lambda entry: bool(record.layers(entry)))
+    return Target(document=document, picture=node) if earlier is None else _behind(document, earlier)
+
+
+def find_edited(document: Document | None, node: Node | None) -> tuple[Target, Entry]:
+    """Return the result that the active layer belongs to, for Edit.
+
+    Raises:
+        RefusedError: No result is active, or it cannot be edited.
+    """
+    if document is None:
+        raise refusals.no_document()
+    record = record_of(document)
+    entry = to_edit(record.load(), lambda one: bool(record.layers(one)) and record.belongs(one, node))
+    if entry.operation not in OPERATIONS:
+        raise RefusedError(
+            "“{name}” comes from a recipe with several steps, which cannot be edited.",
+            hint="Undo it or delete its group, then run the recipe or its steps again.",
+            name=entry.described.title,
+        )
+    return _behind(document, entry), entry
+
+
+def _behind(document: Document, entry: Entry) -> Target:
+    """Return the picture and the given depth that a result was computed from."""
+    depth = find_linked(document, entry.inputs.get("disparity"))
+    return Target(document=document, picture=record_of(document).picture(entry), depth=depth, entry=entry)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +181,7 @@ def plan(document: Document | None, node: Node | None) -> list[Plan]:
     """
     if document is None:
         raise refusals.no_document()
-    chosen = to_update(
-        recipe.of(document).load(),
-        lambda entry: recipe.concerns(document, entry, node) and bool(recipe.nodes(document, entry)),
-    )
-    return [plan_of(document, entry) for entry in chosen]
+    return [plan_of(document, entry) for entry in record_of(document).to_update([node])]
 
 
 def plan_of(document: Document, entry: Entry) -> Plan:
@@ -104,22 +190,14 @@ def plan_of(document: Document, entry: Entry) -> Plan:
     Raises:
         RefusedError: An input is missing, or a layer is locked or cloned.
     """
-    described = entry.described
-    picture = recipe.find(document, entry.inputs["picture"])
-    if picture is None:
-        raise refusals.input_gone(described, is_depth=False, name=entry.inputs["picture"].name)
-    depth = None
-    if "disparity" in entry.inputs:
-        depth = recipe.find(document, entry.inputs["disparity"])
-        if depth is None and finds_depth_layer(described):
-            raise refusals.input_gone(described, is_depth=True, name=entry.inputs["disparity"].name)
-    made = recipe.nodes(document, entry)
+    record = record_of(document)
+    picture, depth, made = record.picture(entry), record.given_depth(entry), record.layers(entry)
     for node in made:
         if node.locked():
             raise refusals.layer_locked(node.name())
     _check_clones(document, made)
-    found = find(described, document, picture, depth, fresh=False, looks_for_depth=False)
-    own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
+    found = find(entry.described, document, picture, depth, fresh=False, looks_for_depth=False)
+    own = current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
     return Plan(entry=entry, found=found, own=own)
 
 
@@ -135,8 +213,8 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
             if enlarges(one.described):  # The depth of an enlargement is as large as the result.
                 there = Rect(there.x, there.y, own.width, own.height)
             place = depth_place(Rect.of(node), there)
-            was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
-            now = was if own == place else (yield from snapshot(document, node, rect=place, space=spaces.DEPTH))
+            was = yield from snapshot(document, node, rect=own, space=DEPTH)
+            now = was if own == place else (yield from snapshot(document, node, rect=place, space=DEPTH))
             task = replace(task, was=was, now=now, sha256=made.sha256)
         tasks.append(task)
     return tasks
@@ -189,7 +267,7 @@ def apply(
         outputs, is_edited = dict(entry.outputs), depth_editing.is_edited(document, entry)
         with ScratchDocuments() as scratch:
             for made in outcome.layers:
-                found = recipe.current(document, entry.outputs.get(made.role.value))
+                found = current(document, entry.outputs.get(made.role.value))
                 if found is None or (made.role in DATA_ROLES and source.depth is not None):
                     continue  # The layer was deleted or painted on.
                 old, was = found
@@ -205,12 +283,10 @@ def apply(
                 swapped.append((old, new))
                 link = layers.output_link(document, old, made, rect)
                 outputs[made.role.value] = link
-                recipe.add_version(
-                    document, replace(was, id=recipe.own_id(old)), replace(link, id=recipe.own_id(new))
-                )
+                add_version(document, replace(was, id=own_id(old)), replace(link, id=own_id(new)))
                 yield
         inputs = {**entry.inputs, "picture": layers.input_links(source)["picture"]}
-        record = recipe.of(document)
+        record = record_of(document)
         before = next((one for one in record.load() if one.id == entry.id), entry)
         values, models = dict(outcome.values), dict(outcome.models)
         after = replace(entry, outputs=outputs, inputs=inputs, values=values, models=models)
@@ -218,7 +294,7 @@ def apply(
         entries.append((before, after))
         document.setModified(True)
         messages += (*entry.notes, *outcome.messages)
-        tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
+        tops.append(record.top(entry))
         if is_edited:
             depth_editing.end(document, entry)
         was_edited = was_edited or is_edited
@@ -233,9 +309,9 @@ def apply(
 
 def _check_clones(document: Document, made: Sequence[Node]) -> None:
     """Raise RefusedError if a clone layer shows a layer to be replaced: it would keep showing the old one."""
-    own = {recipe.own_id(node) for node in made if node.type() != "grouplayer"}
-    for node in recipe.all_nodes(document.rootNode()):
-        if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:
+    own = {own_id(node) for node in made if node.type() != "grouplayer"}
+    for node in all_nodes(document.rootNode()):
+        if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and own_id(shown) in own:
             raise RefusedError(
                 "The clone layer “{name}” shows “{shown}”, which Update replaces.",
                 hint="Convert the clone to a paint layer first.",
@@ -258,7 +334,7 @@ def _depth_of(task: Task, outcome: Outcome) -> dict[str, tuple[Picture, DepthMet
     """Return the depth that a result produced and its metres, as input for other results."""
     link = task.entry.outputs.get(Role.DEPTH.value)
     made = next((one for one in outcome.layers if one.role is Role.DEPTH), None)
-    layout = spaces.wire_format(spaces.DEPTH)
+    layout = wire_format(DEPTH)
     if link is None or made is None or layout is None or task.source.depth is not None:
         return {}
     picture = Picture(
@@ -267,7 +343,25 @@ def _depth_of(task: Task, outcome: Outcome) -> dict[str, tuple[Picture, DepthMet
         rect=layers.rect_of(made, task.source.picture.rect),
         raster=made.raster,
         format=layout,
-        space=spaces.DEPTH,
+        space=DEPTH,
         opaque=True,
     )
     return {str(link.id): (picture, DepthMetres.of_values(outcome.values))}
+
+
+def start_edit(manager: JobManager, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
+    """Recompute a result with other options; its layers keep their names, masks, modes and order.
+
+    Raises:
+        DioptreError: The options are invalid or the result cannot be replaced.
+    """
+    checked = entry.described.check(dict(options))
+    plans = [plan_of(document, replace(entry, options=checked))]
+    title = entry.described.title
+    said = Message("{operation} replaced the earlier result. Undo restores it.", operation=Message(title))
+    return manager.put(
+        title,
+        read(plans),
+        work,
+        lambda done: apply(done, manager.undo_sync, said=said),
+    )

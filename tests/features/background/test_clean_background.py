@@ -8,7 +8,6 @@ import pytest
 from dioptre.contract import all_rows
 from dioptre.features.background.filling import clean_background
 from dioptre.imaging.pull_push import pull_push
-from dioptre_link.errors import Cancelled
 
 SIZE = 120, 120
 
@@ -122,11 +121,3 @@ def test_a_subject_at_the_corner_and_one_that_leaves_nothing() -> None:
     few = np.ones(SIZE, np.float32)
     few[:4, :4] = 0
     assert np.abs(filled(picture, few) - picture[:4, :4].mean((0, 1))).max() < 0.5
-
-
-def test_cancel_stops_the_search() -> None:
-    def cancel(fraction: float, phase: str) -> None:
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        clean_background(stripes(), disc(), disc(), progress=cancel)

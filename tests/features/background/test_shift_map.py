@@ -75,18 +75,6 @@ def test_a_large_picture_is_continued_to_the_pixel() -> None:
     assert np.median(error) < 1e-6
 
 
-def test_plain_surroundings_are_not_copied() -> None:
-    scene = _repeating()
-    picture = np.full_like(scene.picture, 0.5)
-    picture[20:30, 20:30] = (0.9, 0.2, 0.1)
-    assert continue_by_shifts(replace(scene, picture=picture)) is None
-
-
-def test_without_sources_there_is_nothing() -> None:
-    scene = _repeating()
-    assert continue_by_shifts(replace(scene, source=np.zeros_like(scene.hole))) is None
-
-
 def test_the_search_can_be_cancelled() -> None:
     def cancel(fraction: float, phase: str) -> None:
         if fraction > 0.5:

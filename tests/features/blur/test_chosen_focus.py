@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dioptre.features.blur.chosen_focus import disparity_at
-from dioptre.features.blur.kept import kept_for
+from dioptre.features.blur.existing_blur import kept_for
 from dioptre_link.errors import UsageError
 
 SIZE = (96, 128)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.caching.disk import DiskCache
 from dioptre.contract import Inputs, Result
 from dioptre.imaging.resize import resize

@@ -81,7 +81,7 @@ def test_operation_takes_point_or_value():
 def test_operation_estimates_the_depth_that_is_not_given(monkeypatch):
     """Estimated depth becomes a layer of the result, and gives the same blur as depth supplied by the user."""
     known = Depth(disparity=two_planes(), model="pretended", models={"pretended": "0" * 64})
-    monkeypatch.setattr("dioptre.features.blur.from_depth.kept_depth", lambda inputs, **_: known)
+    monkeypatch.setattr("dioptre.features.blur.from_depth.kept_depth", lambda *_, **__: known)
     options = {"focal_disparity": 0.8, "max_radius": 12}
     alone = apply("lens_blur", options, Inputs(picture=picture()))
     given = apply("lens_blur", options, Inputs(picture=picture(), disparity=two_planes()))

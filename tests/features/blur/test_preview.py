@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre import files
+from dioptre import photo as files
 from dioptre.caching.memory import MemoryCache
 from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth
 from dioptre.features.depth.estimation import kept_depth
+from dioptre.features.depth.options import DepthOptions
 from dioptre.features.subject.finding import kept_subject
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
@@ -22,6 +23,9 @@ from dioptre_link.errors import Cancelled
 from dioptre_link.operation import Role
 
 FULL, SMALL = (800, 1200), (320, 480)
+
+
+ESTIMATE = DepthOptions(depth_source="estimate")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +68,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_depth_agrees(full: Inputs) -> None:
-    wanted = kept_depth(full, source="estimate", refine=True, confidence=True)
-    found = kept_depth(preview_of(full), source="estimate", refine=True, confidence=True)
+    wanted = kept_depth(full, ESTIMATE, confidence=True)
+    found = kept_depth(preview_of(full), ESTIMATE, confidence=True)
     assert found.disparity.shape == found.confidence.shape == SMALL
     # The photo's edges are finer than the network's resolution; a preview shows them as wide as its own pixels.
     assert np.abs(found.disparity - resize(wanted.disparity, SMALL, method="area")).mean() < 0.005
@@ -76,7 +80,7 @@ def test_depth_agrees(full: Inputs) -> None:
 def test_the_subject_and_its_focus_agree(full: Inputs, at: tuple[float, float] | None) -> None:
     scaled = None if at is None else tuple(value * SMALL[1] / FULL[1] for value in at)
     small = preview_of(full)
-    near, small_near = (kept_depth(one, source="estimate", refine=True).disparity for one in (full, small))
+    near, small_near = (kept_depth(one, ESTIMATE).disparity for one in (full, small))
     wanted = kept_subject(full, near, at=at)
     found = kept_subject(small, small_near, at=scaled)
     quick = kept_subject(small, small_near, at=scaled, quick=True)
@@ -115,7 +119,7 @@ def test_a_preview_before_changes_no_bit(photo: np.ndarray) -> None:
 def test_a_cancelled_look_goes_on_where_it_was(photo: np.ndarray, runs: list[str]) -> None:
     full = Inputs(picture=photo, cache=MemoryCache({}))
     small = preview_of(full)
-    near = kept_depth(small, source="estimate", refine=True).disparity
+    near = kept_depth(small, ESTIMATE).disparity
     runs.clear()
 
     def cancel_at_the_second(_fraction: float, _phase: str) -> None:
@@ -124,12 +128,13 @@ def test_a_cancelled_look_goes_on_where_it_was(photo: np.ndarray, runs: list[str
 
     with pytest.raises(Cancelled):
         kept_subject(small, near, at=None, progress=cancel_at_the_second)
-    assert len(runs) == 1
+    looked = len(runs)  # A look takes two networks.
     kept_subject(small, near, at=None)
     resumed = list(runs)
     runs.clear()
     kept_subject(preview_of(Inputs(picture=photo, cache=MemoryCache({}))), near, at=None)
     assert resumed == runs  # Networks that ran before the cancel did not run again.
+    assert 0 < looked < len(runs)
 
 
 @pytest.mark.parametrize("size", [(48, 72), (1, 1), (96, 144)])

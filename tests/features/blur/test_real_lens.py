@@ -11,18 +11,21 @@ import pytest
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur import from_depth as pipeline
 from dioptre.features.blur.from_depth import Blurred
+from dioptre.features.blur.options import LensBlurOptions
 from dioptre.features.blur.real_lens import lens_blur_of
-from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px, thin_lens
+from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of, scale_of
 
+from ...optics.reference import thin_lens
+
 SIZE = (200, 300)
 
 
-def options(**changes: Any) -> dict[str, Any]:
-    return operation("lens_blur").check({"lens_mm": 85.0, "f_number": 1.4, **changes})
+def options(**changes: Any) -> LensBlurOptions:
+    return LensBlurOptions(**{"lens_mm": 85.0, "f_number": 1.4, **changes})
 
 
 def test_radii_are_those_of_a_ray_traced_lens() -> None:
@@ -146,14 +149,14 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
         field_of_view=FieldOfView.of_equivalent(50, source="EXIF"),
     )
     for changes in ({"focus_m": 2.0}, {"focus_m": 8.0}, {"focus_m": 2.0, "f_number": 2.8}, {"focus": (3, 3)}):
-        apply("lens_blur", options(**changes), inputs)
+        apply("lens_blur", vars(options(**changes)), inputs)
     assert [fields["focal_disparity"] for fields in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
     assert asked[0]["max_radius"] == pytest.approx(2 * asked[2]["max_radius"])
     # The product of the aperture's radius, the focal length in pixels, and a difference of 3/8 per metre.
     focal_px = 50 / math.hypot(36, 24) * math.hypot(*SIZE)
     assert asked[0]["max_radius"] == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
     assert {fields["focus_range"] for fields in asked} == {0.0}
-    stated = apply("lens_blur", options(focus_m=2.0, equivalent_mm=100.0), inputs)
+    stated = apply("lens_blur", vars(options(focus_m=2.0, equivalent_mm=100.0)), inputs)
     assert stated.values["max_radius"] == pytest.approx(2 * asked[0]["max_radius"])
     assert stated.values["focus_distance_m"] == pytest.approx(2.0)
     # The values keep the layer's metres, so that Update and other results know them.
@@ -197,7 +200,7 @@ def test_nothing_is_blurred_as_beyond_infinity(monkeypatch: pytest.MonkeyPatch) 
     ramp = np.broadcast_to(np.linspace(0, 1, SIZE[1], dtype=np.float32), SIZE).copy()
     inputs = Inputs(picture=np.zeros((*SIZE, 3), np.float32), disparity=ramp)
     known = [(239, 100, 2.0), (150, 100, 10.0)]
-    apply("lens_blur", options(focus=(239, 100), known_distance=known), inputs)
+    apply("lens_blur", vars(options(focus=(239, 100), known_distance=known)), inputs)
     assert seen[0].min() == pytest.approx(0.425, abs=0.01)
     assert seen[0].max() == 1
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dioptre.contract import EmbeddedDepth
+from dioptre.contract import EmbeddedDepth, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.detail import with_detail
-from dioptre.features.depth.estimation import estimate_depth, fit_embedded
+from dioptre.features.depth.estimation import estimate_depth, kept_depth
+from dioptre.features.depth.options import DepthOptions
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind
@@ -97,29 +98,6 @@ def test_a_flat_map_stays_flat() -> None:
     np.testing.assert_allclose(result, 0.5, atol=1e-6)
 
 
-def test_the_second_pass_runs_on_two_crops_at_a_time() -> None:
-    counted = network(lambda crop, _: crop)
-    with_detail(picture(ramp()), coarse_of(ramp()), counted)
-    assert counted.runs == [2, 2]
-
-
-def test_small_pictures_get_no_second_pass() -> None:
-    counted = network(lambda crop, _: crop)
-    coarse = coarse_of(ramp())
-    assert with_detail(picture(ramp((255, 400))), coarse, counted) is coarse
-    assert not counted.runs
-
-
-def test_fine_networks_make_no_second_pass() -> None:
-    for entry in ENTRIES.values():
-        if entry.depth is not None and entry.depth.crop_short_side_px:
-            assert entry.preprocessing.short_side_px < 450
-    counted = network(lambda crop, _: crop, "depth-anything-v2-small")
-    coarse = coarse_of(ramp())
-    assert with_detail(picture(ramp()), coarse, counted) is coarse
-    assert not counted.runs
-
-
 def test_the_cameras_own_depth_and_an_unrefined_map_get_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
 
@@ -131,7 +109,7 @@ def test_the_cameras_own_depth_and_an_unrefined_map_get_no_second_pass(monkeypat
     monkeypatch.setattr(depth_coarse, "load_model", lambda _: network(lambda crop, _: crop))
     monkeypatch.setattr(depth_coarse, "sharpened", lambda coarse, _: coarse)
     given = EmbeddedDepth(disparity=coarse_of(ramp()), range_per_m=None, confidence=None, kind="phone")
-    fit_embedded(picture(ramp()), given)
+    kept_depth(Inputs(picture=picture(ramp()), embedded=given), DepthOptions())
     estimate_depth(picture(ramp()), model="default", refine=False)
     assert not passes
     estimate_depth(picture(ramp()), model="default")

@@ -7,6 +7,7 @@ ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ import pytest
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.estimation import Depth, estimate_depth, kept_depth, run
+from dioptre.features.depth.options import DepthMapOptions
 from dioptre.models import registry
 from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.module import Geometry, view_plane
@@ -130,19 +132,12 @@ def test_moge_finds_the_focal_length_that_the_file_does_not_say(scene: np.ndarra
     assert depth.metric[160, 140] == pytest.approx(0.8, rel=0.05)
 
 
-def test_a_wall_has_one_distance() -> None:
-    wall = np.full(SIZE, 0.25, np.float32)
-    depth = estimated(wall, "moge-2-vitb-normal")
-    assert depth.metric is not None
-    np.testing.assert_allclose(depth.metric, 0.25, rtol=0.02)
-
-
 def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"dioptre-depth-small"}
     monkeypatch.setattr(registry, "is_installed", lambda entry: entry.id in here)
     picture = np.repeat(scene[..., None], 3, axis=-1)
     inputs = Inputs(picture=picture, field_of_view=VIEW)
-    options = operation("depth").check({"refine": False})
+    options = DepthMapOptions(refine=False)
     assert run(inputs, options, lambda *_: None).values["depth_model"] == "dioptre-depth-small"
     assert run(inputs, options, lambda *_: None).messages == ()
     here |= {"depth-anything-v2-small", "moge-2-vits-normal"}
@@ -159,11 +154,9 @@ def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: p
 def test_the_stated_focal_length_comes_first(scene: np.ndarray) -> None:
     picture = np.repeat(scene[..., None], 3, axis=-1)
     inputs = Inputs(picture=picture, field_of_view=VIEW)
-    options = operation("depth").check(
-        {"refine": False, "depth_model": "moge-2-vitb-normal", "equivalent_mm": 2 * VIEW.equivalent_mm}
-    )
+    options = DepthMapOptions(refine=False, depth_model="moge-2-vitb-normal", equivalent_mm=2 * VIEW.equivalent_mm)
     stated = run(inputs, options, lambda *_: None).values
-    read = kept_depth(inputs, source="auto", refine=False, model="moge-2-vitb-normal", field_of_view=VIEW)
+    read = kept_depth(inputs, replace(options, equivalent_mm=None), field_of_view=VIEW)
     assert read.range_per_m is not None
     assert stated["focal_length_equivalent_mm"] == pytest.approx(2 * VIEW.equivalent_mm, abs=0.1)
     assert stated["depth_range_per_m"][1] < 0.7 * read.range_per_m[1]

@@ -6,8 +6,6 @@ from itertools import product
 
 import numpy as np
 
-from dioptre.features.depth import coarse as depth_coarse
-from dioptre.features.depth.estimation import estimate_depth
 from dioptre.features.depth.objects import windows_round_objects, with_objects
 from dioptre.imaging.resize import resize
 
@@ -51,17 +49,6 @@ def test_what_is_outside_the_windows_stays_to_the_bit() -> None:
     assert (result[~outside] != coarse[~outside]).any()
 
 
-def test_the_window_holds_the_person_and_something_around_it() -> None:
-    (window,) = windows_round_objects(coarse_of(street(head=0.5)))
-    scale = window.size[0] / SIZE[0]
-    assert window.top < HEAD[0] * scale - 10
-    assert window.top + window.height > BODY[1] * scale + 10
-    assert window.left < BODY_COLUMNS[0] * scale - 50
-    assert window.left + window.width > BODY_COLUMNS[1] * scale + 50
-    assert window.height / window.size[0] < 0.6
-    assert abs(window.height / window.size[0] - window.width / window.size[1]) < 0.01
-
-
 def test_at_most_four_objects_are_seen_closer_in_whole_batches() -> None:
     inverse = np.full(SIZE, 0.2, np.float32)
     for row, column in product((40, 180, 320), (40, 280, 520)):
@@ -88,25 +75,7 @@ def test_a_picture_without_small_objects_is_left_alone() -> None:
         assert not counted.runs
 
 
-def test_small_pictures_and_finer_networks_get_no_pass() -> None:
-    small = resize(street(), (255, 382), method="area")
-    for shown, model in ((small, "dioptre-depth-small"), (street(), "depth-anything-v2-small")):
-        coarse, counted = map_of(street()), network(lambda crop, _: crop, model)
-        assert with_objects(picture(shown), coarse, counted) is coarse
-        assert not counted.runs
-
-
 def test_a_crop_that_contradicts_the_map_is_ignored() -> None:
     coarse = map_of(street())
     for output in (lambda crop, _: 1 - crop, lambda crop, _: 0 * crop):
         np.testing.assert_array_equal(with_objects(picture(street()), coarse, network(output)), coarse)
-
-
-def test_estimates_take_the_pass_after_the_second_one(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    steps = []
-    monkeypatch.setattr(depth_coarse, "load_model", lambda _: network(lambda crop, _: crop))
-    for name in ("with_detail", "with_objects"):
-        monkeypatch.setattr(depth_coarse, name, lambda _, coarse, __, name=name: steps.append(name) or coarse)
-    monkeypatch.setattr(depth_coarse, "sharpened", lambda coarse, _: coarse)
-    estimate_depth(picture(street()), model="default")
-    assert steps == ["with_detail", "with_objects"]

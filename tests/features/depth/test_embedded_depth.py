@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dioptre.contract import EmbeddedDepth, Inputs
-from dioptre.features.depth.estimation import DepthError, depth_of
+from dioptre.features.depth.estimation import Depth, DepthError, kept_depth
+from dioptre.features.depth.options import DepthOptions
 from dioptre.recipes.apply import apply
 from dioptre_link.operation import Role
 
@@ -29,9 +31,13 @@ def _embedded(
     )
 
 
+def depth_of(person: np.ndarray, embedded: EmbeddedDepth | None, **options: Any) -> Depth:
+    return kept_depth(Inputs(picture=person, embedded=embedded), DepthOptions(**options), confidence=True)
+
+
 @pytest.mark.parametrize("refine", [False, True])
 def test_the_cameras_map_is_taken_as_it_is(person: np.ndarray, refine: bool) -> None:
-    depth = depth_of(person, embedded=_embedded(), refine=refine)
+    depth = depth_of(person, _embedded(), refine=refine)
     assert depth.disparity.shape == person.shape[:2]
     ramp = np.linspace(0, 1, 512)[None]
     assert np.abs(depth.disparity - ramp).mean() < 0.03
@@ -43,7 +49,7 @@ def test_the_cameras_map_is_taken_as_it_is(person: np.ndarray, refine: bool) -> 
 def test_metres_follow_the_layers_values(person: np.ndarray) -> None:
     """The metres follow the layer's values, even if these do not span 0 to 1."""
     narrow = _embedded(disparity=_embedded().disparity * np.float32(0.5) + np.float32(0.25))
-    depth = depth_of(person, embedded=narrow, refine=False)
+    depth = depth_of(person, narrow, refine=False)
     assert depth.range_per_m == pytest.approx((0.5, 1.5), abs=0.02)
     assert depth.disparity.min() == 0
     assert depth.disparity.max() == 1
@@ -52,7 +58,7 @@ def test_metres_follow_the_layers_values(person: np.ndarray) -> None:
 
 
 def test_without_metres_none_are_claimed(person: np.ndarray) -> None:
-    depth = depth_of(person, embedded=_embedded(range_per_m=None), refine=False)
+    depth = depth_of(person, _embedded(range_per_m=None), refine=False)
     assert depth.range_per_m is None
     assert "depth_range_per_m" not in depth.values()
 
@@ -60,7 +66,7 @@ def test_without_metres_none_are_claimed(person: np.ndarray) -> None:
 def test_the_cameras_confidence_is_handed_on(person: np.ndarray) -> None:
     sure = np.zeros((48, 48), np.float32)
     sure[:24] = 1
-    depth = depth_of(person, embedded=_embedded(confidence=sure), refine=False)
+    depth = depth_of(person, _embedded(confidence=sure), refine=False)
     assert depth.confidence[:200].min() == 1
     assert depth.confidence[-200:].max() == 0
 
@@ -71,17 +77,17 @@ def test_the_cameras_confidence_is_handed_on(person: np.ndarray) -> None:
     ids=["shape", "empty"],
 )
 def test_a_map_that_cannot_be_the_pictures_is_not_taken(person: np.ndarray, wrong: EmbeddedDepth) -> None:
-    depth = depth_of(person, embedded=wrong, refine=False)
+    depth = depth_of(person, wrong, refine=False)
     assert depth.source == "estimate"
     assert "estimated" in depth.messages[0]
     with pytest.raises(DepthError, match="camera's depth map"):
-        depth_of(person, embedded=wrong, source="embedded")
+        depth_of(person, wrong, depth_source="embedded")
 
 
 def test_the_choice_is_obeyed(person: np.ndarray) -> None:
-    assert depth_of(person, embedded=_embedded(), source="estimate", refine=False).source == "estimate"
+    assert depth_of(person, _embedded(), depth_source="estimate", refine=False).source == "estimate"
     with pytest.raises(DepthError, match="no depth map from the camera"):
-        depth_of(person, embedded=None, source="embedded")
+        depth_of(person, None, depth_source="embedded")
 
 
 def test_the_operation_tells_where_depth_came_from_and_gives_confidence(person: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from dioptre.features.enlarge import deconvolution
-from dioptre.features.enlarge.deconvolution import damping_for, deconvolved
+from dioptre.features.enlarge.deconvolution import deconvolved
 from dioptre.features.enlarge.noise_estimation import Degradation
 from dioptre.imaging.resize import resize
 
@@ -40,10 +40,6 @@ def test_a_blur_is_undone(photo: np.ndarray, blur: float, left: float) -> None:
     assert error < left * np.sqrt(np.mean((soft - sharp) ** 2))
 
 
-def test_no_softness_changes_nothing(photo: np.ndarray) -> None:
-    assert deconvolved(photo, softness=0.0, degradation=CLEAN) is photo
-
-
 def test_windows_do_not_show(photo: np.ndarray) -> None:
     """Pixels beyond the filter's reach have no influence, wherever the windows begin."""
     whole = deconvolved(photo, softness=0.8, degradation=CLEAN)
@@ -67,21 +63,3 @@ def test_no_outlines_where_it_was_sharp() -> None:
     assert made.min() >= 0.2 - 0.05 * 0.6 - 1e-5
     assert made.max() <= 0.8 + 0.05 * 0.6 + 1e-5
     assert np.ptp(made, axis=2).max() < 1e-5
-
-
-def test_noise_and_jpeg_damp_it(photo: np.ndarray) -> None:
-    soft = reduced(photo, blur=0.7)
-    degradations = (CLEAN, Degradation(noise=0.02, quantization=0.0), Degradation(noise=0.0, quantization=1.0))
-    changes = [
-        np.abs(deconvolved(soft, softness=0.7, degradation=degradation) - soft).mean()
-        for degradation in degradations
-    ]
-    assert max(changes[1:]) < 0.9 * changes[0]
-    assert damping_for(degradations[2]) > damping_for(CLEAN)
-
-
-def test_a_new_size_compiles_nothing(photo: np.ndarray) -> None:
-    deconvolved(photo[:50, :60], softness=0.5, degradation=CLEAN)
-    before = deconvolution._filtered._cache_size()
-    deconvolved(photo[:70, :290], softness=0.6, degradation=CLEAN)
-    assert deconvolution._filtered._cache_size() == before

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from flax import nnx
 
 from dioptre.features.enlarge import tiled
-from dioptre.features.enlarge.tiled import UnusableResultError, cheapest_tile, enlarge_tiled
+from dioptre.features.enlarge.tiled import UnusableResultError, enlarge_tiled
 from dioptre.models import loaded, programs
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
@@ -93,38 +91,6 @@ def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(
     np.testing.assert_array_equal(*made)
 
 
-def test_memory_shared_by_tiles_side_by_side_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = load_model("span-x2")
-    monkeypatch.setattr(tiled.os, "cpu_count", lambda: 4)
-    working, most = [0], [0]
-    lock = threading.Lock()
-
-    def enlarge(network: Loaded, tile: np.ndarray, side: int) -> np.ndarray:
-        with lock:
-            working[0] += 1
-            most[0] = max(most[0], working[0])
-        time.sleep(0.01)
-        with lock:
-            working[0] -= 1
-        return tile.repeat(2, 0).repeat(2, 1)
-
-    monkeypatch.setattr(tiled, "_enlarge_tile", enlarge)
-    for tiles in (4, 2, 1):
-        most[0] = 0
-        free = 2 * tiles * network.config.working_bytes_per_px * 128**2
-        monkeypatch.setattr(tiled, "free_bytes", lambda free=free: free)
-        enlarge_tiled(network, np.zeros((600, 600, 3), np.float32), tile_px=128)
-        assert most[0] <= tiles
-    assert most[0] == 1
-
-
-def test_a_small_picture_takes_a_small_tile_however_far_the_network_sees() -> None:
-    assert cheapest_tile((100, 120), overlap_px=136, most_px=10**6) == 128
-    assert cheapest_tile((100, 140), overlap_px=136, most_px=10**6) == 256
-    assert cheapest_tile((100, 300), overlap_px=136, most_px=10**6) == 384
-    assert cheapest_tile((900, 900), overlap_px=350, most_px=10**6) > 700
-
-
 def test_new_sizes_compile_nothing() -> None:
     network = dataclasses.replace(load_model("span-x2"))
 
@@ -181,18 +147,6 @@ def test_a_passing_fault_is_computed_again_with_full_precision() -> None:
     np.testing.assert_allclose(made.pixels, np.asarray(network(picture(64, 64)[None]))[0], atol=1e-5)
 
 
-def test_restoring_networks_may_take_specks_out() -> None:
-    """Such a network may remove a white speck, but values far above white are a fault."""
-    speck = np.full((40, 40, 3), 0.4, np.float32)
-    speck[20, 20] = 1
-    clean = np.full((80, 80, 3), 0.4, np.float32)
-    made, doubt = tiled._steadied(clean, speck, restored=True)
-    assert made is clean
-    assert doubt.max() == 0
-    assert tiled._steadied(clean, speck, restored=False)[1].max() > 0
-    assert tiled._steadied(clean * 5, speck, restored=True)[1].max() > 0
-
-
 def test_where_the_network_diverges_the_picture_is_interpolated() -> None:
     """Pure noise makes this network output values of several hundred."""
     network = load_model("span-x2")
@@ -239,12 +193,3 @@ def test_where_memory_is_not_enough_tiles_become_smaller(monkeypatch: pytest.Mon
     assert sides[:3] == [384, 256, 128]
     assert set(sides[2:]) == {128}
     assert any("to save memory" in phase for phase in phases)
-
-
-def test_not_enough_memory_for_the_smallest_tile_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def enlarge(network: Loaded, tile: np.ndarray, side: int) -> np.ndarray:
-        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-
-    monkeypatch.setattr(tiled, "_enlarge_tile", enlarge)
-    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
-        enlarge_tiled(load_model("span-x2"), picture(300, 200), tile_px=384)

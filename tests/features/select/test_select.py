@@ -7,12 +7,10 @@ import pytest
 
 import dioptre
 from dioptre.caching.memory import MemoryCache
-from dioptre.contract import Inputs, no_progress
-from dioptre.features.select import by_depth as select_depth
-from dioptre.features.select import by_subject as select_subject
+from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency
-from dioptre_link.catalogue import operation
+from dioptre.features.subject.views import Saliency, Squeezed
+from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -35,17 +33,16 @@ def slope() -> np.ndarray:
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that detect everything red."""
 
-    def seen(small: np.ndarray, **_: str) -> Saliency:
-        coverage = np.clip((small[..., 0] - 0.1) / 0.8, 0, 1)
+    def seen(squeezed: Squeezed, **_: str) -> Saliency:
+        coverage = np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1)
         return Saliency(coverage=coverage, chance=0.9 if coverage.any() else 0.0)
 
     monkeypatch.setattr(subject_views, "saliency_of", seen)
 
 
 def selected(name: str, picture: np.ndarray, disparity: np.ndarray, **options: object):
-    run = {"select_subject": select_subject, "select_depth": select_depth}[name].run
     inputs = Inputs(picture=picture, disparity=disparity)
-    return run(inputs, operation(name).check(options), no_progress)
+    return apply(name, options, inputs)
 
 
 @pytest.mark.usefixtures("as_drawn")
@@ -66,7 +63,8 @@ def test_the_subject_is_selected_and_cut_out() -> None:
 def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def red(small: np.ndarray, **_: str) -> Saliency:
+    def red(squeezed: Squeezed, **_: str) -> Saliency:
+        small = squeezed(SIDE)
         seen.append(len(small))
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1) * (small[..., 1] < 0.5), chance=0.9)
 
@@ -76,7 +74,7 @@ def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: 
 
     def mask(*, draft: bool, **clicks: object) -> np.ndarray:
         inputs = Inputs(picture=picture, disparity=slope(), draft=draft, cache=cache)
-        return select_subject.run(inputs, operation("select_subject").check(clicks), no_progress).layers[0].pixels
+        return apply("select_subject", clicks, inputs).layers[0].pixels
 
     mask(draft=True)
     first, answer = len(seen), mask(draft=True, not_subject=[(115, 160)])
@@ -147,11 +145,3 @@ def test_nothing_at_that_depth_is_refused() -> None:
         dioptre.select_depth(photo(), disparity=near, depth_point=(400, 3))
     with pytest.raises(UsageError, match="differ in size"):
         dioptre.select_depth(photo(), disparity=near[:10])
-
-
-def test_a_given_depth_is_not_changed() -> None:
-    disparity = slope()
-    before = disparity.copy()
-    layers = selected("select_depth", photo(), disparity).layers
-    assert np.array_equal(disparity, before)
-    assert np.array_equal(next(one for one in layers if one.role is Role.DEPTH).pixels, before)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from dioptre.features.subject import finding as subject
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import find_subject
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import UsageError
 
@@ -34,6 +34,10 @@ def drawn(saliency: np.ndarray) -> np.ndarray:
     return np.repeat(saliency[..., None] * np.float32(0.8) + np.float32(0.1), 3, axis=2)
 
 
+def saliency(picture: np.ndarray, *, model: str = "default") -> Saliency:
+    return subject_views.saliency_of(lambda side: resize(picture, (side, side), method="bilinear"), model=model)
+
+
 def seen(coverage: np.ndarray, *, chance: float = 0.9) -> Saliency:
     """Return the result of `saliency_of` for a picture with a subject."""
     return Saliency(coverage=coverage, chance=chance)
@@ -45,8 +49,8 @@ def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def draw(monkeypatch: pytest.MonkeyPatch, *, chance: float) -> None:
-    def of(small: np.ndarray, **_: str) -> Saliency:
-        return seen(np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=chance)
+    def of(squeezed: Squeezed, **_: str) -> Saliency:
+        return seen(np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1), chance=chance)
 
     monkeypatch.setattr(subject_views, "saliency_of", of)
 
@@ -220,7 +224,7 @@ def test_a_closer_look_that_shows_something_else_is_not_believed(
     picture = drawn(first)
     looks = [first, second] + [second] * (answer == "cut")
     answers = iter([*looks, first])
-    monkeypatch.setattr(subject_views, "saliency_of", lambda small, model: seen(next(answers)))
+    monkeypatch.setattr(subject_views, "saliency_of", lambda squeezed, model: seen(next(answers)))
     found = find_subject(picture)
     monkeypatch.setattr(subject, "window_round", lambda *_, **__: None)
     np.testing.assert_array_equal(found.alpha, find_subject(picture).alpha)
@@ -234,7 +238,7 @@ def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.Monk
     coverage[80:240, 80:240] = 1.0
     for chance in (0.45, 0.55):
         monkeypatch.setattr(
-            subject_views, "saliency_of", lambda small, model, chance=chance: seen(coverage, chance=chance)
+            subject_views, "saliency_of", lambda squeezed, model, chance=chance: seen(coverage, chance=chance)
         )
         found = find_subject(drawn(coverage))
         assert found.chance == chance
@@ -243,20 +247,19 @@ def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.Monk
 
 def test_the_chance_of_a_subject_in_real_pictures(example) -> None:
     for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
-        small = resize(example(name), (SIDE, SIDE), method="bilinear")
-        assert subject_views.saliency_of(small).chance > 0.9
-        assert subject_views.saliency_of(small, model="u2netp").chance == 1.0
-    assert subject_views.saliency_of(np.full((SIDE, SIDE, 3), 0.5, np.float32)).chance == 0.0
+        assert saliency(example(name)).chance > 0.9
+        assert saliency(example(name), model="u2netp").chance == 1.0
+    assert saliency(np.full((SIDE, SIDE, 3), 0.5, np.float32)).chance == 0.0
     slope = np.linspace(0.2, 0.8, SIDE, dtype=np.float32)
     sky = np.stack(np.broadcast_arrays(slope[:, None] * 0.6, slope[:, None] * 0.8, np.ones((1, SIDE))), axis=-1)
-    assert subject_views.saliency_of(sky.astype(np.float32)).chance < 0.2
+    assert saliency(sky.astype(np.float32)).chance < 0.2
 
 
 def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     first[100:160, 100:160], second[38:282, 38:282] = 0.7, 0.97
     answers = iter([seen(first, chance=0.2), seen(second)])
-    monkeypatch.setattr(subject_views, "saliency_of", lambda small, model: next(answers))
+    monkeypatch.setattr(subject_views, "saliency_of", lambda squeezed, model: next(answers))
     found = find_subject(drawn(first))
     assert found.kind == "region"
     assert not found.found
@@ -298,9 +301,9 @@ def test_the_face_is_looked_for_where_the_networks_looked_already(monkeypatch: p
     saliency[120:200, 140:180] = 1.0
     looks = []
 
-    def of(small: np.ndarray, **_: str) -> Saliency:
-        looks.append(small.copy())
-        coverage = (small[..., 0] > 0.5).astype(np.float32)
+    def of(squeezed: Squeezed, **_: str) -> Saliency:
+        looks.append(None)
+        coverage = (squeezed(SIDE)[..., 0] > 0.5).astype(np.float32)
         face = np.zeros_like(coverage)
         if len(looks) == 2:  # the window: margins of .15 of the subject's sides
             rows, columns = np.nonzero(coverage > 0.5)

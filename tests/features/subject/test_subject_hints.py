@@ -15,7 +15,7 @@ from dioptre.features.subject import hints as subject_hints
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.hints import points_of
 from dioptre.features.subject.several import Choice, chosen_subject
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import Saliency, Squeezed
 
 SIDE = subject_views.SIDE_PX
 LARGE, TOUCHING, SMALL, UNSEEN = (55.0, 160.0), (115.0, 160.0), (270.0, 160.0), (200.0, 285.0)
@@ -26,7 +26,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Networks that detect exactly the red channel; the list gets an entry each time they run."""
     runs: list[int] = []
 
-    def seen(small: np.ndarray, **_: str) -> Saliency:
+    def seen(squeezed: Squeezed, **_: str) -> Saliency:
+        small = squeezed(SIDE)
         runs.append(len(small))
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
 

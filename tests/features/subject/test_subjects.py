@@ -10,7 +10,7 @@ from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import Subject
 from dioptre.features.subject.region import competing_words
 from dioptre.features.subject.several import Choice, chosen_subject
-from dioptre.features.subject.views import Saliency
+from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre_link.errors import UsageError
 
 SIDE = subject_views.SIDE_PX
@@ -21,8 +21,8 @@ LARGE, SMALL, TOUCHING = (60.0, 160.0), (270.0, 160.0), (115.0, 160.0)
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that detect exactly the red channel."""
 
-    def seen(small: np.ndarray, **_: str) -> Saliency:
-        return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
+    def seen(squeezed: Squeezed, **_: str) -> Saliency:
+        return Saliency(coverage=np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
 
     monkeypatch.setattr(subject_views, "saliency_of", seen)
 

@@ -8,8 +8,8 @@ import pytest
 from dioptre.colour import WhitePoint
 from dioptre.contract import Inputs
 from dioptre.features.white_balance.balance import white_balance
-from dioptre.features.white_balance.illuminant import Estimate, chroma_of, estimate_light, xy_of
-from dioptre.features.white_balance.series import groups, mean_light, speakers
+from dioptre.features.white_balance.illuminant import Estimate, estimate_light, xy_of
+from dioptre.features.white_balance.series import groups, mean_light
 from dioptre.recipes.apply import apply
 
 
@@ -30,11 +30,6 @@ def test_a_light_and_its_chroma_are_one_thing(red: float, blue: float) -> None:
     np.testing.assert_allclose(seen(red, blue).chroma, [red, blue], atol=1e-5)
 
 
-def test_one_picture_speaks_for_itself() -> None:
-    alone = seen(0.4, -0.4)
-    assert mean_light([alone]) is alone
-
-
 def test_the_common_light_lies_between_and_nearer_to_the_surer() -> None:
     sure, unsure = seen(0.4, -0.5, expected_de=1.0), seen(0.6, -0.7, expected_de=9.0)
     common = mean_light([unsure, sure])
@@ -53,11 +48,6 @@ def test_scattered_estimates_of_one_light_form_one_group() -> None:
 def test_another_light_is_another_group() -> None:
     warm, cold = (seen(0.5, -0.6), seen(0.45, -0.55), seen(0.55, -0.6)), (seen(-0.3, 0.4), seen(-0.25, 0.35))
     assert groups([cold[0], warm[0], warm[1], cold[1], warm[2]]) == [[1, 2, 4], [0, 3]]
-
-
-def test_the_surest_speak() -> None:
-    series = [seen(0, 0, expected_de=de) for de in (3.0, 1.0, 2.0, 9.0)]
-    assert speakers(series, [0, 1, 2, 3], most=2) == [1, 2]
 
 
 def test_a_reference_decides_instead_of_the_picture(rng: np.random.Generator) -> None:
@@ -88,8 +78,3 @@ def test_mixed_light_is_not_looked_for_in_a_series(rng: np.random.Generator) -> 
     result = apply("white_balance", {"mixed": True}, Inputs(picture=picture, references=(picture,)))
     assert result.values["lights"] == 1
     assert any("series" in message for message in result.messages)
-
-
-def test_a_light_of_the_range_survives() -> None:
-    deep = WhitePoint(cct_kelvin=1500)  # This colour is outside sRGB.
-    assert np.isfinite(chroma_of(deep.xy)).all()

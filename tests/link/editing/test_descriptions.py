@@ -1,14 +1,12 @@
-"""Traits, views, scales and results, derived from the descriptions of all operations."""
+"""Traits, views and scales, derived from the descriptions of all operations."""
 
 from __future__ import annotations
 
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.editing import refusals, results, scales, traits, views
-from dioptre_link.errors import RefusedError
+from dioptre_link.editing import refusals, scales, traits, views
 from dioptre_link.operation import Kind, Operation, Parameter
-from dioptre_link.records import Entry, Link
 
 NUMBERS = [
     parameter
@@ -79,33 +77,6 @@ def test_more_blur_is_a_smaller_f_number() -> None:
 def test_a_histogram_counts_every_depth_once() -> None:
     depth = bytes([0, 0, 0, 0, 128, 255, 255])
     assert views.histogram(depth, bins=4) == [1.0, 0.0, 0.25, 0.5]
-
-
-def entry(number: int, *, operation: str = "portrait", picture: int = 1) -> Entry:
-    return Entry(
-        operation=operation,
-        options={},
-        inputs={"picture": Link(id=picture, name="Photo")},
-        outputs={"result": Link(id=number, name="Result")},
-    )
-
-
-def test_the_newest_result_is_edited_and_all_are_updated() -> None:
-    entries = [entry(10), entry(11), entry(12, operation="from-a-newer-dioptre")]
-    assert results.to_edit(entries, lambda _: True).outputs["result"].id == 11
-    assert len(results.to_update(entries[:2], lambda _: True)) == 2
-    assert results.to_replace(entries, OPERATIONS["portrait"], 1, lambda one: one is not entries[1]) is entries[0]
-    assert results.to_replace(entries, OPERATIONS["portrait"], 2, lambda _: True) is None
-
-
-@pytest.mark.parametrize("choose", [results.to_edit, results.to_update])
-def test_nothing_to_change_is_said_with_what_to_do(choose: object) -> None:
-    assert callable(choose)
-    for entries, expected in (([], refusals.nothing_made_yet()), ([entry(10)], refusals.not_a_result())):
-        with pytest.raises(RefusedError) as refused:
-            choose(entries, lambda _: False)
-        assert (refused.value.message, refused.value.hint) == (expected.message, expected.hint)
-        assert refused.value.hint
 
 
 def test_refusals_name_the_menu_and_the_operation() -> None:

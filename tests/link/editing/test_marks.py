@@ -18,7 +18,7 @@ def square(first: int, last: int) -> Image:
 
 
 def test_the_outline_lies_on_the_edge_alone() -> None:
-    edge = outline(square(3, 8))
+    edge = outline(square(3, 8)).data
     marked = {(place % SIDE, place // SIDE) for place, value in enumerate(edge) if value}
     assert {(x, 5) for x in range(SIDE) if (x, 5) in marked} == {(2, 5), (3, 5), (7, 5), (8, 5)}
     assert {(5, y) for y in range(SIDE) if (5, y) in marked} == {(5, 2), (5, 3), (5, 7), (5, 8)}
@@ -26,7 +26,7 @@ def test_the_outline_lies_on_the_edge_alone() -> None:
 
 
 def test_no_outline_along_the_border_of_the_picture() -> None:
-    assert not any(outline(square(0, SIDE)))
+    assert not any(outline(square(0, SIDE)).data)
 
 
 def test_the_automatic_focus_is_marked_where_it_is_and_a_chosen_one_is_not() -> None:

@@ -36,7 +36,8 @@ _EVALUATE = (  # Code that runs the scripts, with inside/rig.py loaded as the mo
     "sys.modules['rig'] = importlib.util.module_from_spec(rig); rig.loader.exec_module(sys.modules['rig']); "
     "[runpy.run_path({folder!r} + '/' + script, run_name='inside') for script in {scripts!r}]"
 )
-CONSOLE_LIMIT_S = 900  # This limit only guards against hanging: many checks take two minutes on an idle machine.
+# These limits only guard against hanging: many checks take two minutes on an idle machine.
+CONSOLE_LIMIT_S, GUI_LIMIT_S = 900, 1800
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,33 @@ class Gimp:
             limit_s=limit_s,
             options=sandbox,
         )
+
+    def person(
+        self,
+        script: str,
+        *,
+        start: str = "small_screen.py",
+        named: str = "",
+        sandbox: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run inside/`script`, which uses GIMP like a person, on the start.xcf of another script; it must succeed.
+
+        Args:
+            script: As in `gui`.
+            start: Script that creates the document.
+            named: Prefix of screenshots; DIOPTRE_TEST_SCREENSHOTS names a folder for them.
+            sandbox: As in `gui`.
+            environment: As in `gui`.
+        """
+        if self.tree is None:
+            pytest.skip("needs a virtual display (an editor tree has one)")
+        self.values(start, environment={"DIALOG": "make"}, worker=False)
+        done = self.gui(script, limit_s=GUI_LIMIT_S, sandbox=sandbox, environment=environment)
+        if folder := os.environ.get("DIOPTRE_TEST_SCREENSHOTS"):
+            for picture in self.out.glob("*.png"):
+                shutil.copy(picture, Path(folder) / f"gimp-{self.series}-{named}{picture.name}")
+        assert done.returncode == 0, done.stdout[-4000:]
 
     def binds(self) -> dict[Path | str, str]:
         shown = {HERE / "inside": "/inside", CHECKOUT / "weights": f"{HOME}/dioptre/data/weights"}

@@ -30,8 +30,18 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(folder)]
     sys.modules[PACKAGE] = package
-    names = ("raster", "steps", "spaces", "extent", "recipe", "sources", "link", "layers", "undo_sync")
-    names += ("jobs", "updating", "enlarge", "targets", "depth_editing", "editing_runs")
+    names = (
+        "document",
+        "sources",
+        "transfer",
+        "layers",
+        "undo_sync",
+        "jobs",
+        "updating",
+        "enlarge",
+        "depth_editing",
+    )
+    names += ("scripting",)
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
         for name in ("catalogue", "operation", "errors"):
@@ -64,15 +74,15 @@ def refused(plugin: types.SimpleNamespace, name: str, *given: Any, **options: An
 def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result", "depth"), scale: int = 1) -> Any:
     role = plugin.operation.Role
     width, height = WIDTH * scale, HEIGHT * scale
-    grey = plugin.link.with_alpha(array.array("f", [0.25] * (width * height)).tobytes())
-    raster = plugin.raster.Raster
+    grey = plugin.transfer.with_alpha(array.array("f", [0.25] * (width * height)).tobytes())
+    raster = plugin.document.Raster
     data = {
         "result": raster.of(bytes((1, 2, 3, 255)) * (width * height), 4 * width),
         "depth": raster.of(grey, 8 * width),
     }
-    return plugin.link.Outcome(
+    return plugin.transfer.Outcome(
         layers=tuple(
-            plugin.link.Made(
+            plugin.transfer.Made(
                 name=one.title(),
                 role=role(one),
                 visible=one == "result",
@@ -101,7 +111,7 @@ def made(
     undo_sync = plugin.undo_sync.UndoSync(None)
     steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), undo_sync)
     top: Node
-    top, messages = plugin.steps.finish(steps)
+    top, messages = plugin.jobs.finish(steps)
     if said is not None:
         said.extend(messages)
     return top
@@ -109,7 +119,7 @@ def made(
 
 def read(plugin: types.SimpleNamespace, described: Any, *given: Any) -> Any:
     """Return the inputs that a run has read."""
-    return plugin.steps.finish(plugin.sources.find(described, *given).read())
+    return plugin.jobs.finish(plugin.sources.find(described, *given).read())
 
 
 def names(node: Node) -> list[str]:
@@ -118,4 +128,4 @@ def names(node: Node) -> list[str]:
 
 def tasks(plugin: types.SimpleNamespace, document: Document, node: Node) -> Any:
     """Return the results that updating `node` would recompute, with their inputs read."""
-    return plugin.steps.finish(plugin.updating.read(plugin.updating.plan(document, node)))
+    return plugin.jobs.finish(plugin.updating.read(plugin.updating.plan(document, node)))

@@ -14,8 +14,19 @@ import pytest
 from . import fake_krita
 
 PACKAGE = "dioptre_with_qt6"
-NAMES = "qt steps link canvas picture_view requests session options offer_row panel extension jobs".split()  # noqa: SIM905
-NAMES += ["scripting", "enlarge"]
+NAMES = (
+    "toolkit",
+    "transfer",
+    "jobs",
+    "canvas",
+    "preview",
+    "previews",
+    "session",
+    "options",
+    "downloads",
+    "docker",
+)
+NAMES += ("plugin", "scripting", "enlarge")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +51,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
     try:
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in NAMES}
         loaded["catalogue"] = importlib.import_module(f"{PACKAGE}.dioptre_link.catalogue")
+        loaded["scene"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.scene")
         loaded["events"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.events")
         loaded["fetching"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.fetching")
         loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")

@@ -19,10 +19,10 @@ def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, docum
     undo_sync, late = plugin.undo_sync.UndoSync(None), outcome(plugin, roles=("depth",))
     node.remove()
     with pytest.raises(plugin.errors.DioptreError, match="deleted"):
-        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
+        plugin.jobs.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
     document.close()
     with pytest.raises(plugin.errors.DioptreError, match="closed"):
-        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
+        plugin.jobs.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
     Krita.instance()._documents.append(document)
 
 
@@ -41,7 +41,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     assert task.source.depth.node == depth.uniqueId().toString()
     painted = depth.pixelData(0, 0, WIDTH, HEIGHT)
     undo_sync = plugin.undo_sync.UndoSync(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     assert group.childNodes()[0] is depth
     assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
     assert names(group) == ["Depth", "Result"]
@@ -69,22 +69,22 @@ def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, 
     """After Update, and after undoing it, the record finds the current layer."""
     group = made(plugin, "portrait", document, photo(document))
     old_depth, old = group.childNodes()
-    (entry,) = plugin.recipe.of(document).load()
+    (entry,) = plugin.document.record_of(document).load()
     for _ in range(2):
         undo_sync = plugin.undo_sync.UndoSync(None)
         (task,) = tasks(plugin, document, group)
         assert not task.painted
-        plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
+        plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     depth, result = group.childNodes()
     assert old.parentNode() is None
     assert (result.name(), result.uniqueId() == old.uniqueId()) == ("Result", False)
-    assert plugin.recipe.node_id(document, result) == plugin.recipe.own_id(old)
-    assert plugin.recipe.find(document, entry.outputs["result"]) is result
-    assert plugin.recipe.concerns(document, entry, depth)
+    assert plugin.document.node_id(document, result) == plugin.document.own_id(old)
+    assert plugin.document.find_linked(document, entry.outputs["result"]) is result
+    assert plugin.document.record_of(document).concerns(entry, depth)
     for new, before in ((result, old), (depth, old_depth)):
         group.addChildNode(before, new)
         new.remove()
-    assert plugin.recipe.find(document, entry.outputs["result"]) is old
+    assert plugin.document.find_linked(document, entry.outputs["result"]) is old
     assert not tasks(plugin, document, group)[0].painted
 
 
@@ -168,34 +168,34 @@ def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Docum
     """For a result of the same operation, the target is its source picture; otherwise it is the result itself."""
     node = photo(document)
     portrait, balance = (plugin.catalogue.operation(name) for name in ("portrait", "white_balance"))
-    target = plugin.targets.find_target(portrait, document, node)
+    target = plugin.updating.find_target(portrait, document, node)
     assert (target.picture, target.entry, target.replaced) == (node, None, "")
     group = made(plugin, "portrait", document, node)
-    (entry,) = plugin.recipe.of(document).load()
+    (entry,) = plugin.document.record_of(document).load()
     for active in (node, group, *group.childNodes()):
-        target = plugin.targets.find_target(portrait, document, active)
+        target = plugin.updating.find_target(portrait, document, active)
         assert (target.picture, target.entry, target.replaced) == (node, entry, "Portrait blur")
-    target = plugin.targets.find_target(balance, document, group)
+    target = plugin.updating.find_target(balance, document, group)
     assert (target.picture, target.entry) == (group, None)
     group.remove()
-    assert plugin.targets.find_target(portrait, document, node).entry is None
+    assert plugin.updating.find_target(portrait, document, node).entry is None
     with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
-        plugin.targets.find_edited(document, node)
+        plugin.updating.find_edited(document, node)
     for given in ((None, None), (document, None)):
         with pytest.raises(plugin.errors.DioptreError):
-            plugin.targets.find_target(portrait, *given)
+            plugin.updating.find_target(portrait, *given)
 
 
 def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamespace, document: Document) -> None:
     group = made(plugin, "portrait", document, photo(document))
     result = group.childNodes()[-1]
     result.setOpacity(99)
-    target, entry = plugin.targets.find_edited(document, result)
+    target, entry = plugin.updating.find_edited(document, result)
     changed = replace(entry, options=entry.described.check({"f_number": 8.0}))
-    (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
+    (task,) = plugin.jobs.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
     undo_sync = plugin.undo_sync.UndoSync(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync, said="Replaced."))
-    (entry,) = plugin.recipe.of(document).load()
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync, said="Replaced."))
+    (entry,) = plugin.document.record_of(document).load()
     assert entry.options["f_number"] == 8.0
     assert names(group) == ["Depth", "Result"]
     new = group.childNodes()[-1]
@@ -205,29 +205,29 @@ def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamesp
 
 def test_the_record_follows_undo_and_redo_of_an_edit(plugin: types.SimpleNamespace, document: Document) -> None:
     group = made(plugin, "portrait", document, photo(document))
-    (first,) = plugin.recipe.of(document).load()
+    (first,) = plugin.document.record_of(document).load()
     before = group.childNodes()
     changed = replace(first, options=first.described.check({"f_number": 8.0}))
-    (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
+    (task,) = plugin.jobs.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
     undo_sync = plugin.undo_sync.UndoSync(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
-    (second,) = plugin.recipe.of(document).load()
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
+    (second,) = plugin.document.record_of(document).load()
     after = group.childNodes()
     for gone, there, wanted in ((after, before, first), (before, after, second)):
         for old, new in zip(gone, there, strict=True):
             group.addChildNode(new, old)
             old.remove()
         undo_sync.look()
-        assert plugin.recipe.of(document).load() == [wanted]
+        assert plugin.document.record_of(document).load() == [wanted]
 
 
 def test_a_recipe_of_several_steps_cannot_be_edited(plugin: types.SimpleNamespace, document: Document) -> None:
     group = made(plugin, "portrait", document, photo(document))
-    (entry,) = plugin.recipe.of(document).load()
+    (entry,) = plugin.document.record_of(document).load()
     steps = [{"operation": name, "options": {}} for name in ("white_balance", "portrait")]
-    plugin.recipe.of(document).put(entry, operation="recipe", options={"title": "Mine", "steps": steps})
+    plugin.document.record_of(document).put(entry, operation="recipe", options={"title": "Mine", "steps": steps})
     with pytest.raises(plugin.errors.DioptreError, match="“Mine” comes from a recipe"):
-        plugin.targets.find_edited(document, group)
+        plugin.updating.find_edited(document, group)
 
 
 def test_edit_depth_and_update_change_places_of_depth_and_result(
@@ -238,7 +238,7 @@ def test_edit_depth_and_update_change_places_of_depth_and_result(
     plugin.depth_editing.begin(document, group)
     assert (depth.visible(), result.visible(), document.activeNode()) == (True, False, depth)
     assert document.refreshed > 0
-    said = plugin.steps.finish(
+    said = plugin.jobs.finish(
         plugin.updating.apply(
             [(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.undo_sync.UndoSync(None)
         )
@@ -282,7 +282,7 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     document.setActiveNode(result)
     undo_sync = plugin.undo_sync.UndoSync(None)
     (task,) = tasks(plugin, document, group)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     depth, result = group.childNodes()
     assert document.activeNode() == result
     document.setActiveNode(depth)
@@ -320,7 +320,7 @@ def test_an_undo_of_update_after_edit_depth_shows_the_old_result(
     plugin.depth_editing.begin(document, group)
     assert (depth.visible(), old.visible()) == (True, False)
     (task,) = tasks(plugin, document, group)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], plugin.undo_sync.UndoSync(None)))
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], plugin.undo_sync.UndoSync(None)))
     depth, result = group.childNodes()
     assert result != old
     assert (depth.visible(), result.visible(), old.visible()) == (False, True, True)

@@ -9,20 +9,20 @@ from dataclasses import replace
 import pytest
 
 from .fake_krita import Document, Krita, Node, Selection
-from .logic import HEIGHT, SRGB, WIDTH, made, names, photo, read, refused
+from .logic import HEIGHT, SRGB, WIDTH, made, names, outcome, photo, read, refused
 
 
 def test_spaces_the_worker_takes(plugin: types.SimpleNamespace) -> None:
-    wire = plugin.spaces.wire_format
-    space = plugin.spaces.Space
+    wire = plugin.document.wire_format
+    space = plugin.document.Space
     assert (wire(space("RGBA", "U8", SRGB)).order, wire(space("RGBA", "U16", SRGB)).order) == ("bgr", "bgr")
     floats = wire(space("RGBA", "F32", "sRGB-elle-V2-g10.icc"))
     assert (floats.dtype, floats.order, floats.encoding) == ("f32", "rgb", "linear")
     assert wire(space("GRAYA", "U16", "Gray-D50-elle-V2-g10.icc")).channels == 2
     for other in (("RGBA", "U8", "ClayRGB-elle-V2-g22.icc"), ("CMYKA", "U8", "x"), ("LABA", "F32", "x")):
         assert wire(space(*other)) is None
-    assert wire(plugin.spaces.EXCHANGE) is not None
-    assert wire(plugin.spaces.DEPTH).encoding == "srgb"
+    assert wire(plugin.document.EXCHANGE) is not None
+    assert wire(plugin.document.DEPTH).encoding == "srgb"
 
 
 def test_refusals_in_words(plugin: types.SimpleNamespace, document: Document) -> None:
@@ -80,12 +80,12 @@ def test_group_above_its_source_and_record(plugin: types.SimpleNamespace, docume
     depth, result = group.childNodes()
     assert (depth.colorModel(), depth.colorDepth(), depth.visible()) == ("GRAYA", "F32", False)
     assert (result.bounds().x(), result.bounds().y()) == (-2, 3)
-    (entry,) = plugin.recipe.of(document).load()
+    (entry,) = plugin.document.record_of(document).load()
     assert entry.operation == "portrait"
     assert set(entry.outputs) == {"result", "depth", "group"}
-    assert plugin.recipe.concerns(document, entry, depth)
-    assert plugin.recipe.concerns(document, entry, node)
-    assert not plugin.recipe.concerns(document, entry, above)
+    assert plugin.document.record_of(document).concerns(entry, depth)
+    assert plugin.document.record_of(document).concerns(entry, node)
+    assert not plugin.document.record_of(document).concerns(entry, above)
     second = made(plugin, "portrait", document, node)
     assert document.rootNode().childNodes() == [node, group, second, above]
     assert Krita.instance().documents() == [document]  # No document used for conversions remains.
@@ -121,9 +121,9 @@ def test_an_enlarged_layer_says_that_the_canvas_is_smaller(
 
 def test_the_depth_of_a_result_is_that_behind_it(plugin: types.SimpleNamespace, document: Document) -> None:
     group = made(plugin, "portrait", document, photo(document))
-    entries = plugin.recipe.of(document).load()
+    entries = plugin.document.record_of(document).load()
     for node in (group, group.childNodes()[-1]):
-        assert plugin.recipe.depth_of(document, entries, node) is group.childNodes()[0]
+        assert plugin.document.depth_of(document, entries, node) is group.childNodes()[0]
 
 
 def test_selection_becomes_a_mask_and_cuts_nothing(plugin: types.SimpleNamespace, document: Document) -> None:
@@ -158,26 +158,44 @@ def test_a_new_group_is_composited(plugin: types.SimpleNamespace, document: Docu
 def test_record_is_ascii_survives_and_is_checked(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
     made(plugin, "depth", document, node, roles=("depth",))
-    (entry,) = plugin.recipe.of(document).load()
+    (entry,) = plugin.document.record_of(document).load()
     named = replace(entry.inputs["picture"], name="Größe")
-    plugin.recipe.of(document).put(entry, inputs={"picture": named})
+    plugin.document.record_of(document).put(entry, inputs={"picture": named})
     assert document.annotation("dioptre").isascii()
-    assert plugin.recipe.of(document).load()[0].inputs["picture"] == named
+    assert plugin.document.record_of(document).load()[0].inputs["picture"] == named
     document.setAnnotation("dioptre", "", b"{")
     with pytest.raises(plugin.errors.DioptreError, match="damaged"):
-        plugin.recipe.of(document).load()
-    assert plugin.recipe.of(document).readable() == []
+        plugin.document.record_of(document).load()
+    assert plugin.document.record_of(document).readable() == []
     document.setAnnotation("dioptre", "", b'{"version": 99, "results": []}')
     with pytest.raises(plugin.errors.DioptreError, match="newer"):
-        plugin.recipe.of(document).load()
+        plugin.document.record_of(document).load()
 
 
 def test_grey_and_alpha(plugin: types.SimpleNamespace) -> None:
-    both = array.array("f", plugin.link.with_alpha(array.array("f", [0.25, 0.5]).tobytes()))
+    both = array.array("f", plugin.transfer.with_alpha(array.array("f", [0.25, 0.5]).tobytes()))
     assert list(both) == [0.25, 1.0, 0.5, 1.0]
 
 
 def test_wrong_lengths_are_not_swallowed(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
     with pytest.raises(ValueError, match="takes"):
-        plugin.spaces.write(node, plugin.spaces.Rect(0, 0, 2, 2), b"short")
+        plugin.document.write(node, plugin.document.Rect(0, 0, 2, 2), b"short")
+
+
+def test_scripts_learn_which_parts_of_an_old_recipe_are_ignored(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    monkeypatch.setattr(plugin.jobs, "job_manager", lambda: manager)
+    monkeypatch.setattr(plugin.scripting, "say", said.append)
+    monkeypatch.setattr(plugin.scripting, "compute", lambda *_: outcome(plugin, roles=("result",), scale=2))
+    options = {"scale": 2.0, "undo_sharpening": True}
+    steps = [{"operation": "super_resolution", "options": options}]
+    node = photo(document)
+    plugin.scripting.follow({"version": 2, "steps": steps}, document=document, node=node)
+    assert said == ["The option undo_sharpening no longer exists and is ignored."]
+    del options["undo_sharpening"]
+    plugin.scripting.follow({"version": 2, "steps": steps}, document=document, node=node)
+    assert len(said) == 1

@@ -9,6 +9,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,8 +36,8 @@ def until(qt: types.SimpleNamespace, true: Callable[[], Any]) -> None:
 
 
 def test_it_is_pyqt6(qt: types.SimpleNamespace) -> None:
-    assert qt.qt.QObject.__module__.startswith("PyQt6.")
-    assert all(hasattr(qt.qt, name) for name in qt.qt.__all__)
+    assert qt.toolkit.QObject.__module__.startswith("PyQt6.")
+    assert all(hasattr(qt.toolkit, name) for name in qt.toolkit.__all__)
 
 
 def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
@@ -121,9 +122,10 @@ def test_the_distance_of_a_clicked_point_is_entered(qt: types.SimpleNamespace) -
 def test_known_distances_are_marked_in_the_preview(qt: types.SimpleNamespace) -> None:
     canvas = qt.canvas.Canvas(lambda *_: None)
     canvas.resize(200, 200)
-    picture = qt.qt.QImage(100, 100, qt.qt.QImage.Format.Format_RGB32)
-    picture.fill(qt.qt.QColor(255, 255, 255))
-    canvas.show_images(picture, over=(), left=None, frame=None, marker=None, automatic=None)
+    picture = qt.toolkit.QImage(100, 100, qt.toolkit.QImage.Format.Format_RGB32)
+    picture.fill(qt.toolkit.QColor(255, 255, 255))
+    none = qt.scene.Marks(point=None, automatic=None, picked=(), measured=(), box=None)
+    canvas.show_images(picture, marks=none)
 
     def colours() -> list[tuple[int, int, int]]:
         """Return the colours of the place and of the text beside it."""
@@ -132,11 +134,11 @@ def test_known_distances_are_marked_in_the_preview(qt: types.SimpleNamespace) ->
 
     white = [(255, 255, 255)] * 2
     assert colours() == white
-    canvas.show_distances([((0.3, 0.7), "2.1 m")])
+    canvas.show_images(picture, marks=replace(none, measured=[((0.3, 0.7), "2.1 m")]))
     dot, text = colours()
     assert dot == (110, 200, 255)
     assert max(text) < 128  # the dark band behind the distance
-    canvas.show_distances([])
+    canvas.show_images(picture, marks=none)
     assert colours() == white
 
 
@@ -152,7 +154,7 @@ def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
     pressed: list[Any] = []
     described = qt.catalogue.OPERATIONS["super_resolution"]
     options = qt.options.Options(described, lambda *_: None, pressed.append)
-    row = qt.offer_row.OfferRow(pressed.append, lambda: pressed.append("cancel"))
+    row = qt.downloads.OfferRow(pressed.append, lambda: pressed.append("cancel"))
     offer = qt.fetching.Offer(network="it", parameter="model", button="Download (6 MB)", words="Licence: MIT")
     options.show()
     options.show_offer(row, offer)
@@ -171,7 +173,7 @@ def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
 def test_the_wheel_needs_the_focus(qt: types.SimpleNamespace) -> None:
     from PyQt6 import QtCore, QtGui
 
-    slider = qt.options.Slider(QtCore.Qt.Orientation.Horizontal)
+    slider = qt.toolkit.Slider(QtCore.Qt.Orientation.Horizontal)
     slider.setRange(0, 100)
     slider.setValue(50)
     where = QtCore.QPointF(5, 5)
@@ -190,13 +192,11 @@ def test_the_wheel_needs_the_focus(qt: types.SimpleNamespace) -> None:
 
 
 def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
-    from dataclasses import replace
-
     from PyQt6 import QtCore, QtGui, QtTest
 
     clicked: list[tuple[float, float]] = []
     chosen: list[str] = []
-    view = qt.picture_view.PictureView(
+    view = qt.preview.PictureView(
         lambda x, y, _: clicked.append((x, y)), chosen.append, lambda change: None, lambda *corners: None
     )
     view.resize(300, 320)
@@ -207,7 +207,7 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"], {"focus": (2.0, 1.0)})
     view.show()
     view.render(state, None, None)
-    assert view.canvas.text() == qt.picture_view.INVITATION
+    assert view.canvas.text() == qt.preview.INVITATION
     waiting = qt.states.reading(state)
     view.render(waiting, None, None)
     assert view.canvas.text() == ""  # A separate sign announces the preview.
@@ -235,7 +235,7 @@ def test_keys_and_a_drag_pick_things_in_a_selection(qt: types.SimpleNamespace) -
 
     picked: list[tuple[float, float, str]] = []
     boxes: list[tuple[tuple[float, float], tuple[float, float]]] = []
-    view = qt.picture_view.PictureView(
+    view = qt.preview.PictureView(
         lambda x, y, click: picked.append((x, y, click.value)),
         lambda view: None,
         lambda change: None,
@@ -276,7 +276,7 @@ def test_the_brush_paints_with_the_left_button(qt: Any, name: str, option: str, 
     image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
     state = qt.states.opened(qt.catalogue.OPERATIONS[name])
     store = qt.states.Store(qt.states.arrived(qt.states.reading(state), qt.events.Shown(after=image)))
-    view = qt.picture_view.PictureView(
+    view = qt.preview.PictureView(
         lambda *_: pytest.fail("a click"),
         lambda view: None,
         lambda change: store.set(change(store.state)),
@@ -314,7 +314,7 @@ def test_the_brush_paints_with_the_left_button(qt: Any, name: str, option: str, 
 
 
 def test_docker_and_menu(qt: types.SimpleNamespace) -> None:
-    docker = qt.panel.DioptreDocker()
+    docker = qt.docker.DioptreDocker()
     docker.resize(300, 800)
     docker.show()
     for described in qt.catalogue.OPERATIONS.values():
@@ -341,11 +341,11 @@ def test_steps_and_thread(qt: types.SimpleNamespace) -> None:
             yield
         return "done"
 
-    stepper = qt.steps.Stepper()
+    stepper = qt.jobs.Stepper()
     stepper.start(steps(), ended.append, ended.append)
     until(qt, lambda: ended)
     assert ended == ["done"]
-    thread = qt.link.LinkThread("test")
+    thread = qt.transfer.LinkThread("test")
     heard: list[Any] = []
     thread.progressed.connect(lambda _ticket, fraction, phase: heard.append((fraction, phase)))
     thread.done.connect(lambda _ticket, value: heard.append(value))

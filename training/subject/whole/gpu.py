@@ -1,6 +1,6 @@
 """Train the network for whole subjects from packs: on a GPU in ten minutes, or on a processor in the background.
 
-    python -m training.subject.whole.gpu RUN --pack PACK.npz … --minutes 10 [--start VALUES.safetensors.xz]
+    python -m training.subject.whole.gpu RUN --pack PACK.npz … --minutes 10 [--start bundled]
 
 Only this checkout (with weights/) and the packs of `pack.py` are needed. All pictures lie in the device's memory,
 and every view is drawn there (`views.py`). RUN receives the running average of the values
@@ -28,7 +28,7 @@ import optax
 from training.values import load_progress, save_progress
 
 from . import pack, views
-from .network import SIDE_PX, Values, backbone, decoded, features, maps, new, prepared, store, stored
+from .network import SIDE_PX, Values, backbone, bundled, decoded, features, maps, new, prepared, store, stored
 
 SHARES = {
     "ecssd": 26, "voc": 18, "people": 9, "couples": 6, "cats": 6, "wild": 5, "davis": 4, "human": 3, "horses": 2,
@@ -117,7 +117,7 @@ def make_step(optimise: optax.GradientTransformation) -> Callable[..., tuple[Any
     return step
 
 
-def train(run: Path, data: pack.Data, recipe: Recipe, *, start: Path | None = None) -> list[float]:
+def train(run: Path, data: pack.Data, recipe: Recipe, *, start: Values | None = None) -> list[float]:
     """Train until the time is up, measure the averaged values, and return the loss of each step of this call.
 
     Args:
@@ -127,7 +127,7 @@ def train(run: Path, data: pack.Data, recipe: Recipe, *, start: Path | None = No
         start: values to begin with instead of random ones.
     """
     run.mkdir(parents=True, exist_ok=True)
-    frozen, trained = backbone(recipe.side), new(recipe.seed) if start is None else stored(start)
+    frozen, trained = backbone(recipe.side), new(recipe.seed) if start is None else start
     optimise = optimiser(recipe, trained)
     state = {"trained": trained, "average": jax.tree.map(jnp.copy, trained), "moments": optimise.init(trained)}
     (state, before_s), number = load_progress((state, jnp.float32(0)), run / "state.safetensors")
@@ -187,13 +187,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--pack", type=Path, nargs="+", required=True)
-    parser.add_argument("--start", type=Path, help="begin with these values")
+    parser.add_argument("--start", help='begin with a VALUES.safetensors.xz, or with "bundled" values')
     for field in fields(Recipe):
         default = getattr(Recipe(), field.name)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(default), default=default)
     options = parser.parse_args()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
-    train(options.run, pack.read(options.pack, recipe.side), recipe, start=options.start)
+    start = options.start and (bundled() if options.start == "bundled" else stored(Path(options.start)))
+    train(options.run, pack.read(options.pack, recipe.side), recipe, start=start)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,6 @@ SIDE_PX = 448
 RANK = 16
 """Rank of the changes of the backbone's linear layers."""
 
-VALUES = Path(__file__).with_name("values.safetensors.xz")
-"""The trained values that README.md describes."""
-
 _WIDTH, _HIDDEN, _TAP = BACKBONE.width, BACKBONE.hidden, 96
 _CHANGED = {
     "qkv": (_WIDTH, 3 * _WIDTH),
@@ -115,6 +112,13 @@ def stored(file: Path) -> Values:
     if {name: value.shape for name, value in flat.items()} != wanted:
         raise ValueError(f"{file} holds other values than those of the network for whole subjects")
     return nested({name: jnp.asarray(value, jnp.float32) for name, value in flat.items()})
+
+
+def bundled() -> Values:
+    """Return the values of weights/dioptre-subject."""
+    values = load_model("dioptre-subject").values
+    own = {name: value for name, value in values.items() if not name.startswith("backbone.")}
+    return nested({name.removeprefix("head."): value for name, value in own.items()})
 
 
 def store(file: Path, values: Values) -> None:

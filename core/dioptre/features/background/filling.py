@@ -8,10 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float32
 from scipy import ndimage
 
-from dioptre.contract import Progress, Rows, no_progress
+from dioptre.contract import Disparity, Matte, Picture, Progress, Rows, no_progress
 from dioptre.imaging.pull_push import pull_push, pull_push_rows
 from dioptre.imaging.resize import resize
 
@@ -40,9 +39,9 @@ _LEAST_TEXTURE = 0.6  # fraction of the hole that is copied below which the whol
 
 
 def clean_background(
-    image: Float32[np.ndarray, "h w c"],
-    alpha: Float32[np.ndarray, "h w"],
-    disparity: Float32[np.ndarray, "h w"],
+    image: Picture,
+    alpha: Matte,
+    disparity: Disparity,
     *,
     progress: Progress = no_progress,
 ) -> Rows:
@@ -63,9 +62,9 @@ def clean_background(
 
 
 def textured_background(
-    image: Float32[np.ndarray, "h w c"],
-    alpha: Float32[np.ndarray, "h w"],
-    disparity: Float32[np.ndarray, "h w"],
+    image: Picture,
+    alpha: Matte,
+    disparity: Disparity,
     *,
     progress: Progress = no_progress,
 ) -> Rows | None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
-from dioptre.contract import Rows
+from dioptre.contract import Matte, Plane, Rows
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 
@@ -46,8 +46,8 @@ class Patchwork:
     moves: Int32[np.ndarray, "h w 2"]
     residual: Float32[np.ndarray, "h w 3"]
     smooth: Float32[np.ndarray, "h w 3"]
-    texture: Float32[np.ndarray, "h w"]
-    cover: Float32[np.ndarray, "h w"]
+    texture: Plane
+    cover: Matte
 
 
 def beside_alpha(image: np.ndarray, colours: Rows) -> Rows:
@@ -84,7 +84,7 @@ def usable_cells(
     return without_narrow if without_narrow.sum() > _ENOUGH * usable.sum() else usable
 
 
-def disparity_behind(near: np.ndarray, usable: np.ndarray) -> Float32[np.ndarray, "h w"]:
+def disparity_behind(near: np.ndarray, usable: np.ndarray) -> Plane:
     """Return the disparity of the surface that continues behind the hole.
 
     A ground extends sideways at the same depth, so each row continues between its own usable cells. The smooth

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
-from dioptre.contract import Progress, no_progress
+from dioptre.contract import Disparity, Plane, Progress, no_progress
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 
@@ -76,8 +76,8 @@ class Surroundings:
     hole: Bool[np.ndarray, "h w"]
     known: Bool[np.ndarray, "h w"]
     source: Bool[np.ndarray, "h w"]
-    disparity: Float32[np.ndarray, "h w"]
-    behind: Float32[np.ndarray, "h w"]
+    disparity: Disparity
+    behind: Plane
 
     @property
     def size(self) -> tuple[int, int]:
@@ -233,7 +233,7 @@ def _is_plain(coarse: Surroundings) -> bool:
     return not near.any() or bool(np.median(_variance(coarse, _PLAIN_STD)[near]) < _PLAIN)
 
 
-def _variance(coarse: Surroundings, std: float) -> Float32[np.ndarray, "h w"]:
+def _variance(coarse: Surroundings, std: float) -> Plane:
     """Return the variance of the known colours around each cell."""
     known = coarse.known.astype(np.float32)
     mean, squares = (_mean_around(each, known, std) for each in (coarse.picture, coarse.picture**2))

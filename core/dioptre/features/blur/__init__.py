@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from . import from_depth, portrait_blur
 from .from_depth import Blurred, lens_blur
+from .options import LensBlurOptions, PortraitOptions
 from .portrait_blur import Portrait, portrait
 
 __all__ = ["OPERATIONS", "Blurred", "Portrait", "lens_blur", "portrait"]
 
-OPERATIONS = {"portrait": portrait_blur.run, "lens_blur": from_depth.run}
-"""The functions that run the operations of this feature, by name."""
+OPERATIONS = {PortraitOptions: portrait_blur.run, LensBlurOptions: from_depth.run}
+"""The functions that run the operations of this feature, by their options."""

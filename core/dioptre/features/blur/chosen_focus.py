@@ -16,11 +16,11 @@ from dioptre.contract import Inputs
 from dioptre.features.subject import kept_subject
 from dioptre.models.loading import unload_after
 from dioptre.runtime import release_after
-from dioptre_link.catalogue.lens import KNOWN_DISTANCE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import Scale, focus_of, selects_lens
+from dioptre_link.metres import Scale, focus_of
 
-from .kept import kept_for
+from .existing_blur import kept_for
+from .options import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,25 +42,25 @@ class ChosenFocus:
 
 
 def chosen_focus(
-    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
 ) -> ChosenFocus:
     """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject.
 
     A real lens focuses no farther than infinity.
     """
     focus = _chosen(inputs, disparity, options, scale)
-    return replace(focus, disparity=scale.limited(focus.disparity)) if selects_lens(options) else focus
+    return replace(focus, disparity=scale.limited(focus.disparity)) if options.selects_lens else focus
 
 
 def _chosen(
-    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
 ) -> ChosenFocus:
-    if selects_lens(options) and (in_metres := focus_of(options, scale)) is not None:
+    if options.selects_lens and (in_metres := focus_of(options, scale)) is not None:
         return ChosenFocus(disparity=in_metres)
-    if options["focal_disparity"] is not None:
-        return ChosenFocus(disparity=options["focal_disparity"])
-    if options["focus"] is not None:
-        return ChosenFocus(disparity=disparity_at(disparity, options["focus"]))
+    if options.focal_disparity is not None:
+        return ChosenFocus(disparity=options.focal_disparity)
+    if options.focus is not None:
+        return ChosenFocus(disparity=disparity_at(disparity, options.focus))
     return kept_for(inputs.kept, "subject's focus", disparity, compute=lambda: _subjects_focus(inputs, disparity))
 
 
@@ -104,14 +104,12 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
     return _around(disparity, x, y)
 
 
-def known_distances(
-    disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
-) -> tuple[tuple[float, float], ...]:
+def known_distances(disparity: Float32[np.ndarray, "h w"], options: BlurOptions) -> tuple[tuple[float, float], ...]:
     """Return pairs of the disparity and the distance in metres of the points whose distance the user knows."""
     height, width = disparity.shape
     return tuple(
         (_around(disparity, min(max(x, 0), width - 1), min(max(y, 0), height - 1)), metres)
-        for x, y, metres in options[KNOWN_DISTANCE]
+        for x, y, metres in options.known_distance
     )
 
 

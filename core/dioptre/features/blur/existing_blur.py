@@ -1,10 +1,14 @@
-"""Measure the blur that a photo already has, for operations whose option *Existing blur* is automatic."""
+"""Measure the blur that a photo already has, for operations whose option *Existing blur* is automatic.
+
+A value computed from depth is kept for further previews of the same picture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float32
@@ -12,7 +16,9 @@ from jaxtyping import Float32
 from dioptre.contract import Inputs, Progress
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
 
-from .kept import kept_for
+from .options import BlurOptions
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +36,12 @@ class ExistingBlur:
     messages: tuple[str, ...] = ()
 
 
-def edges_of(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> PictureEdges | None:
+def edges_of(inputs: Inputs, options: BlurOptions, progress: Progress) -> PictureEdges | None:
     """Return the picture's edges, measured now or kept from an earlier preview; None if they are not needed.
 
     A preview uses the edges of the full-size picture, so that it finds the same blur as the final result.
     """
-    if options["existing_defocus"] != "auto":
+    if options.existing_defocus != "auto":
         return None
     if "edges" not in inputs.kept:
         progress(0.0, "Measuring existing blur")
@@ -69,3 +75,20 @@ def _measured(edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]) -> Exi
     return ExistingBlur(
         radius_px=radius, values={"existing_blur_px": round(float(radius.max()), 1)}, messages=messages
     )
+
+
+def kept_for(
+    kept: dict[str, Any], name: str, disparity: Float32[np.ndarray, "h w"], *, compute: Callable[[], T]
+) -> T:
+    """Return the value of `name` for a disparity map; compute it unless the last one was for equal disparity.
+
+    Args:
+        kept: dictionary that belongs to the picture, such as `Inputs.kept`; it keeps one value per name.
+        name: name of the value.
+        disparity: the disparity map from which the value is computed.
+        compute: computes the value.
+    """
+    key = zlib.crc32(np.ascontiguousarray(disparity).data)
+    if kept.get(name, (None,))[0] != key:
+        kept[name] = key, compute()
+    return cast("T", kept[name][1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -28,14 +28,16 @@ from dioptre.optics.highlights import Highlights
 from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
+from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.metres import scale_of, selects_lens
+from dioptre_link.metres import scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import chosen_focus, focused_at, known_distances
 from .existing_blur import ExistingBlur, edges_of, existing_blur
+from .options import BlurOptions, LensBlurOptions
 from .pieces import SUBJECT_PX, add_texture
 from .real_lens import given_metres, lens_blur_of, within_infinity
 
@@ -83,6 +85,7 @@ def lens_blur(
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["auto", "measure"] | None = None,
     grain: float = 0.0,
     kept_sharp: Float32[np.ndarray, "h w"] | None = None,
+    soft_edges: SoftEdges | None = None,
     layers: bool | Literal["encoded"] = False,
     draft: bool | Halves = False,
     progress: Progress = no_progress,
@@ -110,6 +113,7 @@ def lens_blur(
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
         kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
             original's pixels; with `layers`, however, `image` is a composite of layers.
+        soft_edges: the pixels that two surfaces share according to a matte. Others are found by depth alone.
         layers: also return separate layers, for blending in linear light; "encoded" for blending encoded values.
         draft: return an approximation in a third of the time, without layers; see `optics.draft`. Reusing one
             `Halves` for drafts of the same picture saves another tenth.
@@ -138,6 +142,7 @@ def lens_blur(
     )
     if kept_sharp is not None:
         disparity = disparity_in_focus(disparity, kept_sharp, focus=focus)
+        soft_edges = None if soft_edges is None else soft_edges.in_focus(kept_sharp, focus=focus)
     scene = Scene(
         image=image,
         disparity=disparity,
@@ -145,6 +150,7 @@ def lens_blur(
         encoded=encoding == "srgb",
         highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
         existing_defocus_px=existing_defocus,
+        soft_edges=soft_edges,
     )
     if draft is not False:
         halves = None if draft is True else draft
@@ -217,23 +223,16 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
         )
 
 
-def lens_options(options: Mapping[str, Any], *, existing: ExistingBlur) -> dict[str, Any]:
+def lens_options(options: BlurOptions, *, existing: ExistingBlur) -> dict[str, Any]:
     """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
-        "aperture": Aperture(
-            blades=options["blades"],
-            curvature=options["blade_curvature"],
-            rotation_deg=options["blade_rotation"],
-            anamorphic=options["anamorphic"],
-            cats_eye=options["cats_eye"],
-            edge=options["disc_edge"],
-        ),
-        "highlight_boost": options["highlight_boost"],
-        "highlight_threshold": options["highlight_threshold"],
-        "foreground_strength": options["foreground_strength"],
-        "background_strength": options["background_strength"],
-        "existing_defocus": "measure" if options["existing_defocus"] == "measure" else existing.radius_px,
-        "grain": options["grain"],
+        "aperture": options.aperture,
+        "highlight_boost": options.highlight_boost,
+        "highlight_threshold": options.highlight_threshold,
+        "foreground_strength": options.foreground_strength,
+        "background_strength": options.background_strength,
+        "existing_defocus": "measure" if options.existing_defocus == "measure" else existing.radius_px,
+        "grain": options.grain,
     }
 
 
@@ -248,14 +247,12 @@ def draft_of(inputs: Inputs) -> bool | Halves:
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
 
 
-def _with_depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> tuple[Depth, Inputs]:
+def _with_depth(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> tuple[Depth, Inputs]:
     """Return the picture's depth, and the inputs with it."""
     depth = kept_depth(
         inputs,
-        source=options["depth_source"],
-        refine=options["refine"],
-        model=options["depth_model"],
-        field_of_view=inputs.chosen_field_of_view(options),
+        options,
+        field_of_view=inputs.chosen_field_of_view(options.equivalent_mm),
         progress=progress,
     )
     unload_after(depth.disparity.shape)
@@ -266,7 +263,7 @@ def _with_depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) 
     return depth, given
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> Result:
     """Run the operation `lens_blur`. If the depth is estimated, the result includes it as a layer."""
     depth: Depth | None = None
     if inputs.disparity is None:
@@ -277,20 +274,20 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     check_sizes(inputs.picture, disparity)
     scale = scale_of(options, inputs.range_per_m, known_distances(disparity, options))
     focus = chosen_focus(inputs, disparity, options, scale)
-    usual_range = 0.0 if selects_lens(options) else USUAL_FOCUS_RANGE
-    focus_range = usual_range if options["focus_range"] is None else options["focus_range"]
+    usual_range = 0.0 if options.selects_lens else USUAL_FOCUS_RANGE
+    focus_range = usual_range if options.focus_range is None else options.focus_range
     lens = lens_blur_of(
         options,
         disparity.shape,
         focal_disparity=focus.disparity,
         focus_range=focus_range,
         scale=scale,
-        field_of_view=inputs.chosen_field_of_view(options),
+        field_of_view=inputs.chosen_field_of_view(options.equivalent_mm),
     )
     edges = edges_of(inputs, options, progress)
     existing = existing_blur(edges, disparity, kept=inputs.kept if inputs.draft else None)
-    strokes = options["strokes"]
-    pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
+    strokes = options.strokes
+    pieces: bool | Literal["encoded"] = "encoded" if options.pieces == "encoded" else options.pieces != "none"
     made = lens_blur(
         inputs.picture,
         within_infinity(disparity, options, scale),

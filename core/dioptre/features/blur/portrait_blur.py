@@ -24,22 +24,25 @@ from dioptre.contract import (
 from dioptre.features.background import clean_background
 from dioptre.features.depth import Depth, kept_depth
 from dioptre.features.subject import Choice, Subject, chosen_subject, known_subject
-from dioptre.imaging.foreground import with_background_colours, with_own_colours
+from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves
+from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import release_after
-from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
-from dioptre_link.metres import Scale, focus_of, scale_of, selects_lens
+from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import focused_at, known_distances
+from .composition import soft_edges_of
+from .continuation import continued
 from .depth_edge_snap import snap_to_matte
-from .existing_blur import edges_of, existing_blur
+from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import given_metres, lens_blur_of, within_infinity
-from .set_aside import Differences, PackedMatte
+from .options import PortraitOptions
+from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity
+from .set_aside import SetAside
 
 # Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
 _SHARES = 0.3, 0.5
@@ -109,77 +112,115 @@ def portrait(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = operation("portrait").check(options)
+    chosen = PortraitOptions.checked(options)
     inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
     return _portrait(inputs, chosen, draft=draft, progress=progress)
 
 
-def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
+def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves, progress: Progress) -> Portrait:
     of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
-    depth = _depth(inputs, chosen, part_of(progress, 0.0, of_depth))
-    release_after(depth.disparity.shape)
-    progress(of_depth, "Finding the subject")
-    subject = _subject(inputs, depth, chosen, part_of(progress, of_depth, of_subject))
-    image, estimated = inputs.picture, inputs.disparity is None
-    near = depth.disparity
-    models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
-    depth_values = depth.values() if estimated else given_metres(inputs)
-    field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
-    scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m, known_distances(near, chosen))
-    edges = edges_of(inputs, chosen, part_of(progress, of_subject, of_subject))
-    kept = inputs.kept if inputs.draft else None
-    del depth, inputs  # to free memory for the blur
-    unload_after(near.shape)
-    release_after(near.shape)
-    near = _stepping(near, subject) if estimated and chosen["refine"] else near
-    focal_disparity, focus_range = _focus(chosen, subject, scale)
-    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen, scale)
-    if estimated:  # the edges of other depth do not follow the matte: beside them, the pixels are true
-        matte = subject.alpha if subject.standing is None else subject.standing
-        image = with_background_colours(image, matte, drawn, sharp=focal_disparity + focus_range)
-        del matte
-    subject = replace(subject, standing=None)
+    composed = _composed(inputs, options, part_of(progress, 0.0, of_subject), share_of_depth=of_depth / of_subject)
+    lens, existing = composed.lens, composed.existing
+    unload_after(composed.drawn.shape)
+    release_after(composed.drawn.shape)
+    blurred = lens_blur(
+        inputs.picture,
+        composed.drawn,
+        focal_disparity=composed.focal_disparity,
+        max_radius=lens.max_radius_px,
+        focus_range=composed.focus_range,
+        kept_sharp=composed.kept_sharp,
+        soft_edges=composed.soft_edges,
+        draft=draft,
+        progress=part_of(progress, of_subject, 0.97),
+        **lens_options(options, existing=existing),
+    )
+    release_after(composed.drawn.shape)
+    disparity, alpha = composed.aside.put_back(composed.drawn)
+    return Portrait(
+        image=blurred.image,
+        disparity=disparity,
+        subject=replace(composed.subject, alpha=alpha),
+        focal_disparity=composed.focal_disparity,
+        focus_range=composed.focus_range,
+        max_radius=lens.max_radius_px,
+        depth_values={**composed.depth_values, **lens.values, **existing.values},
+        models=composed.models,
+        messages=(*composed.messages, *lens.messages, *existing.messages),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Composed:
+    """What the blur of a picture needs, and the rest set aside so that the blur has the memory.
+
+    Attributes:
+        drawn: (H, W), the disparity to blur by, with the subject in focus.
+        kept_sharp: (H, W), the mask that strokes keep sharp; None if they keep nothing sharp.
+        soft_edges: the pixels that the subject and its surroundings share.
+        focal_disparity: as in `Portrait`.
+        focus_range: as in `Portrait`.
+        lens: the lens.
+        existing: the blur that the picture has already.
+        subject: the subject, without its planes.
+        aside: the disparity of the result, and the subject's coverage.
+        depth_values: as in `Portrait`, without those of the lens.
+        models: as in `Portrait`.
+        messages: as in `Portrait`, without those of the lens.
+    """
+
+    drawn: Float32[np.ndarray, "h w"]
+    kept_sharp: Float32[np.ndarray, "h w"] | None
+    soft_edges: SoftEdges | None
+    focal_disparity: float
+    focus_range: float
+    lens: LensBlur
+    existing: ExistingBlur
+    subject: Subject
+    aside: SetAside
+    depth_values: Mapping[str, Any]
+    models: Mapping[str, str]
+    messages: tuple[str, ...]
+
+
+def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, share_of_depth: float) -> _Composed:
+    """Estimate the depth, find the subject, and bring it into focus."""
+    depth = _depth(inputs, options, part_of(progress, 0.0, share_of_depth))
+    progress(share_of_depth, "Finding the subject")
+    subject = _subject(inputs, depth, options, part_of(progress, share_of_depth, 1.0))
+    estimated = inputs.disparity is None
+    range_per_m = depth.range_per_m if estimated else inputs.range_per_m
+    scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
+    edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
+    near = _stepping(depth.disparity, subject) if estimated and options.refine else depth.disparity
+    focal_disparity, focus_range = _focus(options, subject, scale)
+    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
     lens = lens_blur_of(
-        chosen,
+        options,
         near.shape,
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         scale=scale,
-        field_of_view=field_of_view,
+        field_of_view=depth.field_of_view if estimated else inputs.chosen_field_of_view(options.equivalent_mm),
     )
-    # Free every plane except the one to blur, to keep the peak memory of the blur low.
-    unpulled = Differences.of(near, drawn)
-    del near
-    coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
-    subject = replace(subject, alpha=_SET_ASIDE)
-    release_after(drawn.shape)
-    existing = existing_blur(edges, drawn, kept=kept)
-    blurred = lens_blur(
-        image,
-        drawn,
-        focal_disparity=focal_disparity,
-        max_radius=lens.max_radius_px,
-        focus_range=focus_range,
+    alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
+    return _Composed(
+        drawn=drawn,
         kept_sharp=kept_sharp,
-        draft=draft,
-        progress=part_of(progress, of_subject, 0.97),
-        **lens_options(chosen, existing=existing),
-    )
-    release_after(drawn.shape)
-    return Portrait(
-        image=blurred.image,
-        disparity=unpulled.put_into(drawn),
-        subject=replace(subject, alpha=coverage.unpacked()),
+        soft_edges=_soft_edges(inputs.picture, subject, drawn),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
-        max_radius=lens.max_radius_px,
-        depth_values={**depth_values, **lens.values, **existing.values},
-        models=models,
-        messages=(*messages, *lens.messages, *existing.messages),
+        lens=lens,
+        existing=existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None),
+        subject=replace(subject, alpha=_SET_ASIDE, standing=None),
+        aside=SetAside.of(near, alpha, drawn=drawn),
+        depth_values=depth.values() if estimated else given_metres(inputs),
+        models={**depth.models, **subject.models},
+        messages=(*depth.messages, *subject.messages),
     )
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
     """Run the operation `portrait`."""
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Creating the layers")
@@ -231,7 +272,7 @@ def _drawn_into_focus(
     near: Float32[np.ndarray, "h w"],
     subject: Subject,
     focal_disparity: float,
-    options: Mapping[str, Any],
+    options: PortraitOptions,
     scale: Scale,
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
     """Pull the subject's disparity to the focus.
@@ -240,15 +281,22 @@ def _drawn_into_focus(
         The disparity to blur by, and the mask that strokes keep sharp; None if they keep nothing sharp.
     """
     drawn = np.float32(focal_disparity) - near
-    drawn *= subject.alpha
-    drawn *= np.float32(options["keep_subject"] if subject.found else 0.0)
+    drawn *= subject.alpha > 0.5  # softer pixels are divided between two disparities
+    drawn *= np.float32(options.keep_subject if subject.found else 0.0)
     kept_sharp = None
-    if options["strokes"]:
-        painted = stroke_mask(options["strokes"], near)
+    if options.strokes:
+        painted = stroke_mask(options.strokes, near)
         drawn *= 1 + np.minimum(painted, 0)  # areas painted with “Allow blur” are not pulled into focus
         kept_sharp = kept_sharp_of(painted)
     drawn += near
     return within_infinity(drawn, options, scale), kept_sharp
+
+
+def _soft_edges(
+    image: Float32[np.ndarray, "h w c"], subject: Subject, drawn: Float32[np.ndarray, "h w"]
+) -> SoftEdges | None:
+    matte = subject.alpha if subject.standing is None else subject.standing
+    return soft_edges_of(image, matte, drawn) if subject.found else None
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
@@ -258,18 +306,14 @@ def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
 
 
-def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
+def _depth(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Depth:
     """Return the given depth, or else the camera's or an estimate."""
     if inputs.disparity is not None:
         return Depth(disparity=inputs.disparity, model="")
-    return kept_depth(
-        inputs,
-        source=options["depth_source"],
-        refine=options["refine"],
-        model=options["depth_model"],
-        field_of_view=inputs.chosen_field_of_view(options),
-        progress=progress,
-    )
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
+    depth = kept_depth(inputs, options, field_of_view=view, progress=progress)
+    release_after(depth.disparity.shape)
+    return depth
 
 
 def _is_known(inputs: Inputs) -> bool:
@@ -277,24 +321,22 @@ def _is_known(inputs: Inputs) -> bool:
     return inputs.subject is not None and bool(inputs.subject.any())
 
 
-def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
+def _subject(inputs: Inputs, depth: Depth, options: PortraitOptions, progress: Progress) -> Subject:
     """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
         seen = inputs.picture if inputs.whole is None else inputs.whole
-        given: dict[str, Any] = {"disparity": depth.disparity, "at": options["focus"], "cache": inputs.cache}
-        return known_subject(seen, inputs.subject, **given)
-    standing = inputs.disparity is None and options["refine"]
-    return chosen_subject(
-        inputs,
-        depth.disparity,
-        Choice.of(options),
-        standing=standing,
-        quick=inputs.draft,
-        progress=progress,
+        return known_subject(seen, inputs.subject, disparity=depth.disparity, at=options.focus, cache=inputs.cache)
+    standing = inputs.disparity is None and options.refine
+    choice = Choice(at=options.focus, added=options.subject, removed=options.not_subject)
+    subject = chosen_subject(
+        inputs, depth.disparity, choice, standing=standing, quick=inputs.draft, progress=progress
     )
+    if standing and subject.is_sure and not choice.removed:  # what the user removed must not come back
+        return replace(subject, alpha=continued(subject.alpha, depth.disparity))
+    return subject
 
 
-def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[float, float]:
+def _focus(options: PortraitOptions, subject: Subject, scale: Scale) -> tuple[float, float]:
     """Return the focal disparity and the focus range: as set by the options, or else those of the subject.
 
     A real lens adds no focus range unless one is set.
@@ -302,9 +344,9 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
     assert subject.focal_disparity is not None  # every subject has a focal disparity if depth is given
     focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
-    if options["focal_disparity"] is not None:
-        focal = options["focal_disparity"]
-    if selects_lens(options):
+    if options.focal_disparity is not None:
+        focal = options.focal_disparity
+    if options.selects_lens:
         in_metres, usual = focus_of(options, scale), 0.0
         focal = scale.limited(focal if in_metres is None else in_metres)
-    return focal, usual if options["focus_range"] is None else options["focus_range"]
+    return focal, usual if options.focus_range is None else options.focus_range

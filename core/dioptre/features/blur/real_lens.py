@@ -14,7 +14,9 @@ from dioptre.contract import FieldOfView, Inputs
 from dioptre.optics.defocus import relative_max_radius_px
 from dioptre_link.language import Message
 from dioptre_link.lenses import depth_of_field, in_metres, radius_per_inverse_metre
-from dioptre_link.metres import DepthMetres, Scale, lens_of, selects_lens, view_of
+from dioptre_link.metres import DepthMetres, Scale, lens_of, view_of
+
+from .options import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +47,10 @@ def given_metres(inputs: Inputs) -> dict[str, Any]:
 
 
 def within_infinity(
-    disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+    disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
 ) -> Float32[np.ndarray, "h w"]:
     """Return the disparity to blur by: with a real lens, nothing is farther than infinity."""
-    if scale.infinity is None or not selects_lens(options):
+    if scale.infinity is None or not options.selects_lens:
         return disparity
     return np.maximum(disparity, np.float32(scale.infinity))
 
@@ -59,7 +61,7 @@ def _stated_distances(scale: Scale) -> dict[str, Any]:
 
 
 def lens_blur_of(
-    options: Mapping[str, Any],
+    options: BlurOptions,
     size: tuple[int, int],
     *,
     focal_disparity: float,
@@ -80,11 +82,10 @@ def lens_blur_of(
     Raises:
         UsageError: the lens cannot focus at this distance.
     """
-    if not selects_lens(options):
-        radius = options["max_radius"]
-        chosen = relative_max_radius_px(size, f_number=options["f_number"]) if radius is None else float(radius)
+    if (lens := lens_of(options)) is None:
+        radius = options.max_radius
+        chosen = relative_max_radius_px(size, f_number=options.f_number) if radius is None else float(radius)
         return LensBlur(max_radius_px=chosen, values=_stated_distances(scale))
-    lens = lens_of(options)
     focus_m = scale.distance_m(focal_disparity)
     messages: list[str] = []
     own_mm = None if field_of_view is None else field_of_view.equivalent_mm

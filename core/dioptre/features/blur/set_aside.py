@@ -9,6 +9,35 @@ from jaxtyping import Float32, UInt8
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A disparity map and a matte, packed while the picture is blurred by a similar disparity map.
+
+    Attributes:
+        disparity: how the disparity map differs from the one to blur by.
+        matte: the matte.
+    """
+
+    disparity: Differences
+    matte: PackedMatte
+
+    @staticmethod
+    def of(
+        disparity: Float32[np.ndarray, "h w"],
+        matte: Float32[np.ndarray, "h w"],
+        *,
+        drawn: Float32[np.ndarray, "h w"],
+    ) -> SetAside:
+        """Set both planes aside for a blur by `drawn`."""
+        return SetAside(disparity=Differences.of(disparity, drawn), matte=PackedMatte.of(matte))
+
+    def put_back(
+        self, drawn: Float32[np.ndarray, "h w"]
+    ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+        """Turn `drawn` back into the disparity map, in place, and return it and the matte."""
+        return self.disparity.put_into(drawn), self.matte.unpacked()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Differences:
     """The pixels at which a plane differs from another one, and its exact values there.
 

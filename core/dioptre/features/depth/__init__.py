@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from . import estimation, repair
+from .coarse import DepthSource
 from .estimation import Depth, estimate_depth, kept_depth
 from .normals import Normals, estimate_normals, network_normals, normals_of_depth
+from .options import DepthMapOptions, DepthOptions, RepairOptions
 
 __all__ = [
     "OPERATIONS",
     "Depth",
+    "DepthOptions",
+    "DepthSource",
     "Normals",
     "estimate_depth",
     "estimate_normals",
@@ -17,5 +21,5 @@ __all__ = [
     "normals_of_depth",
 ]
 
-OPERATIONS = {"depth": estimation.run, "repair_depth": repair.run}
-"""The functions that run the operations of this feature, by name."""
+OPERATIONS = {DepthMapOptions: estimation.run, RepairOptions: repair.run}
+"""The functions that run the operations of this feature, by their options."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth, FieldOfView, Progress, no_progress
+from dioptre.contract import EmbeddedDepth, FieldOfView, Matte, Picture, Plane, Progress, no_progress
 from dioptre.imaging.frames import Inside, find_frame
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.pull_push import pull_push
@@ -48,10 +48,10 @@ class Visible:
     """The input of depth estimation: colours in [0, 1], extended under transparent pixels, and alpha."""
 
     colour: Float32[np.ndarray, "h w 3"]
-    alpha: Float32[np.ndarray, "h w"]
+    alpha: Matte
 
     @staticmethod
-    def of(image: Float32[np.ndarray, "h w c"]) -> Visible:
+    def of(image: Picture) -> Visible:
         """Prepare a picture of shape (H, W, 3 or 4), sRGB-encoded, straight alpha.
 
         Raises:
@@ -76,7 +76,30 @@ class Visible:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoarseDepth:
+class DepthSource:
+    """Where the depth of a picture comes from, and its scale.
+
+    Attributes:
+        model: id of the network; empty for the camera's own depth.
+        models: SHA-256 of the cards of all networks that were used.
+        source: "estimate", or the kind of the camera's map.
+        range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
+        focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
+        focal_source: where the focal length comes from, e.g. EXIF or the network's title.
+        messages: sentences for the user.
+    """
+
+    model: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
+    source: str = "estimate"
+    range_per_m: tuple[float, float] | None = None
+    focal_diagonals: float | None = None
+    focal_source: str = ""
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoarseDepth(DepthSource):
     """The depth of a picture at the resolution of a network or of the camera's map.
 
     Attributes:
@@ -87,13 +110,6 @@ class CoarseDepth:
         refined: whether the disparity was aligned with the picture's edges.
         estimated: whether a network estimated the disparity; otherwise it is the camera's own, in the camera's
             range.
-        model: as in `Depth`.
-        models: as in `Depth`.
-        source: as in `Depth`.
-        range_per_m: as in `Depth`.
-        focal_diagonals: as in `Depth`.
-        focal_source: as in `Depth`.
-        messages: as in `Depth`.
     """
 
     disparity: Float32[np.ndarray, "a b"]
@@ -102,13 +118,6 @@ class CoarseDepth:
     frame: tuple[int, int, int, int]
     refined: bool
     estimated: bool = True
-    model: str = ""
-    models: Mapping[str, str] = field(default_factory=dict)
-    source: str = "estimate"
-    range_per_m: tuple[float, float] | None = None
-    focal_diagonals: float | None = None
-    focal_source: str = ""
-    messages: tuple[str, ...] = ()
 
     @property
     def framed(self) -> bool:
@@ -224,7 +233,7 @@ def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
 
 def enlarged(
     coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], tuple[float, float] | None]:
+) -> tuple[Plane, Plane, tuple[float, float] | None]:
     """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version.
 
     Returns:
@@ -283,7 +292,7 @@ class Look:
 
 def look_at(
     picture: Float32[np.ndarray, "h w 3"],
-    seen: Float32[np.ndarray, "h w"],
+    seen: Matte,
     network: Loaded,
     *,
     focal_diagonals: float | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Disparity, Matte, Plane
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import Preprocessing
@@ -74,9 +75,7 @@ def _at_most(
     return values
 
 
-def enlarged_along_edges(
-    disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
-) -> Float32[np.ndarray, "h w"]:
+def enlarged_along_edges(disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]) -> Plane:
     """Enlarge the map to the picture's size, first by doublings guided by the picture's edges, then bilinearly."""
     size = picture.shape[0], picture.shape[1]
     guide = resize(picture, disparity.shape, method="area")
@@ -89,7 +88,7 @@ def enlarged_along_edges(
     return resize(disparity, size, method="bilinear")
 
 
-def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]) -> tuple[float, float]:
+def range_of(disparity: Disparity, seen: Matte) -> tuple[float, float]:
     """Return the values to map to 0 and 1: percentiles of a sample of the visible pixels, which ignore outliers."""
     step = max(1, int((disparity.size / 1e6) ** 0.5))
     sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
@@ -97,9 +96,7 @@ def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h
     return float(low), float(high)
 
 
-def to_unit_range(
-    disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]
-) -> tuple[Float32[np.ndarray, "h w"], tuple[float, float]]:
+def to_unit_range(disparity: Disparity, seen: Matte) -> tuple[Plane, tuple[float, float]]:
     """Scale a map to [0, 1] and return it with the values that became 0 and 1; a constant map becomes 0.5."""
     low, high = range_of(disparity, seen)
     if high - low < _FLAT:

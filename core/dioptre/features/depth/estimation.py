@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepResult, no_progress
+from dioptre.contract import (
+    Disparity,
+    EmbeddedDepth,
+    FieldOfView,
+    Inputs,
+    Layer,
+    Picture,
+    Plane,
+    Progress,
+    Result,
+    StepResult,
+    no_progress,
+)
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
-from .coarse import CoarseDepth, DepthError, Visible, ends_in_words, enlarged, estimated, fitted
+from .coarse import CoarseDepth, DepthError, DepthSource, Visible, ends_in_words, enlarged, estimated, fitted
+from .options import DepthMapOptions, DepthOptions
 
 _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
 # Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
@@ -27,36 +38,22 @@ _COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth wi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth:
-    """The depth of a picture.
+class Depth(DepthSource):
+    """The depth of a picture, with the attributes of `DepthSource`.
 
     Attributes:
         disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
         confidence: (H, W) in [0, 1]: agreement between the estimates for the picture and its mirror image, or the
             camera's own confidence; 0 outside the frame and in transparent areas. None if it was not requested.
         mean_confidence: mean of the confidence over the whole picture.
-        model: id of the network; empty for the camera's own depth.
-        models: SHA-256 of the cards of all networks that were used.
-        source: "estimate", or the kind of the camera's map.
-        range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
-        focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
-        focal_source: where the focal length comes from, e.g. EXIF or the network's title.
-        messages: sentences for the user.
     """
 
-    disparity: Float32[np.ndarray, "h w"]
-    confidence: Float32[np.ndarray, "h w"] | None = None
+    disparity: Disparity
+    confidence: Plane | None = None
     mean_confidence: float = 1.0
-    model: str
-    models: Mapping[str, str] = field(default_factory=dict)
-    source: str = "estimate"
-    range_per_m: tuple[float, float] | None = None
-    focal_diagonals: float | None = None
-    focal_source: str = ""
-    messages: tuple[str, ...] = ()
 
     @property
-    def metric(self) -> Float32[np.ndarray, "h w"] | None:
+    def metric(self) -> Plane | None:
         """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
         if self.range_per_m is None:
             return None
@@ -92,97 +89,6 @@ class Depth:
         return values
 
 
-def depth_of(
-    image: Float32[np.ndarray, "h w c"],
-    *,
-    embedded: EmbeddedDepth | None,
-    source: str = "auto",
-    model: str = BEST,
-    refine: bool = True,
-    field_of_view: FieldOfView | None = None,
-    progress: Progress = no_progress,
-) -> Depth:
-    """Return the camera's own depth if there is any and `source` allows it; otherwise estimate the depth.
-
-    Args:
-        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
-        embedded: the depth map found in the picture's file; None if there is none.
-        source: "auto" prefers the camera's depth, "embedded" requires it, "estimate" ignores it.
-        model: as in `estimate_depth`.
-        refine: as in `estimate_depth`.
-        field_of_view: as in `estimate_depth`.
-        progress: as in `estimate_depth`.
-
-    Returns:
-        Depth: the depth of the picture, as in `estimate_depth`.
-
-    Raises:
-        DepthError: `source` is "embedded" and the file has no usable depth map; also as in `estimate_depth`.
-        UsageError: there is no such model.
-        WeightsError: the model's weights are missing or damaged.
-    """
-    whole = Visible.of(image)
-    chosen = _Choice(source=source, model=model, refine=refine, field_of_view=field_of_view)
-    return _finished(_coarse(whole, embedded, chosen, progress), whole, progress)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Choice:
-    """The caller's choice of a depth source; the fields are the arguments of `depth_of`."""
-
-    source: str
-    model: str
-    refine: bool
-    field_of_view: FieldOfView | None
-
-
-def _coarse(whole: Visible, embedded: EmbeddedDepth | None, chosen: _Choice, progress: Progress) -> CoarseDepth:
-    """Return the result of `depth_of` at the resolution of the network or of the camera's map."""
-    source = chosen.source
-    as_chosen: dict[str, Any] = {"refine": chosen.refine, "field_of_view": chosen.field_of_view}
-    if embedded is None and source == "embedded":
-        raise DepthError(
-            "This picture has no depth map from the camera.",
-            hint="Phones embed one in portrait photos; use the original file from the phone, or choose “estimate”.",
-        )
-    messages: tuple[str, ...] = ()
-    if embedded is not None and source != "estimate":
-        if (misfit := _misfit(embedded, whole.size)) is None:
-            return fitted(whole, embedded, progress=progress, **as_chosen)
-        if source == "embedded":
-            raise DepthError(misfit, hint="Estimate the depth instead.")
-        messages = (f"{misfit} The depth was estimated instead.",)
-    coarse = estimated(whole, model=chosen.model, progress=progress, **as_chosen)
-    return replace(coarse, messages=(*messages, *coarse.messages))
-
-
-def fit_embedded(
-    image: Float32[np.ndarray, "h w c"],
-    embedded: EmbeddedDepth,
-    *,
-    refine: bool = True,
-    progress: Progress = no_progress,
-) -> Depth:
-    """Enlarge the camera's depth map to the size of the picture and optionally align it with the picture's edges.
-
-    A fine map keeps its own edges and is only enlarged along those of the picture.
-
-    Args:
-        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
-        embedded: the camera's depth map.
-        refine: align the map with the edges of the picture.
-        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
-
-    Returns:
-        Depth: the camera's depth at the size of the picture.
-
-    Raises:
-        DepthError: as in `estimate_depth`.
-    """
-    whole = Visible.of(image)
-    return _finished(fitted(whole, embedded, refine=refine, progress=progress), whole, progress)
-
-
 def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
     """Return a sentence that says why the camera's map cannot belong to this picture; None if it can."""
     found = embedded.disparity.shape
@@ -195,7 +101,7 @@ def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
 
 
 def estimate_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     model: str = BEST,
     refine: bool = True,
@@ -225,21 +131,46 @@ def estimate_depth(
     return _finished(coarse, whole, progress)
 
 
+def _coarse(
+    whole: Visible,
+    embedded: EmbeddedDepth | None,
+    options: DepthOptions,
+    field_of_view: FieldOfView | None,
+    progress: Progress,
+) -> CoarseDepth:
+    """Return the camera's depth, if there is any and the options allow it, or else an estimate.
+
+    Raises:
+        DepthError: the options require the camera's depth, and the file has no usable depth map.
+    """
+    source = options.depth_source
+    if embedded is None and source == "embedded":
+        raise DepthError(
+            "This picture has no depth map from the camera.",
+            hint="Phones embed one in portrait photos; use the original file from the phone, or choose “estimate”.",
+        )
+    messages: tuple[str, ...] = ()
+    refine = options.refine
+    if embedded is not None and source != "estimate":
+        if (misfit := _misfit(embedded, whole.size)) is None:
+            return fitted(whole, embedded, refine=refine, field_of_view=field_of_view, progress=progress)
+        if source == "embedded":
+            raise DepthError(misfit, hint="Estimate the depth instead.")
+        messages = (f"{misfit} The depth was estimated instead.",)
+    model = options.depth_model
+    coarse = estimated(whole, model=model, refine=refine, field_of_view=field_of_view, progress=progress)
+    return replace(coarse, messages=(*messages, *coarse.messages))
+
+
 def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
     """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version."""
     disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
-    return Depth(
-        disparity=disparity,
-        confidence=confidence,
-        mean_confidence=float(confidence.mean()),
-        model=coarse.model,
-        models=coarse.models,
-        source=coarse.source,
-        range_per_m=range_per_m,
-        focal_diagonals=coarse.focal_diagonals,
-        focal_source=coarse.focal_source,
-        messages=(*_network_in_words(coarse, range_per_m), *coarse.messages),
-    )
+    source = {one.name: getattr(coarse, one.name) for one in fields(DepthSource)}
+    source |= {
+        "range_per_m": range_per_m,
+        "messages": (*_network_in_words(coarse, range_per_m), *coarse.messages),
+    }
+    return Depth(disparity=disparity, confidence=confidence, mean_confidence=float(confidence.mean()), **source)
 
 
 def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
@@ -257,30 +188,33 @@ def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | No
 
 def kept_depth(
     inputs: Inputs,
+    options: DepthOptions,
     *,
-    source: str,
-    refine: bool,
-    model: str = BEST,
     field_of_view: FieldOfView | None = None,
     confidence: bool = False,
     progress: Progress = no_progress,
 ) -> Depth:
-    """Return the result of `depth_of` for the picture, from the step cache if it was computed before.
+    """Return the picture's depth as the options choose it, from the step cache if it was computed before.
 
     For a preview, the depth of the whole picture is computed and then resized to the preview. Without `confidence`,
     the confidence map is dropped because it takes as much memory as the depth.
 
     Raises:
-        DepthError: as in `depth_of`.
-        UsageError: as in `depth_of`.
-        WeightsError: as in `depth_of`.
+        DepthError: as in `estimate_depth`; also if the options require the camera's depth and it is not usable.
+        UsageError: as in `estimate_depth`.
+        WeightsError: as in `estimate_depth`.
     """
     whole = inputs.picture if inputs.whole is None else inputs.whole
-    chosen = _Choice(
-        source=source, model=chosen_depth_network(model).id, refine=refine, field_of_view=field_of_view
-    )
-    given: dict[str, Any] = {"picture": whole, **asdict(chosen), "networks": analysis_checksums()}
-    if source != "estimate" and inputs.embedded is not None:
+    options = replace(options, depth_model=chosen_depth_network(options.depth_model).id)
+    given: dict[str, Any] = {
+        "picture": whole,
+        "source": options.depth_source,
+        "model": options.depth_model,
+        "refine": options.refine,
+        "field_of_view": None if field_of_view is None else asdict(field_of_view),
+        "networks": analysis_checksums(),
+    }
+    if options.depth_source != "estimate" and inputs.embedded is not None:
         given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
 
     def compute() -> StepResult:
@@ -289,7 +223,7 @@ def kept_depth(
 
         def look() -> StepResult:
             seen = picture if whole is inputs.picture else Visible.of(whole)
-            return StepResult.of(_coarse(seen, inputs.embedded, chosen, progress))
+            return StepResult.of(_coarse(seen, inputs.embedded, options, field_of_view, progress))
 
         coarse = inputs.cache.result(_COARSE_STEP, given, look).to(CoarseDepth)
         depth = _finished(coarse, picture, progress)
@@ -301,17 +235,10 @@ def kept_depth(
     return ready.to(Depth)
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: DepthMapOptions, progress: Progress) -> Result:
     """Run the operation `depth`; its options are described in `dioptre_link.catalogue`."""
-    depth = kept_depth(
-        inputs,
-        source=options["depth_source"],
-        refine=options["refine"],
-        model=options["depth_model"],
-        field_of_view=inputs.chosen_field_of_view(options),
-        confidence=options["confidence"],
-        progress=progress,
-    )
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
+    depth = kept_depth(inputs, options, field_of_view=view, confidence=options.confidence, progress=progress)
     layers = [Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity)]
     if depth.confidence is not None:
         sure = Layer(name="Confidence of the depth", role=Role.CONFIDENCE, pixels=depth.confidence, visible=False)

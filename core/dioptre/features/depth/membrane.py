@@ -10,8 +10,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool, Float
 
+from dioptre.contract import Plane
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 
@@ -19,7 +20,7 @@ _GRID = (256, 256)  # fixed, so the solver compiles once; coarse, because membra
 _STEPS = 96
 
 
-def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def membrane(values: Plane, inside: Bool[np.ndarray, "h w"]) -> Plane:
     """Replace the values in a hole with a membrane.
 
     The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole, the result is smooth and

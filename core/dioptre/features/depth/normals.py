@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import FieldOfView, Progress, no_progress, row_slices
+from dioptre.contract import Disparity, FieldOfView, Picture, Plane, Progress, no_progress, row_slices
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import chosen_depth_network
@@ -47,7 +47,7 @@ class Normals:
 
 
 def estimate_normals(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     model: str = BEST,
     field_of_view: FieldOfView | None = None,
@@ -76,9 +76,7 @@ def estimate_normals(
     return normals_of_depth(depth.disparity, depth.values(), models=depth.models)
 
 
-def network_normals(
-    image: Float32[np.ndarray, "h w c"], *, model: str, progress: Progress = no_progress
-) -> Normals | None:
+def network_normals(image: Picture, *, model: str, progress: Progress = no_progress) -> Normals | None:
     """Return the normals that a depth network estimates; None if it estimates none.
 
     The mean of the normals of the picture and of its mirror image is enlarged to the size of the picture.
@@ -104,7 +102,7 @@ def network_normals(
 
 
 def normals_of_depth(
-    disparity: Float32[np.ndarray, "h w"],
+    disparity: Disparity,
     values: Mapping[str, Any],
     *,
     models: Mapping[str, str] | None = None,
@@ -145,7 +143,7 @@ def normals_of_depth(
     )
 
 
-def depth_normals(inverse: Float32[np.ndarray, "h w"], *, focal_px: float) -> Float32[np.ndarray, "h w 3"]:
+def depth_normals(inverse: Plane, *, focal_px: float) -> Float32[np.ndarray, "h w 3"]:
     """Compute the normals of the surface that a map of inverse depth describes.
 
     A plane has inverse depth w that is affine in the pixel position (u, v) from the centre, so its normal is
@@ -172,7 +170,7 @@ def depth_normals(inverse: Float32[np.ndarray, "h w"], *, focal_px: float) -> Fl
     return _unit(vectors)
 
 
-def _smaller_slope(values: Float32[np.ndarray, "h w"], span: int) -> Float32[np.ndarray, "h w"]:
+def _smaller_slope(values: Plane, span: int) -> Plane:
     """Return the smaller one of the slopes to the rows `span` before and after each row."""
     if len(values) < 2 * span:
         return np.zeros_like(values)

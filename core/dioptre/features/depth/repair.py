@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress, part_of
 from dioptre.imaging.box_mean import box_mean
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
-from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -21,6 +20,7 @@ from dioptre_link.operation import Role
 from .coarse import DepthError
 from .estimation import estimate_depth
 from .membrane import membrane
+from .options import RepairOptions
 
 _MARGIN = 0.15  # margin of the crop on each side, as a fraction of the size of the selection's bounding box
 _CONTEXT = 0.5  # the same margin for re-estimation; larger, because networks need an object's surroundings
@@ -45,14 +45,14 @@ class Repaired:
         messages: as in `Depth`.
     """
 
-    disparity: Float32[np.ndarray, "h w"]
+    disparity: Disparity
     values: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
 
 def repair_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     disparity: Float32[np.ndarray, "_ _"],
     *,
     selection: Float32[np.ndarray, "_ _"] | None = None,
@@ -80,22 +80,32 @@ def repair_depth(
         UsageError: the selection is empty or has another size, or an option is out of range.
         DepthError: an input contains NaN or infinite values.
     """
-    chosen = operation("repair_depth").check(options)
+    chosen = RepairOptions.checked(options)
+    return _repaired(image, disparity, selection, chosen, progress)
+
+
+def _repaired(
+    image: Picture,
+    disparity: Float32[np.ndarray, "_ _"],
+    selection: Float32[np.ndarray, "_ _"] | None,
+    options: RepairOptions,
+    progress: Progress,
+) -> Repaired:
     selected = np.ones_like(disparity) if selection is None else selection
     _check(image, disparity, selected)
-    if chosen["mode"] == "match" and chosen["at"] is None and chosen["value"] is None:
+    if options.mode == "match" and options.at is None and options.value is None:
         raise UsageError("No depth to match was chosen.", hint="Pick a point in the picture, or enter a value.")
     progress(0.0, "Analysing the selection")
-    context = _CONTEXT if chosen["mode"] == "estimate" else _MARGIN
-    box = _box(selected, share=context, least=_LEAST_CONTEXT if chosen["mode"] == "estimate" else 0.0)
+    context = _CONTEXT if options.mode == "estimate" else _MARGIN
+    box = _box(selected, share=context, least=_LEAST_CONTEXT if options.mode == "estimate" else 0.0)
     old, part = disparity[box], selected[box]
     inside = part > 0
     models: Mapping[str, str] = {}
     values: dict[str, Any] = {}
-    match chosen["mode"]:
+    match options.mode:
         case "estimate":
             new, models, values = _estimated(
-                image[box], old, inside, model=chosen["depth_model"], progress=part_of(progress, 0.0, 0.8)
+                image[box], old, inside, model=options.depth_model, progress=part_of(progress, 0.0, 0.8)
             )
         case "plane":
             new = _plane(old, part)
@@ -104,15 +114,18 @@ def repair_depth(
         case "fill":
             new = membrane(old, inside) if not inside.all() else np.full_like(old, np.median(old))
         case "match":
-            depth = _picked(disparity, chosen["at"]) if chosen["value"] is None else chosen["value"]
+            depth = options.value
+            if depth is None:
+                assert options.at is not None  # checked above
+                depth = _picked(disparity, options.at)
             values = {"value": round(float(depth), 4)}
             new = np.full_like(old, depth)
         case _:
-            new = old + np.float32(chosen["amount"])
+            new = old + np.float32(options.amount)
     progress(0.85, "Blending with the surroundings")
-    feather_px = chosen["feather"]
+    feather_px = options.feather
     if feather_px is None:
-        ramped = chosen["mode"] in ("plane", "match", "shift")
+        ramped = options.mode in ("plane", "match", "shift")
         feather_px = _FEATHER * min(disparity.shape) if ramped else np.inf
     joined = _joined(old, new.astype(np.float32), inside, part, feather_px=float(feather_px))
     repaired = disparity.copy()
@@ -121,10 +134,10 @@ def repair_depth(
     return Repaired(disparity=repaired, values=values, models=models)
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: RepairOptions, progress: Progress) -> Result:
     """Run the operation `repair_depth`."""
     assert inputs.disparity is not None  # the operation requires depth
-    made = repair_depth(inputs.picture, inputs.disparity, selection=inputs.selection, progress=progress, **options)
+    made = _repaired(inputs.picture, inputs.disparity, inputs.selection, options, progress)
     return Result(
         layers=(Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity),),
         values=made.values,

@@ -10,8 +10,9 @@ floor, has no curvature; in addition, pixels change only where the range of valu
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, minimum_filter
+
+from dioptre.contract import Disparity, Plane
 
 _PASSES = 12  # each pass moves values by up to one pixel, so ramps up to 24 pixels wide become steps
 _SIGMA_PX = 1.75
@@ -21,7 +22,7 @@ _SLOPE = 0.55  # range of values in a window, divided by that in one of twice th
 _LEAST, _SURE = 0.01, 0.04  # excess of the range over a slope's: no effect below the first, full above the second
 
 
-def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def shock_filtered(disparity: Disparity) -> Plane:
     """Narrow the steps of `disparity` (about [0, 1]) from a few pixels to about one pixel."""
     values = disparity.astype(np.float32)
     speed = _stepness(values)
@@ -49,7 +50,7 @@ def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray,
     return values
 
 
-def _stepness(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def _stepness(values: Plane) -> Plane:
     """Return 1 near steps, and 0 on flat areas and slopes."""
     narrow, wide = (
         maximum_filter(values, 2 * reach + 1) - minimum_filter(values, 2 * reach + 1)

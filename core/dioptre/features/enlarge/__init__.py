@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import operation
-from .operation import super_resolution
+from . import enlargement
+from .enlargement import super_resolution
+from .options import EnlargementOptions
 
-__all__ = ["OPERATIONS", "super_resolution"]
+__all__ = ["OPERATIONS", "EnlargementOptions", "super_resolution"]
 
-OPERATIONS = {"super_resolution": operation.run}
-"""The functions that run the operations of this feature, by name."""
+OPERATIONS = {EnlargementOptions: enlargement.run}
+"""The functions that run the operations of this feature, by their options."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Picture
 from dioptre.imaging.resize import resize
 
 ROUNDS = 4
@@ -23,7 +24,7 @@ _ENOUGH = 0.8 / 255
 
 def back_projected(
     enlarged: Float32[np.ndarray, "H W c"],
-    original: Float32[np.ndarray, "h w c"],
+    original: Picture,
     *,
     fidelity: float = 1.0,
     rounds: int = ROUNDS,

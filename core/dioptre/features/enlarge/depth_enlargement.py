@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Disparity
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import pad_to
@@ -16,9 +17,7 @@ _WINDOW_PX = 128
 _OVERLAP_PX = 4  # overlap of neighbouring windows on each side, in pixels; it exceeds the filter's radius
 
 
-def enlarge_disparity(
-    disparity: Float32[np.ndarray, "h w"], enlarged: Float32[np.ndarray, "H W 3"]
-) -> Float32[np.ndarray, "H W"]:
+def enlarge_disparity(disparity: Disparity, enlarged: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
     """Enlarge a depth map to the size of the enlarged picture that it belongs to.
 
     Args:

@@ -13,102 +13,101 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
-from dioptre.contract import Progress, part_of
-from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.numbers import within_unit
+from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no_progress, part_of
+from dioptre.imaging.numbers import within_unit, without_nan
+from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
 from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
-from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
 
 from .back_projection import REACH_PX, back_projected
 from .deconvolution import deconvolved
+from .depth_enlargement import enlarge_disparity
 from .faint_detail import without_faint_detail
 from .grain import add_grain, kept_level, removed_grain
 from .noise_estimation import Degradation, measure_degradation, suitable_strength
 from .noise_reduction import reduce_noise
+from .options import EnlargementOptions
+from .sharpness import defocus_from_depth
 from .tiled import enlarge_tiled
 
 _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
-_LARGEST_SCALE = 8.0
 _GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
 _DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, for areas out of focus, which have no detail to lose
 _STRIP_PX = 256
 _LAST_ROUNDS = 64  # maximum number of back-projections, which converge more slowly at small scales
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnlargementOptions:
-    """The parameters of an enlargement; see `super_resolution`."""
+def super_resolution(
+    image: Picture,
+    *,
+    scale: float,
+    defocus: Plane | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Float32[np.ndarray, "H W c"]:
+    """Enlarge a picture.
 
-    scale: float
-    model: str
-    fidelity: float | None
-    noise_reduction: float | None
-    softness: float
-    grain: float | None
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha, nominally [0, 1]. NaN and infinite
+            values count as 0; values above 1 are preserved.
+        scale: 1 to 8.
+        defocus: (H, W) in [0, 1]: where it is 1, the picture is enlarged smoothly, without new detail.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: `model`, `noise_reduction`, `grain`, `softness` and `fidelity`; see `EnlargementOptions`.
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.scale <= _LARGEST_SCALE:
-            raise UsageError(
-                "A scale of {scale} is out of range.",
-                hint="Choose a scale from 1 to 8.",
-                scale=format(self.scale, "g"),
-            )
+    Returns:
+        The enlarged picture, (round(H · scale), round(W · scale), C) float32.
 
-    @property
-    def kept_grain(self) -> float:
-        """Fraction of the picture's grain to give back."""
-        if self.grain is not None:
-            return self.grain
-        return 1.0 if self.noise_reduction is None else 0.0
+    Raises:
+        UsageError: an option is unknown or out of range.
+        WeightsError: the model's weights are not installed.
+        UnusableResultError: the network returned an invalid result.
+    """
+    chosen = EnlargementOptions.checked({"scale": scale, **options})
+    return enlarge(without_nan(image), chosen, defocus, progress).pixels
 
-    def stages(self, scale: float) -> tuple[Loaded, ...]:
-        """Return the networks that enlarge by at least `scale`, at most 8, when they run one after another."""
-        if self.model == "default":
-            if scale <= 2:
-                return (_network(_FAITHFUL[2]),)
-            last = (_network(_FAITHFUL[4]),)
-            return last if scale <= 4 else (_network(_FAITHFUL[2]), *last)
-        chosen = _network(self.model)
-        return (chosen,) if scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
 
-    def fidelity_for(self, network: Loaded) -> float:
-        """Return the requested fidelity, or the default for this network."""
-        if self.fidelity is not None:
-            return self.fidelity
-        return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
-
-    def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
-        """Prepare an opaque picture in [0, 1] for the networks.
-
-        Args:
-            picture: (h, w, 3), the picture.
-            where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
-            progress: called with (fraction, phase) between steps.
-        """
-        strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
-        degradation = Degradation(noise=0.0, quantization=0.0)
-        if strength is None or self.softness > 0 or (strength > 0 and self.kept_grain > 0):
-            degradation = measure_degradation(picture, where)
-        if strength is None:
-            strength = suitable_strength(degradation)
-        clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
-        sharp = deconvolved(
-            clean, softness=self.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
-        )
-        level = self.kept_grain * kept_level(degradation.grain)
-        return _Prepared(
-            clean=clean,
-            sharp=sharp,
-            grain=removed_grain(picture, clean, level=level) if level > 0 and strength > 0 else None,
-            noise_reduction=strength,
-        )
+def run(inputs: Inputs, options: EnlargementOptions, progress: Progress) -> Result:
+    """Run the operation `super_resolution`, as described in `dioptre_link.catalogue`."""
+    picture = without_nan(inputs.picture)
+    messages = []
+    if picture is not inputs.picture:
+        messages.append("Some pixels were NaN or infinite and were replaced by 0.")
+    defocus = None
+    if inputs.disparity is not None and options.smooth_defocus:
+        defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)
+        if float(defocus.max()) == 0:
+            defocus = None
+    made = enlarge(picture, options, defocus, progress)
+    if made.interpolated > 0:
+        share = max(1, round(100 * made.interpolated))
+        messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
+    height, width = made.pixels.shape[:2]
+    layers = [Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels)]
+    if inputs.disparity is not None:
+        depth = enlarge_disparity(inputs.disparity, made.pixels[..., :3])
+        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False))
+    return Result(
+        layers=tuple(layers),
+        values={
+            "scale": float(options.scale),
+            "width": width,
+            "height": height,
+            "noise_reduction": made.noise_reduction,
+            "grain": made.grain,
+        },
+        messages=tuple(messages),
+        models=made.models,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +150,54 @@ def _network(model_id: str) -> Loaded:
     return load_model(find(model_id, kind=ModelKind.SUPER_RESOLUTION).id)
 
 
+def _stages(options: EnlargementOptions) -> tuple[Loaded, ...]:
+    """Return the networks that enlarge by at least the scale when they run one after another."""
+    if options.model == "default":
+        if options.scale <= 2:
+            return (_network(_FAITHFUL[2]),)
+        last = (_network(_FAITHFUL[4]),)
+        return last if options.scale <= 4 else (_network(_FAITHFUL[2]), *last)
+    chosen = _network(options.model)
+    return (chosen,) if options.scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
+
+
+def _fidelity(options: EnlargementOptions, network: Loaded) -> float:
+    """Return the requested fidelity, or the default for this network."""
+    if options.fidelity is not None:
+        return options.fidelity
+    return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
+
+
+def _prepared(
+    picture: np.ndarray, options: EnlargementOptions, where: np.ndarray | None, progress: Progress
+) -> _Prepared:
+    """Prepare an opaque picture in [0, 1] for the networks.
+
+    Args:
+        picture: (h, w, 3), the picture.
+        options: how to enlarge it.
+        where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
+        progress: called with (fraction, phase) between steps.
+    """
+    strength = 0.0 if options.noise_reduction is None and options.model != "default" else options.noise_reduction
+    degradation = Degradation(noise=0.0, quantization=0.0)
+    if strength is None or options.softness > 0 or (strength > 0 and options.kept_grain > 0):
+        degradation = measure_degradation(picture, where)
+    if strength is None:
+        strength = suitable_strength(degradation)
+    clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
+    sharp = deconvolved(
+        clean, softness=options.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
+    )
+    level = options.kept_grain * kept_level(degradation.grain)
+    return _Prepared(
+        clean=clean,
+        sharp=sharp,
+        grain=removed_grain(picture, clean, level=level) if level > 0 and strength > 0 else None,
+        noise_reduction=strength,
+    )
+
+
 def enlarge(
     picture: np.ndarray, options: EnlargementOptions, defocus: np.ndarray | None, progress: Progress
 ) -> EnlargedPicture:
@@ -171,14 +218,7 @@ def enlarge(
     else:
         opaque = alpha[..., 0] > 0
         colour = _enlarge_colour(extend_colours(picture), options, opaque, defocus, part_of(progress, 0.0, 0.5))
-        plain = replace(
-            options,
-            model="default",
-            fidelity=1.0,
-            noise_reduction=0.0,
-            softness=0.0,
-            grain=0.0,
-        )
+        plain = replace(options, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0, grain=0.0)
         made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
     return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
@@ -193,8 +233,8 @@ def _enlarge_colour(
 ) -> EnlargedPicture:
     target = (max(1, round(picture.shape[0] * options.scale)), max(1, round(picture.shape[1] * options.scale)))
     nominal = within_unit(picture)
-    prepared = options.prepared(nominal, where, part_of(progress, 0.0, 0.05))
-    networks = options.stages(options.scale)
+    prepared = _prepared(nominal, options, where, part_of(progress, 0.0, 0.05))
+    networks = _stages(options)
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
     enlarged, interpolated, done = prepared.sharp, 0.0, 0
     for network in networks:
@@ -207,7 +247,7 @@ def _enlarge_colour(
             network,
             enlarged,
             factor=factor,
-            finish=_finish(options.fidelity_for(network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]),
+            finish=_finish(_fidelity(options, network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]),
             finish_reach_px=REACH_PX,
             progress=part,
         )
@@ -216,7 +256,7 @@ def _enlarge_colour(
     if resized:
         enlarged = resize(enlarged, target, method="bicubic")
     if resized or len(networks) > 1:  # otherwise, each tile is already back-projected
-        last_fidelity = options.fidelity_for(networks[-1])
+        last_fidelity = _fidelity(options, networks[-1])
         enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
         defocus = resize(defocus, prepared.clean.shape[:2], method="area")

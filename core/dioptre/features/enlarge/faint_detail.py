@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.box_mean import box_mean
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resize
 
 # Standard deviation of the finest detail, 0 to 1, up to which the network adds nothing and from which it adds all.

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter
 
-from dioptre.imaging.luma import LUMA
+from dioptre.contract import Plane
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import resized_rows
 
 _LARGEST_LEVEL, _NOISE_LEVEL = 4 / 255, 8 / 255  # grain is kept up to the first; from the second, it is noise
@@ -29,7 +30,7 @@ def kept_level(grain: float) -> float:
 
 def removed_grain(
     picture: Float32[np.ndarray, "h w 3"], clean: Float32[np.ndarray, "h w 3"], *, level: float
-) -> Float32[np.ndarray, "h w"]:
+) -> Plane:
     """Return the standard deviation of the grain that was removed at each pixel, at most `level`.
 
     Where a picture has no grain, such as in white skies and black borders, it gets none.
@@ -44,7 +45,7 @@ def removed_grain(
     return uniform_filter(np.minimum(local, np.float32(level)), _WINDOW_PX, mode="reflect")
 
 
-def add_grain(enlarged: Float32[np.ndarray, "H W 3"], deviation: Float32[np.ndarray, "h w"]) -> None:
+def add_grain(enlarged: Float32[np.ndarray, "H W 3"], deviation: Plane) -> None:
     """Add grain to an enlarged picture, in place. The same picture always gets the same grain.
 
     Args:

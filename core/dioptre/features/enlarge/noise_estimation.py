@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float32
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dct, dctn
 
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 
 _BLOCK = 8
 _REACH = 2 * _BLOCK - 1  # side of a patch that contains one whole block at every possible grid offset

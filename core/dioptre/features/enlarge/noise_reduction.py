@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Float32
 from scipy.fft import dct
 
 from dioptre.contract import Progress, no_progress
-from dioptre.imaging.luma import LUMA
+from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.windows import Window, plan_windows

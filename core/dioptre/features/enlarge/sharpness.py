@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Disparity, Plane
 from dioptre.imaging.resize import fitted_size, resize
 
 _WORKING_PX = 1024
@@ -16,9 +17,7 @@ _SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth: blurred bel
 _LEAST_CONTRAST = 0.004  # minimum contrast of medium-sized structure; flat areas do not reveal the focus
 
 
-def defocus_from_depth(
-    picture: Float32[np.ndarray, "h w 3"], disparity: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
+def defocus_from_depth(picture: Float32[np.ndarray, "h w 3"], disparity: Disparity) -> Plane:
     """Estimate the defocus at each pixel from 0 (in focus) to 1 (clearly out of focus).
 
     The method compares, across depths, the ratio of the finest detail to detail twice as coarse. A lens blurs

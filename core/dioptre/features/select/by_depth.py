@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress, part_of
-from dioptre.features.depth import kept_depth
+from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
+from dioptre.features.depth import DepthOptions, kept_depth
 from dioptre.features.subject import opaque, otsu
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import is_finite, within_unit, without_nan
@@ -19,6 +19,7 @@ from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
+from .options import SelectDepthOptions
 from .selected import Selected, selection_layers
 
 _SHARE_DEPTH = 0.9  # fraction of the total time that depth estimation takes, for the progress bar
@@ -33,7 +34,7 @@ _LEAST = 1 / 255  # a mask with no value above this looks empty in an editor
 
 
 def select_depth(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     disparity: Float32[np.ndarray, "_ _"] | None = None,
     progress: Progress = no_progress,
@@ -56,13 +57,12 @@ def select_depth(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    described = operation("select_depth")
-    chosen = described.check(options)
-    described.check_points(chosen, (image.shape[1], image.shape[0]))
+    chosen = SelectDepthOptions.checked(options)
+    operation(chosen.operation).check_points(vars(chosen), (image.shape[1], image.shape[0]))
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)[0]
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -> Result:
     """Run the operation `select_depth`."""
     selected, disparity = _selected(inputs, options, progress)
     layers = selection_layers(inputs.picture, selected.mask, options)
@@ -73,21 +73,19 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     )
 
 
-def _selected(
-    inputs: Inputs, options: Mapping[str, Any], progress: Progress
-) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
+def _selected(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -> tuple[Selected, Plane]:
     """Return the selection and the disparity it is based on."""
     disparity = inputs.disparity
     models: Mapping[str, str] = {}
     messages: tuple[str, ...] = ()
     if disparity is None:
-        depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
+        depth = kept_depth(inputs, DepthOptions(), progress=part_of(progress, 0.0, _SHARE_DEPTH))
         disparity, models, messages = depth.disparity, depth.models, depth.messages
     _check(inputs.picture, disparity)
     progress(_SHARE_DEPTH, "Selecting")
     level = _level(disparity, options)
     mask = _band(disparity, level, options)
-    if options["picture_edges"]:
+    if options.picture_edges:
         mask = _onto_edges(inputs.picture, mask)
     if inputs.picture.shape[2] == 4:
         mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
@@ -104,33 +102,31 @@ def _check(image: np.ndarray, disparity: np.ndarray) -> None:
         raise UsageError("The depth layer contains values that are NaN or infinite.", hint="Estimate it again.")
 
 
-def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:
+def _level(disparity: Disparity, options: SelectDepthOptions) -> float:
     """Return the chosen depth; if none was chosen, one that separates the foreground from the background."""
-    if options["depth_level"] is not None:
-        return float(options["depth_level"])
-    if options["depth_point"] is not None:
+    if options.depth_level is not None:
+        return float(options.depth_level)
+    if options.depth_point is not None:
         column, row = (
             min(int(place), side - 1)
-            for place, side in zip(options["depth_point"], disparity.shape[::-1], strict=True)
+            for place, side in zip(options.depth_point, disparity.shape[::-1], strict=True)
         )
         around = (slice(max(0, place - _PICK_PX), place + _PICK_PX + 1) for place in (row, column))
         return float(np.median(disparity[tuple(around)]))
     small = resize(disparity, _SMALL, method="area")
-    between, reach = otsu(small), float(options["depth_range"])
-    if options["side"] == AROUND:  # use the median of the foreground
+    between, reach = otsu(small), float(options.depth_range)
+    if options.side == AROUND:  # use the median of the foreground
         return float(np.median(small[small >= between]))
-    return float(np.clip(between + reach if options["side"] == NEARER else between - reach, 0.0, 1.0))
+    return float(np.clip(between + reach if options.side == NEARER else between - reach, 0.0, 1.0))
 
 
-def _band(
-    disparity: Float32[np.ndarray, "h w"], level: float, options: Mapping[str, Any]
-) -> Float32[np.ndarray, "h w"]:
+def _band(disparity: Disparity, level: float, options: SelectDepthOptions) -> Plane:
     """Return a mask that is 1 within the selected depth range and falls to 0 over the feather."""
-    reach, feather = np.float32(options["depth_range"]), np.float32(max(options["depth_feather"], 1e-4))
+    reach, feather = np.float32(options.depth_range), np.float32(max(options.depth_feather, 1e-4))
     mask = np.ones_like(disparity)
-    if options["side"] != FARTHER:
+    if options.side != FARTHER:
         mask *= _rising((disparity - np.float32(level) + reach) / feather + 1)
-    if options["side"] != NEARER:
+    if options.side != NEARER:
         mask *= _rising((np.float32(level) + reach - disparity) / feather + 1)
     return mask
 
@@ -142,9 +138,7 @@ def _rising(values: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def _onto_edges(
-    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
+def _onto_edges(image: Picture, mask: Matte) -> Plane:
     """Align the edges of the mask with those of the picture."""
     guide = opaque(image)
     for _ in range(_PASSES):

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float32
-
-from dioptre.contract import Inputs, Progress, Result, no_progress, part_of
-from dioptre.features.depth import kept_depth
+from dioptre.contract import Disparity, Inputs, Picture, Progress, Result, no_progress, part_of
+from dioptre.features.depth import DepthOptions, kept_depth
 from dioptre.features.subject import Choice, chosen_subject
-from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
 from dioptre_link.errors import UsageError
 
+from .options import SelectSubjectOptions
 from .selected import Selected, selection_layers
 
-_CHOICES = (ADDS, REMOVES, SUBJECT_STROKES.name, "box")  # options with which the user chooses a subject
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
 
 def select_subject(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
-    disparity: Float32[np.ndarray, "h w"] | None = None,
+    disparity: Disparity | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Selected:
@@ -48,11 +42,11 @@ def select_subject(
         UsageError: no subject was found, an option is out of range, or a point lies outside the picture.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = operation("select_subject").check(options)
+    chosen = SelectSubjectOptions.checked(options)
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: SelectSubjectOptions, progress: Progress) -> Result:
     """Run the operation `select_subject`."""
     selected = _selected(inputs, options, progress)
     layers = selection_layers(inputs.picture, selected.mask, options)
@@ -60,21 +54,24 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     return Result(layers=layers, values=selected.values, messages=selected.messages, models=selected.models)
 
 
-def _selected(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Selected:
+def _selected(inputs: Inputs, options: SelectSubjectOptions, progress: Progress) -> Selected:
     disparity, models = inputs.disparity, dict[str, str]()
     if disparity is None:
-        depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
+        depth = kept_depth(inputs, DepthOptions(), progress=part_of(progress, 0.0, _SHARE_DEPTH))
         disparity, models = depth.disparity, dict(depth.models)
+    choice = Choice(
+        box=options.box, added=options.subject, removed=options.not_subject, strokes=options.subject_strokes
+    )
     progress(_SHARE_DEPTH, "Finding the subject")
     subject = chosen_subject(
         inputs,
         disparity,
-        Choice.of(options),
+        choice,
         quick=inputs.draft,
         progress=part_of(progress, _SHARE_DEPTH, 0.95),
     )
     if not subject.found:
-        if any(options[name] for name in _CHOICES):
+        if choice != Choice():
             raise UsageError("The selection is empty.", hint="Click the object to select, or start again.")
         raise UsageError(
             "No single subject was found.", hint="Click the object to select, or drag a box around it."

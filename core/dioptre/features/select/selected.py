@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from dioptre.contract import Layer, LayerOnDemand, Rows
+from dioptre.contract import Layer, LayerOnDemand, Matte, Picture, Rows
 from dioptre.imaging.foreground import with_own_colours
 from dioptre_link.catalogue.selection import LAYER
 from dioptre_link.operation import Role
+
+from .options import SelectionOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +27,13 @@ class Selected:
         messages: sentences for the user.
     """
 
-    mask: Float32[np.ndarray, "h w"]
+    mask: Matte
     values: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
 
-def cut_out_layer(
-    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], *, decontaminate: bool
-) -> Layer:
+def cut_out_layer(image: Picture, mask: Matte, *, decontaminate: bool) -> Layer:
     """Return the selected part of a picture as a layer whose pixels are computed when they are written.
 
     Args:
@@ -52,15 +51,13 @@ def cut_out_layer(
     )
 
 
-def selection_layers(
-    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
-) -> tuple[Layer, ...]:
+def selection_layers(image: Picture, mask: Matte, options: SelectionOptions) -> tuple[Layer, ...]:
     """Return the mask, preceded by the cut-out if `options` request a new layer."""
     selection = Layer(name="Selection", role=Role.SELECTION, pixels=mask, visible=False)
-    if options["result"] != LAYER:
+    if options.result != LAYER:
         return (selection,)
-    return cut_out_layer(image, mask, decontaminate=options["decontaminate"]), selection
+    return cut_out_layer(image, mask, decontaminate=options.decontaminate), selection
 
 
-def _as_it_is(image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]) -> Rows:
+def _as_it_is(image: Picture, mask: Matte) -> Rows:
     return lambda rows: np.concatenate([image[rows][..., :3], mask[rows][..., None]], axis=-1)

@@ -7,8 +7,8 @@ from jaxtyping import Float32
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.joint_upsampling import double_along_edges
+from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
 
 from .matting import refine_matte
@@ -20,6 +20,9 @@ _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
 _COVERED, _ALIKE_COLOUR = 0.8, 0.13  # least coverage around a hole; largest difference of its colour
 _LEAST_HOLE_PX = 16  # number of pixels of the smallest hole that is filled, at the network's resolution
+_FAINT = 0.1  # coverage above which the pixels of a matte belong to its parts
+_BEHIND = 0.1  # a part is clearly behind the subject if it is this much farther away than the subject's far end
+_FAR_END = 0.1  # share of the subject that may lie behind its far end
 _RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
 
 
@@ -47,7 +50,7 @@ def cut_out(
         return refine_matte(picture, _decided(probability, near), onto=onto)
     alpha = refine_matte(picture, _decided(supported(probability, soft), near), onto=onto)
     alpha = with_soft_edges(alpha, soft)
-    return alpha if near is None else _without_holes(alpha, onto, near)
+    return alpha if near is None else _without_far_parts(_without_holes(alpha, onto, near), probability, near)
 
 
 def cut_out_quickly(
@@ -95,6 +98,30 @@ def _without_holes(
     if not filled.any():
         return alpha
     return np.maximum(alpha, resize(filled, (alpha.shape[0], alpha.shape[1]), method="bilinear"))
+
+
+def _without_far_parts(
+    alpha: Float32[np.ndarray, "h w"], probability: Float32[np.ndarray, "s s"], near: Float32[np.ndarray, "s s"]
+) -> Float32[np.ndarray, "h w"]:
+    """Remove parts of a matte that do not touch what the networks detected and lie clearly behind it.
+
+    Such parts come from the matting, which spreads to similar colours, and from MODNet, which may detect another
+    person. A second person whom the networks detected stays, at any distance.
+    """
+    small = resize(alpha, near.shape, method="area")
+    labels, count = ndimage.label(small > _FAINT)
+    known = np.isin(labels, np.unique(labels[(probability > 0.5) & (labels > 0)]))
+    sure = known & (small > _COVERED)
+    if count < 2 or not sure.any():
+        return alpha
+    end = np.quantile(near[sure], _FAR_END) - _BEHIND
+    apart = [part for part in np.unique(labels[~known & (labels > 0)]) if np.median(near[labels == part]) < end]
+    if not apart:
+        return alpha
+    kept = 1 - ndimage.binary_dilation(np.isin(labels, apart), iterations=1).astype(np.float32)
+    kept[known] = 1
+    cleared: np.ndarray = alpha * resize(kept, (alpha.shape[0], alpha.shape[1]), method="bilinear")
+    return cleared
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

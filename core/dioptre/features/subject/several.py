@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -12,7 +11,7 @@ from jaxtyping import Float32
 from dioptre.contract import Inputs, Progress, no_progress
 from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.resize import resize
-from dioptre_link.catalogue.subject import ADDS, REMOVES, SUBJECT_STROKES
+from dioptre_link.strokes import Strokes
 
 from .faces import Faces
 from .finding import Subject, kept_subject
@@ -38,23 +37,12 @@ class Choice:
     box: Box | None = None
     added: tuple[Point, ...] = ()
     removed: tuple[Point, ...] = ()
-    strokes: tuple[Mapping[str, Any], ...] = ()
+    strokes: Strokes = ()
 
     @property
     def adds(self) -> bool:
         """Whether the user added an object."""
         return bool(self.added) or any(stroke["keep"] for stroke in self.strokes)
-
-    @staticmethod
-    def of(options: Mapping[str, Any]) -> Choice:
-        """Read the choice from an operation's checked options."""
-        return Choice(
-            at=options.get("focus"),
-            box=options.get("box"),
-            added=options[ADDS],
-            removed=options[REMOVES],
-            strokes=options.get(SUBJECT_STROKES.name, ()),
-        )
 
 
 def chosen_subject(

@@ -7,7 +7,7 @@ size, the final result and a second pass on the same crop share them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,12 +18,16 @@ from dioptre.imaging.closer_look import Window
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
+from dioptre.models.registry import ENTRIES, Entry, ModelKind, Preprocessing, analysis_checksums, find
 
+from .joining import joined
 from .soft_matte import soft_matte
 
 SIDE_PX = 320
-"""Side, in pixels, of the networks' square input; the object is found at this resolution."""
+"""Side, in pixels, of the square on which the object is found."""
+
+Squeezed = Callable[[int], Float32[np.ndarray, "s s 3"]]
+"""Returns a picture, sRGB-encoded, in [0, 1], squeezed to a square of this side in pixels."""
 
 _LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
 # Names under which results are cached.
@@ -32,7 +36,7 @@ _SQUARE_STEP, _SALIENCY_STEP, _MATTE_STEP = "square", "saliency", "soft matte"
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency:
-    """The salient object in a picture, at the networks' resolution.
+    """The salient object in a picture, on the square of SIDE_PX pixels.
 
     Attributes:
         coverage: (s, s) in [0, 1], coverage of each pixel by the object.
@@ -84,8 +88,8 @@ class Views:
 
     @cached_property
     def square(self) -> Float32[np.ndarray, "s s 3"]:
-        """The whole picture, squeezed to the networks' square."""
-        seen = self._seen(_SQUARE_STEP, None, lambda: StepResult(planes={"square": self._squeezed(None)}))
+        """The whole picture, squeezed to the square on which objects are found."""
+        seen = self._seen(_SQUARE_STEP, None, lambda: StepResult(planes={"square": self._squeezed(None, SIDE_PX)}))
         return seen.planes["square"]
 
     def saliency(self, window: Window | None = None) -> Saliency:
@@ -101,11 +105,14 @@ class Views:
         """Return the part of the picture inside the window."""
         return self.picture if window is None else window.of(self.picture)
 
-    def _squeezed(self, window: Window | None) -> Float32[np.ndarray, "s s 3"]:
-        return resize(self.part(window), (SIDE_PX, SIDE_PX), method="bilinear")
+    def _squeezed(self, window: Window | None, side: int) -> Float32[np.ndarray, "s s 3"]:
+        return resize(self.part(window), (side, side), method="bilinear")
 
     def _saliency(self, window: Window | None) -> Saliency:
-        return saliency_of(self.square if window is None else self._squeezed(window), model=self.model)
+        def squeezed(side: int) -> Float32[np.ndarray, "s s 3"]:
+            return self.square if window is None and side == SIDE_PX else self._squeezed(window, side)
+
+        return saliency_of(squeezed, model=self.model)
 
     def _seen(self, step: str, window: Window | None, look: Callable[[], StepResult]) -> StepResult:
         part = None if window is None else (window.top, window.left, window.height, window.width)
@@ -130,29 +137,43 @@ def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
     return mixed
 
 
-def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Saliency:
-    """Run a saliency network on a picture squeezed to its square.
+def networks_of(model: str) -> tuple[Entry, ...]:
+    """Return the network with this id, and the one whose map is joined with its own, if there is one.
 
-    Pictures are squeezed, not padded, because the networks were trained this way. For a blank picture the result is
-    empty: networks give arbitrary output there.
+    Raises:
+        UsageError: there is no such model.
+    """
+    entry = find(model, kind=ModelKind.SUBJECT)
+    return (entry, ENTRIES[entry.joined_with]) if entry.joined_with else (entry,)
+
+
+def saliency_of(squeezed: Squeezed, *, model: str = "default") -> Saliency:
+    """Run a saliency network on a picture squeezed to its square, and join its map with that of another network.
+
+    Pictures are squeezed, not padded, because the networks were trained this way. Each network reads the picture at
+    its own resolution: a copy of a copy has lost edges. For a blank picture the result is empty: networks give
+    arbitrary output there.
 
     Args:
-        small: (s, s, 3), sRGB-encoded, in [0, 1].
+        squeezed: the picture.
         model: a saliency network's id, or "default".
 
     Raises:
         UsageError: there is no such model.
-        WeightsError: the model's weights are missing or damaged.
+        WeightsError: a network's weights are missing or damaged.
     """
-    if np.ptp(small, axis=(0, 1)).max() < _LEAST_CONTRAST:
-        return Saliency(coverage=np.zeros(small.shape[:2], np.float32), chance=0.0)
-    network = load_model(find(model, kind=ModelKind.SUBJECT).id)
-    output = np.asarray(network(network_input(small, network.entry.preprocessing)[None]))
-    coverage, *more = np.ascontiguousarray(np.moveaxis(output[0], -1, 0))
-    if not more:
-        return Saliency(coverage=coverage)
-    chance, face, head = more
-    return Saliency(coverage=coverage, chance=float(chance.flat[0]), face=face, head=head)
+    if np.ptp(squeezed(SIDE_PX), axis=(0, 1)).max() < _LEAST_CONTRAST:
+        return Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32), chance=0.0)
+    maps, seen = [], Saliency(coverage=np.zeros((0, 0), np.float32))
+    for entry in networks_of(model):
+        x = network_input(squeezed(entry.preprocessing.short_side_px), entry.preprocessing)
+        output = np.ascontiguousarray(np.moveaxis(np.asarray(load_model(entry.id)(x[None]))[0], -1, 0))
+        coverage, *more = (resize(plane, (SIDE_PX, SIDE_PX), method="bilinear") for plane in output)
+        maps.append(coverage)
+        if more:
+            chance, face, head = more
+            seen = replace(seen, chance=float(chance.flat[0]), face=face, head=head)
+    return replace(seen, coverage=joined(*maps) if len(maps) > 1 else maps[0])
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:

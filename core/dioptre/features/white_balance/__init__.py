@@ -5,9 +5,19 @@ from __future__ import annotations
 from . import balance
 from .balance import Balanced, white_balance
 from .illuminant import estimate_light, thumbnail
+from .options import WhiteBalanceOptions
 from .series import groups, speakers
 
-__all__ = ["OPERATIONS", "Balanced", "estimate_light", "groups", "speakers", "thumbnail", "white_balance"]
+__all__ = [
+    "OPERATIONS",
+    "Balanced",
+    "WhiteBalanceOptions",
+    "estimate_light",
+    "groups",
+    "speakers",
+    "thumbnail",
+    "white_balance",
+]
 
-OPERATIONS = {"white_balance": balance.run}
-"""The functions that run the operations of this feature, by name."""
+OPERATIONS = {WhiteBalanceOptions: balance.run}
+"""The functions that run the operations of this feature, by their options."""

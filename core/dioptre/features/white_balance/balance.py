@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
-from dioptre.contract import Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre_link.errors import UsageError
@@ -25,6 +25,7 @@ from dioptre_link.operation import Role
 from .correction import NEUTRAL, apply_correction, apply_field
 from .illuminant import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import light_field
+from .options import WhiteBalanceOptions
 from .series import mean_light
 
 LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 Duv
@@ -55,7 +56,7 @@ class Balanced:
         models: SHA-256 of the networks' cards.
     """
 
-    image: Float32[np.ndarray, "h w c"]
+    image: Picture
     light: WhitePoint
     confidence: float
     estimated: bool = False
@@ -99,19 +100,13 @@ class _Choice:
 
 
 def white_balance(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
-    strength: float = 1.0,
-    temperature: float | None = None,
-    tint: float | None = None,
-    neutral: tuple[float, float] | None = None,
-    neutral_radius: int = 2,
-    keep_warmth: float = 0.0,
-    mixed: bool = False,
-    disparity: Float32[np.ndarray, "h w"] | None = None,
+    disparity: Disparity | None = None,
     references: Sequence[np.ndarray] = (),
     whole: Float32[np.ndarray, "H W c"] | None = None,
     progress: Progress = no_progress,
+    **options: Any,
 ) -> Balanced:
     """Remove the colour cast of a picture.
 
@@ -120,19 +115,13 @@ def white_balance(
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN and infinite values count as 0.
-        strength: 0 (every bit stays the same) to 1 (full correction), linear in mired.
-        temperature: colour temperature of the light in kelvin, instead of the estimate.
-        tint: tint of the light in 1/3000 Duv, positive for green light, instead of the estimate.
-        neutral: (x, y) in pixels: a point that should be grey, instead of the estimate.
-        neutral_radius: radius in pixels of the area around `neutral` that is averaged.
-        keep_warmth: fraction of a warm light's warmth to keep, 0 to 1.
-        mixed: let the light vary over the picture if several are found.
-        disparity: (H, W) in [0, 1]; helps `mixed` to separate near from far.
+        disparity: (H, W) in [0, 1]; helps the option `mixed` to separate near from far.
         references: pictures of the same series, of any size. Their common light is used instead of this picture's
             own, and `neutral` is a point in the first of them.
         whole: the picture at full size if `image` is a preview. The light is estimated from the full-size picture,
             because the estimate can depend on the size.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: such as `strength`, `temperature` and `neutral`; see `WhiteBalanceOptions`.
 
     Returns:
         Balanced: the `image`, the light's temperature and tint, and the confidence of the estimate.
@@ -140,21 +129,28 @@ def white_balance(
     Raises:
         UsageError: the neutral point is outside the picture or too dark.
     """
+    chosen = WhiteBalanceOptions(**options)
+    inputs = Inputs(picture=image, disparity=disparity, references=tuple(references), whole=whole)
+    return _balanced(inputs, chosen, progress)
+
+
+def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Balanced:
+    image, strength, references = inputs.picture, options.strength, inputs.references
     if strength == 0:
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
     picture = without_nan(image)
     progress(0.0, "Estimating the light")
-    duv = None if tint is None else tint / TINT_PER_DUV
-    own = picture if whole is None or neutral is not None else without_nan(whole)
-    choice = _choice(references or (own,), temperature, duv, neutral, neutral_radius)
-    several = mixed and not references and neutral is None and temperature is None and tint is None
-    lights = light_field(picture, disparity=disparity) if several else None
+    by_hand = options.temperature is not None or options.tint is not None
+    own = picture if inputs.whole is None or options.neutral is not None else without_nan(inputs.whole)
+    choice = _choice(references or (own,), options)
+    several = options.mixed and not references and options.neutral is None and not by_hand
+    lights = light_field(picture, disparity=inputs.disparity) if several else None
     progress(0.4, "Applying the white balance")
     removed = between(NEUTRAL, choice.light, strength)
     warm = choice.light.mired > NEUTRAL.mired
-    kept = keep_warmth if warm else 0.0
+    kept = options.keep_warmth if warm else 0.0
     bend = choice.residual * np.float32(strength * (1 - kept))
-    estimate, by_hand = choice.estimate, temperature is not None or tint is not None
+    estimate = choice.estimate
     light, applied = choice.light, 1.0 if by_hand else estimate.share
     if lights is None or lights.count < 2:
         target = between(NEUTRAL, removed, kept)
@@ -178,27 +174,20 @@ def white_balance(
     )
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+def run(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Result:
     """Run the operation `white_balance`, as described in `dioptre_link.catalogue`."""
-    balanced = white_balance(
-        inputs.picture,
-        **options,
-        disparity=inputs.disparity,
-        references=inputs.references,
-        whole=inputs.whole,
-        progress=progress,
-    )
-    messages = [sentence(balanced, strength=options["strength"])]
+    balanced = _balanced(inputs, options, progress)
+    messages = [sentence(balanced, strength=options.strength)]
     # If less was removed than requested, the message above already explains how to remove more.
-    all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL
+    all_of_it = balanced.applied >= options.strength * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
-    if warm and not options["keep_warmth"]:
+    if warm and not options.keep_warmth:
         messages.append("To preserve the warm light of the scene, increase Keep warmth.")
     if not is_finite(inputs.picture):
         messages.append("Some pixels were NaN or infinite and were replaced by 0.")
-    if options["mixed"] and inputs.references:
+    if options.mixed and inputs.references:
         messages.append("The light of the series is used; this picture was not checked for mixed lighting.")
-    elif options["mixed"] and balanced.lights == 1 and balanced.coloured:
+    elif options.mixed and balanced.lights == 1 and balanced.coloured:
         messages.append("Only one light source was found; the whole picture was balanced for it.")
     layer = Layer(name="White balance", role=Role.RESULT, pixels=balanced.image)
     return Result(layers=(layer,), values=values_of(balanced), messages=tuple(messages), models=balanced.models)
@@ -275,16 +264,11 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
     )
 
 
-def _choice(
-    pictures: Sequence[np.ndarray],
-    temperature: float | None,
-    duv: float | None,
-    neutral: tuple[float, float] | None,
-    radius_px: int,
-) -> _Choice:
+def _choice(pictures: Sequence[np.ndarray], options: WhiteBalanceOptions) -> _Choice:
     """Choose the illuminant: estimated, picked at a neutral point, or set manually."""
-    if neutral is not None:
-        picked = _picked(pictures[0], neutral, radius_px)
+    temperature, duv = options.temperature, None if options.tint is None else options.tint / TINT_PER_DUV
+    if options.neutral is not None:
+        picked = _picked(pictures[0], options.neutral, options.neutral_radius)
         found = Estimate(light=WhitePoint.from_xy(picked), xy=picked, expected_de=0.0)
     elif temperature is not None and duv is not None:
         found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=duv), expected_de=0.0)

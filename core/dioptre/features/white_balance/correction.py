@@ -21,6 +21,7 @@ from dioptre.colour.correction import (
     unclipped_channels,
     with_blown_channels_kept,
 )
+from dioptre.contract import Picture
 from dioptre.imaging.threads import on_all_cores
 
 from .mixed_light import LightField
@@ -30,13 +31,13 @@ NEUTRAL = WhitePoint.from_xy(D65_XY)
 
 
 def apply_correction(
-    image: Float32[np.ndarray, "h w c"],
+    image: Picture,
     *,
     source: WhitePoint,
     source_xy: tuple[float, float] | None = None,
     target: WhitePoint = NEUTRAL,
     residual: Float32[np.ndarray, "9 3"] | None = None,
-) -> Float32[np.ndarray, "h w c"]:
+) -> Picture:
     """Correct every pixel of a picture from one illuminant to another; compiled once for all sizes.
 
     Args:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32
 from numpy.typing import ArrayLike
 
 from dioptre.colour import WhitePoint, linear_rgb_to_xy, xy_to_linear_rgb
+from dioptre.contract import Picture
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
@@ -92,7 +93,7 @@ class Reading:
     coloured: Bool[np.ndarray, "n"]
 
 
-def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
+def estimate_light(image: Picture, *, model: str = "default") -> Estimate:
     """Estimate the illuminant of a picture.
 
     Args:
@@ -198,7 +199,7 @@ def chroma_of(xy: tuple[float, float]) -> Float32[np.ndarray, "2"]:
     return np.log(np.array([red / green, blue / green], np.float32))
 
 
-def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.ndarray, "s s 3"]:
+def thumbnail(image: Picture, side_px: int) -> Float32[np.ndarray, "s s 3"]:
     """Return a square, area-averaged thumbnail; transparent areas take the mean colour of the visible ones."""
     step = max(1, min(image.shape[:2]) // _SUBSAMPLED_PX)
     seen = np.ascontiguousarray(image[::step, ::step])

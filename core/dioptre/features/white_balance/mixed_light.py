@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.contract import Disparity, Picture
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.resize import fitted_size, resize
 
@@ -47,9 +48,7 @@ class LightField:
         return resize(self.chroma, size, method="bilinear")
 
 
-def light_field(
-    image: Float32[np.ndarray, "h w c"], *, disparity: Float32[np.ndarray, "h w"] | None = None
-) -> LightField:
+def light_field(image: Picture, *, disparity: Disparity | None = None) -> LightField:
     """Estimate how the illuminant varies across a picture.
 
     Args:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.models.attention import attend
+from dioptre.models.functions import attend
 from dioptre.models.linear import Linear
 
 from .config import BackboneConfig

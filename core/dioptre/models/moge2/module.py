@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from dioptre.models.depth_anything_v2.backbone import Backbone
 from dioptre.models.depth_anything_v2.module import Spread
 from dioptre.models.depth_anything_v2.resampling import interpolate
-from dioptre.models.doubling import double
+from dioptre.models.functions import double
 from dioptre.models.winograd import convolve, convolve3x3
 
 from .config import LEVELS, Moge2Config, StackConfig

@@ -7,8 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.imaging.windows import plan_windows
-from dioptre.models.masking import Inside, masked
-from dioptre.models.pixel_shuffle import repeat_pixels
+from dioptre.models.functions import Inside, masked, repeat_pixels
 
 from .config import RrdbConfig
 

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.models.masking import Inside, masked
-from dioptre.models.pixel_shuffle import pixel_shuffle
+from dioptre.models.functions import Inside, masked, pixel_shuffle
 
 from .config import SpanConfig
 

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.models.masking import Inside, masked
-from dioptre.models.pixel_shuffle import pixel_shuffle, repeat_pixels
+from dioptre.models.functions import Inside, masked, pixel_shuffle, repeat_pixels
 
 from .config import SrvggConfig
 

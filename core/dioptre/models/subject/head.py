@@ -1,4 +1,4 @@
-"""The subject network's head, which finds the patches that belong to the subject."""
+"""The subject network's head, which computes the subject's coverage of each pixel."""
 
 from __future__ import annotations
 
@@ -9,68 +9,76 @@ from jaxtyping import Array, Float
 
 from .config import SubjectConfig
 
-FINENESS = 8
-"""Side of a patch in pixels of the head's output."""
-
 
 class SubjectHead(nnx.Module):
-    """Head that computes logits from the taps and the picture, at FINENESS times the patch grid's resolution."""
+    """Head that computes logits of coverage from the backbone's taps and the picture's own pixels."""
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
-        one, two, four, eight = config.head.widths
+        eight, four, two, one = config.head.widths
         seen8, seen4, seen2 = config.head.seen
-        tap, taps, width = config.head.tap, len(config.backbone.taps), config.backbone.width
+        tap, taps, width, entry = (
+            config.head.tap,
+            len(config.backbone.taps),
+            config.backbone.width,
+            config.head.entry,
+        )
         self.projects = nnx.List([nnx.Linear(width, tap, rngs=rngs) for _ in range(taps)])
-        self.enter, self.more = _conv(taps * tap, one, rngs=rngs), _conv(one, one, rngs=rngs)
-        self.see8 = _conv(3, seen8, rngs=rngs)
-        self.see4 = _conv(seen8, seen4, stride=2, rngs=rngs)
-        self.see2 = _conv(seen4, seen2, stride=2, rngs=rngs)
-        self.join2 = _conv(one + seen2, two, rngs=rngs)
-        self.narrow4, self.narrow8 = nnx.Linear(two, four, rngs=rngs), nnx.Linear(four, eight, rngs=rngs)
-        self.join4 = _conv(four + seen4, four, rngs=rngs)
-        self.join8 = _conv(eight + seen8, eight, rngs=rngs)
-        self.out = _conv(eight, 1, rngs=rngs)
+        self.enter = _conv(taps * tap, entry, rngs=rngs)
+        self.more1 = _conv(entry, entry, dilation=2, rngs=rngs)
+        self.more2 = _conv(entry, entry, rngs=rngs)
+        self.see2 = _conv(3, seen2, stride=2, rngs=rngs)
+        self.see4 = _conv(seen2, seen4, stride=2, rngs=rngs)
+        self.see8 = _conv(seen4, seen8, stride=2, rngs=rngs)
+        self.join8 = _conv(entry + seen8, eight, rngs=rngs)
+        self.more8 = _conv(eight, eight, rngs=rngs)
+        self.coarse = nnx.Linear(eight, 1, rngs=rngs)
+        self.narrow4, self.join4 = nnx.Linear(eight, four, rngs=rngs), _conv(four + seen4, four, rngs=rngs)
+        self.narrow2, self.join2 = nnx.Linear(four, two, rngs=rngs), _conv(two + seen2, two, rngs=rngs)
+        self.narrow1, self.join1 = nnx.Linear(two, one, rngs=rngs), _conv(one + 3, one, rngs=rngs)
+        self.fine = _conv(one, 1, rngs=rngs)
         self.chance = nnx.Linear(taps * width + 1, 1, rngs=rngs)
 
-    def has_subject(self, tokens: Float[Array, "k n c"], agreement: Float[Array, "n"]) -> Float[Array, "n"]:
-        """Return the log odds that the picture has a subject, linear in the backbone's class tokens.
-
-        Args:
-            tokens: class token at each tap.
-            agreement: agreement of the head with U²-Net-P (see `module.agreement`).
-        """
-        whole = jnp.moveaxis(tokens, 0, 1).reshape(len(agreement), -1)
-        whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
-        return self.chance(jnp.concatenate([whole, agreement[:, None]], axis=1))[:, 0]
-
     def __call__(
-        self, features: Float[Array, "k n g g c"], shown: Float[Array, "n s s 3"]
-    ) -> Float[Array, "n s s"]:
-        """Return the logits of the subject's coverage.
+        self, features: Float[Array, "k n g g c"], x: Float[Array, "n s s 3"]
+    ) -> tuple[Float[Array, "n s s"], Float[Array, "n t t"]]:
+        """Return the logits of the subject's coverage, at the picture's side and at an eighth of it.
 
         Args:
             features: features of the patches, on their grid.
-            shown: the normalised picture, of side s = FINENESS * g.
+            x: the normalised picture.
         """
         parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
-        x = nnx.relu(self.enter(nnx.relu(jnp.concatenate(parts, axis=-1))))
-        x = x + nnx.relu(self.more(x))
-        eight = nnx.relu(self.see8(shown))
-        four = nnx.relu(self.see4(eight))
-        x = _joined(self.join2, x, nnx.relu(self.see2(four)))
-        x = _joined(self.join4, self.narrow4(x), four)
-        x = _joined(self.join8, self.narrow8(x), eight)
-        return self.out(x)[..., 0]
+        f = nnx.relu(self.enter(nnx.relu(jnp.concatenate(parts, axis=-1))))
+        f = f + nnx.relu(self.more1(f))
+        f = f + nnx.relu(self.more2(f))
+        half = nnx.relu(self.see2(x))
+        quarter = nnx.relu(self.see4(half))
+        f = _joined(self.join8, f, nnx.relu(self.see8(quarter)))
+        f = f + nnx.relu(self.more8(f))
+        coarse = self.coarse(f)[..., 0]
+        f = _joined(self.join4, self.narrow4(f), quarter)
+        f = _joined(self.join2, self.narrow2(f), half)
+        f = _joined(self.join1, self.narrow1(f), x)
+        return self.fine(f)[..., 0], coarse
+
+    def has_subject(self, tokens: Float[Array, "k n c"], certainty: Float[Array, "n"]) -> Float[Array, "n"]:
+        """Return the log odds that the picture has one subject.
+
+        Args:
+            tokens: class token at each tap.
+            certainty: mean of the coverage, weighted by itself.
+        """
+        whole = jnp.moveaxis(tokens, 0, 1).reshape(len(certainty), -1)
+        whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
+        return self.chance(jnp.concatenate([whole, certainty[:, None]], axis=1))[:, 0]
 
 
-def sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
-    """Resize to a square of this side: enlarge bilinearly, shrink by averaging areas."""
-    return jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
-
-
-def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:
-    return nnx.Conv(inputs, outputs, (3, 3), strides=(stride, stride), padding="SAME", rngs=rngs)
+def _conv(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(
+        inputs, outputs, (3, 3), strides=(stride, stride), kernel_dilation=dilation, padding="SAME", rngs=rngs
+    )
 
 
 def _joined(conv: nnx.Conv, x: Float[Array, "n h w c"], seen: Float[Array, "n s s d"]) -> Float[Array, "n s s o"]:
-    return nnx.relu(conv(jnp.concatenate([sized(x, seen.shape[1]), seen], axis=-1)))
+    large = jax.image.resize(x, (*seen.shape[:3], x.shape[-1]), "linear")
+    return nnx.relu(conv(jnp.concatenate([large, seen], axis=-1)))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.models.doubling import double
+from dioptre.models.functions import double
 
 from .config import U2NetConfig
 

@@ -2,3 +2,5 @@
 
 No image processing happens here: pixels go to Dioptre's worker and back through files.
 """
+
+from __future__ import annotations

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.editing import state as states
 from dioptre_link.editing import traits
+from dioptre_link.editing.state import State, Store
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import LISTS, Kind, Operation, Parameter
+from dioptre_link.presets import preset, presets
+from dioptre_link.recipe import Recipe
 
-from .host import Gimp, GObject
+from .document import Gimp, GLib, GObject
 
 AUTOMATIC = "automatic"  # Extra choice that stands for None in an optional choice or yes/no option.
 DEPTH_LAYER = "depth-layer"
@@ -266,3 +271,94 @@ _ADDERS = {
     Kind.STROKES: _add_strokes,
     Kind.DISTANCES: _add_distances,
 }
+
+
+class Binding:
+    """Two-way binding between settings and state, active until `end` is called."""
+
+    def __init__(self, config: Gimp.ProcedureConfig, store: Store[State]) -> None:
+        self._config, self._store = config, store
+        self._writing = False
+        self._reading: int | None = None
+        write_options(store.state.operation, config, store.state.options)
+        self._handler: int = config.connect("notify", self._noticed)
+        self._forget = store.observe(self._write)
+
+    def end(self) -> None:
+        self._config.disconnect(self._handler)
+        self._forget()
+        if self._reading is not None:
+            GLib.source_remove(self._reading)
+
+    def _write(self, old: State, state: State) -> None:
+        if old.options is state.options:
+            return
+        changed = {name: value for name, value in state.options.items() if old.options[name] != value}
+        self._writing = True
+        try:
+            write_options(state.operation, self._config, changed)
+        finally:
+            self._writing = False
+
+    def _noticed(self, *_: object) -> None:
+        """Schedule a single read of the settings, which runs after GIMP has set all values."""
+        if not self._writing and self._reading is None:
+            self._reading = GLib.idle_add(self._read)
+
+    def _read(self) -> bool:
+        self._reading = None
+        state = self._store.state
+        try:
+            options = read_options(state.operation, self._config)
+            for name, value in options.items():
+                if state.options[name] != value:
+                    state = states.changed(state, name, value)
+        # Ignore invalid settings: saved ones may hold only one coordinate of a point.
+        except UsageError:
+            return False
+        self._store.set(state)
+        return False
+
+
+PRESET, RECIPE_FILE = "preset", "file"
+FROM_FILE = "file"  # The choice that uses the recipe file instead of a preset.
+
+_FLAGS = GObject.ParamFlags.READWRITE
+
+
+def add_recipe_arguments(procedure: Gimp.Procedure) -> None:
+    choice = Gimp.Choice.new()
+    choice.add(FROM_FILE, 0, translated("From the file"), "")
+    for number, (name, recipe) in enumerate(presets().items(), start=1):
+        choice.add(name, number, translated(recipe.title), translated(recipe.description))
+    help_text = translated("A recipe that comes with Dioptre, or the file below")
+    procedure.add_choice_argument(PRESET, translated("Reci_pe"), help_text, choice, FROM_FILE, _FLAGS)
+    help_text = translated("A recipe as a .json file; every run of Dioptre saves one")
+    action = Gimp.FileChooserAction.OPEN
+    procedure.add_file_argument(RECIPE_FILE, translated("_File"), help_text, action, True, None, _FLAGS)
+    add_depth_argument(procedure)
+
+
+def is_recipe_unchosen(config: Gimp.ProcedureConfig) -> bool:
+    """Return whether neither a preset nor a file is chosen."""
+    return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(RECIPE_FILE) is None)
+
+
+def no_recipe() -> UsageError:
+    return UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
+
+
+def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
+    """Return the chosen recipe.
+
+    Raises:
+        UsageError: No recipe is chosen.
+        RecipeError: The recipe is invalid.
+    """
+    name = config.get_property(PRESET)
+    if name != FROM_FILE:
+        return preset(name)
+    file = config.get_property(RECIPE_FILE)
+    if file is None or file.get_path() is None:
+        raise no_recipe()
+    return Recipe.read(Path(file.get_path()))

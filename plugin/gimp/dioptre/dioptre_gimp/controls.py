@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-import gi
+from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY
+from dioptre_link.editing import bokeh, distances, marks, picking, scales
+from dioptre_link.editing import state as states
+from dioptre_link.editing.state import State, Store
+from dioptre_link.errors import UsageError
+from dioptre_link.language import Message, translated
+from dioptre_link.operation import LISTS, Kind, Parameter
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gtk, Pango  # noqa: E402  (the version must be named first)
-
-from dioptre_link.editing import marks, picking, scales  # noqa: E402
-from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing.state import State, Store  # noqa: E402
-from dioptre_link.errors import UsageError  # noqa: E402
-from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import LISTS, Kind, Parameter  # noqa: E402
-
-from . import style  # noqa: E402
+from . import drawing
+from .toolkit import Gdk, Gtk, Pango, add_class
 
 LABEL_CHARS = 20
 VALUE_CHARS = 6
 # Setting the option named by the key resets these options, which would otherwise override it.
-RESETS = {"f_number": {"max_radius": None}}
+RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
 
 def set_options(store: Store[State], values: Mapping[str, Any]) -> None:
     """Apply the user's values as one change; if any value is invalid, change nothing."""
-    state = store.state
-    try:
-        for name, value in values.items():
-            state = states.changed(state, name, value)
-    except UsageError:
-        return
-    store.set(state)
+    with suppress(UsageError):
+        store.set(states.changed_all(store.state, values))
 
 
 def no_wheel(widget: Gtk.Widget) -> None:
@@ -98,7 +92,7 @@ class NumberRow(Row):
         self._slider.set_draw_value(False)
         self._slider.set_increments(0.02, 0.1)
         if parameter.name in COLOURS:
-            style.add_class(self._slider, COLOURS[parameter.name])
+            add_class(self._slider, COLOURS[parameter.name])
         self._slider.connect("value-changed", lambda _: self.send(self._typed(self._scale.value(self._position()))))
         no_wheel(self._slider)
         self._entry = Gtk.Entry(xalign=1.0)
@@ -219,7 +213,7 @@ class PointRow(Row):
         super().__init__(store, parameter, nick)
         self._where = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
         self._clear = Gtk.Button(label=translated(AUTOMATIC))
-        style.add_class(self._clear, "dioptre-small")
+        add_class(self._clear, "dioptre-small")
         self._clear.set_tooltip_text(translated("Clear the point"))
         self._clear.connect("clicked", lambda _: self._forget())
         self.label.set_mnemonic_widget(self._clear)
@@ -233,12 +227,12 @@ class PointRow(Row):
         self._where.set_text(
             marks.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
         )
-        self._clear.set_sensitive(point is not None or state.options.get("focal_disparity") is not None)
+        self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 
     def _forget(self) -> None:
         state = states.unclicked(self.store.state)
-        if self.store.state.options.get("focal_disparity") is not None:
-            state = states.changed(state, "focal_disparity", None)
+        if self.store.state.options.get(FOCAL_DISPARITY) is not None:
+            state = states.changed(state, FOCAL_DISPARITY, None)
         self.store.set(state)
 
 
@@ -259,7 +253,7 @@ class PlacesRow(Row):
 
     def _button(self, text: str, words: str, change: Callable[[], Any]) -> Gtk.Button:
         button = Gtk.Button(label=text)
-        style.add_class(button, "dioptre-small")
+        add_class(button, "dioptre-small")
         button.set_tooltip_text(translated(words))
         button.connect("clicked", lambda _: self.send(change()))
         self.name(button, f"{translated(self.parameter.label)}: {translated(words)}")
@@ -288,3 +282,82 @@ def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
         Kind.BOOLEAN: TickRow if parameter.default is not None else ChoiceRow,
     }
     return kinds[parameter.kind](store, parameter, nick)
+
+
+PICTURE_PX = 36
+
+
+class ShapesRow(Gtk.Box):
+    """A button for each shape; none is active if the options match no shape."""
+
+    def __init__(self, store: Store[State]) -> None:
+        super().__init__(spacing=2)
+        self._store = store
+        self._quiet = False
+        self._buttons: dict[str, Gtk.ToggleButton] = {}
+        for shape in bokeh.SHAPES:
+            button = Gtk.ToggleButton()
+            picture = drawing.pixbuf_from_rgb(PICTURE_PX, PICTURE_PX, 1, shape.picture(PICTURE_PX))
+            button.add(Gtk.Image.new_from_pixbuf(picture))
+            button.set_tooltip_text(f"{translated(shape.label)}: {translated(shape.tip)}")
+            button.get_accessible().set_name(translated(shape.label))
+            add_class(button, "dioptre-shape")
+            button.connect("toggled", self._chose, shape)
+            self._buttons[shape.name] = button
+            self.pack_start(button, True, True, 0)
+        self.get_accessible().set_name(translated("Bokeh"))
+
+    def render(self, state: State) -> None:
+        chosen = bokeh.shape_of(state.options)
+        self._quiet = True
+        for name, button in self._buttons.items():
+            button.set_active(chosen is not None and chosen.name == name)
+        self._quiet = False
+
+    def _chose(self, button: Gtk.ToggleButton, shape: bokeh.Shape) -> None:
+        if self._quiet:
+            return
+        set_options(self._store, dict(shape.options))
+        self.render(self._store.state)  # Clicking the active shape must not switch it off.
+
+
+class DistanceRow(Gtk.Box):
+    """Entry that shows the distance of the focus point on the current scale, and takes the true one."""
+
+    def __init__(self, store: Store[State]) -> None:
+        super().__init__(spacing=6)
+        self._store = store
+        self._entry = Gtk.Entry(xalign=1.0)
+        self._entry.set_width_chars(VALUE_CHARS + 3)
+        self._entry.set_max_width_chars(VALUE_CHARS + 3)
+        self._entry.connect("activate", self._entered)
+        self._entry.connect("focus-out-event", self._entered)
+        accessible = self._entry.get_accessible()
+        accessible.set_name(translated(distances.LABEL))
+        accessible.set_description(translated(distances.HELP))
+        label = Gtk.Label(label=translated(distances.LABEL), xalign=0.0)
+        self.set_tooltip_text(translated(distances.HELP))
+        self.pack_start(label, False, False, 0)
+        self.pack_end(self._entry, False, False, 0)
+        self._point = store.state.point
+
+    def render(self, state: State) -> None:
+        moved, self._point = state.point != self._point, state.point
+        if moved or not self._entry.has_focus():
+            self._entry.set_text(_text(state))
+        self._entry.set_sensitive(distances.can_enter(state))
+
+    def _entered(self, *_: object) -> bool:
+        """Apply a typed distance, or restore the current one if it is not a number."""
+        text, state = self._entry.get_text().strip().removesuffix("m").strip().replace(",", "."), self._store.state
+        if text != _text(state).removesuffix(" m"):
+            try:
+                set_options(self._store, distances.entered(state, float(text)))
+            except ValueError:
+                self._entry.set_text(_text(state))
+        return False
+
+
+def _text(state: State) -> str:
+    shown = distances.shown_m(state)
+    return "" if shown is None else f"{shown:.2f} m"

@@ -15,20 +15,20 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Role
 from dioptre_link.records import GROUP, Entry
 
-from . import layers, recipe, sources
-from .host import Gimp
-from .outcome import Outcome
+from . import sources
+from .document import Gimp, find_linked, record_of, store, stored, undo_step
+from .layers import Outcome
 
 PARASITE = "dioptre-edit-depth"
 
 
 def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
     """Show and select the depth layer of the selected result or picture, and hide the layers that cover it."""
-    entries = recipe.of(image).load()
+    entries = record_of(image).load()
     depth = _depth_layer(image, entries, drawables)
     covering = [layer for layer in _covering(image, entries, depth) if layer.get_visible()]
     shown = [layer for layer in (depth, *_parents(depth)) if not layer.get_visible()]
-    with layers.undo_step(image):
+    with undo_step(image):
         if covering or shown:
             _remember(image, covering, shown)
         for layer in covering:
@@ -59,9 +59,9 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
         _set_visible(image.get_layer_by_tattoo(tattoo), visible=False)
     if hidden or shown:
         image.detach_parasite(PARASITE)
-    result = recipe.find(image, entry.outputs.get(Role.RESULT.value))
+    result = find_linked(image, entry.outputs.get(Role.RESULT.value))
     if result is not None:
-        for layer in (result, recipe.find(image, entry.outputs.get(GROUP))):
+        for layer in (result, find_linked(image, entry.outputs.get(GROUP))):
             _set_visible(layer, visible=True)
     selected = image.get_selected_layers()
     if not selected or not all(_is_seen(layer) for layer in selected):
@@ -78,8 +78,10 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
     tattoo = picture.get_tattoo()
     for entry in reversed(entries):
         own = [entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")]
-        found = [layer for link in own if (layer := recipe.find(image, link)) is not None]
-        if found and (recipe.concerns(entry, picture) or tattoo in {layer.get_tattoo() for layer in found}):
+        found = [layer for link in own if (layer := find_linked(image, link)) is not None]
+        if found and (
+            record_of(image).concerns(entry, picture) or tattoo in {layer.get_tattoo() for layer in found}
+        ):
             return next((layer for layer in found if layer.get_tattoo() == tattoo), found[0])
     raise RefusedError(
         "The layer “{name}” has no Dioptre depth layer.",
@@ -95,11 +97,11 @@ def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) ->
     for entry in entries:
         if tattoo not in {link.id for role, link in _depth_links(entry)}:
             continue
-        group = recipe.find(image, entry.outputs.get(GROUP))
+        group = find_linked(image, entry.outputs.get(GROUP))
         if group is not None and group.get_tattoo() not in above:
             yield group
             continue
-        for layer in recipe.layers(image, entry):
+        for layer in record_of(image).layers(entry):
             if layer.get_tattoo() not in above | {tattoo} and not layer.is_group():
                 yield layer
 
@@ -131,16 +133,14 @@ def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[G
         "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],
         "shown": [*before_shown, *(layer.get_tattoo() for layer in shown)],
     }
-    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    image.attach_parasite(Gimp.Parasite.new(PARASITE, flags, json.dumps(state).encode("ascii")))
+    store(image, PARASITE, json.dumps(state).encode("ascii"))
 
 
 def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
-    parasite = image.get_parasite(PARASITE)
-    if parasite is None:
+    if not (data := stored(image, PARASITE)):
         return [], []
     try:
-        state = json.loads(bytes(parasite.get_data()))
+        state = json.loads(data)
         hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         # The parasite is damaged; fall back to showing the result.

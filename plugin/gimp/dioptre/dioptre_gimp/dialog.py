@@ -9,37 +9,28 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-import gi
+from dioptre_link.client import Worker
+from dioptre_link.editing import brush, traits
+from dioptre_link.editing import state as states
+from dioptre_link.editing.events import Image, Steps
+from dioptre_link.editing.state import State, Store
+from dioptre_link.errors import Cancelled
+from dioptre_link.language import translated
+from dioptre_link.operation import Input, Operation, Role
 
-gi.require_version("Gtk", "3.0")
-gi.require_version("GimpUi", "3.0")
-from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
-
-from dioptre_link.client import Worker  # noqa: E402
-from dioptre_link.editing import brush, traits  # noqa: E402
-from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing.events import Image, Steps  # noqa: E402
-from dioptre_link.editing.state import State, Store  # noqa: E402
-from dioptre_link.errors import Cancelled  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operation import Input, Operation, Role  # noqa: E402
-
-from . import arguments, drawing, jobs, pixels, sources, style  # noqa: E402
-from .binding import Binding  # noqa: E402
-from .driver import Driver  # noqa: E402
-from .edit import Edited  # noqa: E402
-from .enlarge import run_image  # noqa: E402
-from .getting import Downloads  # noqa: E402
-from .host import Gimp, GLib, GObject  # noqa: E402
-from .inputs import Inputs  # noqa: E402
-from .outcome import Outcome  # noqa: E402
-from .panel import Panel, depth_chooser, scrolled  # noqa: E402
-from .preview import Preview  # noqa: E402
-from .previewing import Previews  # noqa: E402
-from .replacing import run_sent_change  # noqa: E402
-from .run import run_sent  # noqa: E402
-from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
-from .sources import Source  # noqa: E402
+from . import arguments, drawing, sources, transfer
+from .arguments import Binding
+from .document import Gimp, GLib, GObject, has_selection, read_small
+from .downloads import Downloads
+from .enlarge import run_image
+from .jobs import run_sent
+from .layers import Outcome
+from .options import Panel, depth_chooser, scrolled
+from .preview import Preview
+from .previews import Inputs, Previews
+from .sources import Source
+from .toolkit import MOST_PX, SMALL_PX, Driver, GimpUi, Gtk, fitted, use_colours
+from .updating import Edited, run_sent_change
 
 BINARY = "dioptre"
 BRUSH_ROW_PX = 40  # Height in pixels of the row with the brush tools, including the gap below it.
@@ -69,10 +60,10 @@ def run_dialog(
         Exception: The error that ended the run.
     """
     GimpUi.init(BINARY)
-    style.install()
+    use_colours()
     store = Store(_first_state(config, operation, source, edited))
-    with jobs.open_worker() as worker, ExitStack() as files:
-        connecting = jobs.connect(worker)
+    with transfer.open_worker() as worker, ExitStack() as files:
+        connecting = transfer.connect(worker)
         next(connecting, None)  # Start the worker now, so that it warms up while the dialog is built.
         binding = Binding(config, store)
         files.callback(binding.end)
@@ -98,7 +89,7 @@ def _first_state(
     options = arguments.read_options(operation, config)
     if edited is None:
         return states.opened(operation, options)
-    adds = not edited.chosen and not Gimp.Selection.is_empty(source.image)
+    adds = not edited.chosen and has_selection(source.image)
     return states.opened(operation, edited.entry.chosen_options, replaces="" if adds else edited.entry.id)
 
 
@@ -223,7 +214,7 @@ class OperationDialog:
         """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
             return SMALL_PX  # The preview is an enlarged crop; a larger one would take too long.
-        zoom = min(self._preview.canvas.zoom, 2.0)
+        zoom = min(self._preview.canvas.viewport.zoom, 2.0)
         seen = round(max(self._size) * self._preview.get_scale_factor() * (1.0 if zoom < 1.3 else zoom))
         return min(seen, max(self._layer_size))
 
@@ -232,12 +223,10 @@ class OperationDialog:
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer immediately, then send it to the worker."""
         self._source = source
-        self._preview.show_layer(
-            drawing.pixbuf_from_rgb(*self._size, 4, pixels.read_small(source.picture, self._size))
-        )
+        self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size)))
         depth = None
         if source.depth is not None:
-            data = pixels.read_small(source.depth, self._size, grey=True)
+            data = read_small(source.depth, self._size, grey=True)
             depth = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
         inputs = Inputs(source, self._worker, self._files, depth)
         self._inputs = inputs
@@ -248,7 +237,7 @@ class OperationDialog:
         if connecting is not None:
             yield from connecting
         self._worker.expect(self._operation.name)
-        networks = yield from jobs.in_thread(self._worker.networks, "Starting Dioptre")
+        networks = yield from transfer.in_thread(self._worker.networks, "Starting Dioptre")
         self._store.set(states.listed(self._store.state, networks))
         yield from inputs.read()
 

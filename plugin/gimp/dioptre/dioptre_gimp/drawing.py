@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import gi
+from dioptre_link.editing import views
+from dioptre_link.editing.events import Image
+from dioptre_link.editing.ruler import Ruler
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import GdkPixbuf, GLib  # noqa: E402  (the version must be named first)
-
-from dioptre_link.editing import marks, views  # noqa: E402
-from dioptre_link.editing.events import Image  # noqa: E402
-from dioptre_link.editing.ruler import Ruler  # noqa: E402
+from .document import GLib
+from .toolkit import GdkPixbuf
 
 RING_PX = 27
 CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 MEASURED, DOT_PX = (110, 200, 255), 11  # Marks of known distances; the colour is the same as in `style`.
-_OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
 RULER_SHARP, RULER_ASSUMED, RULER_MARK = (60, 220, 90), (150, 150, 150), (255, 190, 60)
 # Colour (RGBA) and width of the focus frame; the colour is the same as in `style`.
@@ -96,12 +93,6 @@ def coloured(image: Image, table: Sequence[tuple[int, int, int, int]]) -> GdkPix
     for channel in range(4):
         data[channel::4] = image.data.translate(bytes(colour[channel] for colour in table))
     return pixbuf_from_rgb(image.width, image.height, 4, bytes(data))
-
-
-def outline(coverage: Image) -> GdkPixbuf.Pixbuf:
-    """Return the subject's edge, two pixels wide, on a transparent background."""
-    edge = Image(width=coverage.width, height=coverage.height, channels=1, data=marks.outline(coverage))
-    return coloured(edge, [(0, 0, 0, 0), _OUTLINE, *[(0, 0, 0, 0)] * 254])
 
 
 def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:

@@ -19,9 +19,25 @@ from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry
 
-from . import depth_store, jobs, layers, pixels, recipe, sources
-from .host import Gimp
-from .outcome import Outcome
+from . import layers, sources, transfer
+from .document import (
+    DEPTH,
+    Format,
+    Gimp,
+    all_layers,
+    check_room,
+    cubic,
+    find_linked,
+    link_to,
+    must,
+    picture_format,
+    read_in,
+    record_of,
+    remember,
+    undo_step,
+    unlocked,
+)
+from .layers import Outcome
 from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)
@@ -41,14 +57,14 @@ class Part:
     """
 
     source: Source
-    sent: jobs.Sent
+    sent: transfer.Sent
     result: Result
     depth: Gimp.Layer | None
 
 
 def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
     """Enlarge every layer and then the image, in one undo step; only the last step changes the document."""
-    image, scale = source.image, float(options["scale"])
+    image, scale = source.image, operation.scale(options)
     planned = plan(source, scale)
     parts: list[Part] = []
     taken: set[int] = set()
@@ -57,20 +73,20 @@ def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], 
             depth = one.depth if one.depth is not None and one.depth.get_tattoo() not in taken else None
             taken |= {depth.get_tattoo()} if depth is not None else set()
             made = _enlarged(worker, operation, options, one, depth)
-            share = jobs.BEFORE_LAYERS / len(planned)
-            parts.append((yield from jobs.within(made, number * share, share)))
+            share = transfer.BEFORE_LAYERS / len(planned)
+            parts.append((yield from transfer.within(made, number * share, share)))
         for part in parts:
-            yield Step(fraction=jobs.BEFORE_LAYERS, phase="Enlarging the image")
+            yield Step(fraction=transfer.BEFORE_LAYERS, phase="Enlarging the image")
             if not image.is_valid() or not part.source.picture.is_valid():
                 raise RefusedError("The picture was closed or changed in the meantime.")
-            if (yield from jobs.changed(part.source, part.sent)):
+            if (yield from transfer.changed(part.source, part.sent)):
                 raise RefusedError(
                     "The layer “{name}” was changed in the meantime.",
                     hint="Try again.",
                     name=part.source.picture.get_name(),
                 )
-        pixels.check_room(sum(made.buffer.pixels.nbytes for part in parts for made in part.result.layers))
-        with layers.undo_step(image), layers.unlocked(image):
+        check_room(sum(made.buffer.pixels.nbytes for part in parts for made in part.result.layers))
+        with undo_step(image), unlocked(image):
             _apply(image, scale, parts)
     finally:
         for part in parts:
@@ -89,8 +105,8 @@ def plan(source: Source, scale: float) -> list[Source]:
     """
     image = source.image
     sources.check_size(image.get_width() * scale, image.get_height() * scale)
-    entries = recipe.of(image).readable()
-    found = [layer for layer in sources.all_layers(image.get_layers()) if _has_pixels(layer)]
+    entries = record_of(image).readable()
+    found = [layer for layer in all_layers(image.get_layers()) if _has_pixels(layer)]
     depths = {layer.get_tattoo(): sources.fitting_depth(image, entries, layer) for layer in found}
     if source.depth is not None:
         depths[source.picture.get_tattoo()] = source.depth
@@ -120,34 +136,34 @@ def _enlarged(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, depth: Gimp.Layer | None
 ) -> Steps[Part]:
     with ExitStack() as files:
-        sent = yield from jobs.send(worker, source, files)
-        result = yield from jobs.work(worker, operation, options, source, sent)
+        sent = yield from transfer.send(worker, source, files)
+        result = yield from transfer.work(worker, operation, options, source, sent)
     return Part(source=source, sent=sent, result=result, depth=depth)
 
 
 def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
-    entries = recipe.of(image).readable()
+    entries = record_of(image).readable()
     unpainted = _unpainted(image, entries)
     size = [max(1, round(side * scale)) for side in (image.get_width(), image.get_height())]
-    with layers.cubic():
-        layers.must(image.scale(*size), "enlarge the image")
+    with cubic():
+        must(image.scale(*size), "enlarge the image")
     _, x, y = image.get_resolution()
     image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # Keep the printed size.
     for part in parts:
-        colour = pixels.picture_format(image, alpha=True)
+        colour = picture_format(image, alpha=True)
         for made in part.result.layers:
             if made.role is Role.RESULT:
                 _write(part.source.picture, made.buffer, colour)
             elif made.role is Role.DEPTH and part.depth is not None:
-                _write(part.depth, made.buffer, pixels.DEPTH)
-                depth_store.remember(image, part.depth, made.buffer)
+                _write(part.depth, made.buffer, DEPTH)
+                remember(image, part.depth, made.buffer)
     if entries:
-        recipe.of(image).save(_scaled(image, entry, scale, unpainted) for entry in entries)
+        record_of(image).save(_scaled(image, entry, scale, unpainted) for entry in entries)
 
 
-def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> None:
+def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: Format) -> None:
     """Write the network's pixels; surplus rows or columns from rounding a fractional scale are dropped."""
-    for _ in pixels.read_in(buffer, layer.get_buffer(), pixel_format):
+    for _ in read_in(buffer, layer.get_buffer(), pixel_format):
         pass
     layer.update(0, 0, layer.get_width(), layer.get_height())
 
@@ -155,11 +171,11 @@ def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> No
 def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
     """Return the ids of layers that have not changed since Dioptre created them."""
     links = [(Role(role), link) for entry in entries for role, link in entry.outputs.items() if role != GROUP]
-    found = [(role, link, recipe.find(image, link)) for role, link in links if link.sha256]
+    found = [(role, link, find_linked(image, link)) for role, link in links if link.sha256]
     return {
         link.id
         for role, link, layer in found
-        if layer is not None and layers.content_hash(layer, role) == link.sha256
+        if layer is not None and layers.layer_hash(layer, role) == link.sha256
     }
 
 
@@ -167,8 +183,8 @@ def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | 
     """Return the record as if the result had been created at the new size, so that Update keeps working."""
     described = entry.known
     outputs = {
-        role: recipe.link(layer, sha256=layers.content_hash(layer, Role(role)))
-        if link.id in unpainted and (layer := recipe.find(image, link)) is not None
+        role: link_to(layer, sha256=layers.layer_hash(layer, Role(role)))
+        if link.id in unpainted and (layer := find_linked(image, link)) is not None
         else link
         for role, link in entry.outputs.items()
     }

@@ -5,22 +5,18 @@ A ruler below the histogram shows the sharp range in metres.
 
 from __future__ import annotations
 
-import gi
+from dioptre_link.editing import focus_range, ruler, views
+from dioptre_link.editing.focus_range import RangeDrag
+from dioptre_link.editing.state import State, Store
+from dioptre_link.language import translated
+from dioptre_link.operation import Parameter
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GLib, Gtk  # noqa: E402  (the version must be named first)
-
-from dioptre_link.editing import focus_range, ruler, views  # noqa: E402
-from dioptre_link.editing.focus_range import Grip  # noqa: E402
-from dioptre_link.editing.state import State, Store  # noqa: E402
-from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operation import Parameter  # noqa: E402
-
-from . import drawing  # noqa: E402
-from .controls import AUTOMATIC, Row, set_options  # noqa: E402
+from . import drawing
+from .controls import AUTOMATIC, Row, set_options
+from .document import GLib
+from .toolkit import Gdk, Gtk
 
 SIZE = (428, 44)
-GRIP = 0.025  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
 BINS = 100
 RULER_SIZE = (SIZE[0], 9)
 LABEL_PX = 46  # Width of a tick's label; ticks are at least this far apart.
@@ -34,7 +30,7 @@ class FocusRow(Row):
         super().__init__(store, parameter, nick)
         self._depth: object = None
         self._bars = [0.0] * BINS
-        self._grip: Grip | None = None  # Set while the mouse button is down.
+        self._drag = RangeDrag(lambda options: set_options(store, options))
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
         self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
@@ -82,6 +78,7 @@ class FocusRow(Row):
         self.pack_start(self._distances, False, False, 0)
 
     def show_state(self, state: State) -> None:
+        self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
         self._tick.set_active(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
         if depth is not self._depth:
@@ -96,7 +93,7 @@ class FocusRow(Row):
         self._distances.set_text(ruler.two_lines(shown))
 
     def _draw(self) -> bool:
-        sharp, focused = self.store.state.sharp, self._area.has_focus()
+        sharp, focused = self._drag.sharp, self._area.has_focus()
         self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, sharp, focused=focused))
         return False
 
@@ -106,47 +103,26 @@ class FocusRow(Row):
         return float(min(max(x / SIZE[0], 0.0), 1.0))
 
     def _press(self, _area: Gtk.Widget, event: Gdk.EventButton) -> bool:
-        sharp = self.store.state.sharp
-        if sharp is None or event.button != 1:
+        if self._drag.sharp is None or event.button != 1:
             return False
         self._area.grab_focus()
-        at = self._at(event.x)
-        self._grip = focus_range.grip_at(sharp, at, GRIP)
-        if self._grip is Grip.MIDDLE:
-            set_options(self.store, self._dragged(sharp, at))
+        self._drag.pressed(self._at(event.x))
         return True
 
     def _move(self, _area: Gtk.Widget, event: Gdk.EventMotion) -> bool:
-        sharp = self.store.state.sharp
-        if self._grip is None or sharp is None:
-            return False
-        set_options(self.store, self._dragged(sharp, self._at(event.x)))
+        self._drag.moved(self._at(event.x))
         return True
 
-    def _dragged(self, sharp: focus_range.Range, at: float) -> focus_range.Options:
-        assert self._grip is not None
-        return focus_range.dragged(sharp, self._grip, at, lens_reach=self.store.state.lens_reach)
-
     def _release(self, *_: object) -> bool:
-        self._grip = None
+        self._drag.released()
         return True
 
     def _key(self, _area: Gtk.Widget, event: Gdk.EventKey) -> bool:
-        sharp, name = self.store.state.sharp, Gdk.keyval_name(event.keyval)
-        if sharp is None or name not in ("Left", "Right", "Up", "Down"):
-            return False
-        set_options(self.store, focus_range.nudged(sharp, name.lower(), lens_reach=self.store.state.lens_reach))
-        return True
+        return self._drag.key((Gdk.keyval_name(event.keyval) or "").lower())
 
     def _ticked(self, tick: Gtk.CheckButton) -> None:
-        if self._quiet:
-            return
-        if tick.get_active():
-            set_options(self.store, focus_range.AUTOMATIC)
-            return
-        sharp = self.store.state.sharp
-        if sharp is not None:
-            set_options(self.store, focus_range.fixed(sharp, lens_reach=self.store.state.lens_reach))
+        if not self._quiet:
+            self._drag.set_automatic(tick.get_active())
 
 
 class TickLabels(Gtk.Fixed):
@@ -169,10 +145,10 @@ class TickLabels(Gtk.Fixed):
         for label in self._labels:
             label.set_text("")
         for label, (position, text) in zip(self._labels, ticks, strict=False):
-            left = min(max(round(position * (SIZE[0] - 1) - LABEL_PX / 2), 0), SIZE[0] - LABEL_PX)
+            left, side = ruler.label_place(position, SIZE[0], LABEL_PX)
             label.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
-            label.set_xalign(0.0 if left == 0 else 1.0 if left == SIZE[0] - LABEL_PX else 0.5)
-            self.move(label, left, 0)
+            label.set_xalign(side)
+            self.move(label, round(left), 0)
 
     def _add_label(self) -> None:
         label = Gtk.Label()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dioptre_link.catalogue import OPERATIONS
@@ -11,17 +12,17 @@ from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
 from dioptre_link.editing import first_start, traits
 from dioptre_link.editing.events import Step, Steps
-from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
-from dioptre_link.language import translated
+from dioptre_link.errors import Cancelled, RefusedError, UsageError
+from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
 
-from . import arguments, depth_editing, edit, following, jobs, log, sources, update
+from . import arguments, depth_editing, sources, transfer, updating
+from .document import LOG, Gimp, GLib, GObject, logger
 from .enlarge import run_image
-from .host import Gimp, GLib, GObject
-from .outcome import Outcome
-from .replacing import run_change
-from .run import run
+from .jobs import run
+from .layers import Outcome
+from .updating import run_change
 
 PREFIX = "dioptre-"
 RECIPE = "dioptre-recipe"
@@ -42,35 +43,18 @@ class Dioptre(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         operations = (PREFIX + operation.command for operation in OPERATIONS.values())
-        return [*operations, RECIPE, EDIT, EDIT_DEPTH, UPDATE]
+        return [*operations, *_OTHERS]
 
     def do_set_i18n(self, _name: str) -> bool:
         return False  # The texts are already translated; returning True would make GIMP print a warning.
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
-        if name == RECIPE:
-            label = translated("Re_cipe…")
-            text = translated("Apply a recipe that comes with Dioptre or that an earlier run saved.")
-            procedure = self._image_procedure(name, run_recipe, None, label, text)
-            following.add_arguments(procedure)
+        if name in _OTHERS:
+            run, label, text = _OTHERS[name]
+            procedure = self._image_procedure(name, run, None, translated(label), translated(text))
+            if name == RECIPE:
+                arguments.add_recipe_arguments(procedure)
             return procedure
-        if name == EDIT:
-            label = translated("_Edit…")
-            text = translated("Change the options of the selected result and recompute it.")
-            return self._image_procedure(name, run_edit, None, label, text)
-        if name == EDIT_DEPTH:
-            label = translated("Edit dept_h")
-            text = translated(
-                "Show and select the depth layer of the selected result so that you can "
-                "paint on it. Update shows the result again."
-            )
-            return self._image_procedure(name, run_edit_depth, None, label, text)
-        if name == UPDATE:
-            label = translated("_Update")
-            text = translated(
-                "Recompute the selected result after you change its picture or paint on its depth layer."
-            )
-            return self._image_procedure(name, run_update, None, label, text)
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
         label, text = f"{arguments.menu_labels()[operation.name]}…", translated(operation.help)
         procedure = self._image_procedure(name, run_operation, operation, label, text)
@@ -97,157 +81,166 @@ class Dioptre(Gimp.PlugIn):
         return procedure
 
 
-def run_operation(  # noqa: PLR0917  (GIMP dictates the signature)
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    operation: Operation,
-) -> Gimp.ValueArray:
-    def do() -> Gimp.Layer | None:
-        _set_up(run_mode)
-        depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of a procedure by GIMP; `operation` is set for those that run a single operation."""
 
-            edited = edit.replaceable(image, drawables, operation)
-            source = sources.find(operation, image, drawables, depth) if edited is None else edited.source
-            outcome = run_dialog(procedure, config, operation, source, edited)
-        else:
-            source = sources.find(operation, image, drawables, depth)
-            options = arguments.read_options(operation, config)
-            how = run_image if arguments.means_whole_image(operation, config) else run
-            outcome = _with_progress(operation.title, lambda worker: how(worker, operation, options, source))
-        _tell(outcome)
-        return outcome.layer
+    procedure: Gimp.Procedure
+    run_mode: Gimp.RunMode
+    image: Gimp.Image
+    drawables: list[Gimp.Drawable]
+    config: Gimp.ProcedureConfig
+    operation: Operation | None
 
-    return guarded(procedure, do)
+    @property
+    def interactive(self) -> bool:
+        return bool(self.run_mode == Gimp.RunMode.INTERACTIVE)
 
 
-def run_recipe(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    _data: None,
-) -> Gimp.ValueArray:
-    def do() -> Gimp.Layer | None:
-        _set_up(run_mode)
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            return _recipe_by_dialog(procedure, config, image, drawables)
-        recipe = following.chosen(config)
-        operation, options = as_operation(recipe)
-        source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
-        outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-        _tell(outcome, *recipe.notes)
-        return outcome.layer
-
-    return guarded(procedure, do)
+Function = Callable[..., Gimp.ValueArray]
 
 
-def _recipe_by_dialog(
-    procedure: Gimp.Procedure,
-    config: Gimp.ProcedureConfig,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-) -> Gimp.Layer | None:
+def _procedure(do: Callable[[Call], Gimp.Layer | None]) -> Function:
+    """Return `do` as a function with GIMP's signature and GIMP's status values."""
+
+    def run(*given: Any) -> Gimp.ValueArray:
+        names = ("procedure", "run_mode", "image", "drawables", "config", "operation")
+        call = Call(**dict(zip(names, given, strict=True)))
+        return guarded(call.procedure, lambda: do(call))
+
+    return run
+
+
+@_procedure
+def run_operation(call: Call) -> Gimp.Layer | None:
+    operation, image, config = call.operation, call.image, call.config
+    assert operation is not None
+    _set_up(call)
+    depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
+    if call.interactive:
+        from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
+
+        edited = updating.replaceable(image, call.drawables, operation)
+        source = sources.find(operation, image, call.drawables, depth) if edited is None else edited.source
+        outcome = run_dialog(call.procedure, config, operation, source, edited)
+    else:
+        source = sources.find(operation, image, call.drawables, depth)
+        options = arguments.read_options(operation, config)
+        how = run_image if arguments.means_whole_image(operation, config) else run
+        outcome = _with_progress(operation.title, lambda worker: how(worker, operation, options, source))
+    _tell(outcome)
+    return outcome.layer
+
+
+@_procedure
+def run_recipe(call: Call) -> Gimp.Layer | None:
+    _set_up(call)
+    if call.interactive:
+        return _recipe_by_dialog(call)
+    recipe = arguments.chosen_recipe(call.config)
+    operation, options = as_operation(recipe)
+    source = sources.find(operation, call.image, call.drawables, call.config.get_property(arguments.DEPTH_LAYER))
+    outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
+    _tell(outcome, *recipe.ignored)
+    return outcome.layer
+
+
+def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
     """Ask for a recipe and run it, replacing the earlier result if there is one and the user agrees."""
     from . import recipe_dialog  # Imported here because it needs a display, which a script may lack.
 
+    image, drawables, config = call.image, call.drawables, call.config
+
     def source_of(operation: Operation) -> sources.Source:
-        edited = edit.replaceable(image, drawables, operation)
+        edited = updating.replaceable(image, drawables, operation)
         return sources.find(operation, image, drawables, None) if edited is None else edited.source
 
-    adds = recipe_dialog.ask(procedure, config, source_of, replaces=edit.has_results(image, drawables))
-    recipe = following.chosen(config)
+    replaces = updating.has_results(image, drawables)
+    adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
+    recipe = arguments.chosen_recipe(config)
     operation, options = as_operation(recipe)
-    edited = edit.replaceable(image, drawables, operation)
+    edited = updating.replaceable(image, drawables, operation)
     if edited is not None and not adds:
         change = edited.change(operation, options, edited.source)
         outcome = _with_progress(operation.title, lambda worker: run_change(worker, change))
     else:
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome, *recipe.notes)
+    _tell(outcome, *recipe.ignored)
     return outcome.layer
 
 
-def run_edit(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    _config: Gimp.ProcedureConfig,
-    _data: None,
-) -> Gimp.ValueArray:
-    def do() -> Gimp.Layer | None:
-        if run_mode == Gimp.RunMode.NONINTERACTIVE:
-            raise UsageError(
-                "Edit works only interactively.",
-                hint="In a script, call the operation's own procedure with its options.",
-            )
-        _set_up(run_mode)
-        from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
+@_procedure
+def run_edit(call: Call) -> Gimp.Layer | None:
+    if call.run_mode == Gimp.RunMode.NONINTERACTIVE:
+        raise UsageError(
+            "Edit works only interactively.",
+            hint="In a script, call the operation's own procedure with its options.",
+        )
+    _set_up(call)
+    from .dialog import run_dialog  # Imported here because it needs a display, which a script may lack.
 
-        edited = edit.find(image, drawables)
-        name = RECIPE if edited.operation.name == CHAIN else PREFIX + edited.operation.command
-        own = procedure.get_plug_in().do_create_procedure(name)
-        config = own.create_config()
-        if edited.operation.name == CHAIN:
-            return _recipe_by_dialog(own, config, image, drawables)
-        outcome = run_dialog(own, config, edited.operation, edited.source, edited)
-        _tell(outcome)
-        return outcome.layer
-
-    return guarded(procedure, do)
+    edited = updating.find_edited(call.image, call.drawables)
+    name = RECIPE if edited.operation.name == CHAIN else PREFIX + edited.operation.command
+    own = call.procedure.get_plug_in().do_create_procedure(name)
+    config = own.create_config()
+    if edited.operation.name == CHAIN:
+        return _recipe_by_dialog(replace(call, procedure=own, config=config))
+    outcome = run_dialog(own, config, edited.operation, edited.source, edited)
+    _tell(outcome)
+    return outcome.layer
 
 
-def run_edit_depth(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    _config: Gimp.ProcedureConfig,
-    _data: None,
-) -> Gimp.ValueArray:
-    def do() -> Gimp.Layer | None:
-        outcome = depth_editing.begin(image, drawables)
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            _show(" ".join(map(translated, outcome.messages)))
-        return outcome.layer
-
-    return guarded(procedure, do)
+@_procedure
+def run_edit_depth(call: Call) -> Gimp.Layer | None:
+    outcome = depth_editing.begin(call.image, call.drawables)
+    if call.interactive:
+        _show(" ".join(map(translated, outcome.messages)))
+    return outcome.layer
 
 
-def run_update(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    _config: Gimp.ProcedureConfig,
-    _data: None,
-) -> Gimp.ValueArray:
-    def do() -> Gimp.Layer | None:
-        _set_up(run_mode)
-        updated = _with_progress("Update", lambda worker: update.update(worker, image, drawables))
-        _tell(updated.outcome)
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            _show(translated(updated.summary))
-        return updated.outcome.layer
-
-    return guarded(procedure, do)
+@_procedure
+def run_update(call: Call) -> Gimp.Layer | None:
+    _set_up(call)
+    updated = _with_progress("Update", lambda worker: updating.update(worker, call.image, call.drawables))
+    _tell(updated.outcome)
+    if call.interactive:
+        _show(translated(updated.summary))
+    return updated.outcome.layer
 
 
-def _set_up(run_mode: Gimp.RunMode) -> None:
+_OTHERS: dict[str, tuple[Function, str, str]] = {
+    RECIPE: (
+        run_recipe,
+        Message("Re_cipe…"),
+        Message("Apply a recipe that comes with Dioptre or that an earlier run saved."),
+    ),
+    EDIT: (run_edit, Message("_Edit…"), Message("Change the options of the selected result and recompute it.")),
+    EDIT_DEPTH: (
+        run_edit_depth,
+        Message("Edit dept_h"),
+        Message(
+            "Show and select the depth layer of the selected result so that you can paint on it. Update shows the "
+            "result again."
+        ),
+    ),
+    UPDATE: (
+        run_update,
+        Message("_Update"),
+        Message("Recompute the selected result after you change its picture or paint on its depth layer."),
+    ),
+}
+"""The procedures that are not one operation: what runs, menu label and help."""
+
+
+def _set_up(call: Call) -> None:
     """Offer to install the compute core if the plug-in came as a zip and has none yet.
 
     Raises:
         Cancelled: The user declined.
     """
-    if run_mode == Gimp.RunMode.INTERACTIVE and first_start.is_needed():
-        from .first_start_dialog import set_up  # Imported here because it needs a display.
+    if call.interactive and first_start.is_needed():
+        from .first_start import set_up  # Imported here because it needs a display.
 
         set_up()
 
@@ -262,8 +255,8 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
     Returns:
         The outcome of the steps.
     """
-    with jobs.open_worker() as worker, progress(translated(title)) as show:
-        return jobs.run_here(steps_of(worker), show)
+    with transfer.open_worker() as worker, progress(translated(title)) as show:
+        return transfer.run_here(steps_of(worker), show)
 
 
 def _tell(outcome: Outcome, *notes: str) -> None:
@@ -309,34 +302,24 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (UsageError, RefusedError, RecipeError) as error:
-        log.logger.info("%s was refused: %s", procedure.get_name(), error.message)
-        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
-    except DioptreError as error:
-        log.logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
-        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))
+        logger.info("%s was refused: %s", procedure.get_name(), error.message)
+        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
-        log.logger.exception("%s failed", procedure.get_name())
-        text = translated(
-            f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {log.LOG.place}."
-        )
-        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, text)
+        logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
+        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, error)
     Gimp.displays_flush()
-    log.logger.info("%s: %.2f s", procedure.get_name(), time.monotonic() - began)
+    logger.info("%s: %.2f s", procedure.get_name(), time.monotonic() - began)
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
     values.remove(1)
     values.insert(1, GObject.Value(Gimp.Layer, layer))
     return values
 
 
-def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, text: str) -> Gimp.ValueArray:
-    return procedure.new_return_values(status, GLib.Error(text))
-
-
-def _words(error: DioptreError) -> str:
-    return f"{translated(error.message)} {translated(error.hint)}".strip()
+def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, error: Exception) -> Gimp.ValueArray:
+    return procedure.new_return_values(status, GLib.Error(LOG.told(error).shown))
 
 
 def main(argv: list[str]) -> None:
     """Run the plug-in until GIMP ends the connection."""
-    log.LOG.set_up()
+    LOG.set_up()
     Gimp.main(Dioptre.__gtype__, argv)

@@ -1,26 +1,91 @@
-"""The left side of a dialog: the views, the picture and the status. It renders the dialog's state."""
+"""The left side of a dialog: the views, the brush tools, the picture and the status."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import gi
+from dioptre_link.editing import brush, fetching, picking, scene, traits, views
+from dioptre_link.editing import state as states
+from dioptre_link.editing.picking import Click
+from dioptre_link.editing.state import Phase, State, Store, Tool
+from dioptre_link.editing.viewport import STEP
+from dioptre_link.language import Message, translated
+from dioptre_link.operation import PLACES, Kind
 
-gi.require_version("Gtk", "3.0")
-from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
+from . import drawing
+from .canvas import Canvas, Marker
+from .controls import no_wheel
+from .toolkit import GdkPixbuf, Gtk, Pango, add_class, remove_class
 
-from dioptre_link.editing import brush, fetching, marks, picking, selecting, traits, views  # noqa: E402
-from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing.events import Image, Shown  # noqa: E402
-from dioptre_link.editing.picking import Click  # noqa: E402
-from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
-from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import PLACES, Kind  # noqa: E402
+SLIDER_PX = 90
 
-from . import drawing, style  # noqa: E402
-from .brush_row import BrushRow  # noqa: E402
-from .canvas import STEP, Canvas, Marker  # noqa: E402
-from .tags import Tag  # noqa: E402
+
+class BrushRow(Gtk.Box):
+    """Row of tool buttons that renders the dialog's state and forwards the user's input."""
+
+    def __init__(self, store: Store[State]) -> None:
+        super().__init__(spacing=6)
+        self._store = store
+        self._quiet = False
+        self._buttons: dict[Tool, Gtk.RadioButton] = {}
+        group = Gtk.Box()
+        add_class(group, "linked")
+        for tool in Tool:
+            label, tip = (words(store.state.operation, tool) for words in (brush.label, brush.tip))
+            button = Gtk.RadioButton.new_with_label_from_widget(self._buttons.get(Tool.POINT), label)
+            button.set_mode(False)
+            add_class(button, "dioptre-view")
+            button.set_tooltip_text(tip)
+            button.get_accessible().set_description(tip)
+            button.connect("toggled", self._chose, tool)
+            group.pack_start(button, False, False, 0)
+            self._buttons[tool] = button
+        self._size = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.05)
+        self._size.set_draw_value(False)
+        self._size.set_size_request(SLIDER_PX, -1)
+        self._size.set_tooltip_text(translated("Brush size (or Ctrl+scroll over the picture)"))
+        self._size.get_accessible().set_name(translated("Brush size"))
+        self._size.connect("value-changed", self._sized)
+        no_wheel(self._size)
+        self._removal = Gtk.Box(valign=Gtk.Align.CENTER)
+        add_class(self._removal, "linked")
+        for text, words, change in (
+            ("↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
+            (translated("Clear strokes"), "Remove all strokes", brush.cleared),
+        ):
+            button = Gtk.Button(label=text)
+            add_class(button, "dioptre-small")
+            button.set_tooltip_text(translated(words))
+            button.get_accessible().set_name(translated(words))
+            button.connect("clicked", lambda _, change=change: store.set(change(store.state)))
+            self._removal.pack_start(button, False, False, 0)
+        self.pack_start(group, False, False, 0)
+        self._label = Gtk.Label(label=translated("Size"))
+        self.pack_start(self._label, False, False, 0)
+        self.pack_start(self._size, False, False, 0)
+        self.pack_end(self._removal, False, False, 0)
+        store.observe(lambda _, state: self._render(state))
+        self._render(store.state)
+
+    def _render(self, state: State) -> None:
+        self._quiet = True
+        self._buttons[state.brush.tool].set_active(True)
+        self._size.set_value(brush.slider_place(state.brush.radius))
+        self._quiet = False
+        for widget in (self._label, self._size):
+            widget.set_sensitive(state.brush.paints)
+        self._removal.set_sensitive(bool(brush.strokes(state)))
+        self.set_sensitive(not state.working)
+
+    def _chose(self, button: Gtk.RadioButton, tool: Tool) -> None:
+        if not self._quiet and button.get_active():
+            self._store.set(brush.chose(self._store.state, tool))
+
+    def _sized(self, slider: Gtk.Scale) -> None:
+        if not self._quiet:
+            radius = brush.radius_at(slider.get_value())
+            self._store.set(brush.sized(self._store.state, radius))
+
 
 MNEMONICS = {
     "after": "a",
@@ -86,10 +151,10 @@ class Preview(Gtk.Box):
         overlay.add_overlay(self._waiting)
         overlay.set_overlay_pass_through(self._waiting, True)
         frame = Gtk.Frame()
-        style.add_class(frame, "dioptre-frame")
+        add_class(frame, "dioptre-frame")
         frame.add(overlay)
-        self.canvas.connect("focus-in-event", lambda *_: style.add_class(frame, "dioptre-focused"))
-        self.canvas.connect("focus-out-event", lambda *_: style.remove_class(frame, "dioptre-focused"))
+        self.canvas.connect("focus-in-event", lambda *_: add_class(frame, "dioptre-focused"))
+        self.canvas.connect("focus-out-event", lambda *_: remove_class(frame, "dioptre-focused"))
         self._status = Status(layer_size, clickable=clickable)
         self.pack_start(self._top_row(), False, False, 0)
         if self._paints:
@@ -109,13 +174,13 @@ class Preview(Gtk.Box):
     def _top_row(self) -> Gtk.Box:
         row = Gtk.Box(spacing=6)
         group = Gtk.Box()
-        style.add_class(group, "linked")
+        add_class(group, "linked")
         first = None
         for view in (views.VIEWS[name] for name in self._names):
             label = _with_key(translated(view.label), MNEMONICS.get(view.name, ""))
             button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
             button.set_mode(False)
-            style.add_class(button, "dioptre-view")
+            add_class(button, "dioptre-view")
             button.set_tooltip_text(translated(view.tip))
             button.set_active(view.name == self._store.state.view)
             button.connect("toggled", self._chose, view.name)
@@ -124,18 +189,19 @@ class Preview(Gtk.Box):
             first = first or button
         row.pack_start(group, False, False, 0)
         zoom = Gtk.Box()
-        style.add_class(zoom, "linked")
+        add_class(zoom, "linked")
         ways = (
             ("-", "Zoom out", 1 / STEP),
             (translated("Fit"), "Show the whole picture", 0.0),
             ("+", "Zoom in", STEP),
         )
+        zooms = self.canvas.viewport
         for label, name, factor in ways:
             button = Gtk.Button(label=label)
-            style.add_class(button, "dioptre-small")
+            add_class(button, "dioptre-small")
             button.set_tooltip_text(translated(name))
             button.get_accessible().set_name(translated(name))
-            button.connect("clicked", lambda _, by=factor: self.canvas.set_zoom(self.canvas.zoom * by))
+            button.connect("clicked", lambda _, by=factor: zooms.set_zoom(zooms.zoom * by))
             zoom.pack_start(button, False, False, 0)
         row.pack_end(zoom, False, False, 0)
         return row
@@ -166,84 +232,54 @@ class Preview(Gtk.Box):
             self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
+        marked = scene.marks_of(state, self._layer_size)
         if self._clickable and picking.box_of(state.operation) is not None:
-            box = picking.box_places(state.operation, state.options, self._layer_size)
-            self.canvas.set_box(self._boxed, box)
+            self.canvas.set_box(self._boxed, marked.box)
         picture = self._picture(state)
         if picture is not None:
             if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
                 picture = drawing.opaque(picture)
                 drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            measured = self._measured(state)
+            measured = tuple(marked.measured) if self._clickable else ()
             dots = tuple((place, self._dot) for place, _ in measured)
-            self.canvas.show_picture(picture, (*self._markers(state), *dots), measured)
+            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), measured)
 
     def _move_divider(self, at: float) -> None:
         self._divider = at
         self._render(None, self._store.state)
 
-    def _before(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        shown = state.shown
-        return drawing.pixbuf_of(shown.before) if shown is not None and shown.before is not None else self._own
-
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
         """Return the picture of the chosen view, or the dimmed layer until that picture has been computed."""
-        shown, before = state.shown, self._before(state)
+        before = None if state.shown is None else state.shown.before
+        own = self._own if before is None else drawing.pixbuf_of(before)
+        if scene.stands_in(state):
+            return None if own is None else drawing.dimmed(own)
+        image = scene.picture_of(state)
+        picture = own if image is None else drawing.pixbuf_of(image)
         if state.view == views.PLACE:
             return self._own
-        if state.view == views.BEFORE:
-            return before
-        if state.view in (views.SELECTED, views.CUT_OUT):
-            return None if before is None else self._selected(state, before)
-        image = None if shown is None else _image(shown, state.view)
-        if image is None:
-            return None if before is None else drawing.dimmed(before)
-        after = drawing.pixbuf_of(image)
-        if state.view == views.SPLIT and before is not None:
-            return drawing.split(before, after, self._divider)
-        if state.view == views.FOCUS:
-            return self._focus(state, drawing.opaque(after))
-        return after
+        if state.view == views.SPLIT and own is not None and picture is not None:
+            return drawing.split(own, picture, self._divider)
+        if picture is not None and (over := scene.overlays(state)):
+            picture = drawing.opaque(picture)
+            for one in over:
+                drawing.lay_over(picture, drawing.coloured(one.image, one.colours), smooth=one.smooth)
+        return picture
 
-    def _selected(self, state: State, before: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        """Return the layer with the selection in red or cut out; the plain layer if the selection failed."""
-        selection = None if state.shown is None else state.shown.selection
-        if selection is None or state.phase is Phase.FAILED:
-            return before if state.phase is Phase.FAILED else drawing.dimmed(before)
-        drawn = drawing.opaque(before)
-        colours = selecting.RED if state.view == views.SELECTED else selecting.OUTSIDE
-        drawing.lay_over(drawn, drawing.coloured(selection, colours), smooth=True)
-        return drawn
-
-    def _focus(self, state: State, drawn: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        assert state.shown is not None
-        if (parts := marks.focus_parts(state)) is not None:
-            drawing.lay_over(drawn, drawing.coloured(parts, views.FOCUS_COLOURS))
-        if state.shown.subject is not None:
-            drawing.lay_over(drawn, drawing.outline(state.shown.subject))
-        return drawn
-
-    def _measured(self, state: State) -> tuple[Tag, ...]:
-        return tuple(picking.measured(state.operation, state.options, self._layer_size)) if self._clickable else ()
-
-    def _markers(self, state: State) -> tuple[Marker, ...]:
+    def _markers(self, state: State, marked: scene.Marks) -> tuple[Marker, ...]:
         if not self._clickable:
             return ()
         if traits.enlarges(state.operation):
             return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
-        marked = tuple(
-            (place, self._rings[drawing.GREEN if adds else drawing.RED])
-            for place, adds in picking.marked(state.operation, state.options, self._layer_size)
+        picked = tuple(
+            (place, self._rings[drawing.GREEN if adds else drawing.RED]) for place, adds in marked.picked
         )
-        if state.point is not None:
-            x, y = state.point
-            place = (x / max(self._layer_size[0] - 1, 1), y / max(self._layer_size[1] - 1, 1))
-            return (*marked, (place, self._rings[drawing.WHITE]))
-        if marked:
-            return marked
-        automatic = marks.automatic_place(state)
-        return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
+        if marked.point is not None:
+            return (*picked, (marked.point, self._rings[drawing.WHITE]))
+        if picked or marked.automatic is None:
+            return picked
+        return ((marked.automatic, self._rings[drawing.AMBER]),)
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
@@ -255,18 +291,12 @@ def _drawn_of(state: State) -> tuple[object, ...]:
     return *what, state.brush, brush.strokes(state), waits and state.phase
 
 
-def _image(shown: Shown, view: str) -> Image | None:
-    """Return the image that a view shows or draws on."""
-    planes = {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before, views.CONFIDENCE: shown.confidence}
-    return planes.get(view, shown.after)
-
-
 class Waiting(Gtk.Box):
     """Overlay that says that the result has not been computed yet; it ignores clicks."""
 
     def __init__(self) -> None:
         super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
-        style.add_class(self, "dioptre-waiting")
+        add_class(self, "dioptre-waiting")
         self._spinner = Gtk.Spinner()
         self._label = Gtk.Label()
         for part in (self._spinner, self._label):
@@ -299,7 +329,7 @@ class Status(Gtk.Box):
         self._clickable = clickable
         self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, no_show_all=True)
         self._bar.set_size_request(150, -1)
-        style.add_class(self._bar, "dioptre-bar")
+        add_class(self._bar, "dioptre-bar")
         self._bar.get_accessible().set_name(translated("Progress"))
         self._words = Gtk.Label(xalign=0.0, wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END)
         self._words.set_width_chars(20)
@@ -331,7 +361,7 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
             if on_map
             else Message("Choose the area to preview in the “Whole layer” view.")
         )
-        width, height = (round(side * float(state.options["scale"])) for side in layer_size)
+        width, height = (round(side * state.operation.scale(state.options)) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)

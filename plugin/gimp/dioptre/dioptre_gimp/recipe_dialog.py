@@ -7,34 +7,27 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import gi
+from dioptre_link.catalogue import portrait, white_balance
+from dioptre_link.chain import as_operation
+from dioptre_link.client import Worker
+from dioptre_link.editing import state as states
+from dioptre_link.editing import views
+from dioptre_link.editing.events import Steps
+from dioptre_link.editing.recipe_preview import RecipePreview, preview_of
+from dioptre_link.editing.state import Phase, State, Store
+from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.language import Message, translated
+from dioptre_link.operation import Operation
+from dioptre_link.presets import presets
+from dioptre_link.recipe import Recipe
 
-gi.require_version("Gtk", "3.0")
-gi.require_version("GimpUi", "3.0")
-from gi.repository import GimpUi, GLib, Gtk  # noqa: E402  (the versions must be named first)
-
-from dioptre_link.catalogue import portrait, white_balance  # noqa: E402
-from dioptre_link.chain import as_operation  # noqa: E402
-from dioptre_link.client import Worker  # noqa: E402
-from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing import views  # noqa: E402
-from dioptre_link.editing.events import Steps  # noqa: E402
-from dioptre_link.editing.recipe_preview import RecipePreview, preview_of  # noqa: E402
-from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
-from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
-from dioptre_link.language import Message, translated  # noqa: E402
-from dioptre_link.operation import Operation  # noqa: E402
-from dioptre_link.presets import presets  # noqa: E402
-from dioptre_link.recipe import Recipe  # noqa: E402
-
-from . import drawing, following, jobs, pixels, style  # noqa: E402
-from .host import Gimp, GObject  # noqa: E402
-from .inputs import Inputs  # noqa: E402
-from .panel import scrolled  # noqa: E402
-from .preview import Preview  # noqa: E402
-from .previewing import Previews  # noqa: E402
-from .screen import fitted  # noqa: E402
-from .sources import Source  # noqa: E402
+from . import arguments, drawing, transfer
+from .document import Gimp, GLib, GObject, read_small
+from .options import scrolled
+from .preview import Preview
+from .previews import Inputs, Previews
+from .sources import Source
+from .toolkit import GimpUi, Gtk, add_class, fitted, use_colours
 
 SourceOf = Callable[[Operation], Source]
 
@@ -60,8 +53,8 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: Sour
         Cancelled: The user closed the dialog.
     """
     GimpUi.init("dioptre")
-    style.install()
-    with jobs.open_worker() as worker, ExitStack() as files:
+    use_colours()
+    with transfer.open_worker() as worker, ExitStack() as files:
         dialog = RecipeDialog(procedure, config, source_of, worker, files, replaces=replaces)
         try:
             return dialog.run()
@@ -102,7 +95,7 @@ class RecipeDialog:
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
         self._adds.set_visible(replaces)
-        for name in (following.PRESET, following.FILE):
+        for name in (arguments.PRESET, arguments.RECIPE_FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
 
     def run(self) -> bool:
@@ -120,12 +113,12 @@ class RecipeDialog:
     def _use(self, source: Source) -> None:
         self._source = source
         self._inputs = Inputs(source, self._worker, self._files, None)
-        data = pixels.read_small(source.picture, self._size)
+        data = read_small(source.picture, self._size)
         self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, data))
 
     def _side(self, *, replaces: bool) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        names = [*presets(), following.FROM_FILE]
+        names = [*presets(), arguments.FROM_FILE]
         self._list = Gtk.ListBox()
         self._list.get_accessible().set_name(translated("Recipes"))
         for recipe in presets().values():
@@ -133,38 +126,38 @@ class RecipeDialog:
         self._list.add(
             _row(Message("From a file"), Message("A .json file that Dioptre wrote, or one of your own."))
         )
-        if following.is_unchosen(self._config):
-            self._config.set_property(following.PRESET, FIRST)
+        if arguments.is_recipe_unchosen(self._config):
+            self._config.set_property(arguments.PRESET, FIRST)
         self._names = names
         self._show_chosen()
         self._list.connect("row-selected", self._selected)
         window = scrolled(self._list)
-        style.add_class(self._list, "dioptre-recipes")
+        add_class(self._list, "dioptre-recipes")
         window.set_size_request(LIST_PX, -1)
         side.pack_start(window, True, True, 0)
         self._note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=40)
         self._note.set_size_request(-1, 2 * self._note.create_pango_layout("Ay").get_pixel_size()[1])
         side.pack_start(self._note, False, False, 0)
-        self._file = self._dialog.get_widget(following.FILE, GObject.TYPE_NONE)
+        self._file = self._dialog.get_widget(arguments.RECIPE_FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         if replaces:
             side.pack_start(self._adds, False, False, 0)
         return side
 
     def _show_chosen(self) -> None:
-        row = self._list.get_row_at_index(self._names.index(self._config.get_property(following.PRESET)))
+        row = self._list.get_row_at_index(self._names.index(self._config.get_property(arguments.PRESET)))
         if row is not self._list.get_selected_row():
             self._list.select_row(row)
 
     def _selected(self, _list: Gtk.ListBox, row: Gtk.ListBoxRow | None) -> None:
-        if row is not None and self._names[row.get_index()] != self._config.get_property(following.PRESET):
-            self._config.set_property(following.PRESET, self._names[row.get_index()])
+        if row is not None and self._names[row.get_index()] != self._config.get_property(arguments.PRESET):
+            self._config.set_property(arguments.PRESET, self._names[row.get_index()])
 
     def _choose(self) -> None:
         """Show the effect of the chosen recipe."""
-        name = self._config.get_property(following.PRESET)
+        name = self._config.get_property(arguments.PRESET)
         self._show_chosen()
-        self._file.set_sensitive(name == following.FROM_FILE)
+        self._file.set_sensitive(name == arguments.FROM_FILE)
         problem = None
         try:
             recipe = self._recipe(name)
@@ -188,11 +181,11 @@ class RecipeDialog:
         self._store.set(replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=message, hint=hint))
 
     def _recipe(self, name: str) -> Recipe:
-        if name != following.FROM_FILE:
+        if name != arguments.FROM_FILE:
             return presets()[name]
-        file = self._config.get_property(following.FILE)
+        file = self._config.get_property(arguments.RECIPE_FILE)
         if file is None or file.get_path() is None:
-            raise following.none_chosen()
+            raise arguments.no_recipe()
         return Recipe.read(Path(file.get_path()))
 
     def _reading(self) -> Steps[None]:

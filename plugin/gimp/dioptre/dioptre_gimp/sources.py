@@ -10,8 +10,17 @@ from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
 
-from . import pixels, recipe
-from .host import Gimp
+from .document import (
+    Gimp,
+    all_layers,
+    find_linked,
+    has_selection,
+    is_indexed,
+    is_plain,
+    layer_of,
+    record_of,
+    same_size,
+)
 
 REFUSALS = refusals.Refusals(menu="Filters ▸ Dioptre")
 MAX_SIDE_PX = 1 << 18  # GIMP's limit for a layer's side.
@@ -65,7 +74,7 @@ def find(
     """
     _check_image(image)
     picture = only_layer(drawables)
-    entries = recipe.of(image).readable()
+    entries = record_of(image).readable()
     if depth is None:
         picture, depth = _original(image, entries, picture, operation)
     if depth is None and looks_for_depth and traits.finds_depth_layer(operation):
@@ -76,14 +85,14 @@ def find(
     if depth is not None:
         _check_depth(depth, picture)
     into_selection = into_selection and not traits.selects(operation)
-    if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
+    if into_selection and has_selection(image) and not picture.mask_intersect()[0]:
         raise refusals.selection_outside(picture.get_name())
     takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
-    if Input.SELECTION in operation.inputs and Gimp.Selection.is_empty(image):
+    if Input.SELECTION in operation.inputs and not has_selection(image):
         raise refusals.needs_selection(operation)
     if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
         raise refusals.layer_locked(depth.get_name())
-    plain = _is_plain(picture)
+    plain = is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
             "The visibility of the layer “{name}” is locked, but the result must replace it.",
@@ -96,12 +105,12 @@ def find(
 def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
     """Return the newest depth layer created from `picture`, or else the only layer of its size called Depth."""
     for known in depth_links(entries, picture.get_tattoo()):
-        if (layer := recipe.find(image, known)) is not None:
+        if (layer := find_linked(image, known)) is not None:
             return layer
     named = [
         layer
         for layer in all_layers(image.get_layers())
-        if layer.get_name().split(" #")[0] == DEPTH_NAME and _same_size(layer, picture)
+        if layer.get_name().split(" #")[0] == DEPTH_NAME and same_size(layer, picture)
     ]
     return named[0] if len(named) == 1 else None
 
@@ -109,14 +118,8 @@ def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -
 def fitting_depth(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
     """Return `depth_of`, unless it is `picture` itself or differs in size."""
     depth = depth_of(image, entries, picture)
-    fits = depth is not None and depth.get_tattoo() != picture.get_tattoo() and _same_size(depth, picture)
+    fits = depth is not None and depth.get_tattoo() != picture.get_tattoo() and same_size(depth, picture)
     return depth if fits else None
-
-
-def opened_file(image: Gimp.Image) -> str | None:
-    """Return the path of the file that the image was opened from."""
-    file = image.get_imported_file() or image.get_file()
-    return file.get_path() if file is not None else None
 
 
 def depth_candidates(source: Source) -> list[Gimp.Layer]:
@@ -126,23 +129,13 @@ def depth_candidates(source: Source) -> list[Gimp.Layer]:
     others = [
         layer
         for layer in all_layers(source.image.get_layers())
-        if layer.get_tattoo() not in taken and not layer.is_group() and _same_size(layer, source.picture)
+        if layer.get_tattoo() not in taken and not layer.is_group() and same_size(layer, source.picture)
     ]
     return chosen + sorted(others, key=lambda layer: DEPTH_NAME.lower() not in layer.get_name().lower())
 
 
-def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
-    """Return `layers` and everything in their groups, from the top."""
-    found = []
-    for layer in layers:
-        found.append(layer)
-        if layer.is_group():
-            found.extend(all_layers(layer.get_children()))
-    return found
-
-
 def _check_image(image: Gimp.Image) -> None:
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+    if is_indexed(image):
         raise RefusedError(
             "Dioptre cannot work on an indexed image: its palette has no room for new colours.",
             hint="Convert it first with Image ▸ Mode ▸ RGB.",
@@ -154,9 +147,7 @@ def _check_image(image: Gimp.Image) -> None:
 def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if len(drawables) != 1:
         raise refusals.several_layers(len(drawables)) if drawables else refusals.no_layer()
-    drawable = drawables[0]
-    if isinstance(drawable, Gimp.LayerMask):
-        drawable = Gimp.Layer.from_mask(drawable)
+    drawable = layer_of(drawables[0])
     if not isinstance(drawable, Gimp.Layer):
         raise RefusedError("Dioptre works on layers, but a channel is selected.", hint="Select a layer.")
     if drawable.is_group() and not drawable.get_children():
@@ -182,7 +173,7 @@ def _original(
         )
         if not is_depth and not (is_blur and traits.works_by_depth(operation)):
             continue
-        picture = recipe.find(image, entry.inputs["picture"])
+        picture = find_linked(image, entry.inputs["picture"])
         if picture is not None:
             takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
             return picture, layer if takes and is_depth else None
@@ -207,7 +198,7 @@ def check_size(width: float, height: float) -> None:
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
     if depth.get_tattoo() == picture.get_tattoo():
         raise refusals.same_layer()
-    if not _same_size(depth, picture):
+    if not same_size(depth, picture):
         raise RefusedError(
             "The depth layer “{depth}” has {depth_size} pixels, the layer “{picture}” {picture_size}.",
             hint="Use a depth layer of the same size as the picture, or create a new one.",
@@ -216,17 +207,3 @@ def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
             picture=picture.get_name(),
             picture_size=f"{picture.get_width()} × {picture.get_height()}",
         )
-
-
-def _is_plain(picture: Gimp.Layer) -> bool:
-    normal = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY, Gimp.LayerMode.PASS_THROUGH)
-    return (
-        picture.get_opacity() == 100.0
-        and any(picture.get_mode() == mode for mode in normal)
-        and picture.get_mask() is None
-        and pixels.is_opaque(picture)
-    )
-
-
-def _same_size(one: Gimp.Layer, other: Gimp.Layer) -> bool:
-    return (one.get_width(), one.get_height()) == (other.get_width(), other.get_height())

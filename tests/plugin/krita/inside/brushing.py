@@ -2,6 +2,7 @@
 
 import person
 from dioptre.dioptre_link.catalogue import operation
+from dioptre.document import record_of
 from person import click, docker, is_shown, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
 from rig import (
@@ -13,7 +14,7 @@ from rig import (
     soon,
 )
 
-from dioptre import jobs, recipe
+from dioptre import jobs
 
 try:
     from PyQt5.QtCore import QPoint
@@ -54,7 +55,7 @@ def check_the_focus_brush():
     result = child(group, "Result")
     expect("kept to the bit", pixels(result, kept), pixels(node, kept))
     expect("the rest is blurred", pixels(result, other) == pixels(node, other), False)
-    recorded = recipe.of(document).load()[0].options["strokes"]
+    recorded = record_of(document).load()[0].options["strokes"]
     expect("recorded", recorded, list(state().options["strokes"]))
     yield from open_photo()
     yield from soon("no strokes of the other picture", lambda: list(state().options["strokes"]), [])
@@ -101,7 +102,7 @@ def check_strokes_come_back():
     yield from changing(painted((0.4, 0.6), (0.45, 0.7)))
     person.screenshot("krita-brush-edit.png")
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
-    (entry,) = recipe.of(document).load()
+    (entry,) = record_of(document).load()
     expect("both", [stroke["keep"] for stroke in entry.options["strokes"]], [True, False])
     expect("the first one", entry.options["strokes"][0], first)
 
@@ -116,7 +117,7 @@ def check_strokes_come_back():
     yield from changing(click(widget(QToolButton, "dioptre_undo_stroke")))
     person.screenshot("krita-brush-lens-blur.png")
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
-    *_, entry = recipe.of(document).load()
+    *_, entry = record_of(document).load()
     expect("recorded", (entry.operation, len(entry.options["strokes"])), ("lens_blur", 1))
 
     docker().session.open_recipe("portrait")

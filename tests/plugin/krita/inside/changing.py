@@ -4,6 +4,7 @@ import array
 
 import person
 from dioptre.dioptre_link.catalogue import operation
+from dioptre.document import record_of
 from krita import Selection
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
@@ -23,7 +24,7 @@ from rig import (
     until,
 )
 
-from dioptre import jobs, recipe, updating
+from dioptre import jobs, updating
 
 try:
     from PyQt5.QtWidgets import QCheckBox, QPushButton, QToolButton
@@ -104,11 +105,11 @@ def check_editing_a_result_in_place():
     kept = child(group, "Mine")
     expect("kept", (names(kept), kept.opacity(), kept.visible()), (["mask"], 200, True))
     yield from soon("active", lambda: document.activeNode().name(), "Mine")
-    (entry,) = recipe.of(document).load()
+    (entry,) = record_of(document).load()
     expect("recorded", entry.options["f_number"], 8.0)
     trigger("edit_undo")
     yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
-    yield from soon("recorded", lambda: recipe.of(document).load()[0].options["f_number"], 1.4)
+    yield from soon("recorded", lambda: record_of(document).load()[0].options["f_number"], 1.4)
     yield from settle(document, 10)
     yield from click(widget(QCheckBox, "dioptre_adds"), 0.04)
     yield from until(lambda: docker().session.store.state.adds, "the tick")

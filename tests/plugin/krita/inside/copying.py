@@ -3,11 +3,12 @@
 import array
 from dataclasses import replace
 
+from dioptre.document import all_nodes, record_of
 from krita import Krita
 from rig import OUT, close, expect, finish, names, nodes_of, settle, trigger, until
 
 import dioptre
-from dioptre import jobs, recipe, updating
+from dioptre import jobs, updating
 
 NAME = "Depth (1\u20134 m)"
 LENS = {"lens_mm": 50.0, "f_number": 2.0, "focal_disparity": 0.5}
@@ -27,10 +28,10 @@ def phone():
 
 def copied(document, *actions):
     """Choose menu entries that add a layer to the document, and return this layer."""
-    before = {one.uniqueId().toString() for one in recipe.all_nodes(document.rootNode())}
+    before = {one.uniqueId().toString() for one in all_nodes(document.rootNode())}
 
     def new():
-        nodes = recipe.all_nodes(document.rootNode())
+        nodes = all_nodes(document.rootNode())
         return [one for one in nodes if one.uniqueId().toString() not in before and one.type() == "paintlayer"]
 
     for action in actions:
@@ -47,7 +48,7 @@ def repaint(depth):
 def metres_with(document, node, depth):
     """Return whether a lens blur with this depth layer assumes its metres, and their range."""
     group = yield from finish(dioptre.start("lens_blur", document=document, node=node, depth=depth, **LENS))
-    values = recipe.of(document).load()[-1].values
+    values = record_of(document).load()[-1].values
     group.remove()
     yield from settle(document)
     return values["metres_are_assumed"], values.get("depth_range_per_m")
@@ -130,7 +131,7 @@ def check_a_depth_layer_in_another_document_keeps_its_metres():
 def check_update_renews_the_metres_in_the_name():
     """The result's own depth layer, first in metres, is replaced with a depth that is not; undo brings it back."""
     document, _, depth = yield from phone()
-    record = recipe.of(document)
+    record = record_of(document)
     entry = record.load()[0]
     record.put(replace(entry, options={**entry.options, "depth_source": "estimate"}))
     yield from finish(updating.start(jobs.job_manager(), document, depth))

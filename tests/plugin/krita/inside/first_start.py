@@ -11,7 +11,7 @@ from person import click, docker, opened, widget
 from photo_preview import open_photo
 from rig import OUT, expect, expect_in, until
 
-from dioptre import first_start_page
+from dioptre import first_start as page
 
 try:
     from PyQt5.QtWidgets import QLabel, QPushButton, QWidget
@@ -50,10 +50,10 @@ def check_the_core_is_offered_cancelled_refused_and_found():
     expect_in("what to do", "Check the internet connection", words())
     person.screenshot("krita-first-start-failed.png")
 
-    first_start_page.QFileDialog.getExistingDirectory = lambda *_: str(OUT)
+    page.QFileDialog.getExistingDirectory = lambda *_: str(OUT)
     yield from click(widget(QPushButton, "dioptre_find"))
     yield from until(lambda: "does not contain an installation of Dioptre" in words(), "the refusal")
-    first_start_page.QFileDialog.getExistingDirectory = lambda *_: os.environ["INSTALLED"]
+    page.QFileDialog.getExistingDirectory = lambda *_: os.environ["INSTALLED"]
     yield from click(widget(QPushButton, "dioptre_find"))
     yield from until(lambda: seen("dioptre_make"), "the docker's own page")
     yield from until(lambda: docker().session.state.phase is Phase.READY, "the preview")

@@ -6,6 +6,7 @@ import json
 from dioptre.dioptre_link.chain import as_operation
 from dioptre.dioptre_link.errors import DioptreError
 from dioptre.dioptre_link.presets import preset
+from dioptre.document import record_of
 from krita import Krita
 from rig import (
     OUT,
@@ -27,7 +28,7 @@ from rig import (
 )
 
 import dioptre
-from dioptre import jobs, recipe
+from dioptre import jobs
 
 DEPTH_FIRST = [
     {"operation": "depth", "options": {}},
@@ -78,7 +79,7 @@ def check_a_preset_from_the_menu_is_one_undo_step():
     expect("visible", [one.name() for one in group.childNodes() if one.visible()], ["Result"])
     expect("source", pixels(node), before)
     expect("changed", pixels(child(group, "Result")) != before, True)
-    (entry,) = recipe.of(document).load()
+    (entry,) = record_of(document).load()
     steps = [one["operation"] for one in entry.options["steps"]]
     expect("recorded", (entry.operation, steps), ("recipe", ["white_balance", "portrait"]))
     yield from undo(document)
@@ -136,7 +137,7 @@ def check_stopping_leaves_the_document():
     yield from until(lambda: ending.over, "the end")
     expect("how it ended", ending.error is not None and ending.error.code, "cancelled")
     expect("layers", names(document.rootNode()), was)
-    expect("record", recipe.of(document).load(), [])
+    expect("record", record_of(document).load(), [])
 
 
 def check_refusals_come_before_any_work():

@@ -27,7 +27,8 @@ from rig import (
     undo,
 )
 
-from dioptre import enlarge, jobs, spaces, updating
+from dioptre import document as spaces
+from dioptre import enlarge, jobs, updating
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="96pt" height="64pt" viewBox="0 0 96 64">'

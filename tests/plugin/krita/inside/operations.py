@@ -3,6 +3,7 @@
 import array
 
 import person
+from dioptre.document import record_of
 from krita import Krita
 from rig import (
     BLUR,
@@ -29,7 +30,7 @@ from rig import (
 )
 
 import dioptre
-from dioptre import jobs, recipe, updating
+from dioptre import jobs, updating
 
 MENU = [
     "Portrait blur…",
@@ -116,7 +117,7 @@ def check_a_depth_layer_keeps_its_metres():
     yield from next_end(jobs.job_manager(), person.made("dioptre_depth"))
     lens = {"lens_mm": 50.0, "f_number": 2.0, "focal_disparity": 0.5}
     yield from finish(dioptre.start("lens_blur", node=node, **lens))
-    record = recipe.of(document)
+    record = record_of(document)
     expect("without metres", record.load()[-1].values["metres_are_assumed"], True)
     metres = {"depth_range_per_m": [0.1, 0.9], "focal_length_equivalent_mm": 28.0}
     record.put(record.load()[0], values=metres)
@@ -154,7 +155,7 @@ def check_update_after_painting_and_saving():
     again = Krita.instance().openDocument(path)
     Krita.instance().activeWindow().addView(again)
     yield from settle(again)
-    entry = recipe.of(again).load()[0]
+    entry = record_of(again).load()[0]
     expect("operation", entry.operation, "lens_blur")
     group = again.nodeByName("Lens blur")
     expect("kept", pixels(child(group, "Result")), second)

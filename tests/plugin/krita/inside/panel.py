@@ -2,10 +2,11 @@
 
 import person
 from dioptre.dioptre_link.catalogue import OPERATIONS, operation
-from dioptre.dioptre_link.editing import brush, views
+from dioptre.dioptre_link.editing import brush, scene, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
-from dioptre.requests import LONGEST_PX
+from dioptre.document import record_of
+from dioptre.previews import LONGEST_PX
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
 from rig import (
@@ -21,7 +22,7 @@ from rig import (
     until,
 )
 
-from dioptre import jobs, recipe
+from dioptre import jobs
 
 try:
     from PyQt5.QtCore import QPoint
@@ -83,7 +84,7 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("group", top(document).name(), "Portrait blur")
     expect("the preview stays", state().shown is not None, True)
-    expect("focus", tuple(recipe.of(document).load()[0].options["focus"]), point)
+    expect("focus", tuple(record_of(document).load()[0].options["focus"]), point)
     results = widget(QListWidget, "dioptre_history")
     expect("results", [results.item(0).text(), results.item(0).icon().isNull()], ["Portrait blur", False])
     person.screenshot("krita-result.png")
@@ -265,7 +266,7 @@ def check_shapes_and_the_focus_range():
     yield from ready()
     yield from changing(click(widget(QToolButton, "dioptre_shape_blades_6")))
     expect("blades", state().options["blades"], 6)
-    expect("the automatic focus is marked", docker()._view.canvas._automatic is not None, True)
+    expect("the automatic focus is marked", scene.marks_of(state(), (512, 512)).automatic is not None, True)
     bars = widget(QWidget, "dioptre_histogram")
     yield from changing(click(bars, 0.25))
     chosen = state().options["focal_disparity"]

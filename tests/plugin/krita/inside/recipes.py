@@ -7,11 +7,11 @@ values after Update as krita-NAME.updated, and the steps in the document's recor
 import array
 import json
 
+from dioptre.document import record_of
 from krita import Krita, Selection
 from rig import OUT, SRGB, add_layer, child, leave, new_document, settle, toggle_visibility
 
 import dioptre
-from dioptre import recipe
 
 DEPTHS = ("depth", "repair_depth")
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"
@@ -90,7 +90,7 @@ def follow(order):
     data.with_suffix(".pixels").write_bytes(pixels)
     entries = [
         one
-        for entry in recipe.of(document).load()
+        for entry in record_of(document).load()
         for one in (entry.options["steps"] if entry.operation == "recipe" else [vars(entry)])
     ]
     found = {"size": size, "channels": channels, "updated": made.type() == "grouplayer"}

@@ -32,7 +32,8 @@ from rig import (
     settle,
 )
 
-from dioptre import jobs, spaces
+from dioptre import document as spaces
+from dioptre import jobs
 
 GREY, GREY_LINEAR = "Gray-D50-elle-V2-srgbtrc.icc", "Gray-D50-elle-V2-g10.icc"
 RECT = spaces.Rect(0, 0, WIDTH, HEIGHT)

@@ -1,0 +1,38 @@
+"""Read and write photos and what belongs to them: layered files, depth maps and metadata."""
+
+from __future__ import annotations
+
+from .decode import OpenRaster, PictureOnDemand, inspect, load, opened, read_openraster, size_of
+from .depth_files import DepthMap, read_depth, read_embedded_depth, write_depth
+from .encode import Panel, save, sheet, write_openraster
+from .metadata import Note, dpi_at
+from .picture import Colour, Format, Picture, Source
+from .publish import replacing, staged
+from .results import write_result
+
+__all__ = [
+    "Colour",
+    "DepthMap",
+    "Format",
+    "Note",
+    "OpenRaster",
+    "Panel",
+    "Picture",
+    "PictureOnDemand",
+    "Source",
+    "dpi_at",
+    "inspect",
+    "load",
+    "opened",
+    "read_depth",
+    "read_embedded_depth",
+    "read_openraster",
+    "replacing",
+    "save",
+    "sheet",
+    "size_of",
+    "staged",
+    "write_depth",
+    "write_openraster",
+    "write_result",
+]

@@ -1,0 +1,205 @@
+"""Limits on the resources for reading one file, derived from its size and the user's settings.
+
+Every parser receives its file's budget and deducts from it before it allocates. A small file that declares
+large contents is refused before they are read; undeclared contents can use up no more than the remaining
+budget. The decoding process also limits its own memory and time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dioptre.runtime import RESERVE_BYTES, free_bytes
+from dioptre_link.errors import UsageError
+
+from . import problems
+
+MAX_MEGAPIXELS = 200.0
+"""More than any camera captures in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
+
+_SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
+_PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
+_LAYERED = 5  # limit for all layers of a document together, as a multiple of that for one picture
+# An archive's entries may have this many bytes, plus this many for each byte of the file.
+_SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
+_METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
+# Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
+_METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
+_NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # limit: ten times what a slow machine needs
+_UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
+_BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
+_BYTES_PER_CORE = 16 << 20  # memory for the decoders' threads, one per core, each with a stack of 8 MiB
+_BYTES_PER_PIXEL = 64  # memory per pixel: several copies of the file's values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Maximum resources for reading a file.
+
+    Attributes:
+        pixels: number of pixels of a single picture in the file.
+        layer_pixels: number of pixels of all layers together.
+        unpacked_bytes: total size of an archive's unpacked entries.
+        metadata_bytes: total size of the assembled XMP packets.
+        nodes: number of XML elements and attributes.
+        seconds: time limit for decoding.
+        megapixels: the user's limit for a picture, which messages mention.
+    """
+
+    pixels: int
+    layer_pixels: int
+    unpacked_bytes: int
+    metadata_bytes: int
+    nodes: int
+    seconds: float
+    megapixels: float
+
+    @staticmethod
+    def of(file_bytes: int, *, max_megapixels: float | None = None) -> Limits:
+        """Compute the limits from a file's size in bytes; `max_megapixels` defaults to the user's setting."""
+        allowed = megapixels_allowed() if max_megapixels is None else max_megapixels
+        most = round(min(allowed, 1e6) * 1e6)
+        plausible = _SMALL_PIXELS + _PIXELS_PER_BYTE * file_bytes
+        pixels = min(most, plausible)
+        return Limits(
+            pixels=pixels,
+            layer_pixels=_LAYERED * pixels,
+            unpacked_bytes=_SMALL_UNPACKED + _UNPACKED_PER_BYTE * file_bytes,
+            metadata_bytes=min(_METADATA_BYTES, _METADATA_SMALL + _METADATA_PER_BYTE * file_bytes),
+            nodes=_NODES,
+            seconds=_SECONDS + _SECONDS_PER_BYTE * file_bytes + _SECONDS_PER_PIXEL * pixels,
+            megapixels=allowed,
+        )
+
+
+class Budget:
+    """The remaining limits of a file. Parsers deduct from them before they allocate."""
+
+    def __init__(self, limits: Limits, path: Path) -> None:
+        self.limits = limits
+        self.path = path
+        self._layer_pixels = limits.layer_pixels
+        self._unpacked = limits.unpacked_bytes
+        self._metadata = limits.metadata_bytes
+        self._nodes = limits.nodes
+
+    @staticmethod
+    def of(path: Path, *, file_bytes: int, max_megapixels: float | None = None) -> Budget:
+        """Create the budget of a file of `file_bytes`; see `Limits.of`."""
+        return Budget(Limits.of(file_bytes, max_megapixels=max_megapixels), path)
+
+    def check_picture(self, width: int, height: int, *, bytes_per_pixel: int = 16) -> None:
+        """Check that a picture may be decoded.
+
+        Args:
+            width: width in pixels.
+            height: height in pixels.
+            bytes_per_pixel: peak memory of decoding and conversion, divided by the number of pixels.
+
+        Raises:
+            PictureTooLarge: the picture exceeds a limit.
+            NotEnoughMemory: too little memory is free.
+        """
+        pixels = width * height
+        if pixels > self.limits.megapixels * 1e6:
+            raise problems.too_many_pixels(self.path, width, height, limit_megapixels=self.limits.megapixels)
+        if pixels > self.limits.pixels:
+            raise problems.implausible(self.path, width, height)
+        self.check_memory(pixels * bytes_per_pixel)
+
+    def check_memory(self, needed_bytes: int) -> None:
+        """Raise NotEnoughMemory if less than `needed_bytes` are free."""
+        if needed_bytes > _UNCHECKED_BYTES and needed_bytes > (free := free_bytes() - RESERVE_BYTES):
+            raise problems.not_enough_memory(self.path, needed_bytes, free_bytes=max(0, free))
+
+    def take_layer(self, pixels: int) -> None:
+        """Deduct a layer of `pixels`; raise PictureTooLarge if too little remains."""
+        if pixels > self._layer_pixels:
+            raise problems.too_many_layers(self.path, limit_megapixels=self.limits.layer_pixels / 1e6)
+        self._layer_pixels -= pixels
+
+    def take_unpacked(self, count: int) -> bool:
+        """Deduct an archive's entry of `count` bytes; return whether it may be unpacked."""
+        self._unpacked -= count
+        return self._unpacked >= 0
+
+    def take_metadata(self, count: int) -> bool:
+        """Deduct a metadata block of `count` bytes; return whether it may be assembled or parsed."""
+        self._metadata -= count
+        return self._metadata >= 0
+
+    def take_nodes(self, count: int) -> bool:
+        """Deduct `count` XML elements and attributes; return whether they may be kept."""
+        self._nodes -= count
+        return self._nodes >= 0
+
+
+def of_bytes(data: bytes, *, name: str = "") -> Budget:
+    """Return a budget for a block of data inside the file, as if the block were a separate file."""
+    return Budget.of(Path(name), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
+
+
+def megapixels_allowed() -> float:
+    """Return the picture size limit: `DIOPTRE_MAX_MEGAPIXELS`, or 200.
+
+    Raises:
+        UsageError: the variable is not a positive number.
+    """
+    text = os.environ.get("DIOPTRE_MAX_MEGAPIXELS")
+    if not text:
+        return MAX_MEGAPIXELS
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(
+            "DIOPTRE_MAX_MEGAPIXELS is set to {text}, which is not a number.",
+            hint="Set it to a positive number, such as 400, or unset it.",
+            text=repr(text),
+        )
+    return value
+
+
+def memory_bytes(limits: Limits) -> int:
+    """Return how much memory decoding a file may take on top of the memory that the process already uses."""
+    return _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1) + _BYTES_PER_PIXEL * limits.pixels
+
+
+def confine(limits: Limits) -> None:
+    """Limit this process's memory and CPU time for one file; the system ends a process that exceeds them.
+
+    Where the system has no such limits or does not enforce them (Windows; memory on macOS), the parent process
+    monitors the memory. The parent also sets a deadline.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds) + 1)
+    if sys.platform == "linux":  # RLIMIT_DATA counts only private memory, unlike RLIMIT_AS
+        _limit(resource.RLIMIT_DATA, _private_bytes() + memory_bytes(limits))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the picture
+
+
+def _limit(kind: int, most: int) -> None:
+    """Set a soft limit, which may be higher than that of the last file, but never above the hard limit."""
+    assert sys.platform != "win32"
+    import resource
+
+    with suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _private_bytes() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmData:")), 0)

@@ -1,0 +1,207 @@
+"""Load a photo from a file as sRGB-encoded pixels."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from dioptre.contract import Rows, all_rows
+
+from .. import colour_profile, matrix_profile
+from ..colour_profile import BadProfile, ColourModel, LabModel
+from ..curves import in_bands, srgb_curve
+from ..gain_map import GainMap
+from ..metadata import exif
+from ..picture import Colour, Picture, Source
+from ..problems import changed, reading
+from .decoded import Decoded, require_finite, unusable_profile
+from .decoding import decoding
+from .hdr_signal import divide
+
+LARGEST = np.float32(65504.0)
+"""The largest half float, brighter than any photo. Values of float files are clipped to it."""
+
+
+@runtime_checkable
+class Decoding(Protocol):
+    """A function that decodes a file for the duration of a `with` block, in this process or another one."""
+
+    def __call__(self, path: Path, *, max_megapixels: float | None = None) -> AbstractContextManager[Decoded]: ...
+
+
+def load(
+    path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decoding
+) -> Picture:
+    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC, JPEG XL and RAW if their extras are installed.
+
+    Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
+    without alpha, become upright, sRGB-encoded float32 with straight alpha. Colours that a file states by numbers
+    (cICP, gAMA and cHRM in PNG, nclx in AVIF and HEIC) become a profile. A photo with a gain map and an HDR picture
+    (PQ, HLG) are not clipped at white, so their values can exceed 1.
+
+    Args:
+        path: the file.
+        max_megapixels: refuse larger pictures before decoding. None: DIOPTRE_MAX_MEGAPIXELS, or 200.
+        decoding: where the file is decoded: in this process, or in a separate one (`apart.Reader.decoding`).
+
+    Returns:
+        Picture: `pixels` (H, W, 3) or (H, W, 4), and `source`, which lets `save` write a result in the same format.
+
+    Raises:
+        MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory
+    """
+    place = Path(path)
+    with decoding(place, max_megapixels=max_megapixels) as decoded:
+        require_finite(decoded, place, maps=True)
+        divide(decoded)
+        model, source, message = _model(decoded)
+        messages = (*decoded.messages, *message)
+        return Picture(
+            pixels=_pixels(decoded, model),
+            source=source,
+            path=place,
+            messages=messages,
+            sha256=decoded.sha256,
+            gain_map=decoded.gain_map,
+        )
+
+
+class PictureOnDemand(Picture):
+    """A picture whose pixels are read from its file on every access instead of being kept.
+
+    Later steps work on the results of earlier ones, so the original is needed again only when the results
+    are written.
+    """
+
+    _shape: tuple[int, ...]
+    _state: tuple[int, int]
+
+    _decoding: Decoding
+
+    def __init__(self, loaded: Picture, *, decoding: Decoding = decoding) -> None:
+        """Create the picture from a loaded one, without keeping its pixels.
+
+        Args:
+            loaded: the result of `load`.
+            decoding: as in `load`.
+        """
+        given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256", "gain_map")}
+        given["_decoding"] = decoding
+        for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
+            object.__setattr__(self, name, value)  # pictures are frozen dataclasses
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """All pixels in one array, as in `Picture`."""
+        return all_rows(self._shape, self.reader())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of `pixels`."""
+        return self._shape
+
+    def reader(self) -> Rows:
+        """Read the file again and return a function that reads rows of its pixels.
+
+        The function keeps the file's own values in memory; 8-bit values take a quarter of the memory of the pixels.
+
+        Raises:
+            UnreadableFile: the file has changed since it was loaded.
+            DioptreError: as in `load`.
+        """
+        if _state(self.path) != self._state:
+            raise changed(self.path)
+        with self._decoding(self.path, max_megapixels=(self._shape[0] * self._shape[1] + 1) / 1e6) as found:
+            own = found.codes if self._decoding is decoding else found.codes.copy()
+            decoded = replace(found, codes=own)
+        if decoded.sha256 != self.sha256:
+            raise changed(self.path)
+        divide(decoded)
+        model, _, _ = _model(decoded)
+        return lambda rows: _pixels(decoded, model, rows)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise reading(error, path) from error
+    return found.st_mtime_ns, found.st_size
+
+
+def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str, ...]]:
+    """Choose how to convert the colours. An unusable profile is removed from the source."""
+    source = decoded.source
+    if source.colour is Colour.LAB:
+        return LabModel(), replace(source, icc=None), ()
+    bands = {Colour.GREY: 1, Colour.CMYK: 4}.get(source.colour, 3)
+    profile = source.icc
+    if profile is None and bands == 3 and exif.camera_is_adobe_rgb(source.exif):
+        profile = matrix_profile.adobe_rgb()
+        source = replace(source, icc=profile)
+    if profile is None:
+        message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
+        return colour_profile.model(None, bands=bands), source, message
+    try:
+        if bands == 1 and colour_profile.is_srgb(profile):  # grey files often contain an RGB profile of sRGB
+            profile = None
+        return colour_profile.model(profile, bands=bands), source, ()
+    except BadProfile:
+        message = (unusable_profile(cmyk=bands == 4),)
+        return colour_profile.model(None, bands=bands), replace(source, icc=None), message
+
+
+def _pixels(decoded: Decoded, model: ColourModel | LabModel, rows: slice = slice(None)) -> np.ndarray:
+    codes, alpha = decoded.codes[rows], decoded.source.alpha
+    pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
+    colours = codes[..., :-1] if alpha else codes
+    if alpha:
+        scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
+        np.multiply(codes[..., -1], scale, out=pixels[..., 3], dtype=np.float32)
+        np.clip(pixels[..., 3], 0.0, 1.0, out=pixels[..., 3])
+    if codes.dtype.kind == "f":  # a stray value of 1e38 would overflow to infinity
+        colours = np.clip(colours, -LARGEST, LARGEST)
+    if decoded.premultiplied:
+        colours = _straight(colours, pixels[..., 3])
+    model.to_srgb(colours, out=pixels[..., :3])
+    if decoded.gain_map is not None:
+        first = rows.indices(len(decoded.codes))[0]
+        _brighten(pixels, decoded.gain_map, shape=decoded.codes.shape, first=first)
+    return pixels
+
+
+def _brighten(pixels: np.ndarray, gains: GainMap, *, shape: tuple[int, ...], first: int) -> None:
+    """Multiply the linear light of some rows of a picture by its gain map, in place.
+
+    Gains with three channels apply to the file's own primaries; here they are applied to sRGB's.
+
+    Args:
+        pixels: the rows.
+        gains: the gain map.
+        shape: shape of the whole picture.
+        first: index of the first row.
+    """
+
+    def work(rows: slice) -> None:
+        stops = gains.stops(slice(first + rows.start, first + rows.stop), shape)
+        linear = srgb_curve().decode(pixels[rows][..., :3])
+        pixels[rows][..., :3] = srgb_curve().encode(gains.brightened(linear, stops))
+
+    in_bands(pixels.shape, work)
+
+
+def _straight(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Divide premultiplied colours by alpha; return float32 in [0, 1]."""
+    result = np.empty(colours.shape, np.float32)
+
+    def work(rows: slice) -> None:
+        colour_profile.normalise(colours[rows], out=result[rows])
+        result[rows] /= np.maximum(alpha[rows], np.float32(1e-4))[..., None]
+
+    in_bands(alpha.shape, work)
+    return result

@@ -1,0 +1,102 @@
+"""Develop RAW photos with rawpy (the extra `raw`), a wrapper of LibRaw, which supports nearly every camera.
+
+The development is neutral: the camera's white balance and colour matrix, no brightening and no tone curve. Most RAW
+files are TIFF files whose first picture is a small preview, so they must be recognised before a TIFF decoder reads
+that preview.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .. import problems
+from ..budget import Budget
+from ..matrix_profile import ADOBE_RGB_GAMMA, adobe_rgb
+from ..picture import Format, Source
+from .decoded import Decoded, damaged
+from .tiff import TiffProperties
+
+_SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by their offset in the file
+    0: (b"FUJIFILMCCD-RAW", b"FOVb", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"),
+    4: (b"ftypcrx ",),
+    8: (b"CR\2\0",),
+}
+_CLASSIC_TIFF = (b"II*\0", b"MM\0*")  # RAW photos are not BigTIFF files
+_BYTES_PER_PIXEL = 48  # LibRaw's copies of the sensor data and of the picture, and float32 RGB
+_OPTIONS = {
+    "use_camera_wb": True,
+    "no_auto_bright": True,
+    "output_bps": 16,
+    "gamma": (1, 1),
+}
+
+
+def is_raw(start: bytes, tiff: TiffProperties | None) -> bool:
+    """Return whether a file is a RAW photo.
+
+    Args:
+        start: the first bytes of the file.
+        tiff: its properties if it starts as a TIFF file does.
+    """
+    signed = any(start.startswith(each, at) for at, signatures in _SIGNATURES.items() for each in signatures)
+    return signed or (tiff is not None and tiff.holds_sensor_data and start[:4] in _CLASSIC_TIFF)
+
+
+def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes | None) -> Decoded:
+    """Develop a RAW photo to 16-bit Adobe RGB within a budget; without a budget, read only its properties.
+
+    Raises:
+        NotAPicture: rawpy is not installed, or LibRaw does not support the camera.
+        DamagedPicture: the file is damaged or incomplete.
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise problems.NotAPicture(
+            "{file} is a RAW photo, and support for it is not installed.",
+            hint="Install Dioptre with the extra 'raw', or export a 16-bit TIFF from your RAW converter.",
+            file=problems.shown(path),
+        ) from error
+    found = Decoded(
+        codes=np.empty((0, 0, 3), np.uint16),
+        source=Source(format=Format.RAW, bits=16, icc=adobe_rgb(), exif=exif),
+    )
+    found.messages.append(
+        "The RAW photo was developed without a tone curve, so it can look darker than the camera's own JPEG."
+    )
+    try:
+        with rawpy.RawPy() as photo:
+            photo.open_buffer(file)
+            if budget is None:
+                return found
+            budget.check_picture(photo.sizes.width, photo.sizes.height, bytes_per_pixel=_BYTES_PER_PIXEL)
+            photo.unpack()
+            linear = _developed(photo, rawpy.ColorSpace.Adobe)
+    except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
+        raise problems.NotAPicture(
+            "{file} is a RAW photo of a kind that Dioptre cannot develop.",
+            hint="Develop it in your RAW converter, export a 16-bit TIFF, and open that file.",
+            file=problems.shown(path),
+        ) from error
+    except rawpy.LibRawError as error:
+        raise damaged(path) from error
+    found.codes = _encoding()[linear]
+    return found
+
+
+def _developed(photo: Any, space: Any) -> np.ndarray:
+    """Return an unpacked RAW photo in a linear colour space, upright, uint16 (H, W, 3)."""
+    linear = np.asarray(photo.postprocess(output_color=space, **_OPTIONS))
+    return np.repeat(linear, 3, axis=2) if linear.shape[2] == 1 else linear
+
+
+@cache
+def _encoding() -> np.ndarray:
+    """Return the Adobe RGB value of each linear 16-bit value, uint16 (65536,)."""
+    return np.round(65535 * np.linspace(0.0, 1.0, 65536) ** (1 / ADOBE_RGB_GAMMA)).astype(np.uint16)

@@ -1,0 +1,617 @@
+"""Read the directory of a TIFF file, and decode the kinds of TIFF that libvips does not read.
+
+Those are the compressions Zstandard, LZMA, JPEG 2000, PNG, JPEG XL and old-style JPEG, 64-bit and 16-bit
+floats, 12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. The codecs of Pillow and
+of the standard library decompress one strip or tile at a time; NumPy converts its bytes to samples, so every
+compression works with every kind of sample.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import mmap
+import struct
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .. import problems
+from ..budget import Budget
+from ..metadata import exif, tiff_tags
+from ..metadata.exif import Data, Directory, Header, integers
+from ..picture import Colour, Format, Source, recognise
+from .decoded import PYTHON_DECODER_ERRORS, Decoded, any_size, damaged, note_several, turned
+
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat values
+OLD_JPEG, LZMA, ZSTD, PALETTE = 6, 34925, 50000, 3  # Compression values, and a PhotometricInterpretation value
+COMPRESSIONS = {
+    2: "CCITT",
+    3: "CCITT Group 3",
+    4: "CCITT Group 4",
+    6: "old-style JPEG",
+    7: "JPEG",
+    22610: "JPEG XR",
+    32766: "NeXT",
+    32809: "ThunderScan",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34661: "JBIG",
+    34676: "SGI LogLuv",
+    34677: "SGI LogLuv",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "JPEG",
+    34925: "LZMA",
+    34933: "PNG",
+    34934: "JPEG XR",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+"""Names of compressions, for messages."""
+
+_INCH, _CENTIMETRE = 2, 3
+_SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
+_SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
+_COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
+_BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
+_PACKBITS = 32773
+_MOST_PACKED = 32 << 20  # bytes of PackBits whose runs are counted, which takes a second
+_PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
+_JPEG_XL = {50002, 52546}
+_DEFLATE = {8, 32946}
+_SAMPLES = {1, LZMA, *_DEFLATE, *_BY_PILLOW}  # lossless compressions of bytes, which work for every kind of sample
+_NOT_OF_VIPS = _PICTURES | _JPEG_XL | {OLD_JPEG, LZMA, ZSTD, 34887, 34934, 22610}
+_VIPS_BITS = {UNSIGNED: {8, 16, 32}, SIGNED: {8, 16, 32}, FLOAT: {32}}
+_BITS = {UNSIGNED: {*range(1, 17), 24, 32, 64}, FLOAT: {16, 32, 64}}
+_CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+_COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
+_WHITE_IS_ZERO, _YCBCR, _LAB = 0, 6, 8
+_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiffLayout:
+    """How the pixels of a TIFF picture are stored. The names are those of the fields in TIFF 6.0.
+
+    Attributes:
+        order: byte order, "<" or ">".
+        width: width in pixels.
+        height: height in pixels.
+        bits: bits of each sample.
+        sample_format: 1 for unsigned integers, 2 for signed ones, 3 for floats.
+        samples: samples per pixel.
+        extra: meanings of the samples after the colours; 1 is alpha by which the colours are multiplied.
+        photometric: number of the colour model.
+        compression: number of the compression.
+        predictor: number of the predictor; 1 for none.
+        fill_order: 2 if the first pixel is in a byte's lowest bits.
+        planar: whether each sample has its own strips or tiles.
+        tiled: whether the pixels are stored in tiles instead of strips.
+        piece: width and height of a strip or tile in pixels.
+        pieces: offset and size of every strip or tile.
+        palette: the colour map, 16-bit values of red, then green, then blue; empty without one.
+        icc: the colour profile.
+        xmp: the XMP packet.
+        resolution_dpi: pixels per inch, x and y; None if the file has none.
+    """
+
+    order: str
+    width: int
+    height: int
+    bits: tuple[int, ...]
+    sample_format: int
+    samples: int
+    extra: tuple[int, ...]
+    photometric: int
+    compression: int
+    predictor: int
+    fill_order: int
+    planar: bool
+    tiled: bool
+    piece: tuple[int, int]
+    pieces: tuple[tuple[int, int], ...]
+    palette: tuple[int, ...]
+    icc: bytes | None
+    xmp: bytes | None
+    resolution_dpi: tuple[float, float] | None
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """How many strips or tiles there must be: across, down, and in planes."""
+        across, down = -(-self.width // self.piece[0]), -(-self.height // self.piece[1])
+        return across, down, self.samples if self.planar else 1
+
+    def is_whole(self, file_bytes: int) -> bool:
+        """Return whether every strip and tile and the palette lie in the file, and no two strips or tiles overlap.
+
+        Decoders would fill a missing one with a constant; overlapping ones would let a small file fill a picture of
+        any size.
+        """
+        if self.photometric == PALETTE and len(self.palette) < 3 << min(self.bits[0], 16):
+            return False
+        end = 0
+        for start, size in sorted(self.pieces):
+            if size and (start < end or start + size > file_bytes):
+                return False
+            end = max(end, start + size)
+        across, down, planes = self.grid
+        stored = sum(size > 0 for _, size in self.pieces)
+        return (
+            stored >= across * down * planes or self.compression == OLD_JPEG
+        )  # which may store its data elsewhere
+
+
+def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
+    """Return the layout of the picture in a directory; None if its size is missing."""
+
+    def values(tag: int, *default: int) -> tuple[int, ...]:
+        return integers(data, head, first.entries.get(tag)) or default
+
+    def blob(tag: int) -> bytes | None:
+        entry = first.entries.get(tag)
+        return None if entry is None else bytes(data[entry.at : entry.at + entry.size])
+
+    width, height = values(256, 0)[0], values(257, 0)[0]
+    if not (width and height):
+        return None
+    tiled = 322 in first.entries
+    starts, sizes = (values(324), values(325)) if tiled else (values(273), values(279))
+    if not sizes and len(starts) == 1:  # the size is optional in old files with one strip without compression
+        sizes = (max(0, len(data) - starts[0]),)
+    piece = (values(322, 0)[0], values(323, 0)[0]) if tiled else (width, min(height, values(278, 0)[0] or height))
+    return TiffLayout(
+        order=head.order,
+        width=width,
+        height=height,
+        bits=values(258, 1),
+        sample_format=values(339, UNSIGNED)[0],
+        samples=values(277, 1)[0],
+        extra=values(338),
+        photometric=values(262, 1)[0],
+        compression=values(259, 1)[0],
+        predictor=values(317, 1)[0],
+        fill_order=values(266, 1)[0],
+        planar=values(284, 1)[0] == 2 and values(277, 1)[0] > 1,
+        tiled=tiled,
+        piece=(max(1, piece[0]), max(1, piece[1])),
+        pieces=tuple(zip(starts, sizes, strict=False)),
+        palette=values(320),
+        icc=blob(34675),
+        xmp=blob(700),
+        resolution_dpi=_resolution(data, head, first, values(296, _INCH)[0]),
+    )
+
+
+def _resolution(data: Data, head: Header, first: Directory, unit: int) -> tuple[float, float] | None:
+    dpi = []
+    for tag in (282, 283):
+        entry = first.entries.get(tag)
+        if entry is not None and entry.size == 8:
+            above, below = struct.unpack_from(head.order + "II", data, entry.at)
+            dpi.append(above / max(below, 1) * (2.54 if unit == _CENTIMETRE else 1.0))
+    known = len(dpi) == 2 and unit in (_INCH, _CENTIMETRE) and all(1 <= d <= 65535 for d in dpi)
+    return (dpi[0], dpi[1]) if known else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiffProperties:
+    """The properties of a TIFF file's first picture.
+
+    Attributes:
+        holds_sensor_data: whether the file is a RAW photo: a DNG, sensor data, or a preview of another picture.
+        layout: how the pixels are stored; None if their size is missing.
+        is_whole: whether all pixel data lies within the file, and no two parts of it overlap.
+        several: whether more pictures follow.
+        orientation: EXIF orientation, 1 to 8.
+        exif: descriptive fields as an EXIF blob; None if there are none.
+        xmp: XMP packet; None if there is none.
+        photoshop: Photoshop image resources, including IPTC; None if there are none.
+    """
+
+    holds_sensor_data: bool
+    layout: TiffLayout | None
+    is_whole: bool
+    several: bool
+    orientation: int
+    exif: bytes | None
+    xmp: bytes | None
+    photoshop: bytes | None
+
+
+def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
+    """Return the properties of an open TIFF file, or of a RAW photo that starts as one; None for other files.
+
+    Args:
+        file: the open file.
+        start: the first bytes of the file.
+    """
+    if recognise(start) is not Format.TIFF:
+        return None
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        read = tiff_tags.first_directory(data)
+        if read is None:
+            return None
+        head, first = read
+
+        def values(tag: int) -> tuple[int, ...]:
+            return exif.integers(data, head, first.entries.get(tag))
+
+        xmp, photoshop = tiff_tags.xmp_and_photoshop(data)
+        is_preview = values(_SUBFILE_TYPE) == (1,)
+        orientation = (*values(exif.ORIENTATION), 1)[0]
+        layout = layout_of(data, head, first)
+        return TiffProperties(
+            holds_sensor_data=_DNG_VERSION in first.entries
+            or values(_PHOTOMETRIC) in _SENSOR
+            or (is_preview and _SUB_DIRECTORIES in first.entries),
+            layout=layout,
+            is_whole=layout is None or layout.is_whole(len(data)),
+            several=first.next != 0,
+            orientation=orientation if 1 <= orientation <= 8 else 1,
+            exif=tiff_tags.to_exif(data),
+            xmp=xmp,
+            photoshop=photoshop,
+        )
+
+
+def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> None:
+    """Fill in the metadata, compression, palette and orientation of a TIFF file.
+
+    Raises:
+        DamagedPicture: the pixel data lies beyond the file's end, or parts of it overlap.
+    """
+    if tiff is None:
+        return
+    if not tiff.is_whole:
+        raise damaged(path)
+    compression, palette = "deflate", False
+    if tiff.layout is not None:
+        compression = _COMPRESSION.get(tiff.layout.compression, compression)
+        palette = tiff.layout.photometric == PALETTE and found.source.colour is Colour.RGB
+    found.source = replace(
+        found.source,
+        exif=tiff.exif,
+        xmp=found.source.xmp or tiff.xmp,
+        photoshop=tiff.photoshop,
+        compression=compression,
+        colour=Colour.PALETTE if palette else found.source.colour,
+        orientation=tiff.orientation,
+    )
+
+
+def is_for_vips(layout: TiffLayout) -> bool:
+    """Return whether libvips reads a TIFF with this layout."""
+    bits = layout.bits[0]
+    small = bits in (1, 2, 4) and layout.samples == 1 and layout.sample_format == UNSIGNED
+    known = small or bits in _VIPS_BITS.get(layout.sample_format, ())
+    is_8_bit_lab = layout.photometric == _LAB and bits == 8
+    wide_palette = layout.photometric == PALETTE and bits > 8
+    plain_ycbcr = layout.photometric == _YCBCR and layout.compression in _SAMPLES  # libvips would take it for RGB
+    return (
+        layout.compression not in _NOT_OF_VIPS
+        and known
+        and len(set(layout.bits)) == 1
+        and not (layout.tiled and layout.planar)
+        and not (is_8_bit_lab or wide_palette or plain_ycbcr)
+    )
+
+
+def decode_tiff(
+    file: BinaryIO, path: Path, budget: Budget | None, *, layout: TiffLayout, tiff: TiffProperties
+) -> Decoded:
+    """Decode a TIFF within a budget; without a budget, return only the file's properties.
+
+    Raises:
+        NotAPicture: the file has a compression, a kind of samples or a number of channels that is not supported.
+        DamagedPicture: the file is damaged or incomplete.
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
+    """
+    channels = _supported(layout, path)
+    floating = layout.sample_format == FLOAT
+    bits = 32 if floating else 8 if max(layout.bits) <= 8 else 16
+    source = Source(
+        format=Format.TIFF,
+        colour=_COLOURS.get(layout.photometric, Colour.RGB),
+        bits=bits,
+        floating=floating,
+        alpha=layout.samples == channels + 1,
+        icc=layout.icc,
+        xmp=layout.xmp,
+        resolution_dpi=layout.resolution_dpi
+        if tiff.orientation < 5
+        else (layout.resolution_dpi or ())[::-1] or None,
+    )
+    bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
+    found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source, premultiplied=layout.extra[:1] == (1,))
+    describe_tiff(found, tiff, path)
+    if tiff.several:
+        note_several(found.messages, path, "layers or pages")
+    if budget is None:
+        return found
+    size = max(layout.bits) // 8 + 1
+    budget.check_picture(*layout.piece)
+    budget.check_picture(layout.width, layout.height, bytes_per_pixel=3 * size * layout.samples + 16)
+    try:
+        with any_size():
+            codes = _decoded(file, layout)
+    except PYTHON_DECODER_ERRORS as error:
+        raise damaged(path) from error
+    found.codes = turned(_codes(codes, layout), tiff.orientation)
+    return found
+
+
+def _supported(layout: TiffLayout, path: Path) -> int:
+    """Return the number of colour channels; raise NotAPicture if the kind of TIFF is not supported."""
+    name = COMPRESSIONS.get(layout.compression, str(layout.compression))
+    if layout.compression not in _SAMPLES | _PICTURES | _JPEG_XL | {OLD_JPEG} or _is_missing(layout.compression):
+        raise problems.unsupported_compression(path, name)
+    bits = set(layout.bits)
+    coded = layout.compression not in _SAMPLES
+    known = len(bits) == 1 and bits <= ({8, 16} if coded else _BITS.get(layout.sample_format, set()))
+    if layout.sample_format == SIGNED:
+        raise problems.unsupported_values(path, "int")
+    if not known:
+        raise problems.unsupported_bits(path, max(bits))
+    channels = _CHANNELS.get(layout.photometric)
+    lab = layout.photometric == _LAB and (layout.sample_format != UNSIGNED or not bits <= {8, 16})
+    wide_ycbcr = layout.photometric == _YCBCR and bits != {8}
+    if channels is None or lab or wide_ycbcr:
+        raise problems.unsupported_colours(path)
+    if layout.samples not in (channels, channels + 1):
+        raise problems.too_many_channels(path, layout.samples)
+    return channels
+
+
+def _is_missing(compression: int) -> bool:
+    """Return whether this computer's Pillow was built without a codec, or the package for JPEG XL is missing."""
+    if compression in _JPEG_XL:
+        try:
+            import pyjpegxl  # noqa: F401
+        except ImportError:
+            return True
+    if compression in _BY_PILLOW:
+        from PIL import Image
+
+        try:
+            Image.new("L", (1, 1)).save(io.BytesIO(), "TIFF", compression=_BY_PILLOW[compression])
+        except (OSError, RuntimeError, ValueError):
+            return True
+    return False
+
+
+def _decoded(file: BinaryIO, layout: TiffLayout) -> np.ndarray:
+    """Return the picture's samples (H, W, C) in their own type."""
+    if layout.compression != OLD_JPEG and not (layout.photometric == _YCBCR and layout.compression in _SAMPLES):
+        return _assembled(file, layout)
+    from PIL import Image
+
+    file.seek(0)
+    with Image.open(file) as image:  # Pillow converts YCbCr, in which colours can have fewer samples
+        codes = _values(image, (layout.height, layout.width, layout.samples))
+        return np.asarray(image.convert("RGB")) if image.mode == "YCbCr" else codes
+
+
+def _values(image: Any, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the samples of a Pillow image; raise ValueError before it is decoded if it has another size."""
+    if image.size != (shape[1], shape[0]):
+        raise ValueError(image.size)
+    return np.asarray(image).reshape(shape)
+
+
+def _assembled(file: BinaryIO, layout: TiffLayout) -> np.ndarray:
+    """Decode every strip or tile and return the picture's samples (H, W, C) in their own type."""
+    width, height = layout.piece
+    across, down, planes = layout.grid
+    result: np.ndarray | None = None
+    for number, (start, size) in enumerate(layout.pieces[: across * down * planes]):
+        plane, place = divmod(number, across * down)
+        top, left = place // across * height, place % across * width
+        file.seek(start)
+        rows = height if layout.tiled else min(height, layout.height - top)
+        block = _piece(file.read(size), layout, shape=(rows, width, 1 if layout.planar else layout.samples))
+        if result is None:
+            result = np.empty((layout.height, layout.width, layout.samples), block.dtype)
+        target = result[top : top + rows, left : left + width, plane : plane + block.shape[2]]
+        target[:] = block[: target.shape[0], : target.shape[1]]
+    assert result is not None
+    return result
+
+
+def _piece(data: bytes, layout: TiffLayout, *, shape: tuple[int, int, int]) -> np.ndarray:
+    """Decode a strip or tile to samples of the given shape (rows, columns, samples)."""
+    if layout.compression in _SAMPLES:
+        return _samples(_decompressed(data, layout, shape), layout, shape)
+    if layout.compression in _JPEG_XL:
+        import pyjpegxl
+
+        head = pyjpegxl.probe(data)
+        if (head.height, head.width) != shape[:2]:
+            raise ValueError(head.width, head.height)
+        return np.asarray(pyjpegxl.decode_to_numpy(data, dtype=f"uint{layout.bits[0]}")[1]).reshape(shape)
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        codes = _values(image, shape)
+    if layout.photometric == _YCBCR:
+        codes = np.asarray(Image.fromarray(codes, "YCbCr").convert("RGB"))
+    return codes
+
+
+def _decompressed(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the bytes of a strip or tile, uint8 (rows, bytes per row)."""
+    rows, row_bytes = shape[0], -(-shape[1] * shape[2] * layout.bits[0] // 8)
+    data = data.translate(_REVERSED) if layout.fill_order == 2 else data
+    if layout.compression in _BY_PILLOW:
+        return _unpacked(data, layout.compression, rows, row_bytes)
+    if layout.compression != 1:
+        data = _inflated(data, rows * row_bytes, layout.compression)
+    return np.frombuffer(data, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
+
+
+def _inflated(data: bytes, size: int, compression: int) -> bytes:
+    """Decompress LZMA or Deflate to at most `size` bytes, and as many again to reach and compare the checksum."""
+    if compression == LZMA:
+        xz = lzma.LZMADecompressor()
+        result = xz.decompress(data, size)
+        if not (xz.eof or xz.needs_input):
+            xz.decompress(b"", size)
+        return result
+    stream = zlib.decompressobj()
+    result = stream.decompress(data, size)
+    stream.decompress(stream.unconsumed_tail, size)
+    return result
+
+
+def compare_checksums(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
+    """Compare the checksums of a TIFF with Deflate, which libtiff does not always do.
+
+    Raises:
+        DamagedPicture: one of them is wrong.
+    """
+    if layout.compression not in _DEFLATE:
+        return
+    size = layout.piece[0] * layout.piece[1] * layout.samples * (max(layout.bits) // 8 + 1)
+    for start, length in layout.pieces:
+        file.seek(start)
+        data = file.read(length)
+        try:
+            _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
+        except zlib.error as error:
+            raise damaged(path) from error
+
+
+def is_packed_whole(file: BinaryIO, layout: TiffLayout) -> bool:
+    """Return whether the runs of every PackBits strip or tile fill its rows exactly; True for other compressions.
+
+    libtiff stops when the rows are full, and so passes over most damage. A byte of padding may follow.
+    """
+    if layout.compression != _PACKBITS or sum(size for _, size in layout.pieces) > _MOST_PACKED:
+        return True
+    width, height = layout.piece
+    across, down, planes = layout.grid
+    row_bytes = -(-width * (1 if layout.planar else layout.samples) * layout.bits[0] // 8)
+    for number, (start, size) in enumerate(layout.pieces[: across * down * planes]):
+        top = number % (across * down) // across * height
+        rows = {height} if layout.tiled else {height, min(height, layout.height - top)}
+        file.seek(start)
+        data, at, filled = file.read(size), 0, 0
+        while at < size - 1:
+            run = data[at]
+            at += run + 2 if run < 128 else 2 if run > 128 else 1
+            filled += run + 1 if run < 128 else 257 - run if run > 128 else 0
+        if at > size or filled not in {each * row_bytes for each in rows}:
+            return False
+    return True
+
+
+def _unpacked(data: bytes, compression: int, rows: int, row_bytes: int) -> np.ndarray:
+    """Decompress with Pillow, which receives the data as an 8-bit grey TIFF with one strip."""
+    from PIL import Image
+
+    tags = {
+        256: row_bytes,
+        257: rows,
+        258: 8,
+        259: compression,
+        262: 1,
+        273: 122,
+        277: 1,
+        278: rows,
+        279: len(data),
+    }
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(4)
+    with Image.open(io.BytesIO(head + data)) as image:
+        return np.asarray(image)
+
+
+def _samples(raw: np.ndarray, layout: TiffLayout, shape: tuple[int, int, int]) -> np.ndarray:
+    """Convert the bytes of a strip or tile, uint8 (rows, bytes per row), to samples, undoing the predictor."""
+    bits, order = layout.bits[0], layout.order
+    if bits not in (8, 16, 32, 64):
+        return _packed(raw, bits, order, shape)
+    if (
+        layout.predictor == 3
+    ):  # the differences of the bytes, most significant bytes first; Adobe's technical note 3
+        summed = np.cumsum(raw.reshape(shape[0], -1, shape[2]), axis=1, dtype=np.uint8)
+        planes = summed.reshape(shape[0], bits // 8, -1).swapaxes(1, 2)
+        return np.ascontiguousarray(planes).view(f">f{bits // 8}").reshape(shape)
+    if layout.predictor == 2:
+        whole = raw.view(f"{order}u{bits // 8}").astype(f"u{bits // 8}").reshape(shape)
+        whole = np.cumsum(whole, axis=1, dtype=whole.dtype)
+        return whole.view(f"f{bits // 8}") if layout.sample_format == FLOAT else whole
+    return raw.view(f"{order}{'f' if layout.sample_format == FLOAT else 'u'}{bits // 8}").reshape(shape)
+
+
+def _packed(raw: np.ndarray, bits: int, order: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return samples that do not fill 1, 2, 4 or 8 bytes, as uint8, uint16 or uint32."""
+    count = shape[1] * shape[2]
+    if bits == 24:
+        parts = raw.reshape(shape[0], count, 3).astype(np.uint32)
+        parts = parts if order == ">" else parts[..., ::-1]
+        return (parts[..., 0] << 16 | parts[..., 1] << 8 | parts[..., 2]).reshape(shape)
+    result = np.zeros((shape[0], count), np.uint8 if bits <= 8 else np.uint16)
+    for row, packed in zip(result, raw, strict=True):  # by rows, because bits as bytes take much memory
+        each = np.unpackbits(packed, count=count * bits).reshape(count, bits)
+        for column in range(bits):
+            row <<= 1
+            row |= each[:, column]
+    return result.reshape(shape)
+
+
+def _codes(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
+    """Convert samples to the values of `Decoded.codes`: full-range uint8 or uint16, or float32."""
+    if layout.photometric == PALETTE:
+        return _coloured(samples, layout)
+    if layout.photometric == _LAB:
+        return _lab(samples)
+    if samples.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            values = samples.astype(np.float32)
+        return 1 - values if layout.photometric == _WHITE_IS_ZERO else values
+    codes = _full_range(samples, layout.bits[0])
+    if layout.photometric == _WHITE_IS_ZERO:
+        codes[..., 0] = np.iinfo(codes.dtype).max - codes[..., 0]
+    return codes
+
+
+def _full_range(samples: np.ndarray, bits: int) -> np.ndarray:
+    if bits in (24, 32, 64):
+        return (samples >> (bits - 16)).astype(np.uint16)
+    dtype, most = (np.uint8, 255) if bits <= 8 else (np.uint16, 65535)
+    top = (1 << bits) - 1
+    if top == most:
+        return samples.astype(dtype)
+    return np.round(np.arange(top + 1) * (most / top)).astype(dtype)[samples]
+
+
+def _coloured(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
+    """Replace indices by colours, uint8 (H, W, 3); alpha, if any, is the last channel."""
+    colours = np.zeros((1 << layout.bits[0], 3), np.uint16)
+    table = np.array(layout.palette, np.uint16)[: len(colours) * 3].reshape(3, -1).T
+    colours[: len(table)] = table
+    codes = (colours if colours.max(initial=0) < 256 else colours >> 8).astype(np.uint8)[samples[..., 0]]
+    return (
+        codes
+        if samples.shape[2] == 1
+        else np.concatenate([codes, _full_range(samples[..., 1:], layout.bits[0])], 2)
+    )
+
+
+def _lab(samples: np.ndarray) -> np.ndarray:
+    """Return L*a*b* as float32 (TIFF 6.0 section 23), with alpha, if any, in [0, 1]."""
+    bits = 8 * samples.dtype.itemsize
+    lab = np.empty(samples.shape, np.float32)
+    lab[...] = samples
+    lab[..., 0] *= 100 / ((1 << bits) - 1)
+    lab[..., 1:3] -= (lab[..., 1:3] >= 1 << (bits - 1)) * np.float32(1 << bits)  # a and b are signed
+    lab[..., 1:3] /= 1 << (bits - 8)
+    lab[..., 3:] /= (1 << bits) - 1
+    return lab

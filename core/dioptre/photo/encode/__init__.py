@@ -1,0 +1,18 @@
+"""Encode results as picture files that keep what the original's file had."""
+
+from __future__ import annotations
+
+from .openraster import write_openraster
+from .saving import encoded_picture, format_of, require_size, save, suffix_like
+from .sheet import Panel, sheet
+
+__all__ = [
+    "Panel",
+    "encoded_picture",
+    "format_of",
+    "require_size",
+    "save",
+    "sheet",
+    "suffix_like",
+    "write_openraster",
+]

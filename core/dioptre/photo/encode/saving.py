@@ -1,0 +1,391 @@
+"""Save a picture like its original: in the same format, bit depth, colours and metadata."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dioptre_link.language import Message
+
+from .. import colour_profile, problems
+from ..colour_profile import BadProfile, ColourModel
+from ..curves import in_bands
+from ..matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
+from ..metadata import density, exif, resources, xmp
+from ..metadata.containers import fits_jpeg, is_comment
+from ..metadata.frame import Frame
+from ..metadata.xmp import Note
+from ..picture import Colour, Format, Picture, Source
+from ..publish.names import check_free
+from ..publish.staging import replacing
+from . import ultra_hdr
+from .encoding import DEPTHS, HOLDS_ALPHA, LARGEST_AREA, LARGEST_SIDE, PACKED_BITS, Extras, encode, holds_grey
+from .rendition import Rendition
+from .rendition import rendition as rendition_of
+
+_SUFFIXES = {
+    ".jpg": Format.JPEG,
+    ".jpeg": Format.JPEG,
+    ".jpe": Format.JPEG,
+    ".jfif": Format.JPEG,
+    ".png": Format.PNG,
+    ".tif": Format.TIFF,
+    ".tiff": Format.TIFF,
+    ".webp": Format.WEBP,
+    ".heic": Format.HEIC,
+    ".heif": Format.HEIC,
+    ".avif": Format.AVIF,
+    ".jxl": Format.JPEGXL,
+}
+_USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
+"""Usual suffixes of the formats whose name differs from their suffix."""
+_EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
+"""The extra and the module for each format whose support is optional."""
+_HOLD_MORE = (Format.JPEG, Format.PNG, Format.TIFF)
+"""Formats to suggest for a large picture."""
+_WHITE = 1 + 1 / 255  # encoded values above it lose light in integers
+_COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
+
+
+def save(
+    pixels: np.ndarray | Picture,
+    path: str | os.PathLike[str],
+    *,
+    like: Picture | None = None,
+    note: Note | None = None,
+    force: bool = False,
+    inputs: Sequence[Path] = (),
+) -> tuple[str, ...]:
+    """Write a picture in the format of the file's extension.
+
+    Args:
+        pixels: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha; or a Picture, which also serves as
+            `like`.
+        path: the file; its extension selects the format.
+        like: the original picture. Its bit depth, profile, resolution and metadata are used if the format supports
+            them. An enlarged result gets a higher resolution, so it prints at the same size. If None: 8 bits (16
+            for TIFF), no profile, no metadata.
+        note: a record of the operation, for the metadata.
+        force: replace an existing file.
+        inputs: other source files. The result is readable only by users who can read all of them and `like`.
+
+    Returns:
+        A sentence about each property that could not be preserved.
+
+    Raises:
+        FileExists, UnwritableFile
+    """
+    place = Path(path)
+    kind = format_of(place)
+    check_free(place, force=force)
+    if isinstance(pixels, Picture):
+        like = like or pixels
+        pixels = pixels.pixels
+    encoded, messages = encoded_picture(pixels, kind, like=like, note=note)
+    with replacing(place, force=force, permissions_of=(*(() if like is None else (like.path,)), *inputs)) as stream:
+        stream.write(encoded)
+    return messages
+
+
+def format_of(path: Path) -> Format:
+    """Return the format of a path's suffix; raise UnwritableFile if no such format can be written."""
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise problems.UnwritableFile(
+            "Dioptre cannot write {file}: the format is not supported.",
+            hint="Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.",
+            file=problems.shown(Path(path.name)),
+        ) from None
+
+
+def require_size(kind: Format, *, width: int, height: int) -> None:
+    """Raise UnwritableFile if a format cannot hold a picture of this size; call it before computing the picture."""
+    if _holds(kind, width, height):
+        return
+    others = [_USUAL.get(other, "." + other.value.lower()) for other in _HOLD_MORE if _holds(other, width, height)]
+    hint = Message(
+        "Use a file name that ends in {formats}. 'run' and 'batch' keep a picture's format: convert it first.",
+        formats=" or ".join(others),
+    )
+    if max(width, height) > LARGEST_SIDE[kind]:
+        raise problems.UnwritableFile(
+            "The result has {width} × {height} pixels; {format} files hold at most {limit} along a side.",
+            hint=hint,
+            width=width,
+            height=height,
+            format=kind.value,
+            limit=LARGEST_SIDE[kind],
+        )
+    raise problems.UnwritableFile(
+        "The result has {width} × {height} pixels; {format} files hold at most {megapixels} megapixels.",
+        hint=hint,
+        width=width,
+        height=height,
+        format=kind.value,
+        megapixels=LARGEST_AREA[kind] // 1_000_000,
+    )
+
+
+def _holds(kind: Format, width: int, height: int) -> bool:
+    largest = LARGEST_SIDE.get(kind, math.inf), LARGEST_AREA.get(kind, math.inf)
+    return max(width, height) <= largest[0] and width * height <= largest[1]
+
+
+def suffix_like(picture: Picture) -> str:
+    """Return the suffix for a result: the picture's own if its format can be written, else .tif, .png or .jpg."""
+    kind = picture.source.format
+    if kind in DEPTHS and _available(kind):
+        own = picture.path.suffix
+        return own if _SUFFIXES.get(own.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
+    if kind is Format.RAW:
+        return ".tif"
+    if kind is Format.GIF or picture.source.alpha or picture.source.bits > 8:
+        return ".png"
+    return ".jpg"
+
+
+def encoded_picture(
+    pixels: np.ndarray,
+    kind: Format,
+    *,
+    like: Picture | None = None,
+    note: Note | None = None,
+    rendition: Rendition | None = None,
+) -> tuple[bytes, tuple[str, ...]]:
+    """Encode a picture as a file; see `save`.
+
+    Args:
+        pixels: as in `save`.
+        kind: the file format.
+        like: as in `save`.
+        note: as in `save`.
+        rendition: the rendition of the pixels if `like` has a gain map; computed if None.
+
+    Returns:
+        The file, and a sentence about each property that could not be preserved.
+
+    Raises:
+        UnwritableFile: the format or the colour profile cannot be written, or the format is too small.
+    """
+    if not _available(kind):
+        raise problems.UnwritableFile(
+            "Support for writing {format} is not installed.",
+            hint="Install Dioptre with the extra '{extra}', or choose another format.",
+            format=kind.value,
+            extra=_EXTRAS[kind][0],
+        )
+    require_size(kind, width=pixels.shape[1], height=pixels.shape[0])
+    messages: list[str] = []
+    gains: bytes | None = None
+    if like is None or like.gain_map is None:
+        target = _target(pixels, kind, None if like is None else like.source, messages)
+    elif kind is Format.TIFF:
+        target = _all_light(pixels)
+    else:
+        pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
+        target = _target(pixels, kind, like.source, messages)
+    extras = _extras(kind, pixels.shape, icc=target.icc, like=like, note=note, messages=messages)
+    if gains is None:
+        return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
+    listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
+    picture = encode(_codes(pixels, target), kind, extras=replace(extras, xmp=listed))
+    return ultra_hdr.joined(picture, gains), tuple(messages)
+
+
+def _ordinary(
+    pixels: np.ndarray, kind: Format, made: Rendition, messages: list[str]
+) -> tuple[np.ndarray, bytes | None]:
+    """Render a result for ordinary screens, and encode its gain map if the format supports one."""
+    shown = made.shown(pixels)
+    if kind is Format.JPEG:
+        return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
+    messages.append(
+        f"{kind.value} cannot store highlights above white; they were clipped. JPEG and TIFF keep them."
+    )
+    return shown, None
+
+
+def _extras(
+    kind: Format,
+    shape: tuple[int, ...],
+    *,
+    icc: bytes | None,
+    like: Picture | None,
+    note: Note | None,
+    messages: list[str],
+) -> Extras:
+    """Collect the metadata and storage options for a result's file."""
+    height, width = shape[:2]
+    if like is None:
+        frame = Frame(width=width, height=height)
+        return Extras(icc=icc, xmp=xmp.updated(None, note=note, frame=frame))
+    source = like.source
+    by = density.factors(like, width=width, height=height)
+    # Codecs that turn the picture leave the orientation in EXIF, which tells for which frame positions hold.
+    turn = source.orientation if source.orientation != 1 else exif.orientation(source.exif)
+    frame = Frame(width=width, height=height, orientation=turn, enlarged=by)
+    blob = source.exif
+    if blob is not None:
+        blob = exif.upright(density.in_exif(blob, frame), frame, srgb=icc is None)
+    if lost := _left_out(kind, source):
+        parts = reduce(lambda before, part: Message("{before}, {part}", before=before, part=part), lost)
+        messages.append(Message("Not kept from the original: {parts}.", parts=parts))
+    return Extras(
+        icc=icc,
+        exif=blob,
+        xmp=xmp.updated(source.xmp, note=note, frame=frame),
+        photoshop=density.in_photoshop(source.photoshop or b"", by) if _holds_iptc(kind, source) else None,
+        texts=source.texts,
+        resolution_dpi=density.scaled(source.resolution_dpi, by),
+        quantisation=source.quantisation,
+        compression=source.compression,
+        lossless=source.lossless,
+        packed_bits=source.packed_bits,
+    )
+
+
+def _holds_iptc(kind: Format, source: Source) -> bool:
+    """Return whether a file can hold IPTC; a PNG only in ImageMagick's way, which is used if the original does."""
+    return kind in (Format.JPEG, Format.TIFF) or (kind is Format.PNG and source.format is Format.PNG)
+
+
+def _left_out(kind: Format, source: Source) -> list[str]:
+    """Return the names of the original's metadata that a result in this format does not have."""
+    parts: list[str] = []
+    if kind is Format.JPEG and source.exif is not None and not fits_jpeg(source.exif):
+        parts.append(Message("EXIF (a JPEG holds 64 KiB)"))
+    if resources.iptc(source.photoshop) is not None and not _holds_iptc(kind, source):
+        parts.append("IPTC")
+    # ImageMagick repeats times and other properties as texts with a colon.
+    words = {keyword for keyword, _ in source.texts if ":" not in keyword}
+    lost = [
+        word for word in sorted(words) if kind is not Format.PNG and not (kind is Format.JPEG and is_comment(word))
+    ]
+    if lost:
+        parts.append(Message("text ({keywords})", keywords=", ".join(lost)))
+    parts += xmp.left_out(source.xmp)
+    if source.credentials and xmp.CREDENTIALS not in parts:
+        parts.append(xmp.CREDENTIALS)
+    return parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """The representation of pixels in a file."""
+
+    model: ColourModel
+    icc: bytes | None
+    dtype: np.dtype[Any]
+    alpha: bool
+
+
+def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: list[str]) -> _Target:
+    opaque = pixels.shape[2] == 3 or bool((pixels[..., 3] == 1.0).all())
+    alpha = pixels.shape[2] == 4 and kind in HOLDS_ALPHA and not (opaque and not (source and source.alpha))
+    if not opaque and not alpha:
+        messages.append(f"{kind.value} has no transparency; the picture was flattened onto white.")
+    bits = _bits(kind, source)
+    if source is not None:
+        held = PACKED_BITS.get(kind, bits) if bits == 16 else bits
+        had = source.packed_bits or source.bits
+        if held < had:
+            messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
+    dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
+    if source is not None and source.floating and dtype.kind != "f" and pixels[..., :3].max(initial=0) > _WHITE:
+        messages.append(f"{kind.value} cannot store highlights above white; they were clipped. TIFF keeps them.")
+    grey = holds_grey(kind, bits=bits, alpha=alpha)
+    model, icc = _model(pixels, source, messages, holds_grey=grey)
+    return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
+
+
+def _all_light(pixels: np.ndarray) -> _Target:
+    """Return the representation as linear floats, 1 at white, as programs expect in a TIFF with HDR light."""
+    icc = _linear_profile()
+    model = colour_profile.model(icc, bands=3)
+    return _Target(model=model, icc=icc, dtype=np.dtype(np.float32), alpha=pixels.shape[2] == 4)
+
+
+def _bits(kind: Format, source: Source | None) -> int:
+    depths = DEPTHS[kind]
+    if source is None:
+        return 16 if kind is Format.TIFF else 8
+    wanted = 16 if source.bits == 32 and not source.floating else source.bits
+    return min((depth for depth in depths if depth >= wanted), default=depths[-1])
+
+
+def _model(
+    pixels: np.ndarray, source: Source | None, messages: list[str], *, holds_grey: bool
+) -> tuple[ColourModel, bytes | None]:
+    """Choose the file's colour profile: the original's, or an embedded sRGB profile if that cannot be written."""
+    plain = colour_profile.model(None, bands=3)
+    if source is None:
+        return plain, None
+    if source.colour in (Colour.CMYK, Colour.LAB):
+        messages.append(f"The original is {source.colour.value}; the result is RGB (sRGB).")
+        return plain, srgb_profile()
+    if source.colour is Colour.PALETTE:
+        messages.append("The original has a palette; the result is full colour.")
+    if source.colour is Colour.GREY:
+        if not _is_grey(pixels):
+            messages.append("The original is grey; the result has colour and is RGB (sRGB).")
+            return plain, srgb_profile()
+        if source.icc is None or colour_profile.channels(source.icc) == 3:
+            return colour_profile.model(None, bands=1), source.icc
+        if not holds_grey:  # a grey profile does not suit three channels
+            return plain, srgb_profile()
+        return colour_profile.model(source.icc, bands=1), source.icc
+    if source.icc is None:
+        return plain, None
+    model = colour_profile.model(source.icc, bands=3)
+    if model.writes:
+        return model, source.icc
+    messages.append("The original's colour profile cannot be used for output; the result is in sRGB.")
+    return plain, srgb_profile()
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    rows = pixels[:: max(1, pixels.shape[0] // 512), :, :3]
+    return bool((rows.max(2) - rows.min(2)).max(initial=0.0) < _COLOURLESS)
+
+
+def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
+    colours = pixels[..., :3]
+    has_alpha = pixels.shape[2] == 4
+    if has_alpha and not target.alpha and not bool((pixels[..., 3] == 1.0).all()):
+        colours = colours * pixels[..., 3:] + (1.0 - pixels[..., 3:])
+    try:
+        codes = target.model.from_srgb(colours, dtype=target.dtype)
+    except BadProfile as error:
+        raise problems.UnwritableFile(
+            "The result cannot be converted to the original's colour profile.", hint="Convert the original to sRGB."
+        ) from error
+    if not target.alpha:
+        return codes
+    result = np.empty((*codes.shape[:2], codes.shape[2] + 1), codes.dtype)
+
+    def work(rows: slice) -> None:
+        result[rows][..., :-1] = codes[rows]
+        colour_profile.quantise(pixels[rows][..., 3], dtype=result.dtype, out=result[rows][..., -1])
+
+    in_bands(codes.shape, work)
+    return result
+
+
+@cache
+def _linear_profile() -> bytes:
+    return rgb_profile("Linear sRGB", primaries_xy=SRGB_XY, white_xy=D65_XY, curve=1.0)
+
+
+@cache
+def _available(kind: Format) -> bool:
+    from importlib.util import find_spec
+
+    return kind in DEPTHS and (kind not in _EXTRAS or find_spec(_EXTRAS[kind][1]) is not None)

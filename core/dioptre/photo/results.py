@@ -1,0 +1,300 @@
+"""Write all files of a run, or none if an error occurs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dioptre.contract import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+from dioptre.runtime import release_after
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.operation import Role
+
+from . import problems
+from .depth_files.maps import encoded_depth
+from .encode.encoding import Encoders
+from .encode.openraster import LayerFiles, canvas
+from .encode.rendition import Rendition, rendition
+from .encode.saving import encoded_picture, format_of, suffix_like
+from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
+from .metadata import xmp
+from .metadata.density import dpi_at
+from .picture import Format, Picture
+from .publish.staging import Staging, staged
+
+_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # roles of layers that hold values rather than colours
+
+
+def write_result(
+    result: Result,
+    picture: Picture,
+    folder: Path,
+    stem: str,
+    *,
+    force: bool,
+    recipe: Mapping[str, Any],
+    inputs: Sequence[Path] = (),
+    on_message: Callable[[str], None] | None = None,
+    progress: Progress = no_progress,
+) -> list[Path]:
+    """Write the files of a run to `folder`, each named `stem`-operation plus a distinguishing suffix.
+
+    For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
+    depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
+    photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json (the
+    recipe). Files that do not apply, such as depth files without a depth map, are left out. The operation depth
+    writes its depth map to photo-depth.png and .tif. A selection is written to photo-select-subject-mask.png
+    (16 bits), and a cut-out to photo-select-subject.png.
+
+    Args:
+        result: the result to write. If an error occurs, nothing is written.
+        picture: the picture from which the result was computed.
+        folder: the output folder.
+        stem: the start of the file names.
+        force: replace existing files.
+        recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
+        inputs: other input files; only users who can read all inputs can read the result.
+        on_message: called with each sentence about a property that the formats cannot store.
+        progress: called with the fraction done and the phase.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        FileExists: a file already exists and `force` is off, or a result would replace the input file.
+        UnwritableFile: a file cannot be written.
+    """
+    name = _operation(recipe)
+    base = f"{stem}-{name.replace('_', '-')}" if name else stem
+    parts = _Parts(
+        picture=picture,
+        stack=_stack(result, picture),
+        flat=flat_of(result),
+        depth=_first(result, Role.DEPTH),
+        mask=mask_of(result),
+        shown=rendition_of_result(result, picture),
+    )
+    names = _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
+    with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
+        for file in names.values():
+            _spare_input(folder / file, picture.path)
+        output = _Output(staging, names)
+        note = xmp.make_note(operation=name, models=result.models, recipe=recipe)
+        for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
+            if on_message is not None:
+                on_message(message)
+        listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
+        output.write("recipe", _recipe_text(recipe, listed))
+    progress(1.0, "Done")
+    return [folder / file for file in names.values()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """The parts of a result that are written.
+
+    Attributes:
+        picture: the picture from which the result was computed.
+        stack: all layers, topmost first.
+        flat: the layer that is written as a picture; None if there is none.
+        depth: the depth map; None if there is none.
+        mask: the mask of a selection; None if nothing was selected.
+        shown: the rendition for ordinary screens; None if the picture has no gain map.
+    """
+
+    picture: Picture
+    stack: Sequence[Layer]
+    flat: Layer | None
+    depth: Layer | None
+    mask: Layer | None
+    shown: Rendition | None
+
+
+class _Output:
+    """The files of a run, open for writing, by part."""
+
+    def __init__(self, staging: Staging, names: Mapping[str, str]) -> None:
+        self.names, self._staging = names, staging
+        self.streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
+        self.streams["recipe"] = staging.open(names["recipe"])  # published last, because it is opened last
+
+    def write(self, part: str, content: bytes) -> None:
+        self.streams[part].write(content)
+        self.complete(part)
+
+    def complete(self, part: str) -> None:
+        self._staging.complete(self.names[part])
+
+
+def _write_parts(
+    parts: _Parts, output: _Output, *, note: xmp.Note, recipe: Mapping[str, Any], progress: Progress
+) -> tuple[str, ...]:
+    """Encode all parts beside each other and write them in order, all but the recipe's own file.
+
+    Returns:
+        A sentence about each property of the flat result that its format cannot store.
+    """
+    flat, depth, mask = parts.flat, parts.depth, parts.mask
+    messages: tuple[str, ...] = ()
+    dpi = dpi_at(parts.picture, parts.stack[0].shape)
+
+    def write_plane(layer: Layer, png: bytes) -> None:
+        if layer is mask or layer is depth:
+            output.write("mask" if layer is mask else "png", png)
+
+    with Encoders(canvas(parts.stack)) as encoders:
+        flat_file = exact_depth = None
+        if flat is not None:
+            kind = format_of(Path(output.names["flat"]))
+            flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
+        layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
+        if depth is not None:
+            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, Format.TIFF))
+        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=note.operation)))
+        if flat_file is not None:
+            progress(0.0, "Writing the picture")
+            content, messages = flat_file.result()
+            output.write("flat", content)
+            del content, flat_file
+        progress(0.25, "Writing the layers")
+        layers.write_to(output.streams["layers"], recipe=recipe, resolution_dpi=dpi, on_png=write_plane)
+        output.complete("layers")
+        if exact_depth is not None:
+            progress(0.8, "Writing the depth map")
+            output.write("tiff", exact_depth.result())
+        progress(0.9, "Writing the preview sheet")
+        output.write("sheet", page.result())
+    return messages
+
+
+def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note) -> tuple[bytes, tuple[str, ...]]:
+    """Encode the flat result; see `encoded_picture`."""
+    encoded = encoded_picture(flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown)
+    release_after((flat.shape[0], flat.shape[1]))
+    return encoded
+
+
+def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
+    """Return the name of each file of a run."""
+    names = {}
+    if parts.flat is not None:
+        names["flat"] = base + (suffix_like(parts.picture) if parts.flat.role is Role.RESULT else ".png")
+    names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
+    if parts.mask is not None:
+        names["mask"] = f"{base}-mask.png"
+    if parts.depth is not None:
+        names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
+    return names
+
+
+def _recipe_text(recipe: Mapping[str, Any], listed: Mapping[str, tuple[int, str]]) -> bytes:
+    text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
+def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:
+    """Return the recipe's entry with the size in bytes and the sha256 of each file, for later verification."""
+    return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
+
+
+def _operation(recipe: Mapping[str, Any]) -> str:
+    steps = recipe.get("steps") or [{}]
+    return str(steps[-1].get("operation", "")) or str(recipe.get("operation", ""))
+
+
+def _stack(result: Result, picture: Picture) -> list[Layer]:
+    """Return the layers of a result, with the original at the bottom if the sizes match."""
+    sizes = {layer.shape[:2] for layer in result.layers}
+    if sizes != {picture.shape[:2]}:
+        return list(result.layers)
+    alone = not any(layer.visible and layer.role not in _PLANES for layer in result.layers)
+    return [*result.layers, original_layer(picture, visible=alone)]
+
+
+def original_layer(picture: Picture, *, visible: bool) -> Layer:
+    """Return the picture as the bottom layer; it is read only when it is written."""
+    return LayerOnDemand(
+        name="Original",
+        role=Role.BACKGROUND,
+        shape=picture.shape,
+        begin=picture.reader,
+        made_of=(),
+        visible=visible,
+    )
+
+
+def flat_of(result: Result) -> Layer | None:
+    """Return the edited picture of a result, or the cut-out of a selection; None if there is neither."""
+    if _first(result, Role.SELECTION) is None:
+        return _first(result, Role.RESULT)
+    return _first(result, Role.SUBJECT)
+
+
+def mask_of(result: Result) -> Layer | None:
+    """Return the mask of a selection; None if nothing was selected."""
+    return _first(result, Role.SELECTION)
+
+
+def _first(result: Result, role: Role) -> Layer | None:
+    return next((layer for layer in result.layers if layer.role is role), None)
+
+
+def rendition_of_result(result: Result, picture: Picture) -> Rendition | None:
+    """Return the rendition of a result for ordinary screens; None if the picture has no gain map."""
+    if picture.gain_map is None:
+        return None
+    flat = _first(result, Role.RESULT)
+    return rendition(picture, picture.pixels if flat is None else flat.pixels)
+
+
+def ordinary(layer: Layer, shown: Rendition | None) -> Layer:
+    """Return a layer rendered for ordinary screens, because OpenRaster cannot store light above white."""
+    if shown is None or len(layer.shape) == 2:
+        return layer
+
+    def begin() -> Rows:
+        read = layer.reader()
+        return lambda rows: shown.shown(read(rows), first=rows.indices(layer.shape[0])[0], shape=layer.shape)
+
+    return LayerOnDemand(
+        name=layer.name,
+        role=layer.role,
+        shape=layer.shape,
+        begin=begin,
+        made_of=layer.made_of(),
+        visible=layer.visible,
+    )
+
+
+def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
+    picture, shown = parts.picture, parts.shown
+    original, flat = original_layer(picture, visible=True), parts.flat and ordinary(parts.flat, shown)
+    if shown is not None:
+        original = ordinary(original, rendition(picture, picture.pixels))
+    opaque = picture.shape[2] == 3
+    before = no_larger_than_needed(picture.shape, original.reader()) if opaque else original.pixels
+    panels = [Panel(caption="Before", pixels=before)]
+    if parts.depth is not None:
+        panels.append(Panel(caption="Depth (white is near)", pixels=parts.depth.pixels))
+    if parts.mask is not None:
+        panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
+    if flat is not None:
+        title = OPERATIONS[operation].title if operation in OPERATIONS else ""
+        panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
+    return panels
+
+
+def _spare_input(output: Path, original: Path) -> None:
+    """Refuse to replace the file from which the result was computed, even with `force`."""
+    try:
+        same = output.samefile(original)
+    except OSError:
+        return
+    if same:
+        raise problems.FileExists(
+            "{file} is the input file.", hint="Choose another output folder.", file=problems.shown(output)
+        )

@@ -1,0 +1,658 @@
+"""GIMP's images: layers, pixels in bands, and what Dioptre stores in an image.
+
+*Pixels* go between drawables and files in formats that GIMP converts to automatically.
+
+*The record* of results is a parasite that refers to layers by their tattoos: GIMP's permanent layer numbers, which
+survive renaming, moving, saving as XCF and undo. Undo reverts the parasite together with the step that wrote it, so
+write it inside an undo group.
+
+*Depth layers in 8-bit images* keep their full precision in Dioptre's cache folder, in two files named by the
+SHA-256 of the layer's content: the exact disparity, and the layer's content when it was created. The worker uses
+the exact value for every pixel that still has its original content, so painting changes the depth only where the
+user painted. The metres of a depth layer are a parasite, which GIMP copies with the layer, also to another image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")  # GIMP 3.2 provides its library under this version, too.
+gi.require_version("Gegl", "0.4")
+from gi.repository import Gegl as Gegl  # noqa: E402  (the versions must be named first)
+from gi.repository import Gimp as Gimp  # noqa: E402
+from gi.repository import GLib as GLib  # noqa: E402
+from gi.repository import GObject as GObject  # noqa: E402
+
+from dioptre_link.buffers import Buffer  # noqa: E402
+from dioptre_link.cache import keep_newest  # noqa: E402
+from dioptre_link.editing.results import Results  # noqa: E402
+from dioptre_link.editor_log import EditorLog  # noqa: E402
+from dioptre_link.errors import DioptreError  # noqa: E402
+from dioptre_link.metres import DepthMetres  # noqa: E402
+from dioptre_link.paths import cache_dir  # noqa: E402
+from dioptre_link.records import Link  # noqa: E402
+from dioptre_link.wire import PixelFormat  # noqa: E402
+
+LOG = EditorLog("gimp")
+logger = LOG.logger
+
+
+CHANNEL_COLOUR = "#e03030"  # Colour in which a channel appears over the picture.
+BAND_ROWS = 256  # Rows per band: two rows of GEGL tiles, or 25 MB of a 24-megapixel float picture.
+
+
+@dataclass(frozen=True)
+class Format:
+    """A pixel layout with its names in babl and on the wire. A misspelt babl name would terminate the process."""
+
+    babl: str
+    wire: PixelFormat
+
+
+_COLOUR = {
+    (channels, dtype): Format(f"{model} {babl}", PixelFormat(dtype, channels))
+    for channels, model in ((1, "Y'"), (2, "Y'A"), (3, "R'G'B'"), (4, "R'G'B'A"))
+    for dtype, babl in (("u8", "u8"), ("u16", "u16"), ("f32", "float"))
+}
+DEPTH = _COLOUR[1, "f32"]
+DEPTH_SHOWN = _COLOUR[1, "u16"]  # 16 bits distinguish all values of an 8-bit layer, whatever its profile.
+SELECTION = Format("Y float", PixelFormat("f32", 1))
+
+_EXACT = {
+    Gimp.Precision.U8_NON_LINEAR: "u8",
+    Gimp.Precision.U8_PERCEPTUAL: "u8",
+    Gimp.Precision.U16_NON_LINEAR: "u16",
+    Gimp.Precision.U16_PERCEPTUAL: "u16",
+}
+_EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL, Gimp.Precision.U8_LINEAR)
+
+
+def is_eight_bit(image: Gimp.Image) -> bool:
+    return any(image.get_precision() == precision for precision in _EIGHT_BIT)
+
+
+def picture_format(image: Gimp.Image, *, alpha: bool) -> Format:
+    """Return the smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
+
+    It is an integer format if the image itself holds sRGB-encoded integers. Otherwise it is float, which keeps a
+    wider profile's colours outside sRGB (below 0 or above 1).
+    """
+    dtype = "f32"
+    for precision, exact in _EXACT.items():
+        if image.get_precision() == precision and _is_srgb(image):
+            dtype = exact
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    return _COLOUR[(1 if grey else 3) + alpha, dtype]
+
+
+def _is_srgb(image: Gimp.Image) -> bool:
+    profile = image.get_color_profile()
+    if profile is None:
+        return True
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    builtin = Gimp.ColorProfile.new_d65_gray_srgb_trc() if grey else Gimp.ColorProfile.new_rgb_srgb()
+    return profile.is_equal(builtin)
+
+
+def bands(width: int, height: int) -> Iterator[Gegl.Rectangle]:
+    for top in range(0, height, BAND_ROWS):
+        yield Gegl.Rectangle.new(0, top, width, min(BAND_ROWS, height - top))
+
+
+def write_out(
+    drawable: Gimp.Drawable,
+    buffer: Buffer,
+    pixel_format: Format,
+    on_bytes: Callable[[bytes], object] | None = None,
+) -> Iterator[float]:
+    """Write all pixels of `drawable` into `buffer`, one band per step; yield the completed fraction."""
+    width, height = drawable.get_width(), drawable.get_height()
+    source = drawable.get_buffer()
+    for band in bands(width, height):
+        rows = source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+        buffer.write_rows(band.y, rows)
+        if on_bytes is not None:
+            on_bytes(rows)
+        yield (band.y + band.height) / height
+
+
+def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterator[float]:
+    """Write all pixels of `buffer` into GIMP's `target`, one band per step; yield the completed fraction."""
+    width, height = buffer.pixels.width, buffer.pixels.height
+    expected = width * pixel_format.wire.pixel_bytes
+    for band in bands(width, height):
+        rows = buffer.read_rows(band.y, band.height)
+        if len(rows) != expected * band.height:  # GEGL would read past the end of the rows.
+            raise ValueError(f"{len(rows)} bytes for {band.height} rows of {expected}")
+        target.set(band, pixel_format.babl, rows)
+        yield (band.y + band.height) / height
+    target.flush()
+
+
+def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = False) -> bytes:
+    """Return the drawable reduced to `size` (width, height), as 8-bit sRGB-encoded RGBA or grey."""
+    scale = max(size[0] / drawable.get_width(), size[1] / drawable.get_height())
+    pixel_format = "Y' u8" if grey else "R'G'B'A u8"
+    rect = Gegl.Rectangle.new(0, 0, *size)
+    return drawable.get_buffer().get(rect, scale, pixel_format, Gegl.AbyssPolicy.CLAMP)
+
+
+def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:
+    """Yield all pixels of `drawable` in bands from the top."""
+    source = drawable.get_buffer()
+    for band in bands(drawable.get_width(), drawable.get_height()):
+        yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+
+
+def content_hash(drawable: Gimp.Drawable) -> str:
+    """Return the SHA-256 of the drawable's size and raw values, which changes when a user paints on it."""
+    width, height = drawable.get_width(), drawable.get_height()
+    digest = hashlib.sha256(f"{width}x{height} ".encode("ascii"))
+    source = drawable.get_buffer()
+    for band in bands(width, height):
+        digest.update(source.get(band, 1.0, None, Gegl.AbyssPolicy.NONE))
+    return digest.hexdigest()
+
+
+def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int, bytes]]:
+    """Yield the selection over `layer`, 0 to 1, as (first row, rows) from the top; it is 0 outside the canvas."""
+    source = image.get_selection().get_buffer()
+    _, x, y = layer.get_offsets()
+    for band in bands(layer.get_width(), layer.get_height()):
+        rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
+        yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
+
+
+def is_opaque(drawable: Gimp.Drawable) -> bool:
+    """Return whether every pixel is fully opaque."""
+    if not drawable.has_alpha():
+        return True
+    source = drawable.get_buffer()
+    for band in bands(drawable.get_width(), drawable.get_height()):
+        alpha = source.get(band, 1.0, "A u8", Gegl.AbyssPolicy.NONE)
+        if alpha.count(b"\xff") != len(alpha):
+            return False
+    return True
+
+
+def check_room(nbytes: int) -> None:
+    """Check that GIMP has room for another `nbytes`, because it loses pixels silently when it runs out.
+
+    Raises:
+        DioptreError: The tile cache and the swap folder together are too small.
+    """
+    settings = Gegl.config()
+    folder, cache_bytes = settings.get_property("swap"), settings.get_property("tile-cache-size")
+    try:
+        free = shutil.disk_usage(folder).free
+    except (OSError, TypeError):  # The swap folder may exist only inside GIMP's sandbox.
+        return
+    if nbytes > cache_bytes + free:
+        raise DioptreError(
+            "The result needs {nbytes} GB, but GIMP's swap folder {folder} has only {free} GB left.",
+            hint="Free some disk space, or choose another folder in GIMP's Preferences ▸ Folders.",
+            nbytes=format(nbytes / 1e9, ".2g"),
+            folder=folder,
+            free=format(free / 1e9, ".2g"),
+        )
+
+
+def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
+    """Copy `mask` into the mask `target` of the same size."""
+    read, write = mask.get_buffer(), target.get_buffer()
+    for band in bands(mask.get_width(), mask.get_height()):
+        write.set(band, SELECTION.babl, read.get(band, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE))
+    write.flush()
+
+
+DEPTH_HASH, DEPTH_METRES = "dioptre-depth", "dioptre-depth-metres"
+_HASH = re.compile("[0-9a-f]{64}")
+# Size limit of the cache: about 25 depth maps of 24 megapixels. The least recently used are deleted first.
+LIMIT_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The two cache files of one depth layer."""
+
+    exact: Path
+    shown: Path
+
+    def fits(self, layer: Gimp.Drawable) -> bool:
+        """Return whether both files exist and fit the layer's size, which may have changed in the meantime."""
+        count = layer.get_width() * layer.get_height()
+        sizes = ((self.exact, DEPTH), (self.shown, DEPTH_SHOWN))
+        try:
+            return all(path.stat().st_size == count * kind.wire.pixel_bytes for path, kind in sizes)
+        except OSError:
+            return False
+
+
+def depth_hash(layer: Gimp.Drawable) -> str:
+    """Return the SHA-256 of a grey layer's size and content, read as sRGB-encoded 16-bit values."""
+    digest = hashlib.sha256(f"{layer.get_width()}x{layer.get_height()} ".encode("ascii"))
+    for band in read_bands(layer, DEPTH_SHOWN):
+        digest.update(band)
+    return digest.hexdigest()
+
+
+def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
+    """Cache the exact disparity of `layer` if the document has only 8 bits.
+
+    Args:
+        image: The document, which determines the precision.
+        layer: A layer filled from `exact`.
+        exact: The disparity in full precision.
+
+    Returns:
+        The layer's content hash.
+    """
+    key = depth_hash(layer)
+    if not is_eight_bit(image):
+        return key
+    kept = find_kept(key)
+    folder = kept.exact.parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _beside(kept.exact) as part:
+        shutil.copyfile(exact.path, part)
+    with _beside(kept.shown) as part, part.open("wb") as file:
+        for band in read_bands(layer, DEPTH_SHOWN):
+            file.write(band)
+    keep_newest(folder, limit_bytes=LIMIT_BYTES)
+    return key
+
+
+def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
+    """Cache the exact disparity like `keep`, and mark the layer, which is already in the document."""
+    key = keep(image, layer, exact)
+    mark(layer, key)
+    return key
+
+
+def stored(item: Gimp.Item | Gimp.Image, name: str) -> bytes:
+    """Return the bytes that Dioptre stored in an image or layer under this name; empty if there are none."""
+    parasite = item.get_parasite(name)
+    return bytes(parasite.get_data()) if parasite is not None else b""
+
+
+def store(item: Gimp.Item | Gimp.Image, name: str, data: bytes) -> None:
+    """Store bytes in an image or layer, which keeps them in its file and in its undo history."""
+    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+    item.attach_parasite(Gimp.Parasite.new(name, flags, data))
+
+
+def mark(layer: Gimp.Layer, key: str) -> None:
+    """Store the content hash on the layer itself, so that a copy in another document keeps it."""
+    store(layer, DEPTH_HASH, key.encode("ascii"))
+
+
+def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
+    """Store the metres of a depth layer on the layer itself, or remove those that it had."""
+    if metres is not None:
+        store(layer, DEPTH_METRES, json.dumps(metres.to_dict()).encode("utf-8"))
+    elif layer.get_parasite(DEPTH_METRES) is not None:
+        layer.detach_parasite(DEPTH_METRES)
+
+
+def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
+    """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
+    try:
+        fields = json.loads(stored(layer, DEPTH_METRES) or b"null")
+    except (ValueError, RecursionError):
+        return None
+    return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
+
+
+def made_hash(layer: Gimp.Layer) -> str:
+    """Return the content hash that the layer had when Dioptre created it, or "" for any other layer."""
+    key = stored(layer, DEPTH_HASH).decode("ascii", "replace")
+    return key if _HASH.fullmatch(key) else ""
+
+
+def find_kept(key: str) -> Kept:
+    """Return the paths of the cache files for this content hash, whether or not they exist."""
+    folder = cache_dir() / "depth"
+    return Kept(folder / f"{key}.exact", folder / f"{key}.shown")
+
+
+class _beside:  # noqa: N801  (used as a function)
+    """Context manager for a temporary file that is renamed to `path` once it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Path:
+        return self._part
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+RECORD = "dioptre"
+
+
+class ImageResults(Results[Gimp.Item]):
+    """The record of one image."""
+
+    def __init__(self, image: Gimp.Image) -> None:
+        self._image = image
+        super().__init__(lambda: stored(image, RECORD), lambda data: store(image, RECORD, data))
+
+    def find(self, link: Link | None) -> Gimp.Layer | None:
+        return None if link is None else self._image.get_layer_by_tattoo(link.id)
+
+    def id_of(self, layer: Gimp.Item) -> int:
+        return layer.get_tattoo()
+
+    def parent_of(self, layer: Gimp.Item) -> Gimp.Item | None:
+        return layer.get_parent()
+
+
+def record_of(image: Gimp.Image) -> ImageResults:
+    """Return the record of results in `image`."""
+    return ImageResults(image)
+
+
+def link_to(layer: Gimp.Layer, *, sha256: str = "") -> Link:
+    return Link(id=layer.get_tattoo(), name=layer.get_name(), sha256=sha256)
+
+
+def find_linked(image: Gimp.Image, known: Link | None) -> Gimp.Layer | None:
+    """Return the linked layer if it is still in the image."""
+    return record_of(image).find(known)
+
+
+def opened_file(image: Gimp.Image) -> str | None:
+    """Return the path of the file that the image was opened from."""
+    file = image.get_imported_file() or image.get_file()
+    return file.get_path() if file is not None else None
+
+
+def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
+    """Return `layers` and everything in their groups, from the top."""
+    found = []
+    for layer in layers:
+        found.append(layer)
+        if layer.is_group():
+            found.extend(all_layers(layer.get_children()))
+    return found
+
+
+@contextmanager
+def undo_step(image: Gimp.Image) -> Iterator[None]:
+    """Group all changes in the `with` block into one undo step."""
+    image.undo_group_start()
+    try:
+        yield
+    finally:
+        image.undo_group_end()
+
+
+@contextmanager
+def nothing_selected(image: Gimp.Image) -> Iterator[None]:
+    """Clear the selection during the `with` block, because a selection limits changes of pixels."""
+    if Gimp.Selection.is_empty(image):
+        yield
+        return
+    saved = Gimp.Selection.save(image)
+    Gimp.Selection.none(image)
+    try:
+        yield
+    finally:
+        image.select_item(Gimp.ChannelOps.REPLACE, saved)
+        image.remove_channel(saved)
+
+
+def layer_format(layer: Gimp.Layer) -> str:
+    """Return a babl format that carries this layer's values to another layer of the same image without loss."""
+    return f"{'Y' if layer.is_gray() else 'RGB'}{'A' if layer.has_alpha() else ''} float"
+
+
+@contextmanager
+def unlocked(image: Gimp.Image) -> Iterator[None]:
+    """Unlock all layers during the `with` block, because GIMP terminates a plug-in that writes to a locked one."""
+    locked = [layer for layer in all_layers(image.get_layers()) if layer.get_lock_content()]
+    for layer in locked:
+        layer.set_lock_content(False)
+    try:
+        yield
+    finally:
+        for layer in locked:
+            layer.set_lock_content(True)
+
+
+@contextmanager
+def cubic() -> Iterator[None]:
+    """Make GIMP scale with cubic interpolation, regardless of the user's setting."""
+    Gimp.context_push()
+    try:
+        Gimp.context_set_interpolation(Gimp.InterpolationType.CUBIC)
+        yield
+    finally:
+        Gimp.context_pop()
+
+
+def same_size(one: Gimp.Drawable, other: Gimp.Drawable) -> bool:
+    return (one.get_width(), one.get_height()) == (other.get_width(), other.get_height())
+
+
+def must(done: object, what: str) -> None:
+    """Raise an error if a GIMP call failed.
+
+    Args:
+        done: The call's return value, false on failure.
+        what: What the call does, in the infinitive, for the message.
+
+    Raises:
+        DioptreError: The call failed.
+    """
+    if not done:
+        raise DioptreError("GIMP could not {what}.", hint="The image was not changed.", what=what)
+
+
+def replace_pixels(layer: Gimp.Layer, new: Gimp.Layer) -> None:
+    """Replace the pixels of `layer` by those of `new`, only inside the selection if there is one.
+
+    Call it inside an `undo_step`.
+    """
+    width, height = new.get_width(), new.get_height()
+    if (layer.get_width(), layer.get_height()) != (width, height):
+        with cubic():
+            # This also resizes the layer's mask.
+            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
+    if new.has_alpha() and not layer.has_alpha():
+        must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
+    shadow = layer.get_shadow_buffer()
+    read = new.get_buffer()
+    exact = layer_format(layer)
+    for band in bands(width, height):
+        shadow.set(band, exact, read.get(band, 1.0, exact, Gegl.AbyssPolicy.NONE))
+    shadow.flush()
+    must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
+    layer.update(0, 0, width, height)
+
+
+def selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -> Gimp.LayerMask:
+    """Return a mask for `layer` from the selection, scaled up if the layer is an enlarged picture."""
+    if same_size(picture, layer):
+        return layer.create_mask(Gimp.AddMaskType.SELECTION)
+    selected = picture.create_mask(Gimp.AddMaskType.SELECTION)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    _fill_mask(image, mask, selected)
+    selected.delete()
+    return mask
+
+
+def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) -> None:
+    """Fill `target` with `mask`, scaled to its size through a temporary layer: GIMP cannot scale a mask alone."""
+    if same_size(mask, target):
+        copy_mask(mask, target)
+        return
+    carrier = new_layer(image, "Mask", (mask.get_width(), mask.get_height()), alpha=False)
+    must(image.insert_layer(carrier, None, 0), "insert a layer")
+    try:
+        must(carrier.add_mask(carrier.create_mask(Gimp.AddMaskType.WHITE)), "add a layer mask")
+        copy_mask(mask, carrier.get_mask())
+        with cubic():
+            must(carrier.scale(target.get_width(), target.get_height(), False), "enlarge a mask")
+        copy_mask(carrier.get_mask(), target)
+    finally:
+        image.remove_layer(carrier)
+
+
+def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+    """Return a copy of a layer without its mask, mode and opacity."""
+    copy = layer.copy()
+    if copy.get_mask() is not None:
+        copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    copy.set_opacity(100.0)
+    copy.set_mode(image.get_default_new_layer_mode())
+    return copy
+
+
+def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.GroupLayer) -> None:
+    """Give a group the mode, opacity and mask of the layer that it replaces."""
+    if not layer.is_group() or layer.get_mode() != Gimp.LayerMode.PASS_THROUGH:
+        group.set_mode(layer.get_mode())
+    group.set_opacity(layer.get_opacity())
+    if (mask := layer.get_mask()) is not None:
+        copied = group.create_mask(Gimp.AddMaskType.WHITE)
+        _fill_mask(image, copied, mask)
+        must(group.add_mask(copied), "add a layer mask")
+        group.set_apply_mask(layer.get_apply_mask())
+
+
+def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: bool) -> Gimp.Layer:
+    """Return an empty layer of (width, height) that is not in the image yet."""
+    kind = {
+        (True, True): Gimp.ImageType.GRAYA_IMAGE,
+        (True, False): Gimp.ImageType.GRAY_IMAGE,
+        (False, True): Gimp.ImageType.RGBA_IMAGE,
+        (False, False): Gimp.ImageType.RGB_IMAGE,
+    }[image.get_base_type() == Gimp.ImageBaseType.GRAY, alpha]
+    layer = Gimp.Layer.new(image, name, *size, kind, 100.0, image.get_default_new_layer_mode())
+    if layer is None:
+        raise DioptreError(
+            "GIMP cannot create a layer of {width} × {height} pixels.", width=size[0], height=size[1]
+        )
+    return layer
+
+
+def insert_group(image: Gimp.Image, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.GroupLayer:
+    group = Gimp.GroupLayer.new(image, name)
+    must(image.insert_layer(group, parent, position), "insert a layer group")
+    return group
+
+
+def client() -> str:
+    """Return the name under which the worker knows this GIMP."""
+    return f"GIMP {Gimp.version()}"
+
+
+def has_selection(image: Gimp.Image) -> bool:
+    return not Gimp.Selection.is_empty(image)
+
+
+@contextmanager
+def selection_as_rectangle(image: Gimp.Image) -> Iterator[None]:
+    """Replace the selection by the rectangle around it during the `with` block."""
+    _, _, left, top, right, bottom = Gimp.Selection.bounds(image)
+    with nothing_selected(image):
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, left, top, right - left, bottom - top)
+        yield
+
+
+def layer_of(drawable: Gimp.Drawable) -> Gimp.Drawable:
+    """Return the layer of a mask that is being edited, or else the drawable itself."""
+    return Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
+
+
+def is_indexed(image: Gimp.Image) -> bool:
+    return bool(image.get_base_type() == Gimp.ImageBaseType.INDEXED)
+
+
+def is_plain(layer: Gimp.Layer) -> bool:
+    """Return whether another layer above this one looks the same as in its place."""
+    normal = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY, Gimp.LayerMode.PASS_THROUGH)
+    return (
+        layer.get_opacity() == 100.0
+        and any(layer.get_mode() == mode for mode in normal)
+        and layer.get_mask() is None
+        and is_opaque(layer)
+    )
+
+
+def read_part(layer: Gimp.Layer, part: tuple[int, int, int, int]) -> bytes:
+    """Return a rectangle (left, top, width, height) of a layer as 8-bit sRGB-encoded RGBA."""
+    return layer.get_buffer().get(Gegl.Rectangle.new(*part), 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE)
+
+
+def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
+    """Add the pixels of a selection as the layer's mask."""
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    for _ in read_in(buffer, mask.get_buffer(), SELECTION):
+        pass
+    must(layer.add_mask(mask), "add a layer mask")
+    mask.update(0, 0, mask.get_width(), mask.get_height())
+
+
+def select(image: Gimp.Image, buffer: Buffer, offsets: tuple[int, int], *, name: str, keep: bool) -> None:
+    """Add a channel with a selection, then turn it into the image's selection unless `keep` is set.
+
+    Args:
+        image: The image.
+        buffer: The selection's pixels.
+        offsets: Their position in the image.
+        name: The channel's name.
+        keep: Whether to keep the channel instead of selecting it.
+    """
+    selected = image.get_selected_layers()
+    colour = Gegl.Color.new(CHANNEL_COLOUR)
+    channel = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, colour)
+    _fill_channel(channel, buffer, offsets)
+    must(image.insert_channel(channel, None, 0), "add a channel")
+    if keep:
+        channel.set_visible(False)
+    else:
+        try:
+            must(image.select_item(Gimp.ChannelOps.REPLACE, channel), "change the selection")
+        finally:
+            image.remove_channel(channel)
+    # Otherwise the new channel would stay selected, and painting would change it.
+    image.set_selected_layers(selected)
+
+
+def _fill_channel(channel: Gimp.Channel, mask: Buffer, offsets: tuple[int, int]) -> None:
+    """Write the part of the mask that lies within the image; the rest of the channel is 0."""
+    width, height = channel.get_width(), channel.get_height()
+    target, size = channel.get_buffer(), mask.pixels
+    row_bytes = width * SELECTION.wire.pixel_bytes
+    for band in bands(width, height):
+        target.set(band, SELECTION.babl, bytes(row_bytes * band.height))
+    x, y = offsets
+    left, right = max(x, 0), min(x + size.width, width)
+    top, bottom = max(y, 0), min(y + size.height, height)
+    step = SELECTION.wire.pixel_bytes
+    for first in range(top, bottom if right > left else top, BAND_ROWS):
+        count = min(BAND_ROWS, bottom - first)
+        rows = mask.read_rows(first - y, count)
+        if right - left != size.width:
+            begin, end = (left - x) * step, (right - x) * step
+            rows = b"".join(rows[at + begin : at + end] for at in range(0, len(rows), size.width * step))
+        target.set(Gegl.Rectangle.new(left, first, right - left, count), SELECTION.babl, rows)
+    target.flush()
+    channel.update(0, 0, width, height)

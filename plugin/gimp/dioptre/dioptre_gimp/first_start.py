@@ -1,0 +1,129 @@
+"""The dialog that installs the compute core: an explanation, a button and a progress bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dioptre_link.editing import first_start
+from dioptre_link.editing.events import Step
+from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.language import translated
+
+from .document import LOG
+from .toolkit import Driver, GimpUi, Gtk, add_class, use_colours
+
+BINARY = "dioptre"
+WORDS_CHARS = 60
+INSTALL, FIND = 1, 2  # Dialog responses.
+
+
+def set_up() -> None:
+    """Show the dialog until the compute core is installed.
+
+    Raises:
+        Cancelled: The user closed the dialog.
+    """
+    GimpUi.init(BINARY)
+    use_colours()
+    dialog = FirstStartDialog()
+    try:
+        dialog.run()
+    finally:
+        dialog.close()
+
+
+class FirstStartDialog:
+    """The installation window; it never blocks, so Cancel works while packages download."""
+
+    def __init__(self) -> None:
+        self._driver: Driver | None = None
+        self._is_done = False
+        self._dialog = Gtk.Dialog(title="Dioptre")
+        self._dialog.set_default_size(460, -1)
+        self._dialog.add_button(translated(first_start.FIND), FIND).set_tooltip_text(
+            translated(first_start.FIND_TIP)
+        )
+        self._dialog.add_button(translated("Cancel"), Gtk.ResponseType.CANCEL)
+        self._dialog.add_button(translated(first_start.INSTALL), INSTALL)
+        self._dialog.set_default_response(INSTALL)
+        self._title = Gtk.Label(xalign=0.0)
+        self._title.set_markup(f"<b>{translated(first_start.TITLE)}</b>")
+        self._words = Gtk.Label(
+            label=translated(first_start.TEXT), xalign=0.0, wrap=True, max_width_chars=WORDS_CHARS, selectable=True
+        )
+        self._words.set_can_focus(False)
+        self._bar = Gtk.ProgressBar(no_show_all=True)
+        add_class(self._bar, "dioptre-bar")
+        self._bar.get_accessible().set_name(translated("Progress"))
+        rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+        for row in (self._title, self._words, self._bar):
+            rows.pack_start(row, False, False, 0)
+        self._dialog.get_content_area().pack_start(rows, True, True, 0)
+        self._dialog.show_all()
+
+    def run(self) -> None:
+        """Run until the compute core is installed.
+
+        Raises:
+            Cancelled: The user closed the window.
+        """
+        while not self._is_done:
+            response = self._dialog.run()
+            if self._is_done:
+                return
+            if response == INSTALL:
+                self._begin()
+            elif response == FIND:
+                self._choose()
+            else:
+                raise Cancelled
+
+    def close(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+        self._dialog.destroy()
+
+    def _begin(self) -> None:
+        self._show_running(True)
+        self._driver = Driver(
+            first_start.install(), on_done=self._installed, on_error=self._failed, on_step=self._progress
+        )
+
+    def _show_running(self, running: bool) -> None:
+        self._bar.set_visible(running)
+        for response in (INSTALL, FIND):
+            self._dialog.set_response_sensitive(response, not running)
+
+    def _progress(self, step: Step) -> None:
+        self._bar.set_fraction(step.fraction)
+        self._words.set_text(f"{translated(step.phase)}…")
+
+    def _installed(self, _nothing: object) -> None:
+        self._is_done = True
+        self._dialog.response(Gtk.ResponseType.OK)
+
+    def _failed(self, error: Exception) -> None:
+        self._driver = None
+        self._show_running(False)
+        self._say(error)
+
+    def _choose(self) -> None:
+        chooser = Gtk.FileChooserDialog(
+            title=translated(first_start.FIND), parent=self._dialog, action=Gtk.FileChooserAction.SELECT_FOLDER
+        )
+        chooser.add_buttons(
+            translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Choose"), Gtk.ResponseType.OK
+        )
+        folder = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
+        chooser.destroy()
+        if folder is None:
+            return
+        try:
+            first_start.adopt(Path(folder))
+        except (DioptreError, OSError) as error:
+            self._say(error)
+        else:
+            self._is_done = True
+
+    def _say(self, error: Exception) -> None:
+        self._words.set_text(LOG.told(error).shown)

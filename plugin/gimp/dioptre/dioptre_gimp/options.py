@@ -1,0 +1,219 @@
+"""The right side of a dialog: the few options that most pictures need, with the rest under More options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dioptre_link import aperture_picture
+from dioptre_link.catalogue.blur import F_NUMBER
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
+from dioptre_link.editing import bokeh, distances, scales, traits
+from dioptre_link.editing.state import State, Store
+from dioptre_link.language import Message, translated
+from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
+from dioptre_link.presets import presets
+
+from . import arguments, drawing
+from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, no_wheel, row_of, set_options
+from .document import GLib
+from .downloads import Downloads, OfferBox
+from .focus_row import FocusRow
+from .toolkit import Gtk, Pango
+
+WIDTH_PX = 440
+APERTURE_PX = 64
+BLUR, RANGE = F_NUMBER, FOCUS_RANGE
+
+
+def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
+    """Put `panel` into a window with a permanent scrollbar, so that nothing moves when More options opens."""
+    window = Gtk.ScrolledWindow(overlay_scrolling=False)
+    window.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.ALWAYS)
+    window.add(panel)
+    return window
+
+
+class Panel(Gtk.Box):
+    """Rows for all options of an operation."""
+
+    def __init__(self, store: Store[State], downloads: Downloads) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
+        self.set_size_request(WIDTH_PX, -1)
+        self._store, self._downloads = store, downloads
+        operation = store.state.operation
+        self._nicks = arguments.nicknames(operation)
+        self._rows: list[AnyRow] = []
+        rows = [parameter for parameter in operation.parameters if parameter.kind is not Kind.STROKES]
+        first = [parameter for parameter in rows if parameter.simple]
+        others = [parameter for parameter in rows if not parameter.simple]
+        if not first:
+            first, others = others, []
+        if presets_of(operation):
+            self._add(self, PresetRow(store))
+        for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
+            self._add_row(self, parameter, self._first_row(parameter))
+            if parameter.name == BLUR and bokeh.has_shapes(operation):
+                self._add(self, ShapesRow(store))
+        if others:
+            more = Gtk.Expander(label=translated("_More options"), use_underline=True)
+            inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
+            self._add_groups(inside, others)
+            more.add(inside)
+            self.pack_start(more, False, False, 0)
+        store.observe(self._changed)
+        self._render(store.state)
+        self.show_all()
+
+    def _changed(self, old: State, state: State) -> None:
+        """Render the state unless only its progress changed, which no row shows."""
+        same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
+        same = same and old.networks is state.networks and old.fetch is state.fetch
+        if not same or old.working != state.working:
+            self._render(state)
+
+    def _render(self, state: State) -> None:
+        self.set_sensitive(not state.working)
+        for row in self._rows:
+            row.render(state)
+
+    def _add(self, box: Gtk.Box, row: AnyRow) -> None:
+        self._rows.append(row)
+        box.pack_start(row, False, False, 0)
+
+    def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
+        """Add a row, the entry of a distance above it, and the offer of a missing network below it."""
+        if distances.is_entry(parameter):
+            self._add(box, DistanceRow(self._store))
+        self._add(box, row)
+        if parameter.kind is Kind.CHOICE:
+            self._add(box, OfferBox(parameter.name, self._downloads))
+
+    def _first_row(self, parameter: Parameter) -> Row:
+        nick = self._nicks[parameter.name]
+        if parameter.name == BLUR:
+            label = translated("Bl_ur amount")
+            return NumberRow(self._store, parameter, label, scales.blur_amount(parameter))
+        if parameter.name == RANGE and traits.focuses(self._store.state.operation):
+            return FocusRow(self._store, parameter, nick)
+        return row_of(self._store, parameter, nick)
+
+    def _add_groups(self, box: Gtk.Box, parameters: list[Parameter]) -> None:
+        """Add each group once, under its heading."""
+        groups: dict[str, list[Parameter]] = {}
+        for parameter in parameters:
+            groups.setdefault(parameter.group, []).append(parameter)
+        for group, members in groups.items():
+            if group:
+                heading = Gtk.Label(xalign=0.0)
+                heading.set_markup(f"<b>{GLib.markup_escape_text(translated(group))}</b>")
+                box.pack_start(heading, False, False, 0)
+            for parameter in members:
+                self._add_row(box, parameter, row_of(self._store, parameter, self._nicks[parameter.name]))
+            if set(bokeh.SHAPED) <= {parameter.name for parameter in members}:
+                self._add(box, DiscRow())
+
+
+def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
+    """Return, by title, the options of each preset that consists of only this operation."""
+    return {
+        recipe.title: recipe.steps[0].options
+        for recipe in presets().values()
+        if len(recipe.steps) == 1 and recipe.steps[0].operation == operation.name
+    }
+
+
+class PresetRow(Gtk.Box):
+    """Choice of a preset, which sets all options except clicked points and strokes."""
+
+    def __init__(self, store: Store[State]) -> None:
+        super().__init__(spacing=6)
+        self._store = store
+        self._quiet = False
+        self._presets = presets_of(store.state.operation)
+        own = (*PLACES, *LISTS)
+        self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
+        self._kept.add(FOCAL_DISPARITY)
+        label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
+        label.set_width_chars(LABEL_CHARS)
+        self._box = Gtk.ComboBoxText()
+        for title in (Message("Default"), *self._presets, Message("Custom settings")):
+            self._box.append_text(translated(title))
+        for cell in self._box.get_cells():
+            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+        self._box.get_accessible().set_name(translated("Preset"))
+        self._box.connect("changed", self._chose)
+        no_wheel(self._box)
+        label.set_mnemonic_widget(self._box)
+        self.pack_start(label, False, False, 0)
+        self.pack_start(self._box, True, True, 0)
+
+    def _choices(self) -> Iterator[Mapping[str, Any]]:
+        defaults = self._store.state.operation.defaults()
+        yield defaults
+        for options in self._presets.values():
+            yield {**defaults, **options}
+
+    def render(self, state: State) -> None:
+        def equal(options: Mapping[str, Any]) -> bool:
+            return all(state.options[name] == value for name, value in options.items() if name not in self._kept)
+
+        choices = list(self._choices())
+        self._quiet = True
+        self._box.set_active(next((n for n, options in enumerate(choices) if equal(options)), len(choices)))
+        self._quiet = False
+
+    def _chose(self, box: Gtk.ComboBoxText) -> None:
+        choices = list(self._choices())
+        if self._quiet or box.get_active() >= len(choices):
+            return
+        options = {name: value for name, value in choices[box.get_active()].items() if name not in self._kept}
+        set_options(self._store, options)
+
+
+class DiscRow(Gtk.Box):
+    """Pictures of the disc that an out-of-focus light becomes: one at the picture's centre and one in a corner."""
+
+    def __init__(self) -> None:
+        super().__init__(spacing=12)
+        self.set_halign(Gtk.Align.CENTER)
+        self._drawn: dict[str, Any] = {}
+        self._pictures = {aperture_picture.CENTRE: Gtk.Image(), aperture_picture.CORNER: Gtk.Image()}
+        words_of = (translated("in the middle"), translated("in the corner"))
+        for picture, words in zip(self._pictures.values(), words_of, strict=True):
+            column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+            column.pack_start(picture, False, False, 0)
+            column.pack_start(Gtk.Label(label=words), False, False, 0)
+            self.pack_start(column, False, False, 0)
+
+    def render(self, state: State) -> None:
+        options = {name: state.options[name] for name in aperture_picture.OPTIONS}
+        if options == self._drawn:
+            return
+        self._drawn = options
+        for field, picture in self._pictures.items():
+            values = aperture_picture.disc(APERTURE_PX, options, field=field)
+            picture.set_from_pixbuf(drawing.pixbuf_from_rgb(APERTURE_PX, APERTURE_PX, 1, values))
+
+
+def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
+    """Return a list of the layers that can serve as depth."""
+    box = Gtk.ComboBoxText()
+    for name in names:
+        box.append_text(name)
+    for cell in box.get_cells():
+        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+    box.set_active(chosen)
+    box.connect("changed", lambda _: on_choose(box.get_active()))
+    no_wheel(box)
+    label = Gtk.Label(label=translated("_Depth layer"), use_underline=True, xalign=0.0)
+    label.set_width_chars(LABEL_CHARS)
+    label.set_mnemonic_widget(box)
+    box.get_accessible().set_name(translated("Depth layer"))
+    row = Gtk.Box(spacing=6, margin_end=18)
+    row.pack_start(label, False, False, 0)
+    row.pack_start(box, True, True, 0)
+    return row
+
+
+AnyRow = Row | ShapesRow | PresetRow | DiscRow | OfferBox

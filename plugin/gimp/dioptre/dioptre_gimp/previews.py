@@ -1,0 +1,220 @@
+"""Requests previews when the state changes, with the layers that were read once for them and for the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.client import Stored, Worker
+from dioptre_link.editing import state as states
+from dioptre_link.editing.events import Image, Shown, Step, Steps
+from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
+from dioptre_link.editing.request import Given, Request
+from dioptre_link.editing.state import Phase, State, Store
+from dioptre_link.wire import PixelFormat
+
+from . import transfer
+from .document import LOG, GLib, logger, read_part
+from .sources import Source
+from .toolkit import Driver
+
+FORMAT = PixelFormat("u8", 4)
+"""Pixel format of previews."""
+
+
+class Inputs:
+    """The inputs of one source. Closing `files` deletes the remaining buffers."""
+
+    def __init__(self, source: Source, worker: Worker, files: ExitStack, depth_image: Image | None) -> None:
+        self.source = source
+        self._worker, self._files, self._depth_image = worker, files, depth_image
+        self._sent: transfer.Sent | None = None
+        self._spent: set[str] = set()  # Inputs whose buffers the preview session has consumed.
+
+    def read(self) -> Steps[None]:
+        """Read the layers; this is the first thing a dialog does."""
+        self._sent = yield from transfer.send(self._worker, self.source, self._files)
+        self._spent.clear()
+
+    @property
+    def has_been_read(self) -> bool:
+        return self._sent is not None
+
+    def request(self, state: State, longest_px: int) -> Request:
+        source = self.source
+        return Request(
+            operation=state.operation,
+            options=state.options,
+            inputs=self._givens(),
+            size=(source.picture.get_width(), source.picture.get_height()),
+            longest_px=longest_px,
+            opened_file=transfer.file_to_search(state.operation, source),
+            place=state.place,
+            crop=self._crop,
+            depth_image=self._depth_image,
+            depth_metres=transfer.depth_metres(source),
+        )
+
+    def for_result(self, session: PreviewSession) -> Steps[transfer.Sent]:
+        """Return the current inputs for the final job, reusing those that the previews uploaded."""
+        if self._sent is None or (yield from transfer.changed(self.source, self._sent)):
+            yield from self.read()
+        sent = self._sent
+        assert sent is not None
+        inputs: dict[str, Buffer | Stored] = dict(sent.inputs)
+        for name in self._spent:
+            stored = session.stored(name, self._key(name))
+            if stored is None:  # The worker that stored the input has exited.
+                yield from self.read()
+                assert self._sent is not None
+                return self._sent
+            inputs[name] = stored
+        return replace(sent, inputs=inputs)
+
+    def _givens(self) -> Mapping[str, Given]:
+        assert self._sent is not None
+        return {
+            name: Given(key=self._key(name), upload=self._upload(name))
+            for name in ("picture", "disparity", "selection")
+            if name in self._sent.inputs
+        }
+
+    def _key(self, name: str) -> tuple[str, str, int]:
+        assert self._sent is not None
+        shas = {
+            "picture": self._sent.picture_sha256,
+            "disparity": self._sent.depth_sha256,
+            "selection": self._sent.selection_sha256,
+        }
+        return name, shas[name], id(self._sent)
+
+    def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
+        def upload(worker: Worker) -> Steps[Buffer]:
+            assert self._sent is not None
+            # The final job may need the existing buffer, which holds the exact depth, so send a new one.
+            if name == "disparity":
+                return (yield from transfer.read_depth(worker, self.source, self._files))
+            if name in self._spent:
+                yield from self.read()
+            self._spent.add(name)
+            buffer = self._sent.inputs[name]
+            assert isinstance(buffer, Buffer)
+            yield Step(fraction=0.0, phase="Transferring the picture")
+            return buffer
+
+        return upload
+
+    def _crop(self, worker: Worker, part: tuple[int, int, int, int]) -> Mapping[str, Buffer]:
+        width, height = part[2:]
+        buffer = worker.new_buffer(width, height, FORMAT)
+        buffer.write_rows(0, read_part(self.source.picture, part))
+        return {"picture": buffer}
+
+
+class Previews:
+    """The previews of one dialog."""
+
+    def __init__(self, store: Store[State], worker: Worker, longest_px: Callable[[], int]) -> None:
+        self.session = PreviewSession(worker, FORMAT)
+        self._store, self._longest_px = store, longest_px
+        self._inputs: Inputs | None = None
+        self._driver: Driver | None = None
+        self._settling: int | None = None
+        self._ready = False  # Whether the inputs have been read.
+        self._asked_px = 0
+        self._since_s = time.monotonic()  # Time of the oldest change that the running preview takes into account.
+        self._forget = store.observe(self._changed)
+
+    def open(self, inputs: Inputs, reading: Steps[None]) -> None:
+        """Run `reading` to read the inputs, then show the first preview."""
+        self._stop_driver()
+        self._inputs, self._ready = inputs, False
+        self._since_s = time.monotonic()
+        self._driver = Driver(reading, on_done=self._read, on_error=self._failed, on_step=self._event)
+
+    def forget(self) -> None:
+        """Abandon the running preview."""
+        self._ready = False
+        self._stop_driver()
+
+    def stop(self) -> None:
+        """Stop requesting previews."""
+        self._forget()
+        self._forget = lambda: None
+        self._stop_driver()
+        if self._settling is not None:
+            GLib.source_remove(self._settling)
+            self._settling = None
+
+    def sharpen(self) -> None:
+        """Request a new preview if the picture is displayed at a larger size than it was computed at."""
+        if self._ready and self._longest_px() > self._asked_px:
+            self._settle()
+
+    def _stop_driver(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+            self._driver = None
+
+    def _read(self, _: None) -> None:
+        self._ready = True
+        self._store.set(states.read(self._store.state))
+        self._ask()
+
+    def _changed(self, old: State, state: State) -> None:
+        if not self._ready or state.operation is not old.operation:
+            return
+        fetched = old.phase is Phase.MISSING and state.phase is Phase.WAITING
+        if fetched or (old.options, old.place) != (state.options, state.place):
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._settling is None:
+            self._since_s = time.monotonic()
+            self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
+
+    def _settled(self) -> bool:
+        assert self._inputs is not None
+        running = self._driver is not None and self._driver.running
+        request = self._inputs.request(self._store.state, self._longest_px())
+        if running and self._store.state.phase is not Phase.MISSING and self.session.should_wait(request):
+            return True
+        self._settling = None
+        self._ask()
+        return False
+
+    def _ask(self) -> None:
+        """Request a preview with the current options and abandon the previous one."""
+        assert self._inputs is not None
+        self._stop_driver()
+        if self._store.state.phase is Phase.MISSING:
+            return
+        self._asked_px = self._longest_px()
+        request = self._inputs.request(self._store.state, self._asked_px)
+        operation = request.operation.name
+
+        def arrived(shown: Shown) -> None:
+            self._show(shown, f"Preview by {operation}, {request.longest_px} px")
+
+        self._driver = Driver(
+            self.session.preview(request), on_done=arrived, on_error=self._failed, on_step=self._event
+        )
+
+    def _show(self, shown: Shown, words: str) -> None:
+        """Store a picture in the state, and log the delay since the oldest change that the picture includes."""
+        self._store.set(states.arrived(self._store.state, shown))
+        logger.info("%s: %.2f s", words, time.monotonic() - self._since_s)
+
+    def _event(self, event: Step | Shown) -> None:
+        state = self._store.state
+        if isinstance(event, Shown):
+            self._show(event, f"Draft by {state.operation.name}, {self._asked_px} px")
+        # Progress messages of the exact preview would only flicker.
+        elif state.phase not in (Phase.DRAFT, Phase.MISSING):
+            self._store.set(states.stepped(state, event))
+
+    def _failed(self, error: Exception) -> None:
+        self._store.set(states.failed(self._store.state, LOG.told(error)))

@@ -1,0 +1,163 @@
+"""GTK, the few colours that GIMP's themes lack, sizes that fit the screen, and jobs driven by the main loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import gi
+
+gi.require_version("Gdk", "3.0")
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from gi.repository import Gdk as Gdk  # noqa: E402  (the versions must be named first)
+from gi.repository import GdkPixbuf as GdkPixbuf  # noqa: E402
+from gi.repository import GimpUi as GimpUi  # noqa: E402
+from gi.repository import GLib  # noqa: E402
+from gi.repository import Gtk as Gtk  # noqa: E402
+from gi.repository import Pango as Pango  # noqa: E402
+
+from dioptre_link.editing.events import Step  # noqa: E402
+
+try:
+    gi.require_foreign("cairo")
+    HAS_CAIRO = True
+except ImportError:  # Without Cairo, pictures look coarser on high-resolution screens.
+    HAS_CAIRO = False
+
+_CSS = b"""
+.dioptre-view:checked, .dioptre-shape:checked {
+    background-image: none; background-color: #2f6fbd; color: #ffffff; font-weight: bold;
+}
+.dioptre-view:checked label { color: #ffffff; }
+.dioptre-view { padding: 3px 9px; min-height: 0; }
+.dioptre-shape { padding: 2px; min-width: 0; min-height: 0; }
+.dioptre-waiting { background-color: rgba(20, 20, 20, 0.8); color: #ffffff;
+    padding: 10px 16px; border-radius: 6px; }
+.dioptre-waiting label, .dioptre-waiting spinner { color: #ffffff; }
+.dioptre-tag { background-color: rgba(0, 0, 0, 0.67); color: #6ec8ff; padding: 0 3px; }
+frame.dioptre-frame > border { border: 2px solid transparent; border-radius: 0; }
+frame.dioptre-focused > border { border-color: #2f6fbd; }
+progressbar.dioptre-bar trough, progressbar.dioptre-bar progress { min-height: 8px; border-radius: 4px; }
+progressbar.dioptre-bar progress { background-image: none; background-color: #2f6fbd; border: none; }
+list.dioptre-recipes row * { background-color: transparent; background-image: none; }
+list.dioptre-recipes row:selected { background-image: none; background-color: #2f6fbd; }
+list.dioptre-recipes row:selected label { color: #ffffff; }
+.dioptre-small { padding: 1px 6px; min-height: 0; }
+scale.dioptre-blue-amber trough, scale.dioptre-green-magenta trough { min-height: 8px; border: none; }
+scale.dioptre-blue-amber trough { background-image: linear-gradient(to right, #3a7bd5, #d8d8d8, #f0a030); }
+scale.dioptre-green-magenta trough { background-image: linear-gradient(to right, #3aa655, #d8d8d8, #c83aa6); }
+scale.dioptre-blue-amber highlight, scale.dioptre-green-magenta highlight { background: none; border: none; }
+"""
+
+
+def add_class(widget: Gtk.Widget, name: str) -> None:
+    widget.get_style_context().add_class(name)
+
+
+def remove_class(widget: Gtk.Widget, name: str) -> None:
+    widget.get_style_context().remove_class(name)
+
+
+def use_colours() -> None:
+    """Use these colours in all dialogs of this process."""
+    provider = Gtk.CssProvider()
+    provider.load_from_data(_CSS)
+    Gtk.StyleContext.add_provider_for_screen(
+        Gdk.Screen.get_default(), provider, Gtk.STYLE_PROVIDER_PRIORITY_USER + 1
+    )
+
+
+AROUND_PX = 260  # Height in pixels of the dialog's title, settings, buttons and progress bar.
+BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
+LEAST_HIGH_PX = 240
+SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
+MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
+
+
+def room_px() -> int:
+    """Return the height in pixels that the screen leaves for a dialog's picture and options."""
+    return max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
+
+
+def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0) -> tuple[int, int]:
+    """Return the size of a picture's preview on this screen.
+
+    Args:
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
+        most_px: Limit for the longest side.
+        above_px: Height of additional rows above the preview.
+
+    Returns:
+        Width and height of the preview, in pixels.
+    """
+    longest = min(max(int(_workarea().width) - BESIDE_PX, SMALL_PX), most_px)
+    scale = min(1.0, longest / max(width, height), (room_px() - above_px) / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _workarea() -> Gdk.Rectangle:
+    display = Gdk.Display.get_default()
+    monitor = display.get_primary_monitor() or display.get_monitor(0)
+    return monitor.get_workarea()
+
+
+SLICE_S = 0.02  # Longest time before control returns to the main loop, which keeps the interface responsive.
+WAIT_MS = 15  # Interval for polling the worker: an imperceptible delay, and only 66 system calls a second.
+
+
+class Driver:
+    """One running job. Unless stopped, it ends with exactly one call of `on_done(outcome)` or `on_error(error)`."""
+
+    def __init__(
+        self,
+        steps: Generator[Any, None, Any],
+        *,
+        on_done: Callable[[Any], None],
+        on_error: Callable[[Exception], None],
+        on_step: Callable[[Any], None] | None = None,
+    ) -> None:
+        self._steps = steps
+        self._on_done = on_done
+        self._on_error = on_error
+        self._on_step = on_step
+        self._source: int | None = GLib.idle_add(self._go)
+
+    @property
+    def running(self) -> bool:
+        return self._source is not None
+
+    def stop(self) -> None:
+        """Stop and cancel the worker's job; no callback runs after this."""
+        if self._source is not None:
+            GLib.source_remove(self._source)
+            self._source = None
+            self._steps.close()
+
+    def _go(self) -> bool:
+        """Run for one time slice and schedule the next."""
+        self._source = None
+        until = time.monotonic() + SLICE_S
+        step: Any = None
+        try:
+            while time.monotonic() < until:
+                step = next(self._steps)
+                if not isinstance(step, Step):
+                    break  # The step is an event to display.
+                if step.waiting:
+                    break
+        except StopIteration as end:
+            self._on_done(end.value)
+            return False
+        except Exception as error:  # noqa: BLE001  (whatever ends the job is reported to the caller)
+            self._on_error(error)
+            return False
+        if isinstance(step, Step) and step.waiting:
+            self._source = GLib.timeout_add(WAIT_MS, self._go)
+        else:
+            self._source = GLib.idle_add(self._go)
+        if step is not None and self._on_step is not None:
+            self._on_step(step)
+        return False

@@ -1,0 +1,284 @@
+"""Runs one job on the worker in small non-blocking steps, so that a dialog stays responsive between them.
+
+Each function is a generator of `Step`s and returns its outcome (`outcome = yield from …`). Scripts run them with
+`run_here`; the dialog drives them from GLib's main loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from dioptre_link import records
+from dioptre_link.buffers import Buffer
+from dioptre_link.client import Result, Stored, Worker
+from dioptre_link.editing import events, traits
+from dioptre_link.editing.events import Step, Steps
+from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
+from dioptre_link.metres import DepthMetres
+from dioptre_link.operation import Operation, Role
+
+from .document import (
+    DEPTH,
+    DEPTH_SHOWN,
+    SELECTION,
+    Format,
+    Gimp,
+    bands,
+    client,
+    depth_hash,
+    find_kept,
+    has_selection,
+    is_eight_bit,
+    logger,
+    made_hash,
+    metres_of,
+    opened_file,
+    picture_format,
+    read_bands,
+    record_of,
+    selection_bands,
+    write_out,
+)
+from .sources import Source
+
+WAIT_S = 0.05  # Interval for polling the worker in scripts: negligible load, and Cancel still feels immediate.
+SHARE_SENDING = 0.1  # Fractions of the progress bar for sending and computing; creating the layers takes the rest.
+SHARE_WORKING = 0.8
+BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The inputs of a job in files that the worker can read, with the hashes that the recipe records."""
+
+    inputs: Mapping[str, Buffer | Stored]
+    picture_sha256: str
+    depth_sha256: str = ""
+    selection_sha256: str = ""
+    messages: tuple[str, ...] = ()
+
+
+def open_worker() -> Worker:
+    return Worker(client())
+
+
+def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
+    """Run `steps` to the end in this thread; for scripts, which have nothing else to do meanwhile."""
+    pause = threading.Event()
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        on_step(step)
+        if step.waiting:
+            pause.wait(WAIT_S)
+
+
+def connect(worker: Worker) -> Steps[None]:
+    """Find or start the worker, which takes seconds the first time."""
+    yield from in_thread(worker.connect, "Starting Dioptre")
+
+
+def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
+    """Run a blocking call outside GIMP's and GTK's thread; `call` must not use either library."""
+    outcome: list[T] = []
+    failure: list[DioptreError] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except DioptreError as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name=f"dioptre: {phase}", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        yield Step(fraction=0.0, phase=phase, waiting=True)
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
+    """Write the layers into buffers, which `files` deletes."""
+    yield from connect(worker)
+    picture, began = source.picture, time.monotonic()
+    pixel_format = picture_format(source.image, alpha=picture.has_alpha())
+    buffer = _new_buffer(worker, picture, pixel_format, files)
+    digest = hashlib.sha256()
+    for share in write_out(picture, buffer, pixel_format, digest.update):
+        yield Step(fraction=SHARE_SENDING * share, phase="Reading the layer")
+    size = picture.get_width(), picture.get_height()
+    logger.info("Read %d x %d pixels of %s: %.2f s", *size, pixel_format.babl, time.monotonic() - began)
+    inputs: dict[str, Buffer | Stored] = {"picture": buffer}
+    depth_sha256 = ""
+    messages: list[str] = []
+    if source.depth is not None:
+        depth_sha256, messages = yield from _send_depth(worker, source, files, inputs)
+    return Sent(
+        inputs=inputs,
+        picture_sha256=digest.hexdigest(),
+        depth_sha256=depth_sha256,
+        selection_sha256=_send_selection(worker, source, files, inputs),
+        messages=tuple(messages),
+    )
+
+
+def changed(source: Source, sent: Sent) -> Steps[bool]:
+    """Return whether the layers have changed since they were sent."""
+    digest = hashlib.sha256()
+    pixel_format = picture_format(source.image, alpha=source.picture.has_alpha())
+    for band in read_bands(source.picture, pixel_format):
+        digest.update(band)
+        yield Step(fraction=0.0, phase="Reading the layer")
+    if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
+        return True
+    return source.depth is not None and depth_hash(source.depth) != sent.depth_sha256
+
+
+def work(
+    worker: Worker,
+    operation: Operation,
+    options: Mapping[str, Any],
+    source: Source,
+    sent: Sent,
+    *,
+    roles: tuple[Role, ...] | None = None,
+) -> Steps[Result]:
+    """Submit the job and follow it to its result.
+
+    Args:
+        worker: The connected worker.
+        operation: The operation to run.
+        options: Its validated options.
+        source: The layers to work on.
+        sent: The inputs from `send`.
+        roles: Roles of the layers to return; None returns all.
+
+    Returns:
+        The worker's result.
+    """
+    colour_format = picture_format(source.image, alpha=True).wire
+    file = file_to_search(operation, source)
+    job = worker.submit(
+        operation.name,
+        options,
+        sent.inputs,
+        colour_format=colour_format,
+        opened_file=file,
+        depth_metres=depth_metres(source),
+        roles=roles,
+    )
+    return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
+
+
+def file_to_search(operation: Operation, source: Source) -> str | None:
+    """Return the file that may contain the camera's own depth, for operations that look for it."""
+    return opened_file(source.image) if traits.looks_into_file(operation) else None
+
+
+def depth_metres(source: Source) -> DepthMetres | None:
+    """Return the metres that the document records for the depth layer, or else those of a copied layer."""
+    if source.depth is None:
+        return None
+    recorded = records.depth_metres(record_of(source.image).readable(), source.depth.get_tattoo())
+    return recorded or metres_of(source.depth)
+
+
+def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
+    """Run `steps` as a section of a longer job, whose progress it advances from `start` by `share`."""
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield replace(step, fraction=start + share * step.fraction)
+    finally:
+        steps.close()
+
+
+def _send_depth(
+    worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]
+) -> Steps[tuple[str, list[str]]]:
+    """Put the depth layer into `inputs` as precisely as possible; return its hash and messages for the user."""
+    depth = source.depth
+    assert depth is not None
+    yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
+    now = depth_hash(depth)
+    if not is_eight_bit(source.image):
+        inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH, files)
+        return now, []
+    if (kept := find_kept(now)).fits(depth):
+        inputs["disparity"] = _copied(worker, depth, kept.exact, DEPTH, files)
+        return now, []
+    made = made_hash(depth)
+    if made and (kept := find_kept(made)).fits(depth):
+        inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH_SHOWN, files)
+        inputs["disparity_shown"] = _copied(worker, depth, kept.shown, DEPTH_SHOWN, files)
+        inputs["disparity_exact"] = _copied(worker, depth, kept.exact, DEPTH, files)
+        return now, []
+    inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH, files)
+    if not made:
+        return now, []
+    return now, [Message("The depth layer's full precision is no longer in the cache; its 256 levels were used.")]
+
+
+def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
+    """Put the selection within the layer into `inputs` if the operation takes a selection; return its hash."""
+    if not source.takes_selection or not has_selection(source.image):
+        return ""
+    digest = hashlib.sha256()
+    buffer = _new_buffer(worker, source.picture, SELECTION, files)
+    for top, rows in selection_bands(source.image, source.picture):
+        buffer.write_rows(top, rows)
+        digest.update(rows)
+    inputs["selection"] = buffer
+    return digest.hexdigest()
+
+
+def _selection_hash(source: Source) -> str:
+    if not source.takes_selection or not has_selection(source.image):
+        return ""
+    digest = hashlib.sha256()
+    for _, rows in selection_bands(source.image, source.picture):
+        digest.update(rows)
+    return digest.hexdigest()
+
+
+def _read_drawable(
+    worker: Worker, drawable: Gimp.Drawable, pixel_format: Format, files: ExitStack
+) -> Steps[Buffer]:
+    buffer = _new_buffer(worker, drawable, pixel_format, files)
+    for _ in write_out(drawable, buffer, pixel_format):
+        yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
+    return buffer
+
+
+def read_depth(worker: Worker, source: Source, files: ExitStack) -> Steps[Buffer]:
+    """Return the depth layer's visible content in a new buffer."""
+    assert source.depth is not None
+    return (yield from _read_drawable(worker, source.depth, DEPTH, files))
+
+
+def _copied(worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: Format, files: ExitStack) -> Buffer:
+    buffer = _new_buffer(worker, depth, pixel_format, files)
+    with kept.open("rb") as file:
+        for band in bands(depth.get_width(), depth.get_height()):
+            buffer.write_rows(band.y, file.read(band.height * buffer.pixels.row_bytes))
+    return buffer
+
+
+def _new_buffer(worker: Worker, drawable: Gimp.Drawable, pixel_format: Format, files: ExitStack) -> Buffer:
+    return files.enter_context(worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire))

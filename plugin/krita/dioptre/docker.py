@@ -1,0 +1,348 @@
+"""The docker, which renders a session's state and forwards the user's input to it.
+
+It is designed for a narrow column: the preview at the top and the options in a scroll area below. The button that
+creates layers and the progress of the jobs are at the bottom and always visible. Messages and jobs appear above it
+and cover the end of the options, so that neither the preview nor an option moves under the pointer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from krita import DockWidget
+
+from . import depth_editing, enlarge, updating
+from .dioptre_link.catalogue import OPERATIONS
+from .dioptre_link.editing import brush, fetching, picking
+from .dioptre_link.editing.recipe_preview import preview_of
+from .dioptre_link.editing.state import Phase
+from .dioptre_link.editing.traits import enlarges, selects
+from .dioptre_link.language import Message, translated
+from .dioptre_link.operation import Operation
+from .dioptre_link.presets import presets
+from .document import LOG, active
+from .downloads import OfferRow
+from .first_start import before
+from .jobs import Run, in_short, job_manager
+from .lists import JobList, ResultList
+from .options import Options
+from .preview import PictureView
+from .session import Panel, Session
+from .toolkit import (
+    ChoiceBox,
+    OneLine,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QSlider,
+    Qt,
+    QTimer,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+DOCKER_ID = "dioptre_docker"
+FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
+OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs cannot cover them, in pixels.
+LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
+
+
+class DioptreDocker(DockWidget):
+    """The docker; Krita creates one per window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle("Dioptre")
+        self.session = Session()
+        self._options: dict[str, Options] = {}
+        self._said = ""  # Outcome of the last run, until the user requests something else.
+        self._build()
+        self.session.store.observe(self._render)
+        self._render(self.session.store.state, self.session.store.state)
+        job_manager().started.connect(self._follow_run)
+        self._following = QTimer(self)
+        self._following.setInterval(FOLLOW_MS)
+        self._following.timeout.connect(self._follow_active)
+        self._following.start()
+        self._list_results()
+
+    def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
+        QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
+
+    def open(self, operation: Operation, *, keep: bool = False) -> None:
+        """Open an operation on the active layer.
+
+        Args:
+            operation: The operation to open.
+            keep: Keep the current options if this operation is open already.
+        """
+        panel = self.session.store.state
+        if not keep or panel.recipe or panel.state.operation != operation:
+            self.session.open(operation)
+        self.session.look()
+
+    def edit(self) -> None:
+        """Open the active result with the options that produced it.
+
+        Raises:
+            RefusedError: No result is active, or it cannot be edited.
+        """
+        self.session.edit()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush, self.session.box)
+        layout = QVBoxLayout()
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(self._head())
+        layout.addWidget(self._view, 1)
+        layout.addWidget(self._lower(), 1)
+        whole = QWidget()
+        whole.setLayout(layout)
+        self.setWidget(before(whole, lambda: self._guarded(self.session.look)))
+
+    def _head(self) -> QHBoxLayout:
+        self._choice = ChoiceBox()
+        self._choice.setObjectName("dioptre_operation")
+        self._choice.setAccessibleName(translated("Operation"))
+        self._choice.setMinimumContentsLength(12)
+        for described in OPERATIONS.values():
+            self._choice.addItem(translated(described.title), ("operation", described.name))
+        self._choice.insertSeparator(self._choice.count())
+        for name, one in presets().items():
+            title = Message("Recipe: {title}", title=Message(one.title))
+            self._choice.addItem(translated(title), ("recipe", name))
+        self._choice.activated.connect(lambda *_: self._chosen())
+        self._look = QToolButton()
+        self._look.setText("⟳")
+        self._look.setObjectName("dioptre_look")
+        self._look.setToolTip(translated("Reread the active layer"))
+        self._look.setAccessibleName(translated("Reread the active layer"))
+        self._look.clicked.connect(lambda *_: self.session.look())
+        head = QHBoxLayout()
+        head.addWidget(self._choice, 1)
+        head.addWidget(self._look)
+        return head
+
+    def _lower(self) -> QWidget:
+        """Return the options and everything below them, whose height depends only on the docker's height."""
+        lower = QWidget()
+        lower.setObjectName("dioptre_lower")
+        lower.setMinimumHeight(LOWER_PX)
+        layout = QVBoxLayout(lower)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._scrolled(), 1)
+        layout.addLayout(self._pinned())
+        return lower
+
+    def _scrolled(self) -> QScrollArea:
+        self._layer = OneLine()
+        self._about = QLabel()
+        self._about.setWordWrap(True)
+        self._about.setObjectName("dioptre_about")
+        self._layer.setObjectName("dioptre_layer")
+        self._option_place = QVBoxLayout()
+        self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
+        self._results_title = QLabel(f"<b>{translated('Results')}</b>")
+        self._results = ResultList(lambda: self._guarded(self.edit))
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 4, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._about)
+        layout.addWidget(self._layer)
+        layout.addLayout(self._option_place)
+        layout.addWidget(self._results_title)
+        layout.addWidget(self._results)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        scroll.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        scroll.setMinimumHeight(OPTIONS_PX)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inside)
+        return scroll
+
+    def _pinned(self) -> QVBoxLayout:
+        self._words = QLabel()
+        self._words.setWordWrap(True)
+        self._words.setObjectName("dioptre_words")
+        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._adds = QCheckBox(translated("Add instead of replacing"))
+        self._adds.setToolTip(translated("Add another group and keep the current result"))
+        self._adds.setObjectName("dioptre_adds")
+        self._adds.toggled.connect(self.session.add_another)
+        self._make = self._button(translated("Create layers"), "dioptre_make", self.session.make)
+        self._whole = self._button(translated("Whole document…"), "dioptre_whole", self._make_whole)
+        self._whole.setToolTip(translated("Enlarge every layer into a new document"))
+        self._edit_depth = self._button(translated("Edit depth"), "dioptre_edit_depth_button", self._begin_depth)
+        self._edit_depth.setToolTip(
+            translated("Show the depth layer of the active result so that you can paint on it")
+        )
+        self._update = self._button(translated("Update"), "dioptre_update_button", self._update_layers)
+        self._update.setToolTip(translated("Recompute the active result after you paint on its layers"))
+        buttons = QGridLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(self._make, 0, 0, 1, 2)
+        buttons.addWidget(self._whole, 1, 0, 1, 2)
+        buttons.addWidget(self._edit_depth, 2, 0)
+        buttons.addWidget(self._update, 2, 1)
+        pinned = QVBoxLayout()
+        pinned.setSpacing(4)
+        pinned.addWidget(self._words)
+        pinned.addWidget(JobList())
+        pinned.addWidget(self._adds)
+        pinned.addLayout(buttons)
+        return pinned
+
+    def _button(self, text: str, name: str, act: Callable[[], object]) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.clicked.connect(lambda *_: self._guarded(act))
+        return button
+
+    # -- rendering -----------------------------------------------------------------------------------------------
+
+    def _render(self, old: Panel, panel: Panel) -> None:
+        state = panel.state
+        chosen = ("recipe", panel.recipe) if panel.recipe else ("operation", state.operation.name)
+        places = [self._choice.itemData(place) for place in range(self._choice.count())]
+        self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
+        about = preview_of(presets()[panel.recipe]) if panel.recipe else None
+        self._view.setVisible(about is None or about.shown)
+        self._about.setVisible(about is not None)
+        if about is not None:
+            words = (presets()[panel.recipe].description, about.note)
+            self._about.setText(" ".join(translated(one) for one in words if one))
+        self._view.render(state, self.session.before, self.session.size, brushes=not panel.recipe)
+        self._render_options(panel)
+        self._layer.show_text(self._layer_words(panel))
+        self._adds.setVisible(bool(panel.replaced))
+        self._adds.blockSignals(True)
+        self._adds.setChecked(panel.adds)
+        self._adds.blockSignals(False)
+        replaces = bool(panel.replaced) and not panel.adds
+        makes = translated("Select") if selects(state.operation) else translated("Create layers")
+        self._make.setText(translated("Replace the result") if replaces else makes)
+        works = bool(panel.recipe) or state.missing is None
+        self._make.setEnabled(works)
+        self._whole.setVisible(enlarges(state.operation) and not panel.recipe)
+        self._whole.setEnabled(works)
+        self._look.setEnabled(about is None or about.shown)
+        if (panel.recipe, state.operation, state.options) != (old.recipe, old.state.operation, old.state.options):
+            self._said = ""
+        if panel != old or not self._words.text():
+            self._words.setText(self._words_of(panel) or self._said)
+
+    def _render_options(self, panel: Panel) -> None:
+        name = "" if panel.recipe else panel.state.operation.name
+        for each, options in self._options.items():
+            options.setVisible(each == name)
+        if panel.recipe:
+            return
+        if name not in self._options:
+            options = Options(panel.state.operation, self.session.change, self.session.change_all)
+            if options.more is not None:
+                options.more.toggled.connect(self.session.show_more)
+            self._options[name] = options
+            self._option_place.addWidget(options)
+            self._order_tabs(options)
+        options = self._options[name]
+        options.show_state(panel.state)
+        options.show_offer(self._offer_row, fetching.offer_of(panel.state))
+
+    def _order_tabs(self, options: Options) -> None:
+        """Make Tab visit the options before the buttons below them, although those were created earlier."""
+        kinds = (QSlider, QDoubleSpinBox, QCheckBox, QComboBox, QPushButton, QToolButton)
+        controls = [each for each in options.findChildren(QWidget) if isinstance(each, kinds)]
+        below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
+        for earlier, later in pairwise((controls[-1], *below)):
+            QWidget.setTabOrder(earlier, later)
+
+    def _layer_words(self, panel: Panel) -> str:
+        if not panel.layer:
+            return ""
+        if panel.replaced:
+            return translated(
+                Message("Layer “{layer}”, result “{result}”", layer=panel.layer, result=panel.replaced)
+            )
+        return translated(Message("Layer “{layer}”", layer=panel.layer))
+
+    def _words_of(self, panel: Panel) -> str:
+        state = panel.state
+        if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
+            return ""  # The preview itself shows the message.
+        if state.message:
+            return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
+        if state.phase is Phase.READY and not panel.recipe:
+            painting = brush.is_active(state)
+            return brush.tip(state.operation, state.brush.tool) if painting else picking.hint(state.operation)
+        return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _chosen(self) -> None:
+        kind, name = self._choice.currentData()
+        if kind == "recipe":
+            self.session.open_recipe(name)
+        else:
+            self.session.open(OPERATIONS[name])
+            self.session.look()
+
+    def _make_whole(self) -> None:
+        options = {} if self.session.store.state.recipe else dict(self.session.state.options)
+        enlarge.start(job_manager(), active()[0], options)
+
+    def _begin_depth(self) -> None:
+        depth = depth_editing.begin(*active())
+        self._words.setText(painting_hint(depth.name()))
+
+    def _update_layers(self) -> None:
+        updating.start(job_manager(), *active())
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
+            self._words.setText(LOG.told(error).shown)
+
+    def _follow_active(self) -> None:
+        if self.isVisible():
+            self.session.follow_active()
+
+    def _follow_run(self, run: Run) -> None:
+        """Report the outcome of a run, no matter where it was started."""
+        self._said = ""
+        run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages), reread=run.rereads))
+        run.failed.connect(lambda error: self._ended(error.shown))
+
+    def _ended(self, words: str, *, reread: bool = False) -> None:
+        self._said = words
+        self._words.setText(words)
+        if reread and self.isVisible() and self.session.size is not None:
+            self.session.look()
+        else:
+            self.session.look_again()
+        self._list_results()
+
+    def _list_results(self) -> None:
+        self._results.refresh()
+        self._results_title.setVisible(self._results.count() > 0)
+
+
+def painting_hint(layer: str) -> str:
+    """Return the instruction for painting on the depth layer, in the user's language."""
+    return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=layer))

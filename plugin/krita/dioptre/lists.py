@@ -1,0 +1,197 @@
+"""The docker's lists: the jobs that run, and the results in the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .dioptre_link.language import translated
+from .dioptre_link.operation import LISTS, Parameter
+from .dioptre_link.records import Entry
+from .document import Document, active, record_of
+from .jobs import Run, job_manager
+from .toolkit import (
+    QHBoxLayout,
+    QIcon,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPixmap,
+    QProgressBar,
+    QPushButton,
+    QSize,
+    QSizePolicy,
+    Qt,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+FULL = 1000  # Maximum of a progress bar.
+
+
+class JobLine(QWidget):
+    """The row of one job."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        title = translated(run.title)
+        self.setObjectName("dioptre_job")
+        self._words = QLabel(title)
+        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, FULL)
+        self._bar.setTextVisible(False)
+        self._bar.setMaximumHeight(8)
+        self._bar.setAccessibleName(title)
+        cancel = QToolButton()
+        cancel.setText("✕")
+        cancel.setObjectName("dioptre_job_cancel")
+        cancel.setToolTip(translated("Cancel this job"))
+        cancel.setAccessibleName(f"{translated('Cancel this job')}: {title}")
+        cancel.clicked.connect(lambda *_: run.cancel())
+        lines = QVBoxLayout()
+        lines.setSpacing(1)
+        lines.addWidget(self._words)
+        lines.addWidget(self._bar)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addLayout(lines, 1)
+        row.addWidget(cancel)
+        run.progressed.connect(self._progressed)
+
+    def _progressed(self, fraction: float, phase: str) -> None:
+        self._bar.setValue(round(FULL * fraction))
+        self._words.setText(f"{translated(self.run.title)}: {translated(phase)}…")
+        self._words.setToolTip(self._words.text())
+
+
+class JobList(QWidget):
+    """All jobs in this Krita process, the oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[Run, JobLine] = {}
+        self._place = QVBoxLayout(self)
+        self._place.setContentsMargins(0, 0, 0, 0)
+        self._place.setSpacing(2)
+        self._stop = QPushButton(translated("Cancel all jobs"))
+        self._stop.setObjectName("dioptre_stop_all")
+        self._stop.clicked.connect(lambda *_: job_manager().cancel_all())
+        self._place.addWidget(self._stop)
+        job_manager().started.connect(self._add)
+        for run in job_manager().runs:
+            self._add(run)
+        self._show()
+
+    def _add(self, run: Run) -> None:
+        if run.done:
+            return
+        line = self._lines[run] = JobLine(run)
+        self._place.insertWidget(len(self._lines) - 1, line)
+        run.finished.connect(lambda *_: self._remove(run))
+        run.failed.connect(lambda *_: self._remove(run))
+        self._show()
+
+    def _remove(self, run: Run) -> None:
+        line = self._lines.pop(run, None)
+        if line is not None:
+            self._place.removeWidget(line)
+            line.hide()
+            line.deleteLater()
+        self._show()
+
+    def _show(self) -> None:
+        self._stop.setVisible(len(self._lines) > 1)
+        self.setVisible(bool(self._lines))
+
+
+THUMBNAIL_PX = 56
+MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
+HIGH_PX = THUMBNAIL_PX + 44
+
+
+class ResultList(QListWidget):
+    """List in which a click activates a result's group, and a double click or Return edits the result."""
+
+    def __init__(self, on_edit: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_edit = on_edit
+        self.setObjectName("dioptre_history")
+        self.setAccessibleName(translated("Results in this document"))
+        self.setToolTip(translated("Results in this document. Double-click one to edit it."))
+        self.setViewMode(QListWidget.ViewMode.IconMode)
+        self.setIconSize(QSize(THUMBNAIL_PX, THUMBNAIL_PX))
+        self.setGridSize(QSize(THUMBNAIL_PX + 28, HIGH_PX - 10))
+        self.setFlow(QListWidget.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setWordWrap(True)
+        self.setMovement(QListWidget.Movement.Static)
+        self.setFixedHeight(HIGH_PX + 14)
+        self.itemActivated.connect(self._edit)
+        self.itemClicked.connect(self._select)
+
+    def refresh(self) -> None:
+        """List the results in the active document."""
+        self.clear()
+        document = active()[0]
+        if document is not None:
+            entries = [one for one in record_of(document).readable() if record_of(document).layers(one)]
+            for entry in reversed(entries[-MOST:]):
+                if entry.known is not None:
+                    self.addItem(_item(document, entry))
+        self.setVisible(self.count() > 0)
+
+    def _select(self, item: QListWidgetItem) -> bool:
+        document = active()[0]
+        if document is None:
+            return False
+        known = {entry.id: entry for entry in record_of(document).readable()}
+        entry = known.get(item.data(Qt.ItemDataRole.UserRole))
+        if entry is None or not record_of(document).layers(entry):
+            self.refresh()
+            return False
+        document.setActiveNode(record_of(document).top(entry))
+        return True
+
+    def _edit(self, item: QListWidgetItem) -> None:
+        if self._select(item):
+            self._on_edit()
+
+
+def _item(document: Document, entry: Entry) -> QListWidgetItem:
+    node = record_of(document).top(entry)
+    item = QListWidgetItem(node.name())
+    picture = node.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX)
+    if picture is not None and not picture.isNull():
+        item.setIcon(QIcon(QPixmap.fromImage(picture)))
+    item.setData(Qt.ItemDataRole.UserRole, entry.id)
+    item.setToolTip(f"{node.name()}\n{entry.when[:16].replace('T', ' ')}\n{_changed(entry)}".strip())
+    return item
+
+
+def _changed(entry: Entry) -> str:
+    """Return the options that differ from their defaults, one per line."""
+    known = entry.known
+    if known is None:
+        return ""
+    options = entry.chosen_options
+    lines = [
+        f"{translated(one.label)}: {_short(one, options[one.name])}"
+        for one in known.parameters
+        if one.name in options and not _is_default(one, options[one.name])
+    ]
+    return "\n".join(lines)
+
+
+def _is_default(option: Parameter, value: Any) -> bool:
+    return bool(value == option.default or (option.kind in LISTS and not value))
+
+
+def _short(option: Parameter, value: Any) -> str:
+    if option.kind in LISTS:
+        return str(len(value))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(f"{number:.0f}" for number in value)
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

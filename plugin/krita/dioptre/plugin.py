@@ -1,0 +1,262 @@
+"""Filter ▸ Dioptre: one action per operation, generated from its description, and one per recipe."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from krita import Extension, Krita, Window
+
+from . import depth_editing, enlarge, updating
+from .dioptre_link.catalogue import OPERATIONS
+from .dioptre_link.chain import as_operation
+from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.language import translated
+from .dioptre_link.operation import Operation
+from .dioptre_link.presets import preset, presets
+from .dioptre_link.recipe import Recipe
+from .docker import DOCKER_ID, DioptreDocker, painting_hint
+from .document import LOG, active, say
+from .jobs import Run, in_short, job_manager
+from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
+
+WIDE_PX = 340
+SETTINGS, PLACED = "dioptre", "placed"
+TOOLBOX = "ToolBox"
+
+
+def show_docker(window: Any, docker: Any) -> None:
+    """Show the docker. The first time, place it next to the toolbox: a stack of dockers would be too short."""
+    krita = Krita.instance()
+    first = krita.readSetting(SETTINGS, PLACED, "") == ""
+    if first:
+        krita.writeSetting(SETTINGS, PLACED, "yes")
+        _dock(window, docker)
+    docker.setVisible(True)
+    docker.raise_()
+
+
+def _dock(window: Any, docker: Any) -> None:
+    docker.setFloating(False)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docker)
+    toolbox = next((one for one in Krita.instance().activeWindow().dockers() if one.objectName() == TOOLBOX), None)
+    if toolbox is None or not toolbox.isVisible() or toolbox.isFloating():
+        QTimer.singleShot(0, lambda: window.resizeDocks([docker], [WIDE_PX], Qt.Orientation.Horizontal))
+        return
+    widths = [toolbox.width(), WIDE_PX]
+    window.splitDockWidget(toolbox, docker, Qt.Orientation.Horizontal)
+    QTimer.singleShot(0, lambda: window.resizeDocks([toolbox, docker], widths, Qt.Orientation.Horizontal))
+
+
+MENU_ID = "dioptre_menu"
+MENU_PLACE = f"filter/{MENU_ID}"
+RECIPES_ID = "dioptre_recipe"
+MESSAGE_ID = "dioptre_message"
+
+
+class DioptreExtension(Extension):
+    """Krita extension that creates the menu's actions once per window."""
+
+    def setup(self) -> None:
+        LOG.set_up()
+
+    def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
+        entry = window.createAction(MENU_ID, "Dioptre", "filter")
+        menu = QMenu(MENU_ID, window.qwindow())
+        entry.setMenu(menu)
+        order: list[str] = []
+        for described in OPERATIONS.values():
+            title, tip = translated(described.title), translated(described.help)
+            _add(window, described.name, f"{title}…", tip, functools.partial(_open, described))
+            order.append(described.name)
+        recipes = window.createAction(RECIPES_ID, translated("Recipe"), MENU_PLACE)
+        recipes.setMenu(QMenu(RECIPES_ID, window.qwindow()))
+        for name, one in presets().items():
+            title, tip = translated(one.title), translated(one.description)
+            _add(
+                window,
+                f"recipe_{name}",
+                title,
+                tip,
+                functools.partial(_follow, functools.partial(preset, name)),
+                place=f"{MENU_PLACE}/{RECIPES_ID}",
+            )
+        tip = translated("A recipe as a .json file; every run of Dioptre saves one")
+        title = translated("From a file…")
+        _add(
+            window,
+            "recipe_zz_file",
+            title,
+            tip,
+            lambda: _follow(_recipe_from_file),
+            place=f"{MENU_PLACE}/{RECIPES_ID}",
+        )
+        order += ["recipe", "super_resolution_document"]
+        for name, title, tip, act in (
+            (
+                "super_resolution_document",
+                translated("Super-resolution of the whole document"),
+                translated("Enlarge every layer into a new document."),
+                lambda: _try(lambda: enlarge.start(job_manager(), active()[0])),
+            ),
+            ("edit", translated("Edit…"), translated("Change the options of the active result."), _edit),
+            (
+                "edit_depth",
+                translated("Edit depth"),
+                translated("Show the depth layer of the active result so that you can paint on it."),
+                _edit_depth,
+            ),
+            (
+                "update",
+                translated("Update"),
+                translated("Recompute the selected result."),
+                lambda: _try(_update),
+            ),
+            (
+                "panel",
+                translated("Show the docker"),
+                translated("Preview, options and progress."),
+                show_panel,
+            ),
+            ("stop", translated("Cancel all jobs"), translated("Cancel all of Dioptre's jobs."), cancel),
+        ):
+            _add(window, name, title, tip, act)
+        order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]
+        in_order = functools.partial(_sort, menu, order)
+        menu.aboutToShow.connect(in_order)
+        QTimer.singleShot(0, in_order)
+
+
+def _sort(menu: QMenu, order: list[str]) -> None:
+    """Restore the intended order, because Krita 5.3 sorts entries by id. "" in `order` means a separator."""
+    known = {action.objectName(): action for action in menu.actions() if not action.isSeparator()}
+    wanted = [known.get(f"dioptre_{name}") if name else None for name in order]
+    if [action.isSeparator() or action for action in menu.actions()] == [one or True for one in wanted]:
+        return
+    for action in menu.actions():
+        menu.removeAction(action)
+    for name, action in zip(order, wanted, strict=True):
+        if action is not None:
+            menu.addAction(action)
+        elif not name:
+            menu.addSeparator()
+
+
+def _add(
+    window: Window, name: str, title: str, tip: str, act: Callable[[], Any], *, place: str = MENU_PLACE
+) -> None:
+    action = window.createAction(f"dioptre_{name}", title, place)
+    action.setToolTip(tip)
+    action.triggered.connect(lambda *_: act())
+
+
+def _open(described: Operation) -> None:
+    """Open an operation in the docker, so that the user sees its options before anything runs."""
+    docker = find_panel()
+    if docker is not None:
+        was_seen = docker.isVisible()
+        show_panel()
+        docker.open(described, keep=was_seen)
+
+
+def _edit() -> None:
+    """Open the docker with the options of the active result."""
+    try:
+        updating.find_edited(*active())
+    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
+        tell(LOG.told(error))
+        return
+    docker = show_panel()
+    if docker is not None:
+        docker.edit()
+
+
+def _edit_depth() -> None:
+    try:
+        depth = depth_editing.begin(*active())
+    except Exception as error:  # noqa: BLE001  (as above)
+        tell(LOG.told(error))
+        return
+    say(painting_hint(depth.name()))
+
+
+def _follow(choose: Callable[[], Recipe | None]) -> None:
+    """Run a recipe on the active layer; do nothing if the user chose none."""
+
+    def begin() -> Run | None:
+        if (chosen := choose()) is None:
+            return None
+        document, node = active()
+        described, options = as_operation(chosen)
+        return job_manager().start(described, options, document, node, notes=chosen.ignored)
+
+    _try(begin)
+
+
+def _recipe_from_file() -> Recipe | None:
+    window = Krita.instance().activeWindow()
+    parent = window.qwindow() if window is not None else None
+    file, _ = QFileDialog.getOpenFileName(parent, translated("Recipe"), "", "*.json")
+    return Recipe.read(Path(file)) if file else None
+
+
+def _update() -> Run:
+    return updating.start(job_manager(), *active())
+
+
+def _try(begin: Callable[[], Run | None]) -> None:
+    """Start a run, show its progress, and report its outcome."""
+    try:
+        run = begin()
+    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
+        tell(LOG.told(error))
+        return
+    if run is None:
+        return
+    show_panel()
+    run.failed.connect(tell)
+    run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
+
+
+def cancel() -> None:
+    """Cancel all jobs of Dioptre."""
+    job_manager().cancel_all()
+
+
+def find_panel() -> DioptreDocker | None:
+    """Return the docker of the active window."""
+    window = Krita.instance().activeWindow()
+    dockers = window.dockers() if window is not None else ()
+    return next((docker for docker in dockers if docker.objectName() == DOCKER_ID), None)
+
+
+def show_panel() -> DioptreDocker | None:
+    """Bring the docker of the active window to the front and return it."""
+    docker = find_panel()
+    if docker is not None:
+        show_docker(Krita.instance().activeWindow().qwindow(), docker)
+    return docker
+
+
+def tell(error: DioptreError) -> None:
+    """Show an error in a non-modal window."""
+    if isinstance(error, Cancelled):
+        say(translated(error.message))
+        return
+    message, hint = translated(error.message), translated(error.hint)
+    for shown in QApplication.topLevelWidgets():
+        if shown.objectName() == MESSAGE_ID and (shown.text(), shown.informativeText()) == (message, hint):
+            shown.raise_()
+            return
+    window = Krita.instance().activeWindow()
+    box = QMessageBox(window.qwindow() if window is not None else None)
+    box.setObjectName(MESSAGE_ID)
+    box.setWindowTitle("Dioptre")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setText(message)
+    box.setInformativeText(hint)
+    box.setModal(False)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.show()

@@ -1,0 +1,247 @@
+"""The docker's preview: view buttons, brush tools, and a picture with a notice when it is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+from .canvas import INVITATION, Canvas
+from .dioptre_link.editing import brush, fetching, picking, scene, traits, views
+from .dioptre_link.editing.events import Image
+from .dioptre_link.editing.picking import Click
+from .dioptre_link.editing.state import Phase, State, Tool
+from .dioptre_link.language import translated
+from .toolkit import (
+    VIEW_STYLE,
+    QButtonGroup,
+    QColor,
+    QHBoxLayout,
+    QImage,
+    QLabel,
+    QSlider,
+    Qt,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+SIZE_STEPS = 100  # Number of slider positions.
+
+
+class BrushRow(QWidget):
+    """Row of tool buttons that renders the state and forwards the user's input."""
+
+    def __init__(self, on_change: brush.Change) -> None:
+        super().__init__()
+        self.setObjectName("dioptre_brush")
+        self._on_change = on_change
+        self._buttons: dict[Tool, QToolButton] = {}
+        group = QButtonGroup(self)
+        tools = QHBoxLayout()
+        tools.setSpacing(1)
+        tools.addStretch()
+        for tool in Tool:
+            button = self._buttons[tool] = QToolButton()
+            button.setCheckable(True)
+            button.setStyleSheet(VIEW_STYLE)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.setObjectName(f"dioptre_tool_{tool.value}")
+            button.clicked.connect(lambda *_, chosen=tool: on_change(lambda state: brush.chose(state, chosen)))
+            group.addButton(button)
+            tools.addWidget(button)
+        tools.addStretch()
+        self._size = QSlider(Qt.Orientation.Horizontal)
+        self._size.setRange(0, SIZE_STEPS)
+        self._size.setPageStep(SIZE_STEPS // 10)
+        self._size.setObjectName("dioptre_brush_size")
+        self._size.setToolTip(translated("Brush size (or Ctrl+scroll over the picture)"))
+        self._size.setAccessibleName(translated("Brush size"))
+        self._size.valueChanged.connect(lambda place: self._sized(place / SIZE_STEPS))
+        self._undo = QToolButton()
+        self._undo.setText("↶")
+        self._undo.setToolTip(translated("Undo the last stroke (Ctrl+Z in the picture)"))
+        self._undo.setAccessibleName(translated("Undo the last stroke (Ctrl+Z in the picture)"))
+        self._undo.setObjectName("dioptre_undo_stroke")
+        self._undo.clicked.connect(lambda *_: on_change(brush.undone))
+        self._clear = QToolButton()
+        self._clear.setText(translated("Clear strokes"))
+        self._clear.setToolTip(translated("Remove all strokes"))
+        self._clear.setObjectName("dioptre_clear_strokes")
+        self._clear.clicked.connect(lambda *_: on_change(brush.cleared))
+        lower = QHBoxLayout()
+        lower.addWidget(QLabel(translated("Size")))
+        lower.addWidget(self._size, 1)
+        lower.addWidget(self._undo)
+        lower.addWidget(self._clear)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        rows.addLayout(tools)
+        rows.addLayout(lower)
+
+    def _sized(self, place: float) -> None:
+        self._on_change(lambda state: brush.sized(state, brush.radius_at(place)))
+
+    def render(self, state: State) -> None:
+        for tool, button in self._buttons.items():
+            tip = brush.tip(state.operation, tool)
+            button.setText(brush.label(state.operation, tool))
+            button.setToolTip(tip)
+            button.setAccessibleDescription(tip)
+        self._buttons[state.brush.tool].setChecked(True)
+        self._size.blockSignals(True)
+        if not self._size.isSliderDown():
+            self._size.setValue(round(SIZE_STEPS * brush.slider_place(state.brush.radius)))
+        self._size.blockSignals(False)
+        painted = bool(brush.strokes(state))
+        self._undo.setEnabled(painted)
+        self._clear.setEnabled(painted)
+        self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
+
+
+_GREYS: views.Colours = tuple((value, value, value, 255) for value in range(256))
+
+
+class PictureView(QWidget):
+    """View buttons with the picture below them. `on_click` receives fractions of the layer, 0 to 1."""
+
+    def __init__(
+        self,
+        on_click: Callable[[float, float, Click], None],
+        on_view: Callable[[str], None],
+        on_brush: brush.Change,
+        on_box: Callable[[tuple[float, float], tuple[float, float]], None],
+    ) -> None:
+        super().__init__()
+        self._painting = brush.Painting(on_brush, lambda: self._size)
+        self._brush_row = BrushRow(on_brush)
+        self._strokes = brush.Overlay()
+        self._size: tuple[int, int] | None = None  # Width and height of the layer, in pixels.
+        self.canvas = Canvas(self._clicked)
+        self._on_click, self._on_box = on_click, on_box
+        self._state: State | None = None
+        self._buttons: dict[str, QToolButton] = {}
+        group = QButtonGroup(self)
+        row = self._row = QHBoxLayout()
+        row.setSpacing(1)
+        row.addStretch()
+        for name, view in views.VIEWS.items():
+            button = self._buttons[name] = QToolButton()
+            button.setText(translated(view.label))
+            button.setToolTip(translated(view.tip))
+            button.setAccessibleDescription(translated(view.tip))
+            button.setCheckable(True)
+            button.setStyleSheet(VIEW_STYLE)
+            button.setObjectName(f"dioptre_view_{name}")
+            button.clicked.connect(lambda *_, n=name: on_view(n))
+            group.addButton(button)
+            row.addWidget(button)
+        row.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self._brush_row)
+        layout.addWidget(self.canvas, 1)
+
+    def render(
+        self, state: State, before: QImage | None, size: tuple[int, int] | None, *, brushes: bool = True
+    ) -> None:
+        """Show a state.
+
+        Args:
+            state: The state to show.
+            before: The reduced original layer.
+            size: Width and height of the layer, in pixels.
+            brushes: Whether strokes can be painted.
+        """
+        self._offer([view.name for view in views.views_of(state.operation)])
+        self._buttons[state.view].setChecked(True)
+        self._state, self._size = state, size
+        self._brush_row.setVisible(brushes and brush.is_offered(state))
+        self._brush_row.render(state)
+        painting = self._painting if brushes and brush.is_active(state) and size is not None else None
+        self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
+        own = before if state.shown is None or state.shown.before is None else coloured(state.shown.before)
+        picture = scene.picture_of(state)
+        image = before if picture is None else _converted(picture)
+        failed = image is None and state.phase is Phase.FAILED
+        marks = scene.marks_of(state, size or (1, 1))
+        part = None if state.shown is None or state.view != views.PLACE else state.shown.part
+        if size is None:
+            marks = replace(marks, point=None, box=None)
+        self.canvas.show_images(
+            image,
+            over=self._overlays(state),
+            left=own if state.view == views.SPLIT else None,
+            frame=part or marks.box,
+            marks=marks if brushes else replace(marks, picked=(), measured=()),
+        )
+        boxes = brushes and picking.box_of(state.operation) is not None
+        self.canvas.set_box(self._on_box if boxes else None)
+        # A tooltip would cover the picture while the user paints.
+        self.canvas.setToolTip(picking.hint(state.operation) if brushes and painting is None else "")
+        self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
+        self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
+
+    def _offer(self, names: list[str]) -> None:
+        if [name for name, button in self._buttons.items() if not button.isHidden()] == names:
+            return
+        # Hide buttons before showing others, because all of them together would not fit.
+        for name in sorted(self._buttons, key=names.__contains__):
+            self._buttons[name].setVisible(name in names)
+        for place, name in enumerate(names):
+            self._row.removeWidget(self._buttons[name])
+            self._row.insertWidget(1 + place, self._buttons[name])  # Index 0 is the stretch.
+
+    def _overlays(self, state: State) -> list[QImage]:
+        """Return the images to draw over the picture: selection or focus, and the strokes."""
+        over = [_table(one.image, one.colours) for one in scene.overlays(state)]
+        painted = None if self._size is None else self._strokes.picture(state, self._size)
+        return over if painted is None else [*over, _table(painted, brush.COLOURS)]
+
+    def _clicked(self, x: float, y: float, click: Click) -> None:
+        """Convert a click's position from fractions of the visible crop to fractions of the layer."""
+        state = self._state
+        shown = None if state is None else state.shown
+        if state is not None and shown is not None and shown.part is not None and state.view != views.PLACE:
+            left, top, width, height = shown.part
+            x, y = left + x * width, top + y * height
+        self._on_click(x, y, click)
+
+
+def _sign(state: State) -> str:
+    """Return the text to show over the picture while it does not match the options."""
+    if state.phase is Phase.EMPTY:
+        return ""
+    if state.phase is Phase.MISSING:
+        return translated(fetching.needs(state) or "") if state.out_of_date else ""
+    if state.phase is Phase.FAILED:
+        # The user must click in the picture now, so no text may cover it.
+        points_it_out = traits.selects(state.operation)
+        return translated("No preview") if state.out_of_date and not points_it_out else ""
+    if state.phase is Phase.READY:
+        return ""
+    if state.phase is Phase.DRAFT:
+        return translated("Draft")
+    words = translated(state.message) if state.message else translated("Waiting for the preview")
+    return f"{words}…"
+
+
+def _converted(image: Image) -> QImage:
+    return _table(image, _GREYS) if image.channels == 1 else coloured(image)
+
+
+@lru_cache(maxsize=4)
+def coloured(image: Image) -> QImage:
+    """Return a QImage that owns its bytes."""
+    return QImage(image.data, image.width, image.height, 4 * image.width, QImage.Format.Format_ARGB32).copy()
+
+
+@lru_cache(maxsize=8)
+def _table(image: Image, colours: views.Colours) -> QImage:
+    """Map a grey image through a table of 256 colours."""
+    found = QImage(image.data, image.width, image.height, image.width, QImage.Format.Format_Indexed8)
+    found.setColorTable([QColor(*colour).rgba() for colour in colours])
+    return found.convertToFormat(QImage.Format.Format_ARGB32)

@@ -1,0 +1,192 @@
+"""Krita's Qt binding, and the plug-in's own variants of its widgets.
+
+It is PyQt5 in Krita 5 and PyQt6 in Krita 6. Use full enumeration names, which both accept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from PyQt5.QtCore import (
+        QByteArray,
+        QEvent,
+        QObject,
+        QPointF,
+        QRectF,
+        QSize,
+        Qt,
+        QThread,
+        QTimer,
+        QUuid,
+        pyqtSignal,
+    )
+    from PyQt5.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
+    from PyQt5.QtWidgets import (
+        QApplication,
+        QButtonGroup,
+        QCheckBox,
+        QComboBox,
+        QDoubleSpinBox,
+        QFileDialog,
+        QGridLayout,
+        QHBoxLayout,
+        QLabel,
+        QListWidget,
+        QListWidgetItem,
+        QMenu,
+        QMessageBox,
+        QProgressBar,
+        QPushButton,
+        QScrollArea,
+        QSizePolicy,
+        QSlider,
+        QStackedWidget,
+        QToolButton,
+        QVBoxLayout,
+        QWidget,
+    )
+except ImportError:
+    from PyQt6.QtCore import (
+        QByteArray,
+        QEvent,
+        QObject,
+        QPointF,
+        QRectF,
+        QSize,
+        Qt,
+        QThread,
+        QTimer,
+        QUuid,
+        pyqtSignal,
+    )
+    from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
+    from PyQt6.QtWidgets import (
+        QApplication,
+        QButtonGroup,
+        QCheckBox,
+        QComboBox,
+        QDoubleSpinBox,
+        QFileDialog,
+        QGridLayout,
+        QHBoxLayout,
+        QLabel,
+        QListWidget,
+        QListWidgetItem,
+        QMenu,
+        QMessageBox,
+        QProgressBar,
+        QPushButton,
+        QScrollArea,
+        QSizePolicy,
+        QSlider,
+        QStackedWidget,
+        QToolButton,
+        QVBoxLayout,
+        QWidget,
+    )
+
+__all__ = [
+    "QApplication",
+    "QButtonGroup",
+    "QByteArray",
+    "QCheckBox",
+    "QColor",
+    "QComboBox",
+    "QDoubleSpinBox",
+    "QEvent",
+    "QFileDialog",
+    "QGridLayout",
+    "QHBoxLayout",
+    "QIcon",
+    "QImage",
+    "QLabel",
+    "QListWidget",
+    "QListWidgetItem",
+    "QMenu",
+    "QMessageBox",
+    "QObject",
+    "QPainter",
+    "QPen",
+    "QPixmap",
+    "QPointF",
+    "QProgressBar",
+    "QPushButton",
+    "QRectF",
+    "QScrollArea",
+    "QSize",
+    "QSizePolicy",
+    "QSlider",
+    "QStackedWidget",
+    "QThread",
+    "QTimer",
+    "QToolButton",
+    "QUuid",
+    "QVBoxLayout",
+    "QWidget",
+    "Qt",
+    "pyqtSignal",
+]
+
+_BUTTON = """
+QToolButton {{ border: 1px solid transparent; border-radius: 3px; padding: {padding}; }}
+QToolButton:hover {{ border-color: palette(mid); }}
+QToolButton:checked {{ background: palette(highlight); color: palette(highlighted-text); }}
+QToolButton:focus {{ border-color: palette(highlight); }}
+QToolButton:checked:focus {{ border-color: palette(text); }}
+"""
+
+VIEW_STYLE = _BUTTON.format(padding="2px 5px")
+"""For buttons with text."""
+
+SHAPE_STYLE = _BUTTON.format(padding="3px 0px")
+"""For buttons with pictures."""
+
+
+class _Unscrolled:
+    """Mixin that lets the wheel scroll the panel instead of changing the value of a control without focus."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # type: ignore[attr-defined]
+
+    def wheelEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if self.hasFocus():  # type: ignore[attr-defined]
+            super().wheelEvent(event)  # type: ignore[misc]
+        else:
+            event.ignore()
+
+
+class Slider(_Unscrolled, QSlider):
+    pass
+
+
+class Field(_Unscrolled, QDoubleSpinBox):
+    pass
+
+
+class ChoiceBox(_Unscrolled, QComboBox):
+    pass
+
+
+class OneLine(QLabel):
+    """Label whose full text appears as a tooltip if it does not fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._full = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def show_text(self, text: str) -> None:
+        """Show `text`, shortened in the middle if it does not fit."""
+        self._full = text
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        fitted = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width())
+        self.setToolTip("" if fitted == self._full else self._full)
+        self.setText(fitted)

@@ -1,0 +1,270 @@
+"""The part of a run that talks to the worker, on a separate thread and without Krita's API."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from .dioptre_link.buffers import Buffer
+from .dioptre_link.client import Job, Progress, Result, Stored, Worker
+from .dioptre_link.errors import Cancelled
+from .dioptre_link.metres import DepthMetres
+from .dioptre_link.operation import Role
+from .dioptre_link.wire import PixelFormat
+from .document import STRIP_BYTES, Raster, logger
+from .sources import Picture
+from .toolkit import QThread, pyqtSignal
+
+SHARE_SENDING = 0.1  # Fraction of the progress bar for sending; the worker takes the rest.
+IDLE_S = 45.0  # A connection is closed after this idle time, because it keeps the worker running.
+QUIT_MS = 3000  # Longest wait for the thread when Krita quits; cancelling a job takes a tenth of a second.
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
+# Roles of layers that selecting operations return, as 8-bit values like Krita's selections.
+SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)
+DEPTH_WIRE = PixelFormat("f32", 1)
+SELECTION_WIRE = PixelFormat("u8", 1)
+_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # Grey 0 and alpha 1, as floats.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """Everything that the worker needs for one job."""
+
+    operation: str
+    options: Mapping[str, Any]
+    picture: Picture
+    depth: Picture | None = None
+    selection: bytes | None = None  # 8-bit values, one per pixel of the picture.
+    opened_file: str | None = None  # File that may contain the camera's own depth.
+    roles: tuple[Role, ...] | None = None  # Roles of the layers to return; None returns all.
+    depth_metres: DepthMetres | None = None  # The metres of `depth`, if they are known.
+
+    @property
+    def colour_format(self) -> PixelFormat:
+        return self.picture.format
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A layer of a result. `raster` is in the order's colour format, or float grey and alpha for depth."""
+
+    name: str
+    role: Role
+    visible: bool
+    width: int
+    height: int
+    raster: Raster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    layers: tuple[Made, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+Report = Callable[[float, str], None]
+Work = Callable[[Worker, "Ticket", Report], Any]
+
+
+def in_part(report: Report, number: int, count: int) -> Report:
+    """Return a callback that reports the progress of one of `count` equal parts as progress of the whole."""
+    return lambda fraction, phase: report((number + fraction) / count, phase)
+
+
+class Ticket:
+    """A unit of work for a thread; any thread may cancel it."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._cancelled = threading.Event()
+        self._job: Job | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        job = self._job
+        if job is not None:
+            job.cancel()
+
+    def follow(self, job: Job, report: Report) -> Result:
+        """Wait for the job's result and report its progress.
+
+        Raises:
+            Cancelled: The ticket was cancelled.
+            DioptreError: The job failed.
+        """
+        self._job = job
+        try:
+            if self.cancelled:
+                job.cancel()
+            return job.wait(lambda event: _report(event, report))
+        finally:
+            self._job = None
+
+
+def _report(event: Progress, report: Report) -> None:
+    report(SHARE_SENDING + (1 - SHARE_SENDING) * event.fraction, event.phase)
+
+
+class LinkThread(QThread):
+    """Thread that executes one ticket after the other over a single connection to the worker.
+
+    The signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error),
+    and noted(ticket, value), which the work itself emits.
+    """
+
+    progressed = pyqtSignal(object, float, str)
+    noted = pyqtSignal(object, object)
+    done = pyqtSignal(object, object)
+    failed = pyqtSignal(object, object)
+
+    def __init__(self, client: str) -> None:
+        super().__init__()
+        self._worker = Worker(client)
+        self._queue: queue.Queue[Ticket | None] = queue.Queue()
+        self._current: Ticket | None = None
+
+    def put(self, work: Work) -> Ticket:
+        ticket = Ticket(work)
+        self._queue.put(ticket)
+        if not self.isRunning():
+            self.start()
+        return ticket
+
+    def stop(self) -> None:
+        """Cancel the current work and end the thread."""
+        current = self._current
+        if current is not None:
+            current.cancel()
+        self._queue.put(None)
+        if self.isRunning() and not self.wait(QUIT_MS):
+            logger.warning("a thread did not end")
+
+    def run(self) -> None:  # QThread calls this in the new thread.
+        while True:
+            try:
+                ticket = self._queue.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._worker.close()
+                ticket = self._queue.get()
+            if ticket is None:
+                self._worker.close()
+                return
+            self._current = ticket
+            self._do(ticket)
+            self._current = None
+
+    def _do(self, ticket: Ticket) -> None:
+        try:
+            if ticket.cancelled:
+                raise Cancelled
+            value = ticket.work(
+                self._worker, ticket, lambda fraction, phase: self.progressed.emit(ticket, fraction, phase)
+            )
+        except Exception as error:  # noqa: BLE001  (whatever ends the work is reported to the caller)
+            self.failed.emit(ticket, error)
+        else:
+            self.done.emit(ticket, value)
+
+
+def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Outcome:
+    """Send the pixels, follow the job, and read the resulting layers."""
+    report(0.0, "Starting Dioptre")
+    worker.connect()
+    with ExitStack() as files:
+        report(0.02, "Transferring the picture")
+        inputs: dict[str, Buffer | Stored] = {"picture": files.enter_context(upload(worker, order.picture))}
+        if order.depth is not None:
+            inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
+        if order.selection is not None:
+            rect = order.picture.rect
+            buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
+            buffer.write_rows(0, order.selection)
+            inputs["selection"] = buffer
+        if ticket.cancelled:
+            raise Cancelled
+        job = worker.submit(
+            order.operation,
+            order.options,
+            inputs,
+            colour_format=order.colour_format,
+            opened_file=order.opened_file,
+            roles=order.roles,
+            depth_metres=order.depth_metres,
+            depth_dtype="u8" if order.roles == SELECTION_ROLES else "f32",
+        )
+        result = ticket.follow(job, report)
+        try:
+            report(1.0, "Reading the result")
+            layers = tuple(
+                Made(
+                    name=layer.name,
+                    role=layer.role,
+                    visible=layer.visible,
+                    width=layer.buffer.pixels.width,
+                    height=layer.buffer.pixels.height,
+                    raster=_read(layer.buffer, data=layer.role in DATA_ROLES),
+                )
+                for layer in result.layers
+            )
+        finally:
+            result.delete()
+    given = [order.picture.raster, *([] if order.depth is None else [order.depth.raster])]
+    for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
+        raster.sha256  # noqa: B018  (computes the cached hash here, so that the GUI thread need not wait for it)
+    return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
+
+
+def upload(worker: Worker, picture: Picture) -> Buffer:
+    """Return a new buffer with the picture's pixels; the caller deletes it."""
+    buffer = worker.new_buffer(picture.rect.width, picture.rect.height, picture.format)
+    try:
+        for first, _rows, data in picture.raster:
+            buffer.write_rows(first, data)
+    except BaseException:
+        buffer.delete()
+        raise
+    return buffer
+
+
+def upload_depth(worker: Worker, depth: Picture) -> Buffer:
+    """Return a new buffer with a depth layer's grey values, without alpha; the caller deletes it."""
+    buffer = worker.new_buffer(depth.rect.width, depth.rect.height, DEPTH_WIRE)
+    try:
+        for first, _rows, data in depth.raster:
+            buffer.write_rows(first, without_alpha(data))
+    except BaseException:
+        buffer.delete()
+        raise
+    return buffer
+
+
+def without_alpha(grey_alpha: bytes) -> bytearray:
+    """Return the grey floats of grey-alpha pixels. Byte slices are many times faster than float slices."""
+    grey = bytearray(len(grey_alpha) // 2)
+    for at in range(4):
+        grey[at::4] = grey_alpha[at::8]
+    return grey
+
+
+def with_alpha(grey: bytes) -> bytes:
+    """Return grey floats as opaque grey-alpha pixels."""
+    both = bytearray(_OPAQUE_PIXEL * (len(grey) // 4))
+    for at in range(4):
+        both[at::8] = grey[at::4]
+    return bytes(both)
+
+
+def _read(buffer: Buffer, *, data: bool) -> Raster:
+    row_bytes = buffer.pixels.row_bytes * (2 if data else 1)
+    read = (buffer.read_rows(first, rows) for first, rows in buffer.bands(band_bytes=STRIP_BYTES))
+    return Raster(row_bytes=row_bytes, strips=tuple(with_alpha(strip) if data else strip for strip in read))

@@ -1,0 +1,109 @@
+"""Zoom, pan, clicks, boxes, strokes and the divider of a preview."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from dioptre_link.editing.picking import Click
+from dioptre_link.editing.viewport import DRAG_PX, MOST_ZOOM, Viewport, between
+
+Heard = list[tuple[object, ...]]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return []
+
+
+@pytest.fixture
+def view(heard: Heard) -> Viewport:
+    """A picture of 100 × 50 in a widget of 200 × 200: it lies at y = 50 to 150."""
+    view = Viewport(lambda: (200, 200), lambda *given: heard.append(given), lambda: None)
+    view.picture = (100, 50)
+    return view
+
+
+def drag(view: Viewport, *at: tuple[float, float], left: bool = True) -> None:
+    view.pressed(at[0], Click.CHOOSE, left=left)
+    for each in at[1:]:
+        view.moved(each)
+    view.released(at[-1], Click.CHOOSE, left=left)
+
+
+def test_the_picture_is_in_the_middle_and_has_no_gaps_when_enlarged(view: Viewport) -> None:
+    assert view.place() == (0, 50, 200, 100)
+    view.set_zoom(4.0, (0.0, 0.0))
+    assert view.place() == (0, 0, 800, 400)
+    view.pan(9.0, 9.0)
+    assert view.place() == (-600, -200, 800, 400)
+    view.pan(-0.25, 0.0)  # Not lost: the middle stayed within the picture.
+    assert view.place() == (-400, -200, 800, 400)
+    view.reset()
+    assert view.place() == (0, 50, 200, 100)
+
+
+@pytest.mark.parametrize("at", [(30.0, 70.0), (150.0, 140.0)])
+def test_the_wheel_keeps_the_place_under_the_pointer(view: Viewport, at: tuple[float, float]) -> None:
+    view.picture = (100, 100)
+    before = view.point(at)
+    for _ in range(9):
+        assert view.scrolled(at, 1, control=False)
+    assert view.zoom == pytest.approx(1.25**9)
+    assert view.point(at) == pytest.approx(before)
+    view.scrolled(at, 9, control=False)
+    assert view.zoom == MOST_ZOOM
+    assert not [view.scrolled(at, -1, control=False) for _ in range(20)][-1]  # The whole picture is shown.
+    assert view.zoom == 1
+
+
+def test_clicks_hit_the_picture_only(view: Viewport, heard: Heard) -> None:
+    drag(view, (50, 75))
+    drag(view, (50, 20))
+    drag(view, (50, 75), left=False)
+    drag(view, (50, 75), (50 + DRAG_PX, 75))
+    assert heard == [(0.25, 0.25, Click.CHOOSE)]
+    view.picture = None
+    drag(view, (7, 7))
+    assert heard[1:] == [(0.5, 0.5, Click.CHOOSE)]
+
+
+def test_a_drag_pans_an_enlarged_picture(view: Viewport, heard: Heard) -> None:
+    view.set_zoom(4.0)
+    drag(view, (100, 100), (60, 100), (20, 100))
+    assert view.place() == (-380, -100, 800, 400)
+    assert heard == []
+
+
+def test_a_drag_draws_a_box(view: Viewport, heard: Heard) -> None:
+    view.on_box = lambda *corners: heard.append(corners)
+    view.pressed((150, 140), Click.CHOOSE, left=True)
+    view.moved((50, 0))
+    assert view.box == pytest.approx((0.25, 0, 0.5, 0.9))
+    view.released((50, 0), Click.CHOOSE, left=True)
+    assert (view.box, len(heard)) == (None, 1)
+    drag(view, (50, 75))  # A click still picks.
+    assert heard[1] == (0.25, 0.25, Click.CHOOSE)
+    assert between((0.5, 0.1), (0.2, 0.4)) == pytest.approx((0.2, 0.1, 0.3, 0.3))
+
+
+def test_the_divider_is_dragged_and_stays_in_the_picture(view: Viewport, heard: Heard) -> None:
+    view.divider, view.on_divider = 0.5, lambda at: heard.append((at,))
+    drag(view, (105, 100), (150, 100), (500, 100))
+    assert heard == [(0.75,), (1.0,)]
+
+
+def test_the_left_button_paints_and_others_pan(view: Viewport, heard: Heard) -> None:
+    names = ("began", "moved", "ended", "resized", "undone")
+    view.set_painting(SimpleNamespace(**{n: lambda *given, n=n: heard.append((n, *given)) for n in names}))  # type: ignore[arg-type]
+    drag(view, (50, 75), (900, 75))
+    assert heard == [("began", (0.25, 0.25), Click.CHOOSE), ("moved", (1.0, 0.25)), ("ended",)]
+    view.set_zoom(2.0)
+    drag(view, (100, 100), (80, 100), left=False)
+    assert len(heard) == 3
+    assert view.place()[0] == pytest.approx(-120)
+    assert view.scrolled((50, 75), 2, control=True)
+    assert heard[3:] == [("resized", 2)]
+    view.left()
+    assert view.brush_at is None

@@ -1,0 +1,194 @@
+"""Reading and writing JPEG XL: bit depths, alpha, profiles, metadata, and files from another encoder."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64decode
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.photo import Colour, Format, load, matrix_profile, problems, save, size_of
+from dioptre.photo.curves import srgb_curve
+from dioptre.photo.decode.decoding import decode, describe
+from dioptre.photo.decode.jpegxl import BadHeader, read_header
+from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.metadata import xmp as notes
+from dioptre.photo.metadata.frame import Frame
+
+pytest.importorskip("pyjpegxl")
+
+# Files of 6 × 4 pixels from libjxl's cjxl 0.7: red at the top left, the right half blue, the rest black.
+TEN_BITS = "/woYQBRQXAgIAgEAbABLGIsVwhljXB74C8QAwP23t3/U3V7YkoIEAAA="
+PQ = "/woYQAEE5NEjDgcAAACACAIBAGQASxiLFcIJY1we/gIxAHB/2z7UtdctKUgAAA=="
+P3 = "/woYQBCQyY0IAgEAZABLGIsVwgljXB7+AjEAcH/bPtS11y0pSAAA"
+ORIENTED = (
+    "AAAADEpYTCANCocKAAAAFGZ0eXBqeGwgAAAAAGp4bCAAAAAwanhsY/8KGEALBBSXBAgCAQBkAEsYixXCCWNcHv4CMQBwf9s+1LXXLSlIAAA="
+)
+ANIMATED = "/woYQEEAFhSXBAgIAAAAfABLGIsVwgmqW5iA7wVkACB/ty1U2tcN5iMRPdawAAAACAhAAABMAEsYixXCUULqBSQAkH/9mwMAAAA="
+
+
+def _ramps(dtype: type, bands: int) -> np.ndarray:
+    """Return full-range ramps with a little noise, with shape (96, 128, bands)."""
+    y, x = np.mgrid[0:96, 0:128]
+    planes = np.stack([x / 127, y / 95, (x + y) / 222, 1 - x / 254], -1)[..., :bands]
+    planes += np.random.default_rng(2).normal(0, 0.002, planes.shape)
+    return np.round(np.clip(planes, 0, 1) * np.iinfo(dtype).max).astype(dtype)
+
+
+def _write(path: Path, codes: np.ndarray, **extras: object) -> Path:
+    path.write_bytes(encode(codes, Format.JPEGXL, extras=Extras(**extras)))  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_depth_returns(tmp_path: Path, dtype: type, bands: int, lossless: bool) -> None:
+    codes = _ramps(dtype, bands)
+    path = _write(tmp_path / "in.jxl", codes, lossless=lossless)
+    decoded = decode(path)
+    source = decoded.source
+    assert (source.format, source.bits, source.floating) == (Format.JPEGXL, 8 * codes.itemsize, False)
+    assert source.colour is (Colour.GREY if bands < 3 else Colour.RGB)
+    assert (source.alpha, source.lossless) == (bands in (2, 4), lossless)
+    assert decoded.codes.dtype == codes.dtype
+    assert decoded.messages == []
+    top = np.iinfo(dtype).max
+    error = np.abs(decoded.codes / top - codes / top)
+    # Measured errors at distance 0.2: at most 0.095, in dark and highly saturated red, and 0.0024 on average.
+    assert error.max() == 0 if lossless else error.max() < 0.12 and error.mean() < 0.004
+    assert size_of(path) == (96, 128)
+    assert describe(path) == source
+    picture = load(path)
+    np.testing.assert_allclose(picture.pixels[..., 0], decoded.codes[..., 0] / top, atol=2e-5)
+    assert save(picture, tmp_path / "out.jxl") == ()
+    again = load(tmp_path / "out.jxl")
+    assert (again.source.bits, again.source.alpha) == (source.bits, source.alpha)
+    assert again.source.lossless == source.lossless
+    assert np.abs(again.pixels - picture.pixels).max() < (2e-5 if lossless else 0.12)
+
+
+def test_floats_are_read_as_linear_light_and_written_with_16_bits(tmp_path: Path) -> None:
+    import pyjpegxl
+
+    codes = np.linspace(0.01, 4, 96 * 128 * 3, dtype=np.float32).reshape(96, 128, 3)
+    path = tmp_path / "in.jxl"
+    path.write_bytes(pyjpegxl.encode_from_numpy(codes, lossless=True))
+    picture = load(path)
+    assert (picture.source.bits, picture.source.floating) == (32, True)
+    assert picture.pixels.max() == pytest.approx(
+        1.055 * 4 ** (1 / 2.4) - 0.055, rel=5e-4
+    )  # The curve of IEC 61966-2-1; the profile stores it with 16 bits.
+    assert save(picture, tmp_path / "out.jxl") == (
+        "JPEG XL stores 16 bits per channel; the original had 32.",
+        "JPEG XL cannot store highlights above white; they were clipped. TIFF keeps them.",
+    )
+    again = load(tmp_path / "out.jxl")
+    np.testing.assert_allclose(again.pixels, np.minimum(picture.pixels, 1), atol=2e-4)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_profile_and_metadata_are_kept(tmp_path: Path, lossless: bool) -> None:
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0110], tags[0x0112] = "Maker", "Model 7", 6
+    tags.get_ifd(0x8769)[0x927C] = b"private maker note"
+    exif, icc = tags.tobytes().removeprefix(b"Exif\0\0"), matrix_profile.adobe_rgb()
+    xmp = notes.updated(
+        None, note=notes.make_note(operation="depth", models={}, recipe={}), frame=Frame(width=128, height=96)
+    )
+    path = _write(tmp_path / "in.jxl", _ramps(np.uint16, 3), icc=icc, exif=exif, xmp=xmp, lossless=lossless)
+    assert exif in path.read_bytes(), "uncompressed, as most programs expect it"
+    source = load(path).source
+    assert (source.icc, source.exif, source.xmp, source.orientation) == (icc, exif, xmp, 1)
+    note = notes.make_note(operation="portrait", models={}, recipe={})
+    assert save(load(path), tmp_path / "out.jxl", note=note) == ()
+    written = load(tmp_path / "out.jxl").source
+    assert written.icc == icc
+    # With a profile other than sRGB, pixels are stored losslessly; 16-bit Adobe RGB is restored to within 64 codes.
+    assert np.abs(decode(tmp_path / "out.jxl").codes.astype(int) - decode(path).codes).max() <= 64
+    assert written.exif is not None
+    assert b"private maker note" in written.exif
+    assert notes.read(written.xmp) == note
+
+
+def test_a_grey_profile_is_kept(tmp_path: Path) -> None:
+    grey = matrix_profile.grey_profile("gamma 1.8", curve=1.8)
+    path = _write(tmp_path / "in.jxl", _ramps(np.uint8, 1), icc=grey, lossless=True)
+    picture = load(path)
+    assert picture.source.icc == grey
+    save(picture, tmp_path / "out.jxl")
+    np.testing.assert_array_equal(decode(tmp_path / "out.jxl").codes, decode(path).codes)
+
+
+def test_without_an_original_eight_bits_are_written(tmp_path: Path) -> None:
+    assert save(np.full((9, 7, 3), 0.5, np.float32), tmp_path / "a.jxl") == ()
+    source = load(tmp_path / "a.jxl").source
+    assert (source.bits, source.icc, source.exif, source.xmp) == (8, None, None, None)
+
+
+def test_another_encoders_orientation_and_depth(tmp_path: Path) -> None:
+    oriented, ten = tmp_path / "a.jxl", tmp_path / "b.jxl"
+    oriented.write_bytes(b64decode(ORIENTED))
+    ten.write_bytes(b64decode(TEN_BITS))
+    picture = load(oriented)
+    assert picture.pixels.shape == (6, 4, 3)
+    assert size_of(oriented) == (6, 4)
+    np.testing.assert_array_equal(picture.pixels[0, 3], [1, 0, 0])
+    deep = decode(ten)
+    assert (deep.source.bits, deep.source.packed_bits) == (16, 10)
+    np.testing.assert_array_equal(deep.codes[0, 0], [65535, 0, 0])
+    assert deep.codes[0, 5, 2] == pytest.approx(200 / 255 * 65535, abs=33)  # The tolerance is half a 10-bit step.
+
+
+def test_another_encoders_colour_spaces(tmp_path: Path) -> None:
+    wide, hdr = tmp_path / "a.jxl", tmp_path / "b.jxl"
+    wide.write_bytes(b64decode(P3))
+    hdr.write_bytes(b64decode(PQ))
+    picture = load(wide)
+    assert picture.source.icc is not None
+    assert picture.pixels[0, 0, 0] > 1.05, "Display P3's red is beyond sRGB"
+    picture = load(hdr)
+    assert picture.messages == ()
+    assert srgb_curve().decode(picture.pixels[0, 0]).max() > 10000 / 203, "PQ's brightest red is beyond sRGB"
+
+
+def test_an_animation_gives_its_last_frame_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.jxl"
+    path.write_bytes(b64decode(ANIMATED))
+    picture = load(path)
+    assert "last" in picture.messages[0]
+    np.testing.assert_allclose(picture.pixels[0, 0], [0, 1, 0, 1], atol=0.01)
+
+
+def test_the_header_is_read_from_any_beginning(tmp_path: Path) -> None:
+    whole = encode(_ramps(np.uint16, 4), Format.JPEGXL, extras=Extras(icc=matrix_profile.adobe_rgb()))
+    seen = read_header(whole)
+    assert (seen.width, seen.height, seen.bits, seen.alpha, seen.srgb) == (128, 96, 16, True, False)
+    for end in (*range(1000), *range(1000, len(whole) // 8, 97)):
+        try:
+            assert read_header(whole[:end]) == seen
+        except BadHeader:
+            continue
+    with pytest.raises(BadHeader):
+        read_header(whole[:20])
+
+
+def test_a_size_far_beyond_the_content_is_refused(tmp_path: Path) -> None:
+    """The header declares 2^30 × 2^30 pixels: a bare codestream with the longest size fields."""
+    bits = [0, 1, 1, *([1] * 30), 0, 0, 0, 1, 1, *([1] * 30), 1]
+    packed = np.packbits(bits, bitorder="little").tobytes()
+    path = tmp_path / "a.jxl"
+    path.write_bytes(b"\xff\x0a" + packed + bytes(200))
+    with pytest.raises(problems.PictureTooLarge):
+        load(path)
+
+
+def test_without_its_library_an_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _write(tmp_path / "in.jxl", _ramps(np.uint8, 3))
+    monkeypatch.setitem(sys.modules, "pyjpegxl", None)
+    with pytest.raises(problems.NotAPicture, match="JPEG XL") as caught:
+        load(path)
+    assert "'jpegxl'" in caught.value.hint
