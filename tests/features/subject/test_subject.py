@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +318,23 @@ def test_the_face_is_looked_for_where_the_networks_looked_already(monkeypatch: p
     assert len(looks) == 2
     assert found.focus_at == pytest.approx((0.5, 0.43), abs=0.04)
     assert found.focal_disparity == pytest.approx(0.57, abs=0.04)
+
+
+@pytest.mark.parametrize(("chance", "focal"), [(0.9, 0.55), (0.02, 0.5)])
+def test_faces_count_in_a_subject_but_not_in_a_scene(
+    chance: float, focal: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scene has no outline that tells a small head from what is behind it."""
+    face = np.zeros((SIDE, SIDE), np.float32)
+    face[130:160, 120:200] = 0.999
+
+    def of(squeezed: Squeezed, **_: str) -> Saliency:
+        return replace(seen((squeezed(SIDE)[..., 0] > 0.5).astype(np.float32), chance=chance), face=face, head=face)
+
+    monkeypatch.setattr(subject_views, "saliency_of", of)
+    saliency = np.zeros((SIDE, SIDE), np.float32)
+    saliency[40:280, 40:280] = 1.0
+    disparity = np.repeat(np.linspace(1, 0, SIDE, dtype=np.float32)[:, None], SIDE, axis=1)
+    found = find_subject(drawn(saliency), disparity=disparity)
+    assert found.kind == ("subject" if chance > 0.5 else "region")
+    assert found.focal_disparity == pytest.approx(focal, abs=0.02)

@@ -155,8 +155,8 @@ def _find(
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
     focal, extent, focus_at = None, None, None
     if disparity is not None:
-        faces = None if at is not None else Faces.of(views, coarse.window)
-        single = coarse.kind == "region"
+        single = coarse.kind == "region"  # no outline tells a small head from what is behind it
+        faces = None if single or at is not None else Faces.of(views, coarse.window)
         focal, extent, focus_at = focus_of(views.image, alpha, disparity, at=at, faces=faces, single=single)
     before = None
     if standing and point is not None:
