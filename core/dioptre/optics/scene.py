@@ -214,7 +214,7 @@ def _divided(
     radii = _radius_beside(disparity, existing, focus)
     light, coverage = planes[:3], planes[3]
     own = light * colour[3:] if colour.shape[0] == 4 else light  # colours are premultiplied
-    own = jnp.clip(own, 0.0, jnp.maximum(colour[:3], 0.0))
+    own = jnp.minimum(own, jnp.maximum(colour[:3], 0.0))
     if colour.shape[0] == 4:
         own = jnp.concatenate([own, colour[3:] * coverage])
     surfaces = jnp.stack(

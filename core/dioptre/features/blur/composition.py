@@ -22,16 +22,19 @@ def soft_edges_of(
     image: Float32[np.ndarray, "h w c"],
     alpha: Float32[np.ndarray, "h w"],
     disparity: Float32[np.ndarray, "h w"],
+    *,
+    focal_disparity: float,
 ) -> SoftEdges | None:
     """Return the pixels that a matte divides between an object and what is beside it; None if there are none.
 
-    Each pixel has its own disparity on the side that covers more of it; on the other side it has that of the
-    nearest pixel that shows nothing else.
+    Each pixel has its own disparity on the side that covers more of it, unless the depth contradicts that; on the
+    other side it has that of the nearest pixel that shows nothing else.
 
     Args:
         image: the picture, sRGB-encoded; channels after the third are ignored.
         alpha: the object's coverage, in [0, 1].
         disparity: the disparity to blur by, with its step where `alpha` is 0.5.
+        focal_disparity: the disparity in focus.
     """
     inside, outside = alpha > INSIDE, alpha < OUTSIDE
     soft = ~(inside | outside)
@@ -46,14 +49,18 @@ def soft_edges_of(
         row, column = np.nonzero(soft[rows])
         small = (row + rows.start) // step, column // step
         own, cover = disparity[rows][row, column], alpha[rows][row, column]
-        planes = np.stack([np.where(cover > 0.5, own, within[small]), np.where(cover > 0.5, beside[small], own)])
+        mine, others = within[small], beside[small]
+        is_mine = (cover > 0.5) & (np.abs(own - mine) <= np.abs(own - others))
+        planes = np.stack([np.where(is_mine, own, mine), np.where(is_mine, others, own)])
         apart = np.abs(planes[0] - planes[1]) > _LEAST_STEP
         row, column, cover, planes = row[apart], column[apart], cover[apart], planes[:, apart]
         if not row.size:
             continue
+        distance = np.abs(planes - np.float32(focal_disparity))
+        blurred = distance[0] > distance[1]
         mine, others = (each[row, column].T for each in colours(rows))
         seen = image[rows][row, column, :3].T
-        parts.append(((row + rows.start) * width + column, _divided(seen, mine, others, cover), planes))
+        parts.append(((row + rows.start) * width + column, _divided(seen, mine, others, cover, blurred), planes))
     if not parts:
         return None
     at, planes, near = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
@@ -68,6 +75,7 @@ def _divided(
     mine: Float32[np.ndarray, "3 n"],
     others: Float32[np.ndarray, "3 n"],
     alpha: Float32[np.ndarray, " n"],
+    blurred: Bool[np.ndarray, " n"],
 ) -> Float32[np.ndarray, "4 n"]:
     """Return an object's part of the colour in linear light, and its coverage; see `SoftEdges`.
 
@@ -79,6 +87,8 @@ def _divided(
         mine: the object's.
         others: those beside it.
         alpha: coverage as a matte gives it.
+        blurred: whether the object is blurred more than what is beside it. It then has all that is not the smooth
+            colour beside it, even less light than none, so that no hair stays sharp on a background in focus.
     """
     mixed = others + alpha * (mine - others)
     light, own, other, mixture = (map_chunks(_linear, each) for each in (seen, mine, others, mixed))
@@ -88,8 +98,10 @@ def _divided(
     sure = np.minimum(contrast / _PLAIN, 1)
     coverage = np.clip(along + (1 - sure) * alpha, 0, 1)
     residual = light - coverage * own - (1 - coverage) * other
-    share = coverage**2 / (coverage**2 + (1 - coverage) ** 2)
-    return np.concatenate([np.clip(coverage * own + share * residual, 0, None), coverage[None]]).astype(np.float32)
+    share = np.where(blurred, 1, coverage**2 / (coverage**2 + (1 - coverage) ** 2))
+    part = coverage * own + share * residual
+    part = np.where(blurred, part, np.maximum(part, 0))
+    return np.concatenate([part, coverage[None]]).astype(np.float32)
 
 
 def _nearest(

@@ -207,7 +207,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     return _Composed(
         drawn=drawn,
         kept_sharp=kept_sharp,
-        soft_edges=_soft_edges(inputs.picture, subject, drawn),
+        soft_edges=_soft_edges(inputs.picture, subject, drawn, focal_disparity),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         lens=lens,
@@ -293,10 +293,13 @@ def _drawn_into_focus(
 
 
 def _soft_edges(
-    image: Float32[np.ndarray, "h w c"], subject: Subject, drawn: Float32[np.ndarray, "h w"]
+    image: Float32[np.ndarray, "h w c"],
+    subject: Subject,
+    drawn: Float32[np.ndarray, "h w"],
+    focal_disparity: float,
 ) -> SoftEdges | None:
     matte = subject.alpha if subject.standing is None else subject.standing
-    return soft_edges_of(image, matte, drawn) if subject.found else None
+    return soft_edges_of(image, matte, drawn, focal_disparity=focal_disparity) if subject.found else None
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
