@@ -194,8 +194,8 @@ def _decode(image: Float[Array, "s s c"], *, encoded: bool) -> Float[Array, "c s
 
 @jax.jit
 def _radius_beside(
-    disparity: Float[Array, "s s"], existing: Float[Array, "s s"] | None, focus: Float[Array, "5"]
-) -> Float[Array, "s s"]:
+    disparity: Float[Array, "..."], existing: Float[Array, "..."] | None, focus: Float[Array, "5"]
+) -> Float[Array, "..."]:
     radius = _radius(disparity, focus)
     if existing is None:
         return radius

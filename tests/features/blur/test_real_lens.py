@@ -199,7 +199,7 @@ def test_nothing_is_blurred_as_beyond_infinity(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pipeline, "lens_blur", pretended)
     ramp = np.broadcast_to(np.linspace(0, 1, SIZE[1], dtype=np.float32), SIZE).copy()
     inputs = Inputs(picture=np.zeros((*SIZE, 3), np.float32), disparity=ramp)
-    known = [(239, 100, 2.0), (150, 100, 10.0)]
+    known = ((239.0, 100.0, 2.0), (150.0, 100.0, 10.0))
     apply("lens_blur", vars(options(focus=(239, 100), known_distance=known)), inputs)
     assert seen[0].min() == pytest.approx(0.425, abs=0.01)
     assert seen[0].max() == 1

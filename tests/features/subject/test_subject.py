@@ -268,6 +268,24 @@ def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pyt
     assert next(answers, None) is not None  # The closer view was not requested.
 
 
+@pytest.mark.parametrize("nearer", [True, False])
+def test_a_scene_is_focused_on_what_stands_out_nearer_than_a_tiny_region(
+    monkeypatch: pytest.MonkeyPatch, nearer: bool
+) -> None:
+    """For example, on posts rather than on a tree on the horizon, but not on arches behind cyclists."""
+    tiny, posts = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    tiny[150:165, 150:165], posts[60:260, 20:80] = 1.0, 1.0
+    monkeypatch.setattr(
+        subject_views,
+        "saliency_of",
+        lambda squeezed, model: seen(posts) if model == "u2netp" else seen(tiny, chance=0.2),
+    )
+    disparity = np.where(posts > 0.5, 0.8 if nearer else 0.1, 0.4).astype(np.float32)
+    found = find_subject(drawn(tiny), disparity=disparity)
+    assert found.kind == "region"
+    assert found.focal_disparity == pytest.approx(0.8 if nearer else 0.4, abs=0.02)
+
+
 def test_transparent_pixels_are_no_subject(example) -> None:
     picture = example("astronaut.jpg")
     opacity = np.ones((*picture.shape[:2], 1), np.float32)

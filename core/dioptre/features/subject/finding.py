@@ -25,7 +25,7 @@ from dioptre_link.language import Message
 from .components import label_regions
 from .cut_out import cut_out, cut_out_quickly
 from .faces import Faces
-from .focus import focus_of
+from .focus import APART, focus_of
 from .places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .region import competing_words, important_parts, is_fitting, noticeable
 from .views import SIDE_PX, Saliency, Views, networks_of, opaque
@@ -37,6 +37,9 @@ _KNOWN_SHARE = 0.1
 # Decimal places to which points, in pixels, are rounded: more precise than editors' clicks, but coarse enough to
 # absorb the rounding error when a point is scaled to the preview and back.
 _POINT_DIGITS = 3
+
+# A region of a scene is tiny below this fraction of the picture; a nearer thing may then be the focus.
+_TINY = 0.01
 
 _SUBJECT_STEP = "subject"  # name under which the subject is cached
 
@@ -151,6 +154,8 @@ def _find(
         coarse = in_box(views, near, (*next(corners), *next(corners)))
     else:
         coarse = _most_salient(views.saliency(), near)
+        if coarse.kind == "region" and near is not None:
+            coarse = _nearer_region(views, coarse, near)
     coarse = coarse if quick or coarse.window is not None else _seen_closer(views, coarse, point)
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
     focal, extent, focus_at = None, None, None
@@ -311,14 +316,33 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
         kind="region",
         confidence=confidence,
         chance=chance,
-        messages=(
-            Message(
-                "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
-                "To change this, choose a point on the part that should be sharp.",
-                region=words,
-            ),
-        ),
+        messages=(_no_subject(words),),
     )
+
+
+def _no_subject(region: str) -> Message:
+    return Message(
+        "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
+        "To change this, choose a point on the part that should be sharp.",
+        region=region,
+    )
+
+
+def _nearer_region(views: Views, region: Coarse, near: Float32[np.ndarray, "s s"]) -> Coarse:
+    """Return what stands out much nearer than a tiny region of a scene, or else the region.
+
+    The network for whole subjects may find nothing in a scene but a tree on the horizon; the second network finds
+    the posts in front of it.
+    """
+    others = networks_of(views.model)[1:]
+    tiny = region.probability > 0.5
+    if not others or not 0 < tiny.mean() < _TINY:
+        return region
+    standing_out = views.by(others[0].id).saliency().coverage
+    nearer, words = noticeable(standing_out, near)
+    if np.median(near[nearer > 0.5]) < np.median(near[tiny]) + APART:
+        return region
+    return replace(region, probability=nearer, messages=(_no_subject(words),))
 
 
 def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:

@@ -77,6 +77,10 @@ class Views:
         self._check = check
         self._made: dict[tuple[object, ...], StepResult] = {}
 
+    def by(self, model: str) -> Views:
+        """Return views of the same picture by another network."""
+        return Views(self.image, model=model, cache=self._cache, check=self._check)
+
     @property
     def size(self) -> tuple[int, int]:
         return self.image.shape[0], self.image.shape[1]
@@ -164,7 +168,7 @@ def saliency_of(squeezed: Squeezed, *, model: str = "default") -> Saliency:
     """
     if np.ptp(squeezed(SIDE_PX), axis=(0, 1)).max() < _LEAST_CONTRAST:
         return Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32), chance=0.0)
-    maps, seen = [], Saliency(coverage=np.zeros((0, 0), np.float32))
+    maps, seen = [], Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32))
     for entry in networks_of(model):
         x = network_input(squeezed(entry.preprocessing.short_side_px), entry.preprocessing)
         output = np.ascontiguousarray(np.moveaxis(np.asarray(load_model(entry.id)(x[None]))[0], -1, 0))
