@@ -15,7 +15,7 @@ from .components import label_regions
 from .views import Views
 
 _SURE = 0.5  # a pixel shows a face if its probability is higher than this
-_CERTAIN = 0.991  # smallest 90th percentile of the probabilities of a face; things that resemble one reach .986
+_CERTAIN = 0.9983  # smallest 90th percentile of the probabilities of a face; a scooter's handlebar reaches .998
 _LEAST_PX = 90  # smallest area of a face; half a patch of the network
 _SUREST = 0.999  # upper limit of probabilities before their log odds are averaged
 _SPREAD = 0.15  # standard deviation of that average, as a fraction of the face's side
