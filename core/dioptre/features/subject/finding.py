@@ -276,14 +276,22 @@ def kept_subject(
 
 
 def known_subject(
-    image: Float32[np.ndarray, "h w c"],
+    image: Float32[np.ndarray, "H W c"],
     alpha: Float32[np.ndarray, "h w"],
     *,
     disparity: Float32[np.ndarray, "h w"],
     at: tuple[float, float] | None = None,
     cache: StepCache = NO_STEP_CACHE,
 ) -> Subject:
-    """Describe a subject whose coverage is already known, with its focus taken from `disparity`."""
+    """Describe a subject whose coverage is already known, with its focus taken from `disparity`.
+
+    Args:
+        image: (H, W, 3 or 4), sRGB-encoded, at the size of `alpha` or larger.
+        alpha: (h, w) in [0, 1], the subject's coverage.
+        disparity: (h, w) in [0, 1], 1 = nearest.
+        at: (x, y) in pixels of `alpha`, the point to focus on. Default: the nearest face, or else the subject.
+        cache: keeps what the networks find in the picture.
+    """
     faces = None if at is not None else Faces.of(Views(image, cache=cache))
     focal, extent, focus_at = focus_of(image, alpha, disparity, at=at, faces=faces)
     return Subject(
