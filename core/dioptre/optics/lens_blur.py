@@ -4,11 +4,12 @@ The picture is divided into depth slices of equal blur. Each slice is inpainted 
 with the aperture's shape, and composited over the farther ones, in linear light with premultiplied alpha. Wide
 blurs are computed at a reduced size.
 
-The modules, in the order in which they process a pixel: `scene` (reading and writing), `plan`, `separation` and
-`surfaces` (splitting pixels on depth edges into two surfaces), `grid` (tiles and sizes), `slices` (division of
-depth), `blocks` (the areas in which a slice must be rendered), `inpaint` (surfaces hidden by nearer slices),
-`tile_renderer` (a group of slices on a tile), `slice_renderer` (one slice in one block), `front` (occlusion by the
-foreground) and `compositor` (compositing of the groups).
+The modules, in the order in which they process a pixel: `scene` (reading and writing), `defocus` (circle of
+confusion), `plan`, `separation` and `surfaces` (splitting pixels on depth edges into two surfaces), `soft_edges`
+(the same where a matte divides them), `grid` (tiles and sizes), `slices` (division of depth), `blocks` (the areas
+in which a slice must be rendered), `inpaint` (surfaces hidden by nearer slices), `tile_renderer` (a group of
+slices on a tile), `slice_renderer` (one slice in one block, convolved with the shape of `aperture`), `front`
+(occlusion by the foreground) and `compositor` (compositing of the groups).
 """
 
 from __future__ import annotations
