@@ -327,8 +327,7 @@ def _is_known(inputs: Inputs) -> bool:
 def _subject(inputs: Inputs, depth: Depth, options: PortraitOptions, progress: Progress) -> Subject:
     """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
-        seen = inputs.picture if inputs.whole is None else inputs.whole
-        return known_subject(seen, inputs.subject, disparity=depth.disparity, at=options.focus, cache=inputs.cache)
+        return known_subject(inputs, inputs.subject, disparity=depth.disparity, at=options.focus)
     standing = inputs.disparity is None and options.refine
     choice = Choice(at=options.focus, added=options.subject, removed=options.not_subject)
     subject = chosen_subject(

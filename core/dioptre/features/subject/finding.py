@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import NO_STEP_CACHE, Inputs, Progress, StepCache, StepResult, no_progress
+from dioptre.contract import Inputs, Progress, StepResult, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -42,6 +43,7 @@ _POINT_DIGITS = 3
 _TINY = 0.01
 
 _SUBJECT_STEP = "subject"  # name under which the subject is cached
+_FACES = "faces"  # name under which the faces are kept with the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,28 +274,38 @@ def kept_subject(
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
     given |= {} if box is None else {"box": box}
     how = {"standing": standing, "quick": quick, "networks": analysis_checksums()}
-    return inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute).to(Subject)
+    subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute).to(Subject)
+    if at is None and inputs.whole is not None:  # a further preview gives the subject back
+        kept_faces(inputs)
+    return subject
+
+
+def kept_faces(inputs: Inputs) -> Faces | None:
+    """Return the picture's faces, kept with it so that a preview reads no files when a slider moves."""
+    if _FACES not in inputs.kept:
+        whole = inputs.picture if inputs.whole is None else inputs.whole
+        inputs.kept[_FACES] = Faces.of(Views(whole, cache=inputs.cache))
+    return cast("Faces | None", inputs.kept[_FACES])
 
 
 def known_subject(
-    image: Float32[np.ndarray, "H W c"],
+    inputs: Inputs,
     alpha: Float32[np.ndarray, "h w"],
     *,
     disparity: Float32[np.ndarray, "h w"],
     at: tuple[float, float] | None = None,
-    cache: StepCache = NO_STEP_CACHE,
 ) -> Subject:
     """Describe a subject whose coverage is already known, with its focus taken from `disparity`.
 
     Args:
-        image: (H, W, 3 or 4), sRGB-encoded, at the size of `alpha` or larger.
+        inputs: the picture, at the size of `alpha`.
         alpha: (h, w) in [0, 1], the subject's coverage.
         disparity: (h, w) in [0, 1], 1 = nearest.
         at: (x, y) in pixels of `alpha`, the point to focus on. Default: the nearest face, or else the subject.
-        cache: keeps what the networks find in the picture.
     """
-    faces = None if at is not None else Faces.of(Views(image, cache=cache))
-    focal, extent, focus_at = focus_of(image, alpha, disparity, at=at, faces=faces)
+    faces = None if at is not None else kept_faces(inputs)
+    whole = inputs.picture if inputs.whole is None else inputs.whole
+    focal, extent, focus_at = focus_of(whole, alpha, disparity, at=at, faces=faces)
     return Subject(
         alpha=alpha,
         disparity_range=extent,
