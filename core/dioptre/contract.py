@@ -297,6 +297,11 @@ class Inputs:
     cache: StepCache = NO_STEP_CACHE
     whole: np.ndarray | None = None
 
+    @property
+    def full_picture(self) -> np.ndarray:
+        """The picture at full size: `whole`, or `picture` if that is not reduced."""
+        return self.picture if self.whole is None else self.whole
+
     def chosen_field_of_view(self, equivalent_mm: float | None) -> FieldOfView | None:
         """Return the field of view of the given 35 mm equivalent focal length, or else that of the inputs."""
         if equivalent_mm is None:

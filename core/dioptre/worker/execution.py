@@ -135,7 +135,7 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
         return None
     return opened_file.embedded_depth(
         request.opened_file,
-        inputs.picture if inputs.whole is None else inputs.whole,
+        inputs.full_picture,
         check=lambda: progress(0.0, "Reading the picture"),
     )
 

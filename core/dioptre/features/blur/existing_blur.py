@@ -45,8 +45,7 @@ def edges_of(inputs: Inputs, options: BlurOptions, progress: Progress) -> Pictur
         return None
     if "edges" not in inputs.kept:
         progress(0.0, "Measuring existing blur")
-        whole = inputs.picture if inputs.whole is None else inputs.whole
-        inputs.kept["edges"] = find_edges(whole)
+        inputs.kept["edges"] = find_edges(inputs.full_picture)
     return cast("PictureEdges", inputs.kept["edges"])
 
 

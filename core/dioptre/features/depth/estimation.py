@@ -204,7 +204,7 @@ def kept_depth(
         UsageError: as in `estimate_depth`.
         WeightsError: as in `estimate_depth`.
     """
-    whole = inputs.picture if inputs.whole is None else inputs.whole
+    whole = inputs.full_picture
     options = replace(options, depth_model=chosen_depth_network(options.depth_model).id)
     given: dict[str, Any] = {
         "picture": whole,

@@ -265,7 +265,7 @@ def kept_subject(
         UsageError: as in `find_subject`.
         WeightsError: as in `find_subject`.
     """
-    whole = inputs.picture if inputs.whole is None else inputs.whole
+    whole = inputs.full_picture
 
     def compute() -> StepResult:
         views = Views(whole, cache=inputs.cache, check=lambda: progress(0.0, "Finding the subject"))
@@ -283,8 +283,7 @@ def kept_subject(
 def kept_faces(inputs: Inputs) -> Faces | None:
     """Return the picture's faces, kept with it so that a preview reads no files when a slider moves."""
     if _FACES not in inputs.kept:
-        whole = inputs.picture if inputs.whole is None else inputs.whole
-        inputs.kept[_FACES] = Faces.of(Views(whole, cache=inputs.cache))
+        inputs.kept[_FACES] = Faces.of(Views(inputs.full_picture, cache=inputs.cache))
     return cast("Faces | None", inputs.kept[_FACES])
 
 
@@ -304,8 +303,7 @@ def known_subject(
         at: (x, y) in pixels of `alpha`, the point to focus on. Default: the nearest face, or else the subject.
     """
     faces = None if at is not None else kept_faces(inputs)
-    whole = inputs.picture if inputs.whole is None else inputs.whole
-    focal, extent, focus_at = focus_of(whole, alpha, disparity, at=at, faces=faces)
+    focal, extent, focus_at = focus_of(inputs.full_picture, alpha, disparity, at=at, faces=faces)
     return Subject(
         alpha=alpha,
         disparity_range=extent,
