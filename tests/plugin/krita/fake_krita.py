@@ -303,20 +303,14 @@ def _below(node: Node) -> Iterator[Node]:
         yield from _below(child)
 
 
-def module(extension: type = QObject, dock_widget: type = QObject) -> types.ModuleType:
-    """Return a module `krita` whose classes Extension and DockWidget derive from the given ones."""
-    krita = _Anything("krita")
-    for kind in (Krita, Document, Node, Selection):
-        setattr(krita, kind.__name__, kind)
-    krita.Extension = type("Extension", (extension,), {})  # type: ignore[attr-defined]
-    krita.DockWidget = type("DockWidget", (dock_widget,), {})  # type: ignore[attr-defined]
-    return krita
-
-
 @contextmanager
 def installed() -> Iterator[None]:
     """Make `import krita` and `import PyQt5` return these classes."""
-    krita = module()
+    krita = _Anything("krita")
+    for kind in (Krita, Document, Node, Selection):
+        setattr(krita, kind.__name__, kind)
+    for name in ("Extension", "DockWidget"):
+        setattr(krita, name, type(name, (QObject,), {}))
     core = _Anything("PyQt5.QtCore")
     core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]
     core.pyqtSignal = lambda *_: Signal()  # type: ignore[attr-defined]

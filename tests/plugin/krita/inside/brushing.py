@@ -44,6 +44,9 @@ def check_the_focus_brush():
     person.keys("ctrl+z")
     yield from soon("taken back", lambda: list(state().options["strokes"]), [])
     yield from ready()
+    radius = state().brush.radius
+    yield from person.holding("ctrl", click(*at(0.5, 0.5), button="4"))
+    yield from soon("a larger brush", lambda: state().brush.radius > radius, True)
     person.hold([on_screen(*place) for place in places])
     yield from soon("seen while it is painted", lambda: len(state().brush.drawn) > 1, True)
     person.screenshot("krita-brush-painting.png")

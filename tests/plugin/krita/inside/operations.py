@@ -32,6 +32,11 @@ from rig import (
 import dioptre
 from dioptre import jobs, updating
 
+try:
+    from PyQt5.QtWidgets import QLabel, QToolButton
+except ImportError:
+    from PyQt6.QtWidgets import QLabel, QToolButton
+
 MENU = [
     "Portrait blur…",
     "Depth map…",
@@ -68,7 +73,9 @@ def check_menu():
     ]
     expect("number of Dioptre's menus", len(found), 1)
     expect("order", found[0], MENU)
-    yield
+    yield from person.opened("dioptre_portrait")
+    yield from person.click(person.widget(QToolButton, "dioptre_look"))
+    yield from soon("no document", lambda: "No document" in person.widget(QLabel, "dioptre_words").text(), True)
 
 
 def check_depth_from_the_menu():

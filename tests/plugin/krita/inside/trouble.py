@@ -37,7 +37,7 @@ from rig import (
 
 from dioptre import jobs
 
-JOBS = int(os.environ.get("JOBS", "50"))
+JOBS = 50
 WARM = 10  # Number of jobs after which memory must be flat.
 LONG = (1200, 900)  # Size of a picture whose portrait takes seconds on a fast processor, so that it can be stopped.
 MORE_MIB = 24  # Allowed growth of both processes, for memory that an allocator retains.

@@ -123,6 +123,15 @@ def click(target, x=0.5, y=0.5, button="1"):
         yield
 
 
+def holding(key, act):
+    """Execute `act` while a key is held down."""
+    subprocess.run(["xdotool", "keydown", key], check=True)
+    try:
+        yield from act
+    finally:
+        subprocess.run(["xdotool", "keyup", key], check=True)
+
+
 def _point_at(target, x, y):
     """Move the pointer over a widget, and follow the widget until it stops moving."""
     before, same = None, 0
