@@ -16,6 +16,4 @@ __all__ = ["follow", "run", "start", "update"]
 _krita = Krita.instance()
 _left = DockWidgetFactoryBase.DockPosition.DockLeft  # Krita 6 does not accept the short name.
 _krita.addExtension(DioptreExtension(_krita))
-_krita.addDockWidgetFactory(
-    DockWidgetFactory(DOCKER_ID, _left, DioptreDocker)
-)
+_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, _left, DioptreDocker))

@@ -314,13 +314,9 @@ def installed() -> Iterator[None]:
     core = _Anything("PyQt5.QtCore")
     core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]
     core.pyqtSignal = lambda *_: Signal()  # type: ignore[attr-defined]
-    modules = {
-        "krita": krita,
-        "PyQt5": _Anything("PyQt5"),
-        "PyQt5.QtCore": core,
-        "PyQt5.QtGui": _Anything("PyQt5.QtGui"),
-        "PyQt5.QtWidgets": _Anything("PyQt5.QtWidgets"),
-    }
+    binding = _Anything("PyQt5")
+    binding.QtCore, binding.QtGui, binding.QtWidgets = core, _Anything("QtGui"), _Anything("QtWidgets")  # type: ignore[attr-defined]
+    modules = {"krita": krita, "PyQt5": binding}
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
     try:
