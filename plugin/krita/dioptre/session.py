@@ -16,7 +16,7 @@ from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Shown, Step
 from .dioptre_link.editing.picking import Click
-from .dioptre_link.editing.recipe_preview import preview_of
+from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
 from .dioptre_link.errors import DioptreError
 from .dioptre_link.networks import Network
