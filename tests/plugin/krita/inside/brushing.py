@@ -5,6 +5,7 @@ from dioptre.dioptre_link.catalogue import operation
 from dioptre.document import record_of
 from person import click, docker, is_shown, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
+from qt import QCheckBox, QPoint, QPushButton, QToolButton, QWidget
 from rig import (
     child,
     expect,
@@ -15,13 +16,6 @@ from rig import (
 )
 
 from dioptre import jobs
-
-try:
-    from PyQt5.QtCore import QPoint
-    from PyQt5.QtWidgets import QCheckBox, QPushButton, QToolButton, QWidget
-except ImportError:
-    from PyQt6.QtCore import QPoint
-    from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton, QWidget
 
 
 def check_the_focus_brush():

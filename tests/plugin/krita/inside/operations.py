@@ -5,6 +5,7 @@ import array
 import person
 from dioptre.document import record_of
 from krita import Krita
+from qt import QLabel, QToolButton
 from rig import (
     BLUR,
     OUT,
@@ -31,11 +32,6 @@ from rig import (
 
 import dioptre
 from dioptre import jobs, updating
-
-try:
-    from PyQt5.QtWidgets import QLabel, QToolButton
-except ImportError:
-    from PyQt6.QtWidgets import QLabel, QToolButton
 
 MENU = [
     "Portrait blur…",

@@ -9,6 +9,21 @@ from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from qt import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QCursor,
+    QDoubleSpinBox,
+    QLabel,
+    QListWidget,
+    QPoint,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 from rig import (
     child,
     expect,
@@ -23,40 +38,6 @@ from rig import (
 )
 
 from dioptre import jobs
-
-try:
-    from PyQt5.QtCore import QPoint
-    from PyQt5.QtGui import QCursor
-    from PyQt5.QtWidgets import (
-        QApplication,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QLabel,
-        QListWidget,
-        QPushButton,
-        QScrollArea,
-        QSlider,
-        QToolButton,
-        QWidget,
-    )
-except ImportError:
-    from PyQt6.QtCore import QPoint
-    from PyQt6.QtGui import QCursor
-    from PyQt6.QtWidgets import (
-        QApplication,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QLabel,
-        QListWidget,
-        QPushButton,
-        QScrollArea,
-        QSlider,
-        QToolButton,
-        QWidget,
-    )
-
 
 NARROW_PX = 300
 MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any widget takes fewer.

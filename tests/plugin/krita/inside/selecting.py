@@ -6,6 +6,7 @@ import person
 from brushing import painted
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from qt import QPushButton, QToolButton
 from rig import (
     HEIGHT,
     WIDTH,
@@ -24,11 +25,6 @@ from rig import (
 
 import dioptre
 from dioptre import jobs
-
-try:
-    from PyQt5.QtWidgets import QPushButton, QToolButton
-except ImportError:
-    from PyQt6.QtWidgets import QPushButton, QToolButton
 
 LEVEL = {"depth_level": 0.5, "depth_range": 0.0, "depth_feather": 0.0, "picture_edges": False}
 WHOLE = (0, 0, WIDTH, HEIGHT)

@@ -14,12 +14,8 @@ from pathlib import Path
 
 from krita import Extension, Krita
 
-from . import person, rig
-
-try:
-    from PyQt5.QtCore import QTimer
-except ImportError:
-    from PyQt6.QtCore import QTimer
+from . import person, qt, rig
+from .qt import QTimer
 
 TURN_MS = 60
 START_S = 120
@@ -63,6 +59,7 @@ class Checks(Extension):
             for script in self.scripts:
                 rig.leave(script.stem, {"start": failed})
             return
+        sys.modules["qt"] = qt
         sys.modules["rig"] = rig
         sys.modules["person"] = person
         sys.path.append(str(self.scripts[0].parent))  # Scripts share some helpers.
@@ -75,9 +72,7 @@ class Checks(Extension):
                     rig.leave(script.stem, results)
 
     def is_loaded(self):
-        window = Krita.instance().activeWindow()
-        docked = window and any(one.objectName() == "dioptre_docker" for one in window.dockers())
-        return docked and Krita.instance().action("dioptre_portrait")
+        return Krita.instance().activeWindow() and rig.docker() and Krita.instance().action("dioptre_portrait")
 
     def check(self, name, check):
         self.uncaught.clear()

@@ -6,15 +6,8 @@ import time
 from krita import Krita
 
 from . import rig
-
-try:
-    from PyQt5.QtCore import QPoint, QRect, QTimer
-    from PyQt5.QtGui import QCursor, QImage
-    from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
-except ImportError:
-    from PyQt6.QtCore import QPoint, QRect, QTimer
-    from PyQt6.QtGui import QCursor, QImage
-    from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
+from .qt import QApplication, QCursor, QImage, QPoint, QPushButton, QRect, QTimer, QWidget
+from .rig import docker
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
 AT_REST = 4  # Number of equal observations in a row after which a widget or the canvas is at rest.
@@ -84,11 +77,6 @@ def maximize():
         window.showMaximized()
         for _ in range(8):
             yield
-
-
-def docker():
-    """Return Dioptre's docker in the active window."""
-    return next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
 
 
 def widget(kind, name):
