@@ -266,8 +266,9 @@ class DioptreDocker(DockWidget):
 
     def _order_tabs(self, options: Options) -> None:
         """Make Tab visit the options after the docker's head and before its buttons, although they are newer."""
-        none = Qt.FocusPolicy.NoFocus
-        widgets = options.findChildren(QWidget)
+        none, window = Qt.FocusPolicy.NoFocus, self.window()
+        # The list of a choice box is a window of its own.
+        widgets = [each for each in options.findChildren(QWidget) if each.window() == window]
         controls = [each for each in widgets if each.focusPolicy() != none and each.focusProxy() is None]
         below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
         for earlier, later in pairwise((self._scroll, *controls, *below)):

@@ -17,7 +17,7 @@ for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
     test -s /out/quit.left || break
     sleep 1
 done
-pgrep -f dioptre.worker > /out/quit.worker
+grep -l 'dioptre[.]worker' /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 > /out/quit.worker
 true
 """
 
