@@ -28,7 +28,7 @@ def test_bundled_networks_load_with_every_value_in_place(entry: object) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)
 def test_every_name_in_the_registry_leads_somewhere(entry: object) -> None:
-    for reference in (entry.module, entry.config, entry.convert):  # type: ignore[attr-defined]
+    for reference in (entry.module, entry.convert):  # type: ignore[attr-defined]
         assert not reference or callable(resolve(reference))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.save import save
-from dioptre.models.depth_anything_v2.published import PACKAGE
+from training.dinov2_vits14.published import PACKAGE
 
 from .network import Values, joined, load_network
 from .values import flat, load

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.save import save
-from dioptre.models.depth_anything_v2.published import PACKAGE, read_backbone
+from training.dinov2_vits14.published import PACKAGE, read_backbone
 
 CARD = Card(
     id="dinov2-vits14",

@@ -28,7 +28,7 @@ from safetensors.numpy import load_file
 from dioptre.colour import linear_rgb_to_xy
 from dioptre.colour.correction import correct, polynomial_terms
 from dioptre.imaging.encoding import srgb_to_linear
-from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.values import load_progress, save_network, save_progress
 

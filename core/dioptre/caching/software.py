@@ -10,8 +10,8 @@ import jax
 
 from dioptre.models.acceleration import VARIABLE
 from dioptre.models.precision import precision_of
+from dioptre.models.programs import code_digest
 from dioptre.models.registry import ENTRIES
-from dioptre.models.software import code_digest
 
 
 def computing_setup() -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from dioptre.models.listing import networks
-from dioptre.models.registry import is_installed
+from dioptre.models.registry import is_installed, networks
 
 from . import libraries
 

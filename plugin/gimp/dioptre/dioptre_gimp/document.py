@@ -33,7 +33,6 @@ from gi.repository import Gimp as Gimp  # noqa: E402
 from gi.repository import GLib as GLib  # noqa: E402
 from gi.repository import GObject as GObject  # noqa: E402
 
-from dioptre_link import strict_json  # noqa: E402
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.cache import keep_newest  # noqa: E402
 from dioptre_link.editing.results import Results  # noqa: E402
@@ -308,8 +307,8 @@ def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
 def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
     """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
     try:
-        fields = strict_json.parsed(stored(layer, DEPTH_METRES) or b"null")
-    except ValueError:
+        fields = json.loads(stored(layer, DEPTH_METRES) or b"null")
+    except (ValueError, RecursionError):
         return None
     return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
 
@@ -354,8 +353,7 @@ class ImageResults(Results[Gimp.Item]):
         super().__init__(lambda: stored(image, RECORD), lambda data: store(image, RECORD, data))
 
     def find(self, link: Link | None) -> Gimp.Layer | None:
-        known = link is not None and isinstance(link.id, int) and link.id > 0  # a record may be damaged
-        return self._image.get_layer_by_tattoo(link.id) if known else None
+        return None if link is None else self._image.get_layer_by_tattoo(link.id)
 
     def id_of(self, layer: Gimp.Item) -> int:
         return layer.get_tattoo()
