@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from dioptre.caching import disk, software
+from dioptre.caching import disk, names
 from dioptre.caching.disk import DiskCache
 from dioptre.contract import StepResult
 from dioptre_link.language import Message
@@ -90,7 +90,7 @@ def test_steps_precision_and_code_are_told_apart(cache: DiskCache, monkeypatch: 
     cache.result("subject", {"picture": PICTURE}, step)
     with jax.default_matmul_precision("highest"):
         cache.result("depth", {"picture": PICTURE}, step)
-    monkeypatch.setattr(software, "code_digest", lambda: "another version")
+    monkeypatch.setattr(programs, "code_digest", lambda: "another version")
     cache.result("depth", {"picture": PICTURE}, step)
     monkeypatch.setenv("DIOPTRE_PRECISION", "bfloat16")
     cache.result("depth", {"picture": PICTURE}, step)

@@ -122,7 +122,7 @@ import json, os, runpy, sys
 from pathlib import Path
 import numpy as np
 from dioptre.checkpoints.card import Card
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre.cli.main import group
 from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply

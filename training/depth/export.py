@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from training.dinov2_vits14.published import PACKAGE
 
 from .network import Values, joined, load_network

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from training.dinov2_vits14.published import PACKAGE, read_backbone
 
 CARD = Card(

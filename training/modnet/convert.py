@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre.models.key_map import Rule, apply_rules, conv_rules
 from dioptre.models.published import Package, PackageFile, read_package
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre.models.key_map import Rule, apply_rules, conv_kernel, pointwise_kernel
 from dioptre.models.ncnn_file import read_ncnn
 from dioptre.models.published import Package, PackageFile, read_package

@@ -5,24 +5,250 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from dioptre import runtime
 from dioptre.editors import gimp_plugin, krita_plugin
+from dioptre.editors.plugin_folder import Finding
 from dioptre_link import paths
-from dioptre_link.errors import DioptreError
-from dioptre_link.start import Rendezvous, is_running, log_file
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.scratch import temporary_folder
+from dioptre_link.start import Rendezvous, is_running, log_file, meeting_dir, rendezvous_file
 from dioptre_link.wire import PROTOCOL
 
-from . import devices, trials
-from .finding import ERROR, OK, WARNING, Finding
+OK, WARNING, ERROR = "ok", "warning", "error"
+_REINSTALL = "Run: python3 install.py --repair"
+
+
+def devices() -> Iterator[Finding]:
+    """Check JAX's devices with a small sum, and explain why no graphics card is used."""
+    if left_out := runtime.foreign_settings():
+        yield Finding(
+            code="jax-settings",
+            level=OK,
+            message=f"Dioptre leaves out these environment variables, which configure JAX: {', '.join(left_out)}.",
+        )
+    runtime.prepare_if_needed()
+    import jax
+
+    total: Any = jax.numpy.arange(4.0).sum()
+    kinds = ((device.platform, device.device_kind) for device in jax.devices())
+    names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
+    if float(total) != 6.0:
+        yield Finding(
+            code="devices-wrong",
+            level=ERROR,
+            message=f"JAX computes a simple sum wrongly on {names}.",
+            fix=_REINSTALL,
+        )
+        return
+    yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
+    if jax.default_backend() == "cpu":
+        yield _why_the_processor(os.environ.get("JAX_PLATFORMS", ""))
+
+
+def _why_the_processor(platforms: str) -> Finding:
+    code = "device-choice"
+    if platforms:
+        return Finding(
+            code=code,
+            level=OK,
+            message=f"Dioptre uses the processor because JAX_PLATFORMS is set to {platforms}.",
+        )
+    if sys.platform != "linux":
+        return Finding(
+            code=code,
+            level=OK,
+            message="Dioptre uses the processor: JAX supports graphics cards only on Linux.",
+        )
+    if not runtime.has_card_packages():
+        return Finding(
+            code=code,
+            level=OK,
+            message="Dioptre uses the processor: JAX's packages for NVIDIA graphics cards are not installed.",
+            fix="To add them: python3 install.py --gpu" if runtime.has_card_driver() else "",
+        )
+    return Finding(
+        code="device-unused",
+        level=WARNING,
+        message=(
+            "Dioptre uses the processor, although JAX's packages for NVIDIA graphics cards "
+            "are installed: JAX found no card that it can use."
+        ),
+        fix="Install NVIDIA's driver, version 525 or later, and restart. To remove the packages: "
+        "python3 install.py --no-gpu",
+    )
+
+
+def networks() -> Iterator[Finding]:
+    """Report which runtime runs the networks: JAX, or for enlarging OpenVINO if it is installed."""
+    from dioptre.models.acceleration import VARIABLE, Choice, choice
+
+    code = "runtime"
+    match choice():
+        case Choice.OPENVINO:
+            version = metadata.version("openvino")
+            yield Finding(
+                code=code,
+                level=OK,
+                message=(f"OpenVINO {version} enlarges pictures by 4 because it is installed."),
+            )
+        case Choice.NOT_INSTALLED:
+            yield Finding(
+                code=code,
+                level=OK,
+                message="JAX runs the networks. OpenVINO, which can enlarge faster, is not installed.",
+                fix="To add it: python3 install.py --openvino",
+            )
+        case Choice.SWITCHED_OFF:
+            yield Finding(
+                code=code, level=OK, message=(f"JAX runs the networks because {VARIABLE} is set to none.")
+            )
+        case Choice.OTHER_DEVICE:
+            yield Finding(code=code, level=OK, message="JAX runs the networks on the graphics card.")
+    yield _precision()
+
+
+def _precision() -> Finding:
+    """Report the precision of the depth network's matrix products, and why it was chosen."""
+    from dioptre.models.precision import VARIABLE, Precision, Reason, choice
+
+    try:
+        chosen = choice()
+    except UsageError as error:
+        return Finding(code="precision", level=ERROR, message=error.message, fix=error.hint)
+    name = chosen.precision.value
+    match chosen.reason:
+        case Reason.REQUESTED:
+            message = f"The depth network uses {name} because {VARIABLE} is set."
+        case Reason.OTHER_DEVICE:
+            message = "The depth network uses float32 because JAX computes on the graphics card."
+        case Reason.NO_INSTRUCTIONS:
+            message = "The depth network uses float32: this processor has no instructions for bfloat16."
+        case Reason.TRIAL if chosen.precision is Precision.BFLOAT16:
+            message = (
+                f"The depth network uses bfloat16, which was {chosen.gain:.1f} times as fast as float32 in a trial."
+            )
+        case Reason.TRIAL:
+            message = "The depth network uses float32, because bfloat16 was not clearly faster in a trial."
+    return Finding(code="precision", level=OK, message=message)
+
+
+_SIDE_PX = 64
+_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
+
+
+def secrets() -> Iterator[Finding]:
+    """Check whether other users could read the worker's token or the pictures in its exchange folder."""
+    if sys.platform == "win32":
+        return
+    open_to_others = [path for path in (rendezvous_file(), meeting_dir() / "exchange") if _others_may(path)]
+    for path in open_to_others:
+        yield Finding(
+            code="worker-secret-open",
+            level=ERROR,
+            message=f"Other users of this machine can read {path}.",
+            fix=f"Run: chmod go= '{path}', then: dioptre worker --stop",
+        )
+    if not open_to_others:
+        yield Finding(
+            code="worker-secret", level=OK, message="Only you can access the worker's token and exchange folder."
+        )
+
+
+def _others_may(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return bool(stat.S_IMODE(found.st_mode) & 0o077) or found.st_uid != os.getuid()
+
+
+def sandboxes() -> Iterator[Finding]:
+    """List editors in a sandbox (Flatpak, snap), which must be allowed to access the worker's folder."""
+    folder = meeting_dir()
+    editors = (
+        ("GIMP", "org.gimp.GIMP", gimp_plugin.homes()),
+        ("Krita", "org.kde.krita", krita_plugin.homes()),
+    )
+    for editor, app, homes in editors:
+        for home in homes:
+            if home.kind not in ("Flatpak", "snap"):
+                continue
+            yield Finding(
+                code="sandbox",
+                level=OK,
+                message=f"{editor} runs in a sandbox ({home.kind}) and needs access to {folder}.",
+                fix=(
+                    "If Dioptre does not start in it, run: flatpak override --user "
+                    f"--talk-name=org.freedesktop.Flatpak --filesystem='{folder}' {app}"
+                )
+                if home.kind == "Flatpak"
+                else "If it does not have access, start the worker yourself: dioptre worker",
+            )
+
+
+def job() -> Iterator[Finding]:
+    """Check that a tiny picture can be read, processed by a network in JAX, and written."""
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    import numpy as np
+
+    from dioptre import photo as files
+    from dioptre.recipes.on_file import follow_on_file
+    from dioptre_link.catalogue import white_balance
+    from dioptre_link.operation import Role
+    from dioptre_link.recipe import Recipe, Step
+
+    started = time.monotonic()
+    ramp = np.linspace(0.0, 1.0, _SIDE_PX, dtype=np.float32)
+    photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.float32(0.5)), axis=-1)
+    try:
+        with temporary_folder() as scratch:
+            before, after = scratch / "before.png", scratch / "after.png"
+            files.save(photo, before)
+            made = follow_on_file(Recipe(steps=(Step(operation=white_balance.OPERATION.name),)), before)
+            layer = next(layer for layer in made.result.layers if layer.role is Role.RESULT)
+            files.save(layer.pixels, after, like=made.picture)
+            result = files.load(after).pixels
+    except DioptreError as error:
+        yield Finding(
+            code="job-failed",
+            level=ERROR,
+            message=f"A small test job failed: {error.message}",
+            fix=error.hint or _REINSTALL,
+        )
+        return
+    took = time.monotonic() - started
+    if result.shape[:2] != (_SIDE_PX, _SIDE_PX) or not np.isfinite(result).all() or float(result.std()) < 0.05:
+        yield Finding(
+            code="job-wrong", level=ERROR, message="A small test job returned an invalid picture.", fix=_REINSTALL
+        )
+    elif took > _SLOW_S:
+        yield Finding(
+            code="job-slow",
+            level=WARNING,
+            message=f"A small test job took {took:.0f} s.",
+            fix="Run doctor again: the first run compiles the networks. If it stays slow, close other programs.",
+        )
+    else:
+        yield Finding(
+            code="job",
+            level=OK,
+            message=f"A small test job, including reading and writing files, took {took:.1f} s.",
+        )
+
 
 GIB = 1 << 30
 _MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
-_REINSTALL = "Run: python3 install.py --repair"
 
 
 def examine() -> Iterator[Finding]:
@@ -180,14 +406,12 @@ def weights() -> Iterator[Finding]:
 
 def gimp() -> Iterator[Finding]:
     """Check the plug-in in GIMP's folders."""
-    for found in gimp_plugin.findings():
-        yield Finding(**found._asdict())
+    return gimp_plugin.findings()
 
 
 def krita() -> Iterator[Finding]:
     """Check the plug-in in Krita's folders."""
-    for found in krita_plugin.findings():
-        yield Finding(**found._asdict())
+    return krita_plugin.findings()
 
 
 def worker() -> Iterator[Finding]:
@@ -215,12 +439,12 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     folders,
     memory,
     weights,
-    devices.devices,
-    devices.networks,
+    devices,
+    networks,
     worker,
-    trials.secrets,
+    secrets,
     gimp,
     krita,
-    trials.sandboxes,
-    trials.job,
+    sandboxes,
+    job,
 )

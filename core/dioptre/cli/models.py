@@ -13,8 +13,7 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message, translated
 
 from . import log
-from .program import for_reader
-from .reporting import reporter, say
+from .reporting import for_reader, reporter, say
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 

@@ -12,7 +12,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Kind, Operation, Parameter
 from dioptre_link.regular import read_regular
 
-from .program import for_reader
+from .reporting import for_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,7 +14,7 @@ from typing import Any
 from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.locate import added_folder, sha256
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.paths import data_dir
 from dioptre_link.private import lock

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from dioptre.checkpoints.load import Types
+from dioptre.checkpoints.storage import Types
 from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 

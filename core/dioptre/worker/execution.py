@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.caching import choice, digests
+from dioptre.caching import choice, names
 from dioptre.caching.memory import MemoryCache
 from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
 from dioptre.imaging.resize import fitted_size
@@ -61,7 +61,7 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
     with folder.open_pixels(given) as file, kept:
         if as_input is Input.PICTURE:
             if choice.is_on():
-                digest = digests.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
+                digest = names.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
             read = without_idle_alpha(pixels.read_picture(file, given))
         else:
             read = pixels.read_plane(file, given)

@@ -11,7 +11,7 @@ from dioptre.contract import Disparity
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import pad_to
-from dioptre.imaging.windows import plan_windows
+from dioptre.imaging.tiles import plan_windows
 
 _WINDOW_PX = 128
 _OVERLAP_PX = 4  # overlap of neighbouring windows on each side, in pixels; it exceeds the filter's radius

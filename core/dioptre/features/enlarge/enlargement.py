@@ -22,7 +22,7 @@ from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
-from dioptre.imaging.windows import plan_windows
+from dioptre.imaging.tiles import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.imaging.windows import plan_windows
+from dioptre.imaging.tiles import plan_windows
 from dioptre.models.functions import Inside, masked, repeat_pixels
 from dioptre.models.key_map import apply_rules, conv_rules
 from dioptre.models.ncnn_file import read_ncnn
