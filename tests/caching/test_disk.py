@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from dioptre.caching import disk, names
+from dioptre.caching import disk
 from dioptre.caching.disk import DiskCache
 from dioptre.contract import StepResult
 from dioptre_link.language import Message

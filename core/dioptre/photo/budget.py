@@ -24,7 +24,6 @@ MAX_MEGAPIXELS = 200.0
 
 _SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
 _PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
-_LAYERED = 5  # limit for all layers of a document together, as a multiple of that for one picture
 # An archive's entries may have this many bytes, plus this many for each byte of the file.
 _SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
 _METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
@@ -44,7 +43,6 @@ class Limits:
 
     Attributes:
         pixels: number of pixels of a single picture in the file.
-        layer_pixels: number of pixels of all layers together.
         unpacked_bytes: total size of an archive's unpacked entries.
         metadata_bytes: total size of the assembled XMP packets.
         nodes: number of XML elements and attributes.
@@ -53,7 +51,6 @@ class Limits:
     """
 
     pixels: int
-    layer_pixels: int
     unpacked_bytes: int
     metadata_bytes: int
     nodes: int
@@ -69,7 +66,6 @@ class Limits:
         pixels = min(most, plausible)
         return Limits(
             pixels=pixels,
-            layer_pixels=_LAYERED * pixels,
             unpacked_bytes=_SMALL_UNPACKED + _UNPACKED_PER_BYTE * file_bytes,
             metadata_bytes=min(_METADATA_BYTES, _METADATA_SMALL + _METADATA_PER_BYTE * file_bytes),
             nodes=_NODES,
@@ -84,7 +80,6 @@ class Budget:
     def __init__(self, limits: Limits, path: Path) -> None:
         self.limits = limits
         self.path = path
-        self._layer_pixels = limits.layer_pixels
         self._unpacked = limits.unpacked_bytes
         self._metadata = limits.metadata_bytes
         self._nodes = limits.nodes
@@ -117,12 +112,6 @@ class Budget:
         """Raise NotEnoughMemory if less than `needed_bytes` are free."""
         if needed_bytes > _UNCHECKED_BYTES and needed_bytes > (free := free_bytes() - RESERVE_BYTES):
             raise problems.not_enough_memory(self.path, needed_bytes, free_bytes=max(0, free))
-
-    def take_layer(self, pixels: int) -> None:
-        """Deduct a layer of `pixels`; raise PictureTooLarge if too little remains."""
-        if pixels > self._layer_pixels:
-            raise problems.too_many_layers(self.path, limit_megapixels=self.limits.layer_pixels / 1e6)
-        self._layer_pixels -= pixels
 
     def take_unpacked(self, count: int) -> bool:
         """Deduct an archive's entry of `count` bytes; return whether it may be unpacked."""
