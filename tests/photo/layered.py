@@ -18,7 +18,7 @@ from dioptre_link.operation import Role
 
 @dataclass
 class Layered:
-    """The content of an .ora file: its size, its layers, topmost first, its recipe, and its resolution if stated."""
+    """The content of an .ora file: its size, its layers (topmost first), its recipe, its resolution if stated."""
 
     width: int
     height: int

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.photo.publish.staging import staged
+from dioptre.photo.publish import staged
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
-from dioptre.photo.depth_files.maps import write_metric_depth
+from dioptre.photo.depth_files import write_metric_depth
 from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file

@@ -25,7 +25,7 @@ from dioptre_link.errors import DioptreError
 from . import parcel, problems
 from .budget import Limits, confine
 from .decode.decoding import decode, describe, opened, size_of
-from .depth_files.embedded import read_embedded_depth
+from .depth_files import read_embedded_depth
 
 _KEPT_BYTES = 96 << 20
 

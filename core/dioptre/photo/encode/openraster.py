@@ -25,7 +25,7 @@ from .. import colour_profile, matrix_profile
 from ..curves import in_bands
 from ..decode.inspection import RECIPE
 from ..picture import Format
-from ..publish.staging import InputFiles, replacing
+from ..publish import InputFiles, replacing
 from .encoding import Encoders, Extras, encode
 
 _MIMETYPE = b"image/openraster"
