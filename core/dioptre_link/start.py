@@ -6,8 +6,10 @@ worker's socket, the locks and the exchange folder. A sandbox needs access to th
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DioptreError
+from .files import lock
 from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
-from .private import lock
-from .sandbox import flatpak_app, is_refusal, on_host
 
 START_TIMEOUT_S = 60.0  # time for a worker to start; the first start reads about 300 MB, perhaps from a slow disk
 POLL_S = 0.05  # interval of checks for the rendezvous file: no noticeable delay, and hardly any load
@@ -312,3 +313,42 @@ def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator
                 raise WorkerMissingError("Another program is still starting Dioptre's worker.", hint=_log_hint())
             _wait(on_wait)
         yield
+
+
+INFO = Path("/.flatpak-info")  # exists in every Flatpak sandbox and describes it
+_SPAWN = "flatpak-spawn"
+_REFUSALS = ("Portal call failed", "Can't find bus")  # errors of flatpak-spawn without the permission
+
+
+def flatpak_app() -> str | None:
+    """Return the id of the Flatpak application that runs this process, such as `org.gimp.GIMP`; None outside."""
+    if not INFO.exists():
+        return None
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(INFO.read_text(encoding="utf-8"))
+        return parser.get("Application", "name")
+    except (OSError, ValueError, configparser.Error):
+        return ""
+
+
+def on_host(command: Sequence[str], environment: Mapping[str, str]) -> list[str] | None:
+    """Return the command that runs `command` outside the Flatpak sandbox; None if there is no way or no sandbox.
+
+    The program outlives the editor. It needs the editor's own environment to reach Flatpak. Flatpak refuses it
+    unless the application may talk to `org.freedesktop.Flatpak`; see `is_refusal`.
+
+    Args:
+        command: program and arguments, as seen from outside the sandbox.
+        environment: the program's environment. Only Dioptre's own variables are passed on, because the others
+            describe the sandbox.
+    """
+    if flatpak_app() is None or (spawn := shutil.which(_SPAWN)) is None:
+        return None
+    ours = [f"--env={name}={value}" for name, value in environment.items() if name.startswith("DIOPTRE_")]
+    return [spawn, "--host", *ours, *command]
+
+
+def is_refusal(output: str) -> bool:
+    """Return whether this output is flatpak-spawn's own error rather than that of the program."""
+    return any(line.startswith(_REFUSALS) for line in output.splitlines())

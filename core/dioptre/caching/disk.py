@@ -20,7 +20,7 @@ import numpy as np
 
 from dioptre.contract import StepResult
 from dioptre.imaging.numbers import is_finite
-from dioptre_link.cache import keep_newest
+from dioptre_link.files import keep_newest
 from dioptre_link.language import Message
 
 from .names import Names, digest_of_bytes

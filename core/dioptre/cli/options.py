@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from dioptre_link.errors import UsageError
+from dioptre_link.files import read_regular
 from dioptre_link.operation import Kind, Operation, Parameter
-from dioptre_link.regular import read_regular
 
 from .reporting import for_reader
 

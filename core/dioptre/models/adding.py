@@ -16,8 +16,8 @@ from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.storage import save
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.files import lock
 from dioptre_link.paths import data_dir
-from dioptre_link.private import lock
 
 from .downloading import Progress, discard, download, fetch
 from .published import Package, PublishedFile

@@ -27,7 +27,7 @@ import numpy as np
 from jax import export
 
 from dioptre.checkpoints.storage import Types
-from dioptre_link.cache import keep_newest
+from dioptre_link.files import keep_newest
 from dioptre_link.paths import cache_dir
 
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.files import read_regular
 from dioptre_link.paths import data_dir
-from dioptre_link.regular import read_regular
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,8 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dioptre_link.files import is_private, lock
 from dioptre_link.paths import data_dir
-from dioptre_link.private import is_private, lock
 
 from . import problems
 
