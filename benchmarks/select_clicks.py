@@ -28,7 +28,7 @@ import evalkit
 import numpy as np
 from scipy import ndimage
 
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import Inputs
 from dioptre.features.depth.estimation import estimate_depth
 from dioptre.recipes.apply import apply

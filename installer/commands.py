@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, contents, extras, plugins, trees, weights, workers, zips
+from . import bundle, contents, extras, plugins, trees, weights, workers
 from . import environment as environments
 from .console import INSTALL, Console, Failure, Misuse, occupy
 from .environment import Folders, Installer
@@ -107,7 +107,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         case ["bundle", folder]:
             make_bundle(where, console, Path(folder))
         case ["zips", folder]:
-            zips.make(where.checkout, Path(folder).absolute(), console)
+            bundle.make_zips(where.checkout, Path(folder).absolute(), console)
         case ["test", *rest]:
             ensure(where, console, tests=True)
             _become(where, ["-P", "-m", "pytest", *(rest or USUAL_TESTS)], tests=True)

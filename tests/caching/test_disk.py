@@ -12,8 +12,8 @@ import jax
 import numpy as np
 import pytest
 
-from dioptre.caching import disk
-from dioptre.caching.disk import DiskCache
+from dioptre.caching import caches
+from dioptre.caching.caches import DiskCache
 from dioptre.contract import StepResult
 from dioptre_link.language import Message
 
@@ -191,8 +191,8 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_nearly_full_disk_is_left_alone(cache: DiskCache, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = disk.shutil.disk_usage(folder.parents[1])
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = caches.shutil.disk_usage(folder.parents[1])
+    monkeypatch.setattr(caches.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     cache.result("depth", {}, Step())
     assert files(folder) == []
 

@@ -27,7 +27,7 @@ from dioptre.photo.encode.encoding import encode
 from dioptre.photo.matrix_profile import grey_profile
 from dioptre.photo.metadata import containers, density, exif, tiff_tags
 from dioptre.photo.metadata import xmp as notes
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Format
 from dioptre_link.errors import DioptreError
 

@@ -14,7 +14,7 @@ from dioptre import photo
 from dioptre.photo import problems
 from dioptre.photo.budget import of_bytes
 from dioptre.photo.metadata import containers, markup, tiff_tags, xmp
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.errors import DioptreError
 
 from . import corpus, hostile

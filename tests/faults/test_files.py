@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dioptre import photo
 from dioptre.photo.metadata import xmp
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 

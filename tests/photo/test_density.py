@@ -14,7 +14,7 @@ from dioptre.contract import Layer
 from dioptre.photo import load, save, write_openraster
 from dioptre.photo.metadata import density, exif, xmp
 from dioptre.photo.metadata.containers import jpeg_segments, photoshop_resources
-from dioptre.photo.metadata.frame import UNCHANGED, Frame
+from dioptre.photo.metadata.exif import UNCHANGED, Frame
 from dioptre_link.operation import Role
 
 from .layered import read_layers

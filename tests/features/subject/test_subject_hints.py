@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dioptre
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import NO_STEP_CACHE, Inputs
 from dioptre.features.subject import cut_out
 from dioptre.features.subject import hints as subject_hints

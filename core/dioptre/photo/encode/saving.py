@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.language import Message
 
 from .. import colour_profile, problems
@@ -20,7 +21,6 @@ from ..curves import in_bands
 from ..matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from ..metadata import containers, density, exif, xmp
 from ..metadata.containers import fits_jpeg, is_comment
-from ..metadata.frame import Frame
 from ..metadata.xmp import Note
 from ..picture import Colour, Format, Picture, Source
 from ..publish import check_free, replacing

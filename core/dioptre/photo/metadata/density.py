@@ -12,8 +12,7 @@ from fractions import Fraction
 
 from ..picture import Picture
 from .containers import resources_in
-from .exif import EXIF_IFD, Directory, Header, directory, fraction, header, pointed
-from .frame import Factors, Frame
+from .exif import EXIF_IFD, Directory, Factors, Frame, Header, directory, fraction, header, pointed
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
 _LARGEST = 2**32 - 1

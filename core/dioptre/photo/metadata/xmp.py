@@ -25,7 +25,7 @@ from dioptre_link.language import Message
 from ..budget import Budget, of_bytes
 from . import containers, markup
 from .density import in_text
-from .frame import UNCHANGED, Frame
+from .exif import UNCHANGED, Frame
 
 _AREAS = {  # namespaces of the regions, of their areas and of the size to which they apply
     "http://www.metadataworkinggroup.com/schemas/regions/": (

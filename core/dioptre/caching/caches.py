@@ -1,7 +1,8 @@
-"""On-disk cache of step results, which evicts the least recently used ones and recomputes damaged ones.
+"""Caches of step results: on disk, or in memory for as long as a client keeps a picture.
 
-An entry is a line with a checksum, a line of JSON, then the planes' values. Checksums cover every byte, so a
-damaged file is never mistaken for a result.
+The disk cache evicts the least recently used results and recomputes damaged ones. An entry is a line with a
+checksum, a line of JSON, then the planes' values. Checksums cover every byte, so a damaged file is never mistaken
+for a result.
 """
 
 from __future__ import annotations
@@ -174,3 +175,35 @@ class DiskCache:
             keep_newest(self._folder, limit_bytes=self._limit_bytes)
         except (OSError, TypeError, ValueError):
             _log.warning("a result could not be kept", exc_info=True)
+
+
+LARGEST_BYTES = 4 << 20
+"""Maximum size of a cached result. Network outputs and previews are smaller than this."""
+
+MOST_RESULTS = 24
+"""Maximum number of cached results, enough for several points that a user clicks on."""
+
+
+class MemoryCache:
+    """Cache that stores step results in the dictionary `kept`, by key. Not thread-safe."""
+
+    def __init__(self, kept: dict[str, StepResult]) -> None:
+        self._kept = kept
+        self._names = Names()
+
+    def name(self, array: np.ndarray, name: str) -> None:
+        """See `StepCache.name`."""
+        self._names.name(array, name)
+
+    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+        """See `StepCache.result`."""
+        key = self._names.key(step, given)
+        result = self._kept.pop(key, None)
+        if result is None:
+            result = compute()
+        if sum(plane.nbytes for plane in result.planes.values()) <= LARGEST_BYTES:
+            self._kept[key] = result
+        while len(self._kept) > MOST_RESULTS:
+            del self._kept[next(iter(self._kept))]
+        self._names.name_planes(key, result)
+        return result
