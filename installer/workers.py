@@ -103,7 +103,7 @@ def begin(where: Folders) -> bool:
     return _ask(where, "--begin")
 
 
-def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
+def end(where: Folders, console: Console) -> bool:
     """Ask the worker to end once its jobs are finished, and wait until it has ended.
 
     The worker's own environment sends the request, because it uses the same protocol.
@@ -115,7 +115,7 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
         return True
     console.step("Waiting for Dioptre's worker to stop")
     _ask(where, "--stop")
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + _END_TIMEOUT_S
     while is_running(where):
         if time.monotonic() > deadline:
             return False

@@ -167,7 +167,6 @@ def worker_command() -> list[str]:
 def find_or_start(
     *,
     command: Sequence[str] | None = None,
-    timeout_s: float = START_TIMEOUT_S,
     on_wait: Callable[[], None] | None = None,
     may_start: bool = True,
 ) -> tuple[Rendezvous, socket.socket]:
@@ -175,7 +174,6 @@ def find_or_start(
 
     Args:
         command: command that starts the worker. Default: `worker_command()`.
-        timeout_s: how long to wait for the worker.
         on_wait: called about 20 times a second while waiting; may raise an exception to give up.
         may_start: start the worker if none is running.
 
@@ -190,7 +188,7 @@ def find_or_start(
     if not may_start:
         raise WorkerMissingError("Dioptre's worker is not running.")
     private_dir(meeting_dir())
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + START_TIMEOUT_S
     with _start_lock(deadline, on_wait):
         if found := _connect_running():  # another client has started a worker meanwhile
             return found
@@ -204,7 +202,7 @@ def find_or_start(
                 raise _stopped(status)
             _wait(on_wait)
     raise WorkerMissingError(
-        Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(timeout_s, ".0f")),
+        Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(START_TIMEOUT_S, ".0f")),
         hint=_log_hint(),
     )
 

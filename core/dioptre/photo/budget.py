@@ -129,9 +129,9 @@ class Budget:
         return self._nodes >= 0
 
 
-def of_bytes(data: bytes, *, name: str = "") -> Budget:
+def of_bytes(data: bytes) -> Budget:
     """Return a budget for a block of data inside the file, as if the block were a separate file."""
-    return Budget.of(Path(name), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
+    return Budget.of(Path(), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
 
 
 def megapixels_allowed() -> float:
