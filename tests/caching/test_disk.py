@@ -15,6 +15,7 @@ import pytest
 from dioptre.caching import caches
 from dioptre.caching.caches import DiskCache
 from dioptre.contract import StepResult
+from dioptre.models import programs
 from dioptre_link.language import Message
 
 PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)
