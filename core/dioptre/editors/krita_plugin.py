@@ -182,7 +182,7 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
         yield Finding(
             "krita-none",
             "warning",
-            "No Krita 5 folder was found, so the plug-in is not installed. The command line works without Krita.",
+            "No Krita folder was found, so the plug-in is not installed. The command line works without Krita.",
             "Start Krita once, then run: python3 install.py. If Krita uses another folder: python3 install.py "
             "--krita-dir FOLDER",
         )
