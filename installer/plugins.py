@@ -153,7 +153,7 @@ def _say_removed(console: Console, home: Any, removed: bool) -> None:
 
 def _say_moved(console: Console, aside: list[Path]) -> None:
     for place in aside:
-        console.say(f"What was there before holds files that Dioptre did not write; it was moved to {place}.")
+        console.say(f"Earlier files that Dioptre did not write were moved to {place}.")
 
 
 def _recorded(where: Folders) -> dict[str, list[str]]:

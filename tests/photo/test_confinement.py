@@ -17,7 +17,7 @@ limits = Limits.of(10_000)
 np.ones(1 << 20)
 confine(limits)
 told = []
-confine(limits, told=told.append)
+confine(limits, on_announced=told.append)
 if announced := int(sys.argv[2]):
     Budget(limits, Path("x")).check_picture(announced, 1, bytes_per_pixel=1)
     assert told == [announced]

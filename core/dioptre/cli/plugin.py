@@ -39,7 +39,7 @@ def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
         )
     for editor, home in homes:
         for place in editor.install(origin, home, folders):
-            say(f"What was there before holds files that Dioptre did not write; it was moved to {place}.")
+            say(f"Earlier files that Dioptre did not write were moved to {place}.")
         say(f"The plug-in was installed in {home.plugin}. Restart the editor.")
 
 

@@ -50,7 +50,7 @@ def put(
 ) -> list[Path]:
     """Copy a plug-in to `target`, replacing an older version.
 
-    The files go into a temporary folder first, which is then renamed. What is there already is deleted only if
+    The files go into a temporary folder first, which is then renamed. An existing folder is deleted only if
     Dioptre wrote all of it, and moved aside otherwise.
 
     Args:
@@ -66,10 +66,10 @@ def put(
         The paths to which earlier files were moved.
     """
     aside: list[Path] = []
-    entry = None if beside is None else target.parent / beside.name
-    if entry is not None and beside is not None and os.path.lexists(entry) and not same(beside, entry):
-        if _written(target).get(f"../{entry.name}") != _sha256(entry):
-            aside.append(_moved_aside(entry))
+    entry = target.parent / (beside or source).name
+    ours = () if beside is None else (_sha256(beside), _written(target).get(f"../{entry.name}"))
+    if beside is not None and os.path.lexists(entry) and _sha256(entry) not in ours:
+        aside.append(_moved_aside(entry))
     part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # outside plug-ins/, or an editor might start it
     shutil.rmtree(part, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def put(
         elif os.path.lexists(target):
             aside.append(_moved_aside(target))
         part.rename(target)
-        if beside is not None and entry is not None:
+        if beside is not None:
             shutil.copyfile(beside, entry)
     finally:
         shutil.rmtree(part, ignore_errors=True)

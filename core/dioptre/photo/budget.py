@@ -175,8 +175,8 @@ def megapixels_allowed() -> float:
 class _Confinement:
     """The limits that this process has set for itself, which grow with each picture that a parser announces."""
 
-    def __init__(self, limits: Limits, told: Callable[[int], None]) -> None:
-        self._limits, self._told, self._announced = limits, told, 0
+    def __init__(self, limits: Limits, on_announced: Callable[[int], None]) -> None:
+        self._limits, self._on_announced, self._announced = limits, on_announced, 0
         self._seconds = 0.0
         self._bytes = 0
         if sys.platform != "win32":
@@ -192,7 +192,7 @@ class _Confinement:
 
     def announce(self, pixels: int) -> None:
         self._announced += pixels
-        self._told(self._announced)
+        self._on_announced(self._announced)
         self._set()
 
     def _set(self) -> None:
@@ -208,7 +208,7 @@ class _Confinement:
 _confinement: _Confinement | None = None
 
 
-def confine(limits: Limits, *, told: Callable[[int], None] = lambda _: None) -> None:
+def confine(limits: Limits, *, on_announced: Callable[[int], None] = lambda _: None) -> None:
     """Limit this process's memory and processor time for one file; the system ends a process that exceeds them.
 
     Where the system has no such limits or does not enforce them (Windows; memory on macOS), the parent process
@@ -216,10 +216,10 @@ def confine(limits: Limits, *, told: Callable[[int], None] = lambda _: None) -> 
 
     Args:
         limits: the file's limits.
-        told: called with the number of pixels that parsers have announced so far, when it grows.
+        on_announced: called with the number of pixels that parsers have announced so far, when it grows.
     """
-    global _confinement  # noqa: PLW0603  (the limits belong to the process)
-    _confinement = _Confinement(limits, told)
+    global _confinement
+    _confinement = _Confinement(limits, on_announced)
 
 
 def _limit(kind: int, most: int) -> None:

@@ -86,7 +86,7 @@ def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, An
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size
         say({"bytes": size})
-        confine(Limits.of(size, max_megapixels=megapixels), told=lambda pixels: say({"pixels": pixels}))
+        confine(Limits.of(size, max_megapixels=megapixels), on_announced=lambda pixels: say({"pixels": pixels}))
         arrays: list[np.ndarray] = []
         content = parcel.packed(_DO[request["do"]](path, megapixels), arrays)
         described = _handed_over(shared, arrays, path)
