@@ -50,7 +50,7 @@ USUAL_TESTS = (
     *("-n", "auto", "--dist", "worksteal", "--durations", "10"),
     *(
         f"--ignore=tests/{slow}"
-        for slow in ("faults", "install", "training", "batch/test_many.py", "docs/test_docs.py")
+        for slow in ("faults", "install", "training", "docs", "batch/test_many.py", "link/test_standalone.py")
     ),
 )
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
