@@ -10,19 +10,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
     """Read a regular file of at most `most` bytes; raise OSError for a larger file, a FIFO or a device."""
-    with os.fdopen(os.open(path, _READ), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return content
+
+
+def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
+    """Open a regular file for reading; raise OSError at once for a FIFO or a device.
+
+    Args:
+        path: the file.
+        own: also raise OSError if another user owns the file (not on Windows).
+    """
+    file = os.fdopen(os.open(path, _READ), "rb")
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode) or (own and sys.platform != "win32" and found.st_uid != os.geteuid()):
+        file.close()
+        raise OSError(errno.EINVAL, "It is not a regular file of this user", str(path))
+    return file
 
 
 TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file

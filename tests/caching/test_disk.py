@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import stat
 import sys
@@ -14,6 +16,7 @@ import pytest
 
 from dioptre.caching import caches
 from dioptre.caching.caches import DiskCache
+from dioptre.caching.names import digest_of_bytes
 from dioptre.contract import StepResult
 from dioptre.models import programs
 from dioptre_link.language import Message
@@ -124,7 +127,39 @@ def _other(path: Path) -> None:
     path.write_bytes(b"dioptre-kept 1 nonsense\n{}\n")
 
 
-@pytest.mark.parametrize("damage", [_cut, _longer, _flip_pixel, _flip_fact, _empty, _other])
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _anothers(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+def _with_header(path: Path, header: bytes, planes: bytes = b"") -> None:
+    digest = hashlib.sha256(header).hexdigest().encode()
+    path.write_bytes(b"dioptre-kept 1 " + digest + b"\n" + header + planes)
+
+
+def _deep(path: Path) -> None:
+    _with_header(path, b"[" * 100_000 + b"\n")
+
+
+def _not_finite(path: Path) -> None:
+    plane = np.full((1, 1), np.nan, np.float32)
+    described = {"name": "disparity", "shape": [1, 1], "sha256": digest_of_bytes(plane.data)}
+    header = json.dumps({"facts": {}, "planes": [described]}).encode() + b"\n"
+    _with_header(path, header, plane.tobytes())
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away")
+DAMAGES = (_cut, _longer, _flip_pixel, _flip_fact, _empty, _other, _deep, _not_finite)
+
+
+@pytest.mark.parametrize(
+    "damage", [*DAMAGES, pytest.param(_fifo, marks=posix), pytest.param(_anothers, marks=root)]
+)
 def test_a_damaged_file_is_removed_and_computed_again(
     cache: DiskCache, folder: Path, damage: Callable[[Path], None]
 ) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from dioptre.contract import StepResult
 from dioptre.imaging.numbers import is_finite
-from dioptre_link.files import keep_newest
+from dioptre_link.files import keep_newest, open_regular
 from dioptre_link.language import Message
 
 from .names import Names, digest_of_bytes
@@ -69,14 +69,14 @@ def read(path: Path) -> StepResult:
 
     Raises:
         DamagedError: the file is not a valid cache entry.
-        OSError: the file does not exist or cannot be read.
+        OSError: the file does not exist, cannot be read, or is another user's.
     """
-    with path.open("rb") as file:
-        content = _header(file)
+    with open_regular(path, own=True) as file:
         try:
+            content = _header(file)
             planes = {str(plane["name"]): _plane(file, plane) for plane in content["planes"]}
             facts = _incoming(content["facts"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamagedError(str(path)) from error
         if file.read(1):
             raise DamagedError(str(path))
@@ -97,7 +97,8 @@ def _plane(file: IO[bytes], described: Any) -> np.ndarray:
     if not 0 < height * width <= _MOST_VALUES:
         raise ValueError(described)
     plane = np.fromfile(file, np.float32, height * width)
-    if plane.size != height * width or digest_of_bytes(plane.data) != described["sha256"]:
+    whole = plane.size == height * width and digest_of_bytes(plane.data) == described["sha256"]
+    if not whole or not is_finite(plane):
         raise DamagedError(file.name)
     return plane.reshape(height, width)
 
