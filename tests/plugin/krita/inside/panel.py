@@ -7,6 +7,7 @@ from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
+from krita import Krita
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
 from qt import (
@@ -44,6 +45,7 @@ MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any 
 
 
 def check_the_menu_opens_the_docker_and_a_click_focuses():
+    Krita.instance().writeSetting("dioptre", "placed", "")  # As on the first start.
     document, _node = yield from open_photo()
     yield from person.maximize()
     yield from person.choose_in_menu("Filter", "Dioptre", "Portrait blur…")
@@ -107,8 +109,10 @@ def check_more_options_stay_under_the_pointer():
 
 
 def check_tab_goes_through_the_options_before_the_buttons_below():
+    """Also if the options are older or newer than those of another operation."""
     yield from open_photo()
-    yield from opened("dioptre_portrait")
+    for name in ("dioptre_white_balance", "dioptre_portrait", "dioptre_white_balance", "dioptre_portrait"):
+        yield from opened(name)
     yield from ready()
     blur = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     last = widget(QPushButton, "dioptre_update_button")

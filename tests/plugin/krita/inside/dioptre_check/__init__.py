@@ -70,6 +70,7 @@ class Checks(Extension):
                 if name.startswith("check_") and (not wanted or f"{script.name}:{name}" in wanted):
                     results[name] = yield from self.check(name, check)
                     rig.leave(script.stem, results)
+            rig.docker().close()
 
     def is_loaded(self):
         return Krita.instance().activeWindow() and rig.docker() and Krita.instance().action("dioptre_portrait")

@@ -352,8 +352,7 @@ def docker():
 
 
 def clear():
-    """Close the docker and all documents."""
-    docker().close()
+    """Close all documents."""
     for document in Krita.instance().documents():
         yield from close(document)
 
