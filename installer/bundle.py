@@ -9,8 +9,10 @@ is a checkout without plug-ins and tests, from which `dioptre_link.editing.first
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import posixpath
 import shutil
 import sys
 import tempfile
@@ -132,10 +134,16 @@ def make_zips(checkout: Path, folder: Path, console: Console) -> None:
         part = target.with_name(f"{target.name}.part")
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(zipfile.ZipInfo(f"{_PLUGIN}/", _TIME), b"")  # Krita looks for exactly this entry.
+            hashes = {}
             for path, name in _entries(checkout, origin):
-                _add(archive, name, path.read_bytes(), program=path.suffix == ".py" and name.count("/") == 1)
-            about = {"version": version(checkout), "core": core_hash(checkout)}
-            _add(archive, f"{_PLUGIN}/{_SOURCE}/about.json", json.dumps(about).encode(), program=False)
+                content = path.read_bytes()
+                _add(archive, name, content, program=path.suffix == ".py" and name.count("/") == 1)
+                hashes[posixpath.relpath(name, _PLUGIN)] = hashlib.sha256(content).hexdigest()
+            about = json.dumps({"version": version(checkout), "core": core_hash(checkout)}).encode()
+            _add(archive, f"{_PLUGIN}/{_SOURCE}/about.json", about, program=False)
+            hashes[f"{_SOURCE}/about.json"] = hashlib.sha256(about).hexdigest()
+            # As the installer writes it.
+            _add(archive, f"{_PLUGIN}/{_LINK}/written.json", json.dumps(hashes).encode(), program=False)
         part.replace(target)
         console.say(f"{target}: {target.stat().st_size / 1e6:.0f} MB")
 

@@ -225,9 +225,9 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment, fresh="core" not in marker)
         if (CHECKOUT / "plugin" / "gimp").is_dir():
-            plugins.update(where, _gimp())
+            plugins.update(where, console, _gimp())
         if (CHECKOUT / "plugin" / "krita").is_dir():
-            plugins.update_krita(where, _krita())
+            plugins.update_krita(where, console, _krita())
     marker = environments.read_marker(environment)
     if "tests" in wanted and marker.get("tests") != wanted["tests"]:
         console.step("Installing the test packages")

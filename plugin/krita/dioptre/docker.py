@@ -15,7 +15,7 @@ from krita import DockWidget
 from . import depth_editing, enlarge, updating
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.editing import brush, fetching, picking
-from .dioptre_link.editing.recipe_preview import preview_of
+from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
 from .dioptre_link.language import Message, translated

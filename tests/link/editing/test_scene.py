@@ -6,7 +6,7 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.marks import automatic_place, automatic_words, focus_parts, outline
+from dioptre_link.editing.scene import automatic_place, automatic_words, focus_parts, outline
 from dioptre_link.editing.state import arrived, changed, chose_view, opened, reading
 
 SIDE = 12

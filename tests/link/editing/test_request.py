@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dioptre_link.chain import CHAIN
 from dioptre_link.editing import traits
-from dioptre_link.editing.recipe_preview import preview_of
+from dioptre_link.editing.request import preview_of
 from dioptre_link.presets import preset
 
 
