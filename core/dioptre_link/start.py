@@ -168,6 +168,7 @@ def find_or_start(
     *,
     command: Sequence[str] | None = None,
     on_wait: Callable[[], None] | None = None,
+    timeout_s: float = START_TIMEOUT_S,
     may_start: bool = True,
 ) -> tuple[Rendezvous, socket.socket]:
     """Connect to the running worker, or start one if there is none and `may_start`.
@@ -175,6 +176,7 @@ def find_or_start(
     Args:
         command: command that starts the worker. Default: `worker_command()`.
         on_wait: called about 20 times a second while waiting; may raise an exception to give up.
+        timeout_s: how long to wait for the worker.
         may_start: start the worker if none is running.
 
     Returns:
@@ -188,7 +190,7 @@ def find_or_start(
     if not may_start:
         raise WorkerMissingError("Dioptre's worker is not running.")
     private_dir(meeting_dir())
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     with _start_lock(deadline, on_wait):
         if found := _connect_running():  # another client has started a worker meanwhile
             return found
@@ -202,7 +204,7 @@ def find_or_start(
                 raise _stopped(status)
             _wait(on_wait)
     raise WorkerMissingError(
-        Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(START_TIMEOUT_S, ".0f")),
+        Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(timeout_s, ".0f")),
         hint=_log_hint(),
     )
 

@@ -139,7 +139,7 @@ def test_names_with_parts_are_refused_by_the_folder(tmp_path: Path) -> None:
 KILLED = """
 import fcntl, os, signal, sys
 from pathlib import Path
-from dioptre.photo.publish import staging as publish
+from dioptre.photo import publish
 os.setgroups([]); os.setgid({victim}); os.setuid({victim})
 os.umask(0)
 with publish.staged(Path(sys.argv[1]), force=True) as staging:
