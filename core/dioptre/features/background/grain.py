@@ -31,15 +31,14 @@ def grain_beside(
     scale = np.array(image.shape[:2]) / np.array(hole.shape)
     window = tuple(int(each) for each in np.ceil(_PATCH_PX / scale) // 2 * 2 + 1)
     known = ndimage.minimum_filter((~hole).astype(np.uint8), window, mode="constant", cval=0) > 0
-    if not known.any():
-        return tile
     fine, coarse = (ndimage.gaussian_filter(filled, (*(std / scale), 0)) for std in _TEXTURE_PX)
     texture = ndimage.uniform_filter(((fine - coarse) ** 2).sum(axis=2), window)
     unlike = ((coarse - filled[hole].mean(axis=0)) ** 2).sum(axis=2)
-    texture += np.where(known, np.float32(_COLOUR) * unlike, np.inf)
-    row, column = np.unravel_index(int(texture.argmin()), hole.shape)
-    if texture[row, column] > _PLAIN:
+    known &= texture < _PLAIN
+    if not known.any():
         return tile
+    cost = np.where(known, texture + np.float32(_COLOUR) * unlike, np.inf)
+    row, column = np.unravel_index(int(cost.argmin()), hole.shape)
     top, left = (
         int(np.clip((place + 0.5) * size - _PATCH_PX / 2, 0, max(length - _PATCH_PX, 0)))
         for place, size, length in zip((row, column), scale, image.shape[:2], strict=True)
