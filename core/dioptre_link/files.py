@@ -12,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
+_PAUSE_S = 0.01
+_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
@@ -23,10 +26,6 @@ def read_regular(path: Path, *, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return content
-
-
-TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
-_PAUSE_S = 0.01
 
 
 def replace(source: Path, target: Path) -> None:
@@ -50,9 +49,6 @@ def _patiently(action: Callable[[], object]) -> None:
             time.sleep(_PAUSE_S)
         else:
             return
-
-
-_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
 def is_private(folder: Path) -> bool:
