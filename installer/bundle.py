@@ -42,6 +42,14 @@ _NAMES = (
     *("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md"),
 )
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*_cache")
+_PLUGIN, _LINK, _SOURCE = "dioptre", "dioptre_link", "source"
+_CHECKOUT = (
+    *("install.py", "installer", "core", "weights", "pyproject.toml", "hatch_build.py"),
+    *("README.md", "LICENSE", "NOTICE"),
+    *(f"locks/{name}.txt" for name in ("build", "runtime", "gpu", "openvino")),
+)
+_TIME = (1980, 1, 1, 0, 0, 0)  # A fixed time makes zips of equal contents identical.
+_FILE, _PROGRAM = 0o100644, 0o100755
 
 
 def make(where: Folders, console: Console, installer: Installer, folder: Path) -> None:
@@ -111,16 +119,6 @@ def python_wanted(checkout: Path) -> tuple[int, int] | None:
 def system() -> str:
     """Return the operating system and architecture, which determine the packages that fit."""
     return f"{sys.platform} {platform.machine().lower()}"
-
-
-_PLUGIN, _LINK, _SOURCE = "dioptre", "dioptre_link", "source"
-_CHECKOUT = (
-    *("install.py", "installer", "core", "weights", "pyproject.toml", "hatch_build.py"),
-    *("README.md", "LICENSE", "NOTICE"),
-    *(f"locks/{name}.txt" for name in ("build", "runtime", "gpu", "openvino")),
-)
-_TIME = (1980, 1, 1, 0, 0, 0)  # A fixed time makes zips of equal contents identical.
-_FILE, _PROGRAM = 0o100644, 0o100755
 
 
 def make_zips(checkout: Path, folder: Path, console: Console) -> None:

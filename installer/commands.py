@@ -54,6 +54,9 @@ USUAL_TESTS = (
     ),
 )
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
+FOLDERS = ("--gimp-dir", "--krita-dir")
+EXTRAS = {f"--{no}{name}": (name, not no) for name in extras.NAMES for no in ("", "no-")}
+STARTS = frozenset({"--repair", *FOLDERS, *EXTRAS})  # Options that can begin a command line without a command.
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -390,11 +393,6 @@ class _Terminated(BaseException):
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
-
-
-FOLDERS = ("--gimp-dir", "--krita-dir")
-EXTRAS = {f"--{no}{name}": (name, not no) for name in extras.NAMES for no in ("", "no-")}
-STARTS = frozenset({"--repair", *FOLDERS, *EXTRAS})  # Options that can begin a command line without a command.
 
 
 @dataclass(frozen=True, kw_only=True)

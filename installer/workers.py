@@ -16,6 +16,9 @@ from .environment import Folders, scrubbed_environment
 _RETRY_S = 0.2
 _REFUSALS = 25  # Number of retries; Windows refuses to open a file that is being deleted.
 _LOCKED_BYTE = 1 << 30  # Offset of the byte to lock on Windows; the same as in `dioptre_link.files`.
+_ASK_TIMEOUT_S = 60  # Time limit for sending the request; allows for a cold start of Python.
+_END_TIMEOUT_S = 60.0  # Time limit for the worker to end; most pictures take less.
+_POLL_S = 0.1
 
 
 @contextmanager
@@ -87,11 +90,6 @@ def try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-_ASK_TIMEOUT_S = 60  # Time limit for sending the request; allows for a cold start of Python.
-_END_TIMEOUT_S = 60.0  # Time limit for the worker to end; most pictures take less.
-_POLL_S = 0.1
 
 
 def begin(where: Folders) -> bool:

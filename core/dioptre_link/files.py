@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
+_PAUSE_S = 0.01
+_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
@@ -39,10 +42,6 @@ def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
     return file
 
 
-TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
-_PAUSE_S = 0.01
-
-
 def replace(source: Path, target: Path) -> None:
     """Rename `source` to `target`, replacing an existing file; raise OSError if that remains impossible."""
     _patiently(lambda: os.replace(source, target))  # noqa: PTH105
@@ -64,9 +63,6 @@ def _patiently(action: Callable[[], object]) -> None:
             time.sleep(_PAUSE_S)
         else:
             return
-
-
-_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
 def is_private(folder: Path) -> bool:

@@ -29,6 +29,11 @@ FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
 _NESTED = 8  # maximum depth of messages nested as values: a reason inside a sentence, or a list
+INSTALL = "python3 install.py"  # the installer's command, as it appears in messages
+_PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
+# Environment variables that set the language, in the order in which gettext reads them.
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+_DEFAULTS_TIMEOUT_S = 5
 
 
 class Message(str):
@@ -195,13 +200,6 @@ def pattern_of(template: str) -> str:
 
 def _literal(text: str) -> str:
     return re.escape(text.replace("{{", "{").replace("}}", "}"))
-
-
-INSTALL = "python3 install.py"  # the installer's command, as it appears in messages
-_PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
-# Environment variables that set the language, in the order in which gettext reads them.
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-_DEFAULTS_TIMEOUT_S = 5
 
 
 def for_this_system(text: str) -> str:

@@ -39,6 +39,9 @@ _KEPT_VARIABLES = (
     *("USERPROFILE", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA", "USERNAME"),
 )
 _KEPT_PREFIXES = ("LC_", "DIOPTRE_", "PIP_")  # pip's settings are kept because networks are downloaded with it
+INFO = Path("/.flatpak-info")  # exists in every Flatpak sandbox and describes it
+_SPAWN = "flatpak-spawn"
+_REFUSALS = ("Portal call failed", "Can't find bus")  # errors of flatpak-spawn without the permission
 
 
 class WorkerMissingError(DioptreError):
@@ -313,11 +316,6 @@ def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator
                 raise WorkerMissingError("Another program is still starting Dioptre's worker.", hint=_log_hint())
             _wait(on_wait)
         yield
-
-
-INFO = Path("/.flatpak-info")  # exists in every Flatpak sandbox and describes it
-_SPAWN = "flatpak-spawn"
-_REFUSALS = ("Portal call failed", "Can't find bus")  # errors of flatpak-spawn without the permission
 
 
 def flatpak_app() -> str | None:

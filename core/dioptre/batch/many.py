@@ -32,6 +32,13 @@ from .work import Failed, Made, Outcome, Task
 
 _LENGTH = struct.Struct(">Q")
 _MAX_JSON = 1 << 24
+CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
+_INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
+_LOOPBACK_NAMES = ("localhost", "ip6-localhost")
+_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is omitted for security
+_AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
+# Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
+_RETRIES = 2
 
 
 class BadOutcomeError(DioptreError):
@@ -114,15 +121,6 @@ def _plain(name: Any) -> str:
     if not plain or not text or text.startswith(".") or "\0" in text:
         raise ValueError("a file elsewhere")
     return text
-
-
-CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
-_INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
-_LOOPBACK_NAMES = ("localhost", "ip6-localhost")
-_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is omitted for security
-_AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
-# Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
-_RETRIES = 2
 
 
 class SchedulerError(DioptreError):

@@ -30,6 +30,13 @@ _MAGIC = b"dioptre-kept 1 "
 _LONGEST_HEADER = 1 << 20
 _MOST_VALUES = 1 << 32
 _TEMPLATE = "template"
+_SPARE_BYTES = 1 << 30  # disk space that the cache leaves free for other programs
+_SUFFIX = ".kept"
+_log = logging.getLogger(__name__)
+LARGEST_BYTES = 4 << 20
+"""Maximum size of a cached result. Network outputs and previews are smaller than this."""
+MOST_RESULTS = 24
+"""Maximum number of cached results, enough for several points that a user clicks on."""
 
 
 class DamagedError(Exception):
@@ -120,12 +127,6 @@ def _incoming(value: Any) -> Any:
     return [_incoming(item) for item in value] if isinstance(value, list) else value
 
 
-_SPARE_BYTES = 1 << 30  # disk space that the cache leaves free for other programs
-_SUFFIX = ".kept"
-
-_log = logging.getLogger(__name__)
-
-
 class DiskCache:
     """Cache that stores step results in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
 
@@ -176,13 +177,6 @@ class DiskCache:
             keep_newest(self._folder, limit_bytes=self._limit_bytes)
         except (OSError, TypeError, ValueError):
             _log.warning("a result could not be kept", exc_info=True)
-
-
-LARGEST_BYTES = 4 << 20
-"""Maximum size of a cached result. Network outputs and previews are smaller than this."""
-
-MOST_RESULTS = 24
-"""Maximum number of cached results, enough for several points that a user clicks on."""
 
 
 class MemoryCache:

@@ -29,6 +29,11 @@ _WORTHWHILE = 4096  # minimum number of values in an array to split; splitting s
 
 Arrays = dict[str, np.ndarray]
 """Values of a network by their path in the module, e.g. "backbone.blocks.norm1.scale"."""
+_PARTS = (".upper", ".lower")  # name suffixes of the two byte planes in which a large float16 array is stored
+_SMALL_BYTES, _BYTES_PER_BYTE = (
+    64 << 20,
+    64,
+)  # maximum unpacked size: this allowance plus this multiple of the file size (real checkpoints need 3)
 
 
 def encode(arrays: Mapping[str, np.ndarray], storage: str, *, exact: Collection[str] = ()) -> Arrays:
@@ -152,12 +157,6 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 Shapes = Mapping[str, tuple[int, ...]]
 Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
 """Shape and type of each value of a network by its path in the module."""
-
-_PARTS = (".upper", ".lower")  # name suffixes of the two byte planes in which a large float16 array is stored
-_SMALL_BYTES, _BYTES_PER_BYTE = (
-    64 << 20,
-    64,
-)  # maximum unpacked size: this allowance plus this multiple of the file size (real checkpoints need 3)
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:

@@ -24,6 +24,11 @@ from dioptre_link.wire import PROTOCOL
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _REINSTALL = "Run: python3 install.py --repair"
+_SIDE_PX = 64
+_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
+GIB = 1 << 30
+_MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
+_DISK_WANTED_BYTES = 1 * GIB
 
 
 def devices() -> Iterator[Finding]:
@@ -121,10 +126,6 @@ def _precision() -> Finding:
     return Finding("precision", OK, message)
 
 
-_SIDE_PX = 64
-_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
-
-
 def secrets() -> Iterator[Finding]:
     """Check whether other users could read the worker's token or the pictures in its exchange folder."""
     if sys.platform == "win32":
@@ -209,11 +210,6 @@ def job() -> Iterator[Finding]:
         )
     else:
         yield Finding("job", OK, f"A small test job, including reading and writing files, took {took:.1f} s.")
-
-
-GIB = 1 << 30
-_MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
-_DISK_WANTED_BYTES = 1 * GIB
 
 
 def examine() -> Iterator[Finding]:

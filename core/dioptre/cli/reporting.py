@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VARIABLE = "DIOPTRE_PROGRAM"  # environment variable that install.py sets
 _NAME = "dioptre"
 _COMMAND = re.compile(rf"(?<=['`]){_NAME}(?= [a-z])|(?<=: ){_NAME}(?= [a-z])")
+_JSON_STEP = 0.01  # smallest change of the progress, 0 to 1, for which a JSON line is printed
 
 
 def program() -> str:
@@ -41,9 +42,6 @@ def program() -> str:
 def for_reader(text: str) -> str:
     """Rewrite the commands in a message to those that this user has to type."""
     return _COMMAND.sub(lambda _: program(), text)
-
-
-_JSON_STEP = 0.01  # smallest change of the progress, 0 to 1, for which a JSON line is printed
 
 
 @runtime_checkable

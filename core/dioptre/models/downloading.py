@@ -60,6 +60,19 @@ _OF_PIP = (
     ("CERTIFICATE_VERIFY_FAILED", UNTRUSTED),
     ("No matching distribution", Message("the package index does not have this package")),
 )
+_POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
+_LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection
+_ENDING_S = 3.0  # time that pip has to exit after being asked to
+_SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
+_TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
+_SILENCE_S = 30.0  # the connection counts as broken after this many seconds without data
+_TRIES = 5  # number of consecutive attempts without any data before giving up
+_PAUSE_S = 1.0  # seconds before the second attempt; doubled for each further one
+_BLOCK = 1 << 18
+_FREE_BYTES = 128 << 20  # disk space that must stay free after the download
+_CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_NO_REDIRECT_TO = "the server redirects to an unencrypted address"
 
 
 def reason_of(error: object) -> str:
@@ -86,12 +99,6 @@ def reason_in_pip_output(output: str) -> str:
 
 Progress = Callable[[float, str], None]
 """Progress callback like `dioptre.contract.Progress`; it may raise `Cancelled`."""
-
-_POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
-_LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection
-_ENDING_S = 3.0  # time that pip has to exit after being asked to
-_SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
-_TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
 
 
 class FetchError(DioptreError):
@@ -207,16 +214,6 @@ def _package_failed(package: Package, said: str) -> FetchError:
     )
     error.add_note(said)  # appears in the log
     return error
-
-
-_SILENCE_S = 30.0  # the connection counts as broken after this many seconds without data
-_TRIES = 5  # number of consecutive attempts without any data before giving up
-_PAUSE_S = 1.0  # seconds before the second attempt; doubled for each further one
-_BLOCK = 1 << 18
-_FREE_BYTES = 128 << 20  # disk space that must stay free after the download
-_CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-_NO_REDIRECT_TO = "the server redirects to an unencrypted address"
 
 
 def downloads_folder() -> Path:

@@ -33,6 +33,7 @@ from dioptre_link.paths import cache_dir
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
 _DIGEST_BYTES = 32
 _LOGGER = logging.getLogger(__name__)
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "openvino")
 
 
 def storable(inputs: Sequence[Any]) -> bool:
@@ -158,9 +159,6 @@ def _write(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         keep_newest(path.parent, limit_bytes=_LIMIT_BYTES)
-
-
-_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "openvino")
 
 
 @cache

@@ -18,6 +18,10 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.files import read_regular
 from dioptre_link.paths import data_dir
 
+VARIABLE = "DIOPTRE_MODEL_MIRROR"
+"""Environment variable that holds a mirror's address; it takes precedence over the setting."""
+_MAX_SETTING = 4096  # size limit of the file that stores the mirror's address, in bytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackageFile:
@@ -103,12 +107,6 @@ def _verify(data: bytes, expected: str, what: str, obtain: str) -> None:
             expected=expected,
             obtain=obtain,
         )
-
-
-VARIABLE = "DIOPTRE_MODEL_MIRROR"
-"""Environment variable that holds a mirror's address; it takes precedence over the setting."""
-
-_MAX_SETTING = 4096  # size limit of the file that stores the mirror's address, in bytes
 
 
 @dataclass(frozen=True, kw_only=True)

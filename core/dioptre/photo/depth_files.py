@@ -51,6 +51,13 @@ _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for a
 SUFFIXES = (".tif", ".tiff", ".png")
 FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
+_GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
+_DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
+_ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
+_START = 1 << 16
+_NEAREST, _FARTHEST = 1e-6, 1e9  # range of distances, in the file's unit, that float32 can handle
+_LEAST_RATIO = 1.0001  # smallest ratio of far to near that float32 can resolve
+_METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,15 +325,6 @@ def _metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]
 def _millimetres(inverse_m: Float32[np.ndarray, "h w"]) -> np.ndarray:
     codes: np.ndarray = np.clip(np.rint(1000 * _metres(inverse_m)), 1, FARTHEST_MM).astype(np.uint16)
     return codes
-
-
-_GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
-_DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
-_ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
-_START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # range of distances, in the file's unit, that float32 can handle
-_LEAST_RATIO = 1.0001  # smallest ratio of far to near that float32 can resolve
-_METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
 def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:

@@ -28,6 +28,8 @@ from dioptre_link.operation import Input, Role
 _BLACK = 1e-6
 _NOT_BLACK = 0.02  # a picture whose brightest value is lower may legitimately give a black result
 _LARGEST = 65504.0  # the largest half float, brighter than any photo
+LOGGER = logging.getLogger(__name__)
+_ONE_AT_A_TIME = Lock()
 
 
 class BadResultError(DioptreError):
@@ -67,9 +69,6 @@ def _all_black(pixels: Float32[np.ndarray, "h w *c"], limit: float = _BLACK) -> 
     colour = pixels[..., :3] if pixels.ndim == 3 else pixels
     middle = colour[colour.shape[0] // 2]  # for nearly every picture the middle row is enough to decide
     return bool(middle.max() <= limit) and bool(colour.max() <= limit)
-
-
-LOGGER = logging.getLogger(__name__)
 
 
 Run = Callable[[Inputs, Any, Progress], Result]
@@ -153,9 +152,6 @@ def on_processor() -> Iterator[None]:
             yield
         finally:
             config.update("jax_default_device", before)
-
-
-_ONE_AT_A_TIME = Lock()
 
 
 def without_idle_alpha(picture: Picture) -> Float32[np.ndarray, "h w C"]:

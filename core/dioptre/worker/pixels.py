@@ -29,6 +29,7 @@ _LARGEST_F16 = 65504.0
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # weights of the linear sRGB channels (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+_BAND_ROWS = 256
 
 
 def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
@@ -173,7 +174,6 @@ def _write_all(file: RawIOBase, array: np.ndarray) -> None:
 
 _decode = jax.jit(srgb_to_linear)
 _encode = jax.jit(linear_to_srgb)
-_BAND_ROWS = 256
 
 
 def reduced_picture(picture: Picture, size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:

@@ -39,58 +39,6 @@ HELLO_TIMEOUT_S = 10.0  # time limit for a client's first message, which genuine
 MAX_WAITING = 32  # maximum number of connections per listener that have not sent the token yet
 
 _log = logging.getLogger(__name__)
-
-
-class Door:
-    """A listener's connections that are not authenticated yet."""
-
-    def __init__(self, token: str, *, own_processes_only: bool) -> None:
-        self._token = token.encode("ascii")
-        self._own_only = own_processes_only
-        self._waiting: dict[asyncio.StreamWriter, None] = {}
-
-    async def hello(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
-        """Return a client's first message if its token is valid; None if not, without telling the client why."""
-        if self._own_only and not _is_own(writer):
-            _log.warning("A connection of another user was closed")
-            return None
-        if len(self._waiting) >= MAX_WAITING:
-            longest = next(iter(self._waiting))
-            del self._waiting[longest]
-            longest.transport.abort()
-        self._waiting[writer] = None
-        try:
-            line = await asyncio.wait_for(reader.readuntil(b"\n"), HELLO_TIMEOUT_S)
-        finally:
-            self._waiting.pop(writer, None)
-        message = decode_hello(line)
-        if message is None or not hmac.compare_digest(message["token"].encode("utf-8"), self._token):
-            _log.warning("A connection without the right token was closed")
-            return None
-        return message
-
-
-def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the process at the other end of a socket runs as this user; True if the system cannot tell."""
-    uid = peer_uid(writer.get_extra_info("socket"))
-    return uid is None or uid == os.getuid()
-
-
-def peer_uid(connection: Any) -> int | None:
-    """Return the user ID of the process at the other end of a Unix socket (or its wrapper); None if unknown."""
-    try:
-        if sys.platform == "linux":
-            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            return int(uid)
-        if sys.platform == "darwin":
-            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred starts with its version and the user ID
-            _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
-            return int(uid)
-    except OSError:
-        return -1  # the process has already exited
-    return None
-
-
 MAX_CLIENTS = 64
 HEARTBEAT_S = 5.0  # interval of progress messages; clients give up after `jobs.SILENCE_S` without one
 TRIM_AFTER_S = 20.0  # idle time after which memory is released: longer than usual pauses between previews
@@ -287,3 +235,53 @@ class Server:
             await asyncio.wait_for(writer.drain(), HELLO_TIMEOUT_S)
             return None
         return Session(self, reader, writer, client=hello["client"])
+
+
+class Door:
+    """A listener's connections that are not authenticated yet."""
+
+    def __init__(self, token: str, *, own_processes_only: bool) -> None:
+        self._token = token.encode("ascii")
+        self._own_only = own_processes_only
+        self._waiting: dict[asyncio.StreamWriter, None] = {}
+
+    async def hello(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
+        """Return a client's first message if its token is valid; None if not, without telling the client why."""
+        if self._own_only and not _is_own(writer):
+            _log.warning("A connection of another user was closed")
+            return None
+        if len(self._waiting) >= MAX_WAITING:
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            longest.transport.abort()
+        self._waiting[writer] = None
+        try:
+            line = await asyncio.wait_for(reader.readuntil(b"\n"), HELLO_TIMEOUT_S)
+        finally:
+            self._waiting.pop(writer, None)
+        message = decode_hello(line)
+        if message is None or not hmac.compare_digest(message["token"].encode("utf-8"), self._token):
+            _log.warning("A connection without the right token was closed")
+            return None
+        return message
+
+
+def _is_own(writer: asyncio.StreamWriter) -> bool:
+    """Return whether the process at the other end of a socket runs as this user; True if the system cannot tell."""
+    uid = peer_uid(writer.get_extra_info("socket"))
+    return uid is None or uid == os.getuid()
+
+
+def peer_uid(connection: Any) -> int | None:
+    """Return the user ID of the process at the other end of a Unix socket (or its wrapper); None if unknown."""
+    try:
+        if sys.platform == "linux":
+            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            return int(uid)
+        if sys.platform == "darwin":
+            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred starts with its version and the user ID
+            _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
+            return int(uid)
+    except OSError:
+        return -1  # the process has already exited
+    return None

@@ -34,6 +34,16 @@ from .warm_up import load_libraries
 if TYPE_CHECKING:
     from .execution import Run  # this module imports NumPy, which a new worker loads later
 
+MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
+MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
+MAX_KEPT = 32
+REPLY_TIMEOUT_S = 30.0  # time limit for a client to receive data; editors may be busy for seconds
+PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; faster ones would go unnoticed
+# Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
+UNSENT_BYTES = 1 << 18
+_WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
+_log = logging.getLogger(__name__)
+
 
 @runtime_checkable
 class Host(Protocol):
@@ -66,18 +76,6 @@ class Host(Protocol):
     def shut_down(self, *, when_idle: bool) -> None:
         """Stop now, or as soon as no client has a job."""
         ...
-
-
-MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
-MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
-MAX_KEPT = 32
-REPLY_TIMEOUT_S = 30.0  # time limit for a client to receive data; editors may be busy for seconds
-PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; faster ones would go unnoticed
-# Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
-UNSENT_BYTES = 1 << 18
-_WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
-
-_log = logging.getLogger(__name__)
 
 
 class Session:

@@ -25,6 +25,13 @@ _CURVATURE = 0.001  # second derivative, per pixel squared, from which values mo
 _REACH_PX = 10
 _SLOPE = 0.55  # range of values in a window, divided by that in one of twice the size: 1/2 on a slope, 1 at a step
 _LEAST, _SURE = 0.01, 0.04  # excess of the range over a slope's: no effect below the first, full above the second
+_ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
+"""Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12%."""
+_SHARPENED_PX, _SHARPENED_MULTIPLE_PX = 512, 16  # size at which the steps of a map are sharpened
+_RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
+_FLAT = 1e-4  # range below which the depth of a map counts as constant
+_LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
+_ABOUT_ONE = 1.25  # up to this ratio of the picture's size to the map's, the map is only resized bilinearly
 
 
 def shock_filtered(disparity: Disparity) -> Plane:
@@ -62,16 +69,6 @@ def _stepness(values: Plane) -> Plane:
         for reach in (_REACH_PX, 2 * _REACH_PX)
     )
     return gaussian_filter(np.clip((narrow - _SLOPE * wide - _LEAST) / (_SURE - _LEAST), 0, 1), 2.0)
-
-
-_ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
-"""Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12%."""
-
-_SHARPENED_PX, _SHARPENED_MULTIPLE_PX = 512, 16  # size at which the steps of a map are sharpened
-_RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
-_FLAT = 1e-4  # range below which the depth of a map counts as constant
-_LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
-_ABOUT_ONE = 1.25  # up to this ratio of the picture's size to the map's, the map is only resized bilinearly
 
 
 def aspect_of(shape: tuple[int, ...]) -> float:

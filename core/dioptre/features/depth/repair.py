@@ -31,6 +31,16 @@ from .options import RepairOptions
 
 _GRID = (256, 256)  # fixed, so the solver compiles once; coarse, because membranes are smooth
 _STEPS = 96
+_MARGIN = 0.15  # margin of the crop on each side, as a fraction of the size of the selection's bounding box
+_CONTEXT = 0.5  # the same margin for re-estimation; larger, because networks need an object's surroundings
+_LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
+_EDGE_PX = 2  # width, in pixels, of the ramp along the selection's border that hides any remaining step
+_FEATHER = 0.02  # default feather, as a fraction of the picture's short side
+_SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
+_SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smoothed or fitted with a plane
+_PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
+# If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
+_LEAST_SHARE = 0.02
 
 
 def membrane(values: Plane, inside: Bool[np.ndarray, "h w"]) -> Plane:
@@ -76,18 +86,6 @@ def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Ar
     # Solving for the correction, which is 0 outside the hole, makes the operator symmetric and positive.
     missing, _ = jax.scipy.sparse.linalg.cg(laplacian, -laplacian(guess), maxiter=_STEPS, tol=0.0)
     return guess + missing
-
-
-_MARGIN = 0.15  # margin of the crop on each side, as a fraction of the size of the selection's bounding box
-_CONTEXT = 0.5  # the same margin for re-estimation; larger, because networks need an object's surroundings
-_LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
-_EDGE_PX = 2  # width, in pixels, of the ramp along the selection's border that hides any remaining step
-_FEATHER = 0.02  # default feather, as a fraction of the picture's short side
-_SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
-_SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smoothed or fitted with a plane
-_PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
-# If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
-_LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,9 @@ REACH_PX = 8
 """Distance, in pixels of the original, beyond which four rounds change nothing visible."""
 
 _ENOUGH = 0.8 / 255
+# Standard deviation of the finest detail, 0 to 1, up to which the network adds nothing and from which it adds all.
+_FAINT, _CLEAR = 2 / 255, 7 / 255
+_FINEST_PX, _AROUND_PX = 1, 3  # half-widths of the squares that separate this detail and average its square
 
 
 def back_projected(
@@ -61,11 +64,6 @@ def back_projected(
         clipped = np.clip(enlarged, 0, 1)
         result = clipped + np.float32(fidelity) * (result - clipped)
     return result
-
-
-# Standard deviation of the finest detail, 0 to 1, up to which the network adds nothing and from which it adds all.
-_FAINT, _CLEAR = 2 / 255, 7 / 255
-_FINEST_PX, _AROUND_PX = 1, 3  # half-widths of the squares that separate this detail and average its square
 
 
 def without_faint_detail(

@@ -15,6 +15,11 @@ from dioptre.imaging.tiles import plan_windows
 
 _WINDOW_PX = 128
 _OVERLAP_PX = 4  # overlap of neighbouring windows on each side, in pixels; it exceeds the filter's radius
+_WORKING_PX = 1024
+_BINS = 12
+_LEAST_PIXELS = 400  # minimum number of pixels in a depth bin
+_SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth: blurred below the first, sharp above the second
+_LEAST_CONTRAST = 0.004  # minimum contrast of medium-sized structure; flat areas do not reveal the focus
 
 
 def enlarge_disparity(disparity: Disparity, enlarged: Float32[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
@@ -59,13 +64,6 @@ def _doubled(values: np.ndarray, guide: np.ndarray, finer: np.ndarray) -> np.nda
             (column.first - column.start) * 2 : (column.last - column.start) * 2,
         ]
     return result
-
-
-_WORKING_PX = 1024
-_BINS = 12
-_LEAST_PIXELS = 400  # minimum number of pixels in a depth bin
-_SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth: blurred below the first, sharp above the second
-_LEAST_CONTRAST = 0.004  # minimum contrast of medium-sized structure; flat areas do not reveal the focus
 
 
 def defocus_from_depth(picture: Float32[np.ndarray, "h w 3"], disparity: Disparity) -> Plane:

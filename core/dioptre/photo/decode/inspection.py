@@ -23,6 +23,8 @@ _MAX_RECIPE = 1 << 22  # largest size of a recipe in bytes
 
 
 Describe = Callable[[Path], Source]
+ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""Exceptions that `zipfile` raises for damaged, encrypted or unusually packed files, and for invalid names."""
 
 
 def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> Note | None:
@@ -76,10 +78,6 @@ def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:
         recipe=recipe,
         source_type=xmp.ALTERED,
     )
-
-
-ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""Exceptions that `zipfile` raises for damaged, encrypted or unusually packed files, and for invalid names."""
 
 
 def read_recipe(path: Path) -> Mapping[str, Any]:

@@ -20,6 +20,21 @@ IPTC = 1028
 _DIGEST = 1061  # of the IPTC records
 _THUMBNAILS = (1033, 1036)  # of the unedited picture
 _RECORD = 0x1C  # first byte of each IPTC record
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
+_EXIF_HEADER = b"Exif\0\0"
+_PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
+_MAX_SEGMENT = 65533
+MAX_XMP = _MAX_SEGMENT - len(XMP_HEADER)  # bytes of an XMP packet, or of EXIF, in one segment
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_EXTENDED_PART = 65_000  # bytes of extended XMP in a segment
+_CREDENTIALS = (
+    b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71",  # a manifest store, in a file of any format
+    b"uuid\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81",  # its box in HEIF files
+)
+APP1, APP2, APP11, APP13, COM, DQT = 0xE1, 0xE2, 0xEB, 0xED, 0xFE, 0xDB
+COMMENT = "Comment"
+"""The keyword of a text that is a JPEG's comment."""
 
 
 def resources_in(data: bytes) -> Iterator[tuple[int, int, int, int]]:
@@ -78,24 +93,6 @@ def _whole(records: bytes) -> bytes:
         end = at + head + size
     return records[:at]
 
-
-XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
-EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
-_EXIF_HEADER = b"Exif\0\0"
-_PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_MAX_SEGMENT = 65533
-MAX_XMP = _MAX_SEGMENT - len(XMP_HEADER)  # bytes of an XMP packet, or of EXIF, in one segment
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_EXTENDED_PART = 65_000  # bytes of extended XMP in a segment
-
-_CREDENTIALS = (
-    b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71",  # a manifest store, in a file of any format
-    b"uuid\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81",  # its box in HEIF files
-)
-
-APP1, APP2, APP11, APP13, COM, DQT = 0xE1, 0xE2, 0xEB, 0xED, 0xFE, 0xDB
-COMMENT = "Comment"
-"""The keyword of a text that is a JPEG's comment."""
 
 # Order of the values in a JPEG's quantization tables: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))

@@ -20,6 +20,25 @@ Factors = tuple[float, float]
 """Factors by which a picture's width and height have changed."""
 
 UNCHANGED: Factors = (1.0, 1.0)
+TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+ORIENTATION = 0x0112
+EXIF_IFD = 0x8769
+GPS_IFD = 0x8825
+_INTEROPERABILITY_IFD = 0xA005
+_COLOUR_SPACE = 0xA001
+_WIDTH, _HEIGHT = 0xA002, 0xA003
+_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
+_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
+_FOCAL_LENGTH = 0x920A
+_PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
+_EQUIVALENT = 0xA405
+_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+_SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest phone cameras to medium format
+_FOCAL_MM = (0.5, 3000.0)
+_CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2% was cropped
+_RATIONAL, _SIGNED_RATIONAL = 5, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,29 +101,7 @@ class Frame:
         return tuple(max(0, round(value)) for value in now)
 
 
-TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-
-ORIENTATION = 0x0112
-EXIF_IFD = 0x8769
-GPS_IFD = 0x8825
-_INTEROPERABILITY_IFD = 0xA005
-_COLOUR_SPACE = 0xA001
-_WIDTH, _HEIGHT = 0xA002, 0xA003
-_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
-_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
-
-
 Data = bytes | bytearray | memoryview | mmap.mmap
-_FOCAL_LENGTH = 0x920A
-_PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
-_EQUIVALENT = 0xA405
-_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest phone cameras to medium format
-_FOCAL_MM = (0.5, 3000.0)
-_CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2% was cropped
-_RATIONAL, _SIGNED_RATIONAL = 5, 10
 
 
 @dataclass(frozen=True, kw_only=True)
