@@ -286,7 +286,7 @@ def check_a_distance_entered_for_a_clicked_place_is_marked():
     yield from opened("dioptre_lens_blur")
     yield from ready()
     docker().session.show_more(True)
-    field = docker().findChild(QWidget, "dioptre_distance").findChild(QDoubleSpinBox)
+    field = widget(QWidget, "dioptre_distance").findChild(QDoubleSpinBox)
     expect("needs a clicked place", field.isEnabled(), False)
     yield from changing(click(*at(0.3, 0.75)))
     expect("can be entered", (field.isEnabled(), state().options["known_distance"]), (True, ()))
@@ -298,8 +298,7 @@ def check_a_distance_entered_for_a_clicked_place_is_marked():
     left, upper, width, height = canvas.place()
     middle = QPoint(round(left + x / PHOTO_PX * width), round(upper + y / PHOTO_PX * height))
     expect("mark", canvas.grab().toImage().pixelColor(middle).getRgb()[:3], (110, 200, 255))
-    lens = docker().findChild(QWidget, "dioptre_option_lens_mm")
-    yield from click(lens.findChild(QCheckBox))
+    yield from click(widget(QWidget, "dioptre_option_lens_mm").findChild(QCheckBox))
     yield from soon("a number starts in the middle", lambda: round(state().options["lens_mm"] or 0, 1), 44.7)
     document.setModified(False)
 

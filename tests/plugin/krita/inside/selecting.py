@@ -57,7 +57,7 @@ def check_the_subject_is_selected_from_the_docker():
     yield from changing(person.holding("shift", click(*at(0.12, 0.7))))
     yield from changing(person.holding("ctrl", click(*at(0.75, 0.8))))  # This point is on the helmet.
     expect("by keys", [len(state().options[name]) for name in ("subject", "not_subject")], [2, 1])
-    yield from changing(painted((0.05, 0.02), (0.9, 0.98)))
+    yield from changing(painted((0.1, 0.02), (0.9, 0.98)))
     box = [round(side / PHOTO_PX, 1) for side in state().options["box"]]
     expect("a drag draws a box", box, [0.1, 0.0, 0.9, 1.0])
     yield from click(widget(QToolButton, "dioptre_view_cut_out"))

@@ -133,9 +133,9 @@ def check_layer_deleted():
 def check_painting_goes_on_elsewhere():
     """The result finds its place even if another layer is active and painted on and another document is open."""
     document, node = yield from photo()
+    second = yield from add_layer(document, packed(sample(), "RGBA", "U8"), "Second")
     run = begin(document, node, "depth")
     ending = Ending(run)
-    second = yield from add_layer(document, packed(sample(), "RGBA", "U8"), "Second")
     second.setPixelData(bytes(4 * WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
     other, _ = yield from photo()
     yield from until(lambda: ending.over, "the end")
