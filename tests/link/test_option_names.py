@@ -26,8 +26,7 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "core/dioptre/cli/process.py": ({"depth_model"}, "a value of the result"),
     "core/dioptre/optics/aperture.py": ({"cats_eye"}, "a field of Aperture"),
     "core/dioptre/recipes/follow.py": ({"depth_source"}, "a value of the result"),
-    "core/dioptre_link/aperture_picture.py": (SHAPE, "draws the disc of these options for dialogs"),
-    "core/dioptre_link/editing/bokeh.py": (SHAPE, "presets of these options"),
+    "core/dioptre_link/editing/bokeh.py": (SHAPE, "draws the disc of these options for dialogs, with presets"),
     "core/dioptre_link/editing/depth_names.py": ({"equivalent_mm"}, "a field of DepthMetres"),
     "core/dioptre_link/metres.py": ({"equivalent_mm"}, "a field of DepthMetres"),
 }

@@ -27,18 +27,19 @@ def group() -> None:
     "--krita-dir", type=_FOLDER, help="Install only into this Krita resource folder, such as …/share/krita."
 )
 def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
-    """Install the plug-ins in every GIMP 3 and Krita 5 of this user."""
+    """Install the plug-ins in every GIMP 3 and Krita of this user."""
     origin = _origin()
     folders = {"data": data_dir(), "cache": cache_dir(), "log": log_dir(), "python": Path(sys.executable)}
     homes = _homes(gimp_dir, krita_dir)
     if not homes:
         raise DioptreError(
-            "No GIMP 3 or Krita 5 folder was found.",
+            "No GIMP 3 or Krita folder was found.",
             hint="Start the editor once, or specify its folder with --gimp-dir or --krita-dir.",
             code="no-editor",
         )
     for editor, home in homes:
-        editor.install(origin, home, folders)
+        for place in editor.install(origin, home, folders):
+            say(f"Earlier files that Dioptre did not write were moved to {place}.")
         say(f"The plug-in was installed in {home.plugin}. Restart the editor.")
 
 

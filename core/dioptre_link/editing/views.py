@@ -72,7 +72,7 @@ def _names(operation: Operation) -> tuple[str, ...]:
 
 
 FOCUS_COLOURS: Colours = (SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253)
-"""Colours of the values of `marks.focus_parts`."""
+"""Colours of the values of `scene.focus_parts`."""
 
 
 def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:

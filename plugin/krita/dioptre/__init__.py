@@ -14,5 +14,6 @@ from .scripting import follow, run, start, update
 __all__ = ["follow", "run", "start", "update"]
 
 _krita = Krita.instance()
+_left = DockWidgetFactoryBase.DockPosition.DockLeft  # Krita 6 does not accept the short name.
 _krita.addExtension(DioptreExtension(_krita))
-_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, DockWidgetFactoryBase.DockLeft, DioptreDocker))
+_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, _left, DioptreDocker))

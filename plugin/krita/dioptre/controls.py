@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .dioptre_link import aperture_picture
 from .dioptre_link.catalogue.blur import F_NUMBER
 from .dioptre_link.catalogue.focus import FOCUS_RANGE
 from .dioptre_link.editing import bokeh, distances, picking, scales
@@ -43,7 +42,7 @@ class Aperture(QWidget):
         self._shown: Mapping[str, Any] = {}
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
-        self._pictures = {aperture_picture.CENTRE: QLabel(), aperture_picture.CORNER: QLabel()}
+        self._pictures = {bokeh.CENTRE: QLabel(), bokeh.CORNER: QLabel()}
         for picture, words in zip(
             self._pictures.values(), (translated("Middle"), translated("Corner")), strict=True
         ):
@@ -56,7 +55,7 @@ class Aperture(QWidget):
         self._shown = dict(options)
         side = APERTURE_PX
         for field, label in self._pictures.items():
-            data = aperture_picture.disc(side, options, field=field)
+            data = bokeh.disc(side, options, field=field)
             image = QImage(data, side, side, side, QImage.Format.Format_Grayscale8)
             label.setPixmap(QPixmap.fromImage(image))
 

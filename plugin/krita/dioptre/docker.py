@@ -15,7 +15,7 @@ from krita import DockWidget
 from . import depth_editing, enlarge, updating
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.editing import brush, fetching, picking
-from .dioptre_link.editing.recipe_preview import preview_of
+from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
 from .dioptre_link.language import Message, translated
@@ -33,15 +33,12 @@ from .toolkit import (
     ChoiceBox,
     OneLine,
     QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QSlider,
     Qt,
     QTimer,
     QToolButton,
@@ -63,6 +60,7 @@ class DioptreDocker(DockWidget):
         self.setWindowTitle("Dioptre")
         self.session = Session()
         self._options: dict[str, Options] = {}
+        self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
         self._build()
         self.session.store.observe(self._render)
@@ -166,7 +164,7 @@ class DioptreDocker(DockWidget):
         layout.addWidget(self._results_title)
         layout.addWidget(self._results)
         layout.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
@@ -259,17 +257,20 @@ class DioptreDocker(DockWidget):
                 options.more.toggled.connect(self.session.show_more)
             self._options[name] = options
             self._option_place.addWidget(options)
-            self._order_tabs(options)
         options = self._options[name]
+        if options is not self._ordered:
+            self._ordered = options
+            self._order_tabs(options)
         options.show_state(panel.state)
         options.show_offer(self._offer_row, fetching.offer_of(panel.state))
 
     def _order_tabs(self, options: Options) -> None:
-        """Make Tab visit the options before the buttons below them, although those were created earlier."""
-        kinds = (QSlider, QDoubleSpinBox, QCheckBox, QComboBox, QPushButton, QToolButton)
-        controls = [each for each in options.findChildren(QWidget) if isinstance(each, kinds)]
+        """Make Tab visit the options after the docker's head and before its buttons, although they are newer."""
+        none = Qt.FocusPolicy.NoFocus
+        widgets = options.findChildren(QWidget)
+        controls = [each for each in widgets if each.focusPolicy() != none and each.focusProxy() is None]
         below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
-        for earlier, later in pairwise((controls[-1], *below)):
+        for earlier, later in pairwise((self._scroll, *controls, *below)):
             QWidget.setTabOrder(earlier, later)
 
     def _layer_words(self, panel: Panel) -> str:

@@ -1,7 +1,7 @@
 """Super-resolution of a whole document into a new one.
 
 Krita enlarges a copy (masks, groups, vector layers, offsets, resolution), then the pixels of its paint layers are
-replaced by the network's. The copy is saved and reopened, because Krita 5 does not list a cloned document.
+replaced by the network's. The copy is saved and reopened, because Krita does not list a cloned document.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .controls import BLUR, RANGE, Aperture, DistanceRow, OnChange, OnChanges, PointRow, Row, ShapesRow, row_of
-from .dioptre_link import aperture_picture
-from .dioptre_link.editing import bokeh, distances, marks, traits
+from .dioptre_link.editing import bokeh, distances, scene, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
@@ -65,9 +64,9 @@ class Options(QWidget):
             place.addWidget(row)
             if parameter.name == BLUR and self._shapes is not None:
                 place.addWidget(self._shapes)
-        self._aperture = Aperture() if set(aperture_picture.OPTIONS) <= set(self._rows) else None
+        self._aperture = Aperture() if set(bokeh.OPTIONS) <= set(self._rows) else None
         if self._aperture is not None:
-            at = min(others.indexOf(self._rows[name]) for name in aperture_picture.OPTIONS)
+            at = min(others.indexOf(self._rows[name]) for name in bokeh.OPTIONS)
             others.insertWidget(at, self._aperture)
         self.more: QCheckBox | None = None
         if any_simple and others.count():
@@ -98,7 +97,7 @@ class Options(QWidget):
             self._distance.render(state)
         for row in self._rows.values():
             if isinstance(row, PointRow):
-                row.show_automatic(marks.automatic_words(state))
+                row.show_automatic(scene.automatic_words(state))
 
     def render(self, options: Mapping[str, Any], decided: Mapping[str, Any], *, more: bool) -> None:
         """Show these values.
@@ -117,7 +116,7 @@ class Options(QWidget):
             self.more.setChecked(more)
             self.more.blockSignals(False)
         if self._aperture is not None and more:
-            self._aperture.show_shape({name: options.get(name) for name in aperture_picture.OPTIONS})
+            self._aperture.show_shape({name: options.get(name) for name in bokeh.OPTIONS})
 
 
 def _column(widget: QWidget) -> QVBoxLayout:

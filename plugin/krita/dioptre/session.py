@@ -5,7 +5,7 @@ The state is immutable and replaced as a whole. The widgets render it and call t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Shown, Step
 from .dioptre_link.editing.picking import Click
-from .dioptre_link.editing.recipe_preview import preview_of
+from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
 from .dioptre_link.errors import DioptreError
 from .dioptre_link.networks import Network
@@ -125,14 +125,12 @@ class Session(QObject):
             target = self._find_target(*active())
             reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
-            self._forget()
-            self._refused = active()
-            self._set(states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", replaced="")
+            self._refuse(error)
             return
         self._drop_choices_of_another(target)
         self._previews.list_again()
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
-        self._reading.start(reading, self._read, self._failed)
+        self._reading.start(_with_thumbnail(reading), self._read, self._refuse)
 
     def look_again(self) -> None:
         """Retry a refused layer, because the group of a result is empty until its run has ended."""
@@ -253,9 +251,15 @@ class Session(QObject):
             return
         self._set(states.of_next_picture(self.state))
 
-    def _read(self, source: Source) -> None:
+    def _refuse(self, error: Exception) -> None:
+        """Say why the active layer cannot be read; the next one that becomes active is read again."""
+        self._forget()
+        self._refused = active()
+        self._set(states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", replaced="")
+
+    def _read(self, read: tuple[Source, QImage]) -> None:
+        source, self.before = read
         self._source, self._marked = source, (source.document, source.picture.node)
-        self.before = _thumbnail(source.node(), source.picture.rect)
         self._set(states.read(self.state))
         self._previews.ask()
 
@@ -283,6 +287,12 @@ _EVENTS: dict[type, Callable[[State, Any], State]] = {
     Step: states.stepped,
     tuple: states.listed,  # Of networks.
 }
+
+
+def _with_thumbnail(reading: Generator[None, None, Source]) -> Generator[None, None, tuple[Source, QImage]]:
+    """Add a reduced image to what was read. The document may have been closed between two steps of the reading."""
+    source = yield from reading
+    return source, _thumbnail(source.node(), source.picture.rect)
 
 
 def _thumbnail(node: Node, rect: Rect) -> QImage:

@@ -8,125 +8,47 @@ from __future__ import annotations
 from typing import Any
 
 try:
-    from PyQt5.QtCore import (
-        QByteArray,
-        QEvent,
-        QObject,
-        QPointF,
-        QRectF,
-        QSize,
-        Qt,
-        QThread,
-        QTimer,
-        QUuid,
-        pyqtSignal,
-    )
-    from PyQt5.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
-    from PyQt5.QtWidgets import (
-        QApplication,
-        QButtonGroup,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QFileDialog,
-        QGridLayout,
-        QHBoxLayout,
-        QLabel,
-        QListWidget,
-        QListWidgetItem,
-        QMenu,
-        QMessageBox,
-        QProgressBar,
-        QPushButton,
-        QScrollArea,
-        QSizePolicy,
-        QSlider,
-        QStackedWidget,
-        QToolButton,
-        QVBoxLayout,
-        QWidget,
-    )
+    from PyQt5 import QtCore, QtGui, QtWidgets
 except ImportError:
-    from PyQt6.QtCore import (
-        QByteArray,
-        QEvent,
-        QObject,
-        QPointF,
-        QRectF,
-        QSize,
-        Qt,
-        QThread,
-        QTimer,
-        QUuid,
-        pyqtSignal,
-    )
-    from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
-    from PyQt6.QtWidgets import (
-        QApplication,
-        QButtonGroup,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QFileDialog,
-        QGridLayout,
-        QHBoxLayout,
-        QLabel,
-        QListWidget,
-        QListWidgetItem,
-        QMenu,
-        QMessageBox,
-        QProgressBar,
-        QPushButton,
-        QScrollArea,
-        QSizePolicy,
-        QSlider,
-        QStackedWidget,
-        QToolButton,
-        QVBoxLayout,
-        QWidget,
-    )
+    from PyQt6 import QtCore, QtGui, QtWidgets
 
-__all__ = [
-    "QApplication",
-    "QButtonGroup",
-    "QByteArray",
-    "QCheckBox",
-    "QColor",
-    "QComboBox",
-    "QDoubleSpinBox",
-    "QEvent",
-    "QFileDialog",
-    "QGridLayout",
-    "QHBoxLayout",
-    "QIcon",
-    "QImage",
-    "QLabel",
-    "QListWidget",
-    "QListWidgetItem",
-    "QMenu",
-    "QMessageBox",
-    "QObject",
-    "QPainter",
-    "QPen",
-    "QPixmap",
-    "QPointF",
-    "QProgressBar",
-    "QPushButton",
-    "QRectF",
-    "QScrollArea",
-    "QSize",
-    "QSizePolicy",
-    "QSlider",
-    "QStackedWidget",
-    "QThread",
-    "QTimer",
-    "QToolButton",
-    "QUuid",
-    "QVBoxLayout",
-    "QWidget",
-    "Qt",
-    "pyqtSignal",
-]
+pyqtSignal = QtCore.pyqtSignal  # noqa: N816  (Qt's name)
+QByteArray = QtCore.QByteArray
+QEvent = QtCore.QEvent
+QObject = QtCore.QObject
+QPointF = QtCore.QPointF
+QRectF = QtCore.QRectF
+QSize = QtCore.QSize
+Qt = QtCore.Qt
+QThread = QtCore.QThread
+QTimer = QtCore.QTimer
+QUuid = QtCore.QUuid
+QColor = QtGui.QColor
+QIcon = QtGui.QIcon
+QImage = QtGui.QImage
+QPainter = QtGui.QPainter
+QPen = QtGui.QPen
+QPixmap = QtGui.QPixmap
+QApplication = QtWidgets.QApplication
+QButtonGroup = QtWidgets.QButtonGroup
+QCheckBox = QtWidgets.QCheckBox
+QFileDialog = QtWidgets.QFileDialog
+QGridLayout = QtWidgets.QGridLayout
+QHBoxLayout = QtWidgets.QHBoxLayout
+QLabel = QtWidgets.QLabel
+QListWidget = QtWidgets.QListWidget
+QListWidgetItem = QtWidgets.QListWidgetItem
+QMenu = QtWidgets.QMenu
+QMessageBox = QtWidgets.QMessageBox
+QProgressBar = QtWidgets.QProgressBar
+QPushButton = QtWidgets.QPushButton
+QScrollArea = QtWidgets.QScrollArea
+QSizePolicy = QtWidgets.QSizePolicy
+QSlider = QtWidgets.QSlider
+QStackedWidget = QtWidgets.QStackedWidget
+QToolButton = QtWidgets.QToolButton
+QVBoxLayout = QtWidgets.QVBoxLayout
+QWidget = QtWidgets.QWidget
 
 _BUTTON = """
 QToolButton {{ border: 1px solid transparent; border-radius: 3px; padding: {padding}; }}
@@ -157,19 +79,19 @@ class _Unscrolled:
             event.ignore()
 
 
-class Slider(_Unscrolled, QSlider):
+class Slider(_Unscrolled, QtWidgets.QSlider):
     pass
 
 
-class Field(_Unscrolled, QDoubleSpinBox):
+class Field(_Unscrolled, QtWidgets.QDoubleSpinBox):
     pass
 
 
-class ChoiceBox(_Unscrolled, QComboBox):
+class ChoiceBox(_Unscrolled, QtWidgets.QComboBox):
     pass
 
 
-class OneLine(QLabel):
+class OneLine(QtWidgets.QLabel):
     """Label whose full text appears as a tooltip if it does not fit."""
 
     def __init__(self) -> None:

@@ -253,7 +253,7 @@ def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.Monk
 def test_a_thing_of_which_a_part_was_seen_is_the_subject(
     monkeypatch: pytest.MonkeyPatch, chance: float, sureness: float, rows: int, beside: int
 ) -> None:
-    """For example, a desk lamp of which the network for whole subjects knows the shade."""
+    """For example, a desk lamp of which the network for whole subjects knows the shade, unless it is a scene."""
     part, thing = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     part[80 : 80 + rows, 120:200], thing[80:240, 120:200] = 0.97, sureness
     thing[100 : 100 + beside, 20:60] = sureness  # a second thing

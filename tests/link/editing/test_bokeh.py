@@ -1,12 +1,22 @@
-"""Bokeh shapes: sets of existing options, each with its own picture."""
+"""Pictures of the aperture match the blur itself, and bokeh shapes are sets of existing options."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from dioptre_link.aperture_picture import OPTIONS
+from dioptre.optics.aperture import Aperture
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import bokeh
+from dioptre_link.editing.bokeh import CENTRE, CORNER, OPTIONS, disc, transmission
+
+ROUND = {"blades": 0, "blade_curvature": 0.0, "blade_rotation": 0.0, "anamorphic": 1.0, "cats_eye": 0.0}
+SHAPES = [
+    {**ROUND, "disc_edge": 0.0},
+    {**ROUND, "blades": 5, "blade_rotation": 17.0, "disc_edge": 0.5},
+    {**ROUND, "blades": 9, "blade_curvature": 0.6, "anamorphic": 2.0, "disc_edge": -1.0},
+    {**ROUND, "cats_eye": 0.8, "anamorphic": 0.5, "disc_edge": 1.0},
+]
 
 
 @pytest.mark.parametrize("shape", bokeh.SHAPES, ids=lambda shape: shape.name)
@@ -31,3 +41,30 @@ def test_only_operations_with_an_aperture_have_shapes() -> None:
     assert set(bokeh.SHAPED) < set(OPTIONS)
     having = {name for name, operation in OPERATIONS.items() if bokeh.has_shapes(operation)}
     assert having == {"portrait", "lens_blur"}
+    for name in having:
+        assert set(OPTIONS) <= {parameter.name for parameter in OPERATIONS[name].parameters}
+
+
+@pytest.mark.parametrize("options", SHAPES)
+@pytest.mark.parametrize("field", [CENTRE, CORNER])
+def test_shape_is_that_of_the_blur(options, field) -> None:
+    aperture = Aperture(
+        blades=options["blades"],
+        curvature=options["blade_curvature"],
+        rotation_deg=options["blade_rotation"],
+        anamorphic=options["anamorphic"],
+        cats_eye=options["cats_eye"],
+        edge=options["disc_edge"],
+    )
+    axis = np.linspace(-1.9, 1.9, 37)
+    wanted = aperture.transmission(axis[None, :], axis[:, None], field=field)
+    got = [[transmission(x, y, options, field=field) for x in axis] for y in axis]
+    np.testing.assert_allclose(got, wanted, atol=1e-12)
+
+
+def test_picture_is_whole_and_white_at_its_brightest() -> None:
+    picture = np.frombuffer(disc(40, SHAPES[0]), np.uint8).reshape(40, 40)
+    assert picture[20, 20] == 255
+    assert picture[0].max() == picture[:, -1].max() == 0
+    assert abs((picture > 127).sum() - np.pi * 10**2) < 12
+    assert max(disc(40, {**SHAPES[0], "blades": 3})) == 255  # Three blades are possible while a slider moves.

@@ -20,7 +20,7 @@ from .conftest import Gimp, check_names, give_weights
 pytestmark = pytest.mark.editor
 START_S = 120  # Long enough to start a worker on a loaded machine.
 JOBS = 8
-MANY_JOBS = int(os.environ.get("DIOPTRE_TEST_MANY_JOBS", "50"))
+MANY_JOBS = 50
 # Growth allowed over all jobs while caches fill; one leaked picture per job would exceed it.
 GROWTH_BYTES = 60 << 20
 

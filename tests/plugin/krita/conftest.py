@@ -1,4 +1,4 @@
-"""A real Krita 5 for the tests: the editor tree named by DIOPTRE_TEST_KRITA (created by tests/editors/tree)."""
+"""A real Krita for the tests: the editor tree named by DIOPTRE_TEST_KRITA (created by tests/editors/tree)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,8 @@ from dioptre.editors import krita_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 from .logic import document, plugin
-from .qt6 import qt
 
-__all__ = ["document", "plugin", "qt"]  # Re-exported fixtures.
+__all__ = ["document", "plugin"]  # Re-exported fixtures.
 
 HERE = Path(__file__).parent
 LIMIT_S = 900  # This limit only guards against hanging: the longest script takes two minutes on an idle machine.
@@ -49,31 +48,43 @@ class Krita:
 
     def values(self, script: str, *, command: str = _KRITA, **environment: str) -> Any:
         """Run inside/`script` in a Krita with a screen, and return the JSON that it leaves under its own name."""
-        found, ended = self._run(script, command, environment)
-        if found is None:
+        found, ended = self._run([script], command, environment)
+        if script not in found:
             raise AssertionError(ended)
-        return found
+        return found[script]
 
     def checks(self, script: str, **environment: str) -> Mapping[str, str]:
-        """Run a script of checks and return "" for each check that passed, or else its error.
+        """Run a script of checks and return "" for each check that passed, or else its error."""
+        return self.checks_of({script: check_names(script)}, **environment)[script]
+
+    def checks_of(self, wanted: Mapping[str, Sequence[str]], **environment: str) -> dict[str, dict[str, str]]:
+        """Run these checks of several scripts in one Krita with one worker, and return their results by script.
 
         If Krita exits during a check, this check fails and the others run in a new Krita.
         """
-        results: dict[str, str] = {}
-        wanted = [name for name in check_names(script) if environment.get("ONLY", "") in name]
-        for _ in range(STARTS):
-            found, ended = self._run(script, _KRITA, {**environment, "OVER": " ".join(results)})
-            results = {**(found or {"start": ended}), **results}
-            missing = [name for name in wanted if name not in results]
-            if results["start"] or not missing:
-                return {**dict.fromkeys(missing, results["start"]), **results}
-            results[missing[0]] = ended
-        return {**dict.fromkeys(missing, ended), **results}
+        results: dict[str, dict[str, str]] = {script: {} for script in wanted}
+        for start in range(STARTS):
+            left = [(script, name) for script in wanted for name in wanted[script] if name not in results[script]]
+            if not left:
+                break
+            scripts = list(dict.fromkeys(script for script, _ in left))
+            names = " ".join(f"{script}:{name}" for script, name in left)
+            found, ended = self._run(scripts, _KRITA, {**environment, "WANTED": names})
+            for script in found:
+                results[script] |= found[script]
+            left = [(script, name) for script, name in left if name not in results[script]]
+            over = start == STARTS - 1 or any("start" in result for result in found.values())
+            for script, name in left if over else left[:1]:
+                results[script][name] = results[script].get("start", ended)
+        return results
 
-    def _run(self, script: str, command: str, environment: Mapping[str, str]) -> tuple[Any, str]:
-        """Return the script's output, or None if there is none, and a description of Krita's exit."""
-        left = self.out / f"{Path(script).stem}.json"
-        left.unlink(missing_ok=True)
+    def _run(
+        self, scripts: Sequence[str], command: str, environment: Mapping[str, str]
+    ) -> tuple[dict[str, Any], str]:
+        """Return the output of each script that left any, and a description of Krita's exit."""
+        left = {script: self.out / f"{Path(script).stem}.json" for script in scripts}
+        for file in left.values():
+            file.unlink(missing_ok=True)
         for kept in self.tree.home.glob("*krita-*-autosave.kra"):
             # Krita would ask about an autosave file, and accept neither clicks nor quitting until answered.
             kept.unlink()
@@ -88,25 +99,25 @@ class Krita:
             writable={self.out: "/out", self.cache: f"{HOME}/dioptre/cache"},
             environment={
                 "OUT": "/out",
-                "JOBS": os.environ.get("DIOPTRE_TEST_MANY_JOBS", "50"),
-                "CHECKS": f"/inside/{script}",
+                "CHECKS": " ".join(f"/inside/{script}" for script in scripts),
                 "DIOPTRE_PYTHON": str(ProductPython().python),
                 **environment,
             },
             gui=True,
-            limit_s=self.limit_s,
+            limit_s=self.limit_s * len(scripts),
         )
-        log = self.out / f"{Path(script).stem}.log"  # The log includes the duration of each check.
+        log = self.out / f"{Path(scripts[0]).stem}.log"  # The log includes the duration of each check.
         log.write_text(done.stdout, encoding="utf-8")
-        ended = f"{script}: Krita ended with {done.returncode}:\n{done.stdout[-4000:]}"
-        return json.loads(left.read_text(encoding="utf-8")) if left.exists() else None, ended
+        ended = f"Krita ended with {done.returncode}:\n{done.stdout[-4000:]}"
+        there = {script: file for script, file in left.items() if file.exists()}
+        return {script: json.loads(file.read_text(encoding="utf-8")) for script, file in there.items()}, ended
 
 
 def check_names(script: str) -> list[str]:
-    """Return the names of the check_… functions in a script that runs inside Krita, preceded by "start"."""
+    """Return the names of the check_… functions in a script that runs inside Krita."""
     parsed = ast.parse((HERE / "inside" / script).read_text(encoding="utf-8"))
     names = [node.name for node in parsed.body if isinstance(node, ast.FunctionDef)]
-    return ["start", *(name for name in names if name.startswith("check_"))]
+    return [name for name in names if name.startswith("check_")]
 
 
 @pytest.fixture(scope="session")

@@ -303,30 +303,20 @@ def _below(node: Node) -> Iterator[Node]:
         yield from _below(child)
 
 
-def module(extension: type = QObject, dock_widget: type = QObject) -> types.ModuleType:
-    """Return a module `krita` whose classes Extension and DockWidget derive from the given ones."""
-    krita = _Anything("krita")
-    for kind in (Krita, Document, Node, Selection):
-        setattr(krita, kind.__name__, kind)
-    krita.Extension = type("Extension", (extension,), {})  # type: ignore[attr-defined]
-    krita.DockWidget = type("DockWidget", (dock_widget,), {})  # type: ignore[attr-defined]
-    return krita
-
-
 @contextmanager
 def installed() -> Iterator[None]:
     """Make `import krita` and `import PyQt5` return these classes."""
-    krita = module()
+    krita = _Anything("krita")
+    for kind in (Krita, Document, Node, Selection):
+        setattr(krita, kind.__name__, kind)
+    for name in ("Extension", "DockWidget"):
+        setattr(krita, name, type(name, (QObject,), {}))
     core = _Anything("PyQt5.QtCore")
     core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]
     core.pyqtSignal = lambda *_: Signal()  # type: ignore[attr-defined]
-    modules = {
-        "krita": krita,
-        "PyQt5": _Anything("PyQt5"),
-        "PyQt5.QtCore": core,
-        "PyQt5.QtGui": _Anything("PyQt5.QtGui"),
-        "PyQt5.QtWidgets": _Anything("PyQt5.QtWidgets"),
-    }
+    binding = _Anything("PyQt5")
+    binding.QtCore, binding.QtGui, binding.QtWidgets = core, _Anything("QtGui"), _Anything("QtWidgets")  # type: ignore[attr-defined]
+    modules = {"krita": krita, "PyQt5": binding}
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
     try:

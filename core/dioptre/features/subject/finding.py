@@ -348,8 +348,8 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
 def _whole_of(views: Views, coverage: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"] | None:
     """Return the coverage of the thing of which the network for whole subjects saw a part; None if there is none.
 
-    Of a thing that it does not know, such as a desk lamp, that network may see a part and doubt that it is a
-    subject. The second network then decides if it surely sees one thing that holds the part.
+    Of a thing that it does not know, such as a desk lamp, that network may see a part and doubt that it is one.
+    The second network then decides if it surely sees one thing that holds the part.
     """
     thing, part = _standing_out(views), coverage > 0.5
     if thing is None or not part.any() or not is_fitting(thing) or confidence_of(thing) < LEAST_CONFIDENCE:

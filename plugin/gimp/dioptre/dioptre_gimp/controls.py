@@ -8,7 +8,7 @@ from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
-from dioptre_link.editing import bokeh, distances, marks, picking, scales
+from dioptre_link.editing import bokeh, distances, picking, scales, scene
 from dioptre_link.editing import state as states
 from dioptre_link.editing.state import State, Store
 from dioptre_link.errors import UsageError
@@ -225,7 +225,7 @@ class PointRow(Row):
     def show_state(self, state: State) -> None:
         point = state.options[self.parameter.name]
         self._where.set_text(
-            marks.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
+            scene.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
         )
         self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 

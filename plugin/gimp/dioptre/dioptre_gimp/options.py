@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dioptre_link import aperture_picture
 from dioptre_link.catalogue.blur import F_NUMBER
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from dioptre_link.editing import bokeh, distances, scales, traits
@@ -178,7 +177,7 @@ class DiscRow(Gtk.Box):
         super().__init__(spacing=12)
         self.set_halign(Gtk.Align.CENTER)
         self._drawn: dict[str, Any] = {}
-        self._pictures = {aperture_picture.CENTRE: Gtk.Image(), aperture_picture.CORNER: Gtk.Image()}
+        self._pictures = {bokeh.CENTRE: Gtk.Image(), bokeh.CORNER: Gtk.Image()}
         words_of = (translated("in the middle"), translated("in the corner"))
         for picture, words in zip(self._pictures.values(), words_of, strict=True):
             column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
@@ -187,12 +186,12 @@ class DiscRow(Gtk.Box):
             self.pack_start(column, False, False, 0)
 
     def render(self, state: State) -> None:
-        options = {name: state.options[name] for name in aperture_picture.OPTIONS}
+        options = {name: state.options[name] for name in bokeh.OPTIONS}
         if options == self._drawn:
             return
         self._drawn = options
         for field, picture in self._pictures.items():
-            values = aperture_picture.disc(APERTURE_PX, options, field=field)
+            values = bokeh.disc(APERTURE_PX, options, field=field)
             picture.set_from_pixbuf(drawing.pixbuf_from_rgb(APERTURE_PX, APERTURE_PX, 1, values))
 
 

@@ -13,7 +13,7 @@ from dioptre_link.client import Worker
 from dioptre_link.editing import state as states
 from dioptre_link.editing import views
 from dioptre_link.editing.events import Steps
-from dioptre_link.editing.recipe_preview import RecipePreview, preview_of
+from dioptre_link.editing.request import RecipePreview, preview_of
 from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import Message, translated

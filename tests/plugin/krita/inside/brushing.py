@@ -5,6 +5,7 @@ from dioptre.dioptre_link.catalogue import operation
 from dioptre.document import record_of
 from person import click, docker, is_shown, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
+from qt import QCheckBox, QPoint, QPushButton, QToolButton, QWidget
 from rig import (
     child,
     expect,
@@ -15,13 +16,6 @@ from rig import (
 )
 
 from dioptre import jobs
-
-try:
-    from PyQt5.QtCore import QPoint
-    from PyQt5.QtWidgets import QCheckBox, QPushButton, QToolButton, QWidget
-except ImportError:
-    from PyQt6.QtCore import QPoint
-    from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton, QWidget
 
 
 def check_the_focus_brush():
@@ -44,6 +38,9 @@ def check_the_focus_brush():
     person.keys("ctrl+z")
     yield from soon("taken back", lambda: list(state().options["strokes"]), [])
     yield from ready()
+    radius = state().brush.radius
+    yield from person.holding("ctrl", click(*at(0.5, 0.5), button="4"))
+    yield from soon("a larger brush", lambda: state().brush.radius > radius, True)
     person.hold([on_screen(*place) for place in places])
     yield from soon("seen while it is painted", lambda: len(state().brush.drawn) > 1, True)
     person.screenshot("krita-brush-painting.png")

@@ -8,6 +8,7 @@ from dioptre.document import record_of
 from krita import Selection
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
+from qt import QCheckBox, QPushButton, QToolButton
 from rig import (
     Ending,
     child,
@@ -25,11 +26,6 @@ from rig import (
 )
 
 from dioptre import jobs, updating
-
-try:
-    from PyQt5.QtWidgets import QCheckBox, QPushButton, QToolButton
-except ImportError:
-    from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton
 
 OLD = "/inside/version-0.1.0.kra"
 LONG_PX = 1024  # Side of a picture whose processing takes longer than a person's click.

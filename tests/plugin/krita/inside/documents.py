@@ -6,6 +6,7 @@ import person
 from dioptre.dioptre_link.catalogue import operation
 from dioptre.dioptre_link.errors import DioptreError
 from krita import Krita, Selection
+from qt import QPushButton
 from rig import (
     BLUR,
     HEIGHT,
@@ -37,11 +38,6 @@ from rig import (
 )
 
 from dioptre import jobs, updating
-
-try:
-    from PyQt5.QtWidgets import QPushButton
-except ImportError:
-    from PyQt6.QtWidgets import QPushButton
 
 
 def blur(document, node, **options):

@@ -4,12 +4,8 @@ import person
 from dioptre.dioptre_link.editing.state import Phase
 from person import click, docker, opened, widget
 from photo_preview import open_photo, ready, state
+from qt import QComboBox, QLabel, QPushButton, QWidget
 from rig import OUT, expect, expect_in, soon, until
-
-try:
-    from PyQt5.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
-except ImportError:
-    from PyQt6.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
 
 
 def behave(how):

@@ -9,14 +9,10 @@ from dioptre.dioptre_link.editing import first_start
 from dioptre.dioptre_link.editing.state import Phase
 from person import click, docker, opened, widget
 from photo_preview import open_photo
+from qt import QLabel, QPushButton, QWidget
 from rig import OUT, expect, expect_in, until
 
 from dioptre import first_start as page
-
-try:
-    from PyQt5.QtWidgets import QLabel, QPushButton, QWidget
-except ImportError:
-    from PyQt6.QtWidgets import QLabel, QPushButton, QWidget
 
 
 def words():

@@ -5,6 +5,7 @@ import array
 import person
 from dioptre.document import record_of
 from krita import Krita
+from qt import QLabel, QToolButton
 from rig import (
     BLUR,
     OUT,
@@ -68,7 +69,9 @@ def check_menu():
     ]
     expect("number of Dioptre's menus", len(found), 1)
     expect("order", found[0], MENU)
-    yield
+    yield from person.opened("dioptre_portrait")
+    yield from person.click(person.widget(QToolButton, "dioptre_look"))
+    yield from soon("no document", lambda: "No document" in person.widget(QLabel, "dioptre_words").text(), True)
 
 
 def check_depth_from_the_menu():

@@ -7,8 +7,24 @@ from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
+from krita import Krita
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from qt import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QCursor,
+    QDoubleSpinBox,
+    QLabel,
+    QListWidget,
+    QPoint,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 from rig import (
     child,
     expect,
@@ -24,45 +40,12 @@ from rig import (
 
 from dioptre import jobs
 
-try:
-    from PyQt5.QtCore import QPoint
-    from PyQt5.QtGui import QCursor
-    from PyQt5.QtWidgets import (
-        QApplication,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QLabel,
-        QListWidget,
-        QPushButton,
-        QScrollArea,
-        QSlider,
-        QToolButton,
-        QWidget,
-    )
-except ImportError:
-    from PyQt6.QtCore import QPoint
-    from PyQt6.QtGui import QCursor
-    from PyQt6.QtWidgets import (
-        QApplication,
-        QCheckBox,
-        QComboBox,
-        QDoubleSpinBox,
-        QLabel,
-        QListWidget,
-        QPushButton,
-        QScrollArea,
-        QSlider,
-        QToolButton,
-        QWidget,
-    )
-
-
 NARROW_PX = 300
 MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any widget takes fewer.
 
 
 def check_the_menu_opens_the_docker_and_a_click_focuses():
+    Krita.instance().writeSetting("dioptre", "placed", "")  # As on the first start.
     document, _node = yield from open_photo()
     yield from person.maximize()
     yield from person.choose_in_menu("Filter", "Dioptre", "Portrait blur…")
@@ -126,8 +109,10 @@ def check_more_options_stay_under_the_pointer():
 
 
 def check_tab_goes_through_the_options_before_the_buttons_below():
+    """Also if the options are older or newer than those of another operation."""
     yield from open_photo()
-    yield from opened("dioptre_portrait")
+    for name in ("dioptre_white_balance", "dioptre_portrait", "dioptre_white_balance", "dioptre_portrait"):
+        yield from opened(name)
     yield from ready()
     blur = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     last = widget(QPushButton, "dioptre_update_button")
@@ -290,8 +275,33 @@ def check_shapes_and_the_focus_range():
     person.keys("Right")
     yield from soon("moved by a key", lambda: state().sharp[0] > before[0], True)
     yield from ready()
+    yield from changing(click(widget(QWidget, "dioptre_focus_range").findChild(QCheckBox)))
+    expect("the range is automatic again", state().options["focus_range"], None)
     yield from click(widget(QToolButton, "dioptre_view_focus"))
     person.screenshot("krita-range.png")
+
+
+def check_a_distance_entered_for_a_clicked_place_is_marked():
+    document, _node = yield from open_photo()
+    yield from opened("dioptre_lens_blur")
+    yield from ready()
+    docker().session.show_more(True)
+    field = docker().findChild(QWidget, "dioptre_distance").findChild(QDoubleSpinBox)
+    expect("needs a clicked place", field.isEnabled(), False)
+    yield from changing(click(*at(0.3, 0.75)))
+    expect("can be entered", (field.isEnabled(), state().options["known_distance"]), (True, ()))
+    field.setValue(2.1)
+    yield from ready()
+    ((x, y, metres),) = state().options["known_distance"]
+    expect("entered", ((x, y), metres), (state().point, 2.1))
+    canvas = widget(QWidget, "dioptre_preview")
+    left, upper, width, height = canvas.place()
+    middle = QPoint(round(left + x / PHOTO_PX * width), round(upper + y / PHOTO_PX * height))
+    expect("mark", canvas.grab().toImage().pixelColor(middle).getRgb()[:3], (110, 200, 255))
+    lens = docker().findChild(QWidget, "dioptre_option_lens_mm")
+    yield from click(lens.findChild(QCheckBox))
+    yield from soon("a number starts in the middle", lambda: round(state().options["lens_mm"] or 0, 1), 44.7)
+    document.setModified(False)
 
 
 def check_narrow_docker():
@@ -320,6 +330,7 @@ def check_narrow_docker():
         button = widget(QPushButton, "dioptre_make")
         lowest = button.mapTo(panel, QPoint(0, button.height())).y()
         expect("the button is in sight", lowest <= panel.height(), True)
+        expect(f"{name}: what is shown is not chosen", state().options, operation(name).defaults())
         person.screenshot(f"krita-narrow-{name}.png")
     panel.setFloating(False)
     expect("wider than the docker", wide, [])

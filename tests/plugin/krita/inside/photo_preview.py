@@ -4,20 +4,13 @@ import os
 
 from dioptre.dioptre_link.editing.state import Phase
 from person import docker, widget
+from qt import QImage, QWidget
 from rig import (
     add_layer,
     expect,
     new_document,
     until,
 )
-
-try:
-    from PyQt5.QtGui import QImage
-    from PyQt5.QtWidgets import QWidget
-except ImportError:
-    from PyQt6.QtGui import QImage
-    from PyQt6.QtWidgets import QWidget
-
 
 PHOTO_PX = 256
 

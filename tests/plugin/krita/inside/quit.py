@@ -7,14 +7,10 @@ import time
 
 from dioptre.dioptre_link.catalogue import operation
 from krita import Krita
+from qt import QApplication
 from rig import OUT, Ending, leave, photo, processes, settle, trigger, until
 
 from dioptre import jobs
-
-try:
-    from PyQt5.QtWidgets import QApplication
-except ImportError:
-    from PyQt6.QtWidgets import QApplication
 
 QUITTING_S = 120
 

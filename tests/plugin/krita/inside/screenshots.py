@@ -9,16 +9,10 @@ from dioptre.dioptre_link.catalogue import OPERATIONS
 from dioptre.dioptre_link.editing import views
 from dioptre.dioptre_link.editing.state import Phase
 from person import click, docker, opened, widget
+from qt import QPoint, QPushButton, QScrollArea, QToolButton, QWidget
 from rig import OUT, next_end, until
 
 from dioptre import jobs
-
-try:
-    from PyQt5.QtCore import QPoint
-    from PyQt5.QtWidgets import QPushButton, QScrollArea, QToolButton, QWidget
-except ImportError:
-    from PyQt6.QtCore import QPoint
-    from PyQt6.QtWidgets import QPushButton, QScrollArea, QToolButton, QWidget
 
 PHOTO, CUP = "/examples/astronaut.jpg", "/examples/coffee.jpg"
 FACE, RIM = (0.42, 0.22), (0.5, 0.6)  # Positions in the photos, as fractions of their width and height.

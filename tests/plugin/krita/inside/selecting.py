@@ -5,7 +5,8 @@ import array
 import person
 from brushing import painted
 from person import click, docker, opened, widget
-from photo_preview import at, changing, open_photo, ready, state
+from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from qt import QPushButton, QToolButton
 from rig import (
     HEIGHT,
     WIDTH,
@@ -24,11 +25,6 @@ from rig import (
 
 import dioptre
 from dioptre import jobs
-
-try:
-    from PyQt5.QtWidgets import QPushButton, QToolButton
-except ImportError:
-    from PyQt6.QtWidgets import QPushButton, QToolButton
 
 LEVEL = {"depth_level": 0.5, "depth_range": 0.0, "depth_feather": 0.0, "picture_edges": False}
 WHOLE = (0, 0, WIDTH, HEIGHT)
@@ -58,6 +54,12 @@ def check_the_subject_is_selected_from_the_docker():
     yield from changing(click(*at(0.12, 0.5)))  # This point is on the flag.
     expect("added", len(state().options["subject"]), 1)
     person.screenshot("krita-select-added.png")
+    yield from changing(person.holding("shift", click(*at(0.12, 0.7))))
+    yield from changing(person.holding("ctrl", click(*at(0.75, 0.8))))  # This point is on the helmet.
+    expect("by keys", [len(state().options[name]) for name in ("subject", "not_subject")], [2, 1])
+    yield from changing(painted((0.05, 0.02), (0.9, 0.98)))
+    box = [round(side / PHOTO_PX, 1) for side in state().options["box"]]
+    expect("a drag draws a box", box, [0.1, 0.0, 0.9, 1.0])
     yield from click(widget(QToolButton, "dioptre_view_cut_out"))
     yield from soon("view", lambda: state().view, "cut_out")
     person.screenshot("krita-select-cut-out.png")

@@ -5,6 +5,7 @@ import zipfile
 import person
 from dioptre.dioptre_link.catalogue import operation
 from krita import Krita, Selection
+from qt import QImage, QPushButton
 from rig import (
     HEIGHT,
     OUT,
@@ -26,13 +27,6 @@ from rig import (
 )
 
 from dioptre import jobs, updating
-
-try:
-    from PyQt5.QtGui import QImage
-    from PyQt5.QtWidgets import QPushButton
-except ImportError:
-    from PyQt6.QtGui import QImage
-    from PyQt6.QtWidgets import QPushButton
 
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"
 KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]

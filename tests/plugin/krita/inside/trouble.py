@@ -7,7 +7,10 @@ import threading
 from pathlib import Path
 
 from dioptre.dioptre_link.catalogue import operation
+from dioptre.dioptre_link.editing.state import Phase
 from krita import Krita
+from person import opened
+from photo_preview import open_photo, ready, state
 from rig import (
     BLUR,
     HEIGHT,
@@ -24,6 +27,7 @@ from rig import (
     finish,
     memory_mib,
     names,
+    new_document,
     packed,
     photo,
     pixels,
@@ -35,9 +39,10 @@ from rig import (
     until,
 )
 
+from dioptre import document as spaces
 from dioptre import jobs
 
-JOBS = int(os.environ.get("JOBS", "50"))
+JOBS = 50
 WARM = 10  # Number of jobs after which memory must be flat.
 LONG = (1200, 900)  # Size of a picture whose portrait takes seconds on a fast processor, so that it can be stopped.
 MORE_MIB = 24  # Allowed growth of both processes, for memory that an allocator retains.
@@ -94,6 +99,25 @@ def check_document_closed():
     error = yield from fail(run)
     expect_in("words", "was closed", error.message)
     expect("the other is untouched", names(other.rootNode())[-1], "Photo")
+
+
+def check_document_closed_while_the_docker_reads_it():
+    """One sentence says so, and the docker reads the next picture."""
+    usual, spaces.CONVERTED_PX = spaces.CONVERTED_PX, 1 << 12  # So that reading takes many turns.
+    try:
+        document = yield from new_document(900, 704, "CMYKA", "U8", "Chemical proof")
+        yield from add_layer(document, os.urandom(5 * 900 * 16) * 44, rect=(0, 0, 900, 704))
+        yield from opened("dioptre_white_balance")
+        expect("phase", state().phase, Phase.READING)
+        document.setModified(False)
+        document.close()
+        del document
+        yield from until(lambda: state().phase is not Phase.READING, "the end of the reading")
+    finally:
+        spaces.CONVERTED_PX = usual
+    expect_in("words", "was closed", state().message)
+    yield from open_photo()
+    yield from ready()
 
 
 def check_layer_deleted():

@@ -1,8 +1,8 @@
-"""Start-up plug-in for tests: runs the checks in the script named by CHECKS inside Krita, then ends Krita.
+"""Start-up plug-in for tests: runs the checks in the scripts named by CHECKS inside Krita, then ends Krita.
 
-A check is a generator `check_…()`; each `yield` gives control to Krita's event loop. The results are written to OUT
-as JSON after each check, so that a crash of Krita affects only the running check. Any uncaught exception fails the
-running check.
+A check is a generator `check_…()`; each `yield` gives control to Krita's event loop. WANTED lists the checks to run
+as script:check; without it, all run. The results of each script are written to OUT as JSON after each check, so
+that a crash of Krita affects only the running check. Any uncaught exception fails the running check.
 """
 
 import os
@@ -14,12 +14,8 @@ from pathlib import Path
 
 from krita import Extension, Krita
 
-from . import person, rig
-
-try:
-    from PyQt5.QtCore import QTimer
-except ImportError:
-    from PyQt6.QtCore import QTimer
+from . import person, qt, rig
+from .qt import QTimer
 
 TURN_MS = 60
 START_S = 120
@@ -28,9 +24,8 @@ START_S = 120
 class Checks(Extension):
     def __init__(self, parent):
         super().__init__(parent)
-        self.results = {}
         self.uncaught = []
-        self.script = Path(os.environ["CHECKS"])
+        self.scripts = [Path(script) for script in os.environ["CHECKS"].split()]
         self.steps = self.run()
 
     def setup(self):
@@ -51,43 +46,48 @@ class Checks(Extension):
     def turn(self):
         for _ in self.steps:
             return
-        rig.leave(self.script.stem, self.results)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)  # A normal quit would ask about unsaved files.
 
     def run(self):
         began = time.monotonic()
-        while not (Krita.instance().activeWindow() and Krita.instance().action("dioptre_portrait")):
-            if time.monotonic() - began > START_S:
-                self.results["start"] = "no window, or Dioptre is not loaded"
-                return
+        while not self.is_loaded() and time.monotonic() - began < START_S:
             yield
-        self.results["start"] = "".join(self.uncaught)
-        rig.leave(self.script.stem, self.results)
+        failed = "".join(self.uncaught) or ("" if self.is_loaded() else "no window, or Dioptre is not loaded")
+        if failed:
+            for script in self.scripts:
+                rig.leave(script.stem, {"start": failed})
+            return
+        sys.modules["qt"] = qt
         sys.modules["rig"] = rig
         sys.modules["person"] = person
-        sys.path.append(str(self.script.parent))  # Scripts share some helpers.
-        checks = runpy.run_path(str(self.script), run_name="inside")
-        only, over = os.environ.get("ONLY", ""), os.environ.get("OVER", "").split()
-        for name, check in checks.items():
-            if name.startswith("check_") and only in name and name not in over:
-                yield from self.check(name, check)
-                rig.leave(self.script.stem, self.results)
+        sys.path.append(str(self.scripts[0].parent))  # Scripts share some helpers.
+        wanted = os.environ.get("WANTED", "").split()
+        for script in self.scripts:
+            results = {}
+            for name, check in runpy.run_path(str(script), run_name="inside").items():
+                if name.startswith("check_") and (not wanted or f"{script.name}:{name}" in wanted):
+                    results[name] = yield from self.check(name, check)
+                    rig.leave(script.stem, results)
+            rig.docker().close()
+
+    def is_loaded(self):
+        return Krita.instance().activeWindow() and rig.docker() and Krita.instance().action("dioptre_portrait")
 
     def check(self, name, check):
         self.uncaught.clear()
         began = time.monotonic()
         try:
             yield from check()
-            self.results[name] = ""
+            error = ""
         except Exception:  # noqa: BLE001  (reported as the check's result)
-            self.results[name] = traceback.format_exc()
-        if self.uncaught:
-            self.results[name] += "".join(self.uncaught)
-        sys.stdout.write(f"{name}: {self.results[name] or 'ok'} ({time.monotonic() - began:.1f} s)\n")
+            error = traceback.format_exc()
+        error += "".join(self.uncaught)
+        sys.stdout.write(f"{name}: {error or 'ok'} ({time.monotonic() - began:.1f} s)\n")
         sys.stdout.flush()
         yield from rig.clear()
+        return error
 
 
 Krita.instance().addExtension(Checks(Krita.instance()))

@@ -6,15 +6,8 @@ import time
 from krita import Krita
 
 from . import rig
-
-try:
-    from PyQt5.QtCore import QPoint, QRect, QTimer
-    from PyQt5.QtGui import QCursor, QImage
-    from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
-except ImportError:
-    from PyQt6.QtCore import QPoint, QRect, QTimer
-    from PyQt6.QtGui import QCursor, QImage
-    from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
+from .qt import QApplication, QCursor, QImage, QPoint, QPushButton, QRect, QTimer, QWidget
+from .rig import docker
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
 AT_REST = 4  # Number of equal observations in a row after which a widget or the canvas is at rest.
@@ -86,11 +79,6 @@ def maximize():
             yield
 
 
-def docker():
-    """Return Dioptre's docker in the active window."""
-    return next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
-
-
 def widget(kind, name):
     """Return a visible widget of the docker."""
     found = next(_shown(kind, name), None)
@@ -121,6 +109,15 @@ def click(target, x=0.5, y=0.5, button="1"):
     subprocess.run(["xdotool", "click", button], check=True)
     for _ in range(4):
         yield
+
+
+def holding(key, act):
+    """Execute `act` while a key is held down."""
+    subprocess.run(["xdotool", "keydown", key], check=True)
+    try:
+        yield from act
+    finally:
+        subprocess.run(["xdotool", "keyup", key], check=True)
 
 
 def _point_at(target, x, y):

@@ -83,7 +83,9 @@ def settle(document, turns=3):
 
 
 def idle(document):
-    """Return whether Krita is not working on the document right now."""
+    """Return whether Krita is not working on the document right now, or has closed it."""
+    if document not in Krita.instance().documents():
+        return True
     free = document.tryBarrierLock()
     if free:
         document.unlock()
@@ -335,10 +337,18 @@ def close(document):
     `KisNodeModel::processUpdateQueue`).
     """
     yield from settle(document, SHOWN)
-    document.setModified(False)
-    document.close()
+    if document in Krita.instance().documents():
+        document.setModified(False)
+        document.close()
     yield
     yield
+
+
+def docker():
+    """Return Dioptre's docker in the active window, or None before it is loaded."""
+    return next(
+        (one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker"), None
+    )
 
 
 def clear():
