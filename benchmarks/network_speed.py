@@ -91,13 +91,13 @@ def depth_engines(x: Any, threads: int) -> dict[str, Callable[[], Run]]:
 
     def in_jax() -> Run:
         from dioptre.checkpoints.blueprint import fill
-        from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
+        from dioptre.models.depth_anything_v2 import DepthAnythingConfig
         from dioptre.models.depth_anything_v2.convert import convert
         from dioptre.models.depth_anything_v2.module import DepthAnything
         from dioptre.models.loaded import Loaded
         from dioptre.models.registry import ENTRIES
 
-        config = depth_anything_v2_small()
+        config = DepthAnythingConfig()
         arrays = convert({name: value.numpy() for name, value in model.state_dict().items()})
         module = fill(lambda rngs: DepthAnything(config, rngs=rngs), arrays, origin="the benchmark")
         network = Loaded.of(module, entry=ENTRIES["depth-anything-v2-small"], config=config)

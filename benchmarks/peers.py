@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dioptre.models.package_files import Package
+    from dioptre.models.published import Package
 
 Run = Callable[[np.ndarray], np.ndarray]
 """Maps the input of a network to its output."""
@@ -29,7 +29,7 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
     """
     import ncnn
 
-    from dioptre.models.package_files import read_package
+    from dioptre.models.published import read_package
 
     package = published(model)
     net = ncnn.Net()
@@ -56,8 +56,8 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
 
 def span_graph(model: str, packages: Path) -> bytes:
     """Return SPAN's ONNX graph with the weights of its published package."""
-    from dioptre.models.package_files import read_package
-    from dioptre.models.span.convert import upstream_weights
+    from dioptre.models.published import read_package
+    from training.span.convert import upstream_weights
 
     package = published(model)
     return onnx_graph(upstream_weights(read_package(packages / package.name, package)), int(model[-1]))
@@ -85,12 +85,13 @@ def in_openvino(graph: bytes, threads: int) -> Run:
 
 def published(model: str) -> Package:
     """Return the description of the package that contains a network's original weights."""
-    from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE, X4PLUS_PACKAGE
-    from dioptre.models.span.convert import package
+    from dioptre.models.published import Package
+    from dioptre.models.registry import ENTRIES
+    from training.span.convert import package
 
-    if model.startswith("span-x"):
-        return package(scale=int(model[-1]), channels=48)
-    return {"realesr-animevideov3": ANIMEVIDEO_PACKAGE, "realesrgan-x4plus": X4PLUS_PACKAGE}[model]
+    found = package(scale=int(model[-1]), channels=48) if model.startswith("span-x") else ENTRIES[model].package
+    assert isinstance(found, Package)
+    return found
 
 
 def onnx_graph(weights: dict[str, np.ndarray], scale: int) -> bytes:

@@ -1,159 +1,122 @@
-"""Measure how many clicks a selection of the subject needs: agreement with the truth after 0, 1, 2 and 3 clicks.
+"""Measure what a click on a missed part adds to a selection of the subject, and what one on a wrong part removes.
 
-    PYTHONPATH=DATA python -m benchmarks.select_clicks DATA [--set subject|matte] [--every N] [--json FILE]
+    python -m benchmarks.select_clicks DATA [--every N] [--pictures FOLDER] [--json FILE]
 
-DATA contains `matte/` (pictures with true alpha), `subject/` (with true masks) and `evalkit.py`, which loads them.
-Clicks follow a rule: each is
-placed in the middle of the largest wrong region (the pixel deepest inside it), and adds to the selection where the
-subject is missing, or subtracts where too much is selected. A picture gets no more clicks when its largest wrong
-region is smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing
-is found without a click, the overlap is 0. The error in the band is the mean absolute error where the truth is
-partly transparent, and nearby; it exists only for the set `matte`.
+DATA contains NAME.jpg, NAME_mask.png (white inside) and labels.tsv with the columns name and category. With --every
+N, only each N-th photograph is used. --pictures writes, for each click, the photograph, and the selection before
+and after it.
+
+A missed part is a connected part of the mask that the selection leaves out, and a wrong one a connected part that
+it takes in without reason; slivers along the outline and parts below half a percent of the mask do not count. Each
+gets one click, on the pixel deepest inside it. The scores are those of the pixels that changed: IoU with the part,
+where right changes elsewhere do not count; the wrong changes, relative to the part's area; and the share of the new
+outline that lies within a hundredth of the shorter side of the mask's outline.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import csv
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dioptre import runtime
 
 runtime.prepare_if_needed()
 
-import evalkit
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
-from dioptre.caching.memory import MemoryCache
+from benchmarks.frame import publish, read, table
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import Inputs
 from dioptre.features.depth.estimation import estimate_depth
-from dioptre.recipes.apply import apply
-from dioptre_link.errors import UsageError
-from dioptre_link.operation import Role
+from dioptre.features.subject import Choice, chosen_subject
 
-CLICKS = 3
-WORSE = 0.02  # A click that lowers the overlap by more than this is reported.
-BAND = 0.025  # Width of the band around partly transparent pixels, as a fraction of the picture's shorter side.
-DONE = 0.01  # Clicking stops when the largest wrong region is smaller than this fraction of the subject's area.
+LEAST_AREA = 0.005  # area of the smallest part, as a fraction of the mask's
+SLIVER = 0.008  # half-width of the thinnest part, as a fraction of the shorter side
+EDGE = 0.01  # distance, as a fraction of the shorter side, within which an outline follows another
 
 
-def items(data: Path, chosen: str) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Yield the name, the category, the picture (h, w, 3) in [0, 1] and the true alpha or mask of each picture."""
-    load = evalkit.matte_items if chosen == "matte" else evalkit.subject_items
-    for name, category, picture, truth in load(str(data)):
-        yield name, category, picture.astype(np.float32) / 255, truth.astype(np.float64)
-
-
-def agreement(mask: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """Return the intersection over union of two masks, each thresholded at 0.5, and the error in the band.
-
-    Both equal those of `evalkit.matte_scores`, which also measures holes, in minutes for a large picture.
-    """
-    partly = (truth > 0.02) & (truth < 0.98)
-    reach = max(2, round(BAND * min(truth.shape)))
-    band = ndimage.maximum_filter(partly, size=2 * reach + 1)
-    error = float(np.abs(mask - truth)[band].mean()) if band.any() else float("nan")
-    chosen, true = mask > 0.5, truth > 0.5
-    return float((chosen & true).sum() / max((chosen | true).sum(), 1)), error
-
-
-def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, float]] | None:
-    """Choose the next click: the centre of the largest wrong region.
-
-    Args:
-        mask: (H, W) selection so far, 0 to 1.
-        truth: (H, W) true mask, 0 to 1.
-
-    Returns:
-        The option that receives the click, and the position (x, y) in pixels; None when no large region is wrong.
-    """
-    wrong = (mask > 0.5) != (truth > 0.5)
+def parts(wrong: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[float, float]]]:
+    """Yield the parts (H, W) of a wrong area, and the point (x, y) deepest inside each."""
     labels, count = ndimage.label(wrong)
-    if count == 0:
-        return None
-    sizes = np.bincount(labels.ravel())[1:]
-    if sizes.max() < DONE * max((truth > 0.5).sum(), 1):
-        return None
-    inside = np.pad(labels == 1 + int(np.argmax(sizes)), 1)
-    deep = ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
-    row, column = np.unravel_index(int(np.argmax(deep)), deep.shape)
-    name = "subject" if truth[row, column] > 0.5 else "not_subject"
-    return name, (float(column) + 0.5, float(row) + 0.5)
+    for label in range(1, count + 1):
+        part = labels == label
+        deep = ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
+        if part.sum() >= LEAST_AREA * mask.sum() and deep.max() >= max(2, SLIVER * min(mask.shape)):
+            row, column = np.unravel_index(int(deep.argmax()), deep.shape)
+            yield part, (float(column) + 0.5, float(row) + 0.5)
 
 
-def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
-    """Return the selected mask (H, W); all zeros when the product finds no subject."""
-    try:
-        result = apply("select_subject", options, inputs)
-    except UsageError:
-        return np.zeros(inputs.picture.shape[:2], np.float32)
-    return next(layer.pixels for layer in result.layers if layer.role is Role.SELECTION)
+def outline(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels on both sides of a mask's outline."""
+    edge: np.ndarray = ndimage.maximum_filter(mask, 3) != ndimage.minimum_filter(mask, 3)
+    return edge
 
 
-class Clicked(NamedTuple):
-    """The course of a selection.
-
-    Attributes:
-        scores: agreement after 0, 1, 2 and 3 clicks.
-        seconds: how long each click took.
-        clicks: option and position of each click.
-    """
-
-    scores: list[tuple[float, float]]
-    seconds: list[float]
-    clicks: list[tuple[str, tuple[float, float]]]
+def score(before: np.ndarray, after: np.ndarray, part: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Return the scores of a click; all planes are (H, W) and boolean."""
+    changed = before != after
+    bad = changed & (after != mask)
+    iou = (changed & part).sum() / (part | bad).sum()
+    edge = outline(changed) & ~ndimage.maximum_filter(outline(before), 5)
+    apart = ndimage.distance_transform_edt(~outline(mask))[edge]
+    follows = (apart <= EDGE * min(mask.shape)).mean() if edge.any() else 0.0
+    return {"iou": float(iou), "wrong": float(bad.sum() / part.sum()), "edge": float(follows)}
 
 
-def clicked(picture: np.ndarray, truth: np.ndarray) -> Clicked:
-    """Select a subject with up to three clicks."""
-    disparity = estimate_depth(picture).disparity
-    inputs = Inputs(picture=picture, disparity=disparity, cache=MemoryCache({}))
-    options: dict[str, list[tuple[float, float]]] = {"subject": [], "not_subject": []}
-    mask = select(inputs, options)
-    course = Clicked([agreement(mask, truth)], [], [])
-    while len(course.scores) <= CLICKS:
-        click = next_click(mask, truth)
-        if click is not None:
-            options[click[0]].append(click[1])
-            start = time.perf_counter()
-            mask = select(inputs, options)
-            course.seconds.append(time.perf_counter() - start)
-            course.clicks.append(click)
-        course.scores.append(agreement(mask, truth))
-    return course
-
-
-def _shown(values: Iterable[float]) -> str:
-    return " ".join(f"{value:.3f}" for value in values)
+def sheet(picture: np.ndarray, masks: list[np.ndarray], point: tuple[float, float]) -> Image.Image:
+    """Draw the photograph with the click, and the selections over grey."""
+    shown = [picture, *(np.where(mask[..., None], picture, 0.25 * picture + 0.5) for mask in masks)]
+    radius = max(2, min(picture.shape[:2]) // 60)
+    down, across = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    away = np.hypot(down - point[1], across - point[0])
+    shown[0] = np.where(((away < radius) & (away > radius - 2))[..., None], np.float32([1, 0, 0]), picture)
+    return Image.fromarray((255 * np.concatenate(shown, axis=1)).astype(np.uint8))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--set", choices=("subject", "matte"), default="subject")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--pictures", type=Path)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
+    with (chosen.data / "labels.tsv").open(encoding="utf-8", newline="") as stream:
+        names = [row["name"] for row in csv.DictReader(stream, delimiter="\t")]
     rows: list[dict[str, Any]] = []
-    for number, (name, group, picture, truth) in enumerate(items(chosen.data, chosen.set)):
-        if number % chosen.every:
-            continue
-        course = clicked(picture, truth)
-        overlaps, bands = (list(each) for each in zip(*course.scores, strict=True))
-        row = {"name": name, "group": group, "overlaps": overlaps, "bands": bands}
-        rows.append(row | {"seconds": course.seconds, "clicks": course.clicks})
-        worse = "  worse" if min(np.diff(overlaps)) < -WORSE else ""
-        print(f"{name:40} {_shown(overlaps)}  band {_shown(bands)}  s {_shown(course.seconds)}{worse}", flush=True)
-    for group in [*sorted({row["group"] for row in rows}), "all"]:
-        of_group = [row for row in rows if group in (row["group"], "all")]
-        overlaps, bands = (np.mean([row[name] for row in of_group], axis=0) for name in ("overlaps", "bands"))
-        print(f"{group:8} ({len(of_group)}) {_shown(overlaps)}  band {_shown(bands)}")
-    if chosen.json:
-        chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    for name in names[:: chosen.every]:
+        picture = read(chosen.data / f"{name}.jpg")
+        with Image.open(chosen.data / f"{name}_mask.png") as image:
+            mask = np.asarray(image.convert("L")) > 127
+        disparity = estimate_depth(picture).disparity
+        inputs = Inputs(picture=picture, cache=MemoryCache({}))
+        before = chosen_subject(inputs, disparity, Choice()).alpha > 0.5
+        for option, wrong in (("added", mask & ~before), ("removed", before & ~mask)):
+            for number, (part, point) in enumerate(parts(wrong, mask)):
+                start = time.process_time()
+                after = chosen_subject(inputs, disparity, Choice(**{option: (point,)})).alpha > 0.5
+                took = time.process_time() - start
+                row = {"name": f"{name} {option} {number}", "option": option, "s": took}
+                rows.append(row | score(before, after, part, mask))
+                print(
+                    " ".join(f"{each:.2f}" if isinstance(each, float) else each for each in rows[-1].values()),
+                    flush=True,
+                )
+                if chosen.pictures:
+                    chosen.pictures.mkdir(parents=True, exist_ok=True)
+                    sheet(picture, [before, after, mask], point).save(chosen.pictures / f"{rows[-1]['name']}.png")
+    means = []
+    for option in ("added", "removed"):
+        own = [row for row in rows if row["option"] == option]
+        mean = {name: float(np.mean([row[name] for row in own])) for name in ("iou", "wrong", "edge", "s") if own}
+        means.append({"click": option, "parts": len(own), **mean})
+    print(table(means))
+    publish({"means": means, "clicks": rows}, chosen.json)
 
 
 if __name__ == "__main__":

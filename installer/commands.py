@@ -11,11 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, contents, extras, locking, options, plugins, trees, weights, workers, zips
+from . import bundle, contents, extras, plugins, trees, weights, workers
 from . import environment as environments
 from .console import INSTALL, Console, Failure, Misuse, occupy
 from .environment import Folders, Installer
@@ -49,10 +50,13 @@ USUAL_TESTS = (
     *("-n", "auto", "--dist", "worksteal", "--durations", "10"),
     *(
         f"--ignore=tests/{slow}"
-        for slow in ("faults", "install", "training", "batch/test_many.py", "docs/test_docs.py")
+        for slow in ("faults", "install", "training", "docs", "batch/test_many.py", "link/test_standalone.py")
     ),
 )
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
+FOLDERS = ("--gimp-dir", "--krita-dir")
+EXTRAS = {f"--{no}{name}": (name, not no) for name in extras.NAMES for no in ("", "no-")}
+STARTS = frozenset({"--repair", *FOLDERS, *EXTRAS})  # Options that can begin a command line without a command.
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -92,9 +96,9 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         case ["--uninstall"]:
             uninstall(where, console)
         case []:
-            _install(where, console, options.Options())
-        case [option, *_] if option in options.STARTS:
-            _install(where, console, options.parse(arguments))
+            _install(where, console, Options())
+        case [option, *_] if option in STARTS:
+            _install(where, console, parse(arguments))
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
             raise Failure(f"The environment in {where.data} is incomplete.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
@@ -106,7 +110,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         case ["bundle", folder]:
             make_bundle(where, console, Path(folder))
         case ["zips", folder]:
-            zips.make(where.checkout, Path(folder).absolute(), console)
+            bundle.make_zips(where.checkout, Path(folder).absolute(), console)
         case ["test", *rest]:
             ensure(where, console, tests=True)
             _become(where, ["-P", "-m", "pytest", *(rest or USUAL_TESTS)], tests=True)
@@ -124,7 +128,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
     return 0
 
 
-def _install(where: Folders, console: Console, wanted: options.Options) -> None:
+def _install(where: Folders, console: Console, wanted: Options) -> None:
     """Install or update Dioptre, and put the plug-ins into the editors' own folders or the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
@@ -203,7 +207,7 @@ def _locked(where: Folders, console: Console) -> Iterator[int]:
     def waiting() -> None:
         console.say("Another installation is running; waiting for it…")
 
-    with locking.exclusive(where.lock, waiting=waiting) as lock:
+    with workers.exclusive(where.lock, waiting=waiting) as lock:
         yield lock
 
 
@@ -224,9 +228,9 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment, fresh="core" not in marker)
         if (CHECKOUT / "plugin" / "gimp").is_dir():
-            plugins.update(where, _gimp())
+            plugins.update(where, console, _gimp())
         if (CHECKOUT / "plugin" / "krita").is_dir():
-            plugins.update_krita(where, _krita())
+            plugins.update_krita(where, console, _krita())
     marker = environments.read_marker(environment)
     if "tests" in wanted and marker.get("tests") != wanted["tests"]:
         console.step("Installing the test packages")
@@ -389,3 +393,42 @@ class _Terminated(BaseException):
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Parsed options.
+
+    Attributes:
+        repair: Reinstall everything.
+        folders: Folders given with --gimp-dir and --krita-dir, by option.
+        extras: Extras to add (True) or remove (False).
+    """
+
+    repair: bool = False
+    folders: dict[str, Path] = field(default_factory=dict)
+    extras: dict[str, bool] = field(default_factory=dict)
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Parse the arguments.
+
+    Raises:
+        Misuse: An option is unknown, repeated or incomplete.
+    """
+    repair, folders, wanted = False, dict[str, Path](), dict[str, bool]()
+    rest = list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if option == "--repair":
+            repair = True
+        elif option in EXTRAS and EXTRAS[option][0] not in wanted:
+            name, add = EXTRAS[option]
+            wanted[name] = add
+        elif option in FOLDERS and option not in folders:
+            if not rest or rest[0].startswith("-"):
+                raise Misuse(f"{option} needs a folder.")
+            folders[option] = Path(rest.pop(0))
+        else:
+            raise Misuse(f"{' '.join(arguments)}: {option} cannot be used here.")
+    return Options(repair=repair, folders=folders, extras=wanted)

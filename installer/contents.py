@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from . import extras, trees
+from . import extras, trees, weights
 from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
@@ -107,10 +107,10 @@ def _is_known(path: Path, where: Folders) -> bool:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Return whether the path is a network's folder: it has a card, or is empty or only partly written."""
+    """Return whether the path is a network's folder as Dioptre wrote it, a link, or only partly written."""
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink()
-    return path.name.startswith(".") or (path / "card.json").is_file() or not any(path.iterdir())
+    return path.name.startswith(".") or not any(path.iterdir()) or weights.unaltered(path)
 
 
 def _remove_from(folder: Path, entries: list[Path]) -> None:

@@ -42,25 +42,24 @@ def install_gimp(
         if gimp.is_current(where.checkout, home, folders):
             continue
         console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
-        gimp.install(where.checkout, home, folders)
+        _say_moved(console, gimp.install(where.checkout, home, folders))
         _say_whether_it_appears(console, gimp, home)
 
 
-def update(where: Folders, gimp: ModuleType) -> None:
+def update(where: Folders, console: Console, gimp: ModuleType) -> None:
     """Update GIMP's installed plug-ins to this checkout's version, because plug-ins and core must match."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")
         if home.plugin.is_dir() and not gimp.is_current(where.checkout, home, folders):
-            gimp.install(where.checkout, home, folders)
+            _say_moved(console, gimp.install(where.checkout, home, folders))
 
 
 def remove(where: Folders, console: Console, gimp: ModuleType) -> None:
     """Delete every GIMP plug-in that was installed."""
     homes = [gimp.Home(Path(folder), "installed") for folder in _recorded(where).get("gimp", [])]
     for home in homes:
-        if gimp.remove(home):
-            console.say(f"Removed {home.plugin}.")
+        _say_removed(console, home, gimp.remove(home))
 
 
 def install_krita(
@@ -80,7 +79,7 @@ def install_krita(
         if krita.is_current(where.checkout, home, folders):
             continue
         console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
-        krita.install(where.checkout, home, folders)
+        _say_moved(console, krita.install(where.checkout, home, folders))
         _record(where, krita=str(home.folder))
         if krita.is_enabled(home):
             console.say(f"The plug-in was installed in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
@@ -88,21 +87,20 @@ def install_krita(
             console.say(f"The plug-in was installed in {home.plugin}, but it is turned off in {home.settings}.")
 
 
-def update_krita(where: Folders, krita: ModuleType) -> None:
+def update_krita(where: Folders, console: Console, krita: ModuleType) -> None:
     """Update Krita's installed plug-ins, as `update` does GIMP's."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))
         if home.plugin.is_dir() and not krita.is_current(where.checkout, home, folders):
-            krita.install(where.checkout, home, folders)
+            _say_moved(console, krita.install(where.checkout, home, folders))
 
 
 def remove_krita(where: Folders, console: Console, krita: ModuleType) -> None:
     """Delete every Krita plug-in that was installed, and its entry in kritarc."""
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))
-        if krita.remove(home):
-            console.say(f"Removed {home.plugin}.")
+        _say_removed(console, home, krita.remove(home))
 
 
 def _krita_homes(krita: ModuleType, console: Console, *, chosen: Path | None, portable: bool) -> list[Any]:
@@ -144,6 +142,18 @@ def _say_whether_it_appears(console: Console, gimp: ModuleType, home: Any) -> No
         console.say(f"GIMP {gimp.version(program)} has Filters ▸ Dioptre. (Restart it if it is running.)")
     else:
         console.say(f"GIMP does not list the plug-in in {home.plugin}. Run: {INSTALL} doctor")
+
+
+def _say_removed(console: Console, home: Any, removed: bool) -> None:
+    if home.plugin.exists():
+        console.say(f"Dioptre did not write all of {home.plugin}; the rest was left there.")
+    elif removed:
+        console.say(f"Removed {home.plugin}.")
+
+
+def _say_moved(console: Console, aside: list[Path]) -> None:
+    for place in aside:
+        console.say(f"Earlier files that Dioptre did not write were moved to {place}.")
 
 
 def _recorded(where: Folders) -> dict[str, list[str]]:

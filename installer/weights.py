@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -42,14 +43,28 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
         before: Hashes of the cards installed before, by checkpoint id.
 
     Raises:
-        Failure: A file is missing or altered.
+        Failure: A file is missing or altered, or a folder in `target` is not Dioptre's.
     """
     target.mkdir(parents=True, exist_ok=True)
     for name, card in wanted.items():
         if before.get(name) != card or not complete(target, {name: card}):
+            if name not in before and os.path.lexists(target / name) and not unaltered(target / name):
+                raise Failure(
+                    f"{target / name} is not a network of Dioptre, or was changed.",
+                    hint="Move that folder elsewhere, then run the same command again.",
+                )
             _copy(checkout / "weights" / name, target / name)
     for name in before.keys() - wanted.keys():
         trees.remove(target / name)
+
+
+def unaltered(folder: Path) -> bool:
+    """Return whether a folder holds a card, the files that it lists, with their SHA-256, and nothing else."""
+    try:
+        names = {"card.json", *(name for name, _ in _contents(folder))}
+    except (Failure, OSError):
+        return False
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} == names
 
 
 def check(checkout: Path) -> None:

@@ -130,20 +130,17 @@ class DepthOfField:
     hyperfocal_m: float
 
 
-def depth_of_field(
-    lens: Lens, view: View, *, focus_m: float, more_per_m: float = 0.0, sharp_diagonals: float = SHARP_DIAGONALS
-) -> DepthOfField:
-    """Return the range of distances in which blur discs are no wider than `sharp_diagonals` picture diagonals.
+def depth_of_field(lens: Lens, view: View, *, focus_m: float, more_per_m: float = 0.0) -> DepthOfField:
+    """Return the range of distances in which blur discs are no wider than `SHARP_DIAGONALS` picture diagonals.
 
     Args:
         lens: the lens.
         view: the picture's projection.
         focus_m: the focus distance in metres.
         more_per_m: inverse distance in 1/m that is kept sharp on either side beyond the lens's own range.
-        sharp_diagonals: diameter of the largest blur disc that counts as sharp, in picture diagonals.
     """
     # Half-width of the sharp range, in inverse distance: how far it extends to either side of the focus.
-    own = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)
+    own = SHARP_DIAGONALS / 2 / radius_per_inverse_metre(lens, view)
     reach = own + more_per_m
     focused = 0.0 if math.isinf(focus_m) else 1 / focus_m
     return DepthOfField(

@@ -12,10 +12,10 @@ from typing import Any
 
 from .catalogue import operation
 from .errors import DioptreError, UsageError
+from .files import read_regular
 from .language import Message, system_reason
 from .migrations import UnknownVersionError, migrated, without_retired
 from .operation import nearest
-from .regular import read_regular
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
 PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products

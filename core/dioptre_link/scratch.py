@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .files import is_private, lock
 from .paths import cache_dir
-from .private import is_private, lock
 
 _LOCK = ".lock"
 # Age above which a lock file without a folder counts as abandoned; normally, the folder is created microseconds

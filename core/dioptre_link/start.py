@@ -6,8 +6,10 @@ worker's socket, the locks and the exchange folder. A sandbox needs access to th
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DioptreError
+from .files import lock
 from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
-from .private import lock
-from .sandbox import flatpak_app, is_refusal, on_host
 
 START_TIMEOUT_S = 60.0  # time for a worker to start; the first start reads about 300 MB, perhaps from a slow disk
 POLL_S = 0.05  # interval of checks for the rendezvous file: no noticeable delay, and hardly any load
@@ -38,6 +39,9 @@ _KEPT_VARIABLES = (
     *("USERPROFILE", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA", "USERNAME"),
 )
 _KEPT_PREFIXES = ("LC_", "DIOPTRE_", "PIP_")  # pip's settings are kept because networks are downloaded with it
+INFO = Path("/.flatpak-info")  # exists in every Flatpak sandbox and describes it
+_SPAWN = "flatpak-spawn"
+_REFUSALS = ("Portal call failed", "Can't find bus")  # errors of flatpak-spawn without the permission
 
 
 class WorkerMissingError(DioptreError):
@@ -166,16 +170,16 @@ def worker_command() -> list[str]:
 def find_or_start(
     *,
     command: Sequence[str] | None = None,
-    timeout_s: float = START_TIMEOUT_S,
     on_wait: Callable[[], None] | None = None,
+    timeout_s: float = START_TIMEOUT_S,
     may_start: bool = True,
 ) -> tuple[Rendezvous, socket.socket]:
     """Connect to the running worker, or start one if there is none and `may_start`.
 
     Args:
         command: command that starts the worker. Default: `worker_command()`.
-        timeout_s: how long to wait for the worker.
         on_wait: called about 20 times a second while waiting; may raise an exception to give up.
+        timeout_s: how long to wait for the worker.
         may_start: start the worker if none is running.
 
     Returns:
@@ -312,3 +316,37 @@ def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator
                 raise WorkerMissingError("Another program is still starting Dioptre's worker.", hint=_log_hint())
             _wait(on_wait)
         yield
+
+
+def flatpak_app() -> str | None:
+    """Return the id of the Flatpak application that runs this process, such as `org.gimp.GIMP`; None outside."""
+    if not INFO.exists():
+        return None
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(INFO.read_text(encoding="utf-8"))
+        return parser.get("Application", "name")
+    except (OSError, ValueError, configparser.Error):
+        return ""
+
+
+def on_host(command: Sequence[str], environment: Mapping[str, str]) -> list[str] | None:
+    """Return the command that runs `command` outside the Flatpak sandbox; None if there is no way or no sandbox.
+
+    The program outlives the editor. It needs the editor's own environment to reach Flatpak. Flatpak refuses it
+    unless the application may talk to `org.freedesktop.Flatpak`; see `is_refusal`.
+
+    Args:
+        command: program and arguments, as seen from outside the sandbox.
+        environment: the program's environment. Only Dioptre's own variables are passed on, because the others
+            describe the sandbox.
+    """
+    if flatpak_app() is None or (spawn := shutil.which(_SPAWN)) is None:
+        return None
+    ours = [f"--env={name}={value}" for name, value in environment.items() if name.startswith("DIOPTRE_")]
+    return [spawn, "--host", *ours, *command]
+
+
+def is_refusal(output: str) -> bool:
+    """Return whether this output is flatpak-spawn's own error rather than that of the program."""
+    return any(line.startswith(_REFUSALS) for line in output.splitlines())

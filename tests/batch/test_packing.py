@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from dioptre.batch.packing import BadOutcomeError, packed, unpacked
+from dioptre.batch.many import BadOutcomeError, packed, unpacked
 from dioptre.batch.work import Failed, Made
 from tests.faults.trials import mutated
 

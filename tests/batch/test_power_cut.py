@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from dioptre.batch.plan import Item, State, state
+from dioptre.photo import publish as publish
 from dioptre.photo import staged
-from dioptre.photo.publish import staging as publish
-from dioptre.photo.publish.folder import Folder
+from dioptre.photo.publish import Folder
 from dioptre_link.recipe import Recipe, Step, WrittenFile
 
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))

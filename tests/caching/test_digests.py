@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.caching.digests import digest_of_array, digest_of_bytes, digest_of_file
+from dioptre.caching.names import digest_of_array, digest_of_bytes, digest_of_file
 
 LARGE = np.random.default_rng(1).integers(0, 256, 11_000_000, np.uint8)  # Large enough for three blocks.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import stat
 import sys
@@ -12,9 +14,11 @@ import jax
 import numpy as np
 import pytest
 
-from dioptre.caching import disk, software
-from dioptre.caching.disk import DiskCache
+from dioptre.caching import caches
+from dioptre.caching.caches import DiskCache
+from dioptre.caching.names import digest_of_bytes
 from dioptre.contract import StepResult
+from dioptre.models import programs
 from dioptre_link.language import Message
 
 PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)
@@ -90,7 +94,7 @@ def test_steps_precision_and_code_are_told_apart(cache: DiskCache, monkeypatch: 
     cache.result("subject", {"picture": PICTURE}, step)
     with jax.default_matmul_precision("highest"):
         cache.result("depth", {"picture": PICTURE}, step)
-    monkeypatch.setattr(software, "code_digest", lambda: "another version")
+    monkeypatch.setattr(programs, "code_digest", lambda: "another version")
     cache.result("depth", {"picture": PICTURE}, step)
     monkeypatch.setenv("DIOPTRE_PRECISION", "bfloat16")
     cache.result("depth", {"picture": PICTURE}, step)
@@ -123,7 +127,39 @@ def _other(path: Path) -> None:
     path.write_bytes(b"dioptre-kept 1 nonsense\n{}\n")
 
 
-@pytest.mark.parametrize("damage", [_cut, _longer, _flip_pixel, _flip_fact, _empty, _other])
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _anothers(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+def _with_header(path: Path, header: bytes, planes: bytes = b"") -> None:
+    digest = hashlib.sha256(header).hexdigest().encode()
+    path.write_bytes(b"dioptre-kept 1 " + digest + b"\n" + header + planes)
+
+
+def _deep(path: Path) -> None:
+    _with_header(path, b"[" * 100_000 + b"\n")
+
+
+def _not_finite(path: Path) -> None:
+    plane = np.full((1, 1), np.nan, np.float32)
+    described = {"name": "disparity", "shape": [1, 1], "sha256": digest_of_bytes(plane.data)}
+    header = json.dumps({"facts": {}, "planes": [described]}).encode() + b"\n"
+    _with_header(path, header, plane.tobytes())
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away")
+DAMAGES = (_cut, _longer, _flip_pixel, _flip_fact, _empty, _other, _deep, _not_finite)
+
+
+@pytest.mark.parametrize(
+    "damage", [*DAMAGES, pytest.param(_fifo, marks=posix), pytest.param(_anothers, marks=root)]
+)
 def test_a_damaged_file_is_removed_and_computed_again(
     cache: DiskCache, folder: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -191,8 +227,8 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_nearly_full_disk_is_left_alone(cache: DiskCache, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = disk.shutil.disk_usage(folder.parents[1])
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = caches.shutil.disk_usage(folder.parents[1])
+    monkeypatch.setattr(caches.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     cache.result("depth", {}, Step())
     assert files(folder) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.caching.memory import LARGEST_BYTES, MOST_RESULTS, MemoryCache
+from dioptre.caching.caches import LARGEST_BYTES, MOST_RESULTS, MemoryCache
 from dioptre.contract import StepResult
 
 

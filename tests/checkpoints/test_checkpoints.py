@@ -11,9 +11,8 @@ from flax import nnx
 
 from dioptre.checkpoints.blueprint import blueprint, fill
 from dioptre.checkpoints.card import Card, Source, WeightsError
-from dioptre.checkpoints.load import read
 from dioptre.checkpoints.locate import files_below, installed, locate, sha256, verify
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import read, save
 
 
 class Pair(nnx.Module):

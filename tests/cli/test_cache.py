@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dioptre.caching import choice
-from dioptre.caching.disk import DiskCache
+from dioptre.caching.caches import DiskCache
 from dioptre.contract import NO_STEP_CACHE, StepResult
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.cli import trials
+from dioptre.cli import findings
 from dioptre.cli.report import harmless
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import meeting_dir, rendezvous_file
@@ -35,9 +35,9 @@ def test_secrets_that_others_can_read_are_found(private_home: Path) -> None:
     rendezvous_file().write_text("{}", encoding="utf-8")
     rendezvous_file().chmod(0o600)
     (meeting_dir() / "exchange").mkdir(mode=0o700)
-    assert [finding.level for finding in trials.secrets()] == ["ok"]
+    assert [finding.level for finding in findings.secrets()] == ["ok"]
     rendezvous_file().chmod(0o640)
-    (found,) = trials.secrets()
+    (found,) = findings.secrets()
     assert (found.code, found.level) == ("worker-secret-open", "error")
     assert str(rendezvous_file()) in found.fix
 
@@ -49,7 +49,7 @@ def test_a_job_that_fails_is_an_error_with_its_hint(monkeypatch: pytest.MonkeyPa
         raise DioptreError("The weights are gone.", hint="Get them again.")
 
     monkeypatch.setattr(on_file, "follow_on_file", fail)
-    (found,) = trials.job()
+    (found,) = findings.job()
     assert (found.code, found.level, found.fix) == ("job-failed", "error", "Get them again.")
     assert "The weights are gone." in found.message
 

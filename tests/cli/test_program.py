@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dioptre.cli import program
+from dioptre.cli import reporting
 
 Dioptre = Callable[..., tuple[int, str, str]]
 INSTALL = "python3 install.py"
@@ -14,7 +14,7 @@ INSTALL = "python3 install.py"
 
 @pytest.fixture
 def through_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(program.VARIABLE, INSTALL)
+    monkeypatch.setenv(reporting.VARIABLE, INSTALL)
 
 
 def test_usage_and_help_name_install_py(through_install: None, dioptre: Dioptre) -> None:
@@ -29,7 +29,7 @@ def test_usage_and_help_name_install_py(through_install: None, dioptre: Dioptre)
 
 
 def test_on_the_path_it_is_dioptre(monkeypatch: pytest.MonkeyPatch, dioptre: Dioptre) -> None:
-    monkeypatch.delenv(program.VARIABLE, raising=False)
+    monkeypatch.delenv(reporting.VARIABLE, raising=False)
     assert dioptre("run", "--help")[1].startswith("Usage: dioptre run [OPTIONS]")
 
 
@@ -44,4 +44,4 @@ def test_on_the_path_it_is_dioptre(monkeypatch: pytest.MonkeyPatch, dioptre: Dio
     ],
 )
 def test_hints_name_what_the_reader_has(through_install: None, text: str, read: str) -> None:
-    assert program.for_reader(text) == read
+    assert reporting.for_reader(text) == read

@@ -36,7 +36,7 @@ def test_help_and_usage_errors_import_little(arguments: tuple[str, ...]) -> None
 
 def test_the_import_of_a_portrait_leaves_out_flax() -> None:
     """Flax takes half a second, and only networks without a stored program need it."""
-    program = "import sys, dioptre.caching.disk, dioptre.features.blur.portrait_blur, dioptre.recipes.on_file"
+    program = "import sys, dioptre.caching.caches, dioptre.features.blur.portrait_blur, dioptre.recipes.on_file"
     ended = subprocess.run(
         [sys.executable, "-c", f"{program}; print('jax' in sys.modules, 'flax' in sys.modules)"],
         capture_output=True,

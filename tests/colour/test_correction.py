@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
-from dioptre.colour.correction import (
-    TERMS,
-    correct,
-    correct_channels_locally,
-    unclipped,
-    with_blown_kept,
-)
+from dioptre.colour.correction import correct_channels_locally
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from training.white_balance.colours import TERMS, correct, unclipped, with_blown_kept
 
 D65 = jnp.array(D65_XY)
 NOTHING = jnp.zeros((TERMS, 3))

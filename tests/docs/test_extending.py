@@ -83,14 +83,6 @@ from .options import ToyOptions
 
 OPERATIONS = {ToyOptions: turning.run}
 """
-CONFIG = """\
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToyConfig:
-    channels: int = 3
-"""
 MODULE = """\
 import jax.numpy as jnp
 from flax import nnx
@@ -104,7 +96,15 @@ class Toy(nnx.Module):
         return self.white[...] - x
 """
 ENTRIES = """\
+from dataclasses import dataclass
+
 from dioptre.models.entry import Entry, ModelKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig:
+    channels: int = 3
+
 
 ENTRIES = (
     Entry(
@@ -112,7 +112,7 @@ ENTRIES = (
         title="Toy",
         kind=ModelKind.WHITE_BALANCE,
         module=f"{__name__}.module:Toy",
-        config=f"{__name__}.config:ToyConfig",
+        config=ToyConfig,
         checkpoints={"toy": ""},
     ),
 )
@@ -122,7 +122,7 @@ import json, os, runpy, sys
 from pathlib import Path
 import numpy as np
 from dioptre.checkpoints.card import Card
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre.cli.main import group
 from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
@@ -242,7 +242,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     (features / "toy" / "options.py").write_text(TYPED, encoding="utf-8")
     (features / "toy" / "__init__.py").write_text(FACE, encoding="utf-8")
     (models / "toy").mkdir()
-    for name, text in (("__init__.py", ENTRIES), ("config.py", CONFIG), ("module.py", MODULE)):
+    for name, text in (("__init__.py", ENTRIES), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")
     insert(models / "registry.py", ", u2net,", ", toy")
     insert(models / "registry.py", "subject, u2net, modnet", "toy, ")

@@ -22,7 +22,7 @@ from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.matrix_profile import adobe_rgb
 from dioptre.photo.metadata import xmp as notes
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Format
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step

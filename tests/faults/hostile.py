@@ -157,14 +157,6 @@ def announced_png(width: int, height: int) -> bytes:
     )
 
 
-def ora_of_one_picture(layers: int, png: bytes, *, canvas: int = 1) -> bytes:
-    """Return an .ora file in which all layers show the same picture."""
-    stack = "".join('<layer name="" src="a"/>' for _ in range(layers))
-    return corpus.ora(
-        {"stack.xml": f'<image w="{canvas}" h="{canvas}"><stack>{stack}</stack></image>'.encode(), "a": png}
-    )
-
-
 def nested_json(depth: int = 100_000) -> bytes:
     return b"[" * depth + b"]" * depth
 

@@ -13,9 +13,8 @@ import pytest
 from dioptre import photo
 from dioptre.photo import problems
 from dioptre.photo.budget import of_bytes
-from dioptre.photo.decode.openraster import read_openraster
 from dioptre.photo.metadata import containers, markup, tiff_tags, xmp
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.errors import DioptreError
 
 from . import corpus, hostile
@@ -73,16 +72,6 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
     ),
     "Lab": (lambda: hostile.lab_tiff(14_000, strips=280), ".tif", (photo.load, photo.inspect, photo.size_of)),
     "PNG": (lambda: hostile.announced_png(14_000, 14_000), ".png", (photo.load, photo.inspect)),
-    "layers of one picture": (
-        lambda: hostile.ora_of_one_picture(510, hostile.flat_png(4000, 4000)),
-        ".ora",
-        (read_openraster, photo.inspect),
-    ),
-    "layers of one canvas": (
-        lambda: hostile.ora_of_one_picture(510, hostile.flat_png(1000, 1000), canvas=1000),
-        ".ora",
-        (read_openraster,),
-    ),
     "recipe too deep": (hostile.recipe_too_deep, ".json", (photo.inspect,)),
     "recipe in XMP too deep": (
         lambda: hostile.jpeg_with_xmp(hostile.xmp_with_recipe("[" * 20_000)),
@@ -103,16 +92,6 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
         lambda: hostile.jpeg_with_xmp(hostile.unknown_encoding()),
         ".jpg",
         (photo.load, photo.inspect, photo.read_embedded_depth),
-    ),
-    "UTF-16 document type in a stack": (
-        lambda: corpus.ora({"stack.xml": hostile.utf16_doctype()}),
-        ".ora",
-        (read_openraster, photo.inspect),
-    ),
-    "unknown encoding in a stack": (
-        lambda: corpus.ora({"stack.xml": hostile.unknown_encoding()}),
-        ".ora",
-        (read_openraster, photo.inspect),
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 import zipfile
 from collections.abc import Callable
@@ -14,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dioptre import photo
-from dioptre.photo.decode.openraster import read_openraster
 from dioptre.photo.metadata import xmp
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 
@@ -89,77 +87,23 @@ def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) 
     assert photo.load(whole).pixels.shape == (*corpus.SIZE, 3)
 
 
-STACK = '<image version="0.0.5" w="20" h="20"><stack><layer name="a" src="{}"/></stack></image>'
-HOSTILE_NAMES = (
-    "../victim.png",
-    "/etc/passwd",
-    "data/../../victim.png",
-    "C:\\victim.png",
-    "data\0x.png",
-    "",
-    "a" * 70000,
-)
-
-
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
-def test_layers_that_point_elsewhere(name: str, tmp_path: Path) -> None:
-    victim = tmp_path.parent / "victim.png"
-    path = tmp_path / "a.ora"
-    content = corpus.pictures()["alpha.png"]
-    entries = {"stack.xml": STACK.format(name.replace("\0", "&#0;")).encode()}
-    if name and "\0" not in name and len(name) < 60000:
-        entries[name] = content
-    path.write_bytes(corpus.ora(entries))
-    survives(lambda: read_openraster(path))
-    assert not victim.exists()
-    assert [each.name for each in tmp_path.iterdir()] == ["a.ora"]
-
-
 def bombs() -> dict[str, bytes]:
-    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
-    laughing = f'<?xml version="1.0"?><!DOCTYPE image [<!ENTITY l0 "lol">{laughs}]><image>&l11;</image>'
-    deep = "<stack>" * 20_000 + "</stack>" * 20_000
-    many = "".join('<layer name="a" src="data/a.png"/>' for _ in range(100_000))
-    wide = struct.pack(">II", 2**31 - 1, 2**31 - 1)
-    png = bytearray(corpus.pictures()["alpha.png"])
-    png[16:24] = wide
     return {
-        "zeros": corpus.ora({"stack.xml": b"\0" * (64 << 20)}),
-        "laughs": corpus.ora({"stack.xml": laughing.encode()}),
-        "deep": corpus.ora({"stack.xml": f'<image w="9" h="9">{deep}</image>'.encode()}),
-        "many layers": corpus.ora(
-            {
-                "stack.xml": f'<image w="9" h="9"><stack>{many}</stack></image>'.encode(),
-                "data/a.png": corpus.pictures()["alpha.png"],
-            }
-        ),
-        "huge canvas": corpus.ora(
-            {"stack.xml": STACK.replace('w="20"', 'w="2000000000"').format("data/a.png").encode()}
-        ),
-        "huge layer": corpus.ora({"stack.xml": STACK.format("data/a.png").encode(), "data/a.png": bytes(png)}),
-        "layer bomb": corpus.ora(
-            {"stack.xml": STACK.format("data/a.png").encode(), "data/a.png": b"\0" * (128 << 20)}
-        ),
-        "recipe bomb": corpus.ora(
-            {"stack.xml": STACK.format("x").encode(), "dioptre/recipe.json": b" " * (128 << 20)}
-        ),
+        "recipe bomb": corpus.ora({"stack.xml": b"<image/>", "dioptre/recipe.json": b" " * (128 << 20)}),
         "encrypted": encrypted(),
         "many entries": corpus.ora({f"data/{i}": b"" for i in range(70_000)}, compression=zipfile.ZIP_STORED),
     }
 
 
 def encrypted() -> bytes:
-    content = bytearray(corpus.ora({"stack.xml": STACK.format("x").encode()}))
+    content = bytearray(corpus.ora({"dioptre/recipe.json": b"{}"}))
     for sign in (b"PK\3\4", b"PK\1\2"):
         at = content.rfind(sign)
         content[at + (6 if sign == b"PK\3\4" else 8)] |= 1
     return bytes(content)
 
 
-BOMBS = (
-    *("zeros", "laughs", "deep", "many layers", "huge canvas"),
-    *("huge layer", "layer bomb", "recipe bomb", "encrypted", "many entries"),
-)
+BOMBS = ("recipe bomb", "encrypted", "many entries")
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -170,7 +114,6 @@ def test_bombs(name: str, tmp_path: Path) -> None:
     path.write_bytes(bombs_once()[name])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     size = path.stat().st_size
-    assert not survives(lambda: read_openraster(path), file_bytes=size), "a bomb was read"
     survives(lambda: photo.inspect(path), file_bytes=size)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 600 << 10, f"it took {grown >> 10} MiB"

@@ -305,8 +305,7 @@ def test_weights_that_are_not_numbers_are_no_success(
     """The weights are complete, listed and match their SHA-256, but they are NaN, so the result must be refused."""
     from dioptre.checkpoints import locate
     from dioptre.checkpoints.card import Card
-    from dioptre.checkpoints.load import read
-    from dioptre.checkpoints.save import save
+    from dioptre.checkpoints.storage import read, save
     from dioptre.cli.main import run
 
     weights = tmp_path / "weights"

@@ -29,7 +29,7 @@ CLIENT = """
 import os, sys
 from dioptre_link.client import Worker
 from dioptre_link.errors import DioptreError
-from dioptre_link.sandbox import flatpak_app
+from dioptre_link.start import flatpak_app
 from dioptre_link.wire import PixelFormat
 print(flatpak_app(), flush=True)
 try:

@@ -13,13 +13,11 @@ import numpy as np
 import onnxruntime
 from pattern import pattern
 
-from dioptre.models.modnet import convert as modnet_package
-from dioptre.models.package_files import Package, read_package
+from dioptre.models.published import Package, read_package
 from dioptre.models.registry import ENTRIES
-from dioptre.models.rrdb import convert as rrdb
-from dioptre.models.span import convert as span
-from dioptre.models.srvgg import convert as srvgg
-from dioptre.models.u2net import convert as u2net
+from training.modnet import convert as modnet
+from training.span import convert as span
+from training.u2netp import convert as u2net
 
 PLACES = 64
 
@@ -82,15 +80,15 @@ def main() -> None:
     folder = parser.parse_args().packages
     networks = {
         "u2netp": from_onnx(folder, "u2netp", u2net.PACKAGE, (320, 320)),
-        "modnet": from_onnx(folder, "modnet", modnet_package.PACKAGE, (256, 320)),
+        "modnet": from_onnx(folder, "modnet", modnet.PACKAGE, (256, 320)),
     }
     for scale in (2, 4):
         for channels in (48, 52):
             networks[f"span-x{scale}-ch{channels}"] = from_ncnn(
                 folder, span.package(scale=scale, channels=channels)
             )
-    for module in (srvgg, rrdb):
-        networks[module.card().id] = from_ncnn(folder, module.PACKAGE)
+    for name in ("realesr-animevideov3", "realesrgan-x4plus"):
+        networks[name] = from_ncnn(folder, ENTRIES[name].package)
     path = Path(__file__).with_name("networks.json")
     path.write_text(json.dumps(networks, indent=1) + "\n", encoding="utf-8")
 

@@ -70,8 +70,7 @@ def test_install_is_whole_current_and_removable(checkout: Path, user: Path) -> N
     assert gimp_plugin.is_current(checkout, home, folders(user))
     assert os.access(home.plugin / "dioptre.py", os.X_OK)
     assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
-    (home.plugin / "dioptre_link/client.py").write_text("old", encoding="utf-8")
-    (home.plugin / "left-over.py").touch()
+    (home.plugin / "dioptre_link/client.py").unlink()
     assert not gimp_plugin.is_current(checkout, home, folders(user))
     gimp_plugin.install(checkout, home, folders(user))
     assert gimp_plugin.is_current(checkout, home, folders(user))
@@ -121,8 +120,8 @@ def test_the_installer_remembers_where_and_removes_it(
     # No folder was chosen, so none is changed.
     plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)
     assert not list(user.glob(".config/GIMP/3.0/*"))
-    (chosen / "plug-ins/dioptre/dioptre.py").write_text("old", encoding="utf-8")
-    plugins.update(where, gimp_plugin)
+    (chosen / "plug-ins/dioptre/dioptre.py").unlink()
+    plugins.update(where, console, gimp_plugin)
     assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
     plugins.remove(where, console, gimp_plugin)
     assert list((chosen / "plug-ins").iterdir()) == []

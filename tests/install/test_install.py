@@ -327,6 +327,7 @@ def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Check
         for name in (
             "data/thesis.txt",
             "data/weights/notes/a",
+            "data/weights/mine/card.json",
             "cache/mine/b",
             "log/diary.log",
             "log/diary",
@@ -353,6 +354,19 @@ def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Check
     assert sorted(path for path in miniature.home.rglob("*") if path.is_file()) == sorted(own)
     assert "Not created by Dioptre, so not removed" in removed.stderr
     assert "thesis.txt" in removed.stderr
+
+
+def test_a_folder_with_the_name_of_a_network_is_not_replaced(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    theirs = miniature.home / "data" / "weights" / "another-model"
+    theirs.mkdir()
+    (theirs / "card.json").write_text('{"mine": true}', encoding="utf-8")
+    shutil.copytree(miniature.folder / "weights" / "small-model", miniature.folder / "weights" / theirs.name)
+    refused = miniature.install("greet")
+    assert (refused.returncode, f"{theirs.name} is not a network of Dioptre" in refused.stderr) == (1, True)
+    assert (theirs / "card.json").read_text(encoding="utf-8") == '{"mine": true}'
+    shutil.rmtree(theirs)
+    assert miniature.install("greet").returncode == 0
 
 
 def test_a_link_in_the_home_is_removed_and_not_followed(miniature: Checkout, tmp_path: Path) -> None:

@@ -63,18 +63,52 @@ def test_install_is_whole_enabled_current_and_removable(checkout: Path, user: Pa
     assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
     enabled = SETTINGS.replace("[python]\n", "[python]\nenable_dioptre=true\n")
     assert home.settings.read_text(encoding="utf-8") == enabled
-    (home.plugin / "left-over.py").touch()
-    (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
+    (home.plugin / "jobs.py").unlink()
     assert not krita_plugin.is_current(checkout, home, folders(user))
     installed(checkout, user)
     assert krita_plugin.is_current(checkout, home, folders(user))
-    assert not (home.plugin / "left-over.py").exists()
+    assert [path.name for path in home.folder.iterdir()] == ["pykrita"], "nothing of the user's was there"
     assert home.settings.read_text(encoding="utf-8") == enabled
     assert not krita_plugin.is_current(checkout, home, {**folders(user), "data": user / "moved"})
     assert krita_plugin.remove(home)
     assert not krita_plugin.remove(home)
     assert list((home.folder / "pykrita").iterdir()) == []
     assert home.settings.read_text(encoding="utf-8") == SETTINGS
+
+
+@pytest.mark.parametrize("what", ["added", "changed", "foreign", "link", "entry"])
+def test_what_dioptre_did_not_write_is_moved_aside(what: str, checkout: Path, user: Path, tmp_path: Path) -> None:
+    home = krita_plugin.homes({}, home=user)[0]
+    if what in ("added", "changed", "entry"):
+        installed(checkout, user)
+    home.plugin.mkdir(parents=True, exist_ok=True)
+    mine = home.plugin / {"added": "mine.py", "changed": "jobs.py"}.get(what, "__init__.py")
+    if what == "link":
+        home.plugin.rmdir()
+        (tmp_path / "mine").mkdir()
+        home.plugin.symlink_to(tmp_path / "mine")
+    if what == "entry":
+        mine = home.entry
+    mine.write_text("mine", encoding="utf-8")
+    (aside,) = krita_plugin.install(checkout, home, folders(user))
+    assert aside.parent == home.folder
+    kept = aside if what == "entry" else aside / mine.name
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert krita_plugin.is_current(checkout, home, folders(user))
+    assert krita_plugin.install(checkout, home, folders(user)) == []
+
+
+def test_removal_leaves_what_was_added_or_changed(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    for name in ("mine.py", "jobs.py"):
+        (home.plugin / name).write_text("mine", encoding="utf-8")
+    home.entry.write_text("mine", encoding="utf-8")
+    (home.plugin / "__pycache__").mkdir()
+    (home.plugin / "__pycache__/jobs.cpython-311.pyc").touch()
+    assert krita_plugin.remove(home)
+    assert sorted(path.name for path in home.plugin.iterdir()) == ["jobs.py", "mine.py"]
+    assert home.entry.read_text(encoding="utf-8") == "mine"
+    assert not krita_plugin.remove(home)
 
 
 def test_without_settings_they_are_made_and_emptied(checkout: Path, user: Path) -> None:
@@ -121,10 +155,12 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     plugins.install_krita(where, Console(), krita_plugin, chosen=folder, portable=True)
     home = krita_plugin.chosen(folder)
     assert krita_plugin.is_current(checkout, home, folders(user))
-    (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
-    plugins.update_krita(where, krita_plugin)
+    (home.plugin / "jobs.py").write_text("mine", encoding="utf-8")
+    plugins.update_krita(where, Console(), krita_plugin)
     assert krita_plugin.is_current(checkout, home, folders(user))
+    said = capsys.readouterr().err
+    assert "restart Krita" in said
+    assert "was moved to" in said
     plugins.remove_krita(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
-    assert "restart Krita" in capsys.readouterr().err

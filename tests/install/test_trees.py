@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dioptre_link import private
-from installer import locking, trees
+from dioptre_link import files
+from installer import trees, workers
 
 
 def test_installer_and_worker_lock_the_same_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +23,8 @@ def test_installer_and_worker_lock_the_same_byte(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=lock, LK_NBLCK=2, LK_LOCK=1))
     monkeypatch.setattr(sys, "platform", "win32")
     with (tmp_path / "worker.lock").open("a+b") as file:
-        assert private.lock(file.fileno())
-        assert locking.try_lock(file.fileno())
+        assert files.lock(file.fileno())
+        assert workers.try_lock(file.fileno())
     assert locked == [1 << 30] * 2
 
 

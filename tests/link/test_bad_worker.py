@@ -18,7 +18,7 @@ import unittest
 from contextlib import suppress
 from unittest import mock
 
-from dioptre_link import connecting, connection, jobs, private, start, wire
+from dioptre_link import connecting, connection, files, jobs, start, wire
 from dioptre_link.client import Worker, WorkerLostError, WorkerSilentError
 from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat, WireError
@@ -58,7 +58,7 @@ class WithBadWorker(unittest.TestCase):
         self.addCleanup(self.listener.close)
         lock = start.worker_lock_file().open("a+b")
         self.addCleanup(lock.close)
-        self.assertTrue(private.lock(lock.fileno()))
+        self.assertTrue(files.lock(lock.fileno()))
         fields = {"port": self.listener.getsockname()[1], "token": "t", "pid": 1, "protocol": wire.PROTOCOL}
         rendezvous = {**fields, "version": "0", "unix_socket": ""}
         start.rendezvous_file().write_text(json.dumps(rendezvous), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dioptre_link.cache import keep_newest
+from dioptre_link.files import keep_newest
 
 
 def made(folder: Path, name: str, *, written: float, read: float) -> Path:

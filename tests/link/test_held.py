@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from unittest import mock
 
-from dioptre_link import held
+from dioptre_link import files
 
 
 class Refusals:
@@ -42,20 +42,20 @@ class Held(unittest.TestCase):
 
     def test_windows_is_asked_again(self) -> None:
         with mock.patch.object(sys, "platform", "win32"), mock.patch.object(os, "replace", Refusals(os.replace, 3)):
-            held.replace(self.source, self.target)
+            files.replace(self.source, self.target)
         self.assertEqual(self.target.read_text(encoding="utf-8"), "new")
 
     def test_what_stays_impossible_is_an_error(self) -> None:
-        for platform, tries in (("win32", held.TRIES), ("linux", 1)):
-            refusing = Refusals(os.replace, held.TRIES)
+        for platform, tries in (("win32", files.TRIES), ("linux", 1)):
+            refusing = Refusals(os.replace, files.TRIES)
             with (
                 mock.patch.object(sys, "platform", platform),
                 mock.patch.object(os, "replace", refusing),
-                mock.patch.object(held.time, "sleep"),
+                mock.patch.object(files.time, "sleep"),
                 self.assertRaises(PermissionError),
             ):
-                held.replace(self.source, self.target)
-            self.assertEqual(held.TRIES - refusing.count, tries)
+                files.replace(self.source, self.target)
+            self.assertEqual(files.TRIES - refusing.count, tries)
 
     def test_a_reader_never_keeps_a_writer_from_its_file(self) -> None:
         stop = threading.Event()
@@ -70,8 +70,8 @@ class Held(unittest.TestCase):
         try:
             for count in range(200):
                 self.source.write_text(str(count), encoding="utf-8")
-                held.replace(self.source, self.target)
-            held.unlink(self.target)
+                files.replace(self.source, self.target)
+            files.unlink(self.target)
         finally:
             stop.set()
             reader.join()

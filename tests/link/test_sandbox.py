@@ -13,14 +13,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from dioptre_link import sandbox, start
+from dioptre_link import start
 from dioptre_link.client import Worker
 from dioptre_link.start import WorkerMissingError
 
 ENOUGH_S = 30.0
 WORKER = [os.environ.get("DIOPTRE_TEST_PYTHON", sys.executable), str(Path(__file__).with_name("fake_worker.py"))]
 INFO = "[Application]\nname=org.gimp.GIMP\nruntime=runtime/org.gnome.Platform/x86_64/48\n"
-# The session's own environment outside the sandbox, and nothing else of the caller's.
+# The session's own environment outside the start, and nothing else of the caller's.
 SPAWN = """#!/bin/sh
 [ -n "$DBUS_SESSION_BUS_ADDRESS" ] || { echo "Can't find bus: no address" >&2; exit 1; }
 [ "$1" = --host ] || exit 64
@@ -44,7 +44,7 @@ class Flatpak(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "info").write_text(INFO, encoding="utf-8")
-        info = mock.patch.object(sandbox, "INFO", self.folder / "info")
+        info = mock.patch.object(start, "INFO", self.folder / "info")
         info.start()
         self.addCleanup(info.stop)
         cleared = {name: value for name, value in os.environ.items() if not name.startswith("DIOPTRE_")}
@@ -97,11 +97,11 @@ class Flatpak(unittest.TestCase):
         python.parent.mkdir(parents=True)
         python.symlink_to("/nowhere/python3.13")
         self.assertEqual(start.environment_python(), python)
-        with mock.patch.object(sandbox, "INFO", self.folder / "none"), self.assertRaises(WorkerMissingError):
+        with mock.patch.object(start, "INFO", self.folder / "none"), self.assertRaises(WorkerMissingError):
             start.environment_python()
 
     def test_without_a_sandbox_nothing_changes(self) -> None:
         self.spawn_is(SPAWN)
-        with mock.patch.object(sandbox, "INFO", self.folder / "none"):
-            self.assertIsNone(sandbox.on_host(["python"], {}))
-            self.assertIsNone(sandbox.flatpak_app())
+        with mock.patch.object(start, "INFO", self.folder / "none"):
+            self.assertIsNone(start.on_host(["python"], {}))
+            self.assertIsNone(start.flatpak_app())

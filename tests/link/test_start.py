@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from dioptre_link import paths, private, start
+from dioptre_link import files, paths, start
 from dioptre_link.start import Rendezvous, WorkerMissingError
 
 FIELDS = {"port": 1234, "token": "t", "pid": 7, "protocol": 1, "version": "0.1", "unix_socket": "worker.sock"}
@@ -63,7 +63,7 @@ class RendezvousFile(WithHome):
         start.rendezvous_file().write_text(json.dumps(FIELDS), encoding="utf-8")
         self.assertFalse(start.is_running())
         with start.worker_lock_file().open("a+b") as file:
-            self.assertTrue(private.lock(file.fileno()))
+            self.assertTrue(files.lock(file.fileno()))
             self.assertTrue(start.is_running())
         self.assertFalse(start.is_running())
 

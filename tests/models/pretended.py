@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from dioptre.checkpoints.card import Card
-from dioptre.models.package_files import Package, PackageFile, read_package
+from dioptre.models.published import Package, PackageFile, read_package
 from dioptre.models.registry import Entry, ModelKind
-from dioptre.models.srvgg.config import SrvggConfig
+from dioptre.models.srvgg import SrvggConfig
 
 CONFIG = SrvggConfig(scale=2, channels=4, convolutions=1)
 _SHAPES = {
@@ -56,17 +56,6 @@ PACKAGE = Package(
     nbytes=len(WHEEL),
     files={"npz": PackageFile(path="pretended/weights.npz", sha256=hashlib.sha256(_WEIGHTS).hexdigest())},
 )
-ENTRY = Entry(
-    id="pretended",
-    title="Pretended",
-    kind=ModelKind.SUPER_RESOLUTION,
-    module="dioptre.models.srvgg.module:Srvgg",
-    config=f"{__name__}:CONFIG",
-    checkpoints={"pretended": ""},
-    convert=f"{__name__}:convert",
-    card=f"{__name__}:card",
-    package=f"{__name__}:PACKAGE",
-)
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
@@ -76,3 +65,16 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
 def card() -> Card:
     return Card(id="pretended", title="Pretended", architecture="srvgg", licence="MIT", licence_doubts="None.")
+
+
+ENTRY = Entry(
+    id="pretended",
+    title="Pretended",
+    kind=ModelKind.SUPER_RESOLUTION,
+    module="dioptre.models.srvgg.module:Srvgg",
+    config=lambda: CONFIG,
+    checkpoints={"pretended": ""},
+    convert=f"{__name__}:convert",
+    card=card,
+    package=PACKAGE,
+)

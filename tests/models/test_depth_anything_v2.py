@@ -17,13 +17,12 @@ from safetensors.numpy import save_file
 
 from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import WeightsError
-from dioptre.models.depth_anything_v2.backbone import Backbone
-from dioptre.models.depth_anything_v2.config import dioptre_small
+from dioptre.models.depth_anything_v2 import dioptre_small
+from dioptre.models.depth_anything_v2.backbone import Backbone, resize_aligned, resize_cubic
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors
-from dioptre.models.depth_anything_v2.published import PACKAGE, read_backbone
-from dioptre.models.depth_anything_v2.resampling import resize_aligned, resize_cubic
 from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+from training.dinov2_vits14.published import PACKAGE, read_backbone
 
 from ..golden import assert_recorded, pattern, read_golden
 

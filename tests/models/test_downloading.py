@@ -12,12 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from dioptre.checkpoints.card import Card
-from dioptre.models import downloading, published_file, registry
+from dioptre.models import downloading, published, registry
 from dioptre.models.adding import add_by_name, add_weights
 from dioptre.models.downloading import discard, download, downloads_folder
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
-from . import weights_server
 from .pretended import ENTRY, WHEEL
 from .weights_server import CONTENT, PATH, Publisher, publishing
 
@@ -26,7 +25,7 @@ from .weights_server import CONTENT, PATH, Publisher, publishing
 def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(downloading, "_PAUSE_S", 0.01)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", published_file.VARIABLE):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", published.VARIABLE):
         monkeypatch.delenv(name, raising=False)
     with publishing() as running:
         yield running
@@ -42,12 +41,11 @@ def arrived(publisher: Publisher) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_a_file_arrives_with_progress(publisher: Publisher, exact: bool) -> None:
+def test_a_file_arrives_with_progress(publisher: Publisher) -> None:
     told: list[tuple[float, str]] = []
     publisher.behaviour = ["holds"]
     threading.Timer(0.5, publisher.release.set).start()
-    path = download(publisher.file(exact=exact), progress=lambda *step: told.append(step))
+    path = download(publisher.file(), progress=lambda *step: told.append(step))
     assert path.read_bytes() == CONTENT
     fractions = [fraction for fraction, _ in told]
     assert fractions == sorted(fractions)
@@ -114,18 +112,16 @@ def test_other_bytes_are_deleted(publisher: Publisher) -> None:
 
 
 @pytest.mark.parametrize("kept", [len(CONTENT), len(CONTENT) + 1])
-def test_a_complete_file_of_unknown_size_is_recognised(publisher: Publisher, kept: int) -> None:
+def test_a_complete_file_is_recognised(publisher: Publisher, kept: int) -> None:
     path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
     path.parent.mkdir(parents=True)
     path.write_bytes((CONTENT + b"\0")[:kept])
-    assert download(publisher.file(exact=False), progress=quiet).read_bytes() == CONTENT
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
 
 
 def test_nobody_answers(publisher: Publisher) -> None:
     file = publisher.file()
-    file = published_file.PublishedFile(
-        site="http://127.0.0.1:9", path=PATH, sha256=file.sha256, nbytes=file.nbytes
-    )
+    file = published.PublishedFile(site="http://127.0.0.1:9", path=PATH, sha256=file.sha256, nbytes=file.nbytes)
     with pytest.raises(DioptreError, match="there is no connection"):
         download(file, progress=quiet)
 
@@ -144,7 +140,7 @@ def test_a_proxy_is_used(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("http_proxy", publisher.site)
     monkeypatch.delenv("no_proxy", raising=False)
     file = publisher.file()
-    far = published_file.PublishedFile(
+    far = published.PublishedFile(
         site="http://publisher.invalid", path=PATH, sha256=file.sha256, nbytes=file.nbytes
     )
     assert download(far, progress=quiet).read_bytes() == CONTENT
@@ -164,32 +160,31 @@ def test_no_redirect_leaves_encryption() -> None:
 
 def test_a_mirror_takes_the_publishers_place(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     file = publisher.file()
-    far = published_file.PublishedFile(
+    far = published.PublishedFile(
         site="http://publisher.invalid", path=PATH, sha256=file.sha256, nbytes=file.nbytes
     )
-    published_file.set_mirror(f"{publisher.site}/weights/")
-    assert published_file.mirror() == f"{publisher.site}/weights"
+    published.set_mirror(f"{publisher.site}/weights/")
+    assert published.mirror() == f"{publisher.site}/weights"
     assert download(far, progress=quiet).read_bytes() == CONTENT
     assert publisher.paths == [f"/weights{PATH}"]
-    monkeypatch.setenv(published_file.VARIABLE, "http://mirror.invalid")
-    assert published_file.mirror() == "http://mirror.invalid"
-    monkeypatch.delenv(published_file.VARIABLE)
-    published_file.set_mirror("")
-    assert published_file.mirror() == ""
+    monkeypatch.setenv(published.VARIABLE, "http://mirror.invalid")
+    assert published.mirror() == "http://mirror.invalid"
+    monkeypatch.delenv(published.VARIABLE)
+    published.set_mirror("")
+    assert published.mirror() == ""
 
 
 @pytest.mark.parametrize("address", ["file:///etc", "example.org", "http://", "https://a b", "https://x/?q=1"])
 def test_what_is_no_mirror_is_refused(address: str) -> None:
     with pytest.raises(UsageError, match="not the address of a mirror"):
-        published_file.checked_mirror(address)
+        published.checked_mirror(address)
 
 
 def test_what_was_downloaded_is_installed_and_deleted(
     publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher.content = WHEEL
-    entry = replace(ENTRY, package=f"{weights_server.__name__}:FILE")
-    monkeypatch.setattr(weights_server, "FILE", publisher.file(), raising=False)
+    entry = replace(ENTRY, package=publisher.file())
     monkeypatch.setitem(registry.ENTRIES, entry.id, entry)  # type: ignore[arg-type]
     publisher.behaviour = ["cuts off", "404"]
     with pytest.raises(DioptreError, match="404"):
@@ -205,5 +200,5 @@ def test_what_was_downloaded_is_installed_and_deleted(
     # The licence of a file that differs from the published one is unknown.
     own = tmp_path / "own.whl"
     own.write_bytes(WHEEL)
-    monkeypatch.setattr(weights_server, "FILE", replace(publisher.file(), sha256="0" * 64))
+    entry = replace(entry, package=replace(publisher.file(), sha256="0" * 64))
     assert Card.read(add_weights(entry, own, force=True)).licence == "LicenseRef-as-published"

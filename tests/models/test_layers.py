@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from dioptre.models.depth_anything_v2.backbone import Linear
 from dioptre.models.functions import attend, product
-from dioptre.models.linear import Linear
 from dioptre.models.winograd import convolve3x3
 
 

@@ -13,9 +13,9 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.card import WeightsError
-from dioptre.models.depth_anything_v2.config import BackboneConfig
+from dioptre.models.depth_anything_v2 import BackboneConfig
 from dioptre.models.loaded import Loaded
-from dioptre.models.moge2.config import from_published
+from dioptre.models.moge2 import from_published
 from dioptre.models.moge2.geometry import Camera, fit_camera, inverse_depth
 from dioptre.models.moge2.module import Moge2, view_plane
 from dioptre.models.registry import ENTRIES

@@ -14,7 +14,7 @@ import pytest
 
 from dioptre.models.key_map import Rule, apply_rules
 from dioptre.models.ncnn_file import read_ncnn
-from dioptre.models.package_files import Package, PackageFile, read_package
+from dioptre.models.published import Package, PackageFile, read_package
 from dioptre_link.errors import DioptreError
 
 

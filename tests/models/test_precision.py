@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from dioptre import runtime
-from dioptre.cli import devices
-from dioptre.cli.finding import ERROR
+from dioptre.cli import findings
+from dioptre.cli.findings import ERROR
 from dioptre.models import precision, programs
 from dioptre.models.loading import load_model
 from dioptre.models.precision import Precision, Reason, choice, precision_of, recorded_precision
@@ -181,7 +181,7 @@ def test_the_environment_variable_replaces_the_choice(monkeypatch: pytest.Monkey
 
 def test_the_doctor_explains_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(precision.VARIABLE, "half")
-    found = {finding.code: finding for finding in devices.networks()}["precision"]
+    found = {finding.code: finding for finding in findings.networks()}["precision"]
     assert (found.level, "not 'half'" in found.message) == (ERROR, True)
     assert found.fix == "Correct or unset this environment variable."
 

@@ -11,10 +11,8 @@ from flax import nnx
 from PIL import Image
 
 from dioptre.checkpoints.blueprint import fill
-from dioptre.models.realesrgan_package import X4PLUS_PACKAGE as PACKAGE
-from dioptre.models.rrdb.config import RrdbConfig
-from dioptre.models.rrdb.convert import RULES, convert
-from dioptre.models.rrdb.module import Rrdb
+from dioptre.models.rrdb import PACKAGE, RrdbConfig
+from dioptre.models.rrdb.module import RULES, Rrdb, convert
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat

@@ -10,10 +10,8 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.blueprint import fill
-from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE as PACKAGE
-from dioptre.models.srvgg.config import SrvggConfig
-from dioptre.models.srvgg.convert import RULES, convert
-from dioptre.models.srvgg.module import Srvgg
+from dioptre.models.srvgg import PACKAGE, SrvggConfig
+from dioptre.models.srvgg.module import RULES, Srvgg, convert
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat, shuffle

@@ -13,8 +13,8 @@ from PIL import Image
 
 from dioptre.features.subject.faces import Faces
 from dioptre.models.loading import load_model
-from dioptre.models.subject.config import SubjectConfig
-from dioptre.models.subject.head import SubjectHead
+from dioptre.models.subject import SubjectConfig
+from dioptre.models.subject.module import SubjectHead
 
 CONFIG = SubjectConfig()
 SIDE = 448

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from dioptre.models.published_file import PublishedFile
+from dioptre.models.published import PublishedFile
 
 from .local_server import HOLD_S, Handler, serving
 
@@ -39,9 +39,9 @@ class Publisher:
     begun: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
-    def file(self, *, exact: bool = True) -> PublishedFile:
+    def file(self) -> PublishedFile:
         sha256 = hashlib.sha256(self.content).hexdigest()
-        return PublishedFile(site=self.site, path=PATH, sha256=sha256, nbytes=len(self.content), exact=exact)
+        return PublishedFile(site=self.site, path=PATH, sha256=sha256, nbytes=len(self.content))
 
 
 class _Handler(Handler):

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.photo import problems, replacing, save, staged
-from dioptre.photo.publish import names
-from dioptre.photo.publish import staging as publish
-from dioptre.photo.publish.folder import Folder
+from dioptre.photo import problems, publish, replacing, save, staged
+from dioptre.photo.publish import Folder
 
 
 def _left(folder: Path) -> list[str]:
@@ -157,12 +155,12 @@ def test_names_that_windows_keeps_for_devices(
 ) -> None:
     monkeypatch.setattr(publish.sys, "platform", "win32")
     if taken:
-        names.check_name(tmp_path / name)
+        publish.check_name(tmp_path / name)
     else:
         with pytest.raises(problems.UnwritableFile, match="does not accept the name"):
-            names.check_name(tmp_path / name)
+            publish.check_name(tmp_path / name)
     monkeypatch.setattr(publish.sys, "platform", "linux")
-    names.check_name(tmp_path / name)
+    publish.check_name(tmp_path / name)
 
 
 def test_output_places_that_cannot_be(out: Path) -> None:

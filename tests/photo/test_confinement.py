@@ -7,44 +7,47 @@ import sys
 
 import pytest
 
-from dioptre.photo import budget
 from dioptre.photo.budget import Limits
 
 TAKE = """
 import sys, numpy as np
-from dataclasses import replace
-from dioptre.photo.budget import Limits
-from dioptre.photo.budget import confine, memory_bytes
-limits = Limits.of(100)
+from pathlib import Path
+from dioptre.photo.budget import Budget, Limits, confine
+limits = Limits.of(10_000)
 np.ones(1 << 20)
 confine(limits)
-confine(limits)
+told = []
+confine(limits, on_announced=told.append)
+if announced := int(sys.argv[2]):
+    Budget(limits, Path("x")).check_picture(announced, 1, bytes_per_pixel=1)
+    assert told == [announced]
 try:
-    np.ones(int(memory_bytes(limits) * float(sys.argv[1])), np.uint8)
+    np.ones(int(limits.memory_bytes(announced) * float(sys.argv[1])), np.uint8)
 except MemoryError:
     sys.exit(7)
 """
 
 
-def run(share: str) -> int:
-    return subprocess.run([sys.executable, "-P", "-c", TAKE, share], timeout=120, check=False).returncode
+def run(share: float, announced: int) -> int:
+    command = [sys.executable, "-P", "-c", TAKE, str(share), str(announced)]
+    return subprocess.run(command, timeout=120, check=False).returncode
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no limit of memory")
-def test_a_process_gets_what_its_file_is_worth_and_no_more() -> None:
-    assert run("0.5") == 0
-    assert run("2.5") == 7
+@pytest.mark.parametrize("announced", [0, 10_000_000])
+def test_a_process_gets_what_its_file_announces_and_no_more(announced: int) -> None:
+    assert run(0.5, announced) == 0
+    assert run(1.5, announced) == 7
 
 
 AGAIN = """
 import resource
-from dioptre.photo.budget import Limits
-from dioptre.photo.budget import confine
-hard = 2 << 30
+from dioptre.photo.budget import Limits, confine
+hard = 1 << 30
 resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 confine(Limits.of(100))
 first, _ = resource.getrlimit(resource.RLIMIT_DATA)
-confine(Limits.of(10 << 20, max_megapixels=200))
+confine(Limits.of(300 << 20, max_megapixels=200))
 second, _ = resource.getrlimit(resource.RLIMIT_DATA)
 assert first < hard, first
 assert second == hard, second
@@ -59,6 +62,7 @@ def test_a_large_file_after_a_small_one_gets_what_the_user_allows() -> None:
 
 
 def test_memory_follows_the_file() -> None:
-    small, large = (budget.memory_bytes(Limits.of(size, max_megapixels=200)) for size in (100, 10 << 20))
-    assert small < 1 << 30
-    assert large > 200_000_000 * 16
+    small, large = (Limits.of(size, max_megapixels=200) for size in (3000, 10 << 20))
+    assert large.memory_bytes(200_000_000) > 200_000_000 * 16
+    assert small.memory_bytes(0) < 1 << 30, "whatever a small file may announce, it has not yet"
+    assert small.seconds(0) < 10

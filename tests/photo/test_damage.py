@@ -22,7 +22,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from dioptre.photo import Format, apart, load, matrix_profile, read_depth, read_openraster, write_depth
+from dioptre.photo import Format, apart, load, matrix_profile, read_depth, write_depth
 from dioptre.photo.decode.decoded import PYTHON_DECODER_ERRORS, Decoded, require_finite
 from dioptre.photo.decode.decoding import decode
 from dioptre.photo.encode.encoding import Extras, encode
@@ -30,7 +30,6 @@ from dioptre.photo.picture import Colour
 from dioptre.photo.problems import DamagedPicture, NotAPicture
 from dioptre_link.errors import DioptreError
 
-from .test_openraster import _archive
 from .test_raw import write_dng
 
 PLACES = 10
@@ -453,15 +452,6 @@ def test_a_damaged_profile_is_not_dropped_in_silence(tmp_path: Path) -> None:
     at = data.index(b"iCCP") + 30
     (tmp_path / "a.png").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     assert any("a.png is damaged" in message for message in load(tmp_path / "a.png").messages)
-
-
-def test_damaged_layers_are_refused(tmp_path: Path) -> None:
-    layer = encode(photo(), Format.PNG)
-    stack = '<image w="96" h="72"><stack><layer src="a.png"/></stack></image>'
-    for at in range(60, len(layer), len(layer) // PLACES):
-        bad = layer[:at] + bytes([layer[at] ^ 0x5A]) + layer[at + 1 :]
-        with pytest.raises(DamagedPicture):
-            read_openraster(_archive(tmp_path / "a.ora", stack, {"a.png": bad}))
 
 
 def test_runs_that_overfill_their_rows_are_reported(tmp_path: Path) -> None:

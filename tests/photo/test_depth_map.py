@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import load, matrix_profile, problems, read_depth, write_depth
-from dioptre.photo.depth_files.maps import write_metric_depth
+from dioptre.photo.depth_files import write_metric_depth
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.picture import Format
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import problems, read_embedded_depth
-from dioptre.photo.depth_files.embedded import of_heif_depth
+from dioptre.photo.depth_files import of_heif_depth
 from dioptre.photo.encode.encoding import encode
 from dioptre.photo.metadata import containers
 from dioptre.photo.picture import Format

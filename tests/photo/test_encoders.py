@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Layer, LayerOnDemand
-from dioptre.photo.depth_files.maps import encoded_depth
+from dioptre.photo.depth_files import encoded_depth
 from dioptre.photo.encode.encoding import Encoders
 from dioptre.photo.encode.openraster import LayerFiles
 from dioptre.photo.picture import Format

@@ -23,6 +23,8 @@ from dioptre.photo.results import write_result
 from dioptre.photo.vips import vips
 from dioptre_link.operation import Role
 
+from .layered import read_layers
+
 SIZE = (96, 144)
 LAMPS = ((30, 40, 8.0), (60, 110, 4.0))
 
@@ -136,7 +138,6 @@ def test_a_result_of_another_size(photo_hdr: Path, tmp_path: Path) -> None:
 
 
 def test_layers_and_sheet_show_what_the_camera_showed(photo_hdr: Path, tmp_path: Path) -> None:
-    from dioptre.photo import read_openraster
 
     picture = load(photo_hdr)
     result = Result(layers=(Layer(name="Blurred", role=Role.RESULT, pixels=picture.pixels),), models={}, values={})
@@ -146,7 +147,7 @@ def test_layers_and_sheet_show_what_the_camera_showed(photo_hdr: Path, tmp_path:
     (tmp_path / "plain.jpg").write_bytes(_first_picture(photo_hdr))
     expected = load(tmp_path / "plain.jpg").pixels
     assert expected.max() < 1.1
-    for layer in read_openraster(tmp_path / "out-lens-blur.ora").layers:
+    for layer in read_layers(tmp_path / "out-lens-blur.ora").layers:
         assert np.abs(layer.pixels[..., :3] - expected).max() < 0.01
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dioptre.photo import problems, replacing, staged
-from dioptre.photo.publish.folder import Folder
+from dioptre.photo.publish import Folder
 
 VICTIM, ATTACKER = 65534, 65533  # Ids of the user nobody and of an unused user.
 
@@ -139,7 +139,7 @@ def test_names_with_parts_are_refused_by_the_folder(tmp_path: Path) -> None:
 KILLED = """
 import fcntl, os, signal, sys
 from pathlib import Path
-from dioptre.photo.publish import staging as publish
+from dioptre.photo import publish
 os.setgroups([]); os.setgid({victim}); os.setuid({victim})
 os.umask(0)
 with publish.staged(Path(sys.argv[1]), force=True) as staging:

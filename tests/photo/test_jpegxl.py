@@ -16,7 +16,7 @@ from dioptre.photo.decode.decoding import decode, describe
 from dioptre.photo.decode.jpegxl import BadHeader, read_header
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.metadata import xmp as notes
-from dioptre.photo.metadata.frame import Frame
+from dioptre.photo.metadata.exif import Frame
 
 pytest.importorskip("pyjpegxl")
 

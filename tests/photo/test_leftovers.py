@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.photo.publish.staging import staged
+from dioptre.photo.publish import staged
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
 
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from dioptre.photo.publish import staging as publish
+from dioptre.photo import publish
 placed = []
 def place(self, move, real=publish.Staging._place):
     if len(placed) == {after}:
@@ -62,7 +62,7 @@ def test_a_set_published_in_part_is_taken_back(after: int, force: bool, tmp_path
 
 def test_a_whole_set_stays(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom dioptre.photo.publish import staging as publish\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom dioptre.photo import publish\n"
         "with publish.staged(Path(sys.argv[1]), force=False) as staging:\n"
         "    staging.open('one').write(b'new')\n"
         "    staging.publish()\n"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dioptre.photo.decode.loading import load
-from dioptre.photo.depth_files.maps import write_metric_depth, write_normals
+from dioptre.photo.depth_files import write_metric_depth, write_normals
 from dioptre.photo.problems import UnwritableFile
 
 DEPTH_M = np.array([[0.5, 2.0, 65.0], [100.0, math.inf, 4.0]], np.float32)

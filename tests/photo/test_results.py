@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import inspect, load, problems, read_depth, read_openraster, write_result
+from dioptre.photo import inspect, load, problems, read_depth, write_result
 from dioptre.photo.encode.encoding import encode
-from dioptre.photo.encode.sheet import Panel, depth_colours, sheet
+from dioptre.photo.encode.sheet import Panel, sheet
 from dioptre.photo.picture import Format, Picture
 from dioptre_link.operation import Role
+
+from .layered import read_layers
 
 RECIPE = {
     "version": 1,
@@ -65,7 +67,7 @@ def test_the_whole_set(out: Path, picture: Picture) -> None:
     assert np.abs(flat.pixels - picture.pixels[::-1]).mean() < 0.02
     depth = read_depth(out / "photo-portrait-depth.tif", width=40, height=24)
     np.testing.assert_array_equal(depth.disparity, _result(picture).layers[1].pixels)
-    layered = read_openraster(out / "photo-portrait.ora")
+    layered = read_layers(out / "photo-portrait.ora")
     assert [layer.name for layer in layered.layers] == ["Portrait", "Depth", "Original"]
     assert [layer.visible for layer in layered.layers] == [True, False, False]
     written = json.loads((out / "photo-portrait.json").read_text(encoding="utf-8"))
@@ -144,7 +146,7 @@ def test_depth_alone(out: Path, picture: Picture) -> None:
         "photo-depth.png",
         "photo-depth.tif",
     ]
-    assert [layer.visible for layer in read_openraster(out / "photo-depth.ora").layers] == [False, True]
+    assert [layer.visible for layer in read_layers(out / "photo-depth.ora").layers] == [False, True]
 
 
 def test_larger_result(out: Path, picture: Picture) -> None:
@@ -153,7 +155,7 @@ def test_larger_result(out: Path, picture: Picture) -> None:
     write_result(Result(layers=(large,)), picture, out, "photo", force=False, recipe=recipe)
     assert "photo-super-resolution.jpg" in _names(out)
     assert load(out / "photo-super-resolution.jpg").width == 80
-    assert len(read_openraster(out / "photo-super-resolution.ora").layers) == 1
+    assert len(read_layers(out / "photo-super-resolution.ora").layers) == 1
 
 
 def test_formats_that_cannot_be_written_are_said(tmp_path: Path, out: Path, photo: np.ndarray) -> None:
@@ -182,10 +184,3 @@ def test_sheet_shows_the_panels_in_order() -> None:
     assert colours == {(255, 0, 0), (255, 255, 255)}
     wide = sheet([Panel(caption="Before", pixels=np.zeros((10, 100, 4), np.float32))] * 2)
     assert wide.shape[0] > 2 * (10 + 25), "panoramas lie one below the other"
-
-
-def test_depth_colours_rise_in_lightness() -> None:
-    colours = depth_colours(np.linspace(0, 1, 64, dtype=np.float32)[None])[0]
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    luminance = linear @ np.array([0.2126, 0.7152, 0.0722])
-    assert (np.diff(luminance) > 0).all()

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
-from dioptre.photo.depth_files.maps import write_metric_depth
+from dioptre.photo.depth_files import write_metric_depth
 from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
 from dioptre_link.recipe import Recipe, Step
+
+from ..photo.layered import read_layers
 
 TWO = Recipe(
     steps=(
@@ -36,7 +38,7 @@ def test_the_original_is_below_whatever_is_held(
     written = files.write_result(
         made.result, made.picture, tmp_path / "out", "in", force=False, recipe=made.recipe.to_dict()
     )
-    layers = files.read_openraster(tmp_path / "out" / "in-white-balance.ora").layers
+    layers = read_layers(tmp_path / "out" / "in-white-balance.ora").layers
     assert [layer.name for layer in layers][-1] == "Original"
     np.testing.assert_allclose(layers[-1].pixels[..., :3], photo, atol=1 / 255)
     assert zipfile.is_zipfile(next(path for path in written if path.suffix == ".ora"))

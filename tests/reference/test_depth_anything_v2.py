@@ -12,7 +12,7 @@ from flax import nnx
 from dioptre.checkpoints.blueprint import fill
 from dioptre.features.depth.estimation import estimate_depth
 from dioptre.models.adding import add_weights
-from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
+from dioptre.models.depth_anything_v2 import DepthAnythingConfig
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors, upstream_names
 from dioptre.models.depth_anything_v2.module import DepthAnything
 from dioptre.models.registry import ENTRIES, is_installed
@@ -44,7 +44,7 @@ def test_output_equals_the_original(original: Any, height: int, width: int) -> N
     picture = np.random.default_rng(height).normal(size=(1, height, width, 3)).astype(np.float32)
     with torch.no_grad():
         expected = original(torch.from_numpy(picture.transpose(0, 3, 1, 2))).predicted_depth.numpy()
-    config = depth_anything_v2_small()
+    config = DepthAnythingConfig()
     network = fill(lambda rngs: DepthAnything(config, rngs=rngs), convert(arrays_of(original)), origin="test")
     found = np.asarray(nnx.jit(network)(picture))
     assert found.shape == expected.shape

@@ -14,9 +14,8 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.blueprint import fill
-from dioptre.models.moge2.config import as_trained, base, small
-from dioptre.models.moge2.convert import from_torch_file, stated_config
-from dioptre.models.moge2.module import Moge2
+from dioptre.models.moge2 import as_trained, configuration
+from dioptre.models.moge2.module import Moge2, from_torch_file, stated_config
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
@@ -56,8 +55,7 @@ def test_geometry_equals_the_original(original: Any, tmp_path: Path, rows: int, 
     model, published = original
     torch.save({"model_config": published, "model": model.state_dict()}, tmp_path / "model.pt")
     file = tmp_path / "model.pt"
-    configured = small if published["encoder"]["backbone"] == "dinov2_vits14" else base
-    config, arrays = configured(stated_config(file)), from_torch_file(file)
+    config, arrays = configuration("", stated_config(file)), from_torch_file(file)
     file.unlink()
     network = fill(lambda rngs: Moge2(config, rngs=rngs), arrays, origin="test")
     picture = np.random.default_rng(rows).random((1, 14 * rows, 14 * columns, 3), np.float32)

@@ -14,7 +14,7 @@ from flax import nnx
 pytest.importorskip("grain")
 pytest.importorskip("optax")
 
-from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
+from dioptre.models.depth_anything_v2 import BackboneConfig, DepthAnythingConfig, HeadConfig
 from dioptre.models.depth_anything_v2.module import DepthAnything
 from training.depth import cache, curves, gpu, nyu, pack
 from training.depth.batches import Part, batches

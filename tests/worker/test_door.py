@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.worker import door
+from dioptre.worker import server
 
 from .test_server import ENOUGH_S, job_succeeds
 
-CROWD = 3 * door.MAX_WAITING
+CROWD = 3 * server.MAX_WAITING
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets")
 
@@ -39,7 +39,7 @@ def test_a_crowd_of_silent_strangers_locks_nobody_out(serve, over: str) -> None:
 def test_processes_of_others_are_sent_away(serve, monkeypatch: pytest.MonkeyPatch) -> None:
     rendezvous = serve().rendezvous
     assert job_succeeds(rendezvous)
-    monkeypatch.setattr(door, "peer_uid", lambda connection: os.getuid() + 1)
+    monkeypatch.setattr(server, "peer_uid", lambda connection: os.getuid() + 1)
     connected = rendezvous.connect()
     assert connected is not None
     with connected:
@@ -68,5 +68,5 @@ def test_the_system_names_the_user_of_a_process(tmp_path: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as other:
             connection, _ = listener.accept()
             with connection:
-                assert door.peer_uid(connection) == (65534 if as_root else os.getuid())
+                assert server.peer_uid(connection) == (65534 if as_root else os.getuid())
             other.wait(ENOUGH_S)

@@ -10,7 +10,7 @@ import pytest
 from dioptre.contract import FieldOfView, Inputs, Layer, Result
 from dioptre.recipes import memory
 from dioptre.recipes.memory import OutOfMemoryError
-from dioptre.worker import execution, previews
+from dioptre.worker import execution, pixels
 from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import BadResultError, execute, load, write
 from dioptre.worker.request import Kept, Request
@@ -175,14 +175,14 @@ def test_reduction_averages_light_not_codes() -> None:
     halves = np.zeros((2, 2, 3), np.float32)
     halves[:, 0] = 1.0
     # Half of white's linear light is 0.7354 when encoded (IEC 61966-2-1).
-    np.testing.assert_allclose(previews.reduced_picture(halves, (1, 1)), 0.7354, atol=1e-3)
+    np.testing.assert_allclose(pixels.reduced_picture(halves, (1, 1)), 0.7354, atol=1e-3)
 
 
 def test_reduction_does_not_mix_in_what_is_transparent() -> None:
     rgba = np.zeros((2, 2, 4), np.float32)
     rgba[:, 0] = (0.5, 0.5, 0.5, 1.0)
     rgba[:, 1] = (1.0, 0.0, 0.0, 0.0)
-    np.testing.assert_allclose(previews.reduced_picture(rgba, (1, 1))[0, 0], [0.5, 0.5, 0.5, 0.5], atol=1e-3)
+    np.testing.assert_allclose(pixels.reduced_picture(rgba, (1, 1))[0, 0], [0.5, 0.5, 0.5, 0.5], atol=1e-3)
 
 
 def test_operations_on_the_same_kept_pixels_find_what_the_last_one_left(request_for) -> None:

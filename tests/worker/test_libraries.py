@@ -7,12 +7,12 @@ import sys
 
 _RACE = """
 import sys, threading
-from dioptre.worker import libraries
+from dioptre.worker.warm_up import load_libraries
 failed, ready = [], threading.Barrier(4)
 def load():
     ready.wait()
     try:
-        libraries.load()
+        load_libraries()
     except BaseException as error:
         failed.append(repr(error))
 threads = [threading.Thread(target=load) for _ in range(4)]

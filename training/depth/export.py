@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
-from dioptre.models.depth_anything_v2.published import PACKAGE
+from dioptre.checkpoints.storage import save
+from training.dinov2_vits14.published import PACKAGE
 
 from .network import Values, joined, load_network
 from .values import flat, load

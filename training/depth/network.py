@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Float16, UInt8
 
-from dioptre.models.depth_anything_v2.config import dioptre_small
+from dioptre.models.depth_anything_v2 import dioptre_small
 from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
-from dioptre.models.depth_anything_v2.published import PACKAGE, read_backbone
+from dioptre.checkpoints.storage import save
+from training.dinov2_vits14.published import PACKAGE, read_backbone
 
 CARD = Card(
     id="dinov2-vits14",

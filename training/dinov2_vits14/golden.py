@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from dioptre.models.depth_anything_v2.published import PACKAGE
-from dioptre.models.package_files import read_package
+from dioptre.models.published import read_package
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+from training.dinov2_vits14.published import PACKAGE
 
 PLACES = 64
 SIDE = 224

@@ -11,7 +11,7 @@ import numpy as np
 
 from dioptre.imaging.closer_look import Window
 from dioptre.models.registry import ENTRIES
-from dioptre.models.subject.config import SubjectConfig
+from dioptre.models.subject import SubjectConfig
 
 MARKS = Path(__file__).with_name("faces.tsv")
 SIDE_PX = ENTRIES["dioptre-subject"].preprocessing.short_side_px

@@ -25,7 +25,7 @@ from PIL import Image
 from scipy.special import expit
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre.features.subject.views import network_input
 from dioptre.imaging.closer_look import Window, window_round
 from dioptre.imaging.resize import resize

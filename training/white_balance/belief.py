@@ -27,7 +27,7 @@ from flax import nnx
 from safetensors.numpy import load_file
 
 from dioptre.features.white_balance.illuminant import GOOD_DE, chance_evidence, read, share_evidence
-from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 
 from .loss import corrected, lab

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from dioptre.checkpoints.card import Card, Source
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 
 CARD = Card(
     id="white-balance",

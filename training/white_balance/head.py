@@ -28,7 +28,7 @@ from flax import nnx
 from jax import Array
 from safetensors.numpy import load_file
 
-from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.values import save_network
 

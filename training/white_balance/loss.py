@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 
 from dioptre.colour import linear_rgb_to_xy
-from dioptre.colour.correction import correct, unclipped, with_blown_kept
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.module import Reading
+from training.white_balance.colours import correct, unclipped, with_blown_kept
 
 from .samples import D65
 

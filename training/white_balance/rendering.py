@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb
+from training.white_balance.colours import polynomial_terms
 
 FILMIC = 0.55  # Fraction of the raws with compressed highlights; half of these also have a toe in their tone curve.
 FOREIGN_MATRICES = 0.4  # Fraction of the raws with a colour error as large as another sensor's matrix would cause.

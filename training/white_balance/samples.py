@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
-from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance import WhiteBalanceConfig
 from training.lists import listed
 
 from .pictures import Right, crop, smaller

@@ -26,11 +26,11 @@ from jax import Array
 from safetensors.numpy import load_file
 
 from dioptre.colour import linear_rgb_to_xy
-from dioptre.colour.correction import correct, polynomial_terms
 from dioptre.imaging.encoding import srgb_to_linear
-from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.values import load_progress, save_network, save_progress
+from training.white_balance.colours import correct, polynomial_terms
 
 from .loss import loss_of_reading
 from .samples import D65, Material

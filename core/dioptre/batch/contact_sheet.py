@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 from dioptre.photo import problems, replacing
 from dioptre.photo.publish import check_free
-from dioptre_link.regular import read_regular
+from dioptre_link.files import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'

@@ -10,23 +10,28 @@ unpickled here.
 
 from __future__ import annotations
 
+import json
 import logging
+import struct
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from dioptre_link.errors import DioptreError
 
-from . import packing, work
+from . import work
 from .engine import WorkerLostError
-from .work import Failed, Outcome, Task
+from .work import Failed, Made, Outcome, Task
 
+_LENGTH = struct.Struct(">Q")
+_MAX_JSON = 1 << 24
 CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
@@ -34,6 +39,88 @@ _DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is omitted for security
 _AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
 # Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
 _RETRIES = 2
+
+
+class BadOutcomeError(DioptreError):
+    """A worker sent an invalid outcome."""
+
+    code = "bad-outcome"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A worker sent an invalid result.",
+            hint="Check who can join the scheduler, and install the same version of Dioptre on every machine.",
+        )
+
+
+def packed(outcome: Outcome) -> bytes:
+    """Encode an outcome as bytes."""
+    if isinstance(outcome, Failed):
+        return _joined({"failed": {"code": outcome.code, "message": outcome.message, "hint": outcome.hint}}, [])
+    names = list(outcome.files)
+    blobs = [*(outcome.files[name] for name in names), outcome.before, outcome.after]
+    content = {
+        "files": names,
+        "models": dict(outcome.models),
+        "values": dict(outcome.values),
+        "messages": list(outcome.messages),
+    }
+    return _joined(content, blobs)
+
+
+def unpacked(data: bytes) -> Outcome:
+    """Decode an outcome; raise BadOutcomeError if the bytes are invalid or name a file outside the folder."""
+    try:
+        return _unpacked(memoryview(data))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+        raise BadOutcomeError from error
+
+
+def _unpacked(data: memoryview) -> Outcome:
+    (length,) = _LENGTH.unpack_from(data)
+    if length > _MAX_JSON:
+        raise ValueError("too long")
+    at = _LENGTH.size + length
+    content = json.loads(bytes(data[_LENGTH.size : at]))
+    if "failed" in content:
+        fields = content["failed"]
+        return Failed(code=_text(fields["code"]), message=_text(fields["message"]), hint=_text(fields["hint"]))
+    blobs = []
+    for size in content["sizes"]:
+        if type(size) is not int or not 0 <= size <= len(data) - at:
+            raise ValueError("cut off")
+        blobs.append(bytes(data[at : at + size]))
+        at += size
+    *files, before, after = blobs
+    names = [_plain(name) for name in content["files"]]
+    return Made(
+        files=dict(zip(names, files, strict=True)),
+        before=before,
+        after=after,
+        models={_text(name): _text(checksum) for name, checksum in content["models"].items()},
+        values=dict(content["values"]),
+        messages=tuple(_text(message) for message in content["messages"]),
+    )
+
+
+def _joined(content: Mapping[str, Any], blobs: list[bytes]) -> bytes:
+    head = json.dumps({**content, "sizes": [len(blob) for blob in blobs]}).encode()
+    return b"".join([_LENGTH.pack(len(head)), head, *blobs])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _plain(name: Any) -> str:
+    """Return a file name; raise ValueError if it contains a folder, which only the batch may choose."""
+    text = _text(name)
+    plain = text == PurePosixPath(text).name == PureWindowsPath(text).name
+    if not plain or not text or text.startswith(".") or "\0" in text:
+        raise ValueError("a file elsewhere")
+    return text
 
 
 class SchedulerError(DioptreError):
@@ -108,8 +195,8 @@ class DaskExecutor:
         self._pending.discard(inner)
         try:
             data = _bytes_of(inner)
-            answer.set_result(packing.unpacked(bytes(data)))
-        except packing.BadOutcomeError as error:
+            answer.set_result(unpacked(bytes(data)))
+        except BadOutcomeError as error:
             answer.set_result(Failed.by(error))
         except (CancelledError, OSError):  # the scheduler has ended, or no longer knows this client
             answer.set_exception(
@@ -138,10 +225,10 @@ def _bytes_of(inner: Any) -> Any:
         data = inner.result()
     except (TypeError, ValueError) as error:
         if inner.status == "finished":  # the result arrived, but as a pickle, which is not deserialised
-            raise packing.BadOutcomeError from error
+            raise BadOutcomeError from error
         raise
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise packing.BadOutcomeError
+        raise BadOutcomeError
     return data
 
 
@@ -170,7 +257,7 @@ def require_trusted(address: str) -> None:
 
 def _packed_by(do: Callable[[Task], Outcome], task: Task) -> bytes:
     """Run a task in a worker and return the packed outcome."""
-    return packing.packed(do(task))
+    return packed(do(task))
 
 
 def make_on_worker(task: Task) -> Outcome:

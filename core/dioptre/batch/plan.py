@@ -18,8 +18,8 @@ from dioptre.photo.decode import bounded, opened_archive
 from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.files import read_regular
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
-from dioptre_link.regular import read_regular
 
 from .work import result_base
 

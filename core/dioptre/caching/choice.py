@@ -35,7 +35,7 @@ def step_cache() -> StepCache:
 
     if not is_on():
         return NO_STEP_CACHE
-    from .disk import DiskCache
+    from .caches import DiskCache
 
     return DiskCache(folder(), limit_bytes=LIMIT_BYTES)
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from .load import Types, require_match
+from .storage import Types, require_match
 
 M = TypeVar("M", bound=nnx.Module)
 

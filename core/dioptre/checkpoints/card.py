@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.files import read_regular
 from dioptre_link.language import Message
-from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
 _MAX_CARD = 1 << 22  # maximum size of a card in bytes; the largest existing card has about 10,000

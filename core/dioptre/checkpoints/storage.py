@@ -1,18 +1,27 @@
-"""Storage formats of weights: float32, float16, or float16 with its bytes separated.
+"""Write and read a checkpoint: an Orbax folder of arrays, and a card with the SHA-256 of every file.
 
-`float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper bytes
-(sign, exponent and two bits of the fraction) hold little information. Separated from the lower bytes they compress
-well: checkpoints are 15% smaller than with `float16`, with the same values. Small arrays stay float32, and so do
-the arrays listed in `exact`, for which half precision is too coarse.
+Reading is strict: no array may be missing, unused or of the wrong shape. `float16-planes` splits every large array
+into the upper and the lower bytes of its float16 values. The upper bytes (sign, exponent and two bits of the
+fraction) hold little information. Separated from the lower bytes they compress well: checkpoints are 15% smaller
+than with `float16`, with the same values. Small arrays stay float32, and so do the arrays listed in `exact`, for
+which half precision is too coarse.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import shutil
+import tempfile
 from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 
-from .card import WeightsError
+from .card import CARD_FILE, Card, WeightsError
+from .locate import ARRAYS_FOLDER, files_below, sha256, verify
 
 STORAGES = ("float32", "float16", "float16-planes")
 _PLANES = ("upper", "lower")
@@ -20,6 +29,11 @@ _WORTHWHILE = 4096  # minimum number of values in an array to split; splitting s
 
 Arrays = dict[str, np.ndarray]
 """Values of a network by their path in the module, e.g. "backbone.blocks.norm1.scale"."""
+_PARTS = (".upper", ".lower")  # name suffixes of the two byte planes in which a large float16 array is stored
+_SMALL_BYTES, _BYTES_PER_BYTE = (
+    64 << 20,
+    64,
+)  # maximum unpacked size: this allowance plus this multiple of the file size (real checkpoints need 3)
 
 
 def encode(arrays: Mapping[str, np.ndarray], storage: str, *, exact: Collection[str] = ()) -> Arrays:
@@ -89,3 +103,160 @@ def _require_types(stored: Mapping[str, np.ndarray], expected: Mapping[str, np.d
     wrong = [f"{n} is {stored[n].dtype}, not {t}" for n, t in sorted(expected.items()) if stored[n].dtype != t]
     if wrong:
         raise WeightsError("The weights have the wrong types: {faults}.", faults="; ".join(wrong))
+
+
+def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: Collection[str] = ()) -> Path:
+    """Write `arrays` to `parent / card.id`, replacing any existing checkpoint.
+
+    The folder gets its name only once it is complete.
+
+    Args:
+        parent: folder that holds the checkpoints.
+        card: the card; its `files` entry is filled in.
+        arrays: float32 values by their path in the module.
+        exact: names of arrays to keep in float32, as in `encode`.
+
+    Returns:
+        The checkpoint's folder.
+    """
+    import orbax.checkpoint as ocp  # imported only when needed, because the import takes a third of a second
+
+    parent = parent.resolve()  # Orbax requires absolute paths
+    parent.mkdir(parents=True, exist_ok=True)
+    target = parent / card.id
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{card.id}-") as scratch:
+        folder = Path(scratch) / card.id
+        folder.mkdir()
+        checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
+        stored = nested(encode(arrays, card.storage, exact=exact))
+        checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(stored))
+        checkpointer.close()
+        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # contains paths on this machine
+        hashes = {name: sha256(path) for name, path in files_below(folder).items()}
+        complete = dataclasses.replace(card, files=hashes)
+        (folder / CARD_FILE).write_text(complete.to_json(), encoding="utf-8")
+        if target.exists():
+            target.rename(Path(scratch) / "replaced")
+        folder.rename(target)
+        shutil.rmtree(Path(scratch) / "replaced", ignore_errors=True)
+    return target
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Nest a flat mapping with dotted keys: {"a.b": 1} becomes {"a": {"b": 1}}."""
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        node = tree
+        for key in path:
+            node = node.setdefault(key, {})
+        node[last] = value
+    return tree
+
+
+Shapes = Mapping[str, tuple[int, ...]]
+Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+"""Shape and type of each value of a network by its path in the module."""
+
+
+def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
+    """Verify the SHA-256 of every file, then read the values as float32 arrays.
+
+    Args:
+        folder: folder of the checkpoint.
+        wanted: the network's shapes by path in the module. The shapes that the checkpoint declares are compared
+            with them before memory is allocated. If None, the declared size is compared with the size of the files.
+
+    Returns:
+        The checkpoint's card, and its values by their path in the module.
+
+    Raises:
+        WeightsError: files are missing, altered, unlisted, not a checkpoint, or do not fit the network.
+    """
+    import orbax.checkpoint as ocp  # imported only when needed, because the import takes a third of a second
+
+    card = verify(folder)
+    checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
+    try:
+        tree = checkpointer.metadata(folder / ARRAYS_FOLDER).item_metadata.tree
+        _require_sane(_announced(tree), folder, wanted, origin=card.id)
+        as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+        stored = checkpointer.restore(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
+    except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        raise WeightsError(
+            "The weights of {model} cannot be read: {error}.", model=repr(card.id), error=error
+        ) from error
+    finally:
+        checkpointer.close()
+    arrays = decode(_flat(stored), card.storage)
+    if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
+        raise WeightsError(
+            "The weights of {model} contain NaN or infinite values: {faults}.",
+            hint="The file was saved this way. Download it again or retrain.",
+            model=repr(card.id),
+            faults=", ".join(wrong[:3]),
+        )
+    return card, arrays
+
+
+def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the metadata (shape, dtype and chunks) of each array in the checkpoint, by the array's path."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = _announced(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= inner
+    return flat
+
+
+def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | None, *, origin: str) -> None:
+    """Raise WeightsError if reading would take more memory than the network or the size of the files justifies."""
+    wrong = []
+    for name, array in sorted(announced.items()):
+        shape = tuple(array.shape)
+        chunk = tuple(array.storage.chunk_shape) if array.storage is not None else shape
+        base = name.rpartition(".")[0] if name.endswith(_PARTS) else name
+        if wanted is not None and shape != wanted.get(name, wanted.get(base)):
+            expected = wanted.get(name, wanted.get(base))
+            wrong.append(f"{name} has shape {shape}, not {expected}" if expected else f"{name} is not used")
+        elif len(chunk) != len(shape) or any(c > max(1, s) for c, s in zip(chunk, shape, strict=True)):
+            wrong.append(f"{name} is stored in chunks of {chunk}, larger than itself")
+    total = sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in announced.values())
+    stored = sum(path.stat().st_size for path in files_below(folder).values())
+    if not wrong and wanted is None and total > _SMALL_BYTES + _BYTES_PER_BYTE * stored:
+        wrong = [f"they announce {total} bytes of values in {stored} bytes of files"]
+    if wrong:
+        raise WeightsError(
+            "The weights of {origin} do not fit the network: {faults}.",
+            hint="They belong to another network or version, or are damaged.",
+            origin=origin,
+            faults="; ".join(wrong[:5]),
+        )
+
+
+def require_match(arrays: Mapping[str, np.ndarray | jax.Array], wanted: Types, *, origin: str) -> None:
+    """Raise WeightsError listing every difference between `arrays` and the wanted names, shapes and dtypes."""
+    wrong = [f"{name} is missing" for name in sorted(wanted.keys() - arrays.keys())]
+    wrong += [f"{name} is not used" for name in sorted(arrays.keys() - wanted.keys())]
+    for name in sorted(wanted.keys() & arrays.keys()):
+        (shape, dtype), found = wanted[name], arrays[name]
+        if found.shape != tuple(shape):
+            wrong.append(f"{name} has shape {found.shape}, not {tuple(shape)}")
+        elif found.dtype != dtype:
+            wrong.append(f"{name} is {found.dtype}, not {np.dtype(dtype)}")
+    if wrong:
+        raise WeightsError(
+            "The weights of {origin} do not fit the network: {faults}.",
+            hint="They belong to another network or version.",
+            origin=origin,
+            faults="; ".join(wrong),
+        )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Arrays:
+    flat: Arrays = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = np.asarray(value)
+    return flat

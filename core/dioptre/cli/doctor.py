@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dioptre_link.language import translated
 
-from .finding import Finding
-from .program import for_reader
-from .reporting import say
+from .reporting import for_reader, say
+
+if TYPE_CHECKING:
+    from dioptre.editors.plugin_folder import Finding
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 _PATH = click.Path(path_type=Path, readable=False)
@@ -34,7 +36,7 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
     for finding in examine():
         findings.append(finding)
         if as_json:
-            say(json.dumps(finding.to_dict()))
+            say(json.dumps({"type": "finding", **finding._asdict()}))
         else:
             say(f"{_SIGNS[finding.level]} {finding.code}: {for_reader(translated(finding.message))}")
             if finding.fix:

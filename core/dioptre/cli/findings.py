@@ -5,24 +5,211 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from dioptre import runtime
 from dioptre.editors import gimp_plugin, krita_plugin
+from dioptre.editors.plugin_folder import Finding
 from dioptre_link import paths
-from dioptre_link.errors import DioptreError
-from dioptre_link.start import Rendezvous, is_running, log_file
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.scratch import temporary_folder
+from dioptre_link.start import Rendezvous, is_running, log_file, meeting_dir, rendezvous_file
 from dioptre_link.wire import PROTOCOL
 
-from . import devices, trials
-from .finding import ERROR, OK, WARNING, Finding
-
+OK, WARNING, ERROR = "ok", "warning", "error"
+_REINSTALL = "Run: python3 install.py --repair"
+_SIDE_PX = 64
+_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
 GIB = 1 << 30
 _MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
-_REINSTALL = "Run: python3 install.py --repair"
+
+
+def devices() -> Iterator[Finding]:
+    """Check JAX's devices with a small sum, and explain why no graphics card is used."""
+    if left_out := runtime.foreign_settings():
+        yield Finding(
+            "jax-settings",
+            OK,
+            f"Dioptre leaves out these environment variables, which configure JAX: {', '.join(left_out)}.",
+        )
+    runtime.prepare_if_needed()
+    import jax
+
+    total: Any = jax.numpy.arange(4.0).sum()
+    kinds = ((device.platform, device.device_kind) for device in jax.devices())
+    names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
+    if float(total) != 6.0:
+        yield Finding("devices-wrong", ERROR, f"JAX computes a simple sum wrongly on {names}.", _REINSTALL)
+        return
+    yield Finding("devices", OK, f"JAX {jax.__version__} on {names}")
+    if jax.default_backend() == "cpu":
+        yield _why_the_processor(os.environ.get("JAX_PLATFORMS", ""))
+
+
+def _why_the_processor(platforms: str) -> Finding:
+    code = "device-choice"
+    if platforms:
+        return Finding(code, OK, f"Dioptre uses the processor because JAX_PLATFORMS is set to {platforms}.")
+    if sys.platform != "linux":
+        return Finding(code, OK, "Dioptre uses the processor: JAX supports graphics cards only on Linux.")
+    if not runtime.has_card_packages():
+        return Finding(
+            code,
+            OK,
+            "Dioptre uses the processor: JAX's packages for NVIDIA graphics cards are not installed.",
+            "To add them: python3 install.py --gpu" if runtime.has_card_driver() else "",
+        )
+    return Finding(
+        "device-unused",
+        WARNING,
+        (
+            "Dioptre uses the processor, although JAX's packages for NVIDIA graphics cards "
+            "are installed: JAX found no card that it can use."
+        ),
+        "Install NVIDIA's driver, version 525 or later, and restart. To remove the packages: "
+        "python3 install.py --no-gpu",
+    )
+
+
+def networks() -> Iterator[Finding]:
+    """Report which runtime runs the networks: JAX, or for enlarging OpenVINO if it is installed."""
+    from dioptre.models.acceleration import VARIABLE, Choice, choice
+
+    code = "runtime"
+    match choice():
+        case Choice.OPENVINO:
+            version = metadata.version("openvino")
+            yield Finding(code, OK, f"OpenVINO {version} enlarges pictures by 4 because it is installed.")
+        case Choice.NOT_INSTALLED:
+            yield Finding(
+                code,
+                OK,
+                "JAX runs the networks. OpenVINO, which can enlarge faster, is not installed.",
+                "To add it: python3 install.py --openvino",
+            )
+        case Choice.SWITCHED_OFF:
+            yield Finding(code, OK, f"JAX runs the networks because {VARIABLE} is set to none.")
+        case Choice.OTHER_DEVICE:
+            yield Finding(code, OK, "JAX runs the networks on the graphics card.")
+    yield _precision()
+
+
+def _precision() -> Finding:
+    """Report the precision of the depth network's matrix products, and why it was chosen."""
+    from dioptre.models.precision import VARIABLE, Precision, Reason, choice
+
+    try:
+        chosen = choice()
+    except UsageError as error:
+        return Finding("precision", ERROR, error.message, error.hint)
+    name = chosen.precision.value
+    match chosen.reason:
+        case Reason.REQUESTED:
+            message = f"The depth network uses {name} because {VARIABLE} is set."
+        case Reason.OTHER_DEVICE:
+            message = "The depth network uses float32 because JAX computes on the graphics card."
+        case Reason.NO_INSTRUCTIONS:
+            message = "The depth network uses float32: this processor has no instructions for bfloat16."
+        case Reason.TRIAL if chosen.precision is Precision.BFLOAT16:
+            message = (
+                f"The depth network uses bfloat16, which was {chosen.gain:.1f} times as fast as float32 in a trial."
+            )
+        case Reason.TRIAL:
+            message = "The depth network uses float32, because bfloat16 was not clearly faster in a trial."
+    return Finding("precision", OK, message)
+
+
+def secrets() -> Iterator[Finding]:
+    """Check whether other users could read the worker's token or the pictures in its exchange folder."""
+    if sys.platform == "win32":
+        return
+    open_to_others = [path for path in (rendezvous_file(), meeting_dir() / "exchange") if _others_may(path)]
+    for path in open_to_others:
+        yield Finding(
+            "worker-secret-open",
+            ERROR,
+            f"Other users of this machine can read {path}.",
+            f"Run: chmod go= '{path}', then: dioptre worker --stop",
+        )
+    if not open_to_others:
+        yield Finding("worker-secret", OK, "Only you can access the worker's token and exchange folder.")
+
+
+def _others_may(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return bool(stat.S_IMODE(found.st_mode) & 0o077) or found.st_uid != os.getuid()
+
+
+def sandboxes() -> Iterator[Finding]:
+    """List editors in a sandbox (Flatpak, snap), which must be allowed to access the worker's folder."""
+    folder = meeting_dir()
+    editors = (("GIMP", "org.gimp.GIMP", gimp_plugin.homes()), ("Krita", "org.kde.krita", krita_plugin.homes()))
+    for editor, app, homes in editors:
+        for home in homes:
+            if home.kind not in ("Flatpak", "snap"):
+                continue
+            yield Finding(
+                "sandbox",
+                OK,
+                f"{editor} runs in a sandbox ({home.kind}) and needs access to {folder}.",
+                (
+                    "If Dioptre does not start in it, run: flatpak override --user "
+                    f"--talk-name=org.freedesktop.Flatpak --filesystem='{folder}' {app}"
+                )
+                if home.kind == "Flatpak"
+                else "If it does not have access, start the worker yourself: dioptre worker",
+            )
+
+
+def job() -> Iterator[Finding]:
+    """Check that a tiny picture can be read, processed by a network in JAX, and written."""
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    import numpy as np
+
+    from dioptre import photo as files
+    from dioptre.recipes.on_file import follow_on_file
+    from dioptre_link.catalogue import white_balance
+    from dioptre_link.operation import Role
+    from dioptre_link.recipe import Recipe, Step
+
+    started = time.monotonic()
+    ramp = np.linspace(0.0, 1.0, _SIDE_PX, dtype=np.float32)
+    photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.float32(0.5)), axis=-1)
+    try:
+        with temporary_folder() as scratch:
+            before, after = scratch / "before.png", scratch / "after.png"
+            files.save(photo, before)
+            made = follow_on_file(Recipe(steps=(Step(operation=white_balance.OPERATION.name),)), before)
+            layer = next(layer for layer in made.result.layers if layer.role is Role.RESULT)
+            files.save(layer.pixels, after, like=made.picture)
+            result = files.load(after).pixels
+    except DioptreError as error:
+        yield Finding("job-failed", ERROR, f"A small test job failed: {error.message}", error.hint or _REINSTALL)
+        return
+    took = time.monotonic() - started
+    if result.shape[:2] != (_SIDE_PX, _SIDE_PX) or not np.isfinite(result).all() or float(result.std()) < 0.05:
+        yield Finding("job-wrong", ERROR, "A small test job returned an invalid picture.", _REINSTALL)
+    elif took > _SLOW_S:
+        yield Finding(
+            "job-slow",
+            WARNING,
+            f"A small test job took {took:.0f} s.",
+            "Run doctor again: the first run compiles the networks. If it stays slow, close other programs.",
+        )
+    else:
+        yield Finding("job", OK, f"A small test job, including reading and writing files, took {took:.1f} s.")
 
 
 def examine() -> Iterator[Finding]:
@@ -32,10 +219,10 @@ def examine() -> Iterator[Finding]:
             yield from check()
         except Exception as error:  # noqa: BLE001  (a check that fails is itself a finding)
             yield Finding(
-                code=f"{check.__name__}-failed",
-                level=ERROR,
-                message=f"The check “{check.__name__}” failed: {type(error).__name__}: {error}",
-                fix=_REINSTALL,
+                f"{check.__name__}-failed",
+                ERROR,
+                f"The check “{check.__name__}” failed: {type(error).__name__}: {error}",
+                _REINSTALL,
             )
 
 
@@ -43,13 +230,13 @@ def python() -> Iterator[Finding]:
     """Check the version of the running Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= (3, 11) and sys.maxsize > 2**32:
-        yield Finding(code="python", level=OK, message=f"Python {version}, {sys.executable}")
+        yield Finding("python", OK, f"Python {version}, {sys.executable}")
     else:
         yield Finding(
-            code="python-version",
-            level=ERROR,
-            message=f"Python {version} is too old or 32-bit.",
-            fix="Install 64-bit CPython 3.11 or later, then: python3 install.py --repair",
+            "python-version",
+            ERROR,
+            f"Python {version} is too old or 32-bit.",
+            "Install 64-bit CPython 3.11 or later, then: python3 install.py --repair",
         )
 
 
@@ -58,10 +245,10 @@ def environment() -> Iterator[Finding]:
     folder = paths.environment_dir()
     if Path(sys.prefix).resolve() != folder.resolve():
         yield Finding(
-            code="environment-foreign",
-            level=WARNING,
-            message=f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
-            fix="If you are developing Dioptre, ignore this. Otherwise, run: python3 install.py",
+            "environment-foreign",
+            WARNING,
+            f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
+            "If you are developing Dioptre, ignore this. Otherwise, run: python3 install.py",
         )
         return
     try:
@@ -70,13 +257,13 @@ def environment() -> Iterator[Finding]:
     except (OSError, ValueError, AttributeError):
         complete = False
     if complete:
-        yield Finding(code="environment", level=OK, message=f"Complete: {folder}")
+        yield Finding("environment", OK, f"Complete: {folder}")
     else:
         yield Finding(
-            code="environment-incomplete",
-            level=ERROR,
-            message=f"The installation in {folder} was interrupted.",
-            fix="Run: python3 install.py",
+            "environment-incomplete",
+            ERROR,
+            f"The installation in {folder} was interrupted.",
+            "Run: python3 install.py",
         )
 
 
@@ -102,13 +289,13 @@ def packages() -> Iterator[Finding]:
             wrong.append(f"{name} is {installed}, not {version}")
     if wrong:
         yield Finding(
-            code="packages-changed",
-            level=ERROR,
-            message=f"Installed packages differ from the locked versions: {'; '.join(wrong)}.",
-            fix=_REINSTALL,
+            "packages-changed",
+            ERROR,
+            f"Installed packages differ from the locked versions: {'; '.join(wrong)}.",
+            _REINSTALL,
         )
     else:
-        yield Finding(code="packages", level=OK, message=f"{count} packages, all at their locked versions")
+        yield Finding("packages", OK, f"{count} packages, all at their locked versions")
 
 
 def folders() -> Iterator[Finding]:
@@ -117,22 +304,22 @@ def folders() -> Iterator[Finding]:
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             yield Finding(
-                code=f"{name}-folder-read-only",
-                level=ERROR,
-                message=f"Dioptre cannot write to the {name} folder {folder}.",
-                fix=f"Give yourself write access to {there}, or set DIOPTRE_HOME to another folder.",
+                f"{name}-folder-read-only",
+                ERROR,
+                f"Dioptre cannot write to the {name} folder {folder}.",
+                f"Give yourself write access to {there}, or set DIOPTRE_HOME to another folder.",
             )
             continue
         free = shutil.disk_usage(there).free
         if free < _DISK_WANTED_BYTES:
             yield Finding(
-                code=f"{name}-disk-full",
-                level=WARNING,
-                message=f"Only {free / GIB:.1f} GiB are free in the {name} folder {folder}.",
-                fix="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
+                f"{name}-disk-full",
+                WARNING,
+                f"Only {free / GIB:.1f} GiB are free in the {name} folder {folder}.",
+                "Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
             )
         else:
-            yield Finding(code=f"{name}-folder", level=OK, message=f"{folder}, {free / GIB:.0f} GiB free")
+            yield Finding(f"{name}-folder", OK, f"{folder}, {free / GIB:.0f} GiB free")
 
 
 def memory() -> Iterator[Finding]:
@@ -143,13 +330,13 @@ def memory() -> Iterator[Finding]:
     message = f"{free / GIB:.1f} GiB of memory free"
     if free < _MEMORY_WANTED_BYTES:
         yield Finding(
-            code="memory-low",
-            level=WARNING,
-            message=f"{message}; a large photo needs {_MEMORY_WANTED_BYTES // GIB}.",
-            fix="Close other programs, or work on smaller pictures.",
+            "memory-low",
+            WARNING,
+            f"{message}; a large photo needs {_MEMORY_WANTED_BYTES // GIB}.",
+            "Close other programs, or work on smaller pictures.",
         )
     else:
-        yield Finding(code="memory", level=OK, message=message)
+        yield Finding("memory", OK, message)
 
 
 def weights() -> Iterator[Finding]:
@@ -162,49 +349,47 @@ def weights() -> Iterator[Finding]:
         missing = [name for name in entry.checkpoints if name not in there]
         if missing and not entry.convert:
             yield Finding(
-                code="weights-missing",
-                level=ERROR,
-                message=f"The weights of {entry.title} ({entry.id}) are missing: {', '.join(missing)}.",
-                fix="Run: python3 install.py",
+                "weights-missing",
+                ERROR,
+                f"The weights of {entry.title} ({entry.id}) are missing: {', '.join(missing)}.",
+                "Run: python3 install.py",
             )
     intact = 0
     for name, folder in there.items():
         try:
             verify(folder)
         except DioptreError as error:
-            yield Finding(code="weights-damaged", level=ERROR, message=f"{name}: {error.message}", fix=_REINSTALL)
+            yield Finding("weights-damaged", ERROR, f"{name}: {error.message}", _REINSTALL)
         else:
             intact += 1
-    yield Finding(code="weights", level=OK, message=f"{intact} checkpoints intact")
+    yield Finding("weights", OK, f"{intact} checkpoints intact")
 
 
 def gimp() -> Iterator[Finding]:
     """Check the plug-in in GIMP's folders."""
-    for found in gimp_plugin.findings():
-        yield Finding(**found._asdict())
+    return gimp_plugin.findings()
 
 
 def krita() -> Iterator[Finding]:
     """Check the plug-in in Krita's folders."""
-    for found in krita_plugin.findings():
-        yield Finding(**found._asdict())
+    return krita_plugin.findings()
 
 
 def worker() -> Iterator[Finding]:
     """Check that a running worker belongs to this installation."""
     rendezvous = Rendezvous.read() if is_running() else None
     if rendezvous is None:
-        yield Finding(code="worker", level=OK, message="Not running. It starts with the first job from an editor.")
+        yield Finding("worker", OK, "Not running. It starts with the first job from an editor.")
         return
     running = f"version {rendezvous.version}, protocol {rendezvous.protocol}, process {rendezvous.pid}"
     if (rendezvous.version, rendezvous.protocol) == (metadata.version("dioptre"), PROTOCOL):
-        yield Finding(code="worker", level=OK, message=f"Running: {running}; log: {log_file()}")
+        yield Finding("worker", OK, f"Running: {running}; log: {log_file()}")
     else:
         yield Finding(
-            code="worker-other-version",
-            level=WARNING,
-            message=f"The worker of another installation is running: {running}.",
-            fix="Run: dioptre worker --stop",
+            "worker-other-version",
+            WARNING,
+            f"The worker of another installation is running: {running}.",
+            "Run: dioptre worker --stop",
         )
 
 
@@ -215,12 +400,12 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     folders,
     memory,
     weights,
-    devices.devices,
-    devices.networks,
+    devices,
+    networks,
     worker,
-    trials.secrets,
+    secrets,
     gimp,
     krita,
-    trials.sandboxes,
-    trials.job,
+    sandboxes,
+    job,
 )

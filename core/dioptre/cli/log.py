@@ -18,14 +18,15 @@ _KEPT = 3
 
 def start(*, verbose: bool) -> None:
     """Log to the file if it can be written; with `verbose`, include details and log to stderr as well."""
-    from .log_file import LogFile
+    from logging.handlers import RotatingFileHandler  # help and usage errors do not need it
 
     stop()
+    logging.raiseExceptions = False  # on a full disk, `logging` would print a traceback for every line
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
     try:
         path().parent.mkdir(parents=True, exist_ok=True)
-        file = LogFile(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
+        file = RotatingFileHandler(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         LOGGER.addHandler(logging.NullHandler())
     else:

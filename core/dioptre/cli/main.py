@@ -17,10 +17,9 @@ from dioptre_link.language import Message, system_reason
 from dioptre_link.printable import guard_output
 from dioptre_link.scratch import sweep
 
-from . import batch, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
+from . import batch, cache, doctor, inspect, log, models, operations, output, plugin, worker
 from .interrupts import Interrupts
-from .program import program
-from .reporting import reporter, say
+from .reporting import program, reporter, say
 
 _AGAIN_S = 0.02  # delay before a KeyboardInterrupt that was lost in a callback is raised again
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
@@ -91,7 +90,7 @@ def group() -> None:
 
 OTHERS = (
     batch.command,
-    presets.command,
+    operations.presets,
     inspect.command,
     models.group,
     cache.group,

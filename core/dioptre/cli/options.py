@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from dioptre_link.errors import UsageError
+from dioptre_link.files import read_regular
 from dioptre_link.operation import Kind, Operation, Parameter
-from dioptre_link.regular import read_regular
 
-from .program import for_reader
+from .reporting import for_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from dioptre_link.errors import DioptreError
-from dioptre_link.language import Message, system_reason
-from dioptre_link.system import writable
+from dioptre_link.language import Message, system_reason, writable
 
 
 class OutputError(DioptreError):

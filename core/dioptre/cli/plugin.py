@@ -38,7 +38,8 @@ def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
             code="no-editor",
         )
     for editor, home in homes:
-        editor.install(origin, home, folders)
+        for place in editor.install(origin, home, folders):
+            say(f"Earlier files that Dioptre did not write were moved to {place}.")
         say(f"The plug-in was installed in {home.plugin}. Restart the editor.")
 
 

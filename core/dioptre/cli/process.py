@@ -292,7 +292,7 @@ def _get_ready(chosen: Recipe) -> None:
     with suppress(Exception):
         for step in chosen.steps:
             runner_of(step.operation)
-        import_module("dioptre.caching.software").computing_setup()
+        import_module("dioptre.caching.names").computing_setup()
 
 
 @contextmanager

@@ -18,10 +18,9 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from dioptre.editors.plugin_folder import Finding
 from dioptre.photo import replacing
 from dioptre_link import paths
-
-from .finding import Finding
 
 _FRAME = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>\w+|<\w+>)$')
 _HEAD = re.compile(
@@ -65,7 +64,7 @@ def without_places(text: str) -> str:
 
 
 def _without_places(finding: Finding) -> dict[str, str]:
-    return {name: without_places(value) for name, value in finding.to_dict().items()}
+    return {name: without_places(value) for name, value in {"type": "finding", **finding._asdict()}.items()}
 
 
 def _machine() -> dict[str, object]:

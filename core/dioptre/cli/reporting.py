@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,13 +18,30 @@ from dioptre_link.language import Message, translated
 from dioptre_link.printable import printable, unguarded
 
 from . import output
-from .program import for_reader
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+VARIABLE = "DIOPTRE_PROGRAM"  # environment variable that install.py sets
+_NAME = "dioptre"
+_COMMAND = re.compile(rf"(?<=['`]){_NAME}(?= [a-z])|(?<=: ){_NAME}(?= [a-z])")
 _JSON_STEP = 0.01  # smallest change of the progress, 0 to 1, for which a JSON line is printed
+
+
+def program() -> str:
+    """Return the text to type before the name of a subcommand."""
+    if given := os.environ.get(VARIABLE):
+        return given
+    typed = Path(sys.argv[0])
+    if typed.stem == _NAME and shutil.which(_NAME) is None:
+        return shlex.quote(sys.argv[0])
+    return _NAME
+
+
+def for_reader(text: str) -> str:
+    """Rewrite the commands in a message to those that this user has to type."""
+    return _COMMAND.sub(lambda _: program(), text)
 
 
 @runtime_checkable

@@ -68,9 +68,9 @@ def _check() -> int:
     from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401
     from dioptre.recipes.apply import runner_of
-    from dioptre.worker import libraries
+    from dioptre.worker.warm_up import load_libraries
 
-    libraries.load()
+    load_libraries()
     for name in OPERATIONS:
         runner_of(name)
     jnp.zeros(1).block_until_ready()

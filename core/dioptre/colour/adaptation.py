@@ -25,7 +25,6 @@ _XYZ_TO_RGB = np.linalg.inv(_RGB_TO_XYZ)
 _CAT16 = np.array(
     [[0.401288, 0.650173, -0.051461], [-0.250268, 1.204414, 0.045854], [-0.002079, 0.048952, 0.953127]]
 )
-LUMINANCE = _RGB_TO_XYZ[1]
 
 
 def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:

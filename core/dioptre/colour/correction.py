@@ -20,7 +20,6 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
 from .adaptation import adaptation_matrix, cone_gains, from_cone_matrix, to_cone_matrix
 
-TERMS = 9
 HEADROOM = 4.0
 """Slope of the ceiling above white: an input that exceeds 1 by x may become as large as 1 + 4 x."""
 BLOWN_FROM, BLOWN_TO = 0.9, 0.99
@@ -30,43 +29,22 @@ Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*
 _Linear = list[Float[Array, "*batch"]]
 
 
-def polynomial_terms(srgb_encoded: Float[Array, "*batch 3"]) -> Float[Array, "*batch 9"]:
-    """Return the polynomial's terms: r, g, b, r², g², b², rg, rb, gb."""
-    red, green, blue = srgb_encoded[..., 0], srgb_encoded[..., 1], srgb_encoded[..., 2]
-    return jnp.stack(
-        [red, green, blue, red * red, green * green, blue * blue, red * green, red * blue, green * blue], axis=-1
-    )
-
-
-def correct(
-    srgb_encoded: Float[Array, "*batch 3"],
-    source_xy: Float[Array, "2"],
-    target_xy: Float[Array, "2"],
-    residual: Float[Array, "9 3"],
-) -> Float[Array, "*batch 3"]:
-    """Adapt colours from the illuminant `source_xy` to `target_xy`, then add the residual polynomial.
-
-    Args:
-        srgb_encoded: the colours to correct.
-        source_xy: chromaticity of the illuminant that lit the scene.
-        target_xy: chromaticity of the illuminant to simulate.
-        residual: coefficients of `polynomial_terms`. The polynomial is added to the adapted colour; with zeros, it
-            changes nothing. For colours beyond ±1 it is extrapolated by scaling, so that HDR and out-of-gamut
-            values keep their order.
-
-    Returns:
-        The corrected colours, sRGB-encoded.
-    """
-    return jnp.stack(correct_channels(_channels(srgb_encoded), source_xy, target_xy, residual), axis=-1)
-
-
 def correct_channels(
     srgb_encoded: Channels,
     source_xy: Float[Array, "2"],
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Channels:
-    """Apply `correct` to separate channels, which is faster for many pixels."""
+    """Adapt colours from the illuminant `source_xy` to `target_xy`, then add the residual polynomial.
+
+    Args:
+        srgb_encoded: the colours to correct.
+        source_xy: chromaticity of the illuminant that lit the scene.
+        target_xy: chromaticity of the illuminant to simulate.
+        residual: coefficients of the terms r, g, b, r², g², b², rg, rb, gb. The polynomial is added to the adapted
+            colour; with zeros, it changes nothing. For colours beyond ±1 it is extrapolated by scaling, so that HDR
+            and out-of-gamut values keep their order.
+    """
     matrix = adaptation_matrix(source_xy, target_xy)
     return _corrected(srgb_encoded, lambda linear: _product(matrix, linear), residual)
 
@@ -95,46 +73,28 @@ def _corrected(
     Args:
         srgb_encoded: the colours to correct.
         adapt: function from linear light to linear light, on lists of channels.
-        residual: coefficients of `polynomial_terms`.
+        residual: as in `correct_channels`.
     """
     adapted = adapt([srgb_to_linear(channel) for channel in srgb_encoded])
     return _bent([linear_to_srgb(channel) for channel in adapted], residual)
 
 
-def unclipped(
-    corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
-) -> Float[Array, "*batch 3"]:
+def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
     """Scale down corrected colours that the correction pushed above white, preserving their hue.
 
-    Args:
-        corrected: the colours after the correction.
-        srgb_encoded: the colours before the correction. Where these are above white, the result may be too.
+    Where the colours before the correction, `srgb_encoded`, are above white, the result may be too.
     """
-    return jnp.stack(unclipped_channels(_channels(corrected), _channels(srgb_encoded)), axis=-1)
-
-
-def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """Apply `unclipped` to separate channels."""
     ceiling = 1 + HEADROOM * jnp.maximum(_largest(srgb_encoded) - 1, 0)
     factor = jnp.minimum(1.0, ceiling / jnp.maximum(_largest(corrected), 1e-6))
     red, green, blue = (channel * factor for channel in corrected)
     return red, green, blue
 
 
-def with_blown_kept(
-    corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
-) -> Float[Array, "*batch 3"]:
+def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
     """Restore the original colours of highlights that were clipped to white, whose true colour is unknown.
 
-    Args:
-        corrected: the colours after the correction.
-        srgb_encoded: the colours before the correction, from a picture whose largest value is 1.
+    The largest value of the picture before the correction, `srgb_encoded`, is 1.
     """
-    return jnp.stack(with_blown_channels_kept(_channels(corrected), _channels(srgb_encoded)), axis=-1)
-
-
-def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """Apply `with_blown_kept` to separate channels."""
     least = jnp.minimum(jnp.minimum(srgb_encoded[0], srgb_encoded[1]), srgb_encoded[2])
     share = jnp.clip((least - BLOWN_FROM) * (1 / (BLOWN_TO - BLOWN_FROM)), 0, 1)
     share = share * share * (3 - 2 * share)
@@ -144,10 +104,6 @@ def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Cha
 
 def _largest(channels: Channels) -> Float[Array, "*batch"]:
     return jnp.maximum(jnp.maximum(channels[0], channels[1]), channels[2])
-
-
-def _channels(colours: Float[Array, "*batch 3"]) -> Channels:
-    return colours[..., 0], colours[..., 1], colours[..., 2]
 
 
 def _product(

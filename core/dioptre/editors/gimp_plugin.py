@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import plugin_folder, programs
-from .plugin_folder import INSTALL, LINK, NAME, Finding
+from .plugin_folder import INSTALL, NAME, Finding
 
 ENTRY = f"{NAME}.py"  # GIMP only starts a plug-in whose folder has the same name as its file
 TIMEOUT_S = 180.0  # time limit; GIMP's first start is slow, because it queries every plug-in's procedures
@@ -96,15 +96,15 @@ def first_start(program: str) -> None:
     _said([program, "-i", "--quit"])
 
 
-def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
-    """Install the plug-in into `home`, replacing an older version.
+def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> list[Path]:
+    """Install the plug-in into `home`, replacing an older version; return where earlier files were moved.
 
     Args:
         checkout: as in `plugin_folder.put`.
         home: GIMP's folder.
         folders: as in `plugin_folder.put`.
     """
-    plugin_folder.put(_source(checkout), checkout, home.plugin, folders, executable=ENTRY)
+    return plugin_folder.put(_source(checkout), checkout, home.plugin, folders, executable=ENTRY)
 
 
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
@@ -118,10 +118,7 @@ def _source(checkout: Path) -> Path:
 
 def remove(home: Home) -> bool:
     """Delete the plug-in from `home`; return whether it was installed there."""
-    if not (home.plugin / LINK).is_dir():
-        return False
-    shutil.rmtree(home.plugin)
-    return True
+    return plugin_folder.take(home.plugin)
 
 
 def appears(program: str, home: Home) -> bool | None:

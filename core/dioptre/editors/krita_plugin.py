@@ -87,18 +87,22 @@ def _places(environ: Mapping[str, str], user: Path) -> Iterator[Home]:
     yield Home(snap / ".local/share/krita", snap / ".config/kritarc", "snap")
 
 
-def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
+def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> list[Path]:
     """Install the plug-in into `home`, replacing an older version, and enable it.
 
     Args:
         checkout: as in `plugin_folder.put`.
         home: Krita's folder.
         folders: as in `plugin_folder.put`.
+
+    Returns:
+        The paths to which earlier files were moved.
     """
-    plugin_folder.put(_source(checkout), checkout, home.plugin, folders)
-    shutil.copyfile(checkout / "plugin/krita" / DESKTOP, home.entry)
+    entry = checkout / "plugin/krita" / DESKTOP
+    aside = plugin_folder.put(_source(checkout), checkout, home.plugin, folders, beside=entry)
     if is_enabled(home) is None:  # a user who has disabled the plug-in wants it to stay disabled
         _switch(home, "true")
+    return aside
 
 
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
@@ -116,10 +120,8 @@ def _source(checkout: Path) -> Path:
 
 def remove(home: Home) -> bool:
     """Delete the plug-in from `home` and its entry from kritarc; return whether it was installed there."""
-    if not (home.plugin / LINK).is_dir():
+    if not plugin_folder.take(home.plugin):
         return False
-    shutil.rmtree(home.plugin)
-    home.entry.unlink(missing_ok=True)
     _switch(home, None)
     return True
 

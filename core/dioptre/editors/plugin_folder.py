@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from dioptre_link.paths import environment_dir, interpreter
 NAME = "dioptre"  # name of the plug-in's folder in every editor
 LINK = "dioptre_link"
 FOLDERS_FILE = "folders.json"  # file in the plug-in's copy of dioptre_link with the paths of the user's data
+WRITTEN = "written.json"  # file next to it with the SHA-256 of each file of the plug-in as it was installed
 INSTALL = "Run: python3 install.py"
 
 
@@ -36,10 +39,19 @@ def shared(origin: Path) -> Path:
     return inside if inside.is_dir() else origin.parent / LINK
 
 
-def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path], *, executable: str = "") -> None:
+def put(
+    source: Path,
+    checkout: Path,
+    target: Path,
+    folders: Mapping[str, Path],
+    *,
+    executable: str = "",
+    beside: Path | None = None,
+) -> list[Path]:
     """Copy a plug-in to `target`, replacing an older version.
 
-    The files go into a temporary folder first, which is then renamed.
+    The files go into a temporary folder first, which is then renamed. An existing folder is deleted only if
+    Dioptre wrote all of it, and moved aside otherwise.
 
     Args:
         source: the plug-in's folder.
@@ -48,7 +60,16 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         folders: the user's "data", "cache" and "log" folders, because a sandboxed editor would look elsewhere; also
             "python" if the worker runs in an environment other than the installer's.
         executable: name of the file that the editor starts, if it must be executable.
+        beside: a file to copy next to `target`.
+
+    Returns:
+        The paths to which earlier files were moved.
     """
+    aside: list[Path] = []
+    entry = target.parent / (beside or source).name
+    ours = () if beside is None else (_sha256(beside), _written(target).get(f"../{entry.name}"))
+    if beside is not None and os.path.lexists(entry) and _sha256(entry) not in ours:
+        aside.append(_moved_aside(entry))
     part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # outside plug-ins/, or an editor might start it
     shutil.rmtree(part, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,12 +81,67 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         if executable:
             (part / executable).chmod(0o755)
             (part / executable).touch()  # a new time makes GIMP query the plug-in's menu entries again
-        if target.is_symlink() or target.is_file():
-            target.unlink()
-        shutil.rmtree(target, ignore_errors=True)
+        hashes = {path.relative_to(part).as_posix(): _sha256(path) for path in part.rglob("*") if path.is_file()}
+        if beside is not None:
+            hashes[f"../{beside.name}"] = _sha256(beside)
+        (part / LINK / WRITTEN).write_text(json.dumps(hashes), encoding="utf-8")
+        if target.is_dir() and not target.is_symlink() and not _strangers(target):
+            shutil.rmtree(target)
+        elif os.path.lexists(target):
+            aside.append(_moved_aside(target))
         part.rename(target)
+        if beside is not None:
+            shutil.copyfile(beside, entry)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    return aside
+
+
+def take(target: Path) -> bool:
+    """Delete what `put` wrote, unless it was changed since; return whether anything was installed in `target`."""
+    known = _written(target)
+    for name, expected in known.items():
+        if (file := target / name).is_file() and _sha256(file) == expected:
+            file.unlink()
+    if known:
+        (target / LINK / WRITTEN).unlink()
+        for folder in sorted(target.rglob("__pycache__")):
+            shutil.rmtree(folder)
+        for folder in (*sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True), target):
+            with suppress(OSError):  # it holds something else
+                folder.rmdir()
+    return bool(known)
+
+
+def _written(target: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that `put` wrote, by its path in `target`; empty if it wrote none."""
+    try:
+        known = json.loads((target / LINK / WRITTEN).read_text(encoding="utf-8"))
+        return {str(name): str(expected) for name, expected in known.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _strangers(target: Path) -> list[Path]:
+    """Return the files in a folder that Dioptre did not write, or that were changed since."""
+    known = _written(target)
+    known[f"{LINK}/{WRITTEN}"] = ""
+    files = (path for path in target.rglob("*") if path.is_symlink() or not path.is_dir())
+    named = {path.relative_to(target).as_posix(): path for path in files if path.parent.name != "__pycache__"}
+    return [path for name, path in named.items() if known.get(name) not in ("", _sha256(path))]
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a regular file, or what no file has."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else "none"
+
+
+def _moved_aside(path: Path) -> Path:
+    """Move a file or folder out of the folder in which the editor looks for plug-ins; return its new path."""
+    places = (path.parent.parent / f"{path.name}-before-dioptre{number or ''}" for number in range(1000))
+    place = next(place for place in places if not os.path.lexists(place))
+    path.rename(place)
+    return place
 
 
 def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path]) -> bool:

@@ -67,6 +67,11 @@ class Window:
         )
         return row, column
 
+    def holds(self, at: tuple[float, float]) -> bool:
+        """Return whether a point (x, y) of the picture lies in the window."""
+        across, down = at[0] - self.left, at[1] - self.top
+        return 0 <= across <= self.width and 0 <= down <= self.height
+
     def put(self, part: Float32[np.ndarray, "i j"]) -> Plane:
         """Return a plane of the picture's size that contains the crop and is 0 outside the window."""
         whole = np.zeros(self.size, np.float32)

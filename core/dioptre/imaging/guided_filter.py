@@ -19,8 +19,7 @@ from dioptre.contract import Plane
 from .resize import fitted_size, resize
 from .shapes import bucket, pad_to
 
-WORKING_PIXELS = 1 << 20
-"""For larger pictures, the coefficients are computed at this size and then enlarged."""
+_WORKING_PIXELS = 1 << 20  # for larger pictures, the coefficients are computed at this size and then enlarged
 
 
 def box_mean(
@@ -105,7 +104,6 @@ def guided_filter(
     *,
     radius_px: float,
     epsilon: float = 1e-3,
-    working_pixels: int = WORKING_PIXELS,
 ) -> Plane:
     """Smooth `target` along the edges of `guide`, for a picture of any size.
 
@@ -114,11 +112,9 @@ def guided_filter(
         target: the map to smooth.
         radius_px: half-width of the windows in pixels of `guide`.
         epsilon: squared contrast of the guide below which it counts as flat.
-        working_pixels: number of pixels above which the coefficients are computed on a reduced picture and then
-            enlarged bilinearly.
     """
     full = guide.shape[0], guide.shape[1]
-    size = fitted_size(full, pixels=working_pixels)
+    size = fitted_size(full, pixels=_WORKING_PIXELS)
     small_guide, small_target = resize(guide, size, method="area"), resize(target, size, method="area")
     shape = bucket(size[0]), bucket(size[1])
     coefficients = guided_coefficients(

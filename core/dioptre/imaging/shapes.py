@@ -17,23 +17,16 @@ CHUNK = 1 << 20
 """Number of values in a chunk of `map_chunks`: 4 MiB as float32, enough to keep all cores busy."""
 
 
-def bucket(length_px: int, *, multiple: int = 1, per_octave: int = 4) -> int:
-    """Return the smallest bucket that holds `length_px`.
+_PER_OCTAVE = 4  # buckets from one power of two to the next; padding adds at most 25% per side
 
-    Args:
-        length_px: length of a side in pixels.
-        multiple: the bucket is rounded up to a multiple of this.
-        per_octave: number of buckets from one power of two to the next. With 4, padding adds at most 25% per side.
 
-    Raises:
-        ValueError: the length is below 1.
-    """
+def bucket(length_px: int) -> int:
+    """Return the smallest bucket that holds a side of `length_px` pixels; raise ValueError if that is below 1."""
     if length_px < 1:
         raise ValueError(f"length_px is {length_px}; it must be at least 1")
     octave = 1 << ((length_px - 1).bit_length() - 1 if length_px > 1 else 0)
-    step = max(octave // per_octave, 1)
-    rounded = -(-length_px // step) * step
-    return -(-rounded // multiple) * multiple
+    step = max(octave // _PER_OCTAVE, 1)
+    return -(-length_px // step) * step
 
 
 def reflected_indices(start: int, stop: int, length: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from dioptre_link.cache import keep_newest
+from dioptre_link.files import keep_newest
 from dioptre_link.paths import cache_dir
 
 from .registry import Entry

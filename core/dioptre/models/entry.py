@@ -1,15 +1,19 @@
 """The description of a network, which its package exports: its task, configuration, checkpoints and preprocessing.
 
-References to modules are text, so that importing a network's package does not import JAX.
+References to modules that import JAX are text, so that importing a network's package does not import it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
 from typing import Any
+
+from dioptre.checkpoints.card import Card
+
+from .published import Package, PublishedFile
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -84,15 +88,13 @@ class Entry:
         title: name shown to users.
         kind: task of the network.
         module: "package.module:Class"; the class is instantiated as `Class(config, rngs=nnx.Rngs(0))`.
-        config: "package.module:name" of the configuration, or of a function that returns it. The function takes no
-            arguments, or the stated configuration if there is a `stated_config`.
+        config: returns the configuration. It takes the stated one, if the weights' card has one.
         checkpoints: for each checkpoint, the path of the submodule that it fills; "" for the whole module.
         preprocessing: preparation of the input.
         convert: "package.module:function" that reads the arrays from a user's file, if users may add the weights.
         stated_config: "package.module:function" that reads the configuration stated in that file, as JSON types.
-        card: "package.module:function" that creates the card of added weights, if their source is known.
-        package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
-            its module nor the card's imports NumPy or JAX.
+        card: creates the card of added weights, if their source is known.
+        package: the published package or file, if the weights can be downloaded.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" if only JAX may.
         joined_with: id of the network whose map is joined with this one's; "" if none is.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
@@ -104,13 +106,13 @@ class Entry:
     title: str
     kind: ModelKind
     module: str
-    config: str
+    config: Callable[..., Any]
     checkpoints: Mapping[str, str]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     convert: str = ""
     stated_config: str = ""
-    card: str = ""
-    package: str = ""
+    card: Callable[[], Card] | None = None
+    package: Package | PublishedFile | None = None
     accelerated: str = ""
     joined_with: str = ""
     bfloat16: bool = False
@@ -123,8 +125,5 @@ class Entry:
         Args:
             stated: configurations from the cards of the network's checkpoints.
         """
-        config = resolve(self.config)
-        if not callable(config):
-            return config
         own = next((one for one in stated if one), None)
-        return config(own) if own is not None and self.stated_config else config()
+        return self.config(own) if own is not None and self.stated_config else self.config()

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import jax
 
 from dioptre.checkpoints.card import Card
-from dioptre.checkpoints.load import Shapes, read, require_match
+from dioptre.checkpoints.storage import Shapes, read, require_match
 
 from .acceleration import Run, accelerated, accelerates, wants_full_precision
 from .precision import Precision

@@ -26,8 +26,8 @@ import jax.numpy as jnp
 
 from dioptre.runtime import processor_instructions, processor_name
 from dioptre_link.errors import UsageError
+from dioptre_link.files import lock
 from dioptre_link.paths import data_dir
-from dioptre_link.private import lock
 
 from .acceleration import wants_full_precision
 from .functions import product

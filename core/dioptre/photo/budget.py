@@ -2,7 +2,8 @@
 
 Every parser receives its file's budget and deducts from it before it allocates. A small file that declares
 large contents is refused before they are read; undeclared contents can use up no more than the remaining
-budget. The decoding process also limits its own memory and time.
+budget. The decoding process also limits its own memory and time: to little until a parser announces a picture, then
+to what a picture of that size needs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +26,18 @@ MAX_MEGAPIXELS = 200.0
 
 _SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
 _PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
-_LAYERED = 5  # limit for all layers of a document together, as a multiple of that for one picture
 # An archive's entries may have this many bytes, plus this many for each byte of the file.
 _SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
 _METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
 # Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
 _NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
-_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # limit: ten times what a slow machine needs
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 6.0, 2e-6, 5e-7  # of the processor: several times a slow one's
 _UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
 _BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
 _BYTES_PER_CORE = 16 << 20  # memory for the decoders' threads, one per core, each with a stack of 8 MiB
 _BYTES_PER_PIXEL = 64  # memory per pixel: several copies of the file's values
+_BYTES_PER_BYTE = 4  # memory for each byte of the file: copies of its compressed contents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,21 +45,19 @@ class Limits:
     """Maximum resources for reading a file.
 
     Attributes:
+        file_bytes: the file's size.
         pixels: number of pixels of a single picture in the file.
-        layer_pixels: number of pixels of all layers together.
         unpacked_bytes: total size of an archive's unpacked entries.
         metadata_bytes: total size of the assembled XMP packets.
         nodes: number of XML elements and attributes.
-        seconds: time limit for decoding.
         megapixels: the user's limit for a picture, which messages mention.
     """
 
+    file_bytes: int
     pixels: int
-    layer_pixels: int
     unpacked_bytes: int
     metadata_bytes: int
     nodes: int
-    seconds: float
     megapixels: float
 
     @staticmethod
@@ -66,16 +66,26 @@ class Limits:
         allowed = megapixels_allowed() if max_megapixels is None else max_megapixels
         most = round(min(allowed, 1e6) * 1e6)
         plausible = _SMALL_PIXELS + _PIXELS_PER_BYTE * file_bytes
-        pixels = min(most, plausible)
         return Limits(
-            pixels=pixels,
-            layer_pixels=_LAYERED * pixels,
+            file_bytes=file_bytes,
+            pixels=min(most, plausible),
             unpacked_bytes=_SMALL_UNPACKED + _UNPACKED_PER_BYTE * file_bytes,
             metadata_bytes=min(_METADATA_BYTES, _METADATA_SMALL + _METADATA_PER_BYTE * file_bytes),
             nodes=_NODES,
-            seconds=_SECONDS + _SECONDS_PER_BYTE * file_bytes + _SECONDS_PER_PIXEL * pixels,
             megapixels=allowed,
         )
+
+    def seconds(self, announced: int) -> float:
+        """Return the processor time for decoding a file that announces this number of pixels."""
+        return _SECONDS + _SECONDS_PER_BYTE * self.file_bytes + _SECONDS_PER_PIXEL * self._expected(announced)
+
+    def memory_bytes(self, announced: int) -> int:
+        """Return the memory for decoding such a file, on top of what the process already uses."""
+        fixed = _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1)
+        return fixed + _BYTES_PER_BYTE * self.file_bytes + _BYTES_PER_PIXEL * self._expected(announced)
+
+    def _expected(self, announced: int) -> int:
+        return min(self.pixels, max(announced, _SMALL_PIXELS))
 
 
 class Budget:
@@ -84,7 +94,6 @@ class Budget:
     def __init__(self, limits: Limits, path: Path) -> None:
         self.limits = limits
         self.path = path
-        self._layer_pixels = limits.layer_pixels
         self._unpacked = limits.unpacked_bytes
         self._metadata = limits.metadata_bytes
         self._nodes = limits.nodes
@@ -112,17 +121,13 @@ class Budget:
         if pixels > self.limits.pixels:
             raise problems.implausible(self.path, width, height)
         self.check_memory(pixels * bytes_per_pixel)
+        if _confinement is not None:
+            _confinement.announce(pixels)
 
     def check_memory(self, needed_bytes: int) -> None:
         """Raise NotEnoughMemory if less than `needed_bytes` are free."""
         if needed_bytes > _UNCHECKED_BYTES and needed_bytes > (free := free_bytes() - RESERVE_BYTES):
             raise problems.not_enough_memory(self.path, needed_bytes, free_bytes=max(0, free))
-
-    def take_layer(self, pixels: int) -> None:
-        """Deduct a layer of `pixels`; raise PictureTooLarge if too little remains."""
-        if pixels > self._layer_pixels:
-            raise problems.too_many_layers(self.path, limit_megapixels=self.limits.layer_pixels / 1e6)
-        self._layer_pixels -= pixels
 
     def take_unpacked(self, count: int) -> bool:
         """Deduct an archive's entry of `count` bytes; return whether it may be unpacked."""
@@ -140,9 +145,9 @@ class Budget:
         return self._nodes >= 0
 
 
-def of_bytes(data: bytes, *, name: str = "") -> Budget:
+def of_bytes(data: bytes) -> Budget:
     """Return a budget for a block of data inside the file, as if the block were a separate file."""
-    return Budget.of(Path(name), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
+    return Budget.of(Path(), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
 
 
 def megapixels_allowed() -> float:
@@ -167,27 +172,54 @@ def megapixels_allowed() -> float:
     return value
 
 
-def memory_bytes(limits: Limits) -> int:
-    """Return how much memory decoding a file may take on top of the memory that the process already uses."""
-    return _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1) + _BYTES_PER_PIXEL * limits.pixels
+class _Confinement:
+    """The limits that this process has set for itself, which grow with each picture that a parser announces."""
+
+    def __init__(self, limits: Limits, on_announced: Callable[[int], None]) -> None:
+        self._limits, self._on_announced, self._announced = limits, on_announced, 0
+        self._seconds = 0.0
+        self._bytes = 0
+        if sys.platform != "win32":
+            import resource
+
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            self._seconds = used.ru_utime + used.ru_stime
+            with suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the picture
+        if sys.platform == "linux":
+            self._bytes = _private_bytes()
+        self._set()
+
+    def announce(self, pixels: int) -> None:
+        self._announced += pixels
+        self._on_announced(self._announced)
+        self._set()
+
+    def _set(self) -> None:
+        if sys.platform == "win32":
+            return
+        import resource
+
+        _limit(resource.RLIMIT_CPU, int(self._seconds + self._limits.seconds(self._announced)) + 1)
+        if sys.platform == "linux":  # RLIMIT_DATA counts only private memory, unlike RLIMIT_AS
+            _limit(resource.RLIMIT_DATA, self._bytes + self._limits.memory_bytes(self._announced))
 
 
-def confine(limits: Limits) -> None:
-    """Limit this process's memory and CPU time for one file; the system ends a process that exceeds them.
+_confinement: _Confinement | None = None
+
+
+def confine(limits: Limits, *, on_announced: Callable[[int], None] = lambda _: None) -> None:
+    """Limit this process's memory and processor time for one file; the system ends a process that exceeds them.
 
     Where the system has no such limits or does not enforce them (Windows; memory on macOS), the parent process
     monitors the memory. The parent also sets a deadline.
-    """
-    if sys.platform == "win32":
-        return
-    import resource
 
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds) + 1)
-    if sys.platform == "linux":  # RLIMIT_DATA counts only private memory, unlike RLIMIT_AS
-        _limit(resource.RLIMIT_DATA, _private_bytes() + memory_bytes(limits))
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the picture
+    Args:
+        limits: the file's limits.
+        on_announced: called with the number of pixels that parsers have announced so far, when it grows.
+    """
+    global _confinement
+    _confinement = _Confinement(limits, on_announced)
 
 
 def _limit(kind: int, most: int) -> None:

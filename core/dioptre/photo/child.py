@@ -1,9 +1,9 @@
 """`python -m dioptre.photo.child`: decode files for the parent process, without importing JAX.
 
 A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer on standard
-output has two lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
-distinguishes a dead mount from a slow decoder. The second is the result; its arrays are in the
-shared file that the command line names.
+output has several lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
+distinguishes a dead mount from a slow decoder; further ones, {"pixels": announced so far}, before pictures are
+decoded. The last is the result; its arrays are in the shared file that the command line names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dioptre_link.errors import DioptreError
 from . import parcel, problems
 from .budget import Limits, confine
 from .decode.decoding import decode, describe, opened, size_of
-from .depth_files.embedded import read_embedded_depth
+from .depth_files import read_embedded_depth
 
 _KEPT_BYTES = 96 << 20
 
@@ -86,7 +86,7 @@ def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, An
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size
         say({"bytes": size})
-        confine(Limits.of(size, max_megapixels=megapixels))
+        confine(Limits.of(size, max_megapixels=megapixels), on_announced=lambda pixels: say({"pixels": pixels}))
         arrays: list[np.ndarray] = []
         content = parcel.packed(_DO[request["do"]](path, megapixels), arrays)
         described = _handed_over(shared, arrays, path)

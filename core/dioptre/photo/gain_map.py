@@ -6,7 +6,7 @@ each pixel's linear light is multiplied. Google, "Ultra HDR Image Format" 1.1; I
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -73,9 +73,6 @@ class GainMap:
         """Invert `brightened`."""
         base, bright = (np.asarray(v, np.float32) for v in (self.offset_base, self.offset_bright))
         return np.asarray((linear + bright) * np.exp2(-stops) - base)
-
-
-PARAMETERS = tuple(field.name for field in fields(GainMap) if field.name != "codes")
 
 
 def enlarged(

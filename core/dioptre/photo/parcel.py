@@ -137,7 +137,6 @@ def _is_picture(decoded: Decoded) -> bool:
         gains.codes.ndim == 3
         and gains.codes.shape[2] in (1, 3)
         and gains.codes.dtype == np.uint8
-        and bool(gains.codes.size)
         and gains.codes.size > 0
     )
 

@@ -126,16 +126,6 @@ def implausible(path: Path, width: int, height: int) -> DioptreError:
     )
 
 
-def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
-    """Return the error for a document whose layers together exceed the limit."""
-    return PictureTooLarge(
-        "The layers of {name} have more than {limit} megapixels in total.",
-        hint="Merge some layers, or use a smaller copy of the document.",
-        name=shown(path),
-        limit=f"{limit_megapixels:.0f}",
-    )
-
-
 def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> DioptreError:
     """Return the error for a picture that needs more memory than is free."""
     return NotEnoughMemory(

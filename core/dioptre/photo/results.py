@@ -15,7 +15,7 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 from . import problems
-from .depth_files.maps import encoded_depth
+from .depth_files import encoded_depth
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
 from .encode.rendition import Rendition, rendition
@@ -24,7 +24,7 @@ from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
 from .metadata import xmp
 from .metadata.density import dpi_at
 from .picture import Format, Picture
-from .publish.staging import Staging, staged
+from .publish import Staging, staged
 
 _PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # roles of layers that hold values rather than colours
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dioptre.models.registry import chosen_depth_network, resolve
+from dioptre.models.registry import chosen_depth_network
 from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
 from dioptre.runtime import free_bytes as free_bytes
 from dioptre_link.catalogue import operation
@@ -51,7 +51,7 @@ def _of_network(options: Mapping[str, Any]) -> int:
     if (name := network_of(options)) is None:
         return 0
     entry = chosen_depth_network(name)
-    return _COPIES * resolve(entry.package).nbytes if entry.package else 0
+    return _COPIES * entry.package.nbytes if entry.package else 0
 
 
 def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:

@@ -25,7 +25,7 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe
 
-from . import guard
+from . import apply
 from .follow import follow, with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
@@ -190,8 +190,8 @@ def _plane(
 
 
 def _check(picture: photo.Picture | photo.PictureOnDemand, result: Result) -> None:
-    if (found := guard.fault(lambda: picture.pixels, result)) is not None:
-        raise guard.BadResultError(
+    if (found := apply.fault(lambda: picture.pixels, result)) is not None:
+        raise apply.BadResultError(
             "The computation failed: {found}.",
             hint="Run 'dioptre doctor' to check this machine and its weights.",
             found=found,

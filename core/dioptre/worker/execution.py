@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.caching import choice, digests
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching import choice, names
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.models.registry import chosen_depth_network
-from dioptre.recipes import guard, memory
-from dioptre.recipes.apply import without_idle_alpha
-from dioptre.recipes.guard import BadResultError
+from dioptre.recipes import apply, memory
+from dioptre.recipes.apply import BadResultError, without_idle_alpha
 from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -61,11 +60,11 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
     with folder.open_pixels(given) as file, kept:
         if as_input is Input.PICTURE:
             if choice.is_on():
-                digest = digests.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
+                digest = names.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
             read = without_idle_alpha(pixels.read_picture(file, given))
         else:
             read = pixels.read_plane(file, given)
-        values, repaired = guard.repaired(read)
+        values, repaired = apply.repaired(read)
     return Kept(values, repaired, digest)
 
 
@@ -88,10 +87,10 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     )
     inputs = _with_metres(inputs, request.depth_metres)
     result = run(request.operation, options, inputs, progress)
-    if (found := guard.fault(lambda: inputs.picture, result)) is not None:
+    if (found := apply.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
             result = run(request.operation, options, replace(inputs, whole=None), progress)
-        if (again := guard.fault(lambda: inputs.picture, result)) is not None:
+        if (again := apply.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 "The computation failed: {again}.",
                 hint="Both attempts failed (the first: {found}). Run `dioptre doctor` to check this machine.",

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from dioptre_link import held
+from dioptre_link import files
+from dioptre_link.files import lock
 from dioptre_link.paths import log_dir
 from dioptre_link.printable import PrintableFormatter
-from dioptre_link.private import lock
 from dioptre_link.start import (
     Rendezvous,
     exchange_dir,
@@ -85,7 +85,7 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
     finally:
         if published and Rendezvous.read() == published[0]:
             with suppress(OSError):  # a client may be reading the file; clients ignore it once the lock is free
-                held.unlink(rendezvous_file())
+                files.unlink(rendezvous_file())
         _log.info("Worker ended")
 
 
@@ -96,7 +96,7 @@ def publish(rendezvous: Rendezvous) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(rendezvous), file)
-    held.replace(part, target)
+    files.replace(part, target)
 
 
 def _stopper(server: Server) -> Callable[[], None]:

@@ -1,4 +1,7 @@
-"""Convert between editors' pixel formats and the core's (float32, sRGB-encoded, straight alpha), in bands."""
+"""Convert between editors' pixel formats and the core's, in bands, and reduce inputs to previews.
+
+The core's pixels are float32, sRGB-encoded, with straight alpha.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 from dioptre.contract import Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
@@ -25,6 +29,7 @@ _LARGEST_F16 = 65504.0
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # weights of the linear sRGB channels (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+_BAND_ROWS = 256
 
 
 def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
@@ -165,3 +170,31 @@ def _write_all(file: RawIOBase, array: np.ndarray) -> None:
     view = memoryview(np.ascontiguousarray(array).data).cast("B")
     while view:
         view = view[file.write(view) or 0 :]
+
+
+_decode = jax.jit(srgb_to_linear)
+_encode = jax.jit(linear_to_srgb)
+
+
+def reduced_picture(picture: Picture, size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
+    """Reduce an sRGB-encoded, straight-alpha picture to (height, width), averaged in linear light."""
+    linear = np.empty_like(picture)
+    for first in range(0, picture.shape[0], _BAND_ROWS):
+        rows = slice(first, first + _BAND_ROWS)
+        linear[rows, :, :3] = map_chunks(_decode, picture[rows, :, :3])
+    if picture.shape[2] == 4:
+        linear[..., 3] = picture[..., 3]
+        linear[..., :3] *= picture[..., 3:]
+    small = resize(linear, size, method="area")
+    if picture.shape[2] == 4:
+        small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
+    small[..., :3] = map_chunks(_encode, small[..., :3])
+    return small
+
+
+def reduced_plane(plane: Plane, size: tuple[int, int]) -> Float32[np.ndarray, "H W"]:
+    """Resize disparity or a selection to (height, width)."""
+    if plane.shape == tuple(size):
+        return plane
+    smaller = plane.shape[0] >= size[0]
+    return resize(plane, size, method="area" if smaller else "bilinear")

@@ -54,10 +54,10 @@ class Kept:
             return self.values
         with self._lock:
             if size not in self._small:
-                from . import previews
+                from . import pixels
 
                 is_plane = self.values.ndim == 2
-                reduce: Callable[..., np.ndarray] = previews.reduced_plane if is_plane else previews.reduced_picture
+                reduce: Callable[..., np.ndarray] = pixels.reduced_plane if is_plane else pixels.reduced_picture
                 while len(self._small) >= MAX_SIZES:
                     oldest = next(iter(self._small))
                     del self._small[oldest]

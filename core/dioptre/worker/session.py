@@ -13,23 +13,26 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from dioptre.models.registry import is_installed, networks
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
-from . import fetches, libraries
-from .engine import FULL, PREVIEW, Task
-from .exchange import Folder
-from .host import Host
+from .engine import FULL, PREVIEW, Engine, Task
+from .exchange import Folder, Uploads
 from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
-from .uploads import Uploads
+from .warm_up import load_libraries
+
+if TYPE_CHECKING:
+    from .execution import Run  # this module imports NumPy, which a new worker loads later
 
 MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
 MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
@@ -39,8 +42,40 @@ PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; 
 # Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
 UNSENT_BYTES = 1 << 18
 _WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
-
 _log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Host(Protocol):
+    """A server of client sessions.
+
+    Attributes:
+        exchange: folder with a subfolder for the pixels of each session.
+        engine: computes tasks one at a time.
+        hello: the worker's answer to a client's hello.
+        run: function that runs an operation.
+    """
+
+    exchange: Path
+    engine: Engine
+    hello: Mapping[str, Any]
+    run: Run
+
+    def touch(self) -> None:
+        """Record activity, which restarts the idle timeout."""
+        ...
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Run work that is not a computation on a thread of its own."""
+        ...
+
+    def delivered(self) -> None:
+        """Record that a client was sent a result, whose files it is about to open."""
+        ...
+
+    def shut_down(self, *, when_idle: bool) -> None:
+        """Stop now, or as soon as no client has a job."""
+        ...
 
 
 class Session:
@@ -147,7 +182,7 @@ class Session:
         self._server.shut_down(when_idle=message["when_idle"])
 
     async def _list_networks(self, _: Mapping[str, Any]) -> None:
-        self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})
+        self._send({"type": "networks", "networks": await asyncio.to_thread(_listed)})
 
     def _cancel(self, message: Mapping[str, Any]) -> None:
         if (job := self._jobs.get(message["job"])) is not None:
@@ -196,7 +231,7 @@ class Session:
         network = message["network"]
 
         def compute(job: Job) -> Outcome:
-            fetches.fetch(network, partial(self._progress, job))
+            _fetch(network, partial(self._progress, job))
             fields = {"layers": [], "values": {"network": network}, "messages": [], "models": {}}
             return Outcome(encode({"type": "result", "job": job.number, **fields}))
 
@@ -296,8 +331,8 @@ class Session:
     def _compute(self, job: Job, request: Request) -> Outcome:
         progress = partial(self._progress, job)
         progress(0.0, "Preparing")  # libraries and networks take a while to load the first time
-        libraries.load()
-        # These modules import NumPy and JAX, so they are imported after `libraries.load`.
+        load_libraries()
+        # These modules import NumPy and JAX, so they are imported after `load_libraries`.
         from dioptre.contract import part_of
 
         from . import execution
@@ -388,7 +423,29 @@ def _input(name: str) -> Input:
 
 
 def _load(folder: Folder, as_input: str, pixels: Pixels) -> Kept:
-    libraries.load()
+    load_libraries()
     from .execution import load
 
     return load(folder, _input(as_input), pixels)
+
+
+def _listed() -> list[dict[str, Any]]:
+    """Return all networks in the format of the message `networks`; works before NumPy is loaded."""
+    return [asdict(network) for network in networks()]
+
+
+def _fetch(network_id: str, progress: Callable[[float, str], None]) -> None:
+    """Download, check and install a network; do nothing if it is installed already.
+
+    Raises:
+        UsageError: the network cannot be downloaded.
+        FetchError: the download failed.
+        Cancelled: `progress` raised it.
+    """
+    progress(0.0, "Connecting")
+    load_libraries()
+    from dioptre.models.adding import add_by_name, fetchable
+
+    entry = fetchable(network_id)
+    if not is_installed(entry):
+        add_by_name(entry, progress=progress)

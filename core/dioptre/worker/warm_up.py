@@ -1,7 +1,8 @@
-"""The warm-up of a new worker before its first job, which shortens the time that the job has to wait."""
+"""The warm-up of a new worker before its first job: its libraries, and networks and programs for each operation."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,7 +11,15 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, WarmUp
 
 from .engine import WarmUpStep
-from .libraries import load
+
+_importing = threading.Lock()
+
+
+def load_libraries() -> None:
+    """Import everything that jobs need; return at once if it is already imported."""
+    with _importing:
+        from . import execution, pixels  # noqa: F401
+
 
 _Progress = Callable[[float, str], None]
 
@@ -23,7 +32,7 @@ def steps() -> tuple[WarmUpStep, ...]:
 
 def libraries(progress: _Progress) -> None:
     """Import everything that jobs need and initialise the device."""
-    load()
+    load_libraries()
     import jax.numpy as jnp
 
     progress(0.6, "")
@@ -42,7 +51,7 @@ def step_of(operation: Operation) -> WarmUpStep:
 
 
 def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
-    load()
+    load_libraries()
     import numpy as np
 
     from dioptre.contract import Inputs

@@ -4,7 +4,7 @@
         steps = first_start.install()    # after the user pressed the button; closing the generator stops it
         first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
 
-The zip contains the installer, the core and the weights along with the plug-in (`installer/zips.py` writes it).
+The zip contains the installer, the core and the weights along with the plug-in (`installer/bundle.py` writes it).
 Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these files and do not use this
 module.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from dioptre.contract import all_rows
 from dioptre.features.background.filling import clean_background
@@ -68,7 +69,7 @@ def test_copies_that_do_not_fit_the_rim_are_not_used() -> None:
     picture[:, 82:] = np.kron(squares, np.ones((15, 13, 1)))[:, :38]
     near = np.full(SIZE, 0.9, np.float32)
     near[:, 82:], near[alpha > 0] = 0.2, 0.3
-    np.testing.assert_array_equal(filled(picture, alpha, near), pull_push(picture, 1 - alpha))
+    assert energy(filled(picture, alpha, near), disc(radius=14) > 0) < 0.2 * energy(stripes(), alpha > 0)
 
 
 def test_a_smooth_background_stays_smooth() -> None:
@@ -77,6 +78,36 @@ def test_a_smooth_background_stays_smooth() -> None:
     alpha = disc()
     plate = filled(np.where(alpha[..., None] > 0, np.float32(0.9), truth), alpha)
     assert np.abs(plate - truth).max() < 0.02
+
+
+@pytest.mark.parametrize("std", [0.0, 0.02])
+def test_a_plain_sky_keeps_its_grain_and_its_gradient(std: float) -> None:
+    """The seam is as invisible as the grain is even."""
+    size = 240, 300
+    y, x = np.mgrid[: size[0], : size[1]]
+    sky = np.repeat((0.3 + 0.001 * x + 0.001 * y)[..., None], 3, axis=2)
+    noise = np.random.default_rng(6).normal(0, 1, (*size, 1))
+    truth = (sky + std * ndimage.gaussian_filter(noise, (0.7, 0.7, 0)) / 0.4).astype(np.float32)
+    alpha = disc(size, radius=50, centre=(120, 150))
+    plate, inside = (
+        filled(np.where(alpha[..., None] > 0, np.float32(0.9), truth), alpha),
+        disc(size, 46, (120, 150)) > 0,
+    )
+    np.testing.assert_allclose(ndimage.gaussian_filter(plate, (6, 6, 0))[inside], sky[inside], atol=0.01)
+    grain, expected = ((each - ndimage.gaussian_filter(each, (2, 2, 0)))[inside].std() for each in (plate, truth))
+    assert grain == pytest.approx(expected, rel=0.2, abs=1e-3)
+
+
+def test_what_a_soft_matte_cannot_see_leaves_no_edge() -> None:
+    """Hair reaches beyond the matte by half of the width of the matte's soft edge."""
+    size = 160, 160
+    y, x = np.mgrid[: size[0], : size[1]]
+    away = np.hypot(y - 80, x - 80)
+    alpha = np.clip((50 - away) / 20, 0, 1).astype(np.float32)
+    seen = np.where(away < 50, alpha, 0.15 * np.clip((56 - away) / 6, 0, 1)).astype(np.float32)[..., None]
+    sky = np.repeat((0.3 + 0.001 * x)[..., None], 3, axis=2).astype(np.float32)
+    plate = filled(sky + seen * (np.float32(0.9) - sky), alpha)
+    assert np.abs(plate - sky).max() < 0.02
 
 
 def test_the_same_picture_gives_the_same_pixels_in_any_rows() -> None:

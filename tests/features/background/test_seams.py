@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dioptre.features.background.seams import seam_correction
+from dioptre.features.background import seams
 
 SIZE = 48, 80
 
@@ -18,6 +18,11 @@ def _scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     moves = np.zeros((*SIZE, 2), np.int32)
     moves[12:36, 30:40, 1], moves[12:36, 40:50, 1] = -20, 20
     return picture, hole, moves
+
+
+def seam_correction(picture: np.ndarray, hole: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Return the correction of a hole that is copied everywhere."""
+    return seams.seam_correction(picture, hole, moves, flat=np.zeros_like(hole), filling=picture)
 
 
 def test_steps_between_copies_disappear() -> None:
@@ -40,3 +45,12 @@ def test_nothing_changes_outside_the_hole() -> None:
     picture, hole, moves = _scene()
     assert (seam_correction(picture, hole, moves)[~hole] == 0).all()
     assert (seam_correction(picture, np.zeros_like(hole), moves) == 0).all()
+
+
+def test_cells_that_are_not_copied_keep_their_gradient_and_join_the_picture() -> None:
+    _, hole, moves = _scene()
+    slope = np.add.outer(np.linspace(0, 0.3, SIZE[0]), np.linspace(0, 0.5, SIZE[1]))
+    truth = np.repeat(slope[..., None], 3, axis=2).astype(np.float32)
+    picture = truth + np.where(hole[..., None], np.float32(0.4), 0)
+    filled = picture + seams.seam_correction(picture, hole, 0 * moves, flat=hole, filling=truth + 0.2)
+    np.testing.assert_allclose(filled, truth, atol=1e-3)

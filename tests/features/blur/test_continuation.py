@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from dioptre.features.blur import continuation
 from dioptre.features.blur.continuation import continued
 
 SIDE = 320
@@ -61,6 +62,28 @@ def test_a_gap_that_the_depth_does_not_show_stays_a_gap() -> None:
     alpha, near = person()
     alpha[220:260, 140:170] = 0
     assert continued(alpha, near) is alpha
+
+
+@pytest.mark.parametrize(("height", "is_added"), [(16, True), (50, False)])
+def test_a_bystander_close_behind_is_not_the_subject_but_a_thin_part_is(height: int, is_added: bool) -> None:
+    """Depth is mixed where they meet, and throughout a thin thing, which it therefore does not tell apart."""
+    alpha, near = person()
+    beside = np.zeros_like(alpha, bool)
+    beside[170 : 170 + height, 50:100] = True
+    near[beside] = NEAR - 0.1
+    made = continued(alpha, ndimage.gaussian_filter(near, 3))
+    assert (made[beside].mean() > 0.3) == is_added
+
+
+@pytest.mark.parametrize("gap", [5, 30])
+def test_what_is_beside_a_bystander_is_not_the_subject(gap: int) -> None:
+    """For example, the bystander's shirt, which depth shows separately and hardly behind the subject."""
+    alpha, near = person()
+    bystander, shirt = np.zeros_like(alpha, bool), np.zeros_like(alpha, bool)
+    bystander[170:220, 50:100], shirt[220 + gap : 240 + gap, 50:100] = True, True
+    near[bystander], near[shirt] = NEAR - 0.1, NEAR - 0.04
+    others = continuation._other_things(bystander | shirt, near, alpha)
+    np.testing.assert_array_equal(others, bystander | shirt if gap < 10 else bystander)
 
 
 def test_something_in_front_of_the_subject_is_not_the_subject() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
-from dioptre.caching.disk import DiskCache
+from dioptre.caching.caches import DiskCache
 from dioptre.contract import Inputs, Result
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded

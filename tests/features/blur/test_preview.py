@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth
 from dioptre.features.depth.estimation import kept_depth

@@ -17,11 +17,11 @@ from dioptre.models import loaded, programs
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
-from dioptre.models.rrdb.config import RrdbConfig
+from dioptre.models.rrdb import RrdbConfig
 from dioptre.models.rrdb.module import Rrdb
-from dioptre.models.span.config import span_x4
+from dioptre.models.span import SpanConfig
 from dioptre.models.span.module import Span
-from dioptre.models.srvgg.config import SrvggConfig
+from dioptre.models.srvgg import SrvggConfig
 from dioptre.models.srvgg.module import Srvgg
 from dioptre_link.errors import Cancelled
 
@@ -43,7 +43,7 @@ def test_tiled_equals_whole(model: str, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "make", "config"),
-    [("span-x4", Span, span_x4()), ("realesr-animevideov3", Srvgg, SrvggConfig())],
+    [("span-x4", Span, SpanConfig(scale=4)), ("realesr-animevideov3", Srvgg, SrvggConfig())],
     ids=["span", "srvgg"],
 )
 def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any, config: Any) -> None:

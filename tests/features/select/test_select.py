@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dioptre
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import Saliency, Squeezed

@@ -246,6 +246,28 @@ def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.Monk
         assert found.found == found.is_sure == (chance > 0.5)
 
 
+@pytest.mark.parametrize(
+    ("chance", "sureness", "rows", "beside"),
+    [(0.4, 0.97, 60, 0), (0.1, 0.97, 60, 0), (0.4, 0.85, 60, 0), (0.4, 0.97, 150, 0), (0.4, 0.97, 60, 40)],
+)
+def test_a_thing_of_which_a_part_was_seen_is_the_subject(
+    monkeypatch: pytest.MonkeyPatch, chance: float, sureness: float, rows: int, beside: int
+) -> None:
+    """For example, a desk lamp of which the network for whole subjects knows the shade, unless it is a scene."""
+    part, thing = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    part[80 : 80 + rows, 120:200], thing[80:240, 120:200] = 0.97, sureness
+    thing[100 : 100 + beside, 20:60] = sureness  # a second thing
+    monkeypatch.setattr(
+        subject_views,
+        "saliency_of",
+        lambda squeezed, model: seen(thing) if model == "u2netp" else seen(part, chance=chance),
+    )
+    found = find_subject(drawn(thing))
+    whole = (chance, sureness, rows, beside) == (0.4, 0.97, 60, 0)
+    assert found.found == whole
+    assert (found.alpha[235, 160] > 0.9) == whole
+
+
 def test_the_chance_of_a_subject_in_real_pictures(example) -> None:
     for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
         assert saliency(example(name)).chance > 0.9

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dioptre
-from dioptre.caching.memory import MemoryCache
+from dioptre.caching.caches import MemoryCache
 from dioptre.contract import NO_STEP_CACHE, Inputs
 from dioptre.features.subject import cut_out
 from dioptre.features.subject import hints as subject_hints
@@ -156,6 +156,49 @@ def test_a_clicked_place_is_selected_even_if_matting_leaves_it_out(
             module, "refine_matte", lambda _picture, _region, *, onto: np.zeros(onto.shape[:2], "f4")
         )
     assert at(coverage(picture, added=(UNSEEN,), quick=False), UNSEEN, SMALL) == [True, False]
+
+
+@pytest.fixture
+def missed(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """A red subject over the whole height with a bright arm, before a wall of nearly the arm's colour.
+
+    On the whole picture, which has a blue corner, the networks miss the arm and take a dark pole for the subject;
+    on crops, they see both as they are.
+    """
+
+    def seen(squeezed: Squeezed, **_: str) -> Saliency:
+        small = squeezed(SIDE)
+        wrong = small[:4, :4, 2].mean() > 0.5
+        other = small[..., 1] < 0.3 if wrong else small[..., 1] > 0.75
+        return Saliency(coverage=np.where((small[..., 0] > 0.6) | other, 0.98, 0.02).astype("f4"), chance=0.9)
+
+    monkeypatch.setattr(subject_views, "saliency_of", seen)
+    drawn = np.full((SIDE, SIDE, 3), (0.3, 0.7, 0.3), np.float32)
+    drawn[:, 100:180] = (0.9, 0.5, 0.1)
+    drawn[120:150, 180:240] = (0.3, 0.8, 0.3)
+    drawn[60:200, 84:100] = (0.3, 0.2, 0.1)
+    drawn[:8, :8, 2] = 1
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("option", "point", "rows", "columns"),
+    [
+        ("added", (210, 135), slice(120, 150), slice(180, 240)),
+        ("removed", (92, 130), slice(60, 200), slice(84, 100)),
+    ],
+)
+def test_a_click_changes_the_piece_of_the_subject_that_a_closer_look_shows(
+    missed: np.ndarray, option: str, point: tuple[float, float], rows: slice, columns: slice
+) -> None:
+    """Crops cut off the subject itself, and colours alone would add or remove a blob."""
+    before = coverage(missed, quick=False) > 0.5
+    changed = before != (coverage(missed, quick=False, **{option: (point,)}) > 0.5)
+    expected = np.zeros_like(before)
+    expected[rows, columns] = True
+    assert (changed & expected).sum() / (changed | expected).sum() > 0.9
+    assert before[135, 140]
+    assert not changed[135, 140]
 
 
 def test_points_lie_along_a_stroke() -> None:

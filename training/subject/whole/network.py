@@ -18,8 +18,8 @@ from flax import nnx
 from jax import Array
 from safetensors.numpy import load, save
 
-from dioptre.models.depth_anything_v2.config import BackboneConfig
-from dioptre.models.depth_anything_v2.resampling import resize_cubic
+from dioptre.models.depth_anything_v2 import BackboneConfig
+from dioptre.models.depth_anything_v2.backbone import resize_cubic
 from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from jaxtyping import Bool, Float32
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Matte, Picture, Progress, Rows, no_progress
 from dioptre.imaging.pull_push import pull_push, pull_push_rows
 from dioptre.imaging.resize import resize
 
+from .grain import grain_beside
 from .patchwork import (
-    GUARD_CELLS,
     Patchwork,
     beside_alpha,
     cells_of,
@@ -25,9 +26,10 @@ from .patchwork import (
     surroundings,
     usable_cells,
     widened,
+    with_tails,
 )
 from .seams import seam_correction
-from .shift_map import Surroundings, continue_by_shifts
+from .shift_map import ShiftMap, Surroundings, continue_by_shifts
 
 _VISIBLE = 0.02  # coverage from which a pixel counts as the subject's
 _OPAQUE = 0.99
@@ -35,6 +37,8 @@ _EDGE_CELLS = 3  # cells at the edge of a surface whose depth is mixed
 _BESIDE_NEARER = 2  # cells this close to nearer surfaces are not copied, because they show some of them
 _LEAST_KNOWN = 0.3  # fraction of the rim at which the copies must fit; if less of it counts, all of it does
 _MOST_ENERGY = 0.4  # energy of copies and seams relative to a smooth filling's from which copies do not fit
+_STIFF = 1e-4  # how much the shading of a smooth filling avoids bending
+_CALM_STD = 2.5  # cells over which the rim of a smooth filling is averaged
 _LEAST_TEXTURE = 0.6  # fraction of the hole that is copied below which the whole hole is filled smoothly
 
 
@@ -57,8 +61,10 @@ def clean_background(
     Returns:
         A function that maps a slice of rows to the pixels, with as many channels as `image`.
     """
-    textured = textured_background(image, alpha, disparity, progress=progress)
-    return textured or beside_alpha(image, pull_push_rows(image[..., :3], alpha < _VISIBLE))
+    patchwork = _patchwork(image, alpha, disparity, progress)
+    if patchwork is None:
+        return beside_alpha(image, pull_push_rows(image[..., :3], alpha < _VISIBLE))
+    return beside_alpha(image, partial(filled_rows, image, patchwork))
 
 
 def textured_background(
@@ -69,14 +75,17 @@ def textured_background(
     progress: Progress = no_progress,
 ) -> Rows | None:
     """Return the function of `clean_background` if texture fits behind the subject, and else None."""
+    patchwork = _patchwork(image, alpha, disparity, progress)
+    if patchwork is None or not patchwork.texture.any():
+        return None
+    return beside_alpha(image, partial(filled_rows, image, patchwork))
+
+
+def _patchwork(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray, progress: Progress) -> Patchwork | None:
+    """Return how to fill the place of the subject; None if there is none, or nothing else."""
     hole = alpha >= _VISIBLE
-    patchwork = _patchwork(image, alpha, hole, disparity, progress) if hole.any() and not hole.all() else None
-    return None if patchwork is None else beside_alpha(image, partial(filled_rows, image, patchwork))
-
-
-def _patchwork(
-    image: np.ndarray, alpha: np.ndarray, hole: np.ndarray, disparity: np.ndarray, progress: Progress
-) -> Patchwork | None:
+    if not hole.any() or hole.all():
+        return None
     rows, columns = surroundings(hole)
     size = rows.stop - rows.start, columns.stop - columns.start
     cells = cells_of(hole[rows, columns])
@@ -85,31 +94,38 @@ def _patchwork(
         return resize(plane[rows, columns].astype(np.float32, copy=False), cells, method="area")
 
     picture, near, own = reduced(image[..., :3]), reduced(disparity), reduced(alpha)
-    wide = widened(reduced(hole) > 0, GUARD_CELLS)
+    covered = reduced(hole) > 0
+    wide = with_tails(covered, own)
+    if wide.all():
+        return None
     usable, known = usable_cells(near, own, wide), usable_cells(near, own, wide, band=0)
     if image.shape[2] == 4:
         usable &= reduced(image[..., 3]) > _OPAQUE
     whole = narrowed(usable, _EDGE_CELLS)
-    if wide.all() or not whole.any():
-        return None
-    usable &= ~widened(~known & ~wide, _BESIDE_NEARER)
-    if known[widened(wide, 1) & ~wide].mean() < _LEAST_KNOWN:
-        known = ~wide
-    behind = disparity_behind(near, whole)
     visible = (~wide).astype(np.float32)
     picture = np.where(wide[..., None], pull_push(picture, visible), picture)
-    around = Surroundings(
-        picture=picture,
-        hole=wide,
-        known=known,
-        source=usable,
-        disparity=near,
-        behind=behind,
-    )
-    found = continue_by_shifts(around, progress=progress)
+    found = None
+    if whole.any():
+        usable &= ~widened(~known & ~wide, _BESIDE_NEARER)
+        if known[widened(wide, 1) & ~wide].mean() < _LEAST_KNOWN:
+            known = ~wide
+        around = Surroundings(
+            picture=picture,
+            hole=wide,
+            known=known,
+            source=usable,
+            disparity=near,
+            behind=disparity_behind(near, whole),
+        )
+        found = continue_by_shifts(around, progress=progress)
     if found is None or found.energy > _MOST_ENERGY or found.copied.sum() < _LEAST_TEXTURE * wide.sum():
-        return None
-    residual = seam_correction(picture, wide, found.moves)
+        found = ShiftMap(moves=np.zeros((*cells, 2), np.int32), copied=np.zeros(cells, np.bool_), energy=1.0)
+    flat = wide & ~found.copied
+    filling = _trend(picture, ~wide)
+    picture[flat] = filling[flat]
+    rim = widened(flat, 1) & ~wide
+    picture[rim] = _calm(picture, ~wide)[rim]
+    residual = seam_correction(picture, wide, found.moves, flat=flat, filling=filling)
     scale = np.array(size, np.float32) / np.array(cells, np.float32)
     return Patchwork(
         top=rows.start,
@@ -119,5 +135,24 @@ def _patchwork(
         residual=residual,
         smooth=picture + residual,
         texture=found.copied.astype(np.float32),
-        cover=np.maximum(ndimage.uniform_filter(wide.astype(np.float32), 3), widened(reduced(hole) > 0, 1)),
+        cover=np.maximum(ndimage.uniform_filter(wide.astype(np.float32), 3), widened(covered, 1)),
+        grain=grain_beside(image[rows, columns], picture + residual, wide),
     )
+
+
+def _trend(picture: Float32[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 3"]:
+    """Return the polynomial of second degree that is nearest to the known cells: the shading of a sky or a wall."""
+    y, x = (each.astype(np.float32) / max(known.shape) for each in np.indices(known.shape))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    rows = terms[known]
+    bent = np.diag([0, 0, 0, 1, 1, 1]) * (_STIFF * len(rows))
+    found = np.linalg.solve(rows.T @ rows + bent + 1e-6 * np.eye(6), rows.T @ picture[known])
+    return np.clip(terms @ found, picture[known].min(axis=0), picture[known].max(axis=0)).astype(np.float32)
+
+
+def _calm(picture: Float32[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 3"]:
+    """Return the known cells without their grain, which a filling would draw into streaks."""
+    share = ndimage.gaussian_filter(known.astype(np.float32), _CALM_STD)[..., None]
+    weighted = ndimage.gaussian_filter(picture * known[..., None], (_CALM_STD, _CALM_STD, 0))
+    calm: np.ndarray = weighted / np.maximum(share, 1e-3)
+    return calm

@@ -15,7 +15,10 @@ from dioptre.imaging.resize import resize
 _MOST_CELLS, _MOST_NEAR_HOLE = 1 << 18, 1 << 16  # limits of all cells, and of those in or near the hole
 _NEAR_HOLE = 3  # cells
 _MARGIN = 0.6  # the search covers this fraction of the hole's larger side beyond it, on all sides
-GUARD_CELLS = 2  # the hole is widened by this many cells, because mattes end inside hair and blurred edges
+# The hole is widened by at least so many cells, because mattes end inside hair and blurred edges, and by this
+# fraction of the width of their soft edge, up to the last number of cells.
+GUARD_CELLS, _TAIL, _LONGEST_TAIL = 2, 0.5, 8
+_CORE = 0.5  # coverage from which a matte's soft edge begins
 _BAND = 2  # nothing is copied from fewer cells than this beyond the widened hole
 _NEARER_GROUND = 0.25  # the same for what extends sideways: a ground is nearer than the feet of who stands on it
 _NEARER = 0.08  # a surface is in front of the subject if its disparity is higher by more than this
@@ -38,6 +41,7 @@ class Patchwork:
         smooth: the smooth filling.
         texture: how much of the texture is used instead of the smooth filling, in [0, 1].
         cover: how much of the picture is replaced, in [0, 1].
+        grain: a tile of the grain that is added to the smooth filling.
     """
 
     top: int
@@ -48,6 +52,7 @@ class Patchwork:
     smooth: Float32[np.ndarray, "h w 3"]
     texture: Plane
     cover: Matte
+    grain: Float32[np.ndarray, "t t 3"]
 
 
 def beside_alpha(image: np.ndarray, colours: Rows) -> Rows:
@@ -135,6 +140,21 @@ def widened(mask: Bool[np.ndarray, "h w"], cells: int) -> Bool[np.ndarray, "h w"
     return wide
 
 
+def with_tails(covered: Bool[np.ndarray, "h w"], own: Plane) -> Bool[np.ndarray, "h w"]:
+    """Return the cells of a hole and those around it that may still show the subject.
+
+    Where the matte fades out slowly, as around hair, what it cannot see any more reaches farther.
+
+    Args:
+        covered: the cells of which the subject covers anything.
+        own: coverage of each cell.
+    """
+    edge = ndimage.distance_transform_edt(own < min(_CORE, float(own.max())))
+    away, nearest = ndimage.distance_transform_edt(~covered, return_indices=True)
+    wide: np.ndarray = away <= GUARD_CELLS + np.minimum(_TAIL * edge[tuple(nearest)], _LONGEST_TAIL)
+    return wide
+
+
 def narrowed(mask: Bool[np.ndarray, "h w"], cells: int) -> Bool[np.ndarray, "h w"]:
     """Return the mask, narrowed by this many cells on all sides, the ends of the picture included."""
     narrow: np.ndarray = ndimage.minimum_filter(mask, 2 * cells + 1, mode="constant", cval=0)
@@ -158,12 +178,15 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
     place = at[0] + first - patchwork.top, at[1]
     part = image[patchwork.top :, patchwork.left :]
     filled = np.zeros((at[0].size, 3), np.float32)
+    plain = np.zeros((at[0].size, 1), np.float32)
     for cell, weight in corners:
         moves = patchwork.moves[cell]
         texture = patchwork.texture[cell][:, None]
         source = np.clip(place[0] + moves[:, 0], 0, height - 1), np.clip(place[1] + moves[:, 1], 0, width - 1)
         colours = texture * (part[(*source, slice(3))] + patchwork.residual[cell])
         filled += weight[:, None] * (colours + (1 - texture) * patchwork.smooth[cell])
+        plain += weight[:, None] * (1 - texture)
+    filled += plain * patchwork.grain[place[0] % len(patchwork.grain), place[1] % len(patchwork.grain)]
     target = result[first - rows.start : last - rows.start, patchwork.left : patchwork.left + width]
     share = cover[at][:, None]
     target[at] += share * (np.clip(filled, 0, None) - target[at])

@@ -7,21 +7,30 @@ import scipy  # its sparse matrices are imported at first use, because that take
 from jaxtyping import Bool, Float32, Int32
 
 _REACH = 0.25  # distance over which a correction fades, as a fraction of the hole's size
+_LEAST_PULL = 1e-6  # keeps the equations of a hole without a border solvable
 _LARGEST = 0.2  # largest difference of colour that counts at a seam, and largest correction
 
 
 def seam_correction(
-    picture: Float32[np.ndarray, "h w 3"], hole: Bool[np.ndarray, "h w"], moves: Int32[np.ndarray, "h w 2"]
+    picture: Float32[np.ndarray, "h w 3"],
+    hole: Bool[np.ndarray, "h w"],
+    moves: Int32[np.ndarray, "h w 2"],
+    *,
+    flat: Bool[np.ndarray, "h w"],
+    filling: Float32[np.ndarray, "h w 3"],
 ) -> Float32[np.ndarray, "h w 3"]:
     """Return colours to add to the copies in a hole, so that they join each other and the picture.
 
     The differences between neighbours become those of the copies, the mean of both at a seam, while the correction
-    stays small (P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003, with screening).
+    stays small (P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003, with screening). Cells that
+    are not copied keep the differences of a filling, and are corrected as much as it takes.
 
     Args:
-        picture: what is copied; the hole contains a filling for the cells that are not moved.
+        picture: what is copied, with the filling where the hole is not copied.
         hole: the cells to correct.
         moves: rows and columns from each cell to its source.
+        flat: the cells of the hole that are not copied.
+        filling: what they are filled with, continued around the hole.
 
     Returns:
         The correction, 0 outside the hole.
@@ -33,13 +42,17 @@ def seam_correction(
     number = np.zeros(hole.shape, np.int64)
     number[hole] = np.arange(count)
     copies = _copies(picture, moves, 0, 0)
-    diagonal = np.full(count, 1 / (_REACH * count**0.5) ** 2)
+    diagonal = np.where(flat[hole], _LEAST_PULL, 1 / (_REACH * count**0.5) ** 2)
     wanted, entries = np.zeros((count, 3)), list[tuple[np.ndarray, np.ndarray]]()
     for axis in (0, 1):
         first, second = _pairs(axis)
         step = np.diff(copies, axis=axis)
-        jump = _jump(picture, moves, copies, axis, hole) - step
-        np.clip(jump, -_LARGEST, _LARGEST, out=jump)
+        jump = _jump(picture, moves, copies, axis, hole)
+        for side in (first, second):
+            jump[flat[side]] = np.diff(filling, axis=axis)[flat[side]]
+        jump -= step
+        seam = ~(flat[first] | flat[second])
+        jump[seam] = np.clip(jump[seam], -_LARGEST, _LARGEST)
         inside = hole[first], hole[second]
         both = inside[0] & inside[1]
         entries.append((number[first][both], number[second][both]))
@@ -53,7 +66,7 @@ def seam_correction(
     places = np.concatenate([cells, one, two]), np.concatenate([cells, two, one])
     matrix = scipy.sparse.coo_matrix((values, places), (count, count)).tocsc()
     solved = scipy.sparse.linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(wanted)
-    result[hole] = np.clip(solved, -_LARGEST, _LARGEST)
+    result[hole] = np.where(flat[hole][:, None], solved, np.clip(solved, -_LARGEST, _LARGEST))
     return result
 
 

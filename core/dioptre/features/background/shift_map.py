@@ -36,7 +36,8 @@ _SMOOTH_COST = 3.0  # cost of a smooth filling, per variance of the surroundings
 _NEW_LABEL = 0.02  # by how much a new shift must lower the energy, per size of the hole
 _AROUND = 1 / 43  # standard deviation of the surroundings of a cell, as a fraction of the grid's size
 _VARIANCE_AROUND = 0.3  # the same for the variance, as a fraction of the hole's size
-_PLAIN = 0.0015  # median variance of colours around a cell at which the surroundings are plain
+# The surroundings are plain if more than this fraction of the cells has a variance of colours around it below this.
+_PLAIN_SHARE, _PLAIN = 0.75, 0.0015
 _PLAIN_STD = 2.0  # standard deviation of these surroundings, in cells
 _PLAIN_AROUND = 0.5  # distance from the hole to which cells count, as a fraction of its size
 _BLEND = ((0.6, 1.0), (4.0, 1e-2), (20.0, 1e-4))  # smoothing of labels on the fine grid, and weights of its steps
@@ -227,10 +228,10 @@ def _mean_around(planes: np.ndarray, weight: np.ndarray, std: float) -> Float32[
 
 
 def _is_plain(coarse: Surroundings) -> bool:
-    """Return whether most of the surroundings of the hole have no texture."""
+    """Return whether nearly all of the surroundings of the hole have no texture."""
     outwards = ndimage.distance_transform_edt(~coarse.hole)
     near = coarse.known & (outwards > 1) & (outwards < _PLAIN_AROUND * np.sqrt(coarse.hole.sum()))
-    return not near.any() or bool(np.median(_variance(coarse, _PLAIN_STD)[near]) < _PLAIN)
+    return not near.any() or bool((_variance(coarse, _PLAIN_STD)[near] < _PLAIN).mean() > _PLAIN_SHARE)
 
 
 def _variance(coarse: Surroundings, std: float) -> Plane:

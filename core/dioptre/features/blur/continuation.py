@@ -23,6 +23,9 @@ _BESIDE_PX = 3  # distance by which a part may miss the subject, and the width o
 _AROUND_PX = 6  # distance within which the depth must fall off
 _THIN = 0.026  # parts stand out farther than this, as a fraction of the shorter side; a rim is an error of depth
 _LEAST_PX = 12  # pixels of the smallest part
+# Depth is mixed at edges, so that only a wide part has a depth of its own: half its width, as a fraction of the
+# shorter side, and the distance behind the subject from which it is another thing, such as a bystander.
+_WIDE, _APART = 0.03, 0.07
 _LARGEST = 0.3  # largest part, as a fraction of the subject
 _ROUNDS = 4  # how often what was found is continued in turn
 _OPEN = 0.2  # fraction of a part's rim that the subject may not cover; what it encloses is a gap, which mattes know
@@ -54,6 +57,7 @@ def continued(
         parts |= found
         widened = ndimage.binary_dilation(parts, iterations=_BESIDE_PX - 1) & (near > behind + _STEP / 2)
         covered = np.maximum(coverage, widened)
+    parts &= ~_other_things(parts, near, coverage)
     if not parts.any():
         return alpha
     # At full size, the parts end halfway down their steps.
@@ -108,3 +112,21 @@ def _parts(
         if free.sum() >= _OPEN * rim.sum() and falls_off[free].mean() > _SURROUNDED:
             parts |= (labels == number)[inner]
     return parts
+
+
+def _other_things(
+    parts: Bool[np.ndarray, "h w"], near: Float32[np.ndarray, "h w"], coverage: Float32[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Return the wide parts that lie clearly behind the subject, with the parts beside them."""
+    inside = ndimage.binary_erosion(coverage > _SURE, iterations=2 * _BESIDE_PX)
+    if not inside.any() or not parts.any():
+        return np.zeros_like(parts)
+    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    behind = near[tuple(nearest)] - near
+    half_width = ndimage.distance_transform_edt(np.pad(parts, 1))[1:-1, 1:-1]
+    labels, count = ndimage.label(parts)
+    numbers = np.arange(1, count + 1)
+    wide = ndimage.maximum(half_width, labels, numbers) > _WIDE * min(near.shape)
+    others = np.isin(labels, numbers[wide & (ndimage.median(behind, labels, numbers) > _APART)])
+    beside = np.unique(labels[ndimage.binary_dilation(others, iterations=2 * _BESIDE_PX)]) if others.any() else ()
+    return np.isin(labels, beside) & parts

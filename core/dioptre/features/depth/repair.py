@@ -1,4 +1,9 @@
-"""Repair the depth inside a selection: re-estimate, flatten, smooth, fill, match a value, or shift."""
+"""Repair the depth inside a selection: re-estimate, flatten, smooth, fill, match a value, or shift.
+
+A hole is filled with a membrane, the smoothest surface that meets the values around it. The surface solves
+Laplace's equation with the known values as boundary and zero flux through the picture's edges, by conjugate
+gradients that start from pull-push. P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Array, Bool, Float, Float32
 
-from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress, Result, no_progress, part_of
 from dioptre.imaging.box_mean import box_mean
 from dioptre.imaging.numbers import is_finite
+from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -19,9 +27,10 @@ from dioptre_link.operation import Role
 
 from .coarse import DepthError
 from .estimation import estimate_depth
-from .membrane import membrane
 from .options import RepairOptions
 
+_GRID = (256, 256)  # fixed, so the solver compiles once; coarse, because membranes are smooth
+_STEPS = 96
 _MARGIN = 0.15  # margin of the crop on each side, as a fraction of the size of the selection's bounding box
 _CONTEXT = 0.5  # the same margin for re-estimation; larger, because networks need an object's surroundings
 _LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
@@ -32,6 +41,51 @@ _SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smooth
 _PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
 # If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
 _LEAST_SHARE = 0.02
+
+
+def membrane(values: Plane, inside: Bool[np.ndarray, "h w"]) -> Plane:
+    """Replace the values in a hole with a membrane.
+
+    The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole, the result is smooth and
+    may not match every surrounding value exactly.
+
+    Args:
+        values: the map.
+        inside: true in the hole.
+
+    Returns:
+        The map with its hole filled; all zeros if the hole covers the whole map.
+    """
+    if inside.all():
+        return np.zeros_like(values)
+    size = values.shape[0], values.shape[1]
+    known = resize((~inside).astype(np.float32), _GRID, method="area")
+    weighted = resize(np.where(inside, 0, values).astype(np.float32), _GRID, method="area")
+    means = np.where(known > 0, weighted / np.maximum(known, 1e-6), 0).astype(np.float32)
+    hole = known < 0.5
+    guess = pull_push(means, (~hole).astype(np.float32))
+    scale = (size[0] / _GRID[0], size[1] / _GRID[1])
+    solved = np.asarray(_solve(jnp.asarray(guess), jnp.asarray(hole), jnp.asarray(scale, jnp.float32)))
+    smooth = resize(solved, size, method="bilinear")
+    return np.where(inside, smooth, values)
+
+
+@jax.jit
+def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Array, "2"]) -> Float[Array, "h w"]:
+    """Solve Laplace's equation inside `hole` by conjugate gradients; `scale` is the height and width of a cell."""
+    down, across = 1 / scale[0] ** 2, 1 / scale[1] ** 2
+    strength = jnp.maximum(down, across)
+    down, across = down / strength, across / strength
+
+    def laplacian(x: Array) -> Array:
+        padded = jnp.pad(x, 1, mode="edge")
+        rows = padded[2:, 1:-1] + padded[:-2, 1:-1] - 2 * x
+        columns = padded[1:-1, 2:] + padded[1:-1, :-2] - 2 * x
+        return jnp.where(hole, -(down * rows + across * columns), 0)
+
+    # Solving for the correction, which is 0 outside the hole, makes the operator symmetric and positive.
+    missing, _ = jax.scipy.sparse.linalg.cg(laplacian, -laplacian(guess), maxiter=_STEPS, tol=0.0)
+    return guess + missing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from dioptre.contract import Progress, no_progress
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
-from dioptre.imaging.windows import Window, plan_windows
+from dioptre.imaging.tiles import Window, plan_windows
 
 from .noise_estimation import Degradation
 

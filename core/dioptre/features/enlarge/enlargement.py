@@ -22,21 +22,19 @@ from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
-from dioptre.imaging.windows import plan_windows
+from dioptre.imaging.tiles import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 from dioptre_link.operation import Role
 
-from .back_projection import REACH_PX, back_projected
+from .back_projection import REACH_PX, back_projected, without_faint_detail
 from .deconvolution import deconvolved
-from .depth_enlargement import enlarge_disparity
-from .faint_detail import without_faint_detail
+from .depth_enlargement import defocus_from_depth, enlarge_disparity
 from .grain import add_grain, kept_level, removed_grain
 from .noise_estimation import Degradation, measure_degradation, suitable_strength
 from .noise_reduction import reduce_noise
 from .options import EnlargementOptions
-from .sharpness import defocus_from_depth
 from .tiled import enlarge_tiled
 
 _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale

@@ -20,7 +20,7 @@ from dioptre.contract import Progress, no_progress
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
-from dioptre.imaging.windows import Window, plan_windows
+from dioptre.imaging.tiles import Window, plan_windows
 
 _BLOCK = 8
 _SHIFTS = range(0, _BLOCK, 2)

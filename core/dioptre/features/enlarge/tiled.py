@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from dioptre.contract import Progress, no_progress
 from dioptre.imaging.resize import resize
 from dioptre.imaging.threads import on_all_cores
-from dioptre.imaging.windows import Window, plan_windows
+from dioptre.imaging.tiles import Window, plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.runtime import free_bytes, is_out_of_memory
 from dioptre_link.errors import DioptreError

@@ -29,7 +29,7 @@ from .faces import Faces
 from .focus import APART, focus_of
 from .places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .region import competing_words, important_parts, is_fitting, noticeable
-from .views import SIDE_PX, Saliency, Views, networks_of, opaque
+from .views import SIDE_PX, Views, networks_of, opaque
 
 # Smallest overlap (IoU) at which the masks found on the crop and on the whole picture count as the same object.
 _SAME = 0.35
@@ -39,6 +39,9 @@ _KNOWN_SHARE = 0.1
 # absorb the rounding error when a point is scaled to the preview and back.
 _POINT_DIGITS = 3
 
+_UNSURE = 0.25  # smallest chance of a subject at which the network for whole subjects may have seen a part of it
+_SEEN_PART = 0.7  # the largest such part, as a fraction of the whole; a network that saw more knows what it saw
+_HELD = 0.95  # fraction of that part, and of everything that stands out, that the whole must hold
 # A region of a scene is tiny below this fraction of the picture; a nearer thing may then be the focus.
 _TINY = 0.01
 
@@ -155,7 +158,7 @@ def _find(
         corners = (_in_full(corner, (height, width), views.size) for corner in (box[:2], box[2:]))
         coarse = in_box(views, near, (*next(corners), *next(corners)))
     else:
-        coarse = _most_salient(views.saliency(), near)
+        coarse = _most_salient(views, near)
         if coarse.kind == "region" and near is not None:
             coarse = _nearer_region(views, coarse, near)
     coarse = coarse if quick or coarse.window is not None else _seen_closer(views, coarse, point)
@@ -167,7 +170,7 @@ def _find(
         focal, extent, focus_at = focus_of(views.image, alpha, disparity, at=at, faces=faces, single=single)
     before = None
     if standing and point is not None:
-        main = _most_salient(views.saliency(), near)
+        main = _most_salient(views, near)
         if main.kind == "subject" and not _holds(coarse, main):
             main = main if quick else _seen_closer(views, main, None)
             before = _coverage(views, image, main, disparity, quick=quick)
@@ -315,11 +318,15 @@ def known_subject(
     )
 
 
-def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
+def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     """Return the picture's most salient subject, or a region if the picture is a scene without a single subject."""
+    saliency = views.saliency()
     coverage, chance = saliency.coverage, saliency.chance
+    is_subject = chance >= 0.5 and is_fitting(coverage)
+    if not is_subject and chance >= _UNSURE and (whole := _whole_of(views, coverage)) is not None:
+        coverage, is_subject = whole, True
     confidence = confidence_of(coverage)
-    if chance >= 0.5 and is_fitting(coverage):
+    if is_subject:
         words = competing_words(coverage)
         return Coarse(
             probability=important_parts(coverage),
@@ -338,6 +345,27 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
     )
 
 
+def _whole_of(views: Views, coverage: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"] | None:
+    """Return the coverage of the thing of which the network for whole subjects saw a part; None if there is none.
+
+    Of a thing that it does not know, such as a desk lamp, that network may see a part and doubt that it is one.
+    The second network then decides if it surely sees one thing that holds the part.
+    """
+    thing, part = _standing_out(views), coverage > 0.5
+    if thing is None or not part.any() or not is_fitting(thing) or confidence_of(thing) < LEAST_CONFIDENCE:
+        return None
+    labels, _ = label_regions(thing > 0.5)
+    largest = labels == 1
+    is_one = largest.sum() >= _HELD * (labels > 0).sum() and largest[part].mean() >= _HELD
+    return np.maximum(thing, coverage) if is_one and part.sum() <= _SEEN_PART * largest.sum() else None
+
+
+def _standing_out(views: Views) -> Float32[np.ndarray, "s s"] | None:
+    """Return the map of the network that is joined with that for whole subjects; None if there is none."""
+    others = networks_of(views.model)[1:]
+    return views.by(others[0].id).saliency().coverage if others else None
+
+
 def _no_subject(region: str) -> Message:
     return Message(
         "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
@@ -352,11 +380,9 @@ def _nearer_region(views: Views, region: Coarse, near: Float32[np.ndarray, "s s"
     The network for whole subjects may find nothing in a scene but a tree on the horizon; the second network finds
     the posts in front of it.
     """
-    others = networks_of(views.model)[1:]
     tiny = region.probability > 0.5
-    if not others or not 0 < tiny.mean() < _TINY:
+    if not 0 < tiny.mean() < _TINY or (standing_out := _standing_out(views)) is None:
         return region
-    standing_out = views.by(others[0].id).saliency().coverage
     nearer, words = noticeable(standing_out, near)
     if np.median(near[nearer > 0.5]) < np.median(near[tiny]) + APART:
         return region

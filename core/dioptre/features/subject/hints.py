@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32
 from scipy import ndimage
 
 from dioptre.contract import Inputs, StepResult
+from dioptre.imaging.closer_look import MARGINS, Window, window_at, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.strokes import SPACING, spaced, stroke_mask
@@ -20,7 +21,7 @@ from dioptre.imaging.strokes import SPACING, spaced, stroke_mask
 from .components import label_regions, travel_cost
 from .cut_out import cut_out_quickly
 from .matting import refine_matte
-from .places import CROPS, at_point, closer_look
+from .places import CROPS, LEAST_PX, at_point, closer_look, on_whole
 from .region import grown, travel_features
 from .views import SIDE_PX, Views, opaque
 
@@ -36,6 +37,8 @@ _PART_OF = 0.7
 _REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
 _LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
 _CROSSED = 0.5  # a stroke that extends over this fraction of a part's height or width removes the part as a whole
+_PIECE_RIM_PX = 5  # the matte changes this far around a piece, in pixels of its window
+_MOST_CUT = 1  # sides of a piece that a crop may cut off
 _SPREAD_STEP = "spread"  # name under which a region aligned with the picture's edges is cached
 
 
@@ -145,6 +148,116 @@ def object_under(sight: Sight, points: Sequence[Point], others: Sequence[Point])
     return point if is_it else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A connected piece that is not selected, though a closer look takes it for the subject, or the reverse.
+
+    Attributes:
+        window: the crop on which it was seen.
+        mask: (s, s), its pixels in the window.
+        coverage: (s, s), what the networks see in the window.
+    """
+
+    window: Window
+    mask: Mask
+    coverage: Float32[np.ndarray, "s s"]
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The sides of the window that cut the piece off, and how unsure it is, or how small if it is cut off."""
+        cut = self.window.sides_crossed(self.mask)
+        if cut:
+            return cut, -float(self.whole.sum())
+        return 0, -float(np.abs(2 * self.coverage[self.mask] - 1).mean())
+
+    @property
+    def whole(self) -> Float32[np.ndarray, "s s"]:
+        """The piece on a map of the whole picture."""
+        return on_whole(self.window, self.mask.astype(np.float32))
+
+
+def with_piece(
+    sight: Sight, alpha: Float32[np.ndarray, "h w"], point: Point, others: Sequence[Point], *, adds: bool
+) -> Float32[np.ndarray, "h w"]:
+    """Return the coverage with the piece at a point added or removed, as a closer look shows it, if one does.
+
+    Args:
+        sight: the picture.
+        alpha: the coverage.
+        point: the point on the piece, (x, y) in pixels.
+        others: points that the piece may not contain.
+        adds: whether the piece is missing; otherwise it is there without reason.
+    """
+    piece = None if sight.quick else _piece_at(sight, alpha, point, others, adds=adds)
+    if piece is None:
+        return alpha
+    window = piece.window.at(sight.size)
+    before = window.of(alpha)
+    around = ndimage.binary_dilation(piece.mask, iterations=_PIECE_RIM_PX)
+    sure = ndimage.gaussian_filter(piece.mask.astype(np.float32), 1)  # thin pieces are never sure in `coverage`
+    seen = np.maximum(piece.coverage, sure) if adds else np.minimum(piece.coverage, 1 - sure)
+    region = np.where(around, seen, resize(before, around.shape, method="area"))
+
+    def compute() -> StepResult:
+        onto = window.of(opaque(sight.inputs.picture))
+        return StepResult(planes={"share": refine_matte(sight.views.part(piece.window), region, onto=onto)})
+
+    part = piece.window.top, piece.window.left, piece.window.height, piece.window.width
+    given = {"picture": sight.views.image, "size": sight.size, "part": part, "region": region}
+    matte = sight.inputs.cache.result(_SPREAD_STEP, given, compute).planes["share"]
+    near = ndimage.uniform_filter(around.astype(np.float32), 3)
+    share = resize(near, (before.shape[0], before.shape[1]), method="bilinear")
+    after = before + share * (matte - before)
+    result = alpha.copy()
+    window.of(result)[:] = np.maximum(before, after) if adds else np.minimum(before, after)
+    return sight.visible(result)
+
+
+def _piece_at(
+    sight: Sight, alpha: Float32[np.ndarray, "h w"], point: Point, others: Sequence[Point], *, adds: bool
+) -> Piece | None:
+    """Return the piece at a point, from the crop that is surest of it and cuts off as little of it as possible.
+
+    What the crop cuts off of the rest of the subject does not matter. The last crop lies round the piece itself.
+    """
+    at, size = sight.full(point), sight.views.size
+    seen = [_piece_in(sight, window_at(at, share, size), alpha, point, others, adds=adds) for share in CROPS]
+    best = min((piece for piece in seen if piece is not None), key=lambda piece: piece.rank, default=None)
+    if best is None:
+        return None
+    window = window_round(best.whole, size, margin=MARGINS[1])
+    last = None if window is None else _piece_in(sight, window, alpha, point, others, adds=adds)
+    if last is not None and last.rank <= best.rank:
+        known = best.whole > 0.5
+        best = last if (last.whole[known] > 0.5).mean() > _PART_OF else best
+    return best if best.rank[0] <= _MOST_CUT else None
+
+
+def _piece_in(
+    sight: Sight,
+    window: Window,
+    alpha: Float32[np.ndarray, "h w"],
+    point: Point,
+    others: Sequence[Point],
+    *,
+    adds: bool,
+) -> Piece | None:
+    """Return the piece at a point as a crop shows it; a piece to remove is only a part of the selection there."""
+    if min(window.height, window.width) < LEAST_PX:
+        return None
+    coverage = sight.views.saliency(window).coverage
+    chosen = resize(window.at(sight.size).of(alpha), coverage.shape, method="area") > 0.5
+    labels, _ = ndimage.label((coverage > 0.5) & ~chosen if adds else (coverage < 0.5) & chosen)
+    own = labels[window.place(sight.full(point), SIDE_PX)]
+    mask = labels == own
+    if not own or (not adds and mask.sum() > _PART_OF * chosen.sum()):
+        return None
+    full = [sight.full(other) for other in others]
+    if any(window.holds(other) and mask[window.place(other, SIDE_PX)] for other in full):
+        return None
+    return Piece(window=window, mask=mask, coverage=coverage)
+
+
 def without(
     sight: Sight, alpha: Float32[np.ndarray, "h w"], points: Sequence[Point], kept: Sequence[Point]
 ) -> Float32[np.ndarray, "h w"]:
@@ -167,6 +280,10 @@ def without(
     if whole is not None and (len(points) == 1 or _crosses(places, whole & mask)):
         share = resize(whole.astype(np.float32), sight.size, method="bilinear")
     else:
+        if len(points) == 1:
+            less = with_piece(sight, alpha, points[0], kept, adds=False)
+            if level_at(less, points[0]) < 0.5:
+                return less
         labels, _ = label_regions(mask)
         thing = _thing_within(sight, labels == labels[place], point, others)
         share = sight.spread(sight.region(places, others) if thing is None else thing)

@@ -29,7 +29,8 @@ _BOX_MARGIN = 0.15  # margin added around a box for the network's input, as a fr
 # Smallest mean saliency at which an object in a box is accepted. It is lower than for a point, because a user who
 # draws a box knows that there is an object in it.
 _BOX_CONFIDENCE = 0.7
-_LEAST_SEEN_PX = 32
+LEAST_PX = 32
+"""Shortest side of a crop on which the networks can recognise anything."""
 
 Kind = Literal["subject", "point", "region"]
 Box = tuple[float, float, float, float]
@@ -81,7 +82,7 @@ def at_point(
 def in_box(views: Views, near: np.ndarray | None, box: Box) -> Coarse:
     """Find the object in a box: the salient part of a crop, else a uniform region around the box's middle."""
     window = _window_of(box, views.size)
-    if min(window.height, window.width) >= _LEAST_SEEN_PX:
+    if min(window.height, window.width) >= LEAST_PX:
         inside = _inside(box, window)
         seen = views.saliency(window).coverage * inside
         part = important_parts(seen) if (seen > 0.3).any() else seen
@@ -146,15 +147,16 @@ def closer_look(views: Views, at: tuple[float, float], share: float, *, most_cro
 
     Return None if there is none, or if it crosses more than `most_crossed` sides of the crop, where it is cut off.
     """
-    if share * min(views.size) < 32:  # too few pixels for the network to recognise anything
+    if share * min(views.size) < LEAST_PX:
         return None
     window = window_at(at, share, views.size)
     part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))
     if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > most_crossed:
         return None
-    whole = np.zeros((SIDE_PX, SIDE_PX), np.float32)
-    top = round(window.top / window.size[0] * SIDE_PX)
-    left = round(window.left / window.size[1] * SIDE_PX)
-    side = max(1, min(round(share * SIDE_PX), SIDE_PX - max(top, left)))
-    whole[top : top + side, left : left + side] = resize(part, (side, side), method="area")
-    return whole
+    return on_whole(window, part)
+
+
+def on_whole(window: Window, part: np.ndarray) -> np.ndarray:
+    """Return a map of the whole picture that contains the map of a window, and is 0 outside the window."""
+    small = window.at((SIDE_PX, SIDE_PX))
+    return small.put(resize(part, (small.height, small.width), method="area"))

@@ -16,7 +16,7 @@ from dioptre_link.strokes import Strokes
 from .faces import Faces
 from .finding import Subject, kept_subject
 from .focus import focus_of
-from .hints import UNDER, Point, Sight, level_at, object_under, painted, points_of, without
+from .hints import UNDER, Point, Sight, level_at, object_under, painted, points_of, with_piece, without
 from .places import Box
 from .views import SIDE_PX, Views
 
@@ -84,6 +84,9 @@ def chosen_subject(
     near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     sight = Sight(views=Views(seen, cache=inputs.cache), inputs=inputs, near=near, quick=quick)
     for point in choice.added:
+        if level_at(alpha, point) >= 0.5:
+            continue
+        alpha = with_piece(sight, alpha, point, choice.removed, adds=True)
         if level_at(alpha, point) < 0.5:
             part = kept_subject(inputs, disparity, at=point, quick=quick, progress=progress)
             np.maximum(alpha, part.alpha, out=alpha)

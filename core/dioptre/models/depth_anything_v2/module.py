@@ -7,9 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .backbone import Backbone
-from .config import DepthAnythingConfig, HeadConfig
-from .resampling import resize_aligned
+from . import DepthAnythingConfig, HeadConfig
+from .backbone import Backbone, resize_aligned
 
 
 class Spread(nnx.Module):

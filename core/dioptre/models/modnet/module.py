@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .config import ModNetConfig
+from . import ModNetConfig
 
 _EPSILON = 1e-5  # epsilon of instance normalisation, as in the original
 

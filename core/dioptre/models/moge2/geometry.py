@@ -7,10 +7,15 @@ condition that every point projects to its own pixel, which is solved by least s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from dioptre.models.depth_view import DepthView, ReadingOptions
+
+from .module import Geometry
 
 _SIDE = 64  # side, in pixels, of the reduced map to which the camera is fitted
 _FEWEST = 2  # minimum number of points needed to fit a camera
@@ -151,3 +156,23 @@ def _plane(height: int, width: int, aspect: float) -> Float[np.ndarray, "h w 2"]
     x = np.linspace(-1.0, 1.0, width) * (width - 1) / width * (aspect / diagonal)
     y = np.linspace(-1.0, 1.0, height) * (height - 1) / height / diagonal
     return np.stack(np.meshgrid(x, y), axis=-1)
+
+
+_KNOWN = 0.5  # mask value above which a pixel has geometry, as in the original
+
+
+def read(output: Geometry, options: ReadingOptions) -> Sequence[DepthView]:
+    """Return each view's inverse depth in 1/m (0 where there is no geometry, such as sky) and its focal length."""
+    aspect = options.size[1] / options.size[0]
+    given = None if options.focal_diagonals is None else 2 * options.focal_diagonals  # in half diagonals
+    points, masks = np.asarray(output.points), np.asarray(output.mask)
+    metres = np.ones(len(points)) if output.metric_scale is None else np.asarray(output.metric_scale)
+    views = []
+    for view, mask, scale in zip(points, masks, metres, strict=True):
+        known = mask > _KNOWN
+        camera = fit_camera(view, known, aspect=aspect, focal=given)
+        inverse = inverse_depth(view, known, camera, metres=float(scale))
+        focal = camera.focal / 2 if known.any() and camera.focal > 0 else None
+        metric = output.metric_scale is not None
+        views.append(DepthView(inverse=inverse, metric=metric, focal_diagonals=focal))
+    return views

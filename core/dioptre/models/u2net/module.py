@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from dioptre.models.functions import double
 
-from .config import U2NetConfig
+from . import U2NetConfig
 
 
 class ConvReLU(nnx.Module):

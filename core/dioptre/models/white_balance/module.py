@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from dioptre.imaging.encoding import srgb_to_linear
 
-from .config import WhiteBalanceConfig
+from . import WhiteBalanceConfig
 
 # Powers of the Minkowski means: 1 is grey-world, higher ones are shades of grey (Finlayson and Trezzi 2004).
 _POWERS = (1, 2, 6)

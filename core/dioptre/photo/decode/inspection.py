@@ -1,23 +1,30 @@
-"""Read the note that says how Dioptre created a file."""
+"""Read the note that says how Dioptre created a file: in its metadata, in an archive of layers, or in a recipe."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .. import problems
+from ..budget import MAX_MEGAPIXELS, Budget
 from ..metadata import markup, xmp
 from ..metadata.xmp import Note
 from ..picture import Source
-from .decoding import describe, opened
-from .openraster import read_recipe
+from .decoding import budget_of, describe, opened
 
+RECIPE = "dioptre/recipe.json"
+"""The archive's entry with the recipe."""
 _MAX_RECIPE = 1 << 22  # largest size of a recipe in bytes
 
 
 Describe = Callable[[Path], Source]
+ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""Exceptions that `zipfile` raises for damaged, encrypted or unusually packed files, and for invalid names."""
 
 
 def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> Note | None:
@@ -70,4 +77,69 @@ def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:
         models={str(k): str(v) for k, v in models.items()} if isinstance(models, dict) else {},
         recipe=recipe,
         source_type=xmp.ALTERED,
+    )
+
+
+def read_recipe(path: Path) -> Mapping[str, Any]:
+    """Return the recipe in an .ora file without reading its layers; empty if there is none."""
+    with opened_archive(path) as (archive, budget):
+        return _read_recipe(archive, budget)
+
+
+@contextmanager
+def opened_archive(
+    path: Path, *, max_megapixels: float = MAX_MEGAPIXELS
+) -> Iterator[tuple[zipfile.ZipFile, Budget]]:
+    """Open a layered file with a budget for its size; convert errors to Dioptre's own."""
+    with opened(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except ZIP_DAMAGES as error:
+            raise damaged(path) from error
+        with archive:
+            yield archive, budget_of(file, path, max_megapixels=max_megapixels)
+
+
+def _read_recipe(archive: zipfile.ZipFile, budget: Budget) -> Mapping[str, Any]:
+    if RECIPE not in archive.namelist():
+        return {}
+    try:
+        return markup.json_object(bounded(archive, archive.getinfo(RECIPE), _MAX_RECIPE, budget))
+    except markup.BadMarkup as error:
+        raise damaged(budget.path) from error
+
+
+def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget: Budget) -> bytes:
+    """Read an entry, but never more than `limit` bytes or the remaining budget, whatever its header declares.
+
+    Raises:
+        DamagedPicture: the entry is damaged or packed in an unsupported way.
+        PictureTooLarge: the entry exceeds the limit or the budget.
+    """
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no other methods
+        raise damaged(budget.path)
+    if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
+        raise problems.PictureTooLarge(
+            "{file} contains {filename} of {file_size} MB, which is too large.",
+            hint="Open it in an editor and save it again.",
+            file=problems.shown(budget.path),
+            filename=repr(entry.filename),
+            file_size=format(entry.file_size / 1e6, ".0f"),
+        )
+    try:
+        with archive.open(entry) as file:
+            data = file.read(entry.file_size + 1)
+    except ZIP_DAMAGES as error:
+        raise damaged(budget.path) from error
+    if len(data) > entry.file_size:
+        raise damaged(budget.path)
+    return data
+
+
+def damaged(path: Path) -> problems.DamagedPicture:
+    """Return the error for a damaged file."""
+    return problems.DamagedPicture(
+        "{file} is not a complete OpenRaster file.",
+        hint="Open it in an editor and save it again.",
+        file=problems.shown(path),
     )

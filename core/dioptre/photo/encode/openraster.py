@@ -23,11 +23,14 @@ from dioptre_link.operation import Role
 
 from .. import colour_profile, matrix_profile
 from ..curves import in_bands
-from ..decode.openraster import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
+from ..decode.inspection import RECIPE
 from ..picture import Format
-from ..publish.staging import InputFiles, replacing
+from ..publish import InputFiles, replacing
 from .encoding import Encoders, Extras, encode
 
+_MIMETYPE = b"image/openraster"
+_ROLE = "dioptre-role"  # Dioptre's own attribute of a layer; other programs ignore it
+_STACK, _MERGED, _THUMBNAIL = "stack.xml", "mergedimage.png", "Thumbnails/thumbnail.png"
 _THUMBNAIL_PX = 256  # maximum width and height of a thumbnail, from the specification
 
 
@@ -110,8 +113,8 @@ class LayerFiles:
             on_png: called with each layer and its file.
         """
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(zipfile.ZipInfo("mimetype"), MIMETYPE)
-            archive.writestr(entry(STACK), _stack_xml(self._layers, *self._canvas, resolution_dpi))
+            archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
+            archive.writestr(entry(_STACK), _stack_xml(self._layers, *self._canvas, resolution_dpi))
             small = None
             for index, layer in enumerate(self._layers):
                 packed = self._packed.pop(0).result()
@@ -119,15 +122,15 @@ class LayerFiles:
                 if on_png is not None:
                     on_png(layer, packed.png)
                 if packed.small is not None:  # this layer covers all others, so it is the merged picture, too
-                    archive.writestr(entry(MERGED), packed.png)
+                    archive.writestr(entry(_MERGED), packed.png)
                     small = packed.small
                 del packed
             if self._merged is not None:
                 merged = self._merged.result()
-                archive.writestr(entry(MERGED), merged.png)
+                archive.writestr(entry(_MERGED), merged.png)
                 small = merged.small
             assert small is not None  # one layer covers the others, or they were merged
-            archive.writestr(entry(THUMBNAIL), encode(small, Format.PNG))
+            archive.writestr(entry(_THUMBNAIL), encode(small, Format.PNG))
             if recipe:
                 text = json.dumps(recipe, ensure_ascii=False, indent=2).encode()
                 archive.writestr(entry(RECIPE), text, compress_type=zipfile.ZIP_DEFLATED)
@@ -172,7 +175,7 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
         for layer_height, read in readers:
             if rows.start >= layer_height:
                 continue
-            over = as_rgba(read(slice(rows.start, min(rows.stop, layer_height))))
+            over = _as_rgba(read(slice(rows.start, min(rows.stop, layer_height))))
             band = canvas[rows][: over.shape[0], : over.shape[1]]
             alpha = over[..., 3:]
             band *= 1.0 - alpha
@@ -201,7 +204,7 @@ def _stack_xml(
             "opacity": "1.0",
             "visibility": "visible" if layer.visible else "hidden",
             "composite-op": "svg:src-over",
-            ROLE: layer.role.value,
+            _ROLE: layer.role.value,
         }
         ElementTree.SubElement(stack, "layer", attributes)
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
@@ -259,7 +262,7 @@ def _rgba_codes(layer: Layer) -> np.ndarray:
             noise = colour_profile.dither(place, width=codes.shape[1], channels=4, dtype=codes.dtype)
             if noise is not None:
                 noise[..., 3] = 0.5
-            colour_profile.quantise(as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[place], thresholds=noise)
+            colour_profile.quantise(_as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[place], thresholds=noise)
 
         in_bands(pixels.shape, work)
     return codes
@@ -272,3 +275,17 @@ def thumbnail(merged: np.ndarray) -> np.ndarray:
     image = Image.fromarray(merged)
     image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(image)
+
+
+def _as_rgba(pixels: np.ndarray) -> np.ndarray:
+    """Convert grey, grey with alpha, RGB or RGBA to float32 (H, W, 4)."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    bands = pixels.shape[2]
+    if bands == 4:
+        return pixels
+    result = np.ones((*pixels.shape[:2], 4), np.float32)
+    result[..., :3] = pixels[..., : 1 if bands < 3 else 3]
+    if bands == 2:
+        result[..., 3] = pixels[..., 1]
+    return result

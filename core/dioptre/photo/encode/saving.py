@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from dioptre.photo.metadata.exif import Frame
 from dioptre_link.language import Message
 
 from .. import colour_profile, problems
 from ..colour_profile import BadProfile, ColourModel
 from ..curves import in_bands
 from ..matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
-from ..metadata import density, exif, resources, xmp
+from ..metadata import containers, density, exif, xmp
 from ..metadata.containers import fits_jpeg, is_comment
-from ..metadata.frame import Frame
 from ..metadata.xmp import Note
 from ..picture import Colour, Format, Picture, Source
-from ..publish.names import check_free
-from ..publish.staging import replacing
+from ..publish import check_free, replacing
 from . import ultra_hdr
 from .encoding import DEPTHS, HOLDS_ALPHA, LARGEST_AREA, LARGEST_SIDE, PACKED_BITS, Extras, encode, holds_grey
 from .rendition import Rendition
@@ -262,7 +261,7 @@ def _left_out(kind: Format, source: Source) -> list[str]:
     parts: list[str] = []
     if kind is Format.JPEG and source.exif is not None and not fits_jpeg(source.exif):
         parts.append(Message("EXIF (a JPEG holds 64 KiB)"))
-    if resources.iptc(source.photoshop) is not None and not _holds_iptc(kind, source):
+    if containers.iptc(source.photoshop) is not None and not _holds_iptc(kind, source):
         parts.append("IPTC")
     # ImageMagick repeats times and other properties as texts with a colon.
     words = {keyword for keyword, _ in source.texts if ":" not in keyword}

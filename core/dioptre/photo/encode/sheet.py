@@ -32,19 +32,18 @@ class Panel:
     pixels: np.ndarray
 
 
-def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarray:
+def sheet(panels: Sequence[Panel]) -> np.ndarray:
     """Arrange panels with captions side by side, or one below the other for very wide pictures.
 
     Args:
         panels: the pictures.
-        coloured_depth: show depth with a colour map of increasing lightness instead of grey.
 
     Returns:
         The page, uint8 (H, W, 3).
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    pictures = [_scaled(panel.pixels, coloured=coloured_depth) for panel in panels]
+    pictures = [_scaled(panel.pixels) for panel in panels]
     width, height = max(_LEAST_WIDTH_PX, *(p.width for p in pictures)), max(p.height for p in pictures)
     below = max(p.width for p in pictures) > 2.2 * height
     row = height + _GAP_PX // 2 + _CAPTION_PX
@@ -63,24 +62,9 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
     return np.asarray(page)
 
 
-def encoded_sheet(panels: Sequence[Panel], *, kind: Format = Format.JPEG, coloured_depth: bool = False) -> bytes:
-    """Encode a sheet as a file; see `sheet`."""
-    return encode(sheet(panels, coloured_depth=coloured_depth), kind)
-
-
-def depth_colours(disparity: np.ndarray) -> np.ndarray:
-    """Map disparity in [0, 1] to colours, sRGB-encoded float32 (H, W, 3): far is dark blue, near pale yellow-green.
-
-    This is Cubehelix (D. A. Green, Bulletin of the Astronomical Society of India 39, 289, 2011). Its perceived
-    lightness rises evenly, so it is readable in print and by colour-blind people.
-    """
-    value = 0.08 + 0.86 * np.clip(disparity, 0.0, 1.0).astype(np.float32)
-    angle = 2.0 * np.pi * (0.8 / 3.0 + 1.0 - 0.95 * value)
-    amplitude = 1.1 * value * (1.0 - value) / 2.0
-    cosine, sine = np.cos(angle), np.sin(angle)
-    weights = ((-0.14861, 1.78277), (-0.29227, -0.90649), (1.97294, 0.0))
-    colours = [value + amplitude * (c * cosine + s * sine) for c, s in weights]
-    return np.asarray(np.clip(np.stack(colours, -1), 0.0, 1.0), np.float32)
+def encoded_sheet(panels: Sequence[Panel]) -> bytes:
+    """Encode a sheet as a JPEG; see `sheet`."""
+    return encode(sheet(panels), Format.JPEG)
 
 
 def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
@@ -107,7 +91,7 @@ def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
     return small
 
 
-def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
+def _scaled(pixels: np.ndarray) -> Any:
     from PIL import Image
 
     if pixels.ndim == 2 or pixels.shape[2] == 3:
@@ -121,10 +105,4 @@ def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
     image = image.convert("RGB" if pixels.ndim == 3 else "L")
     scale = min(_BOX_PX[0] / image.width, _BOX_PX[1] / image.height, 1.0)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if pixels.ndim == 2:
-        if coloured:
-            shown = depth_colours(np.asarray(image, np.float32) / np.float32(255))
-            return Image.fromarray((shown * 255 + 0.5).astype(np.uint8))
-        return image.convert("RGB")
-    return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0).convert("RGB")

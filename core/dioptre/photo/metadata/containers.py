@@ -1,7 +1,8 @@
-"""Find and insert metadata in the segments of JPEG files and the chunks of PNG files.
+"""Find and insert metadata in the segments of JPEG files, the chunks of PNG files and Photoshop's image resources.
 
 The encoders write files without metadata. The camera's metadata is then inserted byte by byte, because no encoder
-passes on EXIF maker notes, Photoshop resources and XMP unchanged.
+passes on EXIF maker notes, Photoshop resources and XMP unchanged. Image resources, among them the IPTC records:
+Adobe Photoshop file formats.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from . import resources
 from .exif import Data, strip_prefix
 
+IPTC = 1028
+_DIGEST = 1061  # of the IPTC records
+_THUMBNAILS = (1033, 1036)  # of the unedited picture
+_RECORD = 0x1C  # first byte of each IPTC record
 XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXIF_HEADER = b"Exif\0\0"
@@ -24,15 +28,71 @@ _MAX_SEGMENT = 65533
 MAX_XMP = _MAX_SEGMENT - len(XMP_HEADER)  # bytes of an XMP packet, or of EXIF, in one segment
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EXTENDED_PART = 65_000  # bytes of extended XMP in a segment
-
 _CREDENTIALS = (
     b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71",  # a manifest store, in a file of any format
     b"uuid\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81",  # its box in HEIF files
 )
-
 APP1, APP2, APP11, APP13, COM, DQT = 0xE1, 0xE2, 0xEB, 0xED, 0xFE, 0xDB
 COMMENT = "Comment"
 """The keyword of a text that is a JPEG's comment."""
+
+
+def resources_in(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the id of each resource, and where it starts, its content starts, and ends; stop at damage."""
+    at = 0
+    while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
+        number = int.from_bytes(data[at + 4 : at + 6], "big")
+        name = 1 + data[at + 6]
+        start = at + 6 + name + name % 2 + 4
+        end = start + int.from_bytes(data[start - 4 : start], "big")
+        if end > len(data):
+            return
+        yield number, at, start, end
+        at = end + (end - start) % 2
+
+
+def without_resources(data: bytes, numbers: tuple[int, ...] = _THUMBNAILS) -> bytes | None:
+    """Return the resources except those with the given ids, by default thumbnails; None if none are left."""
+    kept = (data[at:end] + bytes((end - start) % 2) for n, at, start, end in resources_in(data) if n not in numbers)
+    return b"".join(kept) or None
+
+
+def iptc(data: bytes | None) -> bytes | None:
+    """Return the IPTC records in Photoshop image resources; None if there are none."""
+    data = data or b""
+    return next((data[start:end] for number, _, start, end in resources_in(data) if number == IPTC), None)
+
+
+def with_iptc(data: bytes | None, records: bytes | None) -> bytes | None:
+    """Return the resources with these IPTC records, where a file stores them apart; None if there are neither.
+
+    ImageMagick 6 and libvips write only the first quarter of them to a TIFF, so records that are cut are used only
+    if the resources have none.
+    """
+    if records and records[0] != _RECORD and records[3:4] == bytes((_RECORD,)):  # a TIFF of swapped 32-bit values
+        records = b"".join(records[at : at + 4][::-1] for at in range(0, len(records), 4))
+    whole = _whole(records or b"")
+    if records is None or not whole or (len(whole) < len(records.rstrip(b"\0")) and iptc(data)):
+        return data
+    others = without_resources(data or b"", (IPTC, _DIGEST)) or b""
+    size = len(whole).to_bytes(4, "big")
+    return others + b"8BIM" + IPTC.to_bytes(2, "big") + b"\0\0" + size + whole + bytes(len(whole) % 2)
+
+
+def _whole(records: bytes) -> bytes:
+    """Return the IPTC records without those that are cut, and without padding (IIM 4.2, section 1.6)."""
+    at = end = 0
+    while end <= len(records):
+        at = end
+        if len(records) < at + 5 or records[at] != _RECORD:
+            break
+        size, head = int.from_bytes(records[at + 3 : at + 5], "big"), 5
+        if size >> 15:  # the length of a length that needs more bytes
+            head += size & 0x7FFF
+            size = int.from_bytes(records[at + 5 : at + head], "big")
+        end = at + head + size
+    return records[:at]
+
 
 # Order of the values in a JPEG's quantization tables: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
@@ -93,7 +153,7 @@ def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, .
 def photoshop_resources(segments: list[tuple[int, bytes]]) -> bytes | None:
     """Return the Photoshop image resources, which include IPTC, without thumbnails; None if there are none."""
     parts = [p[len(_PHOTOSHOP_HEADER) :] for m, p in segments if m == APP13 and p.startswith(_PHOTOSHOP_HEADER)]
-    return resources.without(b"".join(parts))
+    return without_resources(b"".join(parts))
 
 
 def extended_xmp(segments: Iterable[tuple[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:

@@ -11,9 +11,8 @@ import struct
 from fractions import Fraction
 
 from ..picture import Picture
-from .exif import EXIF_IFD, Directory, Header, directory, fraction, header, pointed
-from .frame import Factors, Frame
-from .resources import resources_in
+from .containers import resources_in
+from .exif import EXIF_IFD, Directory, Factors, Frame, Header, directory, fraction, header, pointed
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
 _LARGEST = 2**32 - 1

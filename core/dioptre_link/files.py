@@ -1,0 +1,132 @@
+"""Files and folders that other programs or users may have open, lock, fill or put there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
+_PAUSE_S = 0.01
+_LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
+
+
+def read_regular(path: Path, *, most: int) -> bytes:
+    """Read a regular file of at most `most` bytes; raise OSError for a larger file, a FIFO or a device."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
+
+
+def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
+    """Open a regular file for reading; raise OSError at once for a FIFO or a device.
+
+    Args:
+        path: the file.
+        own: also raise OSError if another user owns the file (not on Windows).
+    """
+    file = os.fdopen(os.open(path, _READ), "rb")
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode) or (own and sys.platform != "win32" and found.st_uid != os.geteuid()):
+        file.close()
+        raise OSError(errno.EINVAL, "It is not a regular file of this user", str(path))
+    return file
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, replacing an existing file; raise OSError if that remains impossible."""
+    _patiently(lambda: os.replace(source, target))  # noqa: PTH105
+
+
+def unlink(path: Path) -> None:
+    """Delete a file if it exists; raise OSError if that remains impossible."""
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Run an action; on Windows, repeat it as long as access is denied."""
+    for tries_left in reversed(range(TRIES if sys.platform == "win32" else 1)):
+        try:
+            action()
+        except PermissionError:
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def is_private(folder: Path) -> bool:
+    """Return whether `folder` is a real folder, not a link, that only the current user can read or write."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    if sys.platform == "win32":
+        return True  # by default, other users cannot access a user's profile
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
+    """Lock an open file until it is closed or its process ends.
+
+    Args:
+        descriptor: file descriptor of the open file.
+        wait: wait until the lock is available.
+        shared: acquire a shared lock; on Windows every lock is exclusive.
+
+    Returns:
+        False if another process holds the lock, or if the file system does not support locks.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            place = os.lseek(descriptor, 0, os.SEEK_CUR)
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            finally:
+                os.lseek(descriptor, place, os.SEEK_SET)
+        else:
+            import fcntl
+
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def keep_newest(folder: Path, *, limit_bytes: int) -> None:
+    """Delete the least recently used files of a folder until the rest fit the limit.
+
+    Files that cannot be deleted stay. A missing folder, or a file that another process deletes, is not an error.
+    """
+    total = 0
+    for _, size, path in sorted(_uses(folder), reverse=True):
+        total += size
+        if total > limit_bytes:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _uses(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """Yield the time of the last use (as precise as the file system records it), size and path of each file."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):
+                status = path.stat()
+                if path.is_file():
+                    yield max(status.st_atime, status.st_mtime), status.st_size, path
