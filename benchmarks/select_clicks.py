@@ -75,7 +75,9 @@ def sheet(picture: np.ndarray, masks: list[np.ndarray], point: tuple[float, floa
     radius = max(2, min(picture.shape[:2]) // 60)
     down, across = np.mgrid[: picture.shape[0], : picture.shape[1]]
     away = np.hypot(down - point[1], across - point[0])
-    shown[0] = np.where(((away < radius) & (away > radius - 2))[..., None], np.float32([1, 0, 0]), picture)
+    shown[0] = np.where(
+        ((away < radius) & (away > radius - 2))[..., None], np.array([1, 0, 0], np.float32), picture
+    )
     return Image.fromarray((255 * np.concatenate(shown, axis=1)).astype(np.uint8))
 
 
@@ -99,7 +101,8 @@ def main() -> None:
         for option, wrong in (("added", mask & ~before), ("removed", before & ~mask)):
             for number, (part, point) in enumerate(parts(wrong, mask)):
                 start = time.process_time()
-                after = chosen_subject(inputs, disparity, Choice(**{option: (point,)})).alpha > 0.5
+                click = Choice(added=(point,)) if option == "added" else Choice(removed=(point,))
+                after = chosen_subject(inputs, disparity, click).alpha > 0.5
                 took = time.process_time() - start
                 row = {"name": f"{name} {option} {number}", "option": option, "s": took}
                 rows.append(row | score(before, after, part, mask))
