@@ -299,11 +299,6 @@ def working(state: State) -> State:
     return replace(state, working=True, fraction=0.0, message="", hint="")
 
 
-def finished(state: State, messages: tuple[str, ...] = ()) -> State:
-    """Finish computing the result: it is in the document."""
-    return replace(state, working=False, fraction=0.0, message=_sentence(messages), hint="")
-
-
 def _asked(state: State) -> State:
     if state.phase in (Phase.EMPTY, Phase.READING):
         return state
