@@ -160,7 +160,7 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     assert krita_plugin.is_current(checkout, home, folders(user))
     said = capsys.readouterr().err
     assert "restart Krita" in said
-    assert "was moved to" in said
+    assert "were moved to" in said
     plugins.remove_krita(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
