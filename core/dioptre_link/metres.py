@@ -48,6 +48,11 @@ class Scale:
     known: Known = ()
 
     @property
+    def is_known(self) -> bool:
+        """Whether its distances are measured or estimated, or follow from the user's, instead of being assumed."""
+        return self.stated or not self.assumed
+
+    @property
     def span_per_m(self) -> float:
         """Difference of inverse distance, in 1/m, between disparity 0 and 1."""
         low, high = self.range_per_m

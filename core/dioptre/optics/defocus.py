@@ -13,13 +13,7 @@ import numpy as np
 
 from dioptre.contract import Disparity, Plane
 from dioptre_link.errors import UsageError
-
-RADIUS_SHARE = 0.05
-"""Blur radius at f/1 for a disparity difference of 1, as a fraction of the picture's diagonal.
-
-Derived from an 85 mm lens on full frame (diagonal 43.27 mm): aperture radius 42.5 mm / N, sensor distance about
-90 mm, and a relative disparity of 1 assumed to be 1 / 1.75 m: 42.5 * 90 / 1750 / 43.27 = 0.05.
-"""
+from dioptre_link.lenses import RADIUS_SHARE
 
 
 @dataclass(frozen=True, kw_only=True)

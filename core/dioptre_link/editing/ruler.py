@@ -12,20 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalogue.blur import F_NUMBER, MAX_RADIUS
 from ..catalogue.depth import EQUIVALENT
 from ..catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE, USUAL_FOCUS_RANGE
 from ..catalogue.lens import BLACK, FOCUS_M, KNOWN_DISTANCE, WHITE
 from ..errors import UsageError
 from ..language import Message, translated
-from ..lenses import depth_of_field, in_metres
+from ..lenses import RADIUS_SHARE, SHARP_DIAGONALS, depth_of_field, in_metres
 from ..metres import DepthMetres, LensOptions, Scale, focus_of, lens_of, scale_of, view_of
 
 Values = Mapping[str, Any]
 
 HELP = Message(
     "The sharp range in metres: the bar on the ruler reaches from the far to the near limit, and the yellow mark "
-    "is the hyperfocal distance. Set a lens, or distances that you know, under More options. Distances are "
-    "assumed if the depth network does not estimate them."
+    "is the hyperfocal distance. Set a lens, or distances that you know, under More options. Distances "
+    "appear only if the depth is in metres, or if you set one."
 )
 _ROUND_M = tuple(step * 10**power for power in range(-2, 4) for step in (1, 2, 3, 5))  # 1 cm to 5 km
 
@@ -47,11 +48,6 @@ class Ruler:
     near_m: float
     far_m: float
     hyperfocal_m: float | None = None
-
-    @property
-    def assumed(self) -> bool:
-        """Whether the metres are only an assumption."""
-        return self.scale.assumed
 
     def position(self, distance_m: float) -> float:
         """Return the position of a distance, limited to the ruler's ends."""
@@ -88,11 +84,8 @@ class Ruler:
         focus, near, far = (in_metres(value) for value in (self.focus_m, self.near_m, self.far_m))
         first = Message("Focus {focus}, sharp from {near} to {far}", focus=focus, near=near, far=far)
         if self.hyperfocal_m is None:
-            return first, Message("Distances are assumed, not measured") if self.assumed else ""
-        hyperfocal = in_metres(self.hyperfocal_m)
-        if self.assumed:
-            return first, Message("Hyperfocal {hyperfocal}; distances are assumed", hyperfocal=hyperfocal)
-        return first, Message("Hyperfocal {hyperfocal}", hyperfocal=hyperfocal)
+            return first, ""
+        return first, Message("Hyperfocal {hyperfocal}", hyperfocal=in_metres(self.hyperfocal_m))
 
 
 def label_place(position: float, width: int, label: int) -> tuple[float, float]:
@@ -153,22 +146,39 @@ def sharp_range(values: Values, options: Values) -> tuple[float, float] | None:
 
 
 def lens_reach(values: Values, options: Values) -> float:
-    """Return the disparity on either side of the focus that a real lens renders sharp; 0 without one."""
+    """Return the disparity on either side of the focus that the lens renders sharp.
+
+    It is 0 without a focus, or if the largest blur is set in pixels instead of by an f-number.
+    """
     try:
         found = _ruler(values, options, more=0.0)
     except UsageError:
         return 0.0
-    if found is None or found.hyperfocal_m is None:
+    if found is None:
         return 0.0
+    if found.hyperfocal_m is None:
+        return _reach_of_aperture(options)
     return 1 / (found.hyperfocal_m * found.scale.span_per_m)
 
 
+def _reach_of_aperture(options: Values) -> float:
+    """Return the disparity on either side of the focus that stays sharp without a particular lens."""
+    if F_NUMBER not in options or options.get(MAX_RADIUS) is not None:
+        return 0.0
+    return SHARP_DIAGONALS / 2 / RADIUS_SHARE * float(options[F_NUMBER])
+
+
 def ruler_of(values: Values, options: Values) -> Ruler | None:
-    """Return the ruler; None without a focus, or if the lens cannot focus there, which the preview reports."""
+    """Return the ruler.
+
+    It is None without a focus, if the lens cannot focus there, which the preview reports, and if distances are
+    neither measured or estimated nor set by the user.
+    """
     try:
-        return _ruler(values, options, more=_focus_range(values, options))
+        found = _ruler(values, options, more=_focus_range(values, options))
     except UsageError:
         return None
+    return found if found is not None and found.scale.is_known else None
 
 
 def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
@@ -178,12 +188,9 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
     focus_m = scale.distance_m(focus)
     chosen = LensOptions.of(options)
     if (lens := lens_of(chosen)) is None:
-        return Ruler(
-            scale=scale,
-            focus_m=focus_m,
-            near_m=scale.distance_m(focus + more),
-            far_m=scale.distance_m(focus - more),
-        )
+        reach = more + _reach_of_aperture(options)
+        near_m, far_m = scale.distance_m(focus + reach), scale.distance_m(focus - reach)
+        return Ruler(scale=scale, focus_m=focus_m, near_m=near_m, far_m=far_m)
     own_mm = options.get(EQUIVALENT.name)
     view, _ = view_of(
         chosen,

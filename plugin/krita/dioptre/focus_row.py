@@ -35,7 +35,7 @@ BINS = 96
 RULER_PX = 9
 LABEL_PX = 44  # Width of a tick's label; ticks are at least this far apart.
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
-RULER_SHARP, RULER_ASSUMED, RULER_MARK = QColor(60, 220, 90), QColor(150, 150, 150), QColor(255, 190, 60)
+RULER_SHARP, RULER_MARK = QColor(60, 220, 90), QColor(255, 190, 60)
 ARROWS = {
     Qt.Key.Key_Left: "left",
     Qt.Key.Key_Right: "right",
@@ -193,8 +193,7 @@ class RulerScale(QWidget):
         painter.fillRect(QRectF(0, 0, width, RULER_PX), BACK)
         if shown is not None:
             far, near = (position * (width - 1) for position in shown.sharp)
-            colour = RULER_ASSUMED if shown.assumed else RULER_SHARP
-            painter.fillRect(QRectF(far, 0, max(near - far, 1.0), RULER_PX), colour)
+            painter.fillRect(QRectF(far, 0, max(near - far, 1.0), RULER_PX), RULER_SHARP)
             self._draw_ticks(painter, shown.ticks(LABEL_PX / max(width, LABEL_PX)))
             if shown.hyperfocal is not None:
                 painter.fillRect(QRectF(shown.hyperfocal * (width - 1) - 1, 0, 2, RULER_PX), RULER_MARK)

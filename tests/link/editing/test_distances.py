@@ -41,9 +41,10 @@ def test_a_second_distance_for_the_same_point_replaces_the_first() -> None:
     assert distances.shown_m(state) == 3.0
 
 
-def test_the_field_shows_the_assumed_distance_until_the_user_enters_another() -> None:
+def test_the_field_shows_a_distance_that_is_known_or_entered() -> None:
     state = opened()
-    assert distances.shown_m(state) == pytest.approx(3.5)
+    assert distances.shown_m(state) is None
+    assert distances.shown_m(states.changed(state, "nearest_m", 1.75)) == pytest.approx(3.5)
     assert not distances.can_enter(state)  # no place was clicked
     assert distances.entered(state, 2.0) == {}
     assert distances.can_enter(states.clicked(state, 0.5, 0.5, (101, 51)))
@@ -53,7 +54,8 @@ def test_the_field_shows_the_assumed_distance_until_the_user_enters_another() ->
 
 
 def test_automatic_distances_are_shown() -> None:
-    state = opened()
+    assert not {"nearest_m", "farthest_m", "focus_m"} & set(opened().automatic)
+    state = states.changed(opened(), "nearest_m", 1.75)
     assert state.automatic["nearest_m"] == pytest.approx(1.75)
     assert state.automatic["focus_m"] == pytest.approx(3.5)
     assert "farthest_m" not in state.automatic

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from dioptre.optics.defocus import relative_max_radius_px
 from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.editing import ruler
 from dioptre_link.lenses import FORMATS, SHARP_DIAGONALS
 
 RANGE = (0.05, 0.8)
+OF_F2 = 5000 * SHARP_DIAGONALS / 2 / relative_max_radius_px((3000, 4000), f_number=2.0)  # sharp on either side
 METRIC = {"focal_disparity": 0.5, "depth_range_per_m": list(RANGE)}
 
 
@@ -85,18 +86,24 @@ def test_a_focus_range_adds_to_the_lens() -> None:
     assert wide.hyperfocal_m == narrow.hyperfocal_m
 
 
-def test_without_metres_it_says_that_they_are_assumed() -> None:
+def test_without_metres_no_distance_is_invented() -> None:
     values = {"focal_disparity": 0.5}
-    shown = ruler.ruler_of(values, options())
+    assert ruler.ruler_of(values, options()) is None
+    assert ruler.ruler_of(values, options(lens_mm=50, f_number=16, view="lens")) is None
+    shown = ruler.ruler_of(values, options(nearest_m=1.75))
     assert shown is not None
-    assert shown.assumed
     assert (shown.focus_m, shown.hyperfocal_m, shown.hyperfocal) == (3.5, None, None)
-    assert shown.near_m == pytest.approx(1.75 / (0.5 + USUAL_FOCUS_RANGE))
-    assert ruler.two_lines(shown) == "Focus 3.5 m, sharp from 3.24 m to 3.8 m\nDistances are assumed, not measured"
-    lens = ruler.ruler_of(values, options(lens_mm=50, f_number=16, view="lens"))
-    assert ruler.two_lines(lens).endswith("\nHyperfocal 5.28 m; distances are assumed")
-    known = ruler.ruler_of(METRIC, options(lens_mm=50, f_number=16, view="lens"))
-    assert "assumed" not in ruler.two_lines(known)
+    assert ruler.two_lines(shown) == "Focus 3.5 m, sharp from 3.16 m to 3.92 m\n"
+
+
+def test_the_sharp_range_follows_the_aperture_without_metres_too() -> None:
+    values = {"focal_disparity": 0.5, "focus_range": 0.05}
+    for f_number in (1.4, 16.0):
+        far, near = ruler.sharp_range(values, options(f_number=f_number)) or (0.0, 0.0)
+        assert near - 0.5 == pytest.approx(0.5 - far)
+        radius = relative_max_radius_px((3000, 4000), f_number=f_number) * (near - 0.5 - 0.05)
+        assert 2 * radius == pytest.approx(5000 * SHARP_DIAGONALS)
+    assert ruler.sharp_range(values, options(max_radius=30.0)) == pytest.approx((0.45, 0.55))
 
 
 def test_the_users_distances_set_the_scale() -> None:
@@ -111,12 +118,9 @@ def test_known_distances_set_the_scale_of_the_ruler() -> None:
     shown = ruler.ruler_of(values, chosen)
     assert shown is not None
     assert shown.focus_m == pytest.approx(6.0)
-    assert shown.assumed
     assert ruler.distances(shown) == pytest.approx({"focus_m": 6.0, "nearest_m": 1.5})  # black is at infinity
     # Values of the last preview do not outlive the user's distances.
-    without = ruler.ruler_of(values, options())
-    assert without is not None
-    assert without.focus_m == pytest.approx(1.75 / 0.4)
+    assert ruler.ruler_of(values, options()) is None
 
 
 def test_settings_that_a_preview_refuses_show_no_ruler() -> None:
@@ -129,7 +133,7 @@ def test_settings_that_a_preview_refuses_show_no_ruler() -> None:
 
 
 def test_ticks_are_round_distances_with_room_for_their_labels() -> None:
-    shown = ruler.ruler_of({"focal_disparity": 0.5}, options())
+    shown = ruler.ruler_of({"focal_disparity": 0.5}, options(nearest_m=1.75))
     assert shown is not None
     ticks = shown.ticks(0.1)
     assert ticks[0] == (0.0, "∞")
@@ -141,4 +145,5 @@ def test_ticks_are_round_distances_with_room_for_their_labels() -> None:
 
 def test_portrait_keeps_the_range_that_its_preview_decided() -> None:
     values = {**METRIC, "focus_range": 0.1}
-    assert ruler.sharp_range(values, options("portrait")) == pytest.approx((0.4, 0.6))
+    reach = 0.1 + OF_F2
+    assert ruler.sharp_range(values, options("portrait")) == pytest.approx((0.5 - reach, 0.5 + reach))

@@ -91,8 +91,9 @@ def test_failures_are_said_and_cancels_are_not() -> None:
 
 def test_the_focus_range_is_the_usual_one_unless_chosen() -> None:
     state = shown_state()
-    assert state.sharp == pytest.approx((0.6 - USUAL_FOCUS_RANGE, 0.6 + USUAL_FOCUS_RANGE))
-    assert states.changed(state, "focus_range", 0.2).sharp == pytest.approx((0.4, 0.8))
+    for changed, reach in ((state, USUAL_FOCUS_RANGE), (states.changed(state, "focus_range", 0.2), 0.2)):
+        reach += changed.lens_reach
+        assert changed.sharp == pytest.approx((0.6 - reach, 0.6 + reach))
 
 
 def test_observers_hear_changes_alone() -> None:

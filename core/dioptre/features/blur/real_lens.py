@@ -95,25 +95,27 @@ def lens_blur_of(
     if scale.assumed:
         messages.append(_assumption(scale))
     sharp = depth_of_field(lens, view, focus_m=focus_m, more_per_m=focus_range * scale.span_per_m)
-    messages.append(
-        Message(
-            "{focal} mm f/{f_number} on {form}, focused at {focus}: sharp from {near} to {far}; hyperfocal "
-            "distance {hyperfocal}.",
-            focal=format(lens.focal_mm, "g"),
-            f_number=format(lens.f_number, "g"),
-            form=Message(lens.form.title),
-            focus=in_metres(focus_m),
-            near=in_metres(sharp.near_m),
-            far=in_metres(sharp.far_m),
-            hyperfocal=in_metres(sharp.hyperfocal_m),
+    distances = {}
+    if scale.is_known:
+        messages.append(
+            Message(
+                "{focal} mm f/{f_number} on {form}, focused at {focus}: sharp from {near} to {far}; hyperfocal "
+                "distance {hyperfocal}.",
+                focal=format(lens.focal_mm, "g"),
+                f_number=format(lens.f_number, "g"),
+                form=Message(lens.form.title),
+                focus=in_metres(focus_m),
+                near=in_metres(sharp.near_m),
+                far=in_metres(sharp.far_m),
+                hyperfocal=in_metres(sharp.hyperfocal_m),
+            )
         )
-    )
-    distances = {
-        "focus_distance_m": focus_m,
-        "sharp_from_m": sharp.near_m,
-        "sharp_to_m": sharp.far_m,
-        "hyperfocal_m": sharp.hyperfocal_m,
-    }
+        distances = {
+            "focus_distance_m": focus_m,
+            "sharp_from_m": sharp.near_m,
+            "sharp_to_m": sharp.far_m,
+            "hyperfocal_m": sharp.hyperfocal_m,
+        }
     return LensBlur(
         max_radius_px=radius_per_inverse_metre(lens, view) * math.hypot(*size) * scale.span_per_m,
         values={

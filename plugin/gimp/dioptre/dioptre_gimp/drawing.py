@@ -17,7 +17,7 @@ CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 MEASURED, DOT_PX = (110, 200, 255), 11  # Marks of known distances; the colour is the same as in `style`.
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
-RULER_SHARP, RULER_ASSUMED, RULER_MARK = (60, 220, 90), (150, 150, 150), (255, 190, 60)
+RULER_SHARP, RULER_MARK = (60, 220, 90), (255, 190, 60)
 # Colour (RGBA) and width of the focus frame; the colour is the same as in `style`.
 _FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2
 _LIGHT, _DARK = 0x999999, 0x666666  # Checkerboard behind transparent areas.
@@ -218,7 +218,7 @@ def ruler(shown: Ruler | None, size: tuple[int, int], least_gap: float) -> GdkPi
     columns = [_BACK] * width
     if shown is not None:
         far, near = (column(position) for position in shown.sharp)
-        colour = bytes(RULER_ASSUMED if shown.assumed else RULER_SHARP)
+        colour = bytes(RULER_SHARP)
         columns[far : near + 1] = [colour] * (near + 1 - far)
     ticks = [*columns]
     for position, _ in () if shown is None else shown.ticks(least_gap):
