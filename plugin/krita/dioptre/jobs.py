@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
+from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 from . import depth_editing, layers, selecting
@@ -24,7 +25,11 @@ TURN_S = 0.012  # Longest stretch of work before Krita gets control back: less t
 
 
 class Stepper(QObject):
-    """Runs one generator, a few steps at a time whenever Krita is idle."""
+    """Runs one generator, a few steps at a time whenever Krita is idle.
+
+    A step may call Krita, which may process events before it returns: the next turn, `stop` or `start` then comes
+    in the middle of a step.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,23 +59,28 @@ class Stepper(QObject):
         """Close the generator without calling `done` or `failed`."""
         self._timer.stop()
         steps, self._steps = self._steps, None
-        if steps is not None:
+        if steps is not None and getgeneratorstate(steps) != GEN_RUNNING:  # else it is closed when its step ends
             steps.close()
 
     def _turn(self) -> None:
         steps, done, failed = self._steps, self._done, self._failed
-        if steps is None or done is None or failed is None:
+        if steps is None or done is None or failed is None or getgeneratorstate(steps) == GEN_RUNNING:
             return
         until = time.perf_counter() + TURN_S
         try:
-            while time.perf_counter() < until:
+            while self._steps is steps and time.perf_counter() < until:
                 next(steps)
         except StopIteration as end:
-            self._end()
-            done(end.value)
+            if self._steps is steps:
+                self._end()
+                done(end.value)
         except Exception as error:  # noqa: BLE001  (reported to the caller)
-            self._end()
-            failed(error)
+            if self._steps is steps:
+                self._end()
+                failed(error)
+        else:
+            if self._steps is not steps:
+                steps.close()
 
     def _end(self) -> None:
         self._timer.stop()

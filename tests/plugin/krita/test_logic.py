@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import types
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -199,3 +200,32 @@ def test_scripts_learn_which_parts_of_an_old_recipe_are_ignored(
     del options["undo_sharpening"]
     plugin.scripting.follow({"version": 2, "steps": steps}, document=document, node=node)
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("what", ["start", "stop", "turn"])
+def test_what_krita_does_in_the_middle_of_a_step(plugin: types.SimpleNamespace, what: str) -> None:
+    """Krita may process events inside a call: the user chooses another operation, or the timer fires again."""
+    stepper, ended, closed = plugin.jobs.Stepper(), [], []
+
+    def first() -> Iterator[None]:
+        try:
+            {
+                "start": lambda: stepper.start(second(), ended.append, ended.append),
+                "stop": stepper.stop,
+                "turn": stepper._turn,
+            }[what]()
+            yield
+            ended.append("went on")
+        finally:
+            closed.append("first")
+
+    def second() -> Iterator[None]:
+        yield
+        ended.append("second")
+
+    stepper.start(first(), lambda _: ended.append("done"), ended.append)
+    for _ in range(3):
+        stepper._turn()
+    assert closed == ["first"]
+    assert ended == {"start": ["second", None], "stop": [], "turn": ["went on", "done"]}[what]
+    assert not stepper.busy
