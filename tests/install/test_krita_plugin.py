@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -109,6 +110,20 @@ def test_removal_leaves_what_was_added_or_changed(checkout: Path, user: Path) ->
     assert sorted(path.name for path in home.plugin.iterdir()) == ["jobs.py", "mine.py"]
     assert home.entry.read_text(encoding="utf-8") == "mine"
     assert not krita_plugin.remove(home)
+
+
+def test_a_list_that_names_files_elsewhere_deletes_none(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    precious = [user / "precious", home.folder / "precious"]
+    for path in precious:
+        path.write_text("mine", encoding="utf-8")
+    written = home.plugin / "dioptre_link/written.json"
+    sha256 = hashlib.sha256(b"mine").hexdigest()
+    names = (str(precious[0]), "../../precious", "dioptre_link/../../../precious")
+    written.write_text(json.dumps(dict.fromkeys(names, sha256) | json.loads(written.read_text())), encoding="utf-8")
+    assert krita_plugin.remove(home)
+    assert not home.plugin.exists()
+    assert all(path.is_file() for path in precious)
 
 
 def test_without_settings_they_are_made_and_emptied(checkout: Path, user: Path) -> None:

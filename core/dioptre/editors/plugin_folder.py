@@ -101,7 +101,7 @@ def take(target: Path) -> bool:
     """Delete what `put` wrote, unless it was changed since; return whether anything was installed in `target`."""
     known = _written(target)
     for name, expected in known.items():
-        if (file := target / name).is_file() and _sha256(file) == expected:
+        if _sha256(file := target / name) == expected:
             file.unlink()
     if known:
         (target / LINK / WRITTEN).unlink()
@@ -117,9 +117,16 @@ def _written(target: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that `put` wrote, by its path in `target`; empty if it wrote none."""
     try:
         known = json.loads((target / LINK / WRITTEN).read_text(encoding="utf-8"))
-        return {str(name): str(expected) for name, expected in known.items()}
+        return {str(name): str(expected) for name, expected in known.items() if _is_in_reach(str(name))}
     except (OSError, ValueError, AttributeError):
         return {}
+
+
+def _is_in_reach(name: str) -> bool:
+    """Return whether a listed path is in the plug-in's folder or directly beside it, whoever wrote the list."""
+    parts = Path(name).parts
+    inside = parts[1:] if parts[:1] == ("..",) and len(parts) == 2 else parts
+    return not Path(name).is_absolute() and ".." not in inside
 
 
 def _strangers(target: Path) -> list[Path]:

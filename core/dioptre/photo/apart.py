@@ -174,8 +174,7 @@ class Reader:
         }
         process = self._requested(json.dumps(request).encode() + b"\n")
         try:
-            opened, pixels = time.monotonic(), 0
-            answer = self._answer(path, opened + START_S + OPEN_S, math.inf, check)
+            answer = self._answer(path, time.monotonic() + START_S + OPEN_S, math.inf, check)
             if "bytes" in answer:
                 limits, opened = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels), time.monotonic()
                 answer = {"pixels": 0}
