@@ -20,7 +20,7 @@ from ..client import Result, Stored, Worker, WorkerLostError
 from ..metres import DepthMetres
 from ..operation import Input, Role
 from ..wire import PixelFormat
-from . import scene, traits
+from . import traits, views
 from .events import Image, Shown, Shows, Step, Steps, follow, read_images
 from .request import Point, Request, detail_rect
 
@@ -186,7 +186,7 @@ class PreviewSession:
         point = request.point
         if coverage is None or point is None:
             return False
-        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= scene.INSIDE
+        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= views.INSIDE
 
     def _job(self, request: Request, at: Hashable, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
         """Run a preview job.

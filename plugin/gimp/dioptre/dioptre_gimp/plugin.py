@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,7 +21,6 @@ from . import arguments, depth_editing, sources, transfer, updating
 from .document import LOG, Gimp, GLib, GObject, logger
 from .enlarge import run_image
 from .jobs import run
-from .layers import Outcome
 from .updating import run_change
 
 PREFIX = "dioptre-"
@@ -68,7 +67,8 @@ class Dioptre(Gimp.PlugIn):
         procedure.set_image_types("RGB*, GRAY*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
         procedure.set_menu_label(label)  # Must come before the menu path, or GIMP rejects the path.
-        procedure.add_menu_path(MENU)
+        # GIMP sorts by path before label. It shows no name of a section that it does not know.
+        procedure.add_menu_path(f"{MENU}/[{_ORDER.index(name):02d}]")
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
             "result",
@@ -106,7 +106,7 @@ def _procedure(do: Callable[[Call], Gimp.Layer | None]) -> Function:
     def run(*given: Any) -> Gimp.ValueArray:
         names = ("procedure", "run_mode", "image", "drawables", "config", "operation")
         call = Call(**dict(zip(names, given, strict=True)))
-        return guarded(call.procedure, lambda: do(call))
+        return _guarded(call, lambda: do(call))
 
     return run
 
@@ -128,7 +128,7 @@ def run_operation(call: Call) -> Gimp.Layer | None:
         options = arguments.read_options(operation, config)
         how = run_image if arguments.means_whole_image(operation, config) else run
         outcome = _with_progress(operation.title, lambda worker: how(worker, operation, options, source))
-    _tell(outcome)
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
@@ -141,7 +141,7 @@ def run_recipe(call: Call) -> Gimp.Layer | None:
     operation, options = as_operation(recipe)
     source = sources.find(operation, call.image, call.drawables, call.config.get_property(arguments.DEPTH_LAYER))
     outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome, *recipe.ignored)
+    _tell(call, (*recipe.ignored, *outcome.messages))
     return outcome.layer
 
 
@@ -166,7 +166,7 @@ def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
     else:
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome, *recipe.ignored)
+    _tell(call, (*recipe.ignored, *outcome.messages))
     return outcome.layer
 
 
@@ -187,15 +187,14 @@ def run_edit(call: Call) -> Gimp.Layer | None:
     if edited.operation.name == CHAIN:
         return _recipe_by_dialog(replace(call, procedure=own, config=config))
     outcome = run_dialog(own, config, edited.operation, edited.source, edited)
-    _tell(outcome)
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
 @_procedure
 def run_edit_depth(call: Call) -> Gimp.Layer | None:
     outcome = depth_editing.begin(call.image, call.drawables)
-    if call.interactive:
-        _show(" ".join(map(translated, outcome.messages)))
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
@@ -203,9 +202,7 @@ def run_edit_depth(call: Call) -> Gimp.Layer | None:
 def run_update(call: Call) -> Gimp.Layer | None:
     _set_up(call)
     updated = _with_progress("Update", lambda worker: updating.update(worker, call.image, call.drawables))
-    _tell(updated.outcome)
-    if call.interactive:
-        _show(translated(updated.summary))
+    _tell(call, (*updated.outcome.messages, *([updated.summary] if call.interactive else [])))
     return updated.outcome.layer
 
 
@@ -231,6 +228,18 @@ _OTHERS: dict[str, tuple[Function, str, str]] = {
     ),
 }
 """The procedures that are not one operation: what runs, menu label and help."""
+
+
+_ORDER = (
+    *(PREFIX + OPERATIONS[name].command for name in ("portrait", "lens_blur")),
+    RECIPE,
+    EDIT,
+    UPDATE,
+    *(PREFIX + OPERATIONS[name].command for name in ("select_subject", "select_depth")),
+    *(PREFIX + OPERATIONS[name].command for name in ("white_balance", "super_resolution", "depth", "repair_depth")),
+    EDIT_DEPTH,
+)
+"""The procedures in the order of the menu: by use."""
 
 
 def _set_up(call: Call) -> None:
@@ -259,13 +268,17 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
         return transfer.run_here(steps_of(worker), show)
 
 
-def _tell(outcome: Outcome, *notes: str) -> None:
-    for message in (*notes, *outcome.messages):
-        Gimp.message(translated(message))
+def _tell(call: Call, messages: Sequence[str]) -> None:
+    """Tell the user what a run did; GIMP would show an ordinary message with a warning sign."""
+    if not call.interactive:
+        for message in messages:
+            Gimp.message(translated(message))
+    elif messages:
+        _show(" ".join(map(translated, messages)))
 
 
 def _show(words: str) -> None:
-    """Show text in the status bar for a few seconds; a regular message from a plug-in would look like a warning."""
+    """Show text in the status bar for a few seconds."""
     Gimp.progress_init(words)
     Gimp.progress_update(1.0)
     Gimp.displays_flush()
@@ -294,16 +307,21 @@ class progress:  # noqa: N801  (used as a function)
         Gimp.progress_end()
 
 
-def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
+def _guarded(call: Call, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
     """Run `do` and return its outcome as GIMP status values; only a completed run counts as a success."""
-    began = time.monotonic()
+    procedure, began = call.procedure, time.monotonic()
     try:
         layer = do()
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (UsageError, RefusedError, RecipeError) as error:
         logger.info("%s was refused: %s", procedure.get_name(), error.message)
-        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
+        if not call.interactive:
+            return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
+        from .toolkit import inform  # Imported here because it needs a display.
+
+        inform(translated(error.message), translated(error.hint))
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
         logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, error)

@@ -212,7 +212,7 @@ class Preview(Gtk.Box):
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
         state = self._store.state
-        if not self._clickable or (traits.enlarges(state.operation) and state.view != views.PLACE):
+        if not self._clickable or state.working or (traits.enlarges(state.operation) and state.view != views.PLACE):
             return
         self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
 

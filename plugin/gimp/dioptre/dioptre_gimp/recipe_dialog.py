@@ -26,8 +26,8 @@ from .document import Gimp, GLib, GObject, read_small
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
-from .sources import Source
-from .toolkit import GimpUi, Gtk, add_class, fitted, use_colours
+from .sources import Source, check_still_there
+from .toolkit import GimpUi, Gtk, Watch, add_class, fitted, use_colours
 
 SourceOf = Callable[[Operation], Source]
 
@@ -86,6 +86,7 @@ class RecipeDialog:
         self._preview = Preview(self._store, size, layer_size, lambda: None, names=VIEWS, clickable=False)
         self._use(source)
         self._previews = Previews(self._store, worker, lambda: max(size))
+        self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._has_preview = True
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
         self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
@@ -108,7 +109,15 @@ class RecipeDialog:
 
     def close(self) -> None:
         self._previews.stop()
+        self._watch.end()
         self._dialog.destroy()
+
+    def _lost(self, error: DioptreError) -> None:
+        """Leave only Cancel, because the document or the layer is gone."""
+        self._previews.stop()
+        self._list.set_sensitive(False)
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
+        self._store.set(states.closed(self._store.state, error))
 
     def _use(self, source: Source) -> None:
         self._source = source
