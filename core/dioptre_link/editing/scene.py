@@ -24,7 +24,7 @@ AMBER = (255, 190, 60, 255)
 
 _INSIDE = bytes(int(value >= views.INSIDE) for value in range(256))
 _GREY = (150, 150, 150, 255)
-_EDGE: views.Colours = ((0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254)
+EDGE: views.Colours = ((0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254)
 
 
 Segment = tuple[float, tuple[int, int, int, int]]
@@ -101,7 +101,7 @@ def overlays(state: State) -> list[Overlay]:
     parts = focus_parts(state)
     over = [] if parts is None else [Overlay(image=parts, colours=views.FOCUS_COLOURS)]
     if shown.subject is not None:
-        over.append(Overlay(image=outline(shown.subject), colours=_EDGE))
+        over.append(Overlay(image=outline(shown.subject), colours=EDGE))
     return over
 
 

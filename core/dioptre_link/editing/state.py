@@ -219,7 +219,7 @@ def changed(state: State, name: str, value: Any) -> State:
     Raises:
         UsageError: the value is invalid.
     """
-    return _asked(state, options=state.operation.check({**state.options, name: value}))
+    return _with(state, options=state.operation.check({**state.options, name: value}))
 
 
 def changed_all(state: State, values: Mapping[str, Any]) -> State:
@@ -246,7 +246,7 @@ def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: C
         click: the effect of the click.
     """
     if traits.enlarges(state.operation):
-        return _asked(state, place=(x, y))
+        return _with(state, place=(x, y))
     point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
     options = picking.clicked(state.operation, state.options, point, size, click)
     return state if options is None else _chosen(state, options)
@@ -260,7 +260,7 @@ def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> Stat
 
 def _chosen(state: State, options: Mapping[str, Any]) -> State:
     try:
-        return _asked(state, options=state.operation.check(options))
+        return _with(state, options=state.operation.check(options))
     except UsageError as error:  # the option does not allow that many points
         return replace(state, message=error.message, hint=error.hint)
 
@@ -317,12 +317,16 @@ def working(state: State) -> State:
     return replace(state, working=True, fraction=0.0, message="", hint="")
 
 
-def _asked(state: State, **changes: Any) -> State:
-    """Request a preview of the changed state; a change to the same values requests none."""
+def _with(state: State, **changes: Any) -> State:
+    """Change the state and request a preview of it; a change to the same values requests none."""
     changed = _released(state, replace(state, **changes))
-    if changed == state or state.phase in (Phase.EMPTY, Phase.READING):
-        return changed
-    return replace(changed, phase=_asking(changed), message="", hint="")
+    return state if changed == state else _asked(changed)
+
+
+def _asked(state: State) -> State:
+    if state.phase in (Phase.EMPTY, Phase.READING):
+        return state
+    return replace(state, phase=_asking(state), message="", hint="")
 
 
 def _released(old: State, new: State) -> State:

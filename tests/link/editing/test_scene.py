@@ -82,7 +82,7 @@ def test_the_histogram_counts_every_depth_once() -> None:
 
 
 def child_on_stones(keep: float = 1.0) -> State:
-    """A subject at a depth of 0.6 to 0.8 covers the left half; behind it is a depth of 0.1 to 0.3. It is in focus."""
+    """A subject at a depth of 0.6 to 0.8 covers the left half; behind it are 0.1 to 0.3."""
     row = bytes((153, 179, 204, 26, 51, 76))
     depth = Image(width=6, height=2, channels=1, data=row * 2)
     subject = Image(width=6, height=2, channels=1, data=(b"\xff" * 3 + bytes(3)) * 2)

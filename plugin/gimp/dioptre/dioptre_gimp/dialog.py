@@ -20,7 +20,7 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small
+from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
@@ -206,6 +206,7 @@ class OperationDialog:
 
     def _lost(self, error: DioptreError) -> None:
         """Leave only Cancel, because the document or the layer is gone."""
+        logger.info("%s: no result: %s", self._operation.title, error.message)
         self._previews.stop()
         if self._driver is not None and self._driver.running:
             self._driver.stop()
@@ -228,8 +229,12 @@ class OperationDialog:
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer immediately, then send it to the worker."""
         self._source = source
-        self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size)))
-        depth = None
+        depth = selection = None
+        if source.takes_selection and has_selection(source.image):
+            data = read_small_selection(source.image, source.picture, self._size)
+            selection = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
+        layer = drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size))
+        self._preview.show_layer(layer, selection)
         if source.depth is not None:
             data = read_small(source.depth, self._size, grey=True)
             depth = Image(width=self._size[0], height=self._size[1], channels=1, data=data)

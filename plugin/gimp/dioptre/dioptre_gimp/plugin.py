@@ -41,8 +41,7 @@ class Dioptre(Gimp.PlugIn):
     """The plug-in class that GIMP instantiates."""
 
     def do_query_procedures(self) -> list[str]:
-        operations = (PREFIX + operation.command for operation in OPERATIONS.values())
-        return [*operations, *_OTHERS]
+        return _names()
 
     def do_set_i18n(self, _name: str) -> bool:
         return False  # The texts are already translated; returning True would make GIMP print a warning.
@@ -68,7 +67,7 @@ class Dioptre(Gimp.PlugIn):
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
         procedure.set_menu_label(label)  # Must come before the menu path, or GIMP rejects the path.
         # GIMP sorts by path before label. It shows no name of a section that it does not know.
-        procedure.add_menu_path(f"{MENU}/[{_ORDER.index(name):02d}]")
+        procedure.add_menu_path(f"{MENU}/[{_names().index(name):02d}]")
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
             "result",
@@ -79,6 +78,11 @@ class Dioptre(Gimp.PlugIn):
         )
         procedure.set_documentation(text, text, name)
         return procedure
+
+
+def _names() -> list[str]:
+    """Return the names of all procedures in the order of the menu."""
+    return [*(PREFIX + operation.command for operation in OPERATIONS.values()), *_OTHERS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,18 +232,6 @@ _OTHERS: dict[str, tuple[Function, str, str]] = {
     ),
 }
 """The procedures that are not one operation: what runs, menu label and help."""
-
-
-_ORDER = (
-    *(PREFIX + OPERATIONS[name].command for name in ("portrait", "lens_blur")),
-    RECIPE,
-    EDIT,
-    UPDATE,
-    *(PREFIX + OPERATIONS[name].command for name in ("select_subject", "select_depth")),
-    *(PREFIX + OPERATIONS[name].command for name in ("white_balance", "super_resolution", "depth", "repair_depth")),
-    EDIT_DEPTH,
-)
-"""The procedures in the order of the menu: by use."""
 
 
 def _set_up(call: Call) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from dioptre_link.editing import brush, fetching, picking, scene, traits, views
 from dioptre_link.editing import state as states
+from dioptre_link.editing.events import Image
 from dioptre_link.editing.picking import Click
 from dioptre_link.editing.state import Phase, State, Store, Tool
 from dioptre_link.editing.viewport import STEP
@@ -136,6 +137,7 @@ class Preview(Gtk.Box):
         self._clickable = clickable
         self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
         self._own: GdkPixbuf.Pixbuf | None = None  # The reduced original layer.
+        self._selection: Image | None = None
         self._divider = 0.5
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
@@ -164,9 +166,9 @@ class Preview(Gtk.Box):
         store.observe(self._render)
         self.show_all()
 
-    def show_layer(self, picture: GdkPixbuf.Pixbuf) -> None:
-        """Show the original layer at any resolution."""
-        self._own = picture
+    def show_layer(self, picture: GdkPixbuf.Pixbuf, selection: Image | None = None) -> None:
+        """Show the original layer at any resolution, and outline the selection that the operation works within."""
+        self._own, self._selection = picture, selection
         self._render(None, self._store.state)
 
     # -- views and zoom ------------------------------------------------------------------------------------------
@@ -240,6 +242,10 @@ class Preview(Gtk.Box):
             if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
                 picture = drawing.opaque(picture)
                 drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
+            if self._selection is not None:
+                picture = drawing.opaque(picture)
+                outline = drawing.coloured(scene.outline(self._selection), scene.EDGE)
+                drawing.lay_over(picture, outline, smooth=False)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
             measured = tuple(marked.measured) if self._clickable else ()
             dots = tuple((place, self._dot) for place, _ in measured)
@@ -313,7 +319,7 @@ class Waiting(Gtk.Box):
             self._spinner.stop()
             self.hide()
             return
-        words = "No preview" if failed else "Computing the preview…"
+        words = "No preview" if failed else state.message or "Computing the preview…"
         self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
         self._spinner.set_visible(not failed and not missing)
         self._spinner.start()
@@ -331,9 +337,9 @@ class Status(Gtk.Box):
         self._bar.set_size_request(150, -1)
         add_class(self._bar, "dioptre-bar")
         self._bar.get_accessible().set_name(translated("Progress"))
-        self._words = Gtk.Label(xalign=0.0, wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END)
+        self._words = Gtk.Label(xalign=0.0, wrap=True, lines=3, ellipsize=Pango.EllipsizeMode.END)
         self._words.set_width_chars(20)
-        self._words.set_size_request(-1, 2 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
+        self._words.set_size_request(-1, 3 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
         self.pack_start(self._words, True, True, 0)
         self.pack_start(self._bar, False, False, 0)
 

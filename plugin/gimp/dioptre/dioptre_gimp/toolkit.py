@@ -85,7 +85,7 @@ def inform(words: str, hint: str) -> None:
     dialog.destroy()
 
 
-AROUND_PX = 260  # Height in pixels of the dialog's title, settings, buttons and progress bar.
+AROUND_PX = 278  # Height in pixels of the dialog's title, settings, buttons and progress bar.
 BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_HIGH_PX = 240
 SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
