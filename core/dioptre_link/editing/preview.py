@@ -115,6 +115,18 @@ class PreviewSession:
             yield (yield from self._first_draft(request))
         return (yield from self._job(request, request.choice))
 
+    def beside(self, request: Request) -> Shows:
+        """Return another operation's result on the picture, such as a recipe's; later previews stay as fast.
+
+        Raises:
+            DioptreError: the job failed.
+        """
+        if traits.enlarges(request.operation):
+            return (yield from self._detail(request))
+        if self._keys.get("picture") != request.inputs["picture"].key:
+            yield from self._hand_over(request)
+        return (yield from self._job(request, request.choice, keeps=False))
+
     # -- inputs --------------------------------------------------------------------------------------------------
 
     def _hand_over(self, request: Request) -> Steps[None]:

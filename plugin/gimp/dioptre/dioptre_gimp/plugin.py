@@ -160,8 +160,7 @@ def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
         return sources.find(operation, image, drawables, None) if edited is None else edited.source
 
     replaces = updating.has_results(image, drawables)
-    adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
-    recipe = arguments.chosen_recipe(config)
+    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
     operation, options = as_operation(recipe)
     edited = updating.replaceable(image, drawables, operation)
     if edited is not None and not adds:
