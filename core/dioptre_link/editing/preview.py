@@ -125,7 +125,13 @@ class PreviewSession:
             return (yield from self._detail(request))
         if self._keys.get("picture") != request.inputs["picture"].key:
             yield from self._hand_over(request)
-        return (yield from self._job(request, request.choice, keeps=False))
+        depth = self._depth
+        if _depth_key(request) != self._depth_key:
+            self._depth = None
+        try:
+            return (yield from self._job(request, request.choice, keeps=False))
+        finally:
+            self._depth = depth
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
