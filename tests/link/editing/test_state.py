@@ -65,6 +65,19 @@ def test_the_next_picture_keeps_the_style_and_nothing_of_the_last_picture() -> N
     assert options == states.changed(shown_state(), "f_number", 1.4).options
 
 
+def test_setting_the_same_values_requests_no_preview() -> None:
+    state = shown_state()
+    assert states.changed_all(state, PORTRAIT.defaults()) == state
+    clicked = states.arrived(states.clicked(state, 0.5, 0.5, (101, 41)), EXACT)
+    assert not states.clicked(clicked, 0.5, 0.5, (101, 41)).busy
+
+
+def test_a_closed_document_allows_neither_a_preview_nor_a_result() -> None:
+    state = states.closed(states.working(shown_state()), DioptreError("The document was closed."))
+    assert (state.busy, state.can_make, state.message) == (False, False, "The document was closed.")
+    assert not states.changed(state, "f_number", 1.4).busy
+
+
 def test_a_click_moves_the_part_that_an_enlargement_shows() -> None:
     state = states.opened(OPERATIONS["super_resolution"])
     assert states.clicked(state, 0.25, 0.75, (100, 100)).place == (0.25, 0.75)
