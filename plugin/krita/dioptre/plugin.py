@@ -59,6 +59,12 @@ MESSAGE_ID = "dioptre_message"
 class DioptreExtension(Extension):
     """Krita extension that creates the menu's actions once per window."""
 
+    def __init__(self, parent: Krita) -> None:
+        super().__init__(parent)
+        # Python would collect a menu that only its own connection refers to. That clears the connection but leaves
+        # the signal connected, which crashes Krita.
+        self._menus: list[QMenu] = []
+
     def setup(self) -> None:
         LOG.set_up()
 
@@ -124,6 +130,7 @@ class DioptreExtension(Extension):
         ):
             _add(window, name, title, tip, act)
         order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]
+        self._menus.append(menu)
         in_order = functools.partial(_sort, menu, order)
         menu.aboutToShow.connect(in_order)
         QTimer.singleShot(0, in_order)

@@ -1,5 +1,7 @@
 """Operates the docker with real clicks; leaves screenshots in OUT."""
 
+import gc
+
 import person
 from dioptre.dioptre_link.catalogue import OPERATIONS, operation
 from dioptre.dioptre_link.editing import brush, scene, views
@@ -73,6 +75,15 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     person.screenshot("krita-result.png")
     yield from until(lambda: state().phase is Phase.READY, "the preview of the result's layer")
     expect("how it ended is said", bool(widget(QLabel, "dioptre_words").text()), True)
+
+
+def check_the_menu_outlives_a_collection_of_garbage():
+    """Python collects garbage at any time; what Krita still shows and calls must not be part of it."""
+    yield from open_photo()
+    gc.collect()
+    yield from person.choose_in_menu("Filter", "Dioptre")
+    person.keys("Escape", "Escape")
+    yield from until(lambda: QApplication.activePopupWidget() is None, "the end of the menu")
 
 
 def check_nothing_hidden_takes_part():

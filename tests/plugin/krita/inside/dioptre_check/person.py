@@ -12,6 +12,7 @@ from .rig import docker
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
 AT_REST = 4  # Number of equal observations in a row after which a widget or the canvas is at rest.
 SAVING_S = 60
+CORNER_PX = 4  # Distance from the corner of the canvas by which the pointer leaves it.
 
 
 def open_file(path):
@@ -204,10 +205,16 @@ def floating():
 
 
 def canvas_picture(name):
-    """Return the canvas on the screen once it has stopped changing, without a pointer or message over it."""
+    """Return the canvas on the screen once it has stopped changing, without a pointer or message over it.
+
+    Krita leaves the brush's outline where the pointer left the canvas, which is the same corner each time.
+    """
     yield from rig.until(lambda: not floating(), "the end of the words over the canvas")
     place = canvas()
-    subprocess.run(["xdotool", "mousemove", "2", "2"], check=True)
+    for x, y in ((place.x() + CORNER_PX, place.y() + CORNER_PX), (2, 2)):
+        subprocess.run(["xdotool", "mousemove", str(x), str(y)], check=True)
+        for _ in range(3):
+            yield
     before, same = None, 0
     while same < AT_REST:
         for _ in range(3):
