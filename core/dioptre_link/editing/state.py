@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from ..catalogue import white_balance
 from ..errors import Cancelled, DioptreError, UsageError
 from ..networks import Network, missing_network
 from ..operation import Operation
@@ -20,6 +21,9 @@ from .picking import Click
 from .ruler import Ruler
 
 Point = tuple[float, float]
+
+ADVICE = (white_balance.SET_LIGHT, white_balance.SET_WARMTH)
+"""Messages about options, which are left out where there are none to change."""
 
 
 class Phase(Enum):
@@ -113,6 +117,7 @@ class State:
         networks: the networks in the worker's latest list; empty until it arrives.
         fetch: a download of a network that is running or has failed; None if there is none.
         brush: the brush.
+        fixed: whether the window shows no options to change, as for a recipe.
     """
 
     operation: Operation
@@ -131,6 +136,7 @@ class State:
     networks: tuple[Network, ...] = ()
     fetch: Fetch | None = None
     brush: Brush = Brush()
+    fixed: bool = False
 
     @property
     def missing(self) -> Network | None:
@@ -282,7 +288,7 @@ def arrived(state: State, shown: Shown) -> State:
         decided=shown.values,
         phase=Phase.READY,
         fraction=1.0,
-        message=_sentence(shown.messages),
+        message=_sentence(tuple(one for one in shown.messages if not (state.fixed and one in ADVICE))),
         hint="",
     )
 
@@ -297,6 +303,11 @@ def failed(state: State, error: DioptreError) -> State:
 def working(state: State) -> State:
     """Start computing the result: OK was pressed."""
     return replace(state, working=True, fraction=0.0, message="", hint="")
+
+
+def asked(state: State) -> State:
+    """Request another preview, because something besides the options has changed, such as the selection."""
+    return _asked(state)
 
 
 def _asked(state: State) -> State:
