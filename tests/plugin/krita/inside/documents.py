@@ -6,7 +6,7 @@ import person
 from dioptre.dioptre_link.catalogue import operation
 from dioptre.dioptre_link.errors import DioptreError
 from krita import Krita, Selection
-from qt import QPushButton
+from qt import QCheckBox, QPushButton
 from rig import (
     BLUR,
     HEIGHT,
@@ -211,9 +211,11 @@ def check_super_resolution_of_the_document():
     document.setHorizontalGuides([10.0])
     yield from settle(document, 20)
     shape = vector.bounds().getRect()
-    yield from person.opened("dioptre_super_resolution")
+    yield from person.opened("dioptre_super_resolution_document")
+    expect("nothing runs before the scale is chosen", jobs.job_manager().runs, [])
+    expect("tick", person.widget(QCheckBox, "dioptre_whole").isChecked(), True)
     person.docker().session.change("scale", 2.0)
-    yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_whole")))
+    yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_make")))
     yield from settle(document)
     made = Krita.instance().activeDocument()
     expect("size", (made.width(), made.height(), made.resolution()), (96, 64, 144))

@@ -8,6 +8,7 @@ import person
 from dioptre.dioptre_link.catalogue import OPERATIONS
 from dioptre.dioptre_link.editing import views
 from dioptre.dioptre_link.editing.state import Phase
+from dioptre.dioptre_link.presets import presets
 from person import click, docker, opened, widget
 from qt import QPoint, QPushButton, QScrollArea, QToolButton, QWidget
 from rig import OUT, next_end, until
@@ -86,9 +87,13 @@ def check_all_operations():
         bar.setValue(bar.maximum())
         yield from shot(f"all_{name}_end")
         bar.setValue(0)
-    docker().session.open_recipe("portrait")
-    yield from settled()
-    yield from shot("all_recipe")
+    for name in ("portrait", "print", "product"):
+        docker().session.open_recipe(name)
+        yield from settled()
+        yield from until(
+            lambda: set(docker().session.store.state.pictures) == set(presets()), "the recipes' pictures"
+        )
+        yield from shot(f"all_recipe_{name}")
     document.setModified(False)
 
 

@@ -24,6 +24,12 @@ def open_file(path):
     return document
 
 
+def show_tab(document):
+    """Bring the document's tab to the front."""
+    window = Krita.instance().activeWindow()
+    window.showView(next(view for view in window.views() if view.document() == document))
+
+
 def keys(*names):
     """Press keys."""
     subprocess.run(["xdotool", "key", "--delay", "30", *names], check=True)
