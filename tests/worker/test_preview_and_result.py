@@ -31,10 +31,10 @@ MEAN, WORST = 0.012, 0.25  # Largest mean difference, and largest difference of 
 SHOWN = (Role.RESULT, Role.SELECTION, Role.DEPTH)  # The layers that a preview shows, by precedence.
 FOCUS = (165.0, 90.0)
 CHOICES: Mapping[str, list[dict[str, Any]]] = {
-    "portrait": [{}, {"focus": FOCUS, "subject": ((330.0, 250.0),)}, {"not_subject": ((330.0, 250.0),)}],
+    "portrait": [{}, {"focus": FOCUS, "subject": ((330.0, 250.0),)}],
     "lens_blur": [{"focus": FOCUS}],
     "select_subject": [{}, {"subject": (FOCUS, (330.0, 250.0))}],
-    "select_depth": [{"at": FOCUS}],
+    "select_depth": [{"depth_point": FOCUS}],
 }
 CASES = [
     (name, options, selected)

@@ -240,7 +240,12 @@ class DioptreDocker(DockWidget):
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
         focusing = None if panel.followed is None else recipes.focusing(panel.followed)
         self._view.render(
-            state, self.session.before, self.session.size, brushes=not panel.recipe, focusing=focusing
+            state,
+            self.session.before,
+            self.session.size,
+            selected=self.session.selected,
+            brushes=not panel.recipe,
+            focusing=focusing,
         )
         self._about.setVisible(bool(panel.recipe))
         self._recipes.setVisible(bool(panel.recipe))
@@ -407,7 +412,7 @@ def title_of(panel: Panel, size: tuple[int, int] | None) -> str:
     ):
         return words
     width, height = (round(side * scale) for side in size)
-    return f"{words}: {size[0]} × {size[1]} → {width} × {height} px"
+    return f"{words}: {width} × {height} px"
 
 
 def painting_hint(layer: str) -> str:

@@ -112,7 +112,7 @@ class JobList(QWidget):
 
 
 TILE_PX = 96
-LABEL_PX = 40  # Height of two lines below a picture.
+LABEL_PX = 34  # Height of two lines below a picture.
 MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
 
 

@@ -103,6 +103,7 @@ class BrushRow(QWidget):
         self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
 
 
+SELECTED_EDGE: views.Colours = ((0, 0, 0, 0), (255, 255, 255, 220), *[(0, 0, 0, 0)] * 254)
 _GREYS: views.Colours = tuple((value, value, value, 255) for value in range(256))
 
 
@@ -154,6 +155,7 @@ class PictureView(Shared):
         before: QImage | None,
         size: tuple[int, int] | None,
         *,
+        selected: Image | None = None,
         brushes: bool = True,
         focusing: tuple[Operation, Mapping[str, Any]] | None = None,
     ) -> None:
@@ -163,6 +165,7 @@ class PictureView(Shared):
             state: The state to show.
             before: The reduced original layer.
             size: Width and height of the layer, in pixels.
+            selected: The selection that limits the result, whose edge is shown; None without one.
             brushes: Whether strokes can be painted.
             focusing: The step of a recipe that clicks concern, and its options; None without a recipe.
         """
@@ -184,7 +187,7 @@ class PictureView(Shared):
             marks = replace(marks, point=None, box=None)
         self.canvas.show_images(
             image,
-            over=self._overlays(state),
+            over=self._overlays(state, selected),
             left=own if state.view == views.SPLIT else None,
             frame=part or marks.box,
             marks=marks,
@@ -216,9 +219,11 @@ class PictureView(Shared):
             self._row.removeWidget(self._buttons[name])
             self._row.insertWidget(1 + place, self._buttons[name])  # Index 0 is the stretch.
 
-    def _overlays(self, state: State) -> list[QImage]:
+    def _overlays(self, state: State, selected: Image | None) -> list[QImage]:
         """Return the images to draw over the picture: selection or focus, and the strokes."""
         over = [_table(one.image, one.colours) for one in scene.overlays(state)]
+        if selected is not None and views.VIEWS[state.view].shows_after:
+            over.append(_table(scene.outline(selected), SELECTED_EDGE))
         painted = None if self._size is None else self._strokes.picture(state, self._size)
         return over if painted is None else [*over, _table(painted, brush.COLOURS)]
 

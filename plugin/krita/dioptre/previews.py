@@ -227,6 +227,13 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
     return inputs
 
 
+def small_selection(selection: bytes, width: int) -> Image:
+    """Return every n-th value of a selection, which has `width` values a row."""
+    step = max(1, -(-max(width, len(selection) // width) // LONGEST_PX))
+    rows = [selection[start : start + width : step] for start in range(0, len(selection), width * step)]
+    return Image(width=len(rows[0]), height=len(rows), channels=1, data=b"".join(rows))
+
+
 def _small_depth(depth: Picture) -> Image:
     """Return every n-th grey value of a depth layer as 8-bit values."""
     width, height = depth.rect.width, depth.rect.height

@@ -29,7 +29,7 @@ from .dioptre_link.records import Entry
 from .document import LOG, Node, Rect, active, is_open
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
-from .previews import LONGEST_PX, Previews
+from .previews import LONGEST_PX, Previews, small_selection
 from .sources import NO_SELECTION, Source, find, selection_in, selection_mark
 from .toolkit import QImage, QObject
 from .updating import Target, find_target
@@ -80,6 +80,7 @@ class Session(QObject):
         super().__init__()
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
         self.before: QImage | None = None
+        self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
@@ -365,6 +366,8 @@ class Session(QObject):
             return None
         self._selection_mark = mark
         selection = None if mark == NO_SELECTION else selection_in(source.document, source.picture.rect)
+        limits = selection is not None and not takes_selection(operation)
+        self.selected = small_selection(selection, source.picture.rect.width) if selection and limits else None
         return replace(source, selection=selection)
 
     def _refuse(self, error: Exception) -> None:
@@ -413,7 +416,7 @@ class Session(QObject):
     def _forget(self) -> None:
         self._reading.stop()
         self._previews.stop()
-        self._source = self.before = self._refused = self._selection_mark = None
+        self._source = self.before = self.selected = self._refused = self._selection_mark = None
 
 
 def same_entry(one: Entry | None, other: Entry | None) -> bool:
