@@ -252,7 +252,9 @@ class Session(QObject):
             return enlarge.start(job_manager(), document, dict(self.state.options))
         operation = self.state.operation
         target = find_target(operation, document, node)
-        if target.entry is not None and not (panel.adds or same_entry(panel.entry, target.entry)):
+        # A saved copy of a document has results with the same ids.
+        shown = same_entry(panel.entry, target.entry) and self._marked in (None, (target.document, target.node))
+        if target.entry is not None and not (panel.adds or shown):
             self.look()
             raise RefusedError(
                 "The docker now shows the settings of “{name}”.",
@@ -333,7 +335,7 @@ class Session(QObject):
                 self._follow(presets()[panel.recipe])
             return
         state, entry, adds = self.state, target.entry, panel.adds
-        if entry is not None and not same_entry(panel.entry, entry):
+        if entry is not None and (moves or not same_entry(panel.entry, entry)):
             state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
             # A new selection asks for a new result, unless the user has selected the earlier one.
             adds = not target.chosen and selection_mark(target.document) != NO_SELECTION

@@ -472,7 +472,6 @@ def check_settings_follow_the_layer():
     document.setFileName(str(path))
     document.saveAs(str(path))
     yield from close(document)
-    docker().session.open(operation("portrait"))
     again = yield from person.open_file(path)
     yield from opened("dioptre_portrait")
     yield from soon("title", title, "Settings of “Portrait blur”")
