@@ -229,7 +229,7 @@ class PreviewSession:
                 keep[Role.SUBJECT] = self._free_slot()
         roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, *keep)
         keep = keep if keeps else {}
-        if "selection" in self._stored and traits.takes_selection(operation):
+        if "selection" in self._stored:
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
             options[CONFIDENCE] = True  # costs no extra time, and the dialog has a view that shows it

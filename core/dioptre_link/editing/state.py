@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from ..catalogue import white_balance
 from ..catalogue.focus import FOCAL_DISPARITY
 from ..catalogue.portrait import KEEP_SUBJECT
 from ..errors import Cancelled, DioptreError, UsageError
@@ -22,6 +23,9 @@ from .picking import Click
 from .ruler import Ruler
 
 Point = tuple[float, float]
+
+ADVICE = (white_balance.SET_LIGHT, white_balance.SET_WARMTH)
+"""Messages about options, which are left out where there are none to change."""
 
 
 class Phase(Enum):
@@ -116,6 +120,7 @@ class State:
         fetch: a download of a network that is running or has failed; None if there is none.
         brush: the brush.
         released: how much of the subject was kept in focus before the focus range left it; None if it did not.
+        fixed: whether the window shows no options to change, as for a recipe.
     """
 
     operation: Operation
@@ -135,6 +140,7 @@ class State:
     fetch: Fetch | None = None
     brush: Brush = Brush()
     released: float | None = None
+    fixed: bool = False
 
     @property
     def missing(self) -> Network | None:
@@ -295,7 +301,7 @@ def arrived(state: State, shown: Shown) -> State:
         decided=shown.values,
         phase=Phase.READY,
         fraction=1.0,
-        message=_sentence(shown.messages),
+        message=_sentence(tuple(one for one in shown.messages if not (state.fixed and one in ADVICE))),
         hint="",
     )
 
@@ -321,6 +327,11 @@ def _with(state: State, **changes: Any) -> State:
     """Change the state and request a preview of it; a change to the same values requests none."""
     changed = _released(state, replace(state, **changes))
     return state if changed == state else _asked(changed)
+
+
+def asked(state: State) -> State:
+    """Request another preview, because something besides the options has changed, such as the selection."""
+    return _asked(state)
 
 
 def _asked(state: State) -> State:

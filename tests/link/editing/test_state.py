@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
@@ -118,3 +120,15 @@ def test_observers_hear_changes_alone() -> None:
     stop()
     store.set(states.stepped(store.state, Step(fraction=0.5, phase="Blurring")))
     assert heard == [(Phase.EMPTY, Phase.READING)]
+
+
+def test_advice_about_options_is_left_out_where_there_are_none() -> None:
+    shown = Shown(after=PICTURE, messages=("Unchanged.", *states.ADVICE))
+    opened = states.reading(states.opened(OPERATIONS["white_balance"]))
+    assert "Keep warmth" in states.arrived(opened, shown).message
+    assert states.arrived(replace(opened, fixed=True), shown).message == "Unchanged."
+
+
+def test_what_changes_besides_the_options_asks_for_another_preview() -> None:
+    assert states.asked(shown_state()).phase is Phase.WAITING
+    assert states.asked(states.opened(PORTRAIT)).phase is Phase.EMPTY
