@@ -205,6 +205,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         field_of_view=depth.field_of_view if estimated else inputs.chosen_field_of_view(options.equivalent_mm),
     )
     alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
+    existing = existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None)
     if subject.found and options.keep_subject == 1:
         focus = Focus(
             focal_disparity=focal_disparity,
@@ -221,7 +222,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         lens=lens,
-        existing=existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None),
+        existing=existing,
         subject=replace(subject, alpha=_SET_ASIDE, standing=None),
         aside=SetAside.of(near, alpha, drawn=drawn),
         depth_values=depth.values() if estimated else given_metres(inputs),
