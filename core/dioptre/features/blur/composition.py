@@ -67,7 +67,7 @@ def soft_edges_of(
             continue
         distance = np.abs(planes - np.float32(focal_disparity))
         blurred = distance[0] > distance[1]
-        mine, others = (each[row, column].T for each in colours(rows))
+        mine, others = (each.T for each in colours(rows, (row, column)))
         seen = image[rows][row, column, :3].T
         parts.append(((row + rows.start) * width + column, _divided(seen, mine, others, cover, blurred), planes))
     if not parts:
