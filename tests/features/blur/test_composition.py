@@ -1,4 +1,4 @@
-"""What is not in front of the subject does not blur over it."""
+"""The ground on which the subject stands does not blur over it."""
 
 from __future__ import annotations
 
