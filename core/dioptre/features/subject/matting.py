@@ -71,7 +71,7 @@ def refine_matte(
         weight = resize(functions[..., channel], full, method="bilinear")
         weight *= picture[..., channel]
         detailed += weight
-    return without_speckle(_levels(detailed), picture, np.asarray(inside), np.asarray(outside))
+    return without_speckle(_levels(detailed), picture, probability, np.asarray(inside), np.asarray(outside))
 
 
 def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:

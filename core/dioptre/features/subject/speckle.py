@@ -22,12 +22,14 @@ _NEIGHBOURHOOD = 6  # standard deviation of the surroundings in which details ar
 _SHORT, _LONG = 18, 28  # a detail shorter than the first may be noise; one longer than the second is none
 _SEEN = 0.12  # contrast from which the length of a detail is measured
 _NOISE = 1.0  # a detail's power must exceed this many times that of the noise
+_SHOWN, _DOUBTFUL = 0.4, 0.7  # doubts of the mask about a detail between which it is kept less and less
 _LEAST_CONTRAST = 0.02  # squared difference of the colours on both sides below which they tell nothing
 
 
 def without_speckle(
     alpha: Float32[np.ndarray, "h w"],
     picture: Float32[np.ndarray, "h w 3"],
+    probability: Float32[np.ndarray, "s s"],
     inside: Bool[np.ndarray, "s s"],
     outside: Bool[np.ndarray, "s s"],
 ) -> Float32[np.ndarray, "h w"]:
@@ -36,6 +38,7 @@ def without_speckle(
     Args:
         alpha: (h, w) in [0, 1].
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
+        probability: (s, s), the coarse mask; a detail that it shows, such as a finger, stays.
         inside: (s, s), where the picture surely shows the subject.
         outside: (s, s), where it surely shows the background.
     """
@@ -56,6 +59,9 @@ def without_speckle(
     power = _mean(detail**2, band, _NEIGHBOURHOOD * unit)
     gain = np.clip(1 - _NOISE * noise / np.maximum(power, 1e-6), 0, 1)
     gain = np.maximum(gain, _length(detail, unit))
+    known = resize(probability, (small[0], small[1]), method="bilinear")
+    doubt = np.where(detail > 0, 1 - known, known)  # how little the mask shows the detail
+    gain = np.maximum(gain, np.clip((_DOUBTFUL - doubt) / (_DOUBTFUL - _SHOWN), 0, 1))
     gain[~band] = 1
     if not (gain[band] < 1).any():
         return alpha
