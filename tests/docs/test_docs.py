@@ -59,7 +59,7 @@ OURS = (
     "--repair",
     "--gpu",
     "--openvino",
-    "zips",
+    "release",
     "test",
     "python",
     "bundle",

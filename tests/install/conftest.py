@@ -145,7 +145,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     shutil.copy(checkout / "install.py", made.folder)
     link = made.folder / "core" / "dioptre_link"
     link.mkdir(parents=True)
-    shutil.copy(checkout / "core" / "dioptre_link" / "paths.py", link)
+    for name in ("paths.py", "uv.py"):
+        shutil.copy(checkout / "core" / "dioptre_link" / name, link)
     core = made.folder / "core" / "dioptre"
     core.mkdir()
     (core / "__init__.py").write_text("", encoding="utf-8")
@@ -157,6 +158,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     locks.mkdir()
     (locks / "build.txt").write_text(made.add_wheel("builder", ""), encoding="utf-8")
     (locks / "runtime.txt").write_text(made.add_wheel("needed", "WORD = 'thanks'\n"), encoding="utf-8")
+    (locks / "uv.txt").write_text(f"uv==1.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")  # cannot be had
     (locks / "test.txt").write_text(made.add_wheel("pytest", _FAKE_PYTEST), encoding="utf-8")
     made.add_weights("small-model", b"values" * 1000)
     return made
