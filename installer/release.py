@@ -3,7 +3,7 @@
 An archive holds the checkout without its tests, and uv, which brings a Python where there is none.
 `dioptre-krita.zip` is for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File… and from Web…;
 `dioptre-gimp.zip` is unpacked into GIMP's plug-in folder. In both, the folder `source` next to the plug-in is a
-checkout without plug-ins and tests, with uv's wheels, from which `dioptre_link.editing.first_start` installs Dioptre.
+checkout without plug-ins and tests, with uv's wheels; `dioptre_link.editing.first_start` installs from it.
 """
 
 from __future__ import annotations
