@@ -93,7 +93,8 @@ def find(*, only: tuple[int, int] | None = None, carried: Callable[[], Path | No
     if refused and all(_INTEL_MAC in line for line in refused):
         raise Failure(
             "Dioptre does not run on Macs with an Intel processor: JAX has no packages for them.",
-            hint="If this Mac has an Apple processor, install Python 3.13 from python.org.",
+            hint="If this Mac has an Apple processor, Rosetta translates this Python. Double-click install.command "
+            "in Dioptre's release for macOS, or install Python 3.13 from python.org.",
         )
     raise Failure(
         "\n".join(
