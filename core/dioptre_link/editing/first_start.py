@@ -38,8 +38,8 @@ TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre runs outside the editor, in its own Python environment. Its packages come "
     "from the Python Package Index: a download of about 200 MB, which takes up 620 MB on "
-    "disk. The installation takes a few minutes, once. Nothing else is sent or "
-    "downloaded."
+    "disk. If this computer has no Python, uv downloads it as well (30 MB). The installation takes a few minutes, "
+    "once. Nothing else is sent or downloaded."
 )
 INSTALL, FIND = Message("Install"), Message("Use existing…")
 FIND_TIP = Message("Choose the folder of an existing installation of Dioptre: its DIOPTRE_HOME or its data folder")
