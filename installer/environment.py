@@ -226,8 +226,9 @@ class Installer:
         self.install(new, "build", "--no-compile")
         self._console.step("Installing dependencies", span=(0.1, 0.75))
         self.install(new, "runtime", "--no-build-isolation", "--no-compile")
-        slimming.slim(site_packages(new))
-        self._install_extras(new)
+        added = self._added()
+        slimming.slim(site_packages(new), whole=bool(added))
+        self._install_added(new, added)
         shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
         write_marker(new, {"dependencies": dependencies, "python": version})
         shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
@@ -255,14 +256,18 @@ class Installer:
                 return candidate
         raise trees.in_use(self._folders.data)
 
-    def _install_extras(self, new: Path) -> None:
-        """Install the packages that the user added to the current environment, if they fit the new one."""
+    def _added(self) -> list[str]:
+        """Return the packages that the user added to the current environment, as pinned requirements."""
         locks = self._folders.checkout / "locks"
         old = self._folders.environment
         known = (*_LOCKS, *read_marker(old).get("extras", {}))
-        wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
+        return extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
+
+    def _install_added(self, new: Path, wanted: list[str]) -> None:
+        """Install the user's own packages, as far as they fit the new environment."""
         if not wanted:
             return
+        locks = self._folders.checkout / "locks"
         self._console.step(f"Reinstalling your own packages ({', '.join(wanted)})")
         constraints = new / "constraints.txt"
         constraints.write_text("\n".join(extras.pinned(locks / "runtime.txt").values()) + "\n", encoding="utf-8")
@@ -278,6 +283,24 @@ class Installer:
         lock = self._folders.checkout / "locks" / f"{name}.txt"
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
+
+    def complete(self, environment: Path) -> None:
+        """Reinstall packages from which parts were left out, which the user's own packages may need."""
+        packages = slimming.lacking(site_packages(environment))
+        if not packages:
+            return
+        self._console.step(f"Adding the parts of {', '.join(packages)} that Dioptre itself does not use")
+        lock = (self._folders.checkout / "locks" / "runtime.txt").read_text(encoding="utf-8")
+        blocks = re.findall(r"^\S.*(?:\n\s+.*)*", lock, re.MULTILINE)
+        wanted = environment / "whole.txt"
+        wanted.write_text(
+            "\n".join(block for block in blocks if block.partition("==")[0] in packages) + "\n", encoding="utf-8"
+        )
+        try:
+            options = ("--force-reinstall", "--no-compile", "-r", str(wanted))
+            self._pip(environment, *_CHECKED, *self._source(), *options)
+        finally:
+            wanted.unlink()
 
     def add_extra(self, environment: Path, name: str) -> None:
         """Install the lock file of an extra."""
