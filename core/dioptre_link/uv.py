@@ -8,6 +8,7 @@ with the download of CPython. The CPython goes into the folder `python` of Diopt
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -49,10 +50,11 @@ def command(source: Path, data: Path) -> list[str]:
 
 
 def variables(source: Path, data: Path) -> dict[str, str]:
-    """Return the environment variables for `command`, with the same arguments."""
+    """Return the environment variables for `command`, with the same arguments, and the user's own for uv."""
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
     downloads = source / FOLDER / DOWNLOADS
     cache = {"UV_PYTHON_CACHE_DIR": str(downloads)} if downloads.is_dir() else {}
-    return {"UV_PYTHON_INSTALL_DIR": str(data / "python"), **cache}
+    return {**chosen, "UV_PYTHON_INSTALL_DIR": str(data / "python"), **cache}
 
 
 def unpack(wheel: Path, folder: Path) -> Path:

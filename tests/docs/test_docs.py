@@ -37,6 +37,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
     ".ci/",
     "tests/editors/run",
+    "sh install.sh",
     "git ",
     "pip ",
     "pre-commit",
