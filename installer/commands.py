@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, contents, extras, plugins, trees, weights, workers
+from . import bundle, contents, extras, plugins, release, trees, weights, workers
 from . import environment as environments
 from .console import INSTALL, Console, Failure, Misuse, occupy
 from .environment import Folders, Installer
@@ -38,7 +38,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} --gpu               add packages for an NVIDIA graphics card (Linux); --no-gpu removes them
        {INSTALL} --openvino          add OpenVINO, which can enlarge faster; --no-openvino removes it
        {INSTALL} bundle FOLDER       create a folder that installs on machines without a network
-       {INSTALL} zips FOLDER         create plug-in zips that install the rest themselves
+       {INSTALL} release FOLDER      create the files of a release: archives, plug-in zips, wheel, SHA-256 sums
        {INSTALL} --uninstall         remove everything that was installed
 
 Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
@@ -111,19 +111,23 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             raise Failure(f"The environment in {where.data} is incomplete.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
-        case ["bundle" | "zips", *rest] if {"-h", "--help"}.intersection(rest):
+        case ["bundle" | "release", *rest] if {"-h", "--help"}.intersection(rest):
             console.say(HELP)
-        case ["bundle" | "zips" as command, *rest] if len(rest) != 1 or rest[0].startswith("-"):
+        case ["bundle" | "release" as command, *rest] if len(rest) != 1 or rest[0].startswith("-"):
             raise Misuse(f"{command} needs exactly one folder.")
         case ["bundle", folder]:
             make_bundle(where, console, Path(folder))
-        case ["zips", folder]:
-            bundle.make_zips(where.checkout, Path(folder).absolute(), console)
+        case ["release", folder]:
+            make_release(where, console, Path(folder))
         case ["test", *rest]:
             ensure(where, console, tests=True)
             _become(where, ["-P", "-m", "pytest", *(rest or USUAL_TESTS)], tests=True)
         case ["python", *rest]:
             ensure(where, console)
+            if rest[:3] == ["-m", "pip", "install"]:
+                with _locked(where, console) as lock:
+                    Installer(where, console, lock).complete(where.environment)
+                console.finish()
             _become(where, rest)
         case ["commands"]:
             ensure(where, console)
@@ -154,9 +158,10 @@ def _install(where: Folders, console: Console, wanted: Options) -> None:
 
 def folders() -> Folders:
     """Return the folders of this user's installation."""
-    paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py", package="dioptre_link")
+    link = CHECKOUT / "core" / "dioptre_link"
+    paths, uv = (_module(link / name, package="dioptre_link") for name in ("paths.py", "uv.py"))
     return Folders(
-        checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir(), paths=paths
+        checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir(), paths=paths, uv=uv
     )
 
 
@@ -277,7 +282,17 @@ def make_bundle(where: Folders, console: Console, folder: Path) -> None:
     ensure(where, console)
     with _locked(where, console) as lock:
         bundle.make(where, console, Installer(where, console, lock), folder)
-    console.say(f"On a machine like this one, without a network: python3 {folder.name}/install.py")
+    script = folder / ("install.cmd" if sys.platform == "win32" else "install.sh")
+    console.say(
+        f"On a machine like this one, without a network: {'' if sys.platform == 'win32' else 'sh '}{script}"
+    )
+
+
+def make_release(where: Folders, console: Console, folder: Path) -> None:
+    """Write the files of a release into `folder`."""
+    ensure(where, console)
+    with _locked(where, console) as lock:
+        release.make(where, console, Installer(where, console, lock), folder.absolute())
 
 
 def _refuse_folder_in_use(where: Folders) -> None:
@@ -370,10 +385,11 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
 
 def program() -> str:
     """Return the command with which the user started install.py, for usage lines and hints."""
-    script = sys.argv[0] or "install.py"
+    launcher = os.environ.get("DIOPTRE_LAUNCHER", "")
+    script = launcher or sys.argv[0] or "install.py"
     if sys.platform == "win32":
-        return f"py {subprocess.list2cmdline([script])}"
-    return f"python3 {shlex.quote(script)}"
+        return f"{'' if launcher else 'py '}{subprocess.list2cmdline([script])}"
+    return f"{'sh' if launcher else 'python3'} {shlex.quote(script)}"
 
 
 def _gimp() -> ModuleType:

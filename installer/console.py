@@ -7,8 +7,12 @@ import sys
 import time
 from contextlib import suppress
 
-# The command with which a user starts the installer.
-INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"
+# The command with which a user starts the installer: Python, or the script that let uv bring a Python.
+_LAUNCHER = os.environ.get("DIOPTRE_LAUNCHER", "")
+_BY_SCRIPT, _BY_PYTHON = (
+    ("install.cmd", "py install.py") if sys.platform == "win32" else ("sh install.sh", "python3 install.py")
+)
+INSTALL = _BY_SCRIPT if _LAUNCHER else _BY_PYTHON
 _PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Replacements for characters that encodings may lack.
 _VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
 

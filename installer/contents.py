@@ -18,11 +18,14 @@ from . import extras, trees, weights
 from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
+PYTHONS = "python"  # Folder of the CPython that uv brought.
 MARK = "install.lock"  # Empty file that marks the data folder; version 0.1.0 also locked it.
 _SETTINGS = ("keep-nothing", "model-mirror")
 _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
 _PRECISION = ("precision.json", "precision.json.part", "precision.lock")
-DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, *_PRECISION, "weights", "weights.lock", "worker", "writing"})
+DATA = frozenset(
+    {MARK, PYTHONS, *_RECORDS, *_SETTINGS, *_PRECISION, "weights", "weights.lock", "worker", "writing"}
+)
 _OTHERS = ("depth", "hypothesis", "openvino", "pip", "pytest")
 CACHE = frozenset({"compiled", "kept", "programs", "scratch", PIP_CACHE, *_OTHERS})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
@@ -41,7 +44,21 @@ _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # Files that fi
 def strangers(where: Folders) -> list[Path]:
     """Return the folders' entries that may not be Dioptre's; call this before anything is installed."""
     by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
-    return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
+    return [
+        path
+        for path in _entries(where)
+        if not (path.name in _SYSTEMS or _is_uvs(path, where) or (by_name and _is_known(path, where)))
+    ]
+
+
+def _is_uvs(path: Path, where: Folders) -> bool:
+    """Return whether the path is the folder of uv's CPython and holds nothing else."""
+    pythons = where.data / PYTHONS
+    return path == pythons and pythons.is_dir() and _uvs(pythons, where) == [*pythons.iterdir()]
+
+
+def _uvs(folder: Path, where: Folders) -> list[Path]:
+    return [entry for entry in folder.iterdir() if where.uv.NAMES.fullmatch(entry.name)]
 
 
 def _has_run(where: Folders) -> bool:
@@ -71,9 +88,14 @@ def remove(where: Folders) -> list[Path]:
     """Remove everything that belongs to Dioptre and folders that become empty; return the remaining paths."""
     shared = any(path.parent == where.cache and not _is_known(path, where) for path in _entries(where))
     for path in _entries(where):
+        whole = path.is_symlink() or not path.is_dir()
+        if path == where.data / PYTHONS and not whole:
+            # On Windows, install.cmd removes the Python that runs this.
+            if sys.platform != "win32" or not Path(sys.base_prefix).is_relative_to(path):
+                _remove_from(path, _uvs(path, where))
+            continue
         if not _is_known(path, where):
             continue
-        whole = path.is_symlink() or not path.is_dir()
         if path.name == "weights" and path.parent == where.data and not whole:
             _remove_from(path, [entry for entry in path.iterdir() if _is_checkpoint(entry)])
         elif shared and path.parent == where.cache and not whole:
@@ -81,7 +103,7 @@ def remove(where: Folders) -> list[Path]:
             _remove_from(path, [entry for entry in path.iterdir() if ours and ours.fullmatch(entry.name)])
         elif path != where.data / MARK:  # The mark identifies the folder until everything else is removed.
             _remove(path)
-    stays = [path for path in _entries(where) if path != where.data / MARK]
+    stays = [path for path in _entries(where) if path != where.data / MARK and not _is_uvs(path, where)]
     (where.data / MARK).unlink(missing_ok=True)
     for folder in {where.cache, where.log, where.data}:
         with suppress(OSError):

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ class Folders:
         log: Folder of the logs.
         paths: The checkout's module `dioptre_link.paths`, which reads the pointer like the plug-ins; needed for
             environments.
+        uv: The checkout's module `dioptre_link.uv`, for a release that carries uv.
     """
 
     checkout: Path
@@ -71,6 +73,7 @@ class Folders:
     cache: Path
     log: Path
     paths: Any = None
+    uv: Any = None
 
     @property
     def environment(self) -> Path:
@@ -212,7 +215,7 @@ class Installer:
         if read_marker(new).get("dependencies") == dependencies:
             return new
         self._need_space(_NEEDED_BYTES)
-        python = pythons.find(only=self._python)
+        python = pythons.find(only=self._python, carried=self._carried)
         version = ".".join(map(str, python.version))
         self._console.step(f"Creating an environment with Python {version}", span=(0.0, 0.04))
         self._run(
@@ -223,12 +226,23 @@ class Installer:
         self.install(new, "build", "--no-compile")
         self._console.step("Installing dependencies", span=(0.1, 0.75))
         self.install(new, "runtime", "--no-build-isolation", "--no-compile")
-        slimming.slim(site_packages(new))
-        self._install_extras(new)
+        added = self._added()
+        slimming.slim(site_packages(new), whole=bool(added))
+        self._install_added(new, added)
         shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
         write_marker(new, {"dependencies": dependencies, "python": version})
         shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
         return new
+
+    def _carried(self) -> Path | None:
+        """Return the CPython that uv brings, downloading it if needed, or None if this checkout carries no uv."""
+        checkout, data, uv = self._folders.checkout, self._folders.data, self._folders.uv
+        if uv is None or not (command := uv.command(checkout, data)):
+            return None
+        self._console.step("Downloading Python")
+        script = ("-I", "-X", "utf8", "-c", "import sys; print(sys.executable)")
+        variables = uv.variables(checkout, data)
+        return Path(self._run([*command, *script], what="Python could not be downloaded", variables=variables)[-1])
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
         """Return a folder for a new environment; remove any old one in it unless that is complete and reusable."""
@@ -242,14 +256,18 @@ class Installer:
                 return candidate
         raise trees.in_use(self._folders.data)
 
-    def _install_extras(self, new: Path) -> None:
-        """Install the packages that the user added to the current environment, if they fit the new one."""
+    def _added(self) -> list[str]:
+        """Return the packages that the user added to the current environment, as pinned requirements."""
         locks = self._folders.checkout / "locks"
         old = self._folders.environment
         known = (*_LOCKS, *read_marker(old).get("extras", {}))
-        wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
+        return extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
+
+    def _install_added(self, new: Path, wanted: list[str]) -> None:
+        """Install the user's own packages, as far as they fit the new environment."""
         if not wanted:
             return
+        locks = self._folders.checkout / "locks"
         self._console.step(f"Reinstalling your own packages ({', '.join(wanted)})")
         constraints = new / "constraints.txt"
         constraints.write_text("\n".join(extras.pinned(locks / "runtime.txt").values()) + "\n", encoding="utf-8")
@@ -266,6 +284,24 @@ class Installer:
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
 
+    def complete(self, environment: Path) -> None:
+        """Reinstall packages from which parts were left out, which the user's own packages may need."""
+        packages = slimming.lacking(site_packages(environment))
+        if not packages:
+            return
+        self._console.step(f"Adding the parts of {', '.join(packages)} that Dioptre itself does not use")
+        lock = (self._folders.checkout / "locks" / "runtime.txt").read_text(encoding="utf-8")
+        blocks = re.findall(r"^\S.*(?:\n\s+.*)*", lock, re.MULTILINE)
+        wanted = environment / "whole.txt"
+        wanted.write_text(
+            "\n".join(block for block in blocks if block.partition("==")[0] in packages) + "\n", encoding="utf-8"
+        )
+        try:
+            options = ("--force-reinstall", "--no-compile", "-r", str(wanted))
+            self._pip(environment, *_CHECKED, *self._source(), *options)
+        finally:
+            wanted.unlink()
+
     def add_extra(self, environment: Path, name: str) -> None:
         """Install the lock file of an extra."""
         self._need_space(_EXTRA_BYTES[name])
@@ -281,11 +317,30 @@ class Installer:
         self._console.step(f"Removing the packages of --{name}")
         self._pip(environment, "--yes", *names, command="uninstall")
 
-    def download(self, name: str, folder: Path) -> None:
-        """Download the files of one lock file into `folder`; pip checks each against the SHA-256 in it."""
+    def download(self, name: str, folder: Path, *, platform: str = "") -> None:
+        """Download the files of one lock file into `folder`; pip checks each against the SHA-256 in it.
+
+        Args:
+            name: Name of the lock file.
+            folder: Folder to download to.
+            platform: Platform tag of another system; default: this one.
+        """
         lock = self._folders.checkout / "locks" / f"{name}.txt"
-        options = ("--no-build-isolation", "--dest", str(folder), "-r", str(lock))
+        elsewhere = ("--platform", platform) if platform else ("--no-build-isolation",)
+        options = (*elsewhere, "--dest", str(folder), "-r", str(lock))
         self._pip(self._folders.environment, *_CHECKED, *options, command="download")
+
+    def build_wheel(self, folder: Path) -> None:
+        """Build Dioptre's own wheel, with weights and plug-ins, into `folder`."""
+        options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder))
+        self._pip(self._folders.environment, *options, str(self._folders.checkout), command="wheel")
+
+    def download_python(self, uv: Path, version: str, downloads: Path) -> None:
+        """Let uv download CPython `version` for this system into its cache `downloads`; uv checks the SHA-256."""
+        with tempfile.TemporaryDirectory() as unpacked:
+            places = {"UV_PYTHON_CACHE_DIR": str(downloads), "UV_PYTHON_INSTALL_DIR": unpacked}
+            command = [str(uv), "python", "install", "--no-config", "--no-cache", "--no-bin", version]
+            self._run(command, what="Python could not be downloaded", variables=places)
 
     def _source(self) -> tuple[str, ...]:
         """Return pip's options for the package source: a bundle's wheels, or else pip's own settings."""
@@ -304,7 +359,8 @@ class Installer:
         """
         self._console.step("Installing Dioptre", span=(0.75, 0.82))
         options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall", "--no-compile")
-        self._pip(environment, *options, str(self._folders.checkout), compiled=not fresh)
+        alone = {"DIOPTRE_BUILD_CORE_ONLY": "1"}  # Weights and plug-ins are copied from the checkout.
+        self._pip(environment, *options, str(self._folders.checkout), compiled=not fresh, variables=alone)
         self._console.step("Starting Dioptre for the first time", span=(0.82, 0.96))
         command = [str(interpreter(environment)), "-I", "-m", "dioptre", "worker", "--check"]
         self._run(command, what="Dioptre is installed, but does not start")
@@ -316,6 +372,7 @@ class Installer:
         total: int = 0,
         command: str = "install",
         compiled: bool = True,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:2]
         line = [
@@ -329,10 +386,25 @@ class Installer:
             *options,
             *arguments,
         ]
-        self._run(line, what="Installing the Python packages failed", total=total)
+        self._run(line, what="Installing the Python packages failed", total=total, variables=variables)
 
-    def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
-        """Run one step and log its output. The process inherits the lock, so no second installation can run."""
+    def _run(
+        self, command: Sequence[str], *, what: str, total: int = 0, variables: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """Run one step and log its output. The process inherits the lock, so no second installation can run.
+
+        Args:
+            command: The command line.
+            what: Sentence for the error.
+            total: Number of packages to be collected.
+            variables: More environment variables.
+
+        Returns:
+            The last lines of the output.
+
+        Raises:
+            Failure: The command failed.
+        """
         tail: list[str] = []
         collected = 0
         with self._folders.log_file.open("a", encoding="utf-8") as log:
@@ -344,7 +416,7 @@ class Installer:
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                env=self._child_environment(),
+                env={**self._child_environment(), **(variables or {})},
                 cwd=self._folders.data,
                 pass_fds=() if sys.platform == "win32" else (self._lock,),
             ) as process:
@@ -367,6 +439,7 @@ class Installer:
             text = "\n".join(tail)
             hint = next((hint for sign, hint in _HINTS if sign in text), _DEFAULT_HINT)
             raise Failure(f"{what}.\n{text}", hint=hint, log=str(self._folders.log_file))
+        return tail
 
     def _child_environment(self) -> dict[str, str]:
         """Return the environment variables for pip: keep index, proxy and certificates, but drop redirections."""
@@ -375,7 +448,6 @@ class Installer:
         for name in elsewhere:
             environment.pop(name, None)
         environment["PIP_USER"] = "0"
-        environment["DIOPTRE_BUILD_CORE_ONLY"] = "1"  # Weights and plug-ins are copied from the checkout.
         environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / PIP_CACHE))
         environment["PKG_CONFIG_LIBDIR"] = ""  # Keeps pyvips from compiling against the system's libvips.
         return environment

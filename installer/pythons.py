@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +46,12 @@ class Python:
         return not self.problem
 
 
-def find(*, only: tuple[int, int] | None = None) -> Python:
+def find(*, only: tuple[int, int] | None = None, carried: Callable[[], Path | None] = lambda: None) -> Python:
     """Return the interpreter for the environment: the running one if suitable, or else the newest suitable one.
 
     Args:
         only: The only acceptable version, if the packages require one.
+        carried: Returns the interpreter that a release brings, if this is one; called if no other is suitable.
 
     Raises:
         Failure: There is no suitable interpreter; the hint says what to install.
@@ -76,6 +77,9 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
             return python
         else:
             without_venv = without_venv or python
+    brought = carried()
+    if brought is not None and (python := probe(brought)) is not None and python.usable:
+        return python
     if without_venv is not None:
         raise Failure(
             f"{without_venv.path} cannot create virtual environments: its venv or ensurepip module is missing.",
@@ -89,7 +93,8 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
     if refused and all(_INTEL_MAC in line for line in refused):
         raise Failure(
             "Dioptre does not run on Macs with an Intel processor: JAX has no packages for them.",
-            hint="If this Mac has an Apple processor, install Python 3.13 from python.org.",
+            hint="If this Mac has an Apple processor, Rosetta translates this Python. Double-click install.command "
+            "in Dioptre's release for macOS, or install Python 3.13 from python.org.",
         )
     raise Failure(
         "\n".join(

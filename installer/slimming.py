@@ -14,7 +14,7 @@ import os
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -42,12 +42,18 @@ _HEADER = 64  # Size of an ELF-64 header in bytes.
 _SYMBOLS_WORTH_BYTES = 1 << 16  # Smallest saving for which a file is changed.
 
 
-def slim(site_packages: Path) -> None:
-    """Remove what no program loads from every package in `site_packages`."""
+def slim(site_packages: Path, *, whole: bool = False) -> None:
+    """Remove what no program loads from every package in `site_packages`.
+
+    Args:
+        site_packages: The folder of the packages.
+        whole: Keep the subpackages that Dioptre does not use, because the user's own packages may.
+    """
+    unused = {} if whole else _UNUSED
     for record in site_packages.glob("*.dist-info/RECORD"):
         with record.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
-        kept = [*_kept(site_packages, rows), *_placeholders(site_packages, record, rows)]
+        kept = [*_kept(site_packages, rows, unused), *_placeholders(site_packages, record, rows, unused)]
         if kept != rows:
             with record.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(kept)
@@ -58,14 +64,28 @@ def slim(site_packages: Path) -> None:
     share_copies(site_packages)
 
 
-def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
+def lacking(site_packages: Path) -> list[str]:
+    """Return the packages from which subpackages were left out."""
+    start = _PLACEHOLDER.partition("\n")[0]
+    return [
+        package
+        for package, parts in _UNUSED.items()
+        if any(
+            path.read_text(encoding="utf-8").startswith(start)
+            for path in (site_packages / package / part / "__init__.py" for part in parts)
+            if path.is_file()
+        )
+    ]
+
+
+def _kept(site_packages: Path, rows: list[list[str]], unused: Mapping[str, frozenset[str]]) -> Iterator[list[str]]:
     """Yield the rows of a RECORD (path, hash, size) to keep, and delete the files of the others."""
     for row in rows:
         name = PurePosixPath(row[0])
         path = site_packages / name
         if ".." in name.parts:
             yield row
-        elif _is_unneeded(name):
+        elif _is_unneeded(name, unused):
             path.unlink(missing_ok=True)
             _remove_empty(path.parent, site_packages)
         elif ".so" in name.suffixes and drop_symbols(path):
@@ -74,12 +94,12 @@ def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
             yield row
 
 
-def _is_unneeded(name: PurePosixPath) -> bool:
+def _is_unneeded(name: PurePosixPath, unused: Mapping[str, frozenset[str]]) -> bool:
     """Return whether no program loads this file of a package."""
     package, *inside = name.parts
     if inside and (_TESTS.intersection(inside[:-1]) or name.name.endswith(_TEST_ENDING)):
         return True
-    if inside and inside[0] in _UNUSED.get(package, ()):
+    if inside and inside[0] in unused.get(package, ()):
         return True
     if name.suffix != ".pyi" and (*name.parts[:-1], name.name.partition(".")[0]) in _UNUSED_MODULES:
         return True
@@ -96,11 +116,13 @@ def _remove_empty(folder: Path, root: Path) -> None:
             folder = folder.parent
 
 
-def _placeholders(site_packages: Path, record: Path, rows: list[list[str]]) -> Iterator[list[str]]:
+def _placeholders(
+    site_packages: Path, record: Path, rows: list[list[str]], unused: Mapping[str, frozenset[str]]
+) -> Iterator[list[str]]:
     """Write a module for each removed subpackage that says how to add it; yield the RECORD's rows for them."""
     package, version = record.parent.name.removesuffix(".dist-info").split("-")[:2]
     installed = {PurePosixPath(row[0]) for row in rows}
-    for part in sorted(_UNUSED.get(package, ())):
+    for part in sorted(unused.get(package, ())):
         module = PurePosixPath(package, part, "__init__.py")
         if module in installed:
             path = site_packages / module

@@ -37,6 +37,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
     ".ci/",
     "tests/editors/run",
+    "sh install.sh",
     "git ",
     "pip ",
     "pre-commit",
@@ -59,7 +60,7 @@ OURS = (
     "--repair",
     "--gpu",
     "--openvino",
-    "zips",
+    "release",
     "test",
     "python",
     "bundle",
@@ -239,7 +240,12 @@ def test_every_code_is_explained(checkout: Path) -> None:
 
     codes |= {f"{check.__name__}-failed" for check in CHECKS}
     codes |= {f"{name}-{what}" for name in ("data", "cache", "log") for what in ("folder-read-only", "disk-full")}
-    codes |= {f"{editor}-plugin-{what}" for editor in ("gimp", "krita") for what in ("incomplete", "environment")}
+    codes |= {
+        f"{editor}-plugin-{what}"
+        for editor in ("gimp", "krita")
+        for what in ("incomplete", "environment", "version")
+    }
+    codes |= {"gimp-store", "krita-store"}
     assert sorted(codes - explained) == []
 
 

@@ -94,11 +94,18 @@ class Checkout:
             check=False,
         )
 
-    def add_wheel(self, name: str, content: str) -> str:
-        """Create a wheel with one module and return its line for a lock file."""
+    def add_wheel(self, name: str, content: str, **parts: str) -> str:
+        """Create a wheel and return its line for a lock file.
+
+        Args:
+            name: Name of the package.
+            content: Its module, if it has no parts.
+            parts: Content of its subpackages, by their names.
+        """
         path = self.wheels / f"{name}-1.0-py3-none-any.whl"
+        modules = {f"{name}/{part}/__init__.py": text for part, text in parts.items()}
         files = {
-            f"{name}.py": content,
+            **({f"{name}/__init__.py": content} | modules if parts else {f"{name}.py": content}),
             f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
             f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
@@ -145,7 +152,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     shutil.copy(checkout / "install.py", made.folder)
     link = made.folder / "core" / "dioptre_link"
     link.mkdir(parents=True)
-    shutil.copy(checkout / "core" / "dioptre_link" / "paths.py", link)
+    for name in ("paths.py", "uv.py"):
+        shutil.copy(checkout / "core" / "dioptre_link" / name, link)
     core = made.folder / "core" / "dioptre"
     core.mkdir()
     (core / "__init__.py").write_text("", encoding="utf-8")
@@ -157,6 +165,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     locks.mkdir()
     (locks / "build.txt").write_text(made.add_wheel("builder", ""), encoding="utf-8")
     (locks / "runtime.txt").write_text(made.add_wheel("needed", "WORD = 'thanks'\n"), encoding="utf-8")
+    (locks / "uv.txt").write_text(f"uv==1.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")  # cannot be had
     (locks / "test.txt").write_text(made.add_wheel("pytest", _FAKE_PYTEST), encoding="utf-8")
     made.add_weights("small-model", b"values" * 1000)
     return made

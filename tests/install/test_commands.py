@@ -77,7 +77,7 @@ def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
         ["--openvino", "--no-openvino"],
         ["--gpu", "run"],
         ["bundle"],
-        ["zips", "--force"],
+        ["release", "--force"],
     ],
 )
 def test_wrong_arguments_install_nothing(
@@ -88,7 +88,7 @@ def test_wrong_arguments_install_nothing(
     assert "--help" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["bundle", "zips"])
+@pytest.mark.parametrize("command", ["bundle", "release"])
 def test_help_is_not_taken_for_a_folder(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,3 +53,6 @@ def test_store_editions_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatc
     (home,) = krita_plugin.homes(environ, home=tmp_path)
     assert (home.folder, home.kind) == (krita, "Microsoft Store")
     assert home.settings == krita.parents[1] / "Local/kritarc"
+    for editor, module in (("gimp", gimp_plugin), ("krita", krita_plugin)):
+        found = {finding.code: finding for finding in module.findings(environ, home=tmp_path)}
+        assert "LocalCache" in found[f"{editor}-store"].message

@@ -13,7 +13,7 @@ import pytest
 from dioptre_link.editing import first_start
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
-from installer import bundle
+from installer import release
 from installer.console import Console
 
 from .conftest import Checkout
@@ -120,7 +120,7 @@ def test_the_zips_hold_plug_in_core_and_installer(checkout: Path, tmp_path: Path
         shutil.copytree(checkout / name, small / name, ignore=ignore)
     for name in ("install.py", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(checkout / name, small)
-    bundle.make_zips(small, tmp_path / "zips", Console())
+    release.make_zips(small, tmp_path / "zips", Console())
     with zipfile.ZipFile(tmp_path / "zips/dioptre-krita.zip") as archive:
         names = archive.namelist()
         assert [name for name in names if name.endswith("/")] == ["dioptre/"], "Krita takes the first such folder"

@@ -133,3 +133,21 @@ def test_gimp_asks_an_updated_plugin_for_its_entries(user: Path) -> None:
     source = checkout / "plugin/gimp/dioptre/dioptre.py"
     entry = installed(checkout, user).plugin / "dioptre.py"
     assert entry.stat().st_mtime > source.stat().st_mtime
+
+
+def test_a_plugin_too_deep_or_in_gimp_2_is_named(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    too_deep = home.folder / "plug-ins/dioptre-gimp/dioptre"
+    shutil.copytree(home.plugin, too_deep)
+    assert codes(user, home) == ["gimp-plugin-place"]
+    shutil.rmtree(too_deep)
+    shutil.copytree(home.plugin, user / ".config/GIMP/2.10/plug-ins/dioptre")
+    found = [found for found in gimp_plugin.findings({}, home=user) if "2.10" in found.message]
+    assert [each.code for each in found] == ["gimp-plugin-place"]
+
+
+def test_another_version_of_the_plugin_is_named(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    wire = home.plugin / "dioptre_link/wire.py"
+    wire.write_text(wire.read_text(encoding="utf-8") + "\n# older\n", encoding="utf-8")
+    assert codes(user, home) == ["gimp-plugin-version"]

@@ -397,3 +397,15 @@ def test_every_name_that_the_core_uses_is_known_to_the_installer(checkout: Path)
     assert len(found) >= 8
     for kind, name in found:
         assert contents.LOG.fullmatch(name) if kind == "log" else name in known[kind], (kind, name)
+
+
+def test_the_python_that_uv_brought_belongs_to_dioptre_and_other_files_beside_it_stay(miniature: Checkout) -> None:
+    pythons = miniature.home / "data" / "python"
+    (pythons / "cpython-3.13.1-linux-x86_64-gnu" / "bin").mkdir(parents=True)
+    (pythons / ".lock").touch()
+    assert miniature.install().returncode == 0, "it was there before the first installation, which it starts"
+    (pythons / "of the user").mkdir()
+    outcome = miniature.install("--uninstall")
+    assert outcome.returncode == 0
+    assert [path.name for path in pythons.iterdir()] == ["of the user"]
+    assert str(pythons) in outcome.stderr

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,18 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     plugins.remove_krita(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
+
+
+def test_an_old_krita_and_misplaced_files_are_named(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    with closing(sqlite3.connect(home.folder / "resourcecache.sqlite")) as cache, cache:
+        cache.execute("CREATE TABLE version_information (id INTEGER PRIMARY KEY, krita_version TEXT)")
+        cache.execute("INSERT INTO version_information VALUES (1, '6.0.4.1')")
+    assert codes(user, home) == ["krita-plugin"]
+    with closing(sqlite3.connect(home.folder / "resourcecache.sqlite")) as cache, cache:
+        cache.execute("INSERT INTO version_information VALUES (2, '5.1.5')")
+    assert codes(user, home) == ["krita-too-old"]
+    (home.folder / "resourcecache.sqlite").unlink()
+    shutil.copytree(home.plugin, home.folder / "pykrita/dioptre-krita/dioptre")
+    shutil.copytree(home.plugin, home.folder / "dioptre")
+    assert codes(user, home) == ["krita-plugin-place", "krita-plugin-place"]

@@ -1,9 +1,10 @@
 """Test a Windows user's work with Dioptre under Wine: install, work, update while a worker is running, remove.
 
-    python tests/windows/scenario.py PREFIX PACKAGES [--short | --units]
+    python tests/windows/scenario.py PREFIX PACKAGES FILES [--short | --units]
 
-With --short it installs, runs once, starts a worker and uninstalls. With --units it also runs the unit tests in
-UNITS, which takes a long time.
+The user unpacks the release's zip from FILES/release and has no Python: install.cmd lets uv bring one, here from
+FILES/mirror, which holds the prefix's own. With --short it installs, runs once, starts a worker and uninstalls.
+With --units it also runs the unit tests in UNITS, which takes a long time.
 
 DIOPTRE_WINDOWS_LIMIT_S   time limit of everything together in seconds, so that a program that hangs cannot use up a
                           caller's own limit (default: none)
@@ -22,9 +23,10 @@ import shutil
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
-from wine import Outcome, Windows
+from wine import Outcome, Windows, windows_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # The rest of the path may take 79 of 260 characters: C:\Users\, a name of 20, and
@@ -33,15 +35,14 @@ LONGEST_PATH = 180
 UNITS = ("tests/link", "tests/install", "tests/photo", "tests/worker")
 ON_PATH = "C:\\Python311"  # Python's installer offers to add its folder to PATH.
 _TEMPORARY = "Temp/dioptre*"
-_FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests", "translations", "docs")
-_FILES = ("install.py", "install.cmd", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
 
 
 class Scenario:
     """Steps that share one user and one checkout, in folders with spaces and umlauts."""
 
-    def __init__(self, windows: Windows, folder: Path) -> None:
+    def __init__(self, windows: Windows, folder: Path, files: Path) -> None:
         self.windows = windows
+        self.files = files
         self.checkout = folder / "Dioptre für Windows"
         self.photos = folder / "Meine Bilder"
         self.out = folder / "Ergebnisse"
@@ -59,11 +60,13 @@ class Scenario:
                 shutil.rmtree(left)
             else:
                 left.unlink()
-        ignore = shutil.ignore_patterns("__pycache__")
-        for name in _FOLDERS:
-            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=ignore)
-        for name in _FILES:
-            shutil.copy(CHECKOUT / name, self.checkout)
+        (archive,) = (self.files / "release").glob("dioptre-*-windows.zip")
+        with zipfile.ZipFile(archive) as release:
+            release.extractall(self.checkout.parent)
+        (unpacked,) = self.checkout.parent.glob("dioptre-*")
+        unpacked.rename(self.checkout)
+        for name in ("tests", "translations"):  # what the unit tests need
+            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.photos.mkdir()
         for name in ("Kaffee & Kuchen.jpg", "Zweiter Versuch.jpg"):
             shutil.copy(CHECKOUT / "examples/coffee.jpg", self.photos / name)
@@ -77,13 +80,32 @@ class Scenario:
             sys.exit(f"{outcome.text}\nwindows: FAILED: install.py {shown} ended with {outcome.status}")
         return outcome
 
+    def script(self, *arguments: str | Path, **variables: str) -> Outcome:
+        """Run install.cmd like a user who has no Python."""
+        listed = windows_path(self.files / "mirror/downloads.json")
+        script = windows_path(self.checkout / "install.cmd")
+        return self.windows.run("cmd", "/c", script, *arguments, UV_PYTHON_DOWNLOADS_JSON_URL=listed, **variables)
+
     def start_by_double_click(self) -> None:
-        script = str(self.checkout / "install.cmd")
-        script = "Z:" + script.replace("/", "\\")
-        without = self.windows.run("cmd", "/c", script, "--help")
+        uv = self.checkout / "uv"
+        check((uv / "uv.exe").is_file(), "the release carries no uv")
+        aside = uv.rename(self.checkout / "without")
+        without = self.script("--help")
         check(without.status == 1 and "No Python was found" in without.text, f"install.cmd said {without.text}")
-        found = self.windows.run("cmd", "/c", script, "--help", WINEPATH=ON_PATH)
+        aside.rename(uv)
+        found = self.script("--help", WINEPATH=ON_PATH)
         check(found.status == 0 and "py install.py doctor" in found.text, f"install.cmd said {found.text}")
+        check(not self.pythons.exists(), "uv brought a Python, although there is one")
+        (uv / "version").write_text("3.11\n", encoding="ascii")  # the mirror's
+        brought = self.script("models", "list")
+        say(f"install.cmd without a Python: status {brought.status}, {brought.seconds:.1f} s")
+        check(brought.status == 0, f"install.cmd said {brought.text}")
+        config = (self.environment() / "pyvenv.cfg").read_text(encoding="utf-8")
+        check("data\\python\\cpython-3.11" in config, f"the environment uses another Python: {config}")
+
+    @property
+    def pythons(self) -> Path:
+        return self.dioptre / "data/python"
 
     def run(self, name: str) -> None:
         self.installer("run", self.photos / "Kaffee & Kuchen.jpg", "-o", self.out / name)
@@ -150,7 +172,8 @@ class Scenario:
 
     def uninstall(self) -> None:
         self.worker_job()
-        self.installer("--uninstall")
+        removed = self.script("--uninstall")
+        check(removed.status == 0, f"install.cmd said {removed.text}")
         check(not self.dioptre.exists(), f"{self.dioptre} was left: {names(self.dioptre)}")
         gimp, krita = self.editors
         check(not list((gimp / "plug-ins").iterdir()), "GIMP's plug-in was left")
@@ -206,7 +229,7 @@ def main() -> None:
     windows = Windows(Path(sys.argv[1]), Path(sys.argv[2]), limit_s=limit_s)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="windows-") as folder:
-        scenario = Scenario(windows, Path(folder))
+        scenario = Scenario(windows, Path(folder), Path(sys.argv[3]))
         try:
             scenario.prepare()
             scenario.start_by_double_click()

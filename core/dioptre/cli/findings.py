@@ -22,11 +22,14 @@ from dioptre_link.scratch import temporary_folder
 from dioptre_link.start import Rendezvous, is_running, log_file, meeting_dir, rendezvous_file
 from dioptre_link.wire import PROTOCOL
 
+from .computer import libraries, places, processor, quarantine
+
 OK, WARNING, ERROR = "ok", "warning", "error"
 _REINSTALL = "Run: python3 install.py --repair"
 _SIDE_PX = 64
 _SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
 GIB = 1 << 30
+_MEMORY_LEAST_BYTES = 6 * GIB  # memory of the whole computer, with which an editor and a portrait just fit
 _MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
 
@@ -326,7 +329,15 @@ def memory() -> Iterator[Finding]:
     """Check the free memory."""
     import psutil
 
-    free = int(psutil.virtual_memory().available)
+    has = psutil.virtual_memory()
+    free = int(has.available)
+    if has.total < _MEMORY_LEAST_BYTES:
+        yield Finding(
+            "memory-small",
+            WARNING,
+            f"This computer has {has.total / GIB:.1f} GiB of memory.",
+            "Work on pictures of up to 12 megapixels, and close other programs meanwhile.",
+        )
     message = f"{free / GIB:.1f} GiB of memory free"
     if free < _MEMORY_WANTED_BYTES:
         yield Finding(
@@ -399,6 +410,10 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     packages,
     folders,
     memory,
+    processor,
+    libraries,
+    quarantine,
+    places,
     weights,
     devices,
     networks,

@@ -163,7 +163,17 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
     if not found:
         yield _no_gimp(environ, home or Path.home())
         return
+    for base, _ in _bases(environ, home or Path.home()):
+        for old in base.glob(f"2.*/plug-ins/**/{ENTRY}"):
+            yield Finding(
+                "gimp-plugin-place",
+                "error",
+                f"{old.parent} is in the folder of GIMP 2, which cannot run the plug-in.",
+                f"Delete that folder, then: {INSTALL}",
+            )
     for each in found:
+        if each.kind == "Microsoft Store":
+            yield plugin_folder.store_edition("GIMP", each.folder)
         problems = list(_problems(each))
         yield from problems
         if not problems:
@@ -198,6 +208,13 @@ def _problems(home: Home) -> Iterator[Finding]:
             "error",
             f"{plugins / ENTRY} is directly in the plug-ins folder, where GIMP 3 ignores it.",
             f"Delete it, then: {INSTALL}",
+        )
+    for entry in sorted(plugins.glob(f"*/*/{ENTRY}")):
+        yield Finding(
+            "gimp-plugin-place",
+            "error",
+            f"{entry.parent} is one folder too deep for GIMP 3.",
+            f"Move it to {home.plugin}, or delete it, then: {INSTALL}",
         )
     for entry in plugins.glob(f"*/{ENTRY}"):
         if entry.parent.name != NAME:

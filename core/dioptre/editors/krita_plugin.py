@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding, same
 
 DESKTOP = f"{NAME}.desktop"
+OLDEST = (5, 2)
 SWITCH = f"enable_{NAME}"  # key in kritarc's group [python]
 
 
@@ -187,13 +190,45 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
             "--krita-dir FOLDER",
         )
     for each in found:
+        if each.kind == "Microsoft Store":
+            yield plugin_folder.store_edition("Krita", each.folder)
         problems = list(_problems(each))
         yield from problems
         if not problems:
             yield Finding("krita-plugin", "ok", f"The plug-in is installed in {each.plugin} ({each.kind}).")
 
 
+def _last_version(home: Home) -> str:
+    """Return the version of the Krita that used the folder last, or "" if it is not recorded, as before Krita 5."""
+    resources = home.folder / "resourcecache.sqlite"
+    if not resources.is_file():
+        return ""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{resources.as_uri()}?mode=ro", uri=True)) as cache:
+        rows = cache.execute("SELECT krita_version FROM version_information ORDER BY id DESC LIMIT 1").fetchall()
+        return str(rows[0][0]) if rows else ""
+    return ""
+
+
 def _problems(home: Home) -> Iterator[Finding]:
+    version = _last_version(home)
+    if version and tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        yield Finding(
+            "krita-too-old",
+            "error",
+            f"Krita {version} used {home.folder} last; the plug-in needs Krita 5.2.",
+            "Install Krita 5.2 or later from krita.org and start it once.",
+        )
+    misplaced = [home.folder / NAME, home.folder / "pykrita" / LINK]
+    misplaced += [path.parent for path in (home.folder / "pykrita").glob(f"*/{NAME}/__init__.py")]
+    for folder in misplaced:
+        if folder.is_dir():
+            yield Finding(
+                "krita-plugin-place",
+                "error",
+                f"{folder} is not where Krita looks for plug-ins.",
+                "Delete that folder, and choose dioptre-krita.zip in Krita's Tools ▸ Scripts ▸ Import Python "
+                f"Plugin from File…, or: {INSTALL}",
+            )
     if not home.entry.is_file() or not (home.plugin / "__init__.py").is_file():
         yield Finding(
             "krita-plugin-missing",

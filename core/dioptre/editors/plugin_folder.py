@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import dioptre_link
 from dioptre_link.paths import environment_dir, interpreter
 
 NAME = "dioptre"  # name of the plug-in's folder in every editor
@@ -173,6 +174,14 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
             f"{editor}-plugin-incomplete", "error", f"{target} is incomplete: {LINK} is missing.", INSTALL
         )
         return
+    ours = Path(dioptre_link.__file__).parent
+    if not all(same(here, there) for here, there in _files(ours, target / LINK).items() if here.suffix == ".py"):
+        yield Finding(
+            f"{editor}-plugin-version",
+            "error",
+            f"The plug-in in {target} is from another version of Dioptre than the installed one.",
+            INSTALL,
+        )
     try:
         text = (target / LINK / FOLDERS_FILE).read_text(encoding="utf-8")
         known = json.loads(text)
@@ -186,6 +195,17 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
             f"The plug-in in {target} expects Dioptre's environment at {python}, which does not exist.",
             INSTALL,
         )
+
+
+def store_edition(editor: str, folder: Path) -> Finding:
+    """Return the finding about an editor from the Microsoft Store."""
+    return Finding(
+        f"{editor.lower()}-store",
+        "warning",
+        f"{editor} is the Microsoft Store's edition, which keeps its files apart in {folder}.",
+        f"If Dioptre does not appear in it, install {editor} from its own site, start it once, then: python3 "
+        "install.py",
+    )
 
 
 def _named(folders: Mapping[str, Path]) -> dict[str, str]:

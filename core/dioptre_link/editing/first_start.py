@@ -4,7 +4,8 @@
         steps = first_start.install()    # after the user pressed the button; closing the generator stops it
         first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
 
-The zip contains the installer, the core and the weights along with the plug-in (`installer/bundle.py` writes it).
+The zip contains the installer, the core and the weights along with the plug-in, and uv, which brings a Python where
+there is none (`installer/release.py` writes it).
 Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these files and do not use this
 module.
 """
@@ -24,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .. import paths
+from .. import paths, uv
 from ..errors import DioptreError
 from ..language import Message
 from ..start import WorkerMissingError, clean_environment, environment_python, is_running, private_dir
@@ -37,8 +38,8 @@ TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre runs outside the editor, in its own Python environment. Its packages come "
     "from the Python Package Index: a download of about 200 MB, which takes up 620 MB on "
-    "disk. The installation takes a few minutes, once. Nothing else is sent or "
-    "downloaded."
+    "disk. If this computer has no Python, uv downloads it as well (30 MB). The installation takes a few minutes, "
+    "once. Nothing else is sent or downloaded."
 )
 INSTALL, FIND = Message("Install"), Message("Use existing…")
 FIND_TIP = Message("Choose the folder of an existing installation of Dioptre: its DIOPTRE_HOME or its data folder")
@@ -109,7 +110,9 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=_environment() | {"DIOPTRE_PROGRESS": "lines", "PYTHONIOENCODING": "utf-8"},
+        env=_environment()
+        | uv.variables(SOURCE, paths.data_dir())
+        | {"DIOPTRE_PROGRESS": "lines", "PYTHONIOENCODING": "utf-8"},
         creationflags=_no_window(),
     )
     said: list[str] = []
@@ -119,6 +122,7 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         process.terminate()
         threading.Thread(target=process.wait, daemon=True).start()  # waits without blocking the editor
         raise
+    shutil.rmtree(paths.data_dir() / "python" / ".uv", ignore_errors=True)
     if process.returncode:
         raise _failure(said)
 
@@ -214,6 +218,8 @@ def _find_python() -> Steps[list[str]]:
         yield Step(fraction=0.0, phase=Message("Looking for Python"), waiting=True)
         if _starts(command):
             return command
+    if not _in_sandbox() and (command := uv.command(SOURCE, paths.data_dir())):
+        return command
     raise DioptreError("No Python 3.11 to 3.14 was found on this computer.", hint=_how_to_get_python())
 
 
@@ -271,8 +277,12 @@ def _no_window() -> int:
     return 0
 
 
+def _in_sandbox() -> bool:
+    return Path("/.flatpak-info").exists() or bool(os.environ.get("SNAP"))
+
+
 def _how_to_get_python() -> str:
-    if Path("/.flatpak-info").exists() or os.environ.get("SNAP"):
+    if _in_sandbox():
         return "The editor runs in a sandbox (Flatpak, snap). Install Dioptre outside it: see docs/installing.md."
     if sys.platform == "win32":
         return "Install Python 3.13 for Windows, 64-bit, from python.org, then press the button again."

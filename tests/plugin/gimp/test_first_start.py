@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from installer import bundle
+from installer import release
 from installer.console import Console
 
 from ...editors.host import CHECKOUT, HOME, ProductPython
@@ -23,7 +23,7 @@ def test_a_plug_in_from_a_zip_offers_its_core(make_gimp: Callable[[], Gimp]) -> 
         pytest.skip("needs a virtual display (an editor tree has one)")
     plugins = gimp.config / "plug-ins"
     shutil.rmtree(plugins / "dioptre")
-    bundle.make_zips(CHECKOUT, gimp.out, Console())
+    release.make_zips(CHECKOUT, gimp.out, Console())
     with zipfile.ZipFile(gimp.out / "dioptre-gimp.zip") as archive:
         archive.extractall(plugins)
     # Ordinary unzip programs set this permission, but Python's zipfile does not.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from installer import bundle
+from installer import release
 from installer.console import Console
 
 from ...editors.host import CHECKOUT, HOME, ProductPython
@@ -38,7 +38,7 @@ def test_a_plug_in_from_a_zip_finds_its_core(make_krita: Callable[[], Krita]) ->
     settings.write_text(
         f"AutoSaveInterval=0\n[python]\nenable_{CHECKS}=true\nenable_dioptre=true\n", encoding="utf-8"
     )
-    bundle.make_zips(CHECKOUT, krita.out, Console())
+    release.make_zips(CHECKOUT, krita.out, Console())
     product = ProductPython()
     installed = krita.out / "installed" / "data"
     installed.mkdir(parents=True)

@@ -27,6 +27,11 @@ def seen(name):
 def check_the_core_is_offered_cancelled_refused_and_found():
     expect("needed", first_start.is_needed(), True)
     yield from open_photo()
+    yield from person.choose_in_menu("Tools", "Scripts")
+    for _ in range(8):
+        yield
+    person.screenshot("krita-scripts-menu.png")
+    person.keys("Escape", "Escape")
     yield from opened("dioptre_portrait")
     yield from until(lambda: seen("dioptre_install"), "the page")
     expect_in("what is done", "Python Package Index", words())
