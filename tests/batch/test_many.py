@@ -110,7 +110,7 @@ def certified(folder: Path) -> Iterator[None]:
 
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=dioptre-test"]
-    subprocess.run([*new, "-keyout", key, "-out", certificate], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([*new, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     files = {"ca-file": certificate}
     for side in ("client", "scheduler", "worker"):
         files |= {f"{side}.cert": certificate, f"{side}.key": key}
@@ -211,7 +211,7 @@ def test_no_scheduler_is_said_at_once(tmp_path: Path) -> None:
     "address", ["tcp://10.0.0.5:8786", "10.0.0.5:8786", "ws://host:1", "tcp://127.0.0.1:1", "localhost:8786", "x"]
 )
 def test_a_scheduler_that_anybody_can_join_is_refused(address: str) -> None:
-    """The batch is refused before it connects, because a rogue worker's exception would run code in this process."""
+    """It is refused before the batch connects, because a rogue worker's exception would run code here."""
     with pytest.raises(many.UntrustedSchedulerError, match="does not use TLS") as caught:
         DaskExecutor(address)
     assert "tls://" in caught.value.hint

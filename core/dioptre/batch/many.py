@@ -4,7 +4,7 @@ They load a network once and keep it. The scheduler passes a picture to another 
 Results are returned as bytes, so workers need no shared disk and write no files.
 
 Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles the exceptions of workers.
-Therefore, a scheduler must use TLS, whose certificates determine who may join, and results are never unpickled here.
+Therefore, a scheduler must use TLS, whose certificates determine who joins, and results are never unpickled here.
 """
 
 from __future__ import annotations
