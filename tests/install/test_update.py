@@ -75,7 +75,6 @@ def test_a_worker_ends_before_its_environment_is_replaced(miniature: Checkout) -
         outcome = miniature.install("greet")
         assert (outcome.returncode, outcome.stdout) == (0, "greet again\n"), outcome.stderr
         assert finish() == "thanks"
-    assert values.read_bytes() == whole
     assert miniature.environment != first
     assert miniature.environments == [miniature.environment.name]
 
@@ -107,6 +106,7 @@ def test_repairing_makes_another_environment_and_restores_the_weights(miniature:
     whole = values.read_bytes()
     values.write_bytes(whole[:-1] + b"?")
     assert miniature.install("--repair").returncode == 0
+    assert values.read_bytes() == whole
     assert miniature.environment != first
     assert miniature.environments == [miniature.environment.name]
     assert miniature.install("greet").stdout == "greet thanks\n"

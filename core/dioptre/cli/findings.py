@@ -337,9 +337,13 @@ def every_file() -> Iterator[Finding]:
 
 def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
     if damaged:
-        more = f" and {len(damaged) - _NAMED} more files" if len(damaged) > _NAMED else ""
-        said = f"Files of these packages are missing or altered: {', '.join(damaged[:_NAMED])}{more}."
-        yield Finding("packages-damaged", ERROR, said, _REINSTALL)
+        named = ", ".join(damaged[:_NAMED])
+        yield Finding(
+            "packages-damaged",
+            ERROR,
+            f"{len(damaged)} files of packages are missing or altered, among them: {named}.",
+            _REINSTALL,
+        )
     elif checked:
         yield Finding("packages-files", OK, f"{checked} files of packages, all as they were installed")
 
