@@ -184,7 +184,9 @@ def test_a_structure_that_is_compressed_is_refused_before_it_grows(tmp_path: Pat
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
 def test_entries_of_any_method_and_any_damage_end_in_words(tmp_path: Path, method: int) -> None:
-    whole = checkpoint(tmp_path / "a.pt", model(tensor("0", (2, 3, 4), (12, 4, 1), values=24)), {"0": WEIGHT.tobytes()})
+    whole = checkpoint(
+        tmp_path / "a.pt", model(tensor("0", (2, 3, 4), (12, 4, 1), values=24)), {"0": WEIGHT.tobytes()}
+    )
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "b.pt", "w", method) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name), zipfile.ZIP_STORED if name.endswith("data.pkl") else method)

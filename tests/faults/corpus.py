@@ -107,7 +107,11 @@ def _uncommon_tiffs(codes: np.ndarray) -> dict[str, bytes]:
     made = {"lab.tif": hostile.lab_tiff(20, strips=1)}
     for name, values, options in (
         ("half.tif", codes.astype(np.float16) / 255, {"photometric": "rgb", "compression": "zlib"}),
-        ("planes.tif", codes.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 16)}),
+        (
+            "planes.tif",
+            codes.transpose(2, 0, 1),
+            {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 16)},
+        ),
         ("raw.dng", codes[..., 0].astype(np.uint16) * 60, {"photometric": 32803, "extratags": _CAMERA}),
     ):
         buffer = BytesIO()

@@ -37,6 +37,7 @@ from dioptre.photo.budget import of_bytes
 from dioptre.photo.colour_profile import BadProfile
 from dioptre.photo.colour_profile import model as colour_model
 from dioptre.photo.decode import gain_maps
+from dioptre.photo.decode.decoded import Decoded
 from dioptre.photo.decode.inspection import read_recipe
 from dioptre.photo.decode.tiff import TiffLayout, layout_of
 from dioptre.photo.encode.encoding import encode
@@ -45,7 +46,6 @@ from dioptre.photo.metadata import containers, density, exif, tiff_tags
 from dioptre.photo.metadata import xmp as notes
 from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Format
-from dioptre.photo.decode.decoded import Decoded
 from dioptre.photo.problems import BY_CODE
 from dioptre_link import wire
 from dioptre_link.errors import DioptreError
@@ -228,7 +228,9 @@ def _kept(data: bytes, folder: Path) -> None:
     """Read a cache entry whose header is what `data` says and whose checksums are right."""
     header = data.replace(b"\n", b" ") + b"\n"
     path = folder / "kept"
-    path.write_bytes(caches._MAGIC + hashlib.sha256(header).hexdigest().encode() + b"\n" + header + _PLANE.tobytes())
+    path.write_bytes(
+        caches._MAGIC + hashlib.sha256(header).hexdigest().encode() + b"\n" + header + _PLANE.tobytes()
+    )
     with suppress(caches.DamagedError):
         found = caches.read(path)
         assert all(np.isfinite(plane).all() for plane in found.planes.values())
@@ -241,7 +243,11 @@ def _weights(data: bytes, folder: Path) -> None:
         from_safetensors(path)
     with suppress(WeightsError):
         file = read_torch(path)
-        tensors = {str(k): v for k, v in file.tree.items() if isinstance(v, Tensor)} if isinstance(file.tree, dict) else {}
+        tensors = (
+            {str(k): v for k, v in file.tree.items() if isinstance(v, Tensor)}
+            if isinstance(file.tree, dict)
+            else {}
+        )
         dict(file.arrays(tensors))
 
 
@@ -330,7 +336,9 @@ def _answers() -> tuple[bytes, ...]:
 
 
 def _outcomes() -> tuple[bytes, ...]:
-    made = Made(files={"a.png": b"x", "a.json": b"{}"}, before=b"b", after=b"a", models={}, values={"v": 1}, messages=("m",))
+    made = Made(
+        files={"a.png": b"x", "a.json": b"{}"}, before=b"b", after=b"a", models={}, values={"v": 1}, messages=("m",)
+    )
     return (many.packed(made),)
 
 
@@ -353,7 +361,10 @@ def _checkpoints() -> tuple[bytes, ...]:
     plain = io.BytesIO()
     with zipfile.ZipFile(plain, "w") as archive:
         archive.writestr("a/data.pkl", pickle.dumps({"model": {}}, 2))
-    named = {"pretrained.cls_token": np.zeros((1, 1, 4), np.float32), "pretrained.norm.bias": np.zeros(4, np.float16)}
+    named = {
+        "pretrained.cls_token": np.zeros((1, 1, 4), np.float32),
+        "pretrained.norm.bias": np.zeros(4, np.float16),
+    }
     return buffer.getvalue(), plain.getvalue(), safetensors(named)
 
 

@@ -101,7 +101,12 @@ def test_a_file_of_any_other_content_is_refused_in_words(name: str, shelf: Path,
         (1 << 63).to_bytes(8, "little"),
         save({"head.conv1.weight": random.random((3,), np.float32)}),
         save({"backbone.embeddings.position_embeddings": np.zeros((), np.float32)}),
-        save({"pretrained.pos_embed": np.zeros((), np.float32), "pretrained.blocks.7.ls1.gamma": np.zeros((2, 2), np.float32)}),
+        save(
+            {
+                "pretrained.pos_embed": np.zeros((), np.float32),
+                "pretrained.blocks.7.ls1.gamma": np.zeros((2, 2), np.float32),
+            }
+        ),
         random.bytes(3000),
         torch_file({}),
         torch_file({"model": {}, "model_config": 7}),

@@ -415,7 +415,7 @@ def test_an_unusable_profile_of_a_png_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
 def test_loading_takes_the_memory_of_the_picture(kind: type) -> None:
-    """The caller of a separate decoder holds the picture; the whole picture's steps on the way took 1.5 times more."""
+    """The caller of a separate decoder holds the picture; steps on all of its pixels took 1.5 times more."""
     codes = np.broadcast_to(np.array([[[0, 0, 0, 1]]], kind), (2000, 3000, 4))
 
     @contextmanager

@@ -170,10 +170,14 @@ def test_ordinary_tiff_files_are_read(tmp_path: Path) -> None:
 
 
 def test_a_small_file_that_announces_a_large_sensor_is_refused(tmp_path: Path) -> None:
-    """Noise takes room, so a flat photo is no photo; one of 0.9 MB took 121 s and 6 GB in two processes."""
+    """Noise takes room, so none is flat; a flat file of 0.9 MB took 121 s and 6 GB in two processes."""
     pytest.importorskip("rawpy")
     path = tmp_path / "flat.dng"
-    camera = [(33421, "H", 2, (2, 2), True), (33422, "B", 4, (0, 1, 1, 2), True), (50706, "B", 4, (1, 4, 0, 0), True)]
+    camera = [
+        (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (0, 1, 1, 2), True),
+        (50706, "B", 4, (1, 4, 0, 0), True),
+    ]
     flat = np.full((2400, 2400), 0.5, np.float32)
     tifffile.imwrite(path, flat, photometric=32803, compression="zlib", extratags=camera, metadata=None)
     with pytest.raises(PictureTooLarge, match="far more than a file of its size"):

@@ -487,8 +487,8 @@ def _not_kept(file: PublishedFile, partial: Path, error: OSError) -> FetchError:
     """Return the error for received bytes that cannot be written, which another attempt would not change."""
     return FetchError(
         "{name} could not be saved in {folder}: {reason}.",
-        hint="Nothing was installed. Free some space and check that you may write there, or set DIOPTRE_DATA_DIR to "
-        "a folder on another disk.",
+        hint="Nothing was installed. Free some space and check that you may write there, or set DIOPTRE_DATA_DIR "
+        "to a folder on another disk.",
         code="disk-full",
         name=file.name,
         folder=partial.parent,

@@ -354,8 +354,9 @@ class ImageResults(Results[Gimp.Item]):
         super().__init__(lambda: stored(image, RECORD), lambda data: store(image, RECORD, data))
 
     def find(self, link: Link | None) -> Gimp.Layer | None:
-        known = link is not None and isinstance(link.id, int) and link.id > 0  # a record may be damaged
-        return self._image.get_layer_by_tattoo(link.id) if known else None
+        if link is None or not isinstance(link.id, int) or link.id <= 0:  # a record may be damaged
+            return None
+        return self._image.get_layer_by_tattoo(link.id)
 
     def id_of(self, layer: Gimp.Item) -> int:
         return layer.get_tattoo()
