@@ -50,7 +50,15 @@ USUAL_TESTS = (
     *("-n", "auto", "--dist", "worksteal", "--durations", "10"),
     *(
         f"--ignore=tests/{slow}"
-        for slow in ("faults", "install", "training", "docs", "batch/test_many.py", "link/test_standalone.py")
+        for slow in (
+            "faults",
+            "install",
+            "training",
+            "docs",
+            "batch/test_many.py",
+            "link/test_standalone.py",
+            "worker/test_preview_and_result.py",
+        )
     ),
 )
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143

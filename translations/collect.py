@@ -70,11 +70,13 @@ def collect() -> tuple[Message, ...]:
 
 
 def _choices() -> Iterator[tuple[str, str]]:
-    """Yield operation and label of every choice."""
+    """Yield operation and label of every choice, in the words of either editor."""
     for described in OPERATIONS.values():
         for parameter in described.parameters:
             for choice in parameter.choices:
-                yield described.name, parameter.shown_choice(choice)
+                yield from (
+                    (described.name, parameter.shown_choice(choice, krita=krita)) for krita in (False, True)
+                )
 
 
 def _files() -> list[Path]:

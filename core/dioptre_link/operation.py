@@ -56,10 +56,12 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # labels of the choices in an editor; by default, derived from their names
+    in_krita: tuple[str, ...] = ()  # the same in Krita's words, where they differ
     slider: tuple[float, float] | None = None  # range of the slider in an editor; values outside it can be typed
     unit: str = ""
     group: str = ""
     simple: bool = False  # whether the short version of a dialog shows the option
+    only_if: tuple[str, ...] = ()  # a choice option and those of its values with which this option has an effect
     bytes_per_pixel: int = 0  # more memory per pixel of the picture if the value is not the default
 
     def check(self, value: Any) -> Any:
@@ -106,9 +108,14 @@ class Parameter:
         """Whether a value applies to one particular picture and must not be carried over to the next."""
         return self.default is None or self.kind in LISTS
 
-    def shown_choice(self, value: str) -> str:
+    def applies(self, options: Mapping[str, Any]) -> bool:
+        """Return whether the option has an effect together with these options."""
+        return not self.only_if or options.get(self.only_if[0]) in self.only_if[1:]
+
+    def shown_choice(self, value: str, *, krita: bool = False) -> str:
         """Return the English label of a choice in an editor's list."""
-        return self.shown[self.choices.index(value)] if self.shown else value.replace("_", " ").capitalize()
+        labels = (self.in_krita if krita else ()) or self.shown
+        return labels[self.choices.index(value)] if labels else value.replace("_", " ").capitalize()
 
     def scaled(self, value: Any, scale: float) -> Any:
         """Scale `value` for a picture that is `scale` times as large."""

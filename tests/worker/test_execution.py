@@ -56,6 +56,22 @@ def request_for(folder: Folder):
     return make
 
 
+def test_a_selection_limits_a_preview_and_not_a_result(request_for) -> None:
+    """The editor masks the layer of the result itself."""
+    selection = np.repeat(np.arange(SIZE[1])[None] >= SIZE[1] / 2, SIZE[0], axis=0).astype(np.float32)
+    inputs = {Input.SELECTION: Kept(selection)}
+
+    def inverted(name, options, inputs, progress) -> Result:
+        return result(1 - inputs.picture)
+
+    (whole,) = execute(request_for("white_balance", inputs=inputs), inverted, quiet).layers
+    (shown,) = execute(request_for("white_balance", inputs=inputs, preview_px=SIZE[1]), inverted, quiet).layers
+    half = SIZE[1] // 2
+    np.testing.assert_array_equal(whole.pixels, 1 - picture())
+    np.testing.assert_allclose(shown.pixels[:, half:, :3], 1 - picture()[:, half:], atol=1e-6)
+    np.testing.assert_allclose(shown.pixels[:, :half, :3], picture()[:, :half], atol=1e-6)
+
+
 def test_inputs_must_have_the_pictures_size(request_for) -> None:
     wrong = {Input.DISPARITY: Kept(np.ones((2, 2), np.float32))}
     with pytest.raises(UsageError, match="2 x 2 pixels, the picture 32 x 24"):

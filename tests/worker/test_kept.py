@@ -35,11 +35,13 @@ class Networks:
 
     Attributes:
         depths: Sizes of the pictures whose depth was estimated.
+        refinements: Number of estimates that were refined.
         saliencies: Number of saliency runs.
         mattes: Number of matte runs.
     """
 
     depths: list[tuple[int, ...]] = field(default_factory=list)
+    refinements: int = 0
     saliencies: int = 0
     mattes: int = 0
 
@@ -53,6 +55,10 @@ class Networks:
             model="pretended",
             models={"pretended": "0" * 64},
         )
+
+    def refined(self, coarse: CoarseDepth, _whole: Visible, **_: object) -> CoarseDepth:
+        self.refinements += 1
+        return coarse
 
     def saliency_of(self, squeezed: Squeezed, **_: object) -> Saliency:
         self.saliencies += 1
@@ -73,6 +79,7 @@ class Networks:
 def networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Networks:
     counted = Networks()
     monkeypatch.setattr(depth, "estimated", counted.estimated)
+    monkeypatch.setattr(depth, "refined", counted.refined)
     monkeypatch.setattr(subject_views, "saliency_of", counted.saliency_of)
     monkeypatch.setattr(subject_views, "soft_matte", counted.soft_matte)
     monkeypatch.setattr(subject, "_checksums", lambda _: {"pretended subject": "1" * 64})
@@ -145,10 +152,11 @@ def test_ok_takes_what_the_networks_told_the_preview(networks: Networks, connect
     with connect() as worker:
         picture = store(worker, pixels())
         preview(worker, picture, keep=False, draft=True)
-        assert networks.runs == (1, 1, 0)  # A draft skips the second pass and the hair.
+        # A draft skips the refinement of the depth, the second pass and the hair.
+        assert (networks.runs, networks.refinements) == ((1, 1, 0), 0)
         preview(worker, picture)
         seen = networks.runs
-        assert seen == (1, 2, 1)
+        assert (seen, networks.refinements) == ((1, 2, 1), 1)
         made = ok(worker, pixels())
     assert networks.runs == seen
     assert networks.depths == [SIZE]  # The depth is that of the whole picture, whatever is shown.

@@ -14,6 +14,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,10 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
         tree = checkpointer.metadata(folder / ARRAYS_FOLDER).item_metadata.tree
         _require_sane(_announced(tree), folder, wanted, origin=card.id)
         as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-        stored = checkpointer.restore(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
+        args = ocp.args.PyTreeRestore(restore_args=as_numpy)
+        # In the main thread, asyncio prints all values into the text of an error that it ignores (Python 3.11).
+        with ThreadPoolExecutor(1) as aside:
+            stored = aside.submit(checkpointer.restore, folder / ARRAYS_FOLDER, args=args).result()
     except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
         raise WeightsError(
             "The weights of {model} cannot be read: {error}.", hint=REINSTALL, model=repr(card.id), error=error

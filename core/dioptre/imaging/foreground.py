@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import EllipsisType
 
 import numpy as np
 from jaxtyping import Float32
@@ -10,6 +11,8 @@ from jaxtyping import Float32
 from dioptre.contract import Rows
 
 from .pull_push import pull_push_rows
+
+Pixels = tuple[np.ndarray, np.ndarray] | EllipsisType
 
 INSIDE = 0.98
 """Coverage above which only the subject is visible."""
@@ -24,8 +27,8 @@ _FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; lim
 
 def both_colours_rows(
     image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]
-) -> Callable[[slice], tuple[np.ndarray, np.ndarray]]:
-    """Return a function that computes rows of the subject's colours and of the background's, as if unmixed.
+) -> Callable[[slice, Pixels], tuple[np.ndarray, np.ndarray]]:
+    """Return a function that computes the subject's colours and the background's in some rows, as if unmixed.
 
     Each pixel mixes the subject's colour, weighted by alpha, with the background's. The background is extrapolated
     from around the subject and subtracted; the remaining colour may differ only slightly from those of the nearby
@@ -36,17 +39,18 @@ def both_colours_rows(
         alpha: coverage of the subject, in [0, 1].
 
     Returns:
-        A function that maps a slice of rows to both colours, of shape (n, w, 3).
+        A function of a slice of rows, and of the pixels in them (row and column, or ... for all), that gives both
+        colours, of shape (m, 3), or (n, w, 3) for all.
     """
     colours = image[..., :3]
     inside, outside = pull_push_rows(colours, alpha > INSIDE), pull_push_rows(colours, alpha < OUTSIDE)
     nothing_sure = not bool((alpha > INSIDE).any())
 
-    def read(rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        seen, cover, behind = colours[rows], alpha[rows][..., None], outside(rows)
+    def read(rows: slice, at: Pixels) -> tuple[np.ndarray, np.ndarray]:
+        seen, cover, behind = colours[rows][at], alpha[rows][at][..., None], outside(rows)[at]
         own: np.ndarray = (seen - (1 - cover) * behind) / np.maximum(cover, np.float32(_LEAST))
         if not nothing_sure:
-            near = inside(rows)
+            near = inside(rows)[at]
             freedom = np.float32(_FREEDOM) * np.clip(cover / np.float32(_TELLING), 0, 1)
             own = np.clip(own, near - freedom, near + freedom)
         sure = np.clip((cover - np.float32(INSIDE)) / np.float32(1 - INSIDE), 0, 1)
@@ -58,7 +62,7 @@ def both_colours_rows(
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
     """Return a function that computes rows of the subject's colours; see `both_colours_rows`."""
     both = both_colours_rows(image, alpha)
-    return lambda rows: both(rows)[0]
+    return lambda rows: both(rows, ...)[0]
 
 
 def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

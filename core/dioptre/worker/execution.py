@@ -13,7 +13,7 @@ import numpy as np
 
 from dioptre.caching import choice, names
 from dioptre.caching.caches import MemoryCache
-from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
+from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepCache, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import apply, memory
@@ -97,8 +97,30 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
                 again=again,
                 found=found,
             )
+    takes = (*request.described.inputs, *request.described.optional_inputs)
+    if request.preview_px is not None and Input.SELECTION not in takes:
+        result = _limited(result, inputs)
     repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
+
+
+def _limited(result: Result, inputs: Inputs) -> Result:
+    """Keep the picture outside the selection, because editors mask the result's layer with the selection."""
+    if (selection := inputs.selection) is None:
+        return result
+    before, inside = inputs.picture, selection[..., None]
+
+    def mixed(layer: Layer) -> Layer:
+        if layer.role is not Role.RESULT or layer.shape[:2] != before.shape[:2]:
+            return layer
+        after = layer.pixels
+        alphas = [each[..., 3:] if each.shape[-1] == 4 else np.ones_like(inside) for each in (before, after)]
+        weights = alphas[0] * (1.0 - inside), alphas[1] * inside
+        alpha = weights[0] + weights[1]
+        colour = (before[..., :3] * weights[0] + after[..., :3] * weights[1]) / np.maximum(alpha, 1e-6)
+        return replace(layer, pixels=np.concatenate([colour, alpha], axis=-1))
+
+    return replace(result, layers=tuple(map(mixed, result.layers)))
 
 
 def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:

@@ -28,16 +28,16 @@ OPERATIONS: dict[str, Operation] = {
     module.OPERATION.name: module.OPERATION
     for module in (
         portrait,
-        depth,
-        repair_depth,
         lens_blur,
-        white_balance,
-        super_resolution,
         select_subject,
         select_depth,
+        white_balance,
+        super_resolution,
+        depth,
+        repair_depth,
     )
 }
-"""The operations by name, in the order of menus."""
+"""The operations by name, in the order of menus: by use."""
 
 
 def operation(name: str) -> Operation:

@@ -29,7 +29,7 @@ FOCUS_PARAMETERS = (
     Parameter(
         name=FOCAL_DISPARITY,
         kind=Kind.FLOAT,
-        label="Focus distance",
+        label="Focus depth",
         help=(
             "The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. "
             "Auto: the depth of the focus point."

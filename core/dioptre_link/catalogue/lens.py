@@ -56,7 +56,7 @@ LENS_PARAMETERS = (
     Parameter(
         name=FOCUS_M,
         kind=Kind.FLOAT,
-        label="Focus distance in metres",
+        label="Focus distance",
         help="For a real lens: the distance it is focused at. Auto: the distance of the focus point.",
         minimum=0.01,
         maximum=10000.0,

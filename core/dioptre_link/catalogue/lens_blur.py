@@ -12,11 +12,11 @@ _PIECES = Parameter(
     name="pieces",
     kind=Kind.CHOICE,
     label="Separate layers",
-    help="Also adds the foreground, the subject and the blurred background as separate layers. Linear: for layers "
-    "blended in linear light (GIMP). Encoded: for perceptual blending (Krita, OpenRaster).",
+    help="Also adds the foreground, the subject and the blurred background as separate layers: for layers blended "
+    "in linear light, or for perceptual blending, as in OpenRaster files.",
     default="none",
     choices=("none", "linear", "encoded"),
-    shown=("None", "For linear blending (GIMP)", "For perceptual blending (Krita)"),
+    shown=("None", "For linear blending", "For perceptual blending"),
     group="Layers",
     bytes_per_pixel=88,  # the layers, and those that continue behind them
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 from .depth import DEPTH_MODEL
 
@@ -36,6 +38,7 @@ OPERATION = Operation(
             name="at",
             kind=Kind.POINT,
             label="Match point",
+            only_if=("mode", "match"),
             help="For Match: a point that has the correct depth.",
             simple=True,
         ),
@@ -43,6 +46,7 @@ OPERATION = Operation(
             name="value",
             kind=Kind.FLOAT,
             label="Match depth",
+            only_if=("mode", "match"),
             help="For Match: a depth value instead of a point (1 nearest, 0 farthest).",
             minimum=0.0,
             maximum=1.0,
@@ -51,6 +55,7 @@ OPERATION = Operation(
             name="amount",
             kind=Kind.FLOAT,
             label="Shift amount",
+            only_if=("mode", "shift"),
             help="For Shift: how far to move, in values of the depth map. Positive values move nearer, "
             "negative values farther.",
             default=0.1,
@@ -69,7 +74,7 @@ OPERATION = Operation(
             slider=(0.0, 100.0),
             unit="px",
         ),
-        DEPTH_MODEL,
+        replace(DEPTH_MODEL, only_if=("mode", "estimate")),
     ),
     inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
     outputs=(Role.DEPTH,),

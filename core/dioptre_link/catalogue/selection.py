@@ -15,13 +15,13 @@ SELECTION_PARAMETERS = (
         kind=Kind.CHOICE,
         label="Result",
         help=(
-            "Selection: replace the document's selection. Channel: save it for later. Mask: "
-            "hide the rest of the layer. New layer: add a cut-out above the hidden original. "
-            "A file contains a 16-bit mask or the cut-out."
+            "Selection: replace the document's selection. Mask on the layer: hide the rest of it. New layer: add "
+            "a cut-out above the hidden original."
         ),
         default=SELECTION,
         choices=(SELECTION, CHANNEL, MASK, LAYER),
-        shown=("Selection", "Channel (GIMP), selection mask (Krita)", "Mask on the layer", "New layer"),
+        shown=("Selection", "Channel", "Mask on the layer", "New layer"),
+        in_krita=("Selection", "Selection mask", "Mask on the layer", "New layer"),
         group="Result",
         simple=True,
     ),
@@ -29,6 +29,7 @@ SELECTION_PARAMETERS = (
         name="decontaminate",
         kind=Kind.BOOLEAN,
         label="Decontaminate colours",
+        only_if=(RESULT, LAYER),
         help="For a new layer: removes the old background's colour from hair and soft edges.",
         default=True,
         group="Result",

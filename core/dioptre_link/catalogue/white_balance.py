@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..language import Message
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
 TEMPERATURE, NEUTRAL = "temperature", "neutral"
@@ -12,6 +13,10 @@ TEMPERATURE, NEUTRAL = "temperature", "neutral"
 
 UNCHANGED: Mapping[str, Any] = {"strength": 0.0}
 """Options with which every bit of the picture stays the same."""
+
+SET_LIGHT = Message("To change this, set the temperature or choose a neutral area.")
+SET_WARMTH = Message("To preserve the warm light of the scene, increase Keep warmth.")
+"""Messages about options, which an editor leaves out where the user cannot change them, as in a recipe."""
 
 OPERATION = Operation(
     name="white_balance",

@@ -1,4 +1,4 @@
-"""Known distances: click a place, enter how far away it is, and the depth map has a scale in metres."""
+"""The focus distance and known distances: enter how far away a clicked place is, or where to focus, in metres."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from typing import Any
 from ..catalogue.focus import FOCUS_RESETS
 from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
 from ..language import Message
-from ..operation import Kind, Parameter
+from ..operation import Kind, Operation, Parameter
 from ..parsers import DISTANCE_LIMITS_M
+from . import focus_range
 from .state import State
 
-LABEL = Message("Distance of the focus point")
+LABEL = Message("Focus distance")
 HELP = Message(
-    "Click a place whose distance you know, and enter the distance here. Then click a second place, much nearer or "
-    "farther away, and enter its distance. Click a mark to change its distance; Alt+click removes it."
+    "The distance in focus. To give the depth map a scale, click a place whose distance you know, and enter the "
+    "distance here; then do the same for a second place, much nearer or farther away. Click a mark to change its "
+    "distance; Alt+click removes it. Without a clicked place, the focus moves to the distance that you enter."
 )
 LEAST_M, MOST_M = DISTANCE_LIMITS_M
 
 
 def can_enter(state: State) -> bool:
-    """Return whether the focus is at a clicked point, whose distance the user can enter."""
+    """Return whether the user can enter a distance: that of a clicked point, or any on a known scale."""
+    return _is_at_point(state) or state.ruler is not None
+
+
+def _is_at_point(state: State) -> bool:
     fixed = any(state.options.get(name) is not None for name in FOCUS_RESETS)
     return state.point is not None and not fixed
 
@@ -33,7 +39,7 @@ def shown_m(state: State) -> float | None:
     It is the distance that the user entered for this point, or else that of the focus on the current scale. The two
     may differ slightly, because the focus on a subject is the depth of the whole subject.
     """
-    if can_enter(state):
+    if _is_at_point(state):
         for known in state.options[KNOWN_DISTANCE]:
             if known[:2] == state.point:
                 return float(known[2])
@@ -42,18 +48,24 @@ def shown_m(state: State) -> float | None:
 
 
 def entered(state: State, distance_m: float) -> Mapping[str, Any]:
-    """Return the options that change when the user enters the distance of the focus point.
+    """Return the options that change when the user enters a distance.
 
-    The distances of white and black become automatic, because they would compete with the entered distance.
+    At a clicked point it is the true distance of that point; the distances of white and black become automatic,
+    because they would compete with it. Otherwise, the focus moves to it.
     """
-    point = state.point
-    if point is None:
-        return {}
-    others = (known for known in state.options[KNOWN_DISTANCE] if known[:2] != point)
     distance_m = min(max(distance_m, LEAST_M), MOST_M)
-    return {KNOWN_DISTANCE: (*others, (*point, distance_m)), WHITE: None, BLACK: None}
+    if _is_at_point(state):
+        point = state.point
+        others = (known for known in state.options[KNOWN_DISTANCE] if known[:2] != point)
+        return {KNOWN_DISTANCE: (*others, (*(point or ()), distance_m)), WHITE: None, BLACK: None}
+    return {} if state.ruler is None else focus_range.focused(state.ruler.scale.disparity(distance_m))
+
+
+def rows(operation: Operation) -> list[Parameter]:
+    """Return the options that have a row of their own: all but strokes, and those that the focus's rows set."""
+    return [one for one in operation.parameters if one.kind is not Kind.STROKES and one.name not in FOCUS_RESETS]
 
 
 def is_entry(parameter: Parameter) -> bool:
-    """Return whether the entry for the distance of the focus point belongs above this option's row."""
+    """Return whether the entry for the focus distance belongs above this option's row."""
     return parameter.kind is Kind.DISTANCES

@@ -45,14 +45,19 @@ def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
 
 def dragged(sharp: Range, grip: Grip, at: float, *, lens_reach: float = 0.0) -> Options:
     """Return the options after dragging `grip` to `at`; both ends move symmetrically."""
-    return _with_focus(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2) - lens_reach)
+    return focused(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2) - lens_reach)
 
 
 def nudged(sharp: Range, key: str, *, lens_reach: float = 0.0) -> Options:
     """Return the options after an arrow key: "left" and "right" move the range, "up" and "down" resize it."""
     if key in ("left", "right"):
-        return _with_focus(sum(sharp) / 2 + (KEY_STEP if key == "right" else -KEY_STEP))
+        return focused(sum(sharp) / 2 + (KEY_STEP if key == "right" else -KEY_STEP))
     return _with_reach(_reach(sharp) - lens_reach + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
+
+
+def focused(disparity: float) -> Options:
+    """Return options that focus on a disparity instead of a clicked point or a distance in metres."""
+    return {FOCUS: None, **FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
 
 
 class RangeDrag:
@@ -99,11 +104,6 @@ class RangeDrag:
 
 def _reach(sharp: Range) -> float:
     return (sharp[1] - sharp[0]) / 2
-
-
-def _with_focus(disparity: float) -> Options:
-    """Set the focus to a disparity, which replaces a clicked point and a distance in metres."""
-    return {FOCUS: None, **FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
 
 
 def _with_reach(reach: float) -> Options:

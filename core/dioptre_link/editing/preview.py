@@ -20,7 +20,7 @@ from ..client import Result, Stored, Worker, WorkerLostError
 from ..metres import DepthMetres
 from ..operation import Input, Role
 from ..wire import PixelFormat
-from . import scene, traits
+from . import traits, views
 from .events import Image, Shown, Shows, Step, Steps, follow, read_images
 from .request import Point, Request, detail_rect
 
@@ -115,6 +115,24 @@ class PreviewSession:
             yield (yield from self._first_draft(request))
         return (yield from self._job(request, request.choice))
 
+    def beside(self, request: Request) -> Shows:
+        """Return another operation's result on the picture, such as a recipe's; later previews stay as fast.
+
+        Raises:
+            DioptreError: the job failed.
+        """
+        if traits.enlarges(request.operation):
+            return (yield from self._detail(request))
+        if self._keys.get("picture") != request.inputs["picture"].key:
+            yield from self._hand_over(request)
+        depth = self._depth
+        if _depth_key(request) != self._depth_key:
+            self._depth = None
+        try:
+            return (yield from self._job(request, request.choice, keeps=False))
+        finally:
+            self._depth = depth
+
     # -- inputs --------------------------------------------------------------------------------------------------
 
     def _hand_over(self, request: Request) -> Steps[None]:
@@ -186,7 +204,7 @@ class PreviewSession:
         point = request.point
         if coverage is None or point is None:
             return False
-        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= scene.INSIDE
+        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= views.INSIDE
 
     def _job(self, request: Request, at: Hashable, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
         """Run a preview job.
@@ -211,7 +229,7 @@ class PreviewSession:
                 keep[Role.SUBJECT] = self._free_slot()
         roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, *keep)
         keep = keep if keeps else {}
-        if "selection" in self._stored and traits.takes_selection(operation):
+        if "selection" in self._stored:
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
             options[CONFIDENCE] = True  # costs no extra time, and the dialog has a view that shows it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,9 +112,7 @@ def preview_of(recipe: Recipe) -> RecipePreview:
     steps = tuple(step for step in recipe.steps if not traits.enlarges(OPERATIONS[step.operation]))
     if len(steps) == len(recipe.steps):
         return RecipePreview(operation=operation, options=options)
-    scale = 1.0
-    for step in recipe.steps:
-        scale *= 1.0 if step in steps else OPERATIONS[step.operation].scale(step.options)
+    scale = math.prod(OPERATIONS[step.operation].scale(step.options) for step in recipe.steps)
     note = Message("The result is {scale} times wider and taller. The preview is not enlarged.", scale=f"{scale:g}")
     if not steps:
         return RecipePreview(operation=operation, options=options, note=note, shown=False)

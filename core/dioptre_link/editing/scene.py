@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..catalogue.focus import FOCAL_DISPARITY
-from ..catalogue.portrait import KEEP_SUBJECT
 from ..language import translated
 from . import picking, traits, views
 from .events import Image
@@ -23,10 +22,13 @@ OUTSIDE = tuple((56, 56, 56, 255 - value) for value in range(256))
 AMBER = (255, 190, 60, 255)
 """Colour of what Dioptre places automatically: the focus mark and the subject's outline."""
 
-INSIDE = 128  # smallest coverage, out of 255, of a pixel that belongs to the subject
-_COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
-_INSIDE = bytes(int(value >= INSIDE) for value in range(256))
-_EDGE: views.Colours = ((0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254)
+_INSIDE = bytes(int(value >= views.INSIDE) for value in range(256))
+_GREY = (150, 150, 150, 255)
+EDGE: views.Colours = ((0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254)
+
+
+Segment = tuple[float, tuple[int, int, int, int]]
+"""The height of a part of a bar, 0 to 1, and its colour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def overlays(state: State) -> list[Overlay]:
     parts = focus_parts(state)
     over = [] if parts is None else [Overlay(image=parts, colours=views.FOCUS_COLOURS)]
     if shown.subject is not None:
-        over.append(Overlay(image=outline(shown.subject), colours=_EDGE))
+        over.append(Overlay(image=outline(shown.subject), colours=EDGE))
     return over
 
 
@@ -148,17 +150,43 @@ def focus_parts(state: State) -> Image | None:
     Its values are indices of `views.FOCUS_COLOURS`. A subject whose depth is pulled into focus is sharp over a
     wider range of its own depth.
     """
-    shown, sharp = state.shown, state.sharp
+    shown, sharp, kept = state.shown, state.sharp, state.sharp_of_subject
     if shown is None or shown.depth is None or sharp is None:
         return None
-    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(KEEP_SUBJECT.name) or 0.0)
+    depth, subject = shown.depth, shown.subject
     parts = depth.data.translate(views.focus_classes(sharp))
-    if keep and subject is not None and (subject.width, subject.height) == (depth.width, depth.height):
-        middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
-        reach = reach / (1 - keep) if keep < 1 else 1.0
-        kept = depth.data.translate(views.focus_classes((middle - reach, middle + reach)))
-        parts = _where(subject.data.translate(_COVERED), kept, parts)
+    if kept not in (None, sharp) and subject is not None and len(subject.data) == len(depth.data):
+        inside = depth.data.translate(views.focus_classes(kept or sharp))
+        parts = _where(subject.data.translate(views.COVERED), inside, parts)
     return Image(width=depth.width, height=depth.height, channels=1, data=parts)
+
+
+def histogram(state: State, bins: int) -> list[tuple[Segment, Segment]]:
+    """Return the bars of the depth histogram, from far to near, in the colours of the Focus view.
+
+    Each bar is a segment for the whole picture, and a lower one over it for the subject. The heights are 0 to 1.
+    """
+    shown = state.shown
+    if shown is None or shown.depth is None:
+        return [((0.0, _GREY), (0.0, _GREY))] * bins
+    counts, inside = views.depth_counts(shown.depth, shown.subject)
+    rest_of, subject_of = (
+        [_GREY] * 256 if sharp is None else [views.FOCUS_COLOURS[part] for part in views.focus_classes(sharp)]
+        for sharp in (state.sharp, state.sharp_of_subject)
+    )
+    sums = [[sum(each[_values(place, bins)]) for place in range(bins)] for each in (counts, inside)]
+    fullest = max(sums[0]) or 1
+    bars = []
+    for place, (count, of_subject) in enumerate(zip(*sums, strict=True)):
+        value = (2 * place + 1) * 128 // bins
+        height = (count / fullest) ** 0.6 * 0.92
+        part = height * of_subject / max(count, 1)
+        bars.append(((height, rest_of[value]), (part, subject_of[value])))
+    return bars
+
+
+def _values(place: int, bins: int) -> slice:
+    return slice(-(-256 * place // bins), -(-256 * (place + 1) // bins))
 
 
 def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
@@ -171,6 +199,8 @@ def automatic_words(state: State) -> str:
     """Describe, in the user's language, what is in focus if the user clicked no point."""
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
+    if state.released is not None:
+        return translated("at a fixed depth; the subject blurs")
     if state.options.get(FOCAL_DISPARITY) is not None:
         return translated("at a fixed depth")
     shown = state.shown

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from ..catalogue import white_balance
+from ..catalogue.focus import FOCAL_DISPARITY
+from ..catalogue.portrait import KEEP_SUBJECT
 from ..errors import Cancelled, DioptreError, UsageError
 from ..networks import Network, missing_network
 from ..operation import Operation
@@ -20,6 +23,9 @@ from .picking import Click
 from .ruler import Ruler
 
 Point = tuple[float, float]
+
+ADVICE = (white_balance.SET_LIGHT, white_balance.SET_WARMTH)
+"""Messages about options, which are left out where there are none to change."""
 
 
 class Phase(Enum):
@@ -113,6 +119,8 @@ class State:
         networks: the networks in the worker's latest list; empty until it arrives.
         fetch: a download of a network that is running or has failed; None if there is none.
         brush: the brush.
+        released: how much of the subject was kept in focus before the focus range left it; None if it did not.
+        fixed: whether the window shows no options to change, as for a recipe.
     """
 
     operation: Operation
@@ -131,6 +139,8 @@ class State:
     networks: tuple[Network, ...] = ()
     fetch: Fetch | None = None
     brush: Brush = Brush()
+    released: float | None = None
+    fixed: bool = False
 
     @property
     def missing(self) -> Network | None:
@@ -162,6 +172,16 @@ class State:
     def sharp(self) -> tuple[float, float] | None:
         """The disparities between which the picture is sharp; None if unknown."""
         return ruler.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
+
+    @property
+    def sharp_of_subject(self) -> tuple[float, float] | None:
+        """The disparities between which the subject is sharp; wider than `sharp` if it is kept in focus."""
+        sharp, keep = self.sharp, float(self.options.get(KEEP_SUBJECT.name) or 0.0)
+        if sharp is None or not keep:
+            return sharp
+        middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
+        reach = reach / (1 - keep) if keep < 1 else 1.0
+        return middle - reach, middle + reach
 
     @property
     def lens_reach(self) -> float:
@@ -205,8 +225,7 @@ def changed(state: State, name: str, value: Any) -> State:
     Raises:
         UsageError: the value is invalid.
     """
-    options = state.operation.check({**state.options, name: value})
-    return _asked(replace(state, options=options))
+    return _with(state, options=state.operation.check({**state.options, name: value}))
 
 
 def changed_all(state: State, values: Mapping[str, Any]) -> State:
@@ -233,7 +252,7 @@ def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: C
         click: the effect of the click.
     """
     if traits.enlarges(state.operation):
-        return _asked(replace(state, place=(x, y)))
+        return _with(state, place=(x, y))
     point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
     options = picking.clicked(state.operation, state.options, point, size, click)
     return state if options is None else _chosen(state, options)
@@ -247,7 +266,7 @@ def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> Stat
 
 def _chosen(state: State, options: Mapping[str, Any]) -> State:
     try:
-        return _asked(replace(state, options=state.operation.check(options)))
+        return _with(state, options=state.operation.check(options))
     except UsageError as error:  # the option does not allow that many points
         return replace(state, message=error.message, hint=error.hint)
 
@@ -282,7 +301,7 @@ def arrived(state: State, shown: Shown) -> State:
         decided=shown.values,
         phase=Phase.READY,
         fraction=1.0,
-        message=_sentence(shown.messages),
+        message=_sentence(tuple(one for one in shown.messages if not (state.fixed and one in ADVICE))),
         hint="",
     )
 
@@ -290,8 +309,13 @@ def arrived(state: State, shown: Shown) -> State:
 def failed(state: State, error: DioptreError) -> State:
     """Record why the preview or the result failed; a cancellation shows no message."""
     if isinstance(error, Cancelled):
-        return replace(state, working=False, fraction=0.0)
+        return replace(state, working=False, fraction=0.0, message="", hint="")
     return replace(state, phase=Phase.FAILED, working=False, fraction=0.0, message=error.message, hint=error.hint)
+
+
+def closed(state: State, error: DioptreError) -> State:
+    """Record that the document or the layer is gone: neither a preview nor a result is possible any more."""
+    return replace(state, phase=Phase.EMPTY, working=False, fraction=0.0, message=error.message, hint=error.hint)
 
 
 def working(state: State) -> State:
@@ -299,10 +323,43 @@ def working(state: State) -> State:
     return replace(state, working=True, fraction=0.0, message="", hint="")
 
 
+def _with(state: State, **changes: Any) -> State:
+    """Change the state and request a preview of it; a change to the same values requests none."""
+    changed = _released(state, replace(state, **changes))
+    return state if changed == state else _asked(changed)
+
+
+def asked(state: State) -> State:
+    """Request another preview, because something besides the options has changed, such as the selection."""
+    return _asked(state)
+
+
 def _asked(state: State) -> State:
     if state.phase in (Phase.EMPTY, Phase.READING):
         return state
     return replace(state, phase=_asking(state), message="", hint="")
+
+
+def _released(old: State, new: State) -> State:
+    """Let the subject blur when the user moves the focus range off it, and keep it again when the range returns."""
+    keep, name = new.options.get(KEEP_SUBJECT.name), KEEP_SUBJECT.name
+    if keep is None or keep != old.options[name]:  # the user chose how much to keep
+        return replace(new, released=None)
+    off = _is_off_subject(new)
+    if off and keep and new.options[FOCAL_DISPARITY] != old.options[FOCAL_DISPARITY]:
+        return replace(new, options={**new.options, name: 0.0}, released=float(keep))
+    if new.released is not None and not off:
+        return replace(new, options={**new.options, name: new.released}, released=None)
+    return new
+
+
+def _is_off_subject(state: State) -> bool:
+    """Return whether the focus is at a chosen depth, and the subject lies in front of or behind the sharp range."""
+    shown, sharp = state.shown, state.sharp
+    if state.options[FOCAL_DISPARITY] is None or shown is None or shown.depth is None or sharp is None:
+        return False
+    subject = views.depth_range(views.depth_counts(shown.depth, shown.subject)[1])
+    return subject is not None and (subject[0] > sharp[1] or subject[1] < sharp[0])
 
 
 def listed(state: State, networks: tuple[Network, ...]) -> State:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 from ..operation import Operation, Role
 from . import traits
+from .events import Image
 
 AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus"
 OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
 SELECTED, CUT_OUT = "selected", "cut_out"
+
+INSIDE = 128
+"""Smallest coverage, out of 255, of a pixel that belongs to the subject."""
+
+COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
+"""Table that turns coverage into 255 inside the subject and 0 outside."""
 
 Colours = tuple[tuple[int, int, int, int], ...]
 """The colour of each of 256 values as red, green, blue and alpha."""
@@ -75,26 +84,32 @@ FOCUS_COLOURS: Colours = (SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253)
 """Colours of the values of `scene.focus_parts`."""
 
 
-def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:
-    """Return the overlay's colour for each of 256 depth values (255 is nearest)."""
-    return [FOCUS_COLOURS[part] for part in focus_classes(sharp)]
-
-
 def focus_classes(sharp: tuple[float, float]) -> bytes:
     """Return the index in `FOCUS_COLOURS` (sharp, in front, behind) for each of 256 depth values (255 nearest)."""
     low, high = sharp
     return bytes(2 if value / 255 < low else 1 if value / 255 > high else 0 for value in range(256))
 
 
-def histogram(depth: bytes, bins: int = 64) -> list[float]:
-    """Return how much of the picture lies at each depth, from far to near, relative to the fullest bin.
+@lru_cache(maxsize=2)
+def depth_counts(depth: Image, subject: Image | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Count the pixels at each of 256 depths (255 nearest): those of the whole picture and those of the subject.
 
-    Args:
-        depth: one 8-bit value per pixel, 255 nearest.
-        bins: number of bins.
+    A subject of another size than the depth counts as none.
     """
-    counts = [0] * bins
-    for value in range(256):
-        counts[value * bins // 256] += depth.count(value)
-    fullest = max(counts) or 1
-    return [count / fullest for count in counts]
+    every = tuple(depth.data.count(value) for value in range(256))
+    if subject is None or (subject.width, subject.height) != (depth.width, depth.height):
+        return every, (0,) * 256
+    mask = subject.data.translate(COVERED)
+    inside = int.from_bytes(depth.data, "little") & int.from_bytes(mask, "little")
+    data = inside.to_bytes(len(mask), "little")
+    nearer = tuple(data.count(value) for value in range(1, 256))
+    return every, (mask.count(255) - sum(nearer), *nearer)
+
+
+def depth_range(counts: tuple[int, ...]) -> tuple[float, float] | None:
+    """Return the disparities between which all but the farthest and the nearest tenth lie; None without pixels."""
+    if not any(counts):
+        return None
+    below = list(accumulate(counts))
+    low, high = (next(v for v, count in enumerate(below) if count >= below[-1] * at) for at in (0.1, 0.9))
+    return low / 255, high / 255

@@ -12,7 +12,20 @@ from .dioptre_link.editing.scene import AMBER, Marks
 from .dioptre_link.editing.state import Point
 from .dioptre_link.editing.viewport import Box, Viewport
 from .dioptre_link.language import translated
-from .toolkit import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
+from .toolkit import (
+    QColor,
+    QEvent,
+    QImage,
+    QLabel,
+    QPainter,
+    QPen,
+    QPixmap,
+    QPointF,
+    QRectF,
+    QSize,
+    QSizePolicy,
+    Qt,
+)
 
 LEAST_PX = 160
 RING_PX = 9
@@ -22,6 +35,7 @@ MEASURED, DOT_PX = QColor(110, 200, 255), 4  # Marks of places whose distance is
 # A white line over a dark one is visible on every picture.
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
+HANDLE_PX = 9  # Radius of the handle on the line between before and after.
 
 INVITATION = "Click here to preview the active layer with these settings"
 
@@ -40,6 +54,9 @@ class Canvas(QLabel):
         self.setWordWrap(True)
         self.setText(translated(INVITATION))
         self.viewport = Viewport(lambda: (self.width(), self.height()), on_click, self.update)
+        self.viewport.on_divider = self._move_divider
+        self._divider = 0.5
+        self._shape: tuple[int, int] = (3, 2)  # Width and height of the latest picture: at first, of any photo.
         self._image: QImage | None = None
         self._over: Sequence[QImage] = ()
         self._left: QImage | None = None
@@ -62,15 +79,29 @@ class Canvas(QLabel):
         Args:
             image: The picture; None clears the canvas and resets the zoom.
             over: Images drawn over the picture.
-            left: Image whose left half replaces the picture's left half.
+            left: Image that replaces the picture on the left of a line, which can be dragged.
             frame: Box to outline, in fractions of the picture.
             marks: Points to mark.
         """
         self.viewport.picture = None if image is None else (image.width(), image.height())
         if image is None:
             self.viewport.reset()
+        else:
+            self._shape = image.width(), image.height()
+        self.viewport.divider = None if left is None else self._divider
         self._image, self._over, self._left = image, over, left
         self._frame, self._marks = frame, marks
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
+        return QSize(LEAST_PX, LEAST_PX)  # Whatever the picture or the words: the docker decides.
+
+    def height_for(self, width: int) -> int:
+        """Return the height at which the latest picture fills a width, in pixels."""
+        return max(LEAST_PX, round(width * self._shape[1] / max(self._shape[0], 1)))
+
+    def _move_divider(self, at: float) -> None:
+        self._divider = self.viewport.divider = at
         self.update()
 
     def set_box(self, on_box: Callable[[Point, Point], None] | None) -> None:
@@ -129,13 +160,10 @@ class Canvas(QLabel):
             if image is not None:
                 painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
         if self._left is not None:
-            half = QRectF(left, top, width / 2, height)
-            source = QRectF(0, 0, self._left.width() / 2, self._left.height())
-            painter.drawPixmap(half, QPixmap.fromImage(self._left), source)
-            middle = left + width / 2
-            for colour, line in OUTLINE:
-                painter.setPen(QPen(colour, line))
-                painter.drawLine(QPointF(middle, top), QPointF(middle, top + height))
+            part = QRectF(left, top, width * self._divider, height)
+            source = QRectF(0, 0, self._left.width() * self._divider, self._left.height())
+            painter.drawPixmap(part, QPixmap.fromImage(self._left), source)
+            self._paint_divider(painter, left + width * self._divider)
         if (box := self.viewport.box or self._frame) is not None:
             x, y, w, h = box
             for colour, line in OUTLINE:
@@ -148,6 +176,22 @@ class Canvas(QLabel):
             for colour, line in OUTLINE:
                 painter.setPen(QPen(colour, line / 2))
                 painter.drawEllipse(QPointF(*brush), radius, radius)
+
+    def _paint_divider(self, painter: QPainter, x: float) -> None:
+        """Draw the line between before and after, with a handle that invites to drag it."""
+        for colour, line in OUTLINE:
+            painter.setPen(QPen(colour, line))
+            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+        middle = QPointF(x, self.height() / 2)
+        painter.setPen(QPen(*OUTLINE[0]))
+        painter.setBrush(OUTLINE[1][0])
+        painter.drawEllipse(middle, HANDLE_PX, HANDLE_PX)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(0, 0, 0), 2))
+        for side in (-1, 1):
+            tip = middle + QPointF(side * 6, 0)
+            for up in (-3, 3):
+                painter.drawLine(tip, tip + QPointF(-side * 3, up))
 
     def _paint_marks(self, painter: QPainter, whole: QRectF, marks: Marks) -> None:
         """Draw rings at the points, with a plus, a minus or a dot, and a distance beside each known place."""

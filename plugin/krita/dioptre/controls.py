@@ -294,7 +294,7 @@ class ChoiceRow(Row):
         super().__init__(parameter, on_change)
         self._box = ChoiceBox()
         for choice in parameter.choices:
-            self._box.addItem(translated(parameter.shown_choice(choice)), choice)
+            self._box.addItem(translated(parameter.shown_choice(choice, krita=True)), choice)
         self._box.setMinimumContentsLength(10)
         self.add_label()
         self.line.addWidget(self._box, 3)

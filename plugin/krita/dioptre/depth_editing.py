@@ -58,6 +58,11 @@ def begin(document: Document | None, node: Node | None) -> Node:
     return depth
 
 
+def has_depth(document: Document, entry: Entry) -> bool:
+    """Return whether the result has or uses a depth layer that is still in the document."""
+    return find_linked(document, _depth_link(entry)) is not None
+
+
 def is_edited(document: Document, entry: Entry) -> bool:
     """Return whether the result is hidden while its depth layer is shown for painting."""
     depth = find_linked(document, _depth_link(entry))

@@ -1,8 +1,9 @@
 """The docker, which renders a session's state and forwards the user's input to it.
 
-It is designed for a narrow column: the preview at the top and the options in a scroll area below. The button that
-creates layers and the progress of the jobs are at the bottom and always visible. Messages and jobs appear above it
-and cover the end of the options, so that neither the preview nor an option moves under the pointer.
+It is designed for a narrow column: the preview at the top, as large as the picture allows, and the options in a
+scroll area below. The button that creates layers and the progress of the jobs are at the bottom and always visible.
+Messages and jobs appear above it and cover the end of the options, so that neither the preview nor an option moves
+under the pointer.
 """
 
 from __future__ import annotations
@@ -12,20 +13,19 @@ from itertools import pairwise
 
 from krita import DockWidget
 
-from . import depth_editing, enlarge, updating
+from . import depth_editing, updating
 from .dioptre_link.catalogue import OPERATIONS
-from .dioptre_link.editing import brush, fetching, picking
+from .dioptre_link.editing import brush, fetching, picking, recipes
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
-from .dioptre_link.presets import presets
 from .document import LOG, active
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
-from .lists import JobList, ResultList
+from .lists import JobList, RecipeList, ResultList
 from .options import Options
 from .preview import PictureView
 from .session import Panel, Session
@@ -44,12 +44,23 @@ from .toolkit import (
     QToolButton,
     QVBoxLayout,
     QWidget,
+    Shared,
 )
 
 DOCKER_ID = "dioptre_docker"
 FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
 OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs cannot cover them, in pixels.
 LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
+PREVIEW, LOWER = 5, 4  # How the preview and all below it share the height, as far as the picture fills its part.
+RECIPES = "recipes"  # The entry of the list of operations that shows the recipes.
+FIRST = "portrait"  # The recipe that is chosen at first.
+MAIN = """
+QPushButton { background: palette(highlight); color: palette(highlighted-text); font-weight: bold; padding: 7px;
+    border: 1px solid palette(highlight); border-radius: 4px; }
+QPushButton:hover, QPushButton:focus { border-color: palette(text); }
+QPushButton:pressed { background: palette(dark); }
+QPushButton:disabled { background: palette(button); color: palette(mid); border-color: palette(mid); }
+"""
 
 
 class DioptreDocker(DockWidget):
@@ -75,16 +86,18 @@ class DioptreDocker(DockWidget):
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
         QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
 
-    def open(self, operation: Operation, *, keep: bool = False) -> None:
+    def open(self, operation: Operation, *, keep: bool = False, whole: bool = False) -> None:
         """Open an operation on the active layer.
 
         Args:
             operation: The operation to open.
             keep: Keep the current options if this operation is open already.
+            whole: Enlarge the whole document into a new one.
         """
         panel = self.session.store.state
         if not keep or panel.recipe or panel.state.operation != operation:
             self.session.open(operation)
+        self.session.enlarge_whole(whole)
         self.session.look()
 
     def edit(self) -> None:
@@ -103,8 +116,8 @@ class DioptreDocker(DockWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(self._head())
-        layout.addWidget(self._view, 1)
-        layout.addWidget(self._lower(), 1)
+        layout.addWidget(self._view, PREVIEW)
+        layout.addWidget(self._lower(), LOWER)
         whole = QWidget()
         whole.setLayout(layout)
         self.setWidget(before(whole, lambda: self._guarded(self.session.look)))
@@ -117,9 +130,7 @@ class DioptreDocker(DockWidget):
         for described in OPERATIONS.values():
             self._choice.addItem(translated(described.title), ("operation", described.name))
         self._choice.insertSeparator(self._choice.count())
-        for name, one in presets().items():
-            title = Message("Recipe: {title}", title=Message(one.title))
-            self._choice.addItem(translated(title), ("recipe", name))
+        self._choice.addItem(translated("Recipes"), (RECIPES, ""))
         self._choice.activated.connect(lambda *_: self._chosen())
         self._look = QToolButton()
         self._look.setText("⟳")
@@ -133,23 +144,28 @@ class DioptreDocker(DockWidget):
         return head
 
     def _lower(self) -> QWidget:
-        """Return the options and everything below them, whose height depends only on the docker's height."""
-        lower = QWidget()
+        """Return everything below the preview; its height depends only on the docker's and the picture's shape."""
+        lower = Shared()
         lower.setObjectName("dioptre_lower")
         lower.setMinimumHeight(LOWER_PX)
         layout = QVBoxLayout(lower)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
+        self._title = OneLine()
+        self._title.setObjectName("dioptre_title")
+        font = self._title.font()
+        font.setBold(True)
+        self._title.setFont(font)
+        layout.addWidget(self._title)
         layout.addWidget(self._scrolled(), 1)
         layout.addLayout(self._pinned())
         return lower
 
     def _scrolled(self) -> QScrollArea:
-        self._layer = OneLine()
+        self._recipes = RecipeList(self._choose_recipe)
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setObjectName("dioptre_about")
-        self._layer.setObjectName("dioptre_layer")
         self._option_place = QVBoxLayout()
         self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
         self._results_title = QLabel(f"<b>{translated('Results')}</b>")
@@ -159,7 +175,7 @@ class DioptreDocker(DockWidget):
         layout.setContentsMargins(0, 0, 4, 0)
         layout.setSpacing(4)
         layout.addWidget(self._about)
-        layout.addWidget(self._layer)
+        layout.addWidget(self._recipes)
         layout.addLayout(self._option_place)
         layout.addWidget(self._results_title)
         layout.addWidget(self._results)
@@ -183,9 +199,12 @@ class DioptreDocker(DockWidget):
         self._adds.setToolTip(translated("Add another group and keep the current result"))
         self._adds.setObjectName("dioptre_adds")
         self._adds.toggled.connect(self.session.add_another)
-        self._make = self._button(translated("Create layers"), "dioptre_make", self.session.make)
-        self._whole = self._button(translated("Whole document…"), "dioptre_whole", self._make_whole)
+        self._whole = QCheckBox(translated("Whole document"))
         self._whole.setToolTip(translated("Enlarge every layer into a new document"))
+        self._whole.setObjectName("dioptre_whole")
+        self._whole.toggled.connect(self.session.enlarge_whole)
+        self._make = self._button(translated("Create layers"), "dioptre_make", self.session.make)
+        self._make.setStyleSheet(MAIN)
         self._edit_depth = self._button(translated("Edit depth"), "dioptre_edit_depth_button", self._begin_depth)
         self._edit_depth.setToolTip(
             translated("Show the depth layer of the active result so that you can paint on it")
@@ -195,13 +214,13 @@ class DioptreDocker(DockWidget):
         buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
-        buttons.addWidget(self._whole, 1, 0, 1, 2)
-        buttons.addWidget(self._edit_depth, 2, 0)
-        buttons.addWidget(self._update, 2, 1)
+        buttons.addWidget(self._edit_depth, 1, 0)
+        buttons.addWidget(self._update, 1, 1)
         pinned = QVBoxLayout()
         pinned.setSpacing(4)
         pinned.addWidget(self._words)
         pinned.addWidget(JobList())
+        pinned.addWidget(self._whole)
         pinned.addWidget(self._adds)
         pinned.addLayout(buttons)
         return pinned
@@ -216,30 +235,37 @@ class DioptreDocker(DockWidget):
 
     def _render(self, old: Panel, panel: Panel) -> None:
         state = panel.state
-        chosen = ("recipe", panel.recipe) if panel.recipe else ("operation", state.operation.name)
+        chosen = (RECIPES, "") if panel.recipe else ("operation", state.operation.name)
         places = [self._choice.itemData(place) for place in range(self._choice.count())]
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
-        about = preview_of(presets()[panel.recipe]) if panel.recipe else None
-        self._view.setVisible(about is None or about.shown)
-        self._about.setVisible(about is not None)
-        if about is not None:
-            words = (presets()[panel.recipe].description, about.note)
+        focusing = None if panel.followed is None else recipes.focusing(panel.followed)
+        self._view.render(
+            state,
+            self.session.before,
+            self.session.size,
+            selected=self.session.selected,
+            brushes=not panel.recipe,
+            focusing=focusing,
+        )
+        self._about.setVisible(bool(panel.recipe))
+        self._recipes.setVisible(bool(panel.recipe))
+        if panel.followed is not None:
+            seen = preview_of(panel.followed)
+            words = (panel.followed.description, seen.note if seen.shown else "")
             self._about.setText(" ".join(translated(one) for one in words if one))
-        self._view.render(state, self.session.before, self.session.size, brushes=not panel.recipe)
+            self._recipes.render(panel.recipe, panel.pictures)
         self._render_options(panel)
-        self._layer.show_text(self._layer_words(panel))
-        self._adds.setVisible(bool(panel.replaced))
-        self._adds.blockSignals(True)
-        self._adds.setChecked(panel.adds)
-        self._adds.blockSignals(False)
-        replaces = bool(panel.replaced) and not panel.adds
-        makes = translated("Select") if selects(state.operation) else translated("Create layers")
-        self._make.setText(translated("Replace the result") if replaces else makes)
-        works = bool(panel.recipe) or state.missing is None
-        self._make.setEnabled(works)
-        self._whole.setVisible(enlarges(state.operation) and not panel.recipe)
-        self._whole.setEnabled(works)
-        self._look.setEnabled(about is None or about.shown)
+        self._title.show_text(title_of(panel, self.session.size))
+        for tick, shown, on in (
+            (self._adds, panel.entry is not None and not panel.recipe and not panel.whole, panel.adds),
+            (self._whole, enlarges(state.operation) and not panel.recipe, panel.whole),
+        ):
+            tick.setVisible(shown)
+            tick.blockSignals(True)
+            tick.setChecked(on)
+            tick.blockSignals(False)
+        self._make.setText(action_of(panel))
+        self._make.setEnabled(bool(panel.recipe) or state.missing is None)
         if (panel.recipe, state.operation, state.options) != (old.recipe, old.state.operation, old.state.options):
             self._said = ""
         if panel != old or not self._words.text():
@@ -274,15 +300,6 @@ class DioptreDocker(DockWidget):
         for earlier, later in pairwise((self._scroll, *controls, *below)):
             QWidget.setTabOrder(earlier, later)
 
-    def _layer_words(self, panel: Panel) -> str:
-        if not panel.layer:
-            return ""
-        if panel.replaced:
-            return translated(
-                Message("Layer “{layer}”, result “{result}”", layer=panel.layer, result=panel.replaced)
-            )
-        return translated(Message("Layer “{layer}”", layer=panel.layer))
-
     def _words_of(self, panel: Panel) -> str:
         state = panel.state
         if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
@@ -292,21 +309,24 @@ class DioptreDocker(DockWidget):
         if state.phase is Phase.READY and not panel.recipe:
             painting = brush.is_active(state)
             return brush.tip(state.operation, state.brush.tool) if painting else picking.hint(state.operation)
+        if panel.followed is not None and state.phase is Phase.READY:
+            found = recipes.focusing(panel.followed)
+            return "" if found is None else picking.hint(found[0])
         return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
 
     # -- events --------------------------------------------------------------------------------------------------
 
     def _chosen(self) -> None:
         kind, name = self._choice.currentData()
-        if kind == "recipe":
-            self.session.open_recipe(name)
+        if kind == RECIPES:
+            self._choose_recipe(self.session.store.state.recipe or FIRST)
         else:
             self.session.open(OPERATIONS[name])
             self.session.look()
 
-    def _make_whole(self) -> None:
-        options = {} if self.session.store.state.recipe else dict(self.session.state.options)
-        enlarge.start(job_manager(), active()[0], options)
+    def _choose_recipe(self, name: str) -> None:
+        if name != self.session.store.state.recipe:
+            self.session.open_recipe(name)
 
     def _begin_depth(self) -> None:
         depth = depth_editing.begin(*active())
@@ -322,8 +342,16 @@ class DioptreDocker(DockWidget):
             self._words.setText(LOG.told(error).shown)
 
     def _follow_active(self) -> None:
+        self.session.drop_closed()
         if self.isVisible():
             self.session.follow_active()
+            self._offer_changes()
+
+    def _offer_changes(self) -> None:
+        """Grey what changes an earlier result unless one is active."""
+        updates, has_depth = updating.changeable(*active())
+        self._update.setEnabled(updates)
+        self._edit_depth.setEnabled(has_depth)
 
     def _follow_run(self, run: Run) -> None:
         """Report the outcome of a run, no matter where it was started."""
@@ -341,8 +369,50 @@ class DioptreDocker(DockWidget):
         self._list_results()
 
     def _list_results(self) -> None:
+        self._offer_changes()
         self._results.refresh()
         self._results_title.setVisible(self._results.count() > 0)
+
+
+def action_of(panel: Panel) -> str:
+    """Return in the user's language what the main button does."""
+    if panel.whole:
+        return translated("Create a document")
+    if panel.replaces:
+        return translated("Replace the result")
+    return translated("Select") if selects(panel.state.operation) else translated("Create layers")
+
+
+def title_of(panel: Panel, size: tuple[int, int] | None) -> str:
+    """Say in the user's language whose settings the docker shows.
+
+    Args:
+        panel: What the docker shows.
+        size: Width and height of the previewed layer, in pixels.
+    """
+    if not panel.layer:
+        return ""
+    if panel.whole:
+        words = translated("A new document with every layer enlarged")
+    elif panel.replaces:
+        own = Message("Settings of “{result}”", result=panel.replaced)
+        changed = Message("Changed settings of “{result}”", result=panel.replaced)
+        words = translated(changed if panel.changed else own)
+    else:
+        words = translated(Message("New result for “{layer}”", layer=panel.layer))
+    if (
+        size is None
+        or panel.whole
+        or (
+            scale := recipes.scale(panel.followed)
+            if panel.followed
+            else panel.state.operation.scale(panel.state.options)
+        )
+        == 1
+    ):
+        return words
+    width, height = (round(side * scale) for side in size)
+    return f"{words}: {width} × {height} px"
 
 
 def painting_hint(layer: str) -> str:

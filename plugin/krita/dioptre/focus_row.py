@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .dioptre_link.editing import focus_range, ruler, views
-from .dioptre_link.editing.events import Image
+from .dioptre_link.editing import focus_range, ruler, scene
 from .dioptre_link.editing.focus_range import RangeDrag
 from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
@@ -34,7 +33,7 @@ HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
 RULER_PX = 9
 LABEL_PX = 44  # Width of a tick's label; ticks are at least this far apart.
-BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
+BACK = QColor(32, 32, 34)
 RULER_SHARP, RULER_MARK = QColor(60, 220, 90), QColor(255, 190, 60)
 ARROWS = {
     Qt.Key.Key_Left: "left",
@@ -86,7 +85,7 @@ class FocusRow(QWidget):
         self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
         depth = None if state.shown is None else state.shown.depth
-        self.histogram.show_depth(depth)
+        self.histogram.show_state(state)
         shown = None if depth is None else state.ruler
         self.scale.show_ruler(shown)
         self.distances.setText(ruler.two_lines(shown))
@@ -106,14 +105,12 @@ class Histogram(QWidget):
             translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
         )
         self._drag = drag
-        self._depth: Image | None = None
-        self._bars = [0.0] * BINS
+        self._bars: list[tuple[scene.Segment, ...]] = []
 
-    def show_depth(self, depth: Image | None) -> None:
-        if depth is not self._depth:
-            self._depth = depth
-            self._bars = [0.0] * BINS if depth is None else views.histogram(depth.data, BINS)
-        self.setEnabled(depth is not None and self._drag.sharp is not None)
+    def show_state(self, state: State) -> None:
+        self._bars = [*scene.histogram(state, BINS)]
+        known = state.shown is not None and state.shown.depth is not None
+        self.setEnabled(known and self._drag.sharp is not None)
         self.update()
 
     def paintEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
@@ -121,14 +118,11 @@ class Histogram(QWidget):
         width, height = self.width(), self.height()
         painter.fillRect(QRectF(0, 0, width, height), BACK)
         sharp = self._drag.sharp
-        colours = None if sharp is None else views.focus_colours(sharp)
         for place, bar in enumerate(self._bars):
-            if not bar:
-                continue
-            colour = PLAIN if colours is None else QColor(*colours[(2 * place + 1) * 128 // BINS][:3])
-            tall = max(height * bar**0.6 * 0.92, 1.0)
             left, right = place * width / BINS, (place + 1) * width / BINS
-            painter.fillRect(QRectF(left, height - tall, right - left, tall), colour)
+            for share, colour in bar:
+                tall = height * share
+                painter.fillRect(QRectF(left, height - tall, right - left, tall), QColor(*colour[:3]))
         if sharp is not None:
             painter.setPen(QPen(QColor(255, 255, 255), 2))
             for value in sharp:

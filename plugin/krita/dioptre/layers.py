@@ -35,6 +35,7 @@ from .sources import Source
 from .transfer import DATA_ROLES, Made, Outcome
 
 MASK_NAME = "Selection"
+_NOT_WHOLLY = b"\xff" * 255 + b"\0"  # Maps a selection to where it selects a pixel in part or not at all.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +118,12 @@ def insert(
         for node in shown:
             _copy_masks(picture, node)
     if masked:
+        assert source.selection is not None
         for one in built:
             if one.made.role is Role.RESULT:
-                _add_mask(document, source, one.node)
+                _add_mask(document, source, one.node, source.selection)
+        if copy is not None:  # Translucent pixels of the copy would show through those of the result.
+            _add_mask(document, source, copy, source.selection.translate(_NOT_WHOLLY))
     parent.addChildNode(group, above)
     if takes_place:
         picture.setVisible(False)
@@ -310,11 +314,10 @@ def _follows(node: Node, below: Node) -> bool:
     return own_id(_above(below)[0]) == own_id(node)
 
 
-def _add_mask(document: Document, source: Source, node: Node) -> None:
-    assert source.selection is not None
+def _add_mask(document: Document, source: Source, node: Node, values: bytes) -> None:
     mask = document.createTransparencyMask(MASK_NAME)
     node.addChildNode(mask, None)
-    mask.setPixelData(source.selection, *source.picture.rect)
+    mask.setPixelData(values, *source.picture.rect)
 
 
 def _copy_masks(picture: Node, node: Node) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from .dioptre_link.editing.events import Image
 from .dioptre_link.language import translated
 from .dioptre_link.operation import LISTS, Parameter
+from .dioptre_link.presets import picture_file, presets
 from .dioptre_link.records import Entry
 from .document import Document, active, record_of
 from .jobs import Run, job_manager
+from .preview import coloured
 from .toolkit import (
     QHBoxLayout,
     QIcon,
+    QImage,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -107,28 +111,86 @@ class JobList(QWidget):
         self.setVisible(bool(self._lines))
 
 
-THUMBNAIL_PX = 56
+TILE_PX = 96
+LABEL_PX = 34  # Height of two lines below a picture.
 MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
-HIGH_PX = THUMBNAIL_PX + 44
 
 
-class ResultList(QListWidget):
+class Tiles(QListWidget):
+    """Pictures with titles in rows, all of which are visible."""
+
+    def __init__(self, name: str, accessible: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
+        self.setViewMode(QListWidget.ViewMode.IconMode)
+        self.setIconSize(QSize(TILE_PX, TILE_PX))
+        self.setGridSize(QSize(TILE_PX + 8, TILE_PX + LABEL_PX))
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.setWordWrap(True)
+        self.setMovement(QListWidget.Movement.Static)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def add(self, title: str, picture: QImage | None, data: str) -> QListWidgetItem:
+        """Add a tile.
+
+        Args:
+            title: Its title.
+            picture: Its picture, of any size.
+            data: What the tile stands for.
+        """
+        item = QListWidgetItem(title)
+        item.setData(Qt.ItemDataRole.UserRole, data)
+        item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+        item.setSizeHint(self.gridSize())
+        if picture is not None and not picture.isNull():
+            show_picture(item, picture)
+        self.addItem(item)
+        return item
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Take as much height as all rows need."""
+        grid = self.gridSize()
+        columns = max(1, self.viewport().width() // grid.width())
+        self.setFixedHeight(-(-max(self.count(), 1) // columns) * grid.height() + 2 * self.frameWidth())
+
+
+class RecipeList(Tiles):
+    """The presets, with their effect on the layer, or on an example photo until it is known."""
+
+    def __init__(self, on_choose: Callable[[str], None]) -> None:
+        super().__init__("dioptre_recipes", translated("Recipes"))
+        self._known: dict[str, Image | None] = {}
+        for name, recipe in presets().items():
+            item = self.add(translated(recipe.title), QImage(str(picture_file(name))), name)
+            item.setToolTip(translated(recipe.description))
+        self.itemClicked.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
+        self.itemActivated.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
+
+    def render(self, chosen: str, pictures: Mapping[str, Image | None]) -> None:
+        """Mark the chosen recipe, and show the pictures that are known."""
+        for item in (self.item(row) for row in range(self.count())):
+            name = item.data(Qt.ItemDataRole.UserRole)
+            if name == chosen:
+                self.setCurrentItem(item)
+            picture = pictures.get(name)
+            if picture is not self._known.get(name):
+                self._known[name] = picture
+                show_picture(item, QImage(str(picture_file(name))) if picture is None else coloured(picture))
+
+
+class ResultList(Tiles):
     """List in which a click activates a result's group, and a double click or Return edits the result."""
 
     def __init__(self, on_edit: Callable[[], None]) -> None:
-        super().__init__()
+        super().__init__("dioptre_history", translated("Results in this document"))
         self._on_edit = on_edit
-        self.setObjectName("dioptre_history")
-        self.setAccessibleName(translated("Results in this document"))
         self.setToolTip(translated("Results in this document. Double-click one to edit it."))
-        self.setViewMode(QListWidget.ViewMode.IconMode)
-        self.setIconSize(QSize(THUMBNAIL_PX, THUMBNAIL_PX))
-        self.setGridSize(QSize(THUMBNAIL_PX + 28, HIGH_PX - 10))
-        self.setFlow(QListWidget.Flow.LeftToRight)
-        self.setWrapping(False)
-        self.setWordWrap(True)
-        self.setMovement(QListWidget.Movement.Static)
-        self.setFixedHeight(HIGH_PX + 14)
         self.itemActivated.connect(self._edit)
         self.itemClicked.connect(self._select)
 
@@ -140,8 +202,17 @@ class ResultList(QListWidget):
             entries = [one for one in record_of(document).readable() if record_of(document).layers(one)]
             for entry in reversed(entries[-MOST:]):
                 if entry.known is not None:
-                    self.addItem(_item(document, entry))
+                    self._add_result(document, entry)
         self.setVisible(self.count() > 0)
+        self.fit()
+
+    def _add_result(self, document: Document, entry: Entry) -> None:
+        node = record_of(document).top(entry)
+        bounds = node.bounds()
+        scale = TILE_PX / max(1, min(bounds.width(), bounds.height()))
+        picture = node.thumbnail(max(1, round(bounds.width() * scale)), max(1, round(bounds.height() * scale)))
+        item = self.add(node.name(), picture, entry.id)
+        item.setToolTip(f"{node.name()}\n{entry.when[:16].replace('T', ' ')}\n{_changed(entry)}".strip())
 
     def _select(self, item: QListWidgetItem) -> bool:
         document = active()[0]
@@ -160,15 +231,12 @@ class ResultList(QListWidget):
             self._on_edit()
 
 
-def _item(document: Document, entry: Entry) -> QListWidgetItem:
-    node = record_of(document).top(entry)
-    item = QListWidgetItem(node.name())
-    picture = node.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX)
-    if picture is not None and not picture.isNull():
-        item.setIcon(QIcon(QPixmap.fromImage(picture)))
-    item.setData(Qt.ItemDataRole.UserRole, entry.id)
-    item.setToolTip(f"{node.name()}\n{entry.when[:16].replace('T', ' ')}\n{_changed(entry)}".strip())
-    return item
+def show_picture(item: QListWidgetItem, picture: QImage) -> None:
+    """Show a picture in a tile, cut to a square."""
+    side = min(picture.width(), picture.height())
+    part = picture.copy((picture.width() - side) // 2, (picture.height() - side) // 2, side, side)
+    smooth = Qt.TransformationMode.SmoothTransformation
+    item.setIcon(QIcon(QPixmap.fromImage(part.scaled(TILE_PX, TILE_PX, transformMode=smooth))))
 
 
 def _changed(entry: Entry) -> str:

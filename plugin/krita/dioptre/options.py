@@ -10,7 +10,7 @@ from .dioptre_link.editing import bokeh, distances, scene, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
-from .dioptre_link.operation import Kind, Operation
+from .dioptre_link.operation import Operation
 from .downloads import OfferRow
 from .focus_row import FocusRow
 from .toolkit import (
@@ -46,7 +46,7 @@ class Options(QWidget):
         focuses = traits.focuses(described)
         simple, self._others = _column(self), QWidget()
         others = _column(self._others)
-        shown = [parameter for parameter in described.parameters if parameter.kind is not Kind.STROKES]
+        shown = distances.rows(described)
         any_simple = any(parameter.simple for parameter in shown)
         groups: set[str] = set()
         for parameter in sorted(shown, key=lambda one: focuses and one.name != BLUR):
@@ -109,7 +109,8 @@ class Options(QWidget):
         """
         for name, row in self._rows.items():
             row.render(options.get(name, row.parameter.default), decided.get(name))
-            row.setVisible(not (name == RANGE and self._focus is not None))
+            hidden = name == RANGE and self._focus is not None
+            row.setVisible(not hidden and row.parameter.applies(options))
         self._others.setVisible(more or self.more is None)
         if self.more is not None:
             self.more.blockSignals(True)

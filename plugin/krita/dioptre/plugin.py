@@ -9,20 +9,20 @@ from typing import Any
 
 from krita import Extension, Krita, Window
 
-from . import depth_editing, enlarge, updating
-from .dioptre_link.catalogue import OPERATIONS
+from . import depth_editing, updating
+from .dioptre_link.catalogue import OPERATIONS, super_resolution
 from .dioptre_link.chain import as_operation
-from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .dioptre_link.presets import preset, presets
+from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .docker import DOCKER_ID, DioptreDocker, painting_hint
 from .document import LOG, active, say
 from .jobs import Run, in_short, job_manager
 from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
-WIDE_PX = 340
+WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
 SETTINGS, PLACED = "dioptre", "placed"
 TOOLBOX = "ToolBox"
 
@@ -39,13 +39,14 @@ def show_docker(window: Any, docker: Any) -> None:
 
 
 def _dock(window: Any, docker: Any) -> None:
+    wide = max(WIDE_PX, round(WIDE * window.width()))
     docker.setFloating(False)
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docker)
     toolbox = next((one for one in Krita.instance().activeWindow().dockers() if one.objectName() == TOOLBOX), None)
     if toolbox is None or not toolbox.isVisible() or toolbox.isFloating():
-        QTimer.singleShot(0, lambda: window.resizeDocks([docker], [WIDE_PX], Qt.Orientation.Horizontal))
+        QTimer.singleShot(0, lambda: window.resizeDocks([docker], [wide], Qt.Orientation.Horizontal))
         return
-    widths = [toolbox.width(), WIDE_PX]
+    widths = [toolbox.width(), wide]
     window.splitDockWidget(toolbox, docker, Qt.Orientation.Horizontal)
     QTimer.singleShot(0, lambda: window.resizeDocks([toolbox, docker], widths, Qt.Orientation.Horizontal))
 
@@ -58,6 +59,12 @@ MESSAGE_ID = "dioptre_message"
 
 class DioptreExtension(Extension):
     """Krita extension that creates the menu's actions once per window."""
+
+    def __init__(self, parent: Krita) -> None:
+        super().__init__(parent)
+        # Python would collect a menu that only its own connection refers to. That clears the connection but leaves
+        # the signal connected, which crashes Krita.
+        self._menus: list[QMenu] = []
 
     def setup(self) -> None:
         LOG.set_up()
@@ -80,7 +87,7 @@ class DioptreExtension(Extension):
                 f"recipe_{name}",
                 title,
                 tip,
-                functools.partial(_follow, functools.partial(preset, name)),
+                functools.partial(_open_recipe, name),
                 place=f"{MENU_PLACE}/{RECIPES_ID}",
             )
         tip = translated("A recipe as a .json file; every run of Dioptre saves one")
@@ -90,16 +97,16 @@ class DioptreExtension(Extension):
             "recipe_zz_file",
             title,
             tip,
-            lambda: _follow(_recipe_from_file),
+            _follow_file,
             place=f"{MENU_PLACE}/{RECIPES_ID}",
         )
         order += ["recipe", "super_resolution_document"]
         for name, title, tip, act in (
             (
                 "super_resolution_document",
-                translated("Super-resolution of the whole document"),
+                f"{translated('Super-resolution of the whole document')}…",
                 translated("Enlarge every layer into a new document."),
-                lambda: _try(lambda: enlarge.start(job_manager(), active()[0])),
+                functools.partial(_open, super_resolution.OPERATION, whole=True),
             ),
             ("edit", translated("Edit…"), translated("Change the options of the active result."), _edit),
             (
@@ -124,6 +131,7 @@ class DioptreExtension(Extension):
         ):
             _add(window, name, title, tip, act)
         order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]
+        self._menus.append(menu)
         in_order = functools.partial(_sort, menu, order)
         menu.aboutToShow.connect(in_order)
         QTimer.singleShot(0, in_order)
@@ -152,13 +160,20 @@ def _add(
     action.triggered.connect(lambda *_: act())
 
 
-def _open(described: Operation) -> None:
+def _open(described: Operation, *, whole: bool = False) -> None:
     """Open an operation in the docker, so that the user sees its options before anything runs."""
     docker = find_panel()
     if docker is not None:
         was_seen = docker.isVisible()
         show_panel()
-        docker.open(described, keep=was_seen)
+        docker.open(described, keep=was_seen, whole=whole)
+
+
+def _open_recipe(name: str) -> None:
+    """Open a preset in the docker, so that the user sees its effect before it runs."""
+    docker = show_panel()
+    if docker is not None:
+        docker.session.open_recipe(name)
 
 
 def _edit() -> None:
@@ -182,11 +197,11 @@ def _edit_depth() -> None:
     say(painting_hint(depth.name()))
 
 
-def _follow(choose: Callable[[], Recipe | None]) -> None:
-    """Run a recipe on the active layer; do nothing if the user chose none."""
+def _follow_file() -> None:
+    """Run a recipe from a file on the active layer; do nothing if the user chose none."""
 
     def begin() -> Run | None:
-        if (chosen := choose()) is None:
+        if (chosen := _recipe_from_file()) is None:
             return None
         document, node = active()
         described, options = as_operation(chosen)
@@ -254,7 +269,8 @@ def tell(error: DioptreError) -> None:
     box = QMessageBox(window.qwindow() if window is not None else None)
     box.setObjectName(MESSAGE_ID)
     box.setWindowTitle("Dioptre")
-    box.setIcon(QMessageBox.Icon.Warning)
+    refused = isinstance(error, RefusedError)  # Nothing has failed.
+    box.setIcon(QMessageBox.Icon.Information if refused else QMessageBox.Icon.Warning)
     box.setText(message)
     box.setInformativeText(hint)
     box.setModal(False)

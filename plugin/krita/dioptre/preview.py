@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from .canvas import INVITATION, Canvas
 from .dioptre_link.editing import brush, fetching, picking, scene, traits, views
@@ -12,6 +13,7 @@ from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State, Tool
 from .dioptre_link.language import translated
+from .dioptre_link.operation import Operation
 from .toolkit import (
     VIEW_STYLE,
     QButtonGroup,
@@ -24,6 +26,7 @@ from .toolkit import (
     QToolButton,
     QVBoxLayout,
     QWidget,
+    Shared,
 )
 
 SIZE_STEPS = 100  # Number of slider positions.
@@ -100,10 +103,11 @@ class BrushRow(QWidget):
         self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
 
 
+SELECTED_EDGE: views.Colours = ((0, 0, 0, 0), (255, 255, 255, 220), *[(0, 0, 0, 0)] * 254)
 _GREYS: views.Colours = tuple((value, value, value, 255) for value in range(256))
 
 
-class PictureView(QWidget):
+class PictureView(Shared):
     """View buttons with the picture below them. `on_click` receives fractions of the layer, 0 to 1."""
 
     def __init__(
@@ -146,7 +150,14 @@ class PictureView(QWidget):
         layout.addWidget(self.canvas, 1)
 
     def render(
-        self, state: State, before: QImage | None, size: tuple[int, int] | None, *, brushes: bool = True
+        self,
+        state: State,
+        before: QImage | None,
+        size: tuple[int, int] | None,
+        *,
+        selected: Image | None = None,
+        brushes: bool = True,
+        focusing: tuple[Operation, Mapping[str, Any]] | None = None,
     ) -> None:
         """Show a state.
 
@@ -154,7 +165,9 @@ class PictureView(QWidget):
             state: The state to show.
             before: The reduced original layer.
             size: Width and height of the layer, in pixels.
+            selected: The selection that limits the result, whose edge is shown; None without one.
             brushes: Whether strokes can be painted.
+            focusing: The step of a recipe that clicks concern, and its options; None without a recipe.
         """
         self._offer([view.name for view in views.views_of(state.operation)])
         self._buttons[state.view].setChecked(True)
@@ -167,23 +180,34 @@ class PictureView(QWidget):
         picture = scene.picture_of(state)
         image = before if picture is None else _converted(picture)
         failed = image is None and state.phase is Phase.FAILED
-        marks = scene.marks_of(state, size or (1, 1))
+        clickable = state if focusing is None else replace(state, operation=focusing[0], options=focusing[1])
+        marks = scene.marks_of(clickable, size or (1, 1))
         part = None if state.shown is None or state.view != views.PLACE else state.shown.part
         if size is None:
             marks = replace(marks, point=None, box=None)
         self.canvas.show_images(
             image,
-            over=self._overlays(state),
+            over=self._overlays(state, selected),
             left=own if state.view == views.SPLIT else None,
             frame=part or marks.box,
-            marks=marks if brushes else replace(marks, picked=(), measured=()),
+            marks=marks,
         )
         boxes = brushes and picking.box_of(state.operation) is not None
         self.canvas.set_box(self._on_box if boxes else None)
         # A tooltip would cover the picture while the user paints.
-        self.canvas.setToolTip(picking.hint(state.operation) if brushes and painting is None else "")
+        self.canvas.setToolTip("" if painting is not None else picking.hint(clickable.operation))
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
         self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
+        self.fit()
+
+    def fit(self) -> None:
+        """Grow no higher than the picture, so that no space around it is empty while the options need it."""
+        rows = self.layout().sizeHint().height() - self.canvas.sizeHint().height()
+        self.setMaximumHeight(rows + self.canvas.height_for(self.width()))
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        super().resizeEvent(event)
+        self.fit()
 
     def _offer(self, names: list[str]) -> None:
         if [name for name, button in self._buttons.items() if not button.isHidden()] == names:
@@ -195,9 +219,11 @@ class PictureView(QWidget):
             self._row.removeWidget(self._buttons[name])
             self._row.insertWidget(1 + place, self._buttons[name])  # Index 0 is the stretch.
 
-    def _overlays(self, state: State) -> list[QImage]:
+    def _overlays(self, state: State, selected: Image | None) -> list[QImage]:
         """Return the images to draw over the picture: selection or focus, and the strokes."""
         over = [_table(one.image, one.colours) for one in scene.overlays(state)]
+        if selected is not None and views.VIEWS[state.view].shows_after:
+            over.append(_table(scene.outline(selected), SELECTED_EDGE))
         painted = None if self._size is None else self._strokes.picture(state, self._size)
         return over if painted is None else [*over, _table(painted, brush.COLOURS)]
 

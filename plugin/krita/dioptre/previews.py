@@ -12,7 +12,7 @@ from .dioptre_link.editing.events import Image, Shown, Step, Steps, drain
 from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from .dioptre_link.editing.request import Given, Request
 from .dioptre_link.editing.state import Phase, State
-from .dioptre_link.editing.traits import looks_into_file, takes_depth, takes_selection
+from .dioptre_link.editing.traits import looks_into_file, takes_depth
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.networks import missing_network
 from .dioptre_link.wire import PixelFormat
@@ -33,6 +33,7 @@ class Previews(QObject):
 
     noted = pyqtSignal(object)
     failed = pyqtSignal(object)
+    pictured = pyqtSignal(str, object)  # Name and picture of a recipe; None if it failed.
 
     def __init__(self, wanted: Callable[[], tuple[State, Source] | None]) -> None:
         """Start nothing yet.
@@ -45,6 +46,7 @@ class Previews(QObject):
         self._thread: LinkThread | None = None
         self._session: PreviewSession | None = None
         self._ticket: Ticket | None = None
+        self._recipe = ""  # The recipe whose picture `_ticket` computes.
         self._lists = True  # Whether the next preview lists the networks first.
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
@@ -69,7 +71,8 @@ class Previews(QObject):
             self._drop()
             return
         request = request_of(state, source)
-        if self._ticket is not None and self._session is not None and self._session.should_wait(request):
+        running = None if self._ticket is None or self._recipe else self._session
+        if running is not None and running.should_wait(request):
             self._settling.start()
             return
         self._drop()
@@ -91,6 +94,24 @@ class Previews(QObject):
 
         self._ticket = thread.put(work)
 
+    def ask_picture(self, name: str, state: State) -> None:
+        """Request the picture of a recipe; any other request takes precedence over it and drops it.
+
+        Args:
+            name: The recipe's name.
+            state: Its operation and options.
+        """
+        session, wanted = self._session, self._wanted()
+        if session is None or wanted is None or self._ticket is not None or self._settling.isActive():
+            return
+        request = request_of(state, wanted[1])
+
+        def work(worker: Worker, ticket: Ticket, _report: Report) -> Image | None:
+            worker.connect()
+            return drain(session.beside(request), lambda _event: None, lambda: ticket.cancelled).after
+
+        self._recipe, self._ticket = name, self._started_thread().put(work)
+
     def stop(self) -> None:
         """Abandon the running preview and those to come."""
         self._settling.stop()
@@ -99,7 +120,7 @@ class Previews(QObject):
     def _drop(self) -> None:
         if self._ticket is not None:
             self._ticket.cancel()
-        self._ticket = None
+        self._ticket, self._recipe = None, ""
 
     def _started_thread(self) -> LinkThread:
         if self._thread is None:
@@ -112,17 +133,25 @@ class Previews(QObject):
             QApplication.instance().aboutToQuit.connect(self._thread.stop)
         return self._thread
 
-    def _arrived(self, ticket: Ticket, shown: Shown) -> None:
-        if ticket is self._ticket:
-            self._ticket = None
+    def _arrived(self, ticket: Ticket, shown: Any) -> None:
+        if ticket is not self._ticket:
+            return
+        recipe = self._recipe
+        self._ticket, self._recipe = None, ""
+        if recipe:
+            self.pictured.emit(recipe, shown)
+        else:
             # If the options have changed again since the request, this is only a draft.
             self.noted.emit(replace(shown, draft=True) if self._settling.isActive() else shown)
 
     def _ended(self, ticket: Ticket, error: Exception) -> None:
         if ticket is not self._ticket:
             return
-        self._ticket, wanted = None, self._wanted()
-        if not isinstance(error, Cancelled):
+        recipe, wanted = self._recipe, self._wanted()
+        self._ticket, self._recipe = None, ""
+        if recipe:
+            self.pictured.emit(recipe, None)
+        elif not isinstance(error, Cancelled):
             self.failed.emit(error)
         elif wanted is not None and wanted[0].phase in (Phase.WAITING, Phase.DRAFT):
             self.ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
@@ -134,7 +163,7 @@ def request_of(state: State, source: Source) -> Request:
     inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
     if depth is not None and takes_depth(state.operation):
         inputs["disparity"] = Given(key=_Same(depth), upload=lambda worker: _uploading_depth(worker, depth))
-    if selection is not None and takes_selection(state.operation):
+    if selection is not None:
         key = (_Same(picture), selection)
         inputs["selection"] = Given(key=key, upload=lambda worker: _uploading_selection(worker, picture, selection))
     return Request(
@@ -196,6 +225,13 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
         inputs["disparity"] = worker.new_buffer(width, height, DEPTH_WIRE)
         inputs["disparity"].write_rows(0, without_alpha(depth.raster.part(part, 8)))
     return inputs
+
+
+def small_selection(selection: bytes, width: int) -> Image:
+    """Return every n-th value of a selection, which has `width` values a row."""
+    step = max(1, -(-max(width, len(selection) // width) // LONGEST_PX))
+    rows = [selection[start : start + width : step] for start in range(0, len(selection), width * step)]
+    return Image(width=len(rows[0]), height=len(rows), channels=1, data=b"".join(rows))
 
 
 def _small_depth(depth: Picture) -> Image:

@@ -6,27 +6,31 @@ The state is immutable and replaced as a whole. The widgets render it and call t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import updating
+from . import enlarge, updating
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.chain import as_operation
-from .dioptre_link.editing import fetching
+from .dioptre_link.editing import fetching, recipes
 from .dioptre_link.editing import state as states
-from .dioptre_link.editing.events import Shown, Step
+from .dioptre_link.editing.events import Image, Shown, Step
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
-from .dioptre_link.errors import DioptreError
+from .dioptre_link.editing.traits import enlarges, selects, takes_selection
+from .dioptre_link.editing.views import views_of
+from .dioptre_link.errors import DioptreError, RefusedError
 from .dioptre_link.networks import Network
 from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
-from .document import LOG, Node, Rect, active
+from .dioptre_link.recipe import Recipe
+from .dioptre_link.records import Entry
+from .document import LOG, Node, Rect, active, is_open
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
-from .previews import LONGEST_PX, Previews
-from .sources import Source, find
+from .previews import LONGEST_PX, Previews, small_selection
+from .sources import NO_SELECTION, Source, find, selection_in, selection_mark
 from .toolkit import QImage, QObject
 from .updating import Target, find_target
 
@@ -38,16 +42,35 @@ class Panel:
     Attributes:
         state: State of the operation.
         recipe: Name of the chosen preset; "" for an operation.
+        followed: The recipe itself, with the focus that the user has clicked; None for an operation.
+        pictures: The recipes' effects on the previewed layer, as far as they are known, by name.
         layer: Name of the previewed layer.
-        replaced: Name of the result that a run replaces; "" if there is none.
+        entry: The result of the same operation that a run replaces; None if there is none.
+        replaced: Name of that result; "" if there is none.
         adds: Whether the user wants to add another result instead.
+        whole: Whether to enlarge every layer of the document into a new one.
     """
 
     state: State
     recipe: str = ""
+    followed: Recipe | None = None
+    pictures: Mapping[str, Image | None] = field(default_factory=dict)
     layer: str = ""
+    entry: Entry | None = None
     replaced: str = ""
     adds: bool = False
+    whole: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a run replaces the earlier result."""
+        return self.entry is not None and not (self.recipe or self.adds)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the settings differ from those of the earlier result."""
+        operation = self.state.operation
+        return self.entry is None or operation.check(self.entry.chosen_options) != self.state.options
 
 
 class Session(QObject):
@@ -57,14 +80,17 @@ class Session(QObject):
         super().__init__()
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
         self.before: QImage | None = None
+        self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
         self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
+        self._selection_mark: tuple[object, ...] | None = None  # See `selection_mark`.
         self._reading = Stepper()
         self._previews = Previews(lambda: None if self._source is None else (self.state, self._source))
         self._previews.noted.connect(self._event)
         self._previews.failed.connect(self._failed)
+        self._previews.pictured.connect(self._pictured)
         self.fetcher = Fetcher()
         self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
         self.fetcher.done.connect(self._fetched)
@@ -84,22 +110,37 @@ class Session(QObject):
 
     # -- input ---------------------------------------------------------------------------------------------------
 
-    def open(self, operation: Operation, options: dict[str, Any] | None = None, *, more: bool = False) -> None:
-        """Open an operation with its defaults, or with the options of a result."""
+    def open(self, operation: Operation, *, more: bool = False, whole: bool = False) -> None:
+        """Open an operation with its defaults; `look` replaces them by the settings of an earlier result.
+
+        Args:
+            operation: The operation.
+            more: Whether to show all options.
+            whole: Whether to enlarge the whole document.
+        """
         self._forget()
         self._marked = None
-        state = fetching.carried(states.opened(operation, options), self.state)
-        self._set(replace(state, more=more), recipe="", layer="", replaced="", adds=False)
+        state = replace(fetching.carried(states.opened(operation), self.state), more=more)
+        self.store.set(Panel(state=state, whole=whole))
 
     def open_recipe(self, name: str) -> None:
         """Choose a preset and preview its effect on the active layer."""
-        self._forget()
-        self._marked = None
-        seen = preview_of(presets()[name])
-        state = fetching.carried(states.opened(seen.operation, dict(seen.options)), self.state)
-        self._set(state, recipe=name, layer="", replaced="", adds=False)
-        if seen.shown:
+        recipe, seen = presets()[name], preview_of(presets()[name])
+        opened = replace(states.opened(seen.operation, dict(seen.options)), fixed=True)
+        state = fetching.carried(opened, self.state)
+        before, chosen = self.store.state, Panel(state=state, recipe=name, followed=recipe)
+        if self._source is None or not before.recipe:
+            self._forget()
+            self._marked = None
+            self.store.set(chosen)
             self.look()
+            return
+        # The layer has been read already.
+        self._previews.stop()
+        if before.state.view in [view.name for view in views_of(state.operation)]:
+            state = states.chose_view(state, before.state.view)
+        self.store.set(replace(chosen, state=states.read(state), pictures=before.pictures, layer=before.layer))
+        self._previews.ask()
 
     def edit(self) -> None:
         """Open the active result's operation with the options that produced it.
@@ -114,22 +155,20 @@ class Session(QObject):
             not one.simple and one.kind not in LISTS and options[one.name] != one.default
             for one in described.parameters
         )
-        self.open(described, options, more=hidden)
+        self.open(described, more=hidden)
         self.look()
 
     def look(self) -> None:
         """Read the layer again and show its preview."""
-        if (name := self.store.state.recipe) and not preview_of(presets()[name]).shown:
-            return
         try:
             target = self._find_target(*active())
             reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._refuse(error)
             return
-        self._drop_choices_of_another(target)
+        self._adopt(target)
         self._previews.list_again()
-        self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
+        self._set(states.reading(self.state), layer=target.picture.name())
         self._reading.start(_with_thumbnail(reading), self._read, self._refuse)
 
     def look_again(self) -> None:
@@ -156,9 +195,13 @@ class Session(QObject):
         if self.size is None:
             self.look()
             return
-        if self.store.state.recipe:
-            return  # A recipe determines all options.
-        self._set(states.clicked(self.state, x, y, self.size, click=click))
+        if (recipe := self.store.state.followed) is not None and not enlarges(self.state.operation):
+            clicked = recipes.clicked(recipe, x, y, self.size, click=click)
+            if clicked == recipe:
+                return
+            self._follow(clicked)
+        else:
+            self._set(states.clicked(self.state, x, y, self.size, click=click))
         self._previews.ask_soon()
 
     def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -188,6 +231,11 @@ class Session(QObject):
     def add_another(self, on: bool) -> None:
         """Set whether a run adds a result instead of replacing the earlier one."""
         self.store.set(replace(self.store.state, adds=on))
+        self._follow_selection()
+
+    def enlarge_whole(self, on: bool) -> None:
+        """Set whether a run enlarges the whole document into a new one."""
+        self.store.set(replace(self.store.state, whole=on))
 
     def make(self) -> Run:
         """Start a run that creates a result's layers, or replaces those of the earlier result.
@@ -195,18 +243,44 @@ class Session(QObject):
         Raises:
             DioptreError: The run was refused.
         """
-        if (name := self.store.state.recipe) != "":
-            described, options = as_operation(presets()[name])
-            return job_manager().start(described, options, *active())
+        panel = self.store.state
+        document, node = active()
+        if panel.followed is not None:
+            described, options = as_operation(panel.followed)
+            return job_manager().start(described, options, document, node, notes=panel.followed.ignored)
+        if panel.whole:
+            return enlarge.start(job_manager(), document, dict(self.state.options))
         operation = self.state.operation
-        target = find_target(operation, *active())
-        self._drop_choices_of_another(target)
+        target = find_target(operation, document, node)
+        # A saved copy of a document has results with the same ids.
+        shown = same_entry(panel.entry, target.entry) and self._marked in (None, (target.document, target.node))
+        if target.entry is not None and not (panel.adds or shown):
+            self.look()
+            raise RefusedError(
+                "The docker now shows the settings of “{name}”.",
+                hint="Check them, then click again.",
+                name=target.replaced,
+            )
+        self._adopt(target)
         options = dict(self.state.options)
-        if target.entry is not None and not self.store.state.adds:
+        if target.entry is not None and self.store.state.replaces:
             return updating.start_edit(job_manager(), target.document, target.entry, options)
         return job_manager().start(operation, options, target.document, target.picture, target.depth)
 
     # -- reading and previews ------------------------------------------------------------------------------------
+
+    def drop_closed(self) -> None:
+        """Show nothing of a closed document, and free its pixels; the next one that becomes active is read."""
+        if self._source is None or is_open(self._source.document):
+            return
+        self._forget()
+        self._refused = (None, None)
+        if name := self.store.state.recipe:
+            self._follow(presets()[name])
+        else:
+            self._set(states.of_next_picture(self.state))
+        state = replace(states.reading(self.state), phase=Phase.EMPTY)
+        self._set(state, layer="", entry=None, replaced="", pictures={})
 
     def follow_active(self) -> None:
         """Read the layer again if another one has become active. A timer calls this while the docker is visible."""
@@ -221,10 +295,17 @@ class Session(QObject):
             target = self._find_target(document, node)
         except DioptreError:
             return
+        panel = self.store.state
         if not self._is_shown(target):
             self.look()
-        elif target.replaced != self.store.state.replaced:
-            self.store.set(replace(self.store.state, replaced=target.replaced))
+            return
+        if panel.entry is not None and target.entry is not None and not same_entry(panel.entry, target.entry):
+            self._adopt(target)  # Another result of the same picture, with its own settings.
+            self._set(states.asked(self.state))
+            self._previews.ask_soon()
+        elif (panel.entry, panel.replaced) != (target.entry, target.replaced):
+            self.store.set(replace(panel, entry=target.entry, replaced=target.replaced))
+        self._follow_selection()
 
     def _find_target(self, document: Any, node: Any) -> Target:
         """Return the target; for a recipe, it is the active layer, even if that belongs to a result.
@@ -242,30 +323,88 @@ class Session(QObject):
             return False
         return source.picture.node == target.node
 
-    def _drop_choices_of_another(self, target: Target) -> None:
-        """Reset points, strokes and values that belong to the previous layer."""
-        if self.store.state.recipe or self._marked in (
-            None,
-            (target.document, target.node),
-        ):
+    def _adopt(self, target: Target) -> None:
+        """Take over the settings of the result that a run replaces, or keep the style for another layer.
+
+        The settings of a result that this docker shows already stay as the user has changed them.
+        """
+        panel, place = self.store.state, (target.document, target.node)
+        moves = self._marked is not None and self._marked != place
+        if panel.recipe:
+            if moves:
+                self._follow(presets()[panel.recipe])
             return
-        self._set(states.of_next_picture(self.state))
+        state, entry, adds = self.state, target.entry, panel.adds
+        if entry is not None and (moves or not same_entry(panel.entry, entry)):
+            state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
+            # A new selection asks for a new result, unless the user has selected the earlier one.
+            adds = not target.chosen and selection_mark(target.document) != NO_SELECTION
+        elif moves:
+            state = states.of_next_picture(state)
+        self._set(state, entry=entry, replaced=target.replaced, adds=adds and entry is not None)
+
+    def _follow(self, recipe: Recipe) -> None:
+        """Show a recipe, which differs from the earlier one in its focus."""
+        self._set(states.changed_all(self.state, preview_of(recipe).options), followed=recipe)
+
+    def _follow_selection(self) -> None:
+        """Limit the preview to the selection as it is now."""
+        source = self._source
+        if source is None or self.state.phase is Phase.READING or not is_open(source.document):
+            return
+        if (limited := self._limited(source)) is not None:
+            self._source = limited
+            self._set(states.asked(self.state))
+            self._previews.ask_soon()
+
+    def _limited(self, source: Source) -> Source | None:
+        """Return the source with the selection that a new result would be limited to; None if that is the same."""
+        operation, mark = self.state.operation, NO_SELECTION
+        if takes_selection(operation) or not (
+            selects(operation) or enlarges(operation) or self.store.state.replaces
+        ):
+            mark = selection_mark(source.document)
+        if mark == self._selection_mark:
+            return None
+        self._selection_mark = mark
+        selection = None if mark == NO_SELECTION else selection_in(source.document, source.picture.rect)
+        limits = selection is not None and not takes_selection(operation)
+        self.selected = small_selection(selection, source.picture.rect.width) if selection and limits else None
+        return replace(source, selection=selection)
 
     def _refuse(self, error: Exception) -> None:
         """Say why the active layer cannot be read; the next one that becomes active is read again."""
         self._forget()
         self._refused = active()
-        self._set(states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", replaced="")
+        self._set(
+            states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", entry=None, replaced=""
+        )
 
     def _read(self, read: tuple[Source, QImage]) -> None:
         source, self.before = read
-        self._source, self._marked = source, (source.document, source.picture.node)
-        self._set(states.read(self.state))
+        self._selection_mark = None
+        self._source = self._limited(source) or source
+        self._marked = source.document, source.picture.node
+        self._set(states.read(self.state), pictures={})
         self._previews.ask()
 
     def _event(self, event: Any) -> None:
         handle = next(handle for kind, handle in _EVENTS.items() if isinstance(event, kind))
         self._set(handle(self.state, event))
+        self._ask_picture()
+
+    def _ask_picture(self) -> None:
+        """Request the picture of the next recipe once the preview itself is ready."""
+        panel = self.store.state
+        name = next((name for name in presets() if name not in panel.pictures), None)
+        if panel.recipe and name is not None and self.state.phase is Phase.READY:
+            seen = preview_of(presets()[name])
+            self._previews.ask_picture(name, states.opened(seen.operation, dict(seen.options)))
+
+    def _pictured(self, name: str, picture: Image | None) -> None:
+        panel = self.store.state
+        self.store.set(replace(panel, pictures={**panel.pictures, name: picture}))
+        self._ask_picture()
 
     def _fetched(self, networks: tuple[Network, ...]) -> None:
         """Continue with the preview after a network has been installed."""
@@ -279,7 +418,12 @@ class Session(QObject):
     def _forget(self) -> None:
         self._reading.stop()
         self._previews.stop()
-        self._source = self.before = self._refused = None
+        self._source = self.before = self.selected = self._refused = self._selection_mark = None
+
+
+def same_entry(one: Entry | None, other: Entry | None) -> bool:
+    """Return whether two records concern the same result, which an update may have changed."""
+    return (None if one is None else one.id) == (None if other is None else other.id)
 
 
 _EVENTS: dict[type, Callable[[State, Any], State]] = {

@@ -164,6 +164,8 @@ def metres_by_pixels(depth: Raster, documents: Iterable[Document]) -> Generator[
 
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
+MARK_ROWS = 16  # Number of rows of a selection that are compared to notice a change.
+NO_SELECTION: tuple[object, ...] = ()
 LAYERED_FILES = (".kra", ".krz", ".ora")
 PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # Formats that can contain the camera's depth.
 
@@ -407,7 +409,7 @@ def find(
             name=picture.name(),
         )
     fresh_or_needed = (fresh and not selects(described)) or Input.SELECTION in described.inputs
-    selection = _selection(document, Rect.of(picture)) if fresh_or_needed else None
+    selection = selection_in(document, Rect.of(picture)) if fresh_or_needed else None
     if selection is None and Input.SELECTION in described.inputs:
         raise refusals.needs_selection(described)
     if selection is not None and enlarging:
@@ -491,8 +493,19 @@ def _named_depth(document: Document, picture: Node) -> Node | None:
     return named[0] if len(named) == 1 else None
 
 
-def _selection(document: Document, rect: Rect) -> bytes | None:
+def selection_in(document: Document, rect: Rect) -> bytes | None:
+    """Return the selection as 8-bit values over a rectangle; None if there is none."""
     selection = document.selection()
     if selection is None or selection.width() == 0 or selection.height() == 0:
         return None
     return bytes(selection.pixelData(*rect))
+
+
+def selection_mark(document: Document) -> tuple[object, ...]:
+    """Return a value that changes with the document's selection, from some of its rows: it is asked for often."""
+    selection = document.selection()
+    if selection is None or selection.width() == 0 or selection.height() == 0:
+        return NO_SELECTION
+    left, top, width, height = selection.x(), selection.y(), selection.width(), selection.height()
+    rows = range(top, top + height, max(1, height // MARK_ROWS))
+    return left, top, width, height, *(bytes(selection.pixelData(left, row, width, 1)) for row in rows)

@@ -91,6 +91,17 @@ class ChoiceBox(_Unscrolled, QtWidgets.QComboBox):
     pass
 
 
+class Shared(QtWidgets.QWidget):
+    """Widget whose height depends on its share of the space alone, and not on the words in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802  (Qt's name)
+        return False
+
+
 class OneLine(QtWidgets.QLabel):
     """Label whose full text appears as a tooltip if it does not fit."""
 

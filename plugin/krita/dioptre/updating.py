@@ -48,12 +48,14 @@ class Target:
         picture: The layer to work on.
         depth: The depth layer to use instead of searching for one.
         entry: The result to replace, if any.
+        chosen: Whether the user selected that result itself, and not the picture behind it.
     """
 
     document: Document
     picture: Node
     depth: Node | None = None
     entry: Entry | None = None
+    chosen: bool = False
 
     @property
     def node(self) -> str:
@@ -85,9 +87,18 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
     entries = record.readable()
     for entry in reversed(entries):
         if entry.operation == operation.name and record.belongs(entry, node) and record.layers(entry):
-            return _behind(document, entry)
+            return replace(_behind(document, entry), chosen=True)
     earlier = to_replace(entries, operation, record.id_of(node), lambda entry: bool(record.layers(entry)))
     return Target(document=document, picture=node) if earlier is None else _behind(document, earlier)
+
+
+def changeable(document: Document | None, node: Node | None) -> tuple[bool, bool]:
+    """Return whether the active layer belongs to a result that Update can recompute, and whether it has depth."""
+    if document is None:
+        return False, False
+    record = record_of(document)
+    entries = [one for one in record.readable() if record.concerns(one, node) and record.layers(one)]
+    return bool(entries), any(depth_editing.has_depth(document, one) for one in entries)
 
 
 def find_edited(document: Document | None, node: Node | None) -> tuple[Target, Entry]:

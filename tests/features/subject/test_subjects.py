@@ -8,7 +8,7 @@ import pytest
 from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import Subject
-from dioptre.features.subject.region import competing_words
+from dioptre.features.subject.region import competing_words, important_parts
 from dioptre.features.subject.several import Choice, chosen_subject
 from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre_link.errors import UsageError
@@ -86,3 +86,15 @@ def test_competing_things_are_said(picture: np.ndarray) -> None:
     assert competing_words(alike) == ""
     alike[100:200, 200:280] = 1
     assert competing_words(alike) == "2 objects were chosen as the subject. To use only one, choose a point on it."
+
+
+@pytest.mark.parametrize(("depth", "saliency", "kept"), [(0.7, 0.8, True), (0.4, 0.8, False), (0.7, 0.55, False)])
+def test_a_sure_piece_at_the_depth_of_the_subject_belongs_to_it(depth: float, saliency: float, kept: bool) -> None:
+    """A foot that a rail cuts off is a piece of the subject; a head far behind, or something doubtful, is not."""
+    seen, near = np.zeros((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), 0.7, np.float32)
+    subject, piece = np.s_[60:220, 100:200], np.s_[235:255, 120:140]
+    seen[subject], seen[piece], near[piece] = 1, saliency, depth
+    made = important_parts(seen, near)
+    assert (made[subject] == 1).all()
+    assert bool((made[piece] > 0.5).all()) == kept
+    assert not important_parts(seen)[piece].any()

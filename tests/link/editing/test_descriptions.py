@@ -74,11 +74,6 @@ def test_more_blur_is_a_smaller_f_number() -> None:
     assert amount.position(2.0) > amount.position(4.0)
 
 
-def test_a_histogram_counts_every_depth_once() -> None:
-    depth = bytes([0, 0, 0, 0, 128, 255, 255])
-    assert views.histogram(depth, bins=4) == [1.0, 0.0, 0.25, 0.5]
-
-
 def test_refusals_name_the_menu_and_the_operation() -> None:
     error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["repair_depth"])
     assert error.message.startswith(OPERATIONS["repair_depth"].title)

@@ -8,6 +8,7 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import distances, picking
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Shown
+from dioptre_link.operation import Operation
 
 BLUR = OPERATIONS["lens_blur"]
 PICTURE = Image(width=1, height=1, channels=1, data=b"\0")
@@ -51,6 +52,21 @@ def test_the_field_shows_a_distance_that_is_known_or_entered() -> None:
     assert distances.shown_m(opened(0.0)) is None  # infinitely far
     elsewhere = states.changed(states.clicked(state, 0.5, 0.5, (101, 51)), "focal_disparity", 0.2)
     assert not distances.can_enter(elsewhere)  # the focus is no longer at the clicked point
+
+
+def test_without_a_clicked_point_the_focus_moves_to_the_entered_distance() -> None:
+    state = states.changed(opened(), "nearest_m", 2.0)
+    assert distances.can_enter(state)
+    state = states.changed_all(state, distances.entered(state, 8.0))
+    assert state.options["focal_disparity"] == pytest.approx(0.25)
+    assert distances.shown_m(state) == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS.values() if "focus_m" in one.defaults()])
+def test_the_focus_distance_has_a_single_control(operation: Operation) -> None:
+    labels = [one.label for one in distances.rows(operation)]
+    assert "focal_disparity" not in {one.name for one in distances.rows(operation)}
+    assert str(distances.LABEL) not in labels
 
 
 def test_automatic_distances_are_shown() -> None:

@@ -293,3 +293,23 @@ def test_an_enlargement_shows_a_part_as_large_as_it_will_be() -> None:
 def test_wrong_options_never_reach_the_worker() -> None:
     with pytest.raises(UsageError):
         request(f_number=0.0)
+
+
+def test_a_selection_limits_every_preview(session: PreviewSession, worker: FakeWorker) -> None:
+    asked = request("white_balance")
+    asked = replace(asked, inputs={**asked.inputs, "selection": Given(key="half", upload=upload)})
+    run(session, asked)
+    assert worker.submitted[-1][1] == {"picture": "given-picture", "selection": "given-selection"}
+
+
+def test_another_operation_beside_the_preview_leaves_what_it_keeps(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    run(session, request())
+    shown = drain(session.beside(request("white_balance")), lambda _event: None, lambda: False)
+    assert shown.after is not None
+    assert worker.submitted[-1][:3] == ("white_balance", {"picture": "given-picture"}, {})
+    run(session, request(f_number=1.4))
+    assert [name for name, *_ in worker.submitted[-2:]] == ["portrait", "portrait"]
+    assert worker.uploaded == ["given-picture"]
+    assert worker.submitted[-1][1]["subject"].startswith("preview-subject")

@@ -6,8 +6,9 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.scene import automatic_place, automatic_words, focus_parts, outline
-from dioptre_link.editing.state import arrived, changed, chose_view, opened, reading
+from dioptre_link.editing.scene import automatic_place, automatic_words, focus_parts, histogram, outline
+from dioptre_link.editing.state import State, arrived, changed, changed_all, chose_view, clicked, opened, reading
+from dioptre_link.editing.views import FOCUS_COLOURS
 
 SIDE = 12
 
@@ -71,3 +72,53 @@ def test_the_focus_shows_a_kept_subject_as_sharp() -> None:
     assert parts is not None
     assert list(parts.data) == [1, 0, 2, 1, 0, 2]
     assert focus_parts(reading(state)) is None
+
+
+def test_the_histogram_counts_every_depth_once() -> None:
+    depth = Image(width=7, height=1, channels=1, data=bytes([0, 0, 0, 0, 128, 255, 255]))
+    state = arrived(reading(opened(OPERATIONS["lens_blur"])), Shown(depth=depth))
+    heights = [bar[0][0] for bar in histogram(state, 4)]
+    assert heights == pytest.approx([0.92 * part**0.6 for part in (1.0, 0.0, 0.25, 0.5)])
+
+
+def child_on_stones(keep: float = 1.0) -> State:
+    """A subject at a depth of 0.6 to 0.8 covers the left half; behind it are 0.1 to 0.3."""
+    row = bytes((153, 179, 204, 26, 51, 76))
+    depth = Image(width=6, height=2, channels=1, data=row * 2)
+    subject = Image(width=6, height=2, channels=1, data=(b"\xff" * 3 + bytes(3)) * 2)
+    shown = Shown(depth=depth, subject=subject, values={"focal_disparity": 0.7, "focus_range": 0.05})
+    return arrived(reading(opened(OPERATIONS["portrait"], {"keep_subject": keep})), shown)
+
+
+def test_the_histogram_shows_a_kept_subject_as_sharp() -> None:
+    sharp, in_front, behind = FOCUS_COLOURS[:3]
+    state = child_on_stones()
+    bars = histogram(changed(changed(state, "focal_disparity", 0.2), "keep_subject", 1.0), 25)
+    drawn = {place: (whole[1], part[1]) for place, (whole, part) in enumerate(bars) if whole[0]}
+    # The subject's bars, near, are sharp from the bottom to the top; of the ground, only the focus is.
+    assert [drawn[place][1] for place in (14, 17, 19)] == [sharp] * 3
+    assert all(bars[place][1][0] == bars[place][0][0] for place in (14, 17, 19))
+    assert [drawn[place][0] for place in (2, 4, 7)] == [behind, sharp, in_front]
+
+
+def test_a_focus_range_that_leaves_the_subject_releases_it_and_takes_it_back() -> None:
+    state = child_on_stones(0.9)
+    near = changed(state, "focal_disparity", 0.62)
+    assert (near.options["keep_subject"], near.released) == (0.9, None)
+    off = changed(near, "focal_disparity", 0.2)
+    assert (off.options["keep_subject"], automatic_words(off)) == (0.0, "at a fixed depth; the subject blurs")
+    for back in (
+        changed(off, "focal_disparity", 0.7),
+        changed(off, "focal_disparity", None),
+        clicked(off, 0.1, 0.5, (100, 50)),
+        changed_all(off, {"focus": None, "focal_disparity": None, "focus_range": None}),
+    ):
+        assert (back.options["keep_subject"], back.released) == (0.9, None)
+
+
+def test_the_user_decides_about_a_subject_off_the_focus_range() -> None:
+    kept = changed(changed(child_on_stones(), "focal_disparity", 0.2), "keep_subject", 0.5)
+    assert (kept.options["keep_subject"], kept.released) == (0.5, None)
+    assert changed(kept, "f_number", 1.4).options["keep_subject"] == 0.5
+    blurred = changed(child_on_stones(), "keep_subject", 0.0)
+    assert changed(changed(blurred, "focal_disparity", 0.2), "focal_disparity", 0.7).options["keep_subject"] == 0.0

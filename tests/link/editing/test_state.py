@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
@@ -65,6 +67,19 @@ def test_the_next_picture_keeps_the_style_and_nothing_of_the_last_picture() -> N
     assert options == states.changed(shown_state(), "f_number", 1.4).options
 
 
+def test_setting_the_same_values_requests_no_preview() -> None:
+    state = shown_state()
+    assert states.changed_all(state, PORTRAIT.defaults()) == state
+    clicked = states.arrived(states.clicked(state, 0.5, 0.5, (101, 41)), EXACT)
+    assert not states.clicked(clicked, 0.5, 0.5, (101, 41)).busy
+
+
+def test_a_closed_document_allows_neither_a_preview_nor_a_result() -> None:
+    state = states.closed(states.working(shown_state()), DioptreError("The document was closed."))
+    assert (state.busy, state.can_make, state.message) == (False, False, "The document was closed.")
+    assert not states.changed(state, "f_number", 1.4).busy
+
+
 def test_a_click_moves_the_part_that_an_enlargement_shows() -> None:
     state = states.opened(OPERATIONS["super_resolution"])
     assert states.clicked(state, 0.25, 0.75, (100, 100)).place == (0.25, 0.75)
@@ -105,3 +120,15 @@ def test_observers_hear_changes_alone() -> None:
     stop()
     store.set(states.stepped(store.state, Step(fraction=0.5, phase="Blurring")))
     assert heard == [(Phase.EMPTY, Phase.READING)]
+
+
+def test_advice_about_options_is_left_out_where_there_are_none() -> None:
+    shown = Shown(after=PICTURE, messages=("Unchanged.", *states.ADVICE))
+    opened = states.reading(states.opened(OPERATIONS["white_balance"]))
+    assert "Keep warmth" in states.arrived(opened, shown).message
+    assert states.arrived(replace(opened, fixed=True), shown).message == "Unchanged."
+
+
+def test_what_changes_besides_the_options_asks_for_another_preview() -> None:
+    assert states.asked(shown_state()).phase is Phase.WAITING
+    assert states.asked(states.opened(PORTRAIT)).phase is Phase.EMPTY

@@ -147,7 +147,9 @@ def test_taking_the_place_of_a_source(plugin: types.SimpleNamespace, document: D
     assert (group.opacity(), group.blendingMode(), node.visible()) == (99, "multiply", False)
     assert names(group) == ["Photo", "Depth", "Result"]
     copy, _, result = group.childNodes()
-    assert (names(copy), names(result)) == (["mine"], ["mine", "Selection"])
+    assert (names(copy), names(result)) == (["mine", "Selection"], ["mine", "Selection"])
+    covers, shows = (node.childNodes()[-1].pixelData(0, 0, WIDTH, HEIGHT) for node in (result, copy))
+    assert covers == bytes(255 - value for value in shows)
 
 
 def test_a_new_group_is_composited(plugin: types.SimpleNamespace, document: Document) -> None:

@@ -10,12 +10,21 @@ from scipy import ndimage
 from dioptre.contract import row_slices
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.foreground import INSIDE, OUTSIDE, both_colours_rows
+from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_chunks
+from dioptre.optics.defocus import Focus
 from dioptre.optics.soft_edges import SoftEdges
 
 _NEAREST_PX = 1024  # longest side of the map on which the nearest depths are searched
 _LEAST_STEP = 1e-3  # pixels whose surfaces differ less in disparity need not be divided
 _PLAIN = 1e-3  # squared difference of both colours, in linear light, from which they tell the coverage
+_WORKING_PX = 640  # longer side of the reduced map on which the subject's depth beside each pixel is sought
+_SURE = 0.9  # coverage of pixels whose depth is the object's
+_IN_FRONT = 0.06  # least difference of disparity between a thing and what is in front of it
+_VISIBLE_PX = 1.0  # pixels of the reduced map; a blur disc of a smaller radius covers nothing
+_EDGES = 0.1  # largest length of the ground's own edges, relative to the outline on which its blur would lie
+_NOISE = 0.02  # largest difference of disparity between neighbouring pixels of a continuous surface
+_BESIDE_PX = 3  # width of the soft edges of the reduced map
 
 
 def soft_edges_of(
@@ -58,13 +67,69 @@ def soft_edges_of(
             continue
         distance = np.abs(planes - np.float32(focal_disparity))
         blurred = distance[0] > distance[1]
-        mine, others = (each[row, column].T for each in colours(rows))
+        mine, others = (each.T for each in colours(rows, (row, column)))
         seen = image[rows][row, column, :3].T
         parts.append(((row + rows.start) * width + column, _divided(seen, mine, others, cover, blurred), planes))
     if not parts:
         return None
     at, planes, near = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
     return SoftEdges(size=(height, width), at=at.astype(np.int32), planes=planes, disparity=near)
+
+
+def sorted_behind(
+    drawn: Float32[np.ndarray, "h w"],
+    near: Float32[np.ndarray, "h w"],
+    alpha: Float32[np.ndarray, "h w"],
+    *,
+    focus: Focus,
+) -> Float32[np.ndarray, "h w"]:
+    """Draw the ground on which an object stands behind the object.
+
+    An object is pulled into focus as a whole, but the ground is not: where it is nearer than the focus, its blur
+    would cover the feet that stand on it. Such ground, and all that continues it without a step, is mirrored at the
+    focus: it is blurred as much as before, but lies behind the object. This would be wrong at an edge of its own,
+    such as that of a table, because what lies behind the edge would then cover it; if there is much of such edges,
+    nothing changes.
+
+    Args:
+        drawn: the disparity to blur by, in which the object is in focus; it is changed in place.
+        near: the disparity before the object was pulled into focus.
+        alpha: the object's coverage, in [0, 1].
+        focus: the plane in focus.
+
+    Returns:
+        `drawn`.
+    """
+    full = drawn.shape[0], drawn.shape[1]
+    size = fitted_size(full, longest_px=_WORKING_PX)
+    coverage, level = (resize(plane, size, method="area") for plane in (alpha, near))
+    sure, inside = coverage > _SURE, coverage > 0.5
+    limit = np.float32(focus.focal_disparity + focus.range)
+    free = (level > limit) & ~inside
+    beside = free & ndimage.binary_dilation(inside, iterations=_BESIDE_PX)
+    if not sure.any() or not beside.any() or focus.background == 0:
+        return drawn
+    nearest = ndimage.distance_transform_edt(~sure, return_distances=False, return_indices=True)
+    free &= ndimage.maximum_filter(level, 3) - ndimage.minimum_filter(level, 3) < _NOISE
+    beside &= free & (level < level[tuple(nearest)] + _IN_FRONT)
+    ground = ndimage.binary_propagation(beside, mask=free)
+    covering = (level - limit) * (focus.max_radius_px * focus.foreground * size[0] / full[0]) > _VISIBLE_PX
+    behind = ndimage.minimum_filter(np.where(inside, np.float32(np.inf), level), 2 * _BESIDE_PX + 1)
+    mirrored = 2 * np.float32(focus.focal_disparity) - level
+    edges = ground & covering & (level - behind > _IN_FRONT) & (mirrored < behind)
+    contact = (beside & covering).sum()
+    if contact == 0 or edges.sum() > _EDGES * contact:
+        return drawn
+    away, nearest = ndimage.distance_transform_edt(~ground, return_indices=True)
+    highest = np.where(away > _BESIDE_PX, 0, level[tuple(nearest)] + np.float32(_NOISE))
+    ratio = np.float32(focus.foreground / focus.background)
+    for rows in row_slices(full[0]):
+        moved = (alpha[rows] <= 0.5) & (drawn[rows] > limit)
+        if moved.any():
+            moved &= near[rows] < resized_rows(highest, full, rows, method="bilinear")
+            beyond = np.float32(focus.focal_disparity - focus.range) - ratio * (drawn[rows] - limit)
+            np.copyto(drawn[rows], beyond, where=moved)
+    return drawn
 
 
 _linear = jax.jit(srgb_to_linear)

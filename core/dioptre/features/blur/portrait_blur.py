@@ -27,6 +27,7 @@ from dioptre.features.subject import Choice, Subject, chosen_subject, known_subj
 from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
+from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import release_after
@@ -35,7 +36,7 @@ from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import focused_at, known_distances
-from .composition import soft_edges_of
+from .composition import soft_edges_of, sorted_behind
 from .continuation import continued
 from .depth_edge_snap import snap_to_matte
 from .existing_blur import ExistingBlur, edges_of, existing_blur
@@ -204,6 +205,16 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         field_of_view=depth.field_of_view if estimated else inputs.chosen_field_of_view(options.equivalent_mm),
     )
     alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
+    existing = existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None)
+    if subject.found and options.keep_subject == 1:
+        focus = Focus(
+            focal_disparity=focal_disparity,
+            max_radius_px=lens.max_radius_px,
+            range=focus_range,
+            foreground=options.foreground_strength,
+            background=options.background_strength,
+        )
+        drawn = sorted_behind(drawn, near, alpha, focus=focus)
     return _Composed(
         drawn=drawn,
         kept_sharp=kept_sharp,
@@ -211,7 +222,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         lens=lens,
-        existing=existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None),
+        existing=existing,
         subject=replace(subject, alpha=_SET_ASIDE, standing=None),
         aside=SetAside.of(near, alpha, drawn=drawn),
         depth_values=depth.values() if estimated else given_metres(inputs),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -134,16 +134,14 @@ def estimated(
     whole: Visible,
     *,
     model: str,
-    refine: bool,
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> CoarseDepth:
-    """Estimate the depth with a network, on the area inside the picture's frame.
+    """Estimate the depth with one look of a network at the area inside the picture's frame; see also `refined`.
 
     Args:
         whole: the full-size picture.
         model: the network's id, as in `estimate_depth`.
-        refine: add the detail of crops, and sharpen the steps of the map.
         field_of_view: the picture's angle of view, if known.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
@@ -160,24 +158,17 @@ def estimated(
     known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
     look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)
-    coarse = look.disparity
-    if refine:
-        progress(0.3, "Estimating depth")
-        coarse = with_objects(cropped, with_detail(cropped, coarse, network), network)
-    progress(0.5, "Aligning with edges")
-    if refine:
-        coarse = sharpened(coarse, cropped)
     if known is None and look.focal_diagonals is not None and not framed:
         known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
     messages: tuple[str, ...] = ()
     if framed:
         messages = ("The frame around the picture was ignored; it has the depth of the area next to it.",)
     return CoarseDepth(
-        disparity=coarse,
+        disparity=look.disparity,
         confidence=np.clip(look.agreement, 0, 1),
         size=whole.size,
         frame=(inside.top, inside.bottom, inside.left, inside.right),
-        refined=refine,
+        refined=False,
         model=network.entry.id,
         models=models,
         range_per_m=look.range_per_m,
@@ -185,6 +176,20 @@ def estimated(
         focal_source="" if known is None else known.source,
         messages=messages,
     )
+
+
+def refined(coarse: CoarseDepth, whole: Visible, *, progress: Progress = no_progress) -> CoarseDepth:
+    """Add the detail of crops to a network's estimate for `whole`, and sharpen the steps of the map.
+
+    Raises:
+        WeightsError: the model's weights are missing or damaged.
+    """
+    network = load_model(coarse.model)
+    cropped = whole.colour[coarse.inside(whole.size).slices]
+    progress(0.3, "Estimating depth")
+    disparity = with_objects(cropped, with_detail(cropped, coarse.disparity, network), network)
+    progress(0.5, "Aligning with edges")
+    return replace(coarse, disparity=sharpened(disparity, cropped), refined=True)
 
 
 def fitted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,17 @@ from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
-from .coarse import CoarseDepth, DepthError, DepthSource, Visible, ends_in_words, enlarged, estimated, fitted
+from .coarse import (
+    CoarseDepth,
+    DepthError,
+    DepthSource,
+    Visible,
+    ends_in_words,
+    enlarged,
+    estimated,
+    fitted,
+    refined,
+)
 from .options import DepthMapOptions, DepthOptions
 
 _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
@@ -127,8 +138,8 @@ def estimate_depth(
     """
     progress(0.0, "Loading the network")
     whole = Visible.of(image)
-    coarse = estimated(whole, model=model, refine=refine, field_of_view=field_of_view, progress=progress)
-    return _finished(coarse, whole, progress)
+    coarse = estimated(whole, model=model, field_of_view=field_of_view, progress=progress)
+    return _finished(refined(coarse, whole, progress=progress) if refine else coarse, whole, progress)
 
 
 def _coarse(
@@ -138,7 +149,7 @@ def _coarse(
     field_of_view: FieldOfView | None,
     progress: Progress,
 ) -> CoarseDepth:
-    """Return the camera's depth, if there is any and the options allow it, or else an estimate.
+    """Return the camera's depth, if there is any and the options allow it, or else a first estimate.
 
     Raises:
         DepthError: the options require the camera's depth, and the file has no usable depth map.
@@ -157,8 +168,7 @@ def _coarse(
         if source == "embedded":
             raise DepthError(misfit, hint="Estimate the depth instead.")
         messages = (f"{misfit} The depth was estimated instead.",)
-    model = options.depth_model
-    coarse = estimated(whole, model=model, refine=refine, field_of_view=field_of_view, progress=progress)
+    coarse = estimated(whole, model=options.depth_model, field_of_view=field_of_view, progress=progress)
     return replace(coarse, messages=(*messages, *coarse.messages))
 
 
@@ -196,8 +206,9 @@ def kept_depth(
 ) -> Depth:
     """Return the picture's depth as the options choose it, from the step cache if it was computed before.
 
-    For a preview, the depth of the whole picture is computed and then resized to the preview. Without `confidence`,
-    the confidence map is dropped because it takes as much memory as the depth.
+    For a preview, the depth of the whole picture is computed and then resized to the preview; a draft has only the
+    network's first estimate, which the exact preview refines. Without `confidence`, the confidence map is dropped
+    because it takes as much memory as the depth.
 
     Raises:
         DepthError: as in `estimate_depth`; also if the options require the camera's depth and it is not usable.
@@ -205,12 +216,13 @@ def kept_depth(
         WeightsError: as in `estimate_depth`.
     """
     whole = inputs.full_picture
+    refine = options.refine and not inputs.draft
     options = replace(options, depth_model=chosen_depth_network(options.depth_model).id)
     given: dict[str, Any] = {
         "picture": whole,
         "source": options.depth_source,
         "model": options.depth_model,
-        "refine": options.refine,
+        "refine": refine,
         "field_of_view": None if field_of_view is None else asdict(field_of_view),
         "networks": analysis_checksums(),
     }
@@ -221,11 +233,16 @@ def kept_depth(
         progress(0.0, "Loading the network")
         picture = Visible.of(inputs.picture)
 
-        def look() -> StepResult:
+        def look(*, refine: bool) -> StepResult:
             seen = picture if whole is inputs.picture else Visible.of(whole)
-            return StepResult.of(_coarse(seen, inputs.embedded, options, field_of_view, progress))
+            if refine:
+                first = inputs.cache.result(_COARSE_STEP, {**given, "refine": False}, partial(look, refine=False))
+                if (coarse := first.to(CoarseDepth)).estimated:
+                    return StepResult.of(refined(coarse, seen, progress=progress))
+            how = replace(options, refine=refine)
+            return StepResult.of(_coarse(seen, inputs.embedded, how, field_of_view, progress))
 
-        coarse = inputs.cache.result(_COARSE_STEP, given, look).to(CoarseDepth)
+        coarse = inputs.cache.result(_COARSE_STEP, given, partial(look, refine=refine)).to(CoarseDepth)
         depth = _finished(coarse, picture, progress)
         return StepResult.of(depth, without=() if confidence else ("confidence",))
 

@@ -329,7 +329,7 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     if is_subject:
         words = competing_words(coverage)
         return Coarse(
-            probability=important_parts(coverage),
+            probability=important_parts(coverage, near),
             kind="subject",
             confidence=confidence,
             chance=chance,

@@ -17,9 +17,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
 
 from dioptre.imaging.resize import resize
+
+from .speckle import without_speckle
 
 SOLVED_PX = 576
 """Side of the square at which the matte is solved."""
@@ -58,20 +60,18 @@ def refine_matte(
     guide = np.clip(resize(picture, size, method="area" if min(picture.shape[:2]) > SOLVED_PX else "bicubic"), 0, 1)
     probability = np.clip(resize(coarse, size, method="bilinear"), 0, 1)
     reach_px = max(1, round(uncertain_px * SOLVED_PX / 320))
-    alpha, coefficients = _solve(
+    inside, outside, coefficients = _solve(
         guide, probability, reach_px=reach_px, radius_px=radius_px, epsilon=np.float32(epsilon)
     )
     picture = picture if onto is None else onto
     full = picture.shape[0], picture.shape[1]
-    if full == size:
-        return _levels(np.array(alpha))
     functions = np.asarray(coefficients)
     detailed = resize(functions[..., 3], full, method="bilinear")
     for channel in range(3):  # one plane at a time, because four planes of a large picture take much memory
         weight = resize(functions[..., channel], full, method="bilinear")
         weight *= picture[..., channel]
         detailed += weight
-    return _levels(detailed)
+    return without_speckle(_levels(detailed), picture, probability, np.asarray(inside), np.asarray(outside))
 
 
 def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
@@ -88,8 +88,11 @@ def _solve(
     reach_px: int,
     radius_px: int,
     epsilon: Float[Array, ""],
-) -> tuple[Float[Array, "h w"], Float[Array, "h w 4"]]:
-    """Return the matte and each pixel's affine function of colour (three weights, constant) that yields it."""
+) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"], Float[Array, "h w 4"]]:
+    """Return the known pixels of subject and background, and each pixel's affine function of colour.
+
+    The functions have three weights and a constant; they yield the matte.
+    """
     surely_in = -_largest_near(-probability, reach_px) > 0.9
     surely_out = _largest_near(probability, reach_px) < 0.1
     pull = _PULL * (2.0 * probability - 1.0) ** 4 + _LEAST_PULL
@@ -107,7 +110,7 @@ def _solve(
         deviation, weight * known, x0=known, maxiter=_ITERATIONS, tol=1e-6, M=lambda residual: residual / diagonal
     )
     functions = windows.total(windows.fit(alpha)) / covering[..., None]
-    return alpha, functions
+    return surely_in, surely_out, functions
 
 
 class _Windows:

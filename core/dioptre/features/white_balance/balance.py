@@ -18,6 +18,7 @@ from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
 from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.numbers import is_finite, without_nan
+from dioptre_link.catalogue.white_balance import SET_LIGHT, SET_WARMTH
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -177,12 +178,12 @@ def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) 
 def run(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Result:
     """Run the operation `white_balance`, as described in `dioptre_link.catalogue`."""
     balanced = _balanced(inputs, options, progress)
-    messages = [sentence(balanced, strength=options.strength)]
+    messages = list(sentences(balanced, strength=options.strength))
     # If less was removed than requested, the message above already explains how to remove more.
     all_of_it = balanced.applied >= options.strength * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options.keep_warmth:
-        messages.append("To preserve the warm light of the scene, increase Keep warmth.")
+        messages.append(SET_WARMTH)
     if not is_finite(inputs.picture):
         messages.append("Some pixels were NaN or infinite and were replaced by 0.")
     if options.mixed and inputs.references:
@@ -212,56 +213,58 @@ def values_of(balanced: Balanced) -> dict[str, Any]:
     return {**(values if balanced.coloured else dict.fromkeys(values)), **decided}
 
 
-def sentence(balanced: Balanced, *, strength: float) -> str:
-    """Describe the correction in a sentence for the user."""
+def sentences(balanced: Balanced, *, strength: float) -> tuple[str, ...]:
+    """Describe the correction in a sentence for the user, and say in another how to change it if it is doubtful."""
     light = balanced.light
     kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
-    confidence = f"{balanced.confidence:.0%}"
+    confidence, share = f"{balanced.confidence:.0%}", f"{balanced.applied:.0%}"
     if not balanced.coloured:
-        return Message("Unchanged: the picture is grey and has no colour to balance.")
+        return (Message("Unchanged: the picture is grey and has no colour to balance."),)
     if strength == 0:
-        return Message("Unchanged: the strength is 0.")
+        return (Message("Unchanged: the strength is 0."),)
     if not balanced.estimated:
-        return Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint)
+        return (Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint),)
     if balanced.lights > 1:
-        return Message(
-            "Mixed lighting, {kelvin} K and tint {tint} on average: {share} of each cast is removed.",
-            kelvin=kelvin,
-            tint=tint,
-            share=f"{balanced.applied:.0%}",
+        return (
+            Message(
+                "Mixed lighting, {kelvin} K and tint {tint} on average: {share} of each cast is removed.",
+                kelvin=kelvin,
+                tint=tint,
+                share=share,
+            ),
         )
     if balanced.applied == 0:
-        if balanced.confidence >= _LIKELY and balanced.tinted:
-            return Message(
-                "Unchanged: the colours seem to be the scene's own. If they are not, set the temperature or choose "
-                "a neutral area."
-            )
-        if balanced.confidence >= _LIKELY:
-            return Message("Unchanged: the picture is already neutral.")
-        return Message(
-            "Unchanged: the colour of the light is uncertain. Set the temperature or choose a neutral area."
+        if balanced.confidence < _LIKELY:
+            return Message("Unchanged: the colour of the light is uncertain."), SET_LIGHT
+        if balanced.tinted:
+            return Message("Unchanged: the colours seem to be the scene's own."), SET_LIGHT
+        return (Message("Unchanged: the picture is already neutral."),)
+    if balanced.applied >= strength * _NEARLY_ALL:
+        return (
+            Message(
+                "Light: {kelvin} K, tint {tint}, confidence {confidence}.",
+                kelvin=kelvin,
+                tint=tint,
+                confidence=confidence,
+            ),
         )
-    partial = balanced.applied < strength * _NEARLY_ALL
-    if partial and balanced.confidence < TRUSTED:
-        return Message(
-            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed because the light is "
-            "uncertain (confidence {confidence}). To remove more, set the temperature or choose a neutral area.",
+    if balanced.confidence < TRUSTED:
+        uncertain = Message(
+            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed because the light is uncertain "
+            "(confidence {confidence}).",
             kelvin=kelvin,
             tint=tint,
-            share=f"{balanced.applied:.0%}",
+            share=share,
             confidence=confidence,
         )
-    if partial:
-        return Message(
-            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may belong to the scene. "
-            "To remove more, set the temperature or choose a neutral area.",
-            kelvin=kelvin,
-            tint=tint,
-            share=f"{balanced.applied:.0%}",
-        )
-    return Message(
-        "Light: {kelvin} K, tint {tint}, confidence {confidence}.", kelvin=kelvin, tint=tint, confidence=confidence
+        return uncertain, SET_LIGHT
+    rest = Message(
+        "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may belong to the scene.",
+        kelvin=kelvin,
+        tint=tint,
+        share=share,
     )
+    return rest, SET_LIGHT
 
 
 def _choice(pictures: Sequence[np.ndarray], options: WhiteBalanceOptions) -> _Choice:

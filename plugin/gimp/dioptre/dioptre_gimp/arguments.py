@@ -79,7 +79,9 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
 def menu_labels() -> dict[str, str]:
     """Return the menu label of each operation, with a mnemonic that no other entry of the menu uses."""
     taken = set("cehu")  # Mnemonics of Recipe, Edit, Edit depth and Update.
-    return {name: _with_key(translated(operation.title), taken) for name, operation in OPERATIONS.items()}
+    # The two that select share their first letter with Super-resolution, which gets it.
+    in_turn = sorted(OPERATIONS.values(), key=traits.selects)
+    return {operation.name: _with_key(translated(operation.title), taken) for operation in in_turn}
 
 
 def nicknames(operation: Operation) -> dict[str, str]:

@@ -19,7 +19,7 @@ from . import drawing
 from .toolkit import Gdk, Gtk, Pango, add_class
 
 LABEL_CHARS = 20
-VALUE_CHARS = 6
+VALUE_CHARS = 8  # Enough for a value with its unit, such as 300.0 px.
 # Setting the option named by the key resets these options, which would otherwise override it.
 RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
@@ -131,19 +131,19 @@ class NumberRow(Row):
 
     def _text(self, value: float) -> str:
         text = f"{value:.{self._scale.digits}f}"
-        return f"f/{text}" if self._scale.backwards else text
+        return f"f/{text}" if self._scale.backwards else f"{text} {self.parameter.unit}".strip()
 
     def _typed(self, value: float) -> float | int:
         return round(value) if self.parameter.kind is Kind.INTEGER else round(value, self._scale.digits)
 
     def _entered(self, *_: object) -> bool:
         """Apply a typed number, or restore the current value if it is invalid."""
-        text = self._entry.get_text().strip().removeprefix("f/").replace(",", ".")
+        text = _number(self._entry.get_text(), self.parameter.unit)
         try:
             value = self._scale.typed(float(text))
         except ValueError:
             value = None
-        if value is not None and text != self._text(self._shown()).removeprefix("f/"):
+        if value is not None and text != _number(self._text(self._shown()), self.parameter.unit):
             self.send(self._typed(value))
         self._entry.set_text(self._text(self._shown()) if self._has_value() else "")
         return False
@@ -161,6 +161,11 @@ class NumberRow(Row):
     def _ticked(self, tick: Gtk.CheckButton) -> None:
         position = self._position() if self._has_value() else 0.5
         self.send(None if tick.get_active() else self._typed(self._scale.value(position)))
+
+
+def _number(text: str, unit: str) -> str:
+    """Return the number in an entry's text without its unit."""
+    return text.strip().removeprefix("f/").removesuffix(unit).strip().replace(",", ".")
 
 
 class ChoiceRow(Row):
@@ -328,8 +333,8 @@ class DistanceRow(Gtk.Box):
         super().__init__(spacing=6)
         self._store = store
         self._entry = Gtk.Entry(xalign=1.0)
-        self._entry.set_width_chars(VALUE_CHARS + 3)
-        self._entry.set_max_width_chars(VALUE_CHARS + 3)
+        self._entry.set_width_chars(VALUE_CHARS)
+        self._entry.set_max_width_chars(VALUE_CHARS)
         self._entry.connect("activate", self._entered)
         self._entry.connect("focus-out-event", self._entered)
         accessible = self._entry.get_accessible()
@@ -349,7 +354,7 @@ class DistanceRow(Gtk.Box):
 
     def _entered(self, *_: object) -> bool:
         """Apply a typed distance, or restore the current one if it is not a number."""
-        text, state = self._entry.get_text().strip().removesuffix("m").strip().replace(",", "."), self._store.state
+        text, state = _number(self._entry.get_text(), "m"), self._store.state
         if text != _text(state).removesuffix(" m"):
             try:
                 set_options(self._store, distances.entered(state, float(text)))

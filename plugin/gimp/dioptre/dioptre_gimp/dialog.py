@@ -14,13 +14,13 @@ from dioptre_link.editing import brush, traits
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Steps
 from dioptre_link.editing.state import State, Store
-from dioptre_link.errors import Cancelled
+from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import translated
 from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import Gimp, GLib, GObject, has_selection, read_small
+from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
@@ -28,8 +28,8 @@ from .layers import Outcome
 from .options import Panel, depth_chooser, scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
-from .sources import Source
-from .toolkit import MOST_PX, SMALL_PX, Driver, GimpUi, Gtk, fitted, use_colours
+from .sources import Source, check_still_there
+from .toolkit import MOST_PX, SMALL_PX, Driver, GimpUi, Gtk, Watch, fitted, use_colours
 from .updating import Edited, run_sent_change
 
 BINARY = "dioptre"
@@ -57,7 +57,6 @@ def run_dialog(
 
     Raises:
         Cancelled: The user closed the dialog.
-        Exception: The error that ended the run.
     """
     GimpUi.init(BINARY)
     use_colours()
@@ -119,7 +118,6 @@ class OperationDialog:
         )
         self._driver: Driver | None = None
         self._said: tuple[str, ...] = ()  # Messages that the user has already seen.
-        self._failure: Exception | None = None
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(self._operation.title))
@@ -127,6 +125,7 @@ class OperationDialog:
             button.hide()  # GIMP's help has no page for this dialog.
         self._preview = Preview(store, self._size, self._layer_size, self._zoomed)
         self._previews = Previews(store, worker, self._longest_px)
+        self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._side = self._make_side(source)
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
@@ -141,19 +140,17 @@ class OperationDialog:
 
         Raises:
             Cancelled: The user closed the dialog.
-            Exception: The error that ended the run after OK.
         """
         self._open(self._source, connecting)
-        if not self._dialog.run():
-            raise Cancelled
-        self._work()
-        if self._failure is not None:
-            raise self._failure
-        assert self._outcome is not None
-        return self._outcome
+        while self._dialog.run():
+            self._work()
+            if self._outcome is not None:
+                return self._outcome
+        raise Cancelled
 
     def close(self) -> None:
         self._previews.stop()
+        self._watch.end()
         if self._driver is not None:
             self._driver.stop()
         self._dialog.destroy()
@@ -207,6 +204,15 @@ class OperationDialog:
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, state.can_make)
         self._side.set_sensitive(not state.working)
 
+    def _lost(self, error: DioptreError) -> None:
+        """Leave only Cancel, because the document or the layer is gone."""
+        logger.info("%s: no result: %s", self._operation.title, error.message)
+        self._previews.stop()
+        if self._driver is not None and self._driver.running:
+            self._driver.stop()
+            self._quit()
+        self._store.set(states.closed(self._store.state, error))
+
     def _zoomed(self) -> None:
         self._previews.sharpen()
 
@@ -223,8 +229,12 @@ class OperationDialog:
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer immediately, then send it to the worker."""
         self._source = source
-        self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size)))
-        depth = None
+        depth = selection = None
+        if source.takes_selection and has_selection(source.image):
+            data = read_small_selection(source.image, source.picture, self._size)
+            selection = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
+        layer = drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size))
+        self._preview.show_layer(layer, selection)
         if source.depth is not None:
             data = read_small(source.depth, self._size, grey=True)
             depth = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
@@ -248,9 +258,9 @@ class OperationDialog:
     # -- after OK ------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        """Compute and insert the result; Cancel, Escape and closing the window stop the run."""
+        """Compute and insert the result; Cancel and Escape stop the run and return to the settings."""
         self._said = self._store.state.shown.messages if self._store.state.shown is not None else ()
-        self._previews.stop()
+        self._previews.forget()
         self._store.set(states.working(self._store.state))
         self._dialog.show()
         self._loop = GLib.MainLoop()
@@ -263,6 +273,10 @@ class OperationDialog:
         )
         self._loop.run()
         self._dialog.disconnect(handler)
+        if self._outcome is None and self._inputs.has_been_read:
+            self._previews.resume()
+        elif self._outcome is None:
+            self._open(self._source)
 
     def _work_steps(self) -> Steps[Outcome]:
         state = self._store.state
@@ -287,7 +301,8 @@ class OperationDialog:
         self._quit()
 
     def _failed(self, error: Exception) -> None:
-        self._failure = error
+        logger.info("%s: no result: %s", self._operation.title, type(error).__name__)
+        self._store.set(states.failed(self._store.state, LOG.told(error)))
         self._quit()
 
     def _quit(self) -> None:

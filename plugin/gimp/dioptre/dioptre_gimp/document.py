@@ -174,6 +174,14 @@ def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int,
         yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
 
 
+def read_small_selection(image: Gimp.Image, layer: Gimp.Layer, size: tuple[int, int]) -> bytes:
+    """Return the selection over `layer` reduced to `size` (width, height), one byte per pixel, 255 selected."""
+    scale = max(size[0] / layer.get_width(), size[1] / layer.get_height())
+    _, x, y = layer.get_offsets()
+    rect = Gegl.Rectangle.new(round(x * scale), round(y * scale), *size)
+    return image.get_selection().get_buffer().get(rect, scale, "Y u8", Gegl.AbyssPolicy.NONE)
+
+
 def is_opaque(drawable: Gimp.Drawable) -> bool:
     """Return whether every pixel is fully opaque."""
     if not drawable.has_alpha():

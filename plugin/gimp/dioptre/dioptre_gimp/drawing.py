@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dioptre_link.editing import views
 from dioptre_link.editing.events import Image
 from dioptre_link.editing.ruler import Ruler
+from dioptre_link.editing.scene import Segment
 
 from .document import GLib
 from .toolkit import GdkPixbuf
@@ -170,12 +170,16 @@ def _fill(onto: GdkPixbuf.Pixbuf, line: tuple[int, int, int, int], colour: int) 
 
 
 def histogram(
-    bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None, *, focused: bool = False
+    bars: Sequence[tuple[Segment, ...]],
+    size: tuple[int, int],
+    sharp: tuple[float, float] | None,
+    *,
+    focused: bool = False,
 ) -> GdkPixbuf.Pixbuf:
-    """Draw depth bars from far (left) to near (right), coloured by sharpness as in the Focus view.
+    """Draw depth bars from far (left) to near (right).
 
     Args:
-        bars: Heights of the bars, 0 to 1.
+        bars: The segments of each bar, each over the one before.
         size: Width and height of the picture in pixels.
         sharp: The sharp range of disparity, 0 to 1, or None.
         focused: Draw the frame that marks the keyboard focus.
@@ -184,14 +188,20 @@ def histogram(
         The drawn pixbuf.
     """
     width, height = size
-    colours = views.focus_colours(sharp) if sharp is not None else [(150, 150, 150, 255)] * 256
-    columns = [bytes(colours[min(x * 256 // width, 255)][:3]) for x in range(width)]
-    tops = [height - max(round(height * bars[x * len(bars) // width] ** 0.6 * 0.92), 1) for x in range(width)]
+
+    def column(bar: tuple[Segment, ...]) -> list[bytes]:
+        """Return the colours of a column of pixels from the top."""
+        drawn = [_BACK] * height
+        for number, (share, colour) in enumerate(bar):
+            tall = max(round(height * share), int(number == 0))
+            drawn[height - tall :] = [bytes(colour[:3])] * tall
+        return drawn
+
+    drawn_bars = [column(bar) for bar in bars]
+    columns = [drawn_bars[x * len(bars) // width] for x in range(width)]
     for value in sharp or ():
-        x = min(max(round(value * (width - 1)), 0), width - 1)
-        columns[x], tops[x] = b"\xff\xff\xff", 0
-    rows = (b"".join(c if y >= top else _BACK for c, top in zip(columns, tops, strict=True)) for y in range(height))
-    drawn = pixbuf_from_rgb(width, height, 3, b"".join(rows))
+        columns[min(max(round(value * (width - 1)), 0), width - 1)] = [b"\xff\xff\xff"] * height
+    drawn = pixbuf_from_rgb(width, height, 3, b"".join(map(b"".join, zip(*columns, strict=True))))
     if focused:
         inside = drawn.new_subpixbuf(_FRAME_PX, _FRAME_PX, width - 2 * _FRAME_PX, height - 2 * _FRAME_PX).copy()
         drawn.fill(_FOCUSED)

@@ -77,8 +77,6 @@ def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], 
             parts.append((yield from transfer.within(made, number * share, share)))
         for part in parts:
             yield Step(fraction=transfer.BEFORE_LAYERS, phase="Enlarging the image")
-            if not image.is_valid() or not part.source.picture.is_valid():
-                raise RefusedError("The picture was closed or changed in the meantime.")
             if (yield from transfer.changed(part.source, part.sent)):
                 raise RefusedError(
                     "The layer “{name}” was changed in the meantime.",

@@ -5,7 +5,7 @@ A ruler below the histogram shows the sharp range in metres.
 
 from __future__ import annotations
 
-from dioptre_link.editing import focus_range, ruler, views
+from dioptre_link.editing import focus_range, ruler, scene
 from dioptre_link.editing.focus_range import RangeDrag
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import translated
@@ -28,8 +28,7 @@ class FocusRow(Row):
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
-        self._depth: object = None
-        self._bars = [0.0] * BINS
+        self._bars = scene.histogram(store.state, BINS)
         self._drag = RangeDrag(lambda options: set_options(store, options))
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
@@ -81,9 +80,7 @@ class FocusRow(Row):
         self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
         self._tick.set_active(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
-        if depth is not self._depth:
-            self._depth = depth
-            self._bars = views.histogram(depth.data, BINS) if depth is not None else [0.0] * BINS
+        self._bars = scene.histogram(state, BINS)
         self._draw()
         self._area.set_sensitive(depth is not None)
         shown = None if depth is None else state.ruler

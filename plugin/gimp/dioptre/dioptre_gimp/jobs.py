@@ -14,8 +14,8 @@ from dioptre_link.records import GROUP, Entry
 
 from . import layers, selecting, transfer
 from .document import Gimp, link_to, mark, record_of, replace_pixels, selection_as_rectangle, undo_step
-from .layers import Outcome, check_still_there
-from .sources import Source
+from .layers import Outcome
+from .sources import Source, check_still_there
 
 
 def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 
 from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
-from dioptre_link.editing import refusals
 from dioptre_link.editing.events import Step, Steps
-from dioptre_link.errors import RefusedError
 from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import made_from
@@ -51,19 +49,6 @@ class Outcome:
 
     layer: Gimp.Layer
     messages: tuple[str, ...]
-
-
-def check_still_there(source: Source) -> None:
-    """Raise if the document or a layer was closed or deleted during the run.
-
-    Raises:
-        RefusedError: The document or a layer is gone.
-    """
-    if not source.image.is_valid():
-        raise refusals.document_closed()
-    for layer in (source.picture, source.depth):
-        if layer is not None and not layer.is_valid():
-            raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")
 
 
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.

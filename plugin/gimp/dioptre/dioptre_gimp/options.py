@@ -8,6 +8,7 @@ from typing import Any
 from dioptre_link.catalogue.blur import F_NUMBER
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from dioptre_link.editing import bokeh, distances, scales, traits
+from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
@@ -43,7 +44,7 @@ class Panel(Gtk.Box):
         operation = store.state.operation
         self._nicks = arguments.nicknames(operation)
         self._rows: list[AnyRow] = []
-        rows = [parameter for parameter in operation.parameters if parameter.kind is not Kind.STROKES]
+        rows = distances.rows(operation)
         first = [parameter for parameter in rows if parameter.simple]
         others = [parameter for parameter in rows if not parameter.simple]
         if not first:
@@ -57,12 +58,12 @@ class Panel(Gtk.Box):
         if others:
             more = Gtk.Expander(label=translated("_More options"), use_underline=True)
             inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
-            self._add_groups(inside, others)
+            self._add_sections(inside, others)
             more.add(inside)
             self.pack_start(more, False, False, 0)
+        self.show_all()
         store.observe(self._changed)
         self._render(store.state)
-        self.show_all()
 
     def _changed(self, old: State, state: State) -> None:
         """Render the state unless only its progress changed, which no row shows."""
@@ -75,10 +76,15 @@ class Panel(Gtk.Box):
         self.set_sensitive(not state.working)
         for row in self._rows:
             row.render(state)
+            if isinstance(row, Row):
+                row.set_visible(row.parameter.applies(state.options))
 
     def _add(self, box: Gtk.Box, row: AnyRow) -> None:
         self._rows.append(row)
         box.pack_start(row, False, False, 0)
+        if isinstance(row, Row) and row.parameter.only_if:
+            row.show_all()
+            row.set_no_show_all(True)  # `_render` shows and hides it.
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
         """Add a row, the entry of a distance above it, and the offer of a missing network below it."""
@@ -97,20 +103,32 @@ class Panel(Gtk.Box):
             return FocusRow(self._store, parameter, nick)
         return row_of(self._store, parameter, nick)
 
-    def _add_groups(self, box: Gtk.Box, parameters: list[Parameter]) -> None:
-        """Add each group once, under its heading."""
-        groups: dict[str, list[Parameter]] = {}
-        for parameter in parameters:
-            groups.setdefault(parameter.group, []).append(parameter)
-        for group, members in groups.items():
-            if group:
-                heading = Gtk.Label(xalign=0.0)
-                heading.set_markup(f"<b>{GLib.markup_escape_text(translated(group))}</b>")
-                box.pack_start(heading, False, False, 0)
+    def _add_sections(self, box: Gtk.Box, parameters: list[Parameter]) -> None:
+        """Add the sections: all of them under headings, or many options as expanders of which one is open."""
+        expanders: list[Gtk.Expander] = []
+        for title, members in sections(parameters):
+            inside = box
+            heading = f"<b>{GLib.markup_escape_text(translated(title))}</b>"
+            if len(parameters) > FEW:
+                inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
+                expanders.append(Gtk.Expander(label=heading, use_markup=True, expanded=not expanders))
+                expanders[-1].add(inside)
+                box.pack_start(expanders[-1], False, False, 0)
+            elif title:
+                label = Gtk.Label(xalign=0.0)
+                label.set_markup(heading)
+                box.pack_start(label, False, False, 0)
             for parameter in members:
-                self._add_row(box, parameter, row_of(self._store, parameter, self._nicks[parameter.name]))
+                self._add_row(inside, parameter, row_of(self._store, parameter, self._nicks[parameter.name]))
             if set(bokeh.SHAPED) <= {parameter.name for parameter in members}:
-                self._add(box, DiscRow())
+                self._add(inside, DiscRow())
+
+        def opened(expander: Gtk.Expander, _property: object) -> None:
+            for other in expanders if expander.get_expanded() else ():
+                other.set_expanded(other is expander)
+
+        for expander in expanders:
+            expander.connect("notify::expanded", opened)
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:

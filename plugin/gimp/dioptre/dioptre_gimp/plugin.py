@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,7 +21,6 @@ from . import arguments, depth_editing, sources, transfer, updating
 from .document import LOG, Gimp, GLib, GObject, logger
 from .enlarge import run_image
 from .jobs import run
-from .layers import Outcome
 from .updating import run_change
 
 PREFIX = "dioptre-"
@@ -42,8 +41,7 @@ class Dioptre(Gimp.PlugIn):
     """The plug-in class that GIMP instantiates."""
 
     def do_query_procedures(self) -> list[str]:
-        operations = (PREFIX + operation.command for operation in OPERATIONS.values())
-        return [*operations, *_OTHERS]
+        return _names()
 
     def do_set_i18n(self, _name: str) -> bool:
         return False  # The texts are already translated; returning True would make GIMP print a warning.
@@ -68,7 +66,8 @@ class Dioptre(Gimp.PlugIn):
         procedure.set_image_types("RGB*, GRAY*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
         procedure.set_menu_label(label)  # Must come before the menu path, or GIMP rejects the path.
-        procedure.add_menu_path(MENU)
+        # GIMP sorts by path before label. It shows no name of a section that it does not know.
+        procedure.add_menu_path(f"{MENU}/[{_names().index(name):02d}]")
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
             "result",
@@ -79,6 +78,11 @@ class Dioptre(Gimp.PlugIn):
         )
         procedure.set_documentation(text, text, name)
         return procedure
+
+
+def _names() -> list[str]:
+    """Return the names of all procedures in the order of the menu."""
+    return [*(PREFIX + operation.command for operation in OPERATIONS.values()), *_OTHERS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,7 @@ def _procedure(do: Callable[[Call], Gimp.Layer | None]) -> Function:
     def run(*given: Any) -> Gimp.ValueArray:
         names = ("procedure", "run_mode", "image", "drawables", "config", "operation")
         call = Call(**dict(zip(names, given, strict=True)))
-        return guarded(call.procedure, lambda: do(call))
+        return _guarded(call, lambda: do(call))
 
     return run
 
@@ -128,7 +132,7 @@ def run_operation(call: Call) -> Gimp.Layer | None:
         options = arguments.read_options(operation, config)
         how = run_image if arguments.means_whole_image(operation, config) else run
         outcome = _with_progress(operation.title, lambda worker: how(worker, operation, options, source))
-    _tell(outcome)
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
@@ -141,7 +145,7 @@ def run_recipe(call: Call) -> Gimp.Layer | None:
     operation, options = as_operation(recipe)
     source = sources.find(operation, call.image, call.drawables, call.config.get_property(arguments.DEPTH_LAYER))
     outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome, *recipe.ignored)
+    _tell(call, (*recipe.ignored, *outcome.messages))
     return outcome.layer
 
 
@@ -156,8 +160,7 @@ def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
         return sources.find(operation, image, drawables, None) if edited is None else edited.source
 
     replaces = updating.has_results(image, drawables)
-    adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
-    recipe = arguments.chosen_recipe(config)
+    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
     operation, options = as_operation(recipe)
     edited = updating.replaceable(image, drawables, operation)
     if edited is not None and not adds:
@@ -166,7 +169,7 @@ def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
     else:
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(outcome, *recipe.ignored)
+    _tell(call, (*recipe.ignored, *outcome.messages))
     return outcome.layer
 
 
@@ -187,15 +190,14 @@ def run_edit(call: Call) -> Gimp.Layer | None:
     if edited.operation.name == CHAIN:
         return _recipe_by_dialog(replace(call, procedure=own, config=config))
     outcome = run_dialog(own, config, edited.operation, edited.source, edited)
-    _tell(outcome)
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
 @_procedure
 def run_edit_depth(call: Call) -> Gimp.Layer | None:
     outcome = depth_editing.begin(call.image, call.drawables)
-    if call.interactive:
-        _show(" ".join(map(translated, outcome.messages)))
+    _tell(call, outcome.messages)
     return outcome.layer
 
 
@@ -203,9 +205,7 @@ def run_edit_depth(call: Call) -> Gimp.Layer | None:
 def run_update(call: Call) -> Gimp.Layer | None:
     _set_up(call)
     updated = _with_progress("Update", lambda worker: updating.update(worker, call.image, call.drawables))
-    _tell(updated.outcome)
-    if call.interactive:
-        _show(translated(updated.summary))
+    _tell(call, (*updated.outcome.messages, *([updated.summary] if call.interactive else [])))
     return updated.outcome.layer
 
 
@@ -259,13 +259,17 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
         return transfer.run_here(steps_of(worker), show)
 
 
-def _tell(outcome: Outcome, *notes: str) -> None:
-    for message in (*notes, *outcome.messages):
-        Gimp.message(translated(message))
+def _tell(call: Call, messages: Sequence[str]) -> None:
+    """Tell the user what a run did; GIMP would show an ordinary message with a warning sign."""
+    if not call.interactive:
+        for message in messages:
+            Gimp.message(translated(message))
+    elif messages:
+        _show(" ".join(map(translated, messages)))
 
 
 def _show(words: str) -> None:
-    """Show text in the status bar for a few seconds; a regular message from a plug-in would look like a warning."""
+    """Show text in the status bar for a few seconds."""
     Gimp.progress_init(words)
     Gimp.progress_update(1.0)
     Gimp.displays_flush()
@@ -294,16 +298,21 @@ class progress:  # noqa: N801  (used as a function)
         Gimp.progress_end()
 
 
-def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
+def _guarded(call: Call, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
     """Run `do` and return its outcome as GIMP status values; only a completed run counts as a success."""
-    began = time.monotonic()
+    procedure, began = call.procedure, time.monotonic()
     try:
         layer = do()
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (UsageError, RefusedError, RecipeError) as error:
         logger.info("%s was refused: %s", procedure.get_name(), error.message)
-        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
+        if not call.interactive:
+            return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, error)
+        from .toolkit import inform  # Imported here because it needs a display.
+
+        inform(translated(error.message), translated(error.hint))
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
         logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, error)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from dioptre_link.editing import brush, fetching, picking, scene, traits, views
 from dioptre_link.editing import state as states
+from dioptre_link.editing.events import Image
 from dioptre_link.editing.picking import Click
 from dioptre_link.editing.state import Phase, State, Store, Tool
 from dioptre_link.editing.viewport import STEP
@@ -119,7 +120,8 @@ class Preview(Gtk.Box):
         on_zoom: Callable[[], None],
         *,
         names: tuple[str, ...] = (),
-        clickable: bool = True,
+        on_click: Callable[[float, float, Click], None] | None = None,
+        marked: Callable[[State], State] = lambda state: state,
     ) -> None:
         """Build the preview.
 
@@ -129,17 +131,20 @@ class Preview(Gtk.Box):
             layer_size: Width and height of the layer, in pixels.
             on_zoom: Called when the zoom changes.
             names: Names of the views to offer; empty for all views of the operation.
-            clickable: Whether a click sets a point.
+            on_click: Called for a click, with a place as fractions of the layer's sides; by default, the click
+                changes the state.
+            marked: Returns the state whose places are marked, and that says what a click does.
         """
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._store, self._layer_size = store, layer_size
-        self._clickable = clickable
+        self._on_click, self._marked = on_click, marked
         self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
         self._own: GdkPixbuf.Pixbuf | None = None  # The reduced original layer.
+        self._selection: Image | None = None
         self._divider = 0.5
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
-        self._paints = clickable and brush.is_offered(store.state)
+        self._paints = on_click is None and brush.is_offered(store.state)
         self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
         self._dot = drawing.dot()
         self._buttons: dict[str, Gtk.RadioButton] = {}
@@ -155,7 +160,7 @@ class Preview(Gtk.Box):
         frame.add(overlay)
         self.canvas.connect("focus-in-event", lambda *_: add_class(frame, "dioptre-focused"))
         self.canvas.connect("focus-out-event", lambda *_: remove_class(frame, "dioptre-focused"))
-        self._status = Status(layer_size, clickable=clickable)
+        self._status = Status(layer_size)
         self.pack_start(self._top_row(), False, False, 0)
         if self._paints:
             self.pack_start(BrushRow(store), False, False, 0)
@@ -164,9 +169,9 @@ class Preview(Gtk.Box):
         store.observe(self._render)
         self.show_all()
 
-    def show_layer(self, picture: GdkPixbuf.Pixbuf) -> None:
-        """Show the original layer at any resolution."""
-        self._own = picture
+    def show_layer(self, picture: GdkPixbuf.Pixbuf, selection: Image | None = None) -> None:
+        """Show the original layer at any resolution, and outline the selection that the operation works within."""
+        self._own, self._selection = picture, selection
         self._render(None, self._store.state)
 
     # -- views and zoom ------------------------------------------------------------------------------------------
@@ -212,7 +217,10 @@ class Preview(Gtk.Box):
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
         state = self._store.state
-        if not self._clickable or (traits.enlarges(state.operation) and state.view != views.PLACE):
+        if state.working or (traits.enlarges(state.operation) and state.view != views.PLACE):
+            return
+        if self._on_click is not None:
+            self._on_click(x, y, click)
             return
         self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
 
@@ -222,7 +230,7 @@ class Preview(Gtk.Box):
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def _render(self, old: State | None, state: State) -> None:
-        self._status.render(state)
+        self._status.render(state, self._marked(state))
         self._waiting.render(state)
         button = self._buttons[state.view]
         if not button.get_active():
@@ -232,16 +240,20 @@ class Preview(Gtk.Box):
             self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
-        marked = scene.marks_of(state, self._layer_size)
-        if self._clickable and picking.box_of(state.operation) is not None:
+        marked = scene.marks_of(self._marked(state), self._layer_size)
+        if self._on_click is None and picking.box_of(state.operation) is not None:
             self.canvas.set_box(self._boxed, marked.box)
         picture = self._picture(state)
         if picture is not None:
             if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
                 picture = drawing.opaque(picture)
                 drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
+            if self._selection is not None:
+                picture = drawing.opaque(picture)
+                outline = drawing.coloured(scene.outline(self._selection), scene.EDGE)
+                drawing.lay_over(picture, outline, smooth=False)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            measured = tuple(marked.measured) if self._clickable else ()
+            measured = tuple(marked.measured)
             dots = tuple((place, self._dot) for place, _ in measured)
             self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), measured)
 
@@ -268,8 +280,6 @@ class Preview(Gtk.Box):
         return picture
 
     def _markers(self, state: State, marked: scene.Marks) -> tuple[Marker, ...]:
-        if not self._clickable:
-            return ()
         if traits.enlarges(state.operation):
             return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
         picked = tuple(
@@ -313,7 +323,7 @@ class Waiting(Gtk.Box):
             self._spinner.stop()
             self.hide()
             return
-        words = "No preview" if failed else "Computing the preview…"
+        words = "No preview" if failed else state.message or "Computing the preview…"
         self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
         self._spinner.set_visible(not failed and not missing)
         self._spinner.start()
@@ -323,21 +333,20 @@ class Waiting(Gtk.Box):
 class Status(Gtk.Box):
     """Progress bar and text below the picture; together they always have the same height."""
 
-    def __init__(self, layer_size: tuple[int, int], *, clickable: bool) -> None:
+    def __init__(self, layer_size: tuple[int, int]) -> None:
         super().__init__(spacing=10)
         self._layer_size = layer_size
-        self._clickable = clickable
         self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, no_show_all=True)
         self._bar.set_size_request(150, -1)
         add_class(self._bar, "dioptre-bar")
         self._bar.get_accessible().set_name(translated("Progress"))
-        self._words = Gtk.Label(xalign=0.0, wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END)
+        self._words = Gtk.Label(xalign=0.0, wrap=True, lines=3, ellipsize=Pango.EllipsizeMode.END)
         self._words.set_width_chars(20)
-        self._words.set_size_request(-1, 2 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
+        self._words.set_size_request(-1, 3 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
         self.pack_start(self._words, True, True, 0)
         self.pack_start(self._bar, False, False, 0)
 
-    def render(self, state: State) -> None:
+    def render(self, state: State, marked: State) -> None:
         self._bar.set_visible(state.busy)  # The progress bar is hidden when idle, because the text needs the space.
         if state.busy and state.fraction <= 0.0:
             self._bar.pulse()
@@ -347,7 +356,7 @@ class Status(Gtk.Box):
         if not words and state.busy:
             words = translated("Computing the preview…")
         if not words:
-            words = hint(state, self._layer_size) if self._clickable else translated(SCROLL)
+            words = hint(marked, self._layer_size)
         self._words.set_text(words)
         self._words.set_tooltip_text(words)
 

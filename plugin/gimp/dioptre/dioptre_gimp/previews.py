@@ -139,15 +139,22 @@ class Previews:
         """Abandon the running preview."""
         self._ready = False
         self._stop_driver()
+        self._stop_settling()
+
+    def resume(self) -> None:
+        """Continue after `forget` with the same inputs; request the preview unless it is shown already."""
+        phase = self._store.state.phase
+        self._ready = phase is not Phase.EMPTY
+        if phase is Phase.READING:
+            self._read(None)
+        elif phase in (Phase.WAITING, Phase.DRAFT):
+            self._settle()
 
     def stop(self) -> None:
         """Stop requesting previews."""
         self._forget()
         self._forget = lambda: None
-        self._stop_driver()
-        if self._settling is not None:
-            GLib.source_remove(self._settling)
-            self._settling = None
+        self.forget()
 
     def sharpen(self) -> None:
         """Request a new preview if the picture is displayed at a larger size than it was computed at."""
@@ -158,6 +165,11 @@ class Previews:
         if self._driver is not None:
             self._driver.stop()
             self._driver = None
+
+    def _stop_settling(self) -> None:
+        if self._settling is not None:
+            GLib.source_remove(self._settling)
+            self._settling = None
 
     def _read(self, _: None) -> None:
         self._ready = True

@@ -1,43 +1,48 @@
-"""The dialog for choosing a recipe, with a description of each and a preview of its effect on the picture."""
+"""The dialog for choosing a recipe, with a picture of each one's effect on the layer and a larger preview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from dioptre_link.catalogue import portrait, white_balance
+from dioptre_link.catalogue import depth, portrait, white_balance
 from dioptre_link.chain import as_operation
 from dioptre_link.client import Worker
+from dioptre_link.editing import recipes, traits, views
 from dioptre_link.editing import state as states
-from dioptre_link.editing import views
-from dioptre_link.editing.events import Steps
-from dioptre_link.editing.request import RecipePreview, preview_of
+from dioptre_link.editing.events import Shown
+from dioptre_link.editing.picking import Click
+from dioptre_link.editing.request import preview_of
 from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation
-from dioptre_link.presets import presets
+from dioptre_link.presets import picture_file, presets
 from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
-from .document import Gimp, GLib, GObject, read_small
+from .document import LOG, Gimp, GLib, GObject, logger, read_small
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
-from .sources import Source
-from .toolkit import GimpUi, Gtk, add_class, fitted, use_colours
+from .sources import Source, check_still_there
+from .toolkit import SMALL_PX, Driver, GdkPixbuf, GimpUi, Gtk, Watch, add_class, fitted, use_colours
 
 SourceOf = Callable[[Operation], Source]
 
-LIST_PX = 340
+LIST_PX = 380
+TILE_PX = (96, 72)  # Width and height of the picture of a recipe.
+PICTURE_PX = 144  # Longest side of the computed picture that fills a tile.
 FIRST = portrait.OPERATION.name  # The preset that is selected at first if the user has not chosen one yet.
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
-_NONE = RecipePreview(operation=white_balance.OPERATION, options={}, shown=False)
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool) -> bool:
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool
+) -> tuple[Recipe, bool]:
     """Let the user choose a recipe.
 
     Args:
@@ -47,7 +52,7 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: Sour
         replaces: Whether the recipe can replace an earlier result.
 
     Returns:
-        Whether to keep the earlier result and add a new one.
+        The recipe with the focus that the user clicked, and whether to keep the earlier result and add a new one.
 
     Raises:
         Cancelled: The user closed the dialog.
@@ -83,10 +88,22 @@ class RecipeDialog:
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # GIMP's help has no page for this dialog.
-        self._preview = Preview(self._store, size, layer_size, lambda: None, names=VIEWS, clickable=False)
+        self._recipe: Recipe | None = None  # With the focus that the user clicked.
+        self._layer_size = layer_size
+        self._preview = Preview(
+            self._store,
+            size,
+            layer_size,
+            lambda: None,
+            names=VIEWS,
+            on_click=self._clicked,
+            marked=lambda _state: self._marked,
+        )
         self._use(source)
-        self._previews = Previews(self._store, worker, lambda: max(size))
-        self._has_preview = True
+        self._previews = Previews(self._store, worker, self._longest_px)
+        self._driver: Driver | None = None  # Of the picture of a recipe.
+        self._store.observe(lambda _, state: self._picture_next(state))
+        self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
         self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
         columns = Gtk.Box(spacing=12, border_width=12)
@@ -98,20 +115,32 @@ class RecipeDialog:
         for name in (arguments.PRESET, arguments.RECIPE_FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
 
-    def run(self) -> bool:
+    def run(self) -> tuple[Recipe, bool]:
         self._store.set(states.reading(self._store.state))
         self._choose()
         self._list.get_selected_row().grab_focus()
         if not self._dialog.run():
             raise Cancelled
-        return bool(self._adds.get_active())
+        assert self._recipe is not None
+        return self._recipe, bool(self._adds.get_active())
 
     def close(self) -> None:
         self._previews.stop()
+        self._stop_pictures()
+        self._watch.end()
         self._dialog.destroy()
+
+    def _lost(self, error: DioptreError) -> None:
+        """Leave only Cancel, because the document or the layer is gone."""
+        self._previews.stop()
+        self._stop_pictures()
+        self._list.set_sensitive(False)
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
+        self._store.set(states.closed(self._store.state, error))
 
     def _use(self, source: Source) -> None:
         self._source = source
+        self._pictured: set[str] = set()  # Names of the recipes whose picture was requested.
         self._inputs = Inputs(source, self._worker, self._files, None)
         data = read_small(source.picture, self._size)
         self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, data))
@@ -121,8 +150,10 @@ class RecipeDialog:
         names = [*presets(), arguments.FROM_FILE]
         self._list = Gtk.ListBox()
         self._list.get_accessible().set_name(translated("Recipes"))
-        for recipe in presets().values():
-            self._list.add(_row(recipe.title, recipe.description))
+        self._pictures = {name: Gtk.Image() for name in presets()}
+        for name, recipe in presets().items():
+            _show(self._pictures[name], GdkPixbuf.Pixbuf.new_from_file(str(picture_file(name))))
+            self._list.add(_row(recipe.title, recipe.description, self._pictures[name]))
         self._list.add(
             _row(Message("From a file"), Message("A .json file that Dioptre wrote, or one of your own."))
         )
@@ -158,29 +189,101 @@ class RecipeDialog:
         name = self._config.get_property(arguments.PRESET)
         self._show_chosen()
         self._file.set_sensitive(name == arguments.FROM_FILE)
-        problem = None
         try:
-            recipe = self._recipe(name)
+            recipe = self._read_recipe(name)
             source = self._source_of(as_operation(recipe)[0])
             if _layers(source) != _layers(self._source):
                 self._use(source)
-            preview = preview_of(recipe)
+            self._follow(recipe)
         except DioptreError as error:
-            problem, preview = error, _NONE
-        self._note.set_text(translated(preview.note))
-        had_preview, self._has_preview = self._has_preview, preview.shown
-        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, problem is None)
-        view = self._store.state.view if had_preview else views.AFTER
-        state = replace(states.opened(preview.operation, preview.options), view=view, phase=Phase.READING)
-        self._previews.forget()
-        if preview.shown:
+            self._recipe = None
+            self._stop_pictures()
+            self._previews.forget()
+            state = states.opened(white_balance.OPERATION)
+            state = replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=error.message, hint=error.hint)
             self._store.set(state)
-            self._previews.open(self._inputs, self._reading())
-            return
-        message, hint = ("", "") if problem is None else (problem.message, problem.hint)
-        self._store.set(replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=message, hint=hint))
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, self._recipe is not None)
 
-    def _recipe(self, name: str) -> Recipe:
+    def _follow(self, recipe: Recipe, *, shown: Shown | None = None) -> None:
+        """Preview `recipe`, and show `shown` until then."""
+        preview = preview_of(recipe)
+        part = Message(
+            "The result is {scale} times wider and taller. The preview shows a part of it.",
+            scale=f"{recipes.scale(recipe):g}",
+        )
+        self._note.set_text(translated(preview.note if preview.shown else part))
+        view = views.AFTER if self._recipe is None else self._store.state.view
+        self._recipe = recipe
+        self._stop_pictures()
+        self._previews.forget()
+        opened = states.opened(preview.operation, preview.options)
+        state = replace(states.reading(opened), view=view, shown=shown)
+        if self._inputs.has_been_read:
+            self._store.set(states.read(state))
+            self._previews.resume()
+        else:
+            self._store.set(state)
+            self._previews.open(self._inputs, self._inputs.read())
+
+    def _clicked(self, x: float, y: float, click: Click) -> None:
+        """Set the focus of the recipe's step that has one."""
+        if self._recipe is None or self._store.state.phase is Phase.EMPTY:
+            return
+        clicked = recipes.clicked(self._recipe, x, y, self._layer_size, click=click)
+        if clicked != self._recipe:
+            self._follow(clicked, shown=self._store.state.shown)
+
+    @property
+    def _marked(self) -> State:
+        """The state of the step whose focus a click sets; of an operation without clicks if there is none."""
+        found = None if self._recipe is None else recipes.focusing(self._recipe)
+        if found is None:
+            return states.opened(depth.OPERATION)
+        shown = self._store.state
+        return replace(states.opened(*found), shown=shown.shown, decided=shown.decided, view=shown.view)
+
+    def _longest_px(self) -> int:
+        longest = max(self._size)
+        return min(longest, SMALL_PX) if traits.enlarges(self._store.state.operation) else longest
+
+    # -- pictures of the recipes ---------------------------------------------------------------------------------
+
+    def _picture_next(self, state: State) -> None:
+        """Compute the picture of one more recipe while no preview is wanted."""
+        if state.phase is not Phase.READY or self._driver is not None:
+            return
+        for name, recipe in presets().items():
+            if name in self._pictured:
+                continue
+            self._pictured.add(name)
+            try:
+                if _layers(self._source_of(as_operation(recipe)[0])) != _layers(self._source):
+                    continue
+            except DioptreError:
+                continue
+            seen = preview_of(recipe)
+            request = self._inputs.request(states.opened(seen.operation, seen.options), PICTURE_PX)
+            steps = self._previews.session.beside(request)
+            self._driver = Driver(steps, on_done=partial(self._arrived, name), on_error=self._missed)
+            return
+
+    def _arrived(self, name: str, shown: Shown) -> None:
+        if shown.after is not None:
+            _show(self._pictures[name], drawing.opaque(drawing.pixbuf_of(shown.after)))
+        self._driver = None
+        self._picture_next(self._store.state)
+
+    def _missed(self, error: Exception) -> None:
+        """Keep the picture of the example photo."""
+        logger.info("No picture of a recipe: %s", LOG.told(error).message)
+        self._driver = None
+
+    def _stop_pictures(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+            self._driver = None
+
+    def _read_recipe(self, name: str) -> Recipe:
         if name != arguments.FROM_FILE:
             return presets()[name]
         file = self._config.get_property(arguments.RECIPE_FILE)
@@ -188,24 +291,35 @@ class RecipeDialog:
             raise arguments.no_recipe()
         return Recipe.read(Path(file.get_path()))
 
-    def _reading(self) -> Steps[None]:
-        if not self._inputs.has_been_read:
-            yield from self._inputs.read()
-
 
 def _layers(source: Source) -> tuple[int, int]:
     """Return the tattoos of the source's layers, with 0 for a missing depth layer."""
     return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
 
 
-def _row(title: str, description: str) -> Gtk.ListBoxRow:
-    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2, border_width=6)
+def _row(title: str, description: str, picture: Gtk.Image | None = None) -> Gtk.ListBoxRow:
+    words = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
     heading = Gtk.Label(xalign=0.0)
     heading.set_markup(f"<b>{GLib.markup_escape_text(translated(title))}</b>")
-    words = Gtk.Label(label=translated(description), xalign=0.0, wrap=True, max_width_chars=40)
-    box.pack_start(heading, False, False, 0)
-    box.pack_start(words, False, False, 0)
+    text = Gtk.Label(label=translated(description), xalign=0.0, wrap=True, max_width_chars=34)
+    words.pack_start(heading, False, False, 0)
+    words.pack_start(text, False, False, 0)
+    box = Gtk.Box(spacing=8, border_width=6)
+    if picture is not None:
+        picture.set_size_request(*TILE_PX)
+        box.pack_start(picture, False, False, 0)
+    box.pack_start(words, True, True, 0)
     row = Gtk.ListBoxRow()
     row.add(box)
     row.get_accessible().set_name(translated(title))
     return row
+
+
+def _show(picture: Gtk.Image, shown: GdkPixbuf.Pixbuf) -> None:
+    """Show a picture cropped to a tile."""
+    width, height = TILE_PX
+    scale = max(width / shown.get_width(), height / shown.get_height())
+    drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
+    x, y = (width - scale * shown.get_width()) / 2, (height - scale * shown.get_height()) / 2
+    shown.scale(drawn, 0, 0, width, height, x, y, scale, scale, GdkPixbuf.InterpType.BILINEAR)
+    picture.set_from_pixbuf(drawn)

@@ -14,8 +14,8 @@ from dioptre_link.operation import Operation, Role
 
 from . import layers, transfer
 from .document import Gimp, add_mask, select, undo_step
-from .layers import Outcome, check_still_there
-from .sources import Source
+from .layers import Outcome
+from .sources import Source, check_still_there
 
 
 def check(source: Source, options: Mapping[str, Any]) -> None:

@@ -102,6 +102,19 @@ def find(
     return Source(image=image, picture=picture, depth=depth, plain=plain, takes_selection=takes_selection)
 
 
+def check_still_there(source: Source) -> None:
+    """Raise if the document or a layer was closed or deleted during the run.
+
+    Raises:
+        RefusedError: The document or a layer is gone.
+    """
+    if not source.image.is_valid():
+        raise refusals.document_closed()
+    for layer in (source.picture, source.depth):
+        if layer is not None and not layer.is_valid():
+            raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")
+
+
 def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
     """Return the newest depth layer created from `picture`, or else the only layer of its size called Depth."""
     for known in depth_links(entries, picture.get_tattoo()):

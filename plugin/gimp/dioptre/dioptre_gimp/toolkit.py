@@ -19,6 +19,7 @@ from gi.repository import Gtk as Gtk  # noqa: E402
 from gi.repository import Pango as Pango  # noqa: E402
 
 from dioptre_link.editing.events import Step  # noqa: E402
+from dioptre_link.errors import RefusedError  # noqa: E402
 
 try:
     gi.require_foreign("cairo")
@@ -69,7 +70,22 @@ def use_colours() -> None:
     )
 
 
-AROUND_PX = 260  # Height in pixels of the dialog's title, settings, buttons and progress bar.
+def inform(words: str, hint: str) -> None:
+    """Show why an operation cannot start; GIMP's own message would call it an error."""
+    GimpUi.init("dioptre")
+    dialog = Gtk.MessageDialog(
+        title="Dioptre",
+        message_type=Gtk.MessageType.INFO,
+        buttons=Gtk.ButtonsType.OK,
+        text=words,
+        secondary_text=hint,
+    )
+    GimpUi.window_set_transient(dialog)
+    dialog.run()
+    dialog.destroy()
+
+
+AROUND_PX = 278  # Height in pixels of the dialog's title, settings, buttons and progress bar.
 BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_HIGH_PX = 240
 SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
@@ -105,6 +121,7 @@ def _workarea() -> Gdk.Rectangle:
 
 
 SLICE_S = 0.02  # Longest time before control returns to the main loop, which keeps the interface responsive.
+WATCH_MS = 300  # Interval for checking that the document is still open; each check is one call of GIMP.
 WAIT_MS = 15  # Interval for polling the worker: an imperceptible delay, and only 66 system calls a second.
 
 
@@ -161,3 +178,25 @@ class Driver:
         if step is not None and self._on_step is not None:
             self._on_step(step)
         return False
+
+
+class Watch:
+    """Calls `check` regularly until it raises a RefusedError, which goes to `on_lost` once."""
+
+    def __init__(self, check: Callable[[], None], on_lost: Callable[[RefusedError], None]) -> None:
+        self._check, self._on_lost = check, on_lost
+        self._source: int | None = GLib.timeout_add(WATCH_MS, self._look)
+
+    def end(self) -> None:
+        if self._source is not None:
+            GLib.source_remove(self._source)
+            self._source = None
+
+    def _look(self) -> bool:
+        try:
+            self._check()
+        except RefusedError as error:
+            self._source = None
+            self._on_lost(error)
+            return False
+        return True

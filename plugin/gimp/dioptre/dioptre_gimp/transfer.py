@@ -46,7 +46,7 @@ from .document import (
     selection_bands,
     write_out,
 )
-from .sources import Source
+from .sources import Source, check_still_there
 
 WAIT_S = 0.05  # Interval for polling the worker in scripts: negligible load, and Cancel still feels immediate.
 SHARE_SENDING = 0.1  # Fractions of the progress bar for sending and computing; creating the layers takes the rest.
@@ -113,6 +113,7 @@ def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
 def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     """Write the layers into buffers, which `files` deletes."""
     yield from connect(worker)
+    check_still_there(source)
     picture, began = source.picture, time.monotonic()
     pixel_format = picture_format(source.image, alpha=picture.has_alpha())
     buffer = _new_buffer(worker, picture, pixel_format, files)
@@ -137,6 +138,7 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
 
 def changed(source: Source, sent: Sent) -> Steps[bool]:
     """Return whether the layers have changed since they were sent."""
+    check_still_there(source)
     digest = hashlib.sha256()
     pixel_format = picture_format(source.image, alpha=source.picture.has_alpha())
     for band in read_bands(source.picture, pixel_format):

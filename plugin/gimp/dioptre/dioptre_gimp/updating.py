@@ -33,8 +33,8 @@ from .document import (
     replace_pixels,
     undo_step,
 )
-from .layers import Outcome, check_still_there
-from .sources import Source
+from .layers import Outcome
+from .sources import Source, check_still_there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,14 @@ full='Preview by portrait'
 
 start_gimp "$1"
 
+# Without a result there is nothing to edit, which is no error.
+run_entry e 'dioptre-edit was refused'
+for _ in $(seq 50); do window_named Dioptre && break; sleep 0.1; done
+scrot -o "$OUT/nothing.png"
+window_named Dioptre || stop 'nothing says that there is no result'
+! window_named 'GIMP Message' || stop 'GIMP shows an error'
+xdotool key Return
+
 # The first preview, then Cancel: nothing happens.
 mark "$full"
 open_dialog 'Portrait blur' p
@@ -48,15 +56,24 @@ sleep 0.5
 scrot -o "$OUT/more.png"
 stays
 
-# OK, then Cancel during the run: the dialog closes within a second, and nothing has changed.
+# OK, then Cancel during the run: within a second, the dialog is back with its settings, and nothing has changed.
 press alt+o
 sleep 0.5
 scrot -o "$OUT/working.png"
 stays
+mark 'no result'
 began=$(now)
 xdotool key Escape
-closed 10
+for _ in $(seq 500); do [[ $(logged 'no result' | head -n 1) -gt $marked ]] && break; sleep 0.02; done
 echo $(($(now) - began)) >"$OUT/cancel_ms"
+sleep 0.5
+scrot -o "$OUT/cancelled.png"
+stays
+mark "$full"
+xdotool key alt+u Left
+wait_new "$full"    # The dialog still computes previews.
+press Escape
+closed 10
 wait_title 5 'start*1 layer)*'
 
 # OK: a group of layers in a single step, which undo removes entirely.
@@ -118,4 +135,19 @@ wait_new 'dioptre-portrait: '
 wait_title 20 '[*]start*11 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*11 layers)*'
+
+# The photo is closed under the dialog: one sentence, and OK does nothing.
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"
+mark 'no result: The document was closed'
+xdotool windowactivate --sync "$window" key ctrl+w
+wait_new 'no result: The document was closed'
+press alt+o
+sleep 1
+scrot -o "$OUT/closed.png"
+[[ -n $(dialog) ]] || stop 'OK works without a photo'
+! window_named 'GIMP Message' || stop 'GIMP shows errors'
+press Escape
+closed 10
 quit_gimp

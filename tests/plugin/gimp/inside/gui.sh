@@ -29,6 +29,7 @@ wait_new() {    # wait_new PATTERN: wait for a log line with the pattern since `
 }
 name=
 dialog() { xdotool search --onlyvisible --name "^$name\$" 2>/dev/null | head -n 1; }
+window_named() { [[ -n $(xdotool search --onlyvisible --name "^$1\$" 2>/dev/null) ]]; }
 open_dialog() {    # open_dialog TITLE KEY: open the dialog of an entry of Filters ▸ Dioptre
     name=$1
     for _ in 1 2 3; do    # Keys are lost while the window settles.

@@ -14,6 +14,24 @@ press Escape
 closed 10
 wait_title 5 'start*1 layer)*'
 
+# A click sets the focus of the recipe (Portrait, which is selected at first), and the result has it.
+mark 'Preview by portrait'
+open_dialog 'Recipe' c
+wait_new 'Preview by portrait'
+mark 'Preview by portrait'
+click 300 200
+wait_new 'Preview by portrait'
+scrot -o "$OUT/recipe-focus.png"
+mark 'dioptre-recipe: '
+press alt+o
+wait_new 'dioptre-recipe: '
+wait_title 20 '[*]start*6 layers)*'
+xdotool windowactivate --sync "$window" key ctrl+s
+wait_title 20 'start*6 layers)*'
+grep -aqE '"focus": ?\[[0-9]' "$OUT/start.xcf" || stop 'the result has no clicked focus'
+xdotool key ctrl+z
+wait_title 10 '[*]start*1 layer)*'
+
 # The first recipe (Landscape) on this picture. Without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'

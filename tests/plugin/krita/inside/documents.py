@@ -6,7 +6,7 @@ import person
 from dioptre.dioptre_link.catalogue import operation
 from dioptre.dioptre_link.errors import DioptreError
 from krita import Krita, Selection
-from qt import QPushButton
+from qt import QCheckBox, QPushButton
 from rig import (
     BLUR,
     HEIGHT,
@@ -111,6 +111,21 @@ def check_selection():
     refused("outside", lambda: jobs.job_manager().start(operation("depth"), {}, document, node))
 
 
+def check_a_selection_leaves_a_translucent_layer_as_translucent():
+    """The picture below the limited result must not show through it, which would make both more opaque."""
+    document, node = yield from photo(alpha=True)
+    yield from toggle_visibility(document, document.rootNode().childNodes()[0])
+    selection = Selection()
+    selection.select(0, 0, WIDTH, HEIGHT // 2, 255)
+    document.setSelection(selection)
+    yield from settle(document)
+    before = bytes(document.pixelData(0, 0, WIDTH, HEIGHT))[3::4]
+    expect("translucent", min(before) < 128, True)
+    yield from finish(jobs.job_manager().start(operation("white_balance"), {"temperature": 3000.0}, document, node))
+    after = bytes(document.pixelData(0, 0, WIDTH, HEIGHT))[3::4]
+    expect("alpha", max(abs(a - b) for a, b in zip(before, after, strict=True)) <= 1, True)
+
+
 def check_source_that_is_not_plain():
     """The group takes the source's place, mode, opacity and masks; undo shows the source, redo hides it again."""
     document, node = yield from photo(alpha=True)
@@ -211,9 +226,11 @@ def check_super_resolution_of_the_document():
     document.setHorizontalGuides([10.0])
     yield from settle(document, 20)
     shape = vector.bounds().getRect()
-    yield from person.opened("dioptre_super_resolution")
+    yield from person.opened("dioptre_super_resolution_document")
+    expect("nothing runs before the scale is chosen", jobs.job_manager().runs, [])
+    expect("tick", person.widget(QCheckBox, "dioptre_whole").isChecked(), True)
     person.docker().session.change("scale", 2.0)
-    yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_whole")))
+    yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_make")))
     yield from settle(document)
     made = Krita.instance().activeDocument()
     expect("size", (made.width(), made.height(), made.resolution()), (96, 64, 144))

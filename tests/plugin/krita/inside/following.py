@@ -3,11 +3,13 @@
 import array
 import json
 
+import person
 from dioptre.dioptre_link.chain import as_operation
 from dioptre.dioptre_link.errors import DioptreError
 from dioptre.dioptre_link.presets import preset
 from dioptre.document import record_of
 from krita import Krita
+from qt import QPushButton
 from rig import (
     OUT,
     Ending,
@@ -15,8 +17,8 @@ from rig import (
     expect,
     expect_close,
     expect_in,
-    finish,
     names,
+    next_end,
     photo,
     pixels,
     redo,
@@ -72,8 +74,8 @@ def check_a_preset_from_the_menu_is_one_undo_step():
     document.setActiveNode(node)
     yield from settle(document)
     before, was = pixels(node), names(document.rootNode())
-    trigger("dioptre_recipe_product")
-    group = yield from finish(jobs.job_manager().runs[-1])
+    yield from person.opened("dioptre_recipe_product")
+    group = yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_make")))
     expect("group", group.name(), "Product on a table")
     expect("layers", names(group), ["Depth", "Clean background", "Subject", "Result"])
     expect("visible", [one.name() for one in group.childNodes() if one.visible()], ["Result"])

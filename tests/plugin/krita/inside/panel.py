@@ -1,13 +1,16 @@
 """Operates the docker with real clicks; leaves screenshots in OUT."""
 
+import gc
+
 import person
 from dioptre.dioptre_link.catalogue import OPERATIONS, operation
 from dioptre.dioptre_link.editing import brush, scene, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
+from dioptre.dioptre_link.presets import presets
 from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
-from krita import Krita
+from krita import Krita, Selection
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
 from qt import (
@@ -26,10 +29,15 @@ from qt import (
     QWidget,
 )
 from rig import (
+    OUT,
     child,
+    close,
     expect,
     expect_in,
+    finish,
+    names,
     next_end,
+    photo,
     pixels,
     settle,
     soon,
@@ -75,6 +83,15 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     expect("how it ended is said", bool(widget(QLabel, "dioptre_words").text()), True)
 
 
+def check_the_menu_outlives_a_collection_of_garbage():
+    """Python collects garbage at any time; what Krita still shows and calls must not be part of it."""
+    yield from open_photo()
+    gc.collect()
+    yield from person.choose_in_menu("Filter", "Dioptre")
+    person.keys("Escape", "Escape")
+    yield from until(lambda: QApplication.activePopupWidget() is None, "the end of the menu")
+
+
 def check_nothing_hidden_takes_part():
     """The contents of a closed docker and a point clicked in an earlier document must have no effect."""
     yield from open_photo()
@@ -110,10 +127,13 @@ def check_more_options_stay_under_the_pointer():
 
 def check_tab_goes_through_the_options_before_the_buttons_below():
     """Also if the options are older or newer than those of another operation."""
-    yield from open_photo()
+    document, node = yield from open_photo()
+    # Update is grey without a result.
+    yield from finish(jobs.job_manager().start(operation("portrait"), {}, document, node))
     for name in ("dioptre_white_balance", "dioptre_portrait", "dioptre_white_balance", "dioptre_portrait"):
         yield from opened(name)
     yield from ready()
+    yield from until(widget(QPushButton, "dioptre_update_button").isEnabled, "the result to be active")
     blur = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     last = widget(QPushButton, "dioptre_update_button")
     widget(QComboBox, "dioptre_operation").setFocus()
@@ -333,23 +353,187 @@ def check_narrow_docker():
     expect("wider than the docker", wide, [])
 
 
-def check_recipes_are_listed():
+def click_tile(name):
+    """Scroll to a recipe's tile and click it."""
+    tiles, scroll = widget(QListWidget, "dioptre_recipes"), docker().findChild(QScrollArea)
+    middle = tiles.visualItemRect(tiles.item(list(presets()).index(name))).center()
+    inside = tiles.mapTo(scroll.widget(), middle)
+    scroll.ensureVisible(inside.x(), inside.y())
+    yield from until(lambda: scroll.viewport().rect().contains(tiles.mapTo(scroll.viewport(), middle)), "the tile")
+    where = tiles.mapToGlobal(middle)
+    person.press(where.x(), where.y())
+    yield from until(lambda: docker().session.store.state.recipe == name, f"the recipe {name}")
+
+
+def check_recipes_are_tiles_of_the_photo():
+    """A click on a tile chooses the recipe, a click in the preview its focus, and the tiles show the photo."""
     document, _ = yield from open_photo()
     yield from opened("dioptre_panel")
     box = widget(QComboBox, "dioptre_operation")
-    texts = [box.itemText(place) for place in range(box.count())]
-    expect_in("recipes", "Recipe: Product on a table", texts)
     box.setFocus()
-    box.setCurrentIndex(texts.index("Recipe: Product on a table"))
+    box.setCurrentIndex(box.findText("Recipes"))
     box.activated.emit(box.currentIndex())
+    tiles = widget(QListWidget, "dioptre_recipes")
+    bundled = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    expect("bundled pictures", [image.isNull() for image in bundled], [False] * len(presets()))
     yield from ready()
-    about = widget(QLabel, "dioptre_about").text()
-    expect_in("description", "An object, sharp from front to back", about)
+    yield from click_tile("product")
+    yield from ready()
+    expect_in("description", "An object, sharp from front to back", widget(QLabel, "dioptre_about").text())
     expect("nothing is made yet", jobs.job_manager().runs, [])
+    yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the photo's pictures")
+    own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    expect("other pictures", [one == other for one, other in zip(bundled, own, strict=True)], [False] * len(own))
+    yield from changing(click(*at(0.3, 0.75)))
     person.screenshot("krita-recipe.png")
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("group", group.name(), "Product on a table")
+    (entry,) = record_of(document).load()
+    x, y = entry.options["steps"][1]["options"]["focus"]
+    expect(f"focus {x}, {y}", abs(x - 77) < 4 and abs(y - 192) < 4, True)
     document.setModified(False)
+
+
+def check_a_recipe_that_only_enlarges_shows_a_part():
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_panel")
+    docker().session.open_recipe("print")
+    yield from ready()
+    expect_in("size", f"{4 * PHOTO_PX} × {4 * PHOTO_PX} px", title())
+    after = preview_on_screen("print-after.png")
+    yield from click(widget(QToolButton, f"dioptre_view_{views.PLACE}"))
+    yield from changing(click(*at(0.2, 0.2)))
+    yield from click(widget(QToolButton, f"dioptre_view_{views.AFTER}"))
+    expect("another part", preview_on_screen("print-elsewhere.png") != after, True)
+    document.setModified(False)
+
+
+def title():
+    return widget(QLabel, "dioptre_title").text()
+
+
+def preview_on_screen(name):
+    """Return what the preview shows on the screen."""
+    canvas = widget(QWidget, "dioptre_preview")
+    corner = canvas.mapToGlobal(QPoint(0, 0))
+    return person.screenshot(name).copy(corner.x(), corner.y(), canvas.width(), canvas.height())
+
+
+def check_the_line_of_split_is_dragged():
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from click(widget(QToolButton, "dioptre_view_split"))
+    yield from soon("view", lambda: state().view, "split")
+    before = preview_on_screen("split-middle.png")
+    canvas, x, y = at(0.5, 0.9)
+    start = canvas.mapToGlobal(QPoint(round(x * canvas.width()), round(y * canvas.height())))
+    wide = canvas.place()[2]
+    point = state().point
+    person.drag([(start.x(), start.y()), (start.x() + wide * 0.2, start.y()), (start.x() + wide * 0.35, start.y())])
+    yield from soon("divider", lambda: round(canvas.viewport.divider, 1), 0.8)
+    expect("no click", state().point, point)
+    expect("the picture follows", preview_on_screen("split-right.png") != before, True)
+    document.setModified(False)
+
+
+def check_the_preview_fills_the_width():
+    """No space is empty beside or around a landscape photo, and the options begin right below it."""
+    for wide, high in ((600, 400), (400, 600)):
+        document, _ = yield from photo(wide, high)
+        yield from opened("dioptre_white_balance")
+        yield from ready()
+        canvas = widget(QWidget, "dioptre_preview")
+        width, height = canvas.place()[2:]
+        expect(f"{wide} × {high}: no space below", canvas.height() - height <= 2, True)
+        if wide > high:
+            expect("no space beside", canvas.width() - width <= 2, True)
+        person.screenshot(f"krita-fills-{wide}.png")
+        document.setModified(False)
+
+
+def check_settings_follow_the_layer():
+    """The docker shows the settings of the result that Replace replaces: of another tab, or of a reopened file."""
+    document, node = yield from open_photo()
+    yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.1}, document, node))
+    other, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    docker().session.change("f_number", 11.0)
+    yield from soon("title", title, "New result for “Photo”")
+    person.show_tab(document)
+    yield from soon("title", title, "Settings of “Portrait blur”")
+    expect("settings", state().options["f_number"], 1.1)
+    yield from ready()
+    expect("button", widget(QPushButton, "dioptre_make").text(), "Replace the result")
+    docker().session.change("f_number", 2.2)
+    yield from soon("title", title, "Changed settings of “Portrait blur”")
+    path = OUT / "reopened.kra"
+    document.setFileName(str(path))
+    document.saveAs(str(path))
+    yield from close(document)
+    again = yield from person.open_file(path)
+    yield from opened("dioptre_portrait")
+    yield from soon("title", title, "Settings of “Portrait blur”")
+    expect("settings of the reopened file", state().options["f_number"], 1.1)
+    yield from ready()
+    person.screenshot("krita-reopened.png")
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("replaced with the same", record_of(again).load()[0].options["f_number"], 1.1)
+    for each in (again, other):
+        each.setModified(False)
+
+
+def check_the_selection_limits_the_preview():
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    whole = state().shown.after
+    selection = Selection()
+    selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
+    document.setSelection(selection)
+    yield from until(lambda: state().shown.after is not whole and not state().busy, "another preview")
+    yield from ready()
+    limited = state().shown.after
+    right, there = half_of(limited, 1), half_of(whole, 1)
+    expect("left as without a selection", apart(half_of(limited, 0), half_of(whole, 0)) < 1, True)
+    expect("right is changed without it", apart(right, there) > 1, True)
+    group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("mask", names(child(group, "Result")), ["Selection"])
+    person.screenshot("krita-limited.png")
+    document.setModified(False)
+
+
+def half_of(image, side):
+    """Return the left (0) or right (1) half of a preview's bytes, without the columns beside the middle."""
+    row, half = 4 * image.width, 4 * (image.width // 2)
+    start = half + 16 if side else 0
+    return [image.data[y * row + start : y * row + start + half - 16] for y in range(image.height)]
+
+
+def apart(one, other):
+    """Return the mean difference of two lists of rows, in code values."""
+    values = [abs(a - b) for rows in zip(one, other, strict=True) for a, b in zip(*rows, strict=True)]
+    return sum(values) / len(values)
+
+
+def check_a_closed_photo_leaves_nothing_behind():
+    """Also with a recipe; the next photo is read, and what changes a result is grey, because there is none."""
+    for name in ("", "product"):
+        document, _ = yield from open_photo()
+        yield from opened("dioptre_portrait")
+        if name:
+            docker().session.open_recipe(name)
+        yield from ready()
+        yield from close(document)
+        yield from soon("phase", lambda: state().phase, Phase.EMPTY)
+        expect("nothing runs", jobs.job_manager().runs, [])
+        document, _ = yield from open_photo()
+        yield from ready()
+        yield from soon("title", title, "New result for “Photo”")
+        buttons = [widget(QPushButton, f"dioptre_{one}_button") for one in ("edit_depth", "update")]
+        expect("greyed", [button.isEnabled() for button in buttons], [False, False])
+        yield from close(document)
 
 
 def check_menu_picture():

@@ -8,6 +8,8 @@ import person
 from dioptre.dioptre_link.catalogue import OPERATIONS
 from dioptre.dioptre_link.editing import views
 from dioptre.dioptre_link.editing.state import Phase
+from dioptre.dioptre_link.presets import presets
+from krita import Selection
 from person import click, docker, opened, widget
 from qt import QPoint, QPushButton, QScrollArea, QToolButton, QWidget
 from rig import OUT, next_end, until
@@ -86,9 +88,24 @@ def check_all_operations():
         bar.setValue(bar.maximum())
         yield from shot(f"all_{name}_end")
         bar.setValue(0)
-    docker().session.open_recipe("portrait")
+    for name in ("portrait", "print", "product"):
+        docker().session.open_recipe(name)
+        yield from settled()
+        yield from until(
+            lambda: set(docker().session.store.state.pictures) == set(presets()), "the recipes' pictures"
+        )
+        yield from shot(f"all_recipe_{name}")
+    document.setModified(False)
+
+
+def check_selection():
+    document = yield from person.open_file(PHOTO)
+    selection = Selection()
+    selection.select(document.width() // 2, 0, document.width() // 2, document.height(), 255)
+    document.setSelection(selection)
+    yield from opened("dioptre_portrait")
     yield from settled()
-    yield from shot("all_recipe")
+    yield from shot("selection")
     document.setModified(False)
 
 

@@ -12,6 +12,7 @@ from .rig import docker
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
 AT_REST = 4  # Number of equal observations in a row after which a widget or the canvas is at rest.
 SAVING_S = 60
+CORNER_PX = 4  # Distance from the corner of the canvas by which the pointer leaves it.
 
 
 def open_file(path):
@@ -21,6 +22,12 @@ def open_file(path):
     yield from rig.until(lambda: Krita.instance().activeDocument() == document, "the view")
     yield from rig.until(lambda: document.activeNode() is not None, "the active layer")
     return document
+
+
+def show_tab(document):
+    """Bring the document's tab to the front."""
+    window = Krita.instance().activeWindow()
+    window.showView(next(view for view in window.views() if view.document() == document))
 
 
 def keys(*names):
@@ -204,10 +211,16 @@ def floating():
 
 
 def canvas_picture(name):
-    """Return the canvas on the screen once it has stopped changing, without a pointer or message over it."""
+    """Return the canvas on the screen once it has stopped changing, without a pointer or message over it.
+
+    Krita leaves the brush's outline where the pointer left the canvas, which is the same corner each time.
+    """
     yield from rig.until(lambda: not floating(), "the end of the words over the canvas")
     place = canvas()
-    subprocess.run(["xdotool", "mousemove", "2", "2"], check=True)
+    for x, y in ((place.x() + CORNER_PX, place.y() + CORNER_PX), (2, 2)):
+        subprocess.run(["xdotool", "mousemove", str(x), str(y)], check=True)
+        for _ in range(3):
+            yield
     before, same = None, 0
     while same < AT_REST:
         for _ in range(3):

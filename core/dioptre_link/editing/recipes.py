@@ -1,0 +1,52 @@
+"""Clicks in the preview of a recipe, which set the focus of the step that has one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..catalogue import OPERATIONS
+from ..operation import Operation
+from ..recipe import Recipe, Step
+from . import picking, traits
+from .picking import Click
+
+
+def focusing(recipe: Recipe) -> tuple[Operation, Mapping[str, Any]] | None:
+    """Return the step that keeps a range of depth sharp, with its options; None if the recipe has none."""
+    found = _place(recipe)
+    return None if found is None else (OPERATIONS[recipe.steps[found].operation], recipe.steps[found].options)
+
+
+def clicked(recipe: Recipe, x: float, y: float, size: tuple[int, int], *, click: Click = Click.CHOOSE) -> Recipe:
+    """Return the recipe after a click in its preview; it is unchanged if no step has a focus.
+
+    Args:
+        recipe: the recipe.
+        x: fraction of the layer's width.
+        y: fraction of the layer's height.
+        size: (width, height) of the layer in pixels.
+        click: the effect of the click.
+    """
+    if (place := _place(recipe)) is None:
+        return recipe
+    step = recipe.steps[place]
+    point = round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1)
+    options = picking.clicked(OPERATIONS[step.operation], step.options, point, size, click)
+    if options is None:
+        return recipe
+    steps = list(recipe.steps)
+    steps[place] = Step(operation=step.operation, options=options)
+    return replace(recipe, steps=tuple(steps))
+
+
+def scale(recipe: Recipe) -> float:
+    """Return how many times wider and taller than the picture the result is."""
+    return math.prod(OPERATIONS[step.operation].scale(step.options) for step in recipe.steps)
+
+
+def _place(recipe: Recipe) -> int | None:
+    focused = (place for place, step in enumerate(recipe.steps) if traits.focuses(OPERATIONS[step.operation]))
+    return next(focused, None)

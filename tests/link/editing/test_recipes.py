@@ -1,0 +1,45 @@
+"""Clicks in a recipe's preview."""
+
+from __future__ import annotations
+
+from dioptre_link.chain import as_operation
+from dioptre_link.editing import recipes
+from dioptre_link.editing.picking import Click
+from dioptre_link.presets import picture_file, preset, presets
+
+SIZE = (101, 51)
+
+
+def test_a_click_sets_the_focus_of_the_step_that_has_one() -> None:
+    for name in ("portrait", "product"):
+        clicked = recipes.clicked(preset(name), 0.25, 0.5, SIZE)
+        focusing = recipes.focusing(clicked)
+        assert focusing is not None
+        assert (focusing[0].name, focusing[1]["focus"]) == ("portrait", (25.0, 25.0))
+        assert [step.operation for step in clicked.steps] == [step.operation for step in preset(name).steps]
+        as_operation(clicked)  # Raises an exception if an option is invalid.
+
+
+def test_further_clicks_add_and_remove_subjects() -> None:
+    added = recipes.clicked(preset("product"), 0.5, 0.5, SIZE, click=Click.ADD)
+    focusing = recipes.focusing(recipes.clicked(added, 0.1, 0.1, SIZE, click=Click.REMOVE))
+    assert focusing is not None
+    assert (len(focusing[1]["subject"]), len(focusing[1]["not_subject"])) == (1, 1)
+
+
+def test_a_recipe_without_a_focus_does_not_change() -> None:
+    for name in ("landscape", "print"):
+        assert recipes.focusing(preset(name)) is None
+        assert recipes.clicked(preset(name), 0.25, 0.5, SIZE) == preset(name)
+
+
+def test_the_scale_of_a_recipe() -> None:
+    assert {name: recipes.scale(recipe) for name, recipe in presets().items() if recipes.scale(recipe) > 1} == {
+        "old-scan": 2,
+        "print": 4,
+    }
+
+
+def test_each_preset_has_a_picture() -> None:
+    for name in presets():
+        assert picture_file(name).read_bytes()[:2] == b"\xff\xd8"

@@ -1,0 +1,151 @@
+"""A preview shows what the result will look like, for every operation, selected or not, translucent or not.
+
+The result is composed as the editors do it, with a mask of the selection over the picture, and then reduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.recipes.follow import follow_described
+from dioptre.worker import pixels
+from dioptre.worker.exchange import Folder
+from dioptre.worker.execution import execute
+from dioptre.worker.request import Kept, Request
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.chain import described
+from dioptre_link.editing.request import preview_of
+from dioptre_link.operation import Input, Role
+from dioptre_link.presets import presets
+
+SIZE = (320, 400)
+PREVIEW_PX = 200
+# A blur of a reduced picture differs from a reduced blur where discs overlap edges.
+MEAN, WORST = 0.012, 0.25  # Largest mean difference, and largest difference of all but 1 % of the values.
+SHOWN = (Role.RESULT, Role.SELECTION, Role.DEPTH)  # The layers that a preview shows, by precedence.
+FOCUS = (165.0, 90.0)
+CHOICES: Mapping[str, list[dict[str, Any]]] = {
+    "portrait": [{}, {"focus": FOCUS, "subject": ((330.0, 250.0),)}],
+    "lens_blur": [{"focus": FOCUS}],
+    "select_subject": [{}, {"subject": (FOCUS, (330.0, 250.0))}],
+    "select_depth": [{"depth_point": FOCUS}],
+}
+CASES = [
+    (name, options, selected)
+    for name in OPERATIONS
+    for options in CHOICES.get(name, [{}])
+    for selected in (False, True)
+    if not OPERATIONS[name].enlarges and (selected or Input.SELECTION not in OPERATIONS[name].inputs)
+]
+
+
+@pytest.fixture(scope="module")
+def photo(request: pytest.FixtureRequest, checkout: Path) -> np.ndarray:
+    """Part of an example photo, float32 (H, W, 3)."""
+    with Image.open(checkout / "examples/astronaut.jpg") as whole:
+        part = whole.convert("RGB").crop((20, 0, 20 + SIZE[1], SIZE[0]))
+    return np.asarray(part, np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def near(photo: np.ndarray) -> np.ndarray:
+    """Depth of the photo, nearest at the bottom."""
+    return np.repeat(np.linspace(0.1, 0.9, SIZE[0], dtype=np.float32)[:, None], SIZE[1], axis=1)
+
+
+@pytest.fixture(scope="module")
+def selection() -> np.ndarray:
+    """A soft-edged selection of the photo's right part."""
+    across = np.clip((np.arange(SIZE[1], dtype=np.float32) - 180) / 40, 0, 1)
+    return np.repeat(across[None], SIZE[0], axis=0)
+
+
+def run(operation: str, options: Mapping[str, Any], inputs: Mapping[Input, Kept], folder: Path, **how: Any):
+    """Return the role and the pixels of the layer that a preview shows."""
+    opened = Folder(folder)
+    try:
+        request = Request(
+            operation=operation,
+            options=described(operation, options).check(options),
+            inputs=inputs,
+            folder=opened,
+            **how,
+        )
+        result = execute(
+            request, lambda *given: follow_described(*given[:3], progress=given[3]), lambda fraction, phase: None
+        )
+    finally:
+        opened.close()
+    roles = {layer.role: layer.pixels for layer in result.layers}
+    return next((role, roles[role]) for role in SHOWN if role in roles)
+
+
+def expect_alike(shown: np.ndarray, composed: np.ndarray) -> None:
+    reduce = pixels.reduced_plane if composed.ndim == 2 else pixels.reduced_picture
+    wanted = reduce(np.ascontiguousarray(composed, np.float32), shown.shape[:2])
+    apart = np.abs(opaque(shown) - opaque(wanted))
+    assert apart.mean() < MEAN, apart.mean()
+    assert np.quantile(apart, 0.99) < WORST, np.quantile(apart, 0.99)
+
+
+def opaque(image: np.ndarray) -> np.ndarray:
+    """Return premultiplied RGB; a plane stays as it is."""
+    return image if image.ndim == 2 or image.shape[-1] == 3 else image[..., :3] * image[..., 3:]
+
+
+def masked(every: Mapping[Input, Kept], after: np.ndarray) -> np.ndarray:
+    """Return the premultiplied result, limited by the selection, over the premultiplied picture."""
+    inside = every[Input.SELECTION].values[..., None]
+    return opaque(every[Input.PICTURE].values) * (1 - inside) + opaque(after) * inside
+
+
+def expect_limited(name: str, options: Mapping[str, Any], every: Mapping[Input, Kept], folder: Path) -> None:
+    """Expect a preview that is limited to the selection to equal the masked result."""
+    inputs = {kind: every[kind] for kind in (Input.PICTURE, Input.SELECTION)}
+    _, after = run(name, options, {Input.PICTURE: every[Input.PICTURE]}, folder)
+    _, shown = run(name, options, inputs, folder, preview_px=PREVIEW_PX)
+    expect_alike(shown, masked(every, after))
+
+
+@pytest.fixture(scope="module")
+def every(photo: np.ndarray, near: np.ndarray, selection: np.ndarray) -> Mapping[Input, Kept]:
+    """All inputs; the picture keeps the networks' outputs, as in the worker."""
+    return {Input.PICTURE: Kept(photo), Input.DISPARITY: Kept(near), Input.SELECTION: Kept(selection)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_preview_equals_the_reduced_result(
+    case: tuple[str, Mapping[str, Any], bool], every: Mapping[Input, Kept], tmp_path: Path
+) -> None:
+    name, options, selected = case
+    own = {kind: every[kind] for kind in OPERATIONS[name].inputs}
+    role, after = run(name, options, own, tmp_path)
+    inputs = {**own, Input.SELECTION: every[Input.SELECTION]} if selected else own
+    _, shown = run(name, options, inputs, tmp_path, preview_px=PREVIEW_PX)
+    limited = Input.SELECTION in inputs and Input.SELECTION not in own and role is Role.RESULT
+    expect_alike(shown, masked(every, after) if limited else after)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preview_of_a_recipe_equals_the_reduced_result(
+    name: str, every: Mapping[Input, Kept], tmp_path: Path
+) -> None:
+    seen = preview_of(presets()[name])
+    if not seen.shown:
+        pytest.skip("the preview shows an enlarged part")
+    expect_limited(seen.operation.name, seen.options, every, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["portrait", "white_balance"])
+def test_a_translucent_picture_stays_translucent_in_a_limited_preview(
+    name: str, every: Mapping[Input, Kept], tmp_path: Path
+) -> None:
+    alpha = np.clip(np.arange(SIZE[0], dtype=np.float32) / 200, 0, 1)[:, None, None]
+    picture = np.concatenate([every[Input.PICTURE].values, np.broadcast_to(alpha, (*SIZE, 1))], axis=-1)
+    expect_limited(name, {}, {**every, Input.PICTURE: Kept(picture)}, tmp_path)
