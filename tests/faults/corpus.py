@@ -112,7 +112,11 @@ def _uncommon_tiffs(codes: np.ndarray) -> dict[str, bytes]:
             codes.transpose(2, 0, 1),
             {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 16)},
         ),
-        ("raw.dng", codes[..., 0].astype(np.uint16) * 60, {"photometric": 32803, "extratags": _CAMERA}),
+        (
+            "raw.dng",
+            np.tile(codes[..., 0].astype(np.uint16) * 60, (4, 4)),
+            {"photometric": 32803, "extratags": _CAMERA},
+        ),
     ):
         buffer = BytesIO()
         tifffile.imwrite(buffer, values, metadata=None, **options)
@@ -129,6 +133,9 @@ _CAMERA = [
     (33422, "B", 4, (0, 1, 1, 2), True),
     (50706, "B", 4, (1, 4, 0, 0), True),
     (50708, "s", 0, "Dioptre Test", True),
+    (50721, "2i", 9, [number for value in (1, 0, 0, 0, 1, 0, 0, 0, 1) for number in (value, 1)], True),
+    (271, "s", 0, "Dioptre", True),
+    (272, "s", 0, "Test", True),
 ]
 
 
