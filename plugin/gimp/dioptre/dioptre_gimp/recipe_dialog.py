@@ -216,7 +216,7 @@ class RecipeDialog:
         self._recipe = recipe
         self._stop_pictures()
         self._previews.forget()
-        opened = states.opened(preview.operation, preview.options)
+        opened = replace(states.opened(preview.operation, preview.options), fixed=True)
         state = replace(states.reading(opened), view=view, shown=shown)
         if self._inputs.has_been_read:
             self._store.set(states.read(state))

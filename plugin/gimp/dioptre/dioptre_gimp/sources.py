@@ -37,7 +37,7 @@ class Source:
         picture: The layer to work on.
         depth: The depth layer.
         plain: Whether a layer above `picture` looks the same as a layer in its place.
-        takes_selection: Whether the operation itself works within the image's selection.
+        takes_selection: Whether the operation, or the preview of its result, is limited to the image's selection.
     """
 
     image: Gimp.Image
@@ -87,7 +87,7 @@ def find(
     into_selection = into_selection and not traits.selects(operation)
     if into_selection and has_selection(image) and not picture.mask_intersect()[0]:
         raise refusals.selection_outside(picture.get_name())
-    takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
+    takes_selection = into_selection or traits.takes_selection(operation)
     if Input.SELECTION in operation.inputs and not has_selection(image):
         raise refusals.needs_selection(operation)
     if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
