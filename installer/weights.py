@@ -32,7 +32,7 @@ def complete(target: Path, wanted: Mapping[str, str]) -> bool:
 
 
 def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: Mapping[str, str]) -> None:
-    """Copy new, changed or incomplete checkpoints, and remove those of `before` that are no longer wanted.
+    """Copy new, altered or incomplete checkpoints, and remove those of `before` that are no longer wanted.
 
     Checkpoints that the user added to `target` are left alone.
 
@@ -47,7 +47,7 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
     """
     target.mkdir(parents=True, exist_ok=True)
     for name, card in wanted.items():
-        if before.get(name) != card or not complete(target, {name: card}):
+        if before.get(name) != card or not unaltered(target / name):
             if name not in before and os.path.lexists(target / name) and not unaltered(target / name):
                 raise Failure(
                     f"{target / name} is not a network of Dioptre, or was changed.",

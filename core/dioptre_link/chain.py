@@ -17,7 +17,6 @@ from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
 CHAIN = "recipe"
-_MAX_STEPS = 32  # maximum number of steps, more than any practical recipe has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +62,6 @@ def chain(options: Mapping[str, Any]) -> Chain:
     title, steps = options.get("title", ""), options.get("steps")
     if unknown is not None or not isinstance(title, str) or not isinstance(steps, (list, tuple)):
         raise UsageError("A recipe needs a title and steps.")
-    if len(steps) > _MAX_STEPS:
-        raise UsageError("A recipe can have at most {max_steps} steps.", max_steps=_MAX_STEPS)
     try:
         recipe = Recipe.from_dict({"version": VERSION, "title": title, "steps": list(steps)})
     except RecipeError as error:

@@ -34,8 +34,9 @@ class EditorLog:
                 self.place, maxBytes=LIMIT_BYTES, backupCount=1, encoding="utf-8", delay=True
             )
             handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-            self.logger.addHandler(handler)
-            self.logger.setLevel(logging.INFO)
+            for logger in (self.logger, logging.getLogger(__package__)):
+                logger.addHandler(handler)
+                logger.setLevel(logging.INFO)
         self.logger.propagate = False
 
     def told(self, error: Exception) -> DioptreError:

@@ -76,7 +76,7 @@ class Parameter:
             return None
         try:
             checked = _PARSERS[self.kind](value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UsageError(
                 Message(
                     "{label}: {value} is not {words}.",

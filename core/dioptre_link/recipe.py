@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import strict_json
 from .catalogue import operation
 from .errors import DioptreError, UsageError
 from .files import read_regular
@@ -19,6 +20,7 @@ from .operation import nearest
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
 PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products
+MOST_STEPS = 32  # more than any practical recipe has
 _MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -135,8 +137,8 @@ class Recipe:
             RecipeError: for the first error, with the most similar known name if a name is unknown.
         """
         try:
-            content = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
+            content = strict_json.parsed(text)
+        except ValueError as error:
             raise RecipeError(Message("{origin} is not JSON.", origin=origin), hint=_place(error)) from error
         return Recipe.from_dict(content, origin=origin)
 
@@ -163,6 +165,8 @@ class Recipe:
         steps = content.get("steps")
         if not isinstance(steps, list) or not steps:
             raise RecipeError(Message("{origin} has no list of steps.", origin=origin), hint=_SHAPE)
+        if len(steps) > MOST_STEPS:
+            raise RecipeError("{origin} has more than {max_steps} steps.", origin=origin, max_steps=MOST_STEPS)
         read = [_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)]
         return Recipe(
             steps=tuple(step for step, _ in read),
@@ -327,10 +331,6 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
         return [as_list(item) for item in value] if isinstance(value, tuple) else value
 
     return {name: as_list(value) for name, value in options.items()}
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number that a recipe can hold")
 
 
 def _place(error: Exception) -> str:

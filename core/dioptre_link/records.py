@@ -7,8 +7,10 @@ else is handled here.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,6 +29,8 @@ VERSION = 2  # must equal the version of recipes, whose migrations also update o
 MAX_ENTRIES = 100
 GROUP = "group"  # key in `outputs` of the layer group that contains the result; the other keys are roles
 NOWHERE = (0, 0, 0, 0)
+_LIMIT = 1 << 31  # of ids and coordinates in both editors
+_LOG = logging.getLogger(__name__)
 BEST_NETWORK = "best_depth_model"  # key in `values` of the depth network that was used for the depth model "best"
 
 
@@ -48,8 +52,13 @@ class Link:
 
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> Link:
+        """Return the link in `fields`; raise ValueError, TypeError, KeyError or AttributeError if it is damaged."""
         x, y, width, height = fields.get("rect", NOWHERE)
-        return Link(**{**fields, "rect": (x, y, width, height)})
+        link = Link(**{**fields, "rect": (x, y, width, height)})
+        _require(isinstance(link.id, str) or (type(link.id) is int and abs(link.id) < _LIMIT), "a layer's id")
+        _require(isinstance(link.name, str) and isinstance(link.sha256, str), "a layer's name")
+        _require(all(type(side) is int and abs(side) < _LIMIT for side in link.rect), "a layer's rectangle")
+        return link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +123,22 @@ class Entry:
 
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> Entry:
+        """Return the entry in `fields`; raise ValueError, TypeError, KeyError or AttributeError if it is damaged.
+
+        An unknown operation is accepted.
+        """
         links = {
             side: {name: Link.from_dict(link) for name, link in fields[side].items()}
             for side in ("inputs", "outputs")
         }
-        return Entry(**{**fields, **links})
+        entry = Entry(**{**fields, **links})
+        _require("picture" in entry.inputs, "no picture")
+        _require(all(isinstance(text, str) for text in (entry.operation, entry.when, entry.id)), "text")
+        _require(all(isinstance(each, dict) for each in (entry.options, entry.values, entry.models)), "values")
+        if (known := entry.known) is not None:
+            known.check(entry.options)
+        _with_network_named(entry)
+        return entry
 
 
 class Record:
@@ -135,27 +155,31 @@ class Record:
         self._write = write
 
     def load(self) -> list[Entry]:
-        """Return all results, oldest first; raise DioptreError if the record cannot be read."""
+        """Return all results, oldest first; damaged entries are left out and logged, since their layers are intact.
+
+        Raises:
+            DioptreError: a newer version of Dioptre wrote the record.
+        """
         data = self._read()
         if not data:
             return []
-        try:
+        with _damage_logged("the record"):
             record = json.loads(data)
-            if record["version"] > VERSION:
+            version, results = int(record["version"]), list(record["results"])
+            if version > VERSION:
                 raise DioptreError(
                     "This document was edited with a newer version of Dioptre.",
                     hint="Update Dioptre to continue editing it.",
                 )
-            return [Entry.from_dict(_present(fields, record["version"])) for fields in record["results"]]
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-            raise DioptreError(
-                "The record of Dioptre's results in this document is damaged ({error}).",
-                hint="The layers are intact. Run the operation again on the source layer.",
-                error=error,
-            ) from error
+            entries = []
+            for fields in results:
+                with _damage_logged("an entry"):
+                    entries.append(Entry.from_dict(_present(fields, version)))
+            return entries
+        return []
 
     def readable(self) -> list[Entry]:
-        """Return all results, or none if the record cannot be read; for lookups, not for changes."""
+        """Return all results, or none if a newer version wrote the record; for lookups, not for changes."""
         try:
             return self.load()
         except DioptreError:
@@ -174,6 +198,20 @@ class Record:
         """Replace the recorded entry that has the same id with `entry` and `changes`."""
         changed = replace(entry, **changes)
         self.save([_updated(changed, known) if known.id == entry.id else known for known in self.load()])
+
+
+@contextmanager
+def _damage_logged(what: str) -> Iterator[None]:
+    """Log what is damaged in a record, and go on."""
+    try:
+        yield
+    except (UsageError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        _LOG.warning("%s of Dioptre's results in a document is damaged: %s: %s", what, type(error).__name__, error)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
 
 
 def _updated(entry: Entry, earlier: Entry) -> Entry:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from . import strict_json
 from .errors import DioptreError
 from .language import Message
 from .metres import DepthMetres
@@ -148,8 +149,8 @@ def decode(line: bytes, *, sender: str) -> dict[str, Any]:
     """Decode and check a message that `sender` ("client" or "worker") may send; raise WireError if invalid."""
     _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of more than {MAX_MESSAGE_BYTES} bytes")
     try:
-        message = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        message = strict_json.parsed(line)
+    except ValueError as error:
         raise WireError("The other side sent an invalid message: {line}.", line=repr(line[:60])) from error
     _check(isinstance(message, dict), "a message that is not an object")
     kind = message.pop("type", None)
@@ -164,16 +165,12 @@ def decode_hello(line: bytes) -> dict[str, Any] | None:
     These fields, and the answer `error`, are the same in all protocol versions.
     """
     try:
-        message = json.loads(line.decode("utf-8"))
+        message = strict_json.parsed(line)
         if message["type"] != "hello":
             return None
         return _fields({name: message.get(name) for name in _HELLO}, _HELLO, "hello")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, WireError):
+    except (ValueError, TypeError, KeyError, AttributeError, WireError):
         return None
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check(holds: object, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,15 @@ def test_folders_may_be_nested_deeply(tmp_path: Path, monkeypatch: pytest.Monkey
         Path("folder").rmdir()
     assert summary.made == 1
     assert len(summary.unread) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_a_link_that_leads_nowhere_stops_no_batch(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    add(place / "a.jpg")
+    for name in ("loop", "loop.jpg"):
+        (place / name).symlink_to(name)
+    (place / "missing").symlink_to("nothing")
+    summary = batch(place)
+    assert summary.made == 1
+    assert list(summary.failures) == ["loop.jpg"]

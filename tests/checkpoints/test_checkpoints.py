@@ -98,8 +98,9 @@ def test_a_flipped_bit_is_found(folder: Path) -> None:
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
-    with pytest.raises(WeightsError, match="is altered"):
+    with pytest.raises(WeightsError, match="is altered") as damaged:
         read(folder)
+    assert "install.py --repair" in damaged.value.hint
 
 
 def test_missing_and_added_files_are_both_listed(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -161,12 +162,68 @@ def test_storages_of_another_size_or_compressed_are_refused(
     tmp_path: Path, storage: bytes, compressed: bool
 ) -> None:
     structure = model(tensor("0", (2, 3, 4), (12, 4, 1), values=24))
-    file = read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": storage}, compressed=compressed))
+    path = checkpoint(tmp_path / "model.pt", structure, {"0": storage}, compressed=compressed)
     with pytest.raises(WeightsError):
-        arrays(file)
+        arrays(read_torch(path))
     missing = read_torch(checkpoint(tmp_path / "other.pt", structure, {}))
     with pytest.raises(WeightsError):
         arrays(missing)
+
+
+def test_a_structure_that_is_compressed_is_refused_before_it_grows(tmp_path: Path) -> None:
+    """A file of 15 KB took 1.1 GB: its structure unpacked to 16 MB, which made as many empty lists."""
+    path = checkpoint(tmp_path / "model.pt", b"(" + b"]" * (15 << 20) + b"l", {}, compressed=True)
+    assert path.stat().st_size < 40_000
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="compressed"):
+        read_torch(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_entries_of_any_method_and_any_damage_end_in_words(tmp_path: Path, method: int) -> None:
+    whole = checkpoint(
+        tmp_path / "a.pt", model(tensor("0", (2, 3, 4), (12, 4, 1), values=24)), {"0": WEIGHT.tobytes()}
+    )
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "b.pt", "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_STORED if name.endswith("data.pkl") else method)
+    content = (tmp_path / "b.pt").read_bytes()
+    for at in range(0, len(content), 7):
+        (tmp_path / "c.pt").write_bytes(content[:at] + bytes((content[at] ^ 0x5A,)) + content[at + 1 :])
+        with pytest.raises(WeightsError):
+            arrays(read_torch(tmp_path / "c.pt"))
+
+
+def test_tensors_that_share_a_storage_cannot_fill_the_memory(tmp_path: Path) -> None:
+    one = tensor("0", (2, 3, 4), (12, 4, 1), values=24)
+    many = b"}" + text("model") + b"}(" + b"".join(text(f"w{number}") + one for number in range(2000)) + b"us"
+    file = read_torch(checkpoint(tmp_path / "model.pt", many, {"0": WEIGHT.tobytes()}))
+    assert len(arrays(file)) == 2000
+    large = np.zeros(20_000, np.float32)
+    one = tensor("0", large.shape, (1,), values=large.size)
+    many = b"}" + text("model") + b"}(" + b"".join(text(f"w{number}") + one for number in range(2000)) + b"us"
+    file = read_torch(checkpoint(tmp_path / "model.pt", many, {"0": large.tobytes()}))
+    with pytest.raises(WeightsError, match="announces 40000000 values"):
+        arrays(file)
+
+
+@pytest.mark.parametrize("shape", [(0, 1 << 62), (1, 0, 1 << 31, 1 << 31, 1 << 31), (0,) * 8])
+@pytest.mark.parametrize("stride", [0, 1, 1 << 39, 1 << 62, 1 << 100])
+def test_strides_beyond_all_numbers_end_in_words(tmp_path: Path, shape: tuple[int, ...], stride: int) -> None:
+    def long(values: tuple[int, ...]) -> bytes:
+        return b"(" + b"".join(b"\x8a" + bytes((17,)) + value.to_bytes(17, "little") for value in values) + b"t"
+
+    plain = tensor("0", (2, 3, 4), (12, 4, 1), values=24)
+    odd = plain.replace(numbers((2, 3, 4)), long(shape)).replace(numbers((12, 4, 1)), long((stride,) * len(shape)))
+    path = checkpoint(tmp_path / "model.pt", model(odd), {"0": WEIGHT.tobytes()})
+    try:
+        found = arrays(read_torch(path))
+    except WeightsError:
+        return
+    assert found["weight"].size == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip", b"\x80\x02}."])

@@ -267,3 +267,12 @@ def test_the_site_works_from_the_disk(tmp_path: Path, checkout: Path) -> None:
         text = page.read_text(encoding="utf-8")
         assert not re.findall(r'<(?:script|img|iframe)[^>]*src="(?:https?:)?//', text), page.name
         assert not re.findall(r'<link[^>]*rel="stylesheet"[^>]*href="(?:https?:)?//', text), page.name
+
+
+def test_every_promise_of_security_names_its_test() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    promised = text[text.index("## Folders and results") : text.index("## What is not covered")]
+    for promise in re.split(r"\n- ", promised)[1:]:
+        named = re.findall(r"`(tests/[^`]+)`", promise)
+        assert named, promise
+        assert all((ROOT / name).is_file() for name in named), named

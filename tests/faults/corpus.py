@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pillow_heif
+import tifffile
 from PIL import Image
 
 from dioptre.contract import Layer
@@ -88,6 +89,7 @@ def pictures() -> dict[str, bytes]:
         kind = name.rpartition(".")[2]
         picture.convert(mode).save(buffer, kinds.get(kind, kind.upper()), **options)
         made[name] = buffer.getvalue()
+    made |= _uncommon_tiffs(codes)
     buffer = BytesIO()
     pillow_heif.from_pillow(picture).save(buffer, exif=exif(), quality=60)
     made["plain.heic"] = buffer.getvalue()
@@ -96,6 +98,45 @@ def pictures() -> dict[str, bytes]:
         made["full.jxl"] = encode(alpha, Format.JPEGXL, extras=replace(extras, lossless=True))
         made["deep.jxl"] = encode(deep, Format.JPEGXL)
     return made
+
+
+def _uncommon_tiffs(codes: np.ndarray) -> dict[str, bytes]:
+    """Return TIFF files that libvips does not read, and a RAW photo."""
+    from . import hostile
+
+    made = {"lab.tif": hostile.lab_tiff(20, strips=1)}
+    for name, values, options in (
+        ("half.tif", codes.astype(np.float16) / 255, {"photometric": "rgb", "compression": "zlib"}),
+        (
+            "planes.tif",
+            codes.transpose(2, 0, 1),
+            {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 16)},
+        ),
+        (
+            "raw.dng",
+            np.tile(codes[..., 0].astype(np.uint16) * 60, (4, 4)),
+            {"photometric": 32803, "extratags": _CAMERA},
+        ),
+    ):
+        buffer = BytesIO()
+        tifffile.imwrite(buffer, values, metadata=None, **options)
+        made[name] = buffer.getvalue()
+    for name, mode, compression in (("zstd.tif", "RGB", "zstd"), ("ycbcr.tif", "YCbCr", "tiff_adobe_deflate")):
+        buffer = BytesIO()
+        Image.fromarray(codes).convert(mode).save(buffer, "TIFF", compression=compression)
+        made[name] = buffer.getvalue()
+    return made
+
+
+_CAMERA = [
+    (33421, "H", 2, (2, 2), True),
+    (33422, "B", 4, (0, 1, 1, 2), True),
+    (50706, "B", 4, (1, 4, 0, 0), True),
+    (50708, "s", 0, "Dioptre Test", True),
+    (50721, "2i", 9, [number for value in (1, 0, 0, 0, 1, 0, 0, 0, 1) for number in (value, 1)], True),
+    (271, "s", 0, "Dioptre", True),
+    (272, "s", 0, "Test", True),
+]
 
 
 def _with_gains(codes: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""Measures the cost of an action: peak memory and processor time."""
+"""Measures the cost of an action: peak memory, processor time, and bytes written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS, _RESET, _IO = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/self/io")
 SMALL_BYTES, BYTES_PER_BYTE, BYTES_PER_PIXEL = 96 << 20, 80, 64
 SMALL_S, S_PER_BYTE, S_PER_PIXEL = 1.0, 4e-6, 1e-6
 
@@ -16,16 +16,17 @@ SMALL_S, S_PER_BYTE, S_PER_PIXEL = 1.0, 4e-6, 1e-6
 def bounded_cost(*, file_bytes: int, pixels: float) -> Iterator[None]:
     """Fail if the `with` block costs more than reading a file of `file_bytes` bytes and `pixels` pixels may cost.
 
-    Memory is measured only where the system reports its peak (Linux).
+    Memory and writing are measured only where the system reports them (Linux).
     """
-    before, started = _begin(), time.process_time()
+    before, written, started = _begin(), _written(), time.process_time()
     try:
         yield
     finally:
         seconds = time.process_time() - started
-        grown = _peak() - before
+        grown, written = _peak() - before, _written() - written
     most = SMALL_BYTES + BYTES_PER_BYTE * file_bytes + BYTES_PER_PIXEL * pixels
     assert grown <= most, f"{file_bytes} bytes took {grown >> 20} MiB; allowed: {round(most) >> 20}"
+    assert written <= most, f"{file_bytes} bytes wrote {written >> 20} MiB; allowed: {round(most) >> 20}"
     longest = SMALL_S + S_PER_BYTE * file_bytes + S_PER_PIXEL * pixels
     assert seconds <= longest, f"{file_bytes} bytes took {seconds:.1f} s of the processor; allowed: {longest:.1f}"
 
@@ -42,6 +43,14 @@ def _begin() -> int:
 def _peak() -> int:
     try:
         return _field("VmHWM")
+    except OSError:
+        return 0
+
+
+def _written() -> int:
+    """Return the bytes that this process has passed to the system for writing."""
+    try:
+        return int(_IO.read_text(encoding="ascii").split("wchar: ")[1].split()[0])
     except OSError:
         return 0
 

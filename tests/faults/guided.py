@@ -17,7 +17,8 @@ from typing import Any
 
 from .trials import mutated
 
-_FOLLOWED = (str(Path("dioptre") / "photo"), "zipfile", "ElementTree")
+_PARSERS = (("dioptre", "photo"), ("dioptre", "checkpoints"), ("dioptre", "caching"), ("dioptre", "batch"))
+_FOLLOWED = (*(str(Path(*parts)) for parts in _PARSERS), "dioptre_link", "zipfile", "ElementTree")
 
 
 class Coverage:
@@ -88,7 +89,7 @@ def main() -> None:
     """Run one target in atheris."""
     import atheris
 
-    with atheris.instrument_imports(include=["dioptre.photo", "zipfile", "xml.etree"]):
+    with atheris.instrument_imports(include=["dioptre", "dioptre_link", "zipfile", "xml.etree"]):
         from . import targets
 
     target = targets.TARGETS[sys.argv.pop(1)]

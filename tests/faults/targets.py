@@ -6,21 +6,38 @@ A target accepts any bytes and must end with a result or a clear error. Its retu
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
+import json
+import mmap
+import pickle
 import struct
 import warnings
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from safetensors.numpy import save as safetensors
 
 from dioptre import photo
+from dioptre.batch import many
+from dioptre.batch.work import Made
+from dioptre.caching import caches
+from dioptre.checkpoints.card import Card, WeightsError
+from dioptre.checkpoints.torch_file import Tensor, read_torch
+from dioptre.contract import EmbeddedDepth
+from dioptre.models.depth_anything_v2.convert import from_safetensors
+from dioptre.photo import parcel
 from dioptre.photo.budget import of_bytes
 from dioptre.photo.colour_profile import BadProfile
 from dioptre.photo.colour_profile import model as colour_model
 from dioptre.photo.decode import gain_maps
+from dioptre.photo.decode.decoded import Decoded
 from dioptre.photo.decode.inspection import read_recipe
 from dioptre.photo.decode.tiff import TiffLayout, layout_of
 from dioptre.photo.encode.encoding import encode
@@ -29,7 +46,14 @@ from dioptre.photo.metadata import containers, density, exif, tiff_tags
 from dioptre.photo.metadata import xmp as notes
 from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Format
+from dioptre.photo.problems import BY_CODE
+from dioptre_link import wire
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
+from dioptre_link.recipe import Recipe
+from dioptre_link.records import Entry, Link, Record
+from dioptre_link.start import Rendezvous
+from dioptre_link.strokes import checked_strokes
 
 from . import corpus, hostile
 
@@ -146,6 +170,87 @@ def _recipe(data: bytes, folder: Path) -> None:
     _in_words(partial(photo.inspect, path))
 
 
+def _depth_file(data: bytes, folder: Path) -> None:
+    path = folder / "a.png"
+    path.write_bytes(data)
+    for unit in (None, "mm"):
+        _in_words(partial(photo.read_depth, path, width=20, height=12, unit=unit))
+
+
+def _texts(data: bytes, folder: Path) -> None:
+    text = data.decode("utf-8", "replace")
+    _in_words(lambda: Recipe.from_json(text).to_json())
+    _in_words(lambda: checked_strokes(text))
+    _in_words(lambda: Card.from_json(text).to_json())
+    with suppress(ValueError, RecursionError):
+        Rendezvous.from_dict(json.loads(text))
+
+
+def _record(data: bytes, folder: Path) -> None:
+    kept: list[bytes] = []
+    _in_words(lambda: Record(lambda: data, kept.append).add(_ENTRY))
+    for written in kept:
+        assert _ENTRY.id in {entry.id for entry in Record(lambda: written, kept.append).load()}  # noqa: B023
+
+
+def _line(data: bytes, folder: Path) -> None:
+    wire.decode_hello(data)
+    for sender in ("client", "worker"):
+        with suppress(wire.WireError):
+            message = wire.decode(data, sender=sender)
+            assert message["type"] in wire.MESSAGES[sender]
+
+
+def _decoders_answer(data: bytes, folder: Path) -> None:
+    """Read an answer as `apart` does, from a decoder that a file may have taken over."""
+    expected = (parcel.BadParcel, KeyError, TypeError, ValueError)
+    with suppress(*expected, RecursionError):
+        answer = json.loads(data)
+        if "error" in answer:
+            assert isinstance(parcel.to_error(answer["error"], BY_CODE), DioptreError)
+        with mmap.mmap(-1, 4096) as mapped:
+            arrays = parcel.arrays_in(answer["arrays"], mapped)
+            try:
+                for kind in (Decoded, EmbeddedDepth | None, tuple[int, int]):
+                    with suppress(*expected):
+                        parcel.unpacked(kind, answer["result"], arrays)
+            finally:
+                del arrays
+
+
+def _outcome(data: bytes, folder: Path) -> None:
+    with suppress(many.BadOutcomeError):
+        found = many.unpacked(data)
+        assert not isinstance(found, Made) or all(Path(name).name == name for name in found.files)
+
+
+def _kept(data: bytes, folder: Path) -> None:
+    """Read a cache entry whose header is what `data` says and whose checksums are right."""
+    header = data.replace(b"\n", b" ") + b"\n"
+    path = folder / "kept"
+    path.write_bytes(
+        caches._MAGIC + hashlib.sha256(header).hexdigest().encode() + b"\n" + header + _PLANE.tobytes()
+    )
+    with suppress(caches.DamagedError):
+        found = caches.read(path)
+        assert all(np.isfinite(plane).all() for plane in found.planes.values())
+
+
+def _weights(data: bytes, folder: Path) -> None:
+    path = folder / "model"
+    path.write_bytes(data)
+    with suppress(WeightsError):
+        from_safetensors(path)
+    with suppress(WeightsError):
+        file = read_torch(path)
+        tensors = (
+            {str(k): v for k, v in file.tree.items() if isinstance(v, Tensor)}
+            if isinstance(file.tree, dict)
+            else {}
+        )
+        dict(file.arrays(tensors))
+
+
 def _profile(data: bytes, folder: Path) -> None:
     for bands in (1, 3):
         with suppress(BadProfile):
@@ -179,7 +284,92 @@ def _jpegs() -> tuple[bytes, ...]:
     return (*whole, *map(hostile.jpeg_with_xmp, _depth_packets()), hostile.jpeg_with(*payloads))
 
 
+_ENTRY = Entry(
+    operation="portrait",
+    options={},
+    inputs={"picture": Link(id=1, name="Photo", sha256="0" * 64, rect=(0, 0, 20, 12))},
+    outputs={"result": Link(id="2", name="Portrait")},
+    values={"focus": 0.5},
+    models={"a": "0" * 64},
+    id="1",
+    when="2026-01-01T00:00:00",
+)
+_PLANE = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+
+
+def _told(*values: object) -> tuple[bytes, ...]:
+    return tuple(json.dumps(value).encode() for value in values)
+
+
+def _records() -> tuple[bytes, ...]:
+    kept: list[bytes] = []
+    Record(lambda: b"", kept.append).save([_ENTRY, _ENTRY])
+    return tuple(kept)
+
+
+def _lines() -> tuple[bytes, ...]:
+    from tests.worker.test_server import MESSAGES, PIXELS
+
+    layer = {"name": "a", "role": "result", "visible": True, "pixels": PIXELS}
+    answers = (
+        {"type": "progress", "job": 1, "fraction": 0.5, "phase": Message("Reading {file}", file="a").to_wire()},
+        {"type": "error", "job": 1, "code": "c", "message": "m", "hint": "h"},
+        {"type": "result", "job": 1, "layers": [layer], "values": {"a": 1}, "messages": [], "models": {"a": "b"}},
+        {"type": "chunk", "buffer": "w1.raw", "data": "AAAA"},
+    )
+    return _told(*MESSAGES, *answers)
+
+
+def _answers() -> tuple[bytes, ...]:
+    path = Path("a")
+    arrays: list[np.ndarray] = []
+    decoded = Decoded(
+        codes=np.zeros((4, 5, 3), np.uint8),
+        source=photo.Source(format=Format.PNG, icc=b"i", texts=(("a", "b"),), resolution_dpi=(1.0, 2.0)),
+        messages=[Message("{file} is damaged", file="a")],
+        sha256="0" * 64,
+    )
+    content = parcel.packed(decoded, arrays)
+    described, _ = parcel.layout(arrays)
+    error = parcel.of_error(DioptreError("{name} is bad", hint="h", name=path))
+    return _told({"result": content, "arrays": described}, {"error": error}, {"result": [3, 4], "arrays": []})
+
+
+def _outcomes() -> tuple[bytes, ...]:
+    made = Made(
+        files={"a.png": b"x", "a.json": b"{}"}, before=b"b", after=b"a", models={}, values={"v": 1}, messages=("m",)
+    )
+    return (many.packed(made),)
+
+
+def _headers() -> tuple[bytes, ...]:
+    plane: Mapping[str, Any] = {
+        "name": "disparity",
+        "shape": [3, 4],
+        "sha256": caches.digest_of_bytes(_PLANE.data),
+    }
+    return _told({"planes": [plane], "facts": {"a": [1, 0.5, None]}})
+
+
+def _checkpoints() -> tuple[bytes, ...]:
+    from tests.checkpoints.test_torch_file import model, tensor
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02" + model(tensor("0", (2, 3), (3, 1), values=6)) + b".")
+        archive.writestr("a/data/0", bytes(24))
+    plain = io.BytesIO()
+    with zipfile.ZipFile(plain, "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps({"model": {}}, 2))
+    named = {
+        "pretrained.cls_token": np.zeros((1, 1, 4), np.float32),
+        "pretrained.norm.bias": np.zeros(4, np.float16),
+    }
+    return buffer.getvalue(), plain.getvalue(), safetensors(named)
+
+
 _NUMBERS = (b"0", b"-1", b"nan", b"inf", b"1e-320", b"1e400", b"9" * 30, b"1/0", b"0x1", b"\xd9\xa1")
+_JSON = (*_NUMBERS, b"[", b"{", b'""', b"null", b"true", b"\\ud800", b"9" * 400, b"[" * 500, b"-1.5e308")
 _XML = (b"<", b"/>", b"<!--", b"<![CDATA[", b"<?a ?>", b"&lt;", b"&#0;", b"&#x10ffff;", b"xml:lang", b'=""')
 _PROPERTIES = (
     b"tiff:XResolution='300/1'",
@@ -229,5 +419,35 @@ TARGETS: dict[str, Target] = {
         seeds=lambda: (corpus.adobe_rgb(), grey_profile("g", curve=1.8)),
         work=_profile,
         words=(b"para\0\0\0\0\0\4", b"curv\0\0\0\0\0\0\0\0", b"rTRC", b"kTRC", b"A2B0", b"Lab ", b"GRAY"),
+    ),
+    "depth file": Target(
+        seeds=lambda: (
+            encode(np.arange(240, dtype=np.uint16).reshape(12, 20, 1) * 200, Format.PNG),
+            encode(np.linspace(0, 9, 240, dtype=np.float32).reshape(12, 20, 1), Format.TIFF),
+        ),
+        work=_depth_file,
+        words=(b"\0\0\x80\x7f", b"\0\0\xc0\x7f", b"\xff\xff\xff\xff"),
+    ),
+    "texts": Target(
+        seeds=lambda: (
+            corpus.recipe_text(),
+            *_told(
+                [{"keep": True, "radius": 0.1, "points": [[0.5, 0.5], [0.2, 0.1]]}],
+                {"id": "a", "title": "t", "architecture": "x", "licence": "MIT", "files": {"f": "0" * 64}},
+                {"port": 1, "token": "t", "pid": 2, "protocol": 1, "version": "1", "unix_socket": "s"},
+            ),
+        ),
+        work=_texts,
+        words=(*_JSON,),
+    ),
+    "record": Target(seeds=_records, work=_record, words=_JSON),
+    "worker's messages": Target(seeds=_lines, work=_line, words=_JSON),
+    "decoder's answers": Target(seeds=_answers, work=_decoders_answer, words=_JSON),
+    "outcome from a scheduler": Target(seeds=_outcomes, work=_outcome, words=(*_JSON, b"../", b"\\\\")),
+    "kept step": Target(seeds=_headers, work=_kept, words=(*_JSON, b"[0, 0]", b"[12, 1]", b"[-3, -4]")),
+    "weights": Target(
+        seeds=_checkpoints,
+        work=_weights,
+        words=(b"PK\1\2", b"PK\5\6", b"\x8a\x08", b"(", b"t", b"R", b"Q", b"]", b"\xff" * 8, b'"shape":[0]'),
     ),
 }

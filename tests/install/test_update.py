@@ -98,11 +98,15 @@ def test_a_worker_that_still_computes_keeps_its_environment(miniature: Checkout)
     assert not miniature.home.exists()
 
 
-def test_repairing_makes_another_environment(miniature: Checkout) -> None:
+def test_repairing_makes_another_environment_and_restores_the_weights(miniature: Checkout) -> None:
     assert miniature.install("greet").returncode == 0
     first = miniature.environment
     (miniature.environment / "pyvenv.cfg").unlink()
+    values = miniature.home / "data" / "weights" / "small-model" / "arrays" / "0"
+    whole = values.read_bytes()
+    values.write_bytes(whole[:-1] + b"?")
     assert miniature.install("--repair").returncode == 0
+    assert values.read_bytes() == whole
     assert miniature.environment != first
     assert miniature.environments == [miniature.environment.name]
     assert miniature.install("greet").stdout == "greet thanks\n"

@@ -91,7 +91,7 @@ def test_points_and_lengths_of_every_step_are_scaled() -> None:
         ({"steps": []}, "no list of steps"),
         ({"steps": [{"operation": "dept"}]}, "no operation named 'dept'"),
         ({"steps": [{"operation": "portrait", "options": {"f_number": 99}}]}, "out of range"),
-        ({"steps": [{"operation": "depth"}] * 33}, "at most 32 steps"),
+        ({"steps": [{"operation": "depth"}] * 33}, "more than 32 steps"),
     ],
 )
 def test_what_is_wrong_is_said(options: dict[str, Any], words: str) -> None:

@@ -101,6 +101,9 @@ def test_options_in_a_document_come_to_the_present_version() -> None:
     assert steps[0]["options"] == {"tint": -0.002}
 
 
+PICTURE = {"id": 1, "name": "Photo"}
+
+
 @pytest.mark.parametrize(("option", "value"), RETIRED)
 def test_removed_options_still_open_and_are_told_once(option: str, value: str) -> None:
     told = () if (note := RETIRED[option, value]) is None else (note,)
@@ -111,7 +114,7 @@ def test_removed_options_still_open_and_are_told_once(option: str, value: str) -
     assert recipe.notes == told
     assert Recipe.from_json(recipe.to_json()).notes == ()
     for operation, options in (("portrait", old["options"]), (CHAIN, {"title": "", "steps": [old, old]})):
-        result = {"operation": operation, "options": options, "inputs": {}, "outputs": {}}
+        result = {"operation": operation, "options": options, "inputs": {"picture": PICTURE}, "outputs": {}}
         stored = [json.dumps({"version": 2, "results": [result]}).encode()]
         record = Record(lambda stored=stored: stored[0], partial(stored.__setitem__, 0))
         (entry,) = record.load()

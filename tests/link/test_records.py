@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dioptre_link import records
 from dioptre_link.catalogue import operation
+from dioptre_link.chain import CHAIN
 from dioptre_link.editing.refusals import input_gone
 from dioptre_link.errors import DioptreError
 from dioptre_link.metres import DepthMetres
@@ -60,15 +64,76 @@ def test_the_oldest_go_when_there_are_too_many() -> None:
     [b"{", b"3", b"[]", b'{"version": 1, "results": 3}', b'{"version": 1, "results": [3]}', b"[" * 100_000],
     ids=range(6),
 )
-def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
+def test_a_damaged_record_is_logged_and_does_not_stop_the_next_result(
+    data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     document = Document()
     document.kept = data
-    with pytest.raises(DioptreError, match="damaged"):
-        document.record.load()
-    assert document.record.readable() == []
-    with pytest.raises(DioptreError, match="damaged"):
-        document.record.add(depth(1, 2))
-    assert document.kept == data  # The damaged record is not overwritten.
+    assert document.record.load() == document.record.readable() == []
+    assert "damaged" in caplog.text
+    document.record.add(entry := depth(1, 2))
+    assert document.record.load() == [entry]
+
+
+HOSTILE = (None, [], {}, "x", "", True, -1, 10**400, 1e999, 0.5, [1], {"a": 1}, [[[]]], "\ud800")
+
+
+def test_a_damaged_entry_never_hides_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """Every value of an entry, at any depth, is replaced by hostile ones, or is missing."""
+    document = Document()
+    portrait = replace(depth(1, 2), operation="portrait", options=operation("portrait").defaults(), values={"a": 1})
+    chain = replace(
+        depth(1, 4), operation=CHAIN, options={"title": "t", "steps": [{"operation": "depth", "options": {}}] * 2}
+    )
+    whole = depth(1, 8)
+    document.record.save([portrait, chain, whole])
+    stored = json.loads(document.kept)
+    for at in [place for number in range(2) for place in places(stored["results"][number], ("results", number))]:
+        for value in (*HOSTILE, places):  # the function stands for "missing"
+            record = changed(deepcopy(stored), at, value, without=value is places)
+            document.kept = json.dumps(record).encode()
+            entries = document.record.load()
+            assert whole in entries, (at, str(value)[:80])
+            for entry in entries:
+                use(entry, document.record)
+    assert "an entry of Dioptre's results in a document is damaged" in caplog.text
+
+
+def places(value: Any, at: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield the keys that lead to each value inside `value`, itself included."""
+    yield at
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from places(one, (*at, key))
+
+
+def changed(record: Any, at: tuple[Any, ...], value: Any, *, without: bool) -> Any:
+    within = record
+    for key in at[:-1]:
+        within = within[key]
+    if without:
+        del within[at[-1]]
+    else:
+        within[at[-1]] = value
+    return record
+
+
+def use(entry: Entry, record: Record) -> None:
+    """Ask an entry for whatever the plug-ins ask."""
+    described = entry.known
+    if described is not None:
+        described.scaled(entry.options, 2.0)
+        assert entry.described.title
+    assert isinstance(entry.chosen_options, Mapping)
+    assert entry.when[:16] is not None
+    assert all(hash(link.id) is not None for link in (*entry.inputs.values(), *entry.outputs.values()))
+    record.put(entry)
+    entries = record.load()
+    list(records.depth_links(entries, 1))
+    list(records.picture_links(entries, 2))
+    list(records.metres_by_content(entries))
+    records.depth_metres(entries, 2)
+    assert records.made_from(entries, 1)
 
 
 def test_a_newer_record_is_said() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import pickle
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from dioptre.models import downloading
 from dioptre.models.adding import add_by_name, add_weights
@@ -83,6 +87,45 @@ def test_without_pip_and_ensurepip(shelf: Path, monkeypatch: pytest.MonkeyPatch)
         add_by_name(ENTRY)
     assert failed.value.code == "no-pip"
     assert failed.value.hint
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.convert])
+def test_a_file_of_any_other_content_is_refused_in_words(name: str, shelf: Path, tmp_path: Path) -> None:
+    """Whatever a reader of weights raises for a foreign file, the user learns which file is wrong."""
+    random = np.random.default_rng(7)
+    header = json.dumps({"head.x": {"dtype": "F32", "shape": [2, 0, 1 << 40], "data_offsets": [0, 0]}}).encode()
+    contents = [
+        b"",
+        b"PK\5\6" + bytes(18),
+        len(header).to_bytes(8, "little") + header,
+        (1 << 63).to_bytes(8, "little"),
+        save({"head.conv1.weight": random.random((3,), np.float32)}),
+        save({"backbone.embeddings.position_embeddings": np.zeros((), np.float32)}),
+        save(
+            {
+                "pretrained.pos_embed": np.zeros((), np.float32),
+                "pretrained.blocks.7.ls1.gamma": np.zeros((2, 2), np.float32),
+            }
+        ),
+        random.bytes(3000),
+        torch_file({}),
+        torch_file({"model": {}, "model_config": 7}),
+    ]
+    for number, content in enumerate(contents):
+        path = tmp_path / f"{number}.bin"
+        path.write_bytes(content)
+        with pytest.raises(DioptreError) as refused:
+            add_weights(ENTRIES[name], path)
+        assert refused.value.message
+        assert refused.value.hint
+    assert not is_installed(ENTRIES[name])
+
+
+def torch_file(tree: object) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps(tree, 2))
+    return buffer.getvalue()
 
 
 @pytest.mark.reference

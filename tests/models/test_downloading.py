@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -134,6 +135,28 @@ def test_a_full_disk_is_said_before_anything_is_asked(
         download(publisher.file(), progress=quiet)
     assert failed.value.code == "disk-full"
     assert publisher.asked == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
+def test_a_disk_that_refuses_the_bytes_ends_the_download(publisher: Publisher) -> None:
+    """Another attempt cannot help, and the hint is about the disk, not about the connection."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) // 2, limits[1]))
+    try:
+        with pytest.raises(DioptreError, match="could not be saved") as failed:
+            download(publisher.file(), progress=quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert failed.value.code == "disk-full"
+    assert len(publisher.asked) == 1
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+    discard(publisher.file())
+    downloads_folder().parent.mkdir(parents=True, exist_ok=True)
+    downloads_folder().write_text("a file in place of the folder", encoding="utf-8")
+    with pytest.raises(DioptreError, match="could not be saved"):
+        download(publisher.file(), progress=quiet)
 
 
 def test_a_proxy_is_used(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:

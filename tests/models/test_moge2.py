@@ -67,6 +67,13 @@ def test_what_the_file_states_comes_before_what_the_registry_has() -> None:
         {"neck": published()["neck"] | {"resamplers": "pixel_shuffle"}},
         {"neck": published()["neck"] | {"res_block_in_norm": "layer_norm"}},
         {"neck": published()["neck"] | {"dim_in": [10, 2]}},
+        {"neck": published()["neck"] | {"num_res_blocks": 1 << 40}},
+        {"neck": published()["neck"] | {"dim_res_blocks": [float("inf")] * 5}},
+        {"encoder": {"backbone": "dinov2_vits14", "intermediate_layers": ["2"], "dim_out": 8}},
+        {"encoder": {"backbone": "dinov2_vits14", "intermediate_layers": 2, "dim_out": -1}},
+        {"scale_head": {"dims": [1] * 1000}},
+        {"num_tokens_range": "ab"},
+        {"num_tokens_range": [1200]},
     ],
 )
 def test_other_variants_are_refused(changes: dict[str, Any]) -> None:

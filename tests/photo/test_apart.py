@@ -211,6 +211,41 @@ def test_time_beyond_the_budget_ends_the_process(tmp_path: Path, monkeypatch: py
     assert time.monotonic() - started < ENOUGH_S
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX kills")
+def test_a_decoder_ends_with_its_parent(tmp_path: Path) -> None:
+    """It used to go on until its own limits, on a file that nobody waits for any more."""
+    path, told = tmp_path / "a.png", tmp_path / "pid"
+    path.write_bytes(corpus.pictures()["deep.png"])
+    endless = f"""
+import hashlib, os, time
+from pathlib import Path
+from dioptre.photo import child
+def decode(path, megapixels):
+    Path({str(told)!r}).write_text(str(os.getpid()))
+    while True:
+        hashlib.sha256(bytes(50_000_000))  # in C, as decoders work
+child._DO['decode'] = decode
+child.main()
+"""
+    parent = f"""
+import sys
+from pathlib import Path
+from dioptre.photo.apart import Reader
+with Reader(command=[sys.executable, "-P", "-c", {endless!r}]).decoding(Path({str(path)!r})): pass
+"""
+    with subprocess.Popen([sys.executable, "-P", "-c", parent]) as running:
+        end = time.monotonic() + ENOUGH_S
+        while not told.exists() or not told.read_text(encoding="ascii"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        decoder = psutil.Process(int(told.read_text(encoding="ascii")))
+        running.kill()
+    killed = time.monotonic()
+    while decoder.is_running() and decoder.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() - killed < 3.0, "a second is the aim on an idle machine"
+        time.sleep(0.01)
+
+
 def test_parcels_are_checked(tmp_path: Path) -> None:
     import mmap
 

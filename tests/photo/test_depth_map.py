@@ -156,3 +156,20 @@ def test_the_profile_of_depth_changes_no_value() -> None:
     seen = np.empty((1, codes.shape[1], 3), np.float32)
     colour_profile.model(matrix_profile.srgb_grey(), bands=1).to_srgb(codes, out=seen)
     assert np.abs(seen[0, :, 0] * 65535 - codes[0, :, 0]).max() < 257 / 4
+
+
+@pytest.mark.parametrize("unit", [None, "m", "mm"])
+@pytest.mark.parametrize("extreme", [1e-45, 1e-38, 1e-30, 1e30, 3.4e38, -3.4e38])
+def test_floats_at_the_ends_of_their_range_give_a_map_or_a_message(
+    extreme: float, unit: str | None, tmp_path: Path
+) -> None:
+    """The inverse of the smallest float, and the difference of the largest ones, are infinite."""
+    values = np.linspace(0.5, 3, 240, dtype=np.float32).reshape(12, 20, 1)
+    values[:2], values[2:4] = extreme, -extreme
+    path = tmp_path / "depth.tif"
+    path.write_bytes(encode(values, Format.TIFF))
+    found = read_depth(path, width=20, height=12, unit=unit)
+    assert np.isfinite(found.disparity).all()
+    assert float(found.disparity.min()) >= 0
+    assert float(found.disparity.max()) <= 1
+    assert found.range_per_m is None or np.isfinite(found.range_per_m).all()

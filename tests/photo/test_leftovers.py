@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from dioptre.photo import publish
 from dioptre.photo.publish import staged
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
@@ -114,6 +116,53 @@ def test_a_disk_without_links(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"two": "old", "other": "other"}
 
 
+def test_a_kill_on_a_disk_without_links_leaves_no_empty_file(tmp_path: Path) -> None:
+    """Such disks (FAT, some network drives) need another way to give a file its name only if that is free."""
+    code = """
+import os, signal
+from dioptre.photo import publish
+def refuse(*_, **__): raise OSError(1, 'no links')
+os.link = refuse
+create = publish.Folder.create
+def reserve(self, name, **mode):
+    descriptor = create(self, name, **mode)
+    if name in ("one", "two", "three"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return descriptor
+publish.Folder.create = reserve
+"""
+    killed(tmp_path, after=2, force=False, first=code)
+    left = {name for name in contents(tmp_path) if not name.startswith(".")}
+    assert left == {"one", "two"}
+    assert all((tmp_path / name).stat().st_size for name in left)
+    next_writer(tmp_path)
+    assert contents(tmp_path) == {"other": "other"}
+
+
+def test_two_writers_with_force_never_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before renaming was one writer's turn, 3 of 40 sets had files of both."""
+    place, under_way = publish.Staging._place, threading.Event()
+
+    def write(text: str) -> None:
+        with staged(tmp_path, force=True) as staging:
+            for name in ("one", "two", "three", "four"):
+                staging.open(name).write(text.encode())
+
+    second = threading.Thread(target=write, args=("second",))
+
+    def slow(self: publish.Staging, member: publish._Member) -> None:
+        if member.name == "three" and not under_way.is_set():
+            under_way.set()
+            second.start()
+            second.join(1.0)  # long enough for it to rename its files if nothing keeps it from doing so
+        place(self, member)
+
+    monkeypatch.setattr(publish.Staging, "_place", slow)
+    write("first")
+    second.join(60)
+    assert contents(tmp_path) == dict.fromkeys(("one", "two", "three", "four"), "second")
+
+
 def test_without_a_private_journal_nothing_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If others may write to the data folder, its notes could be forged."""
     home, out = tmp_path / "home", tmp_path / "out"
@@ -142,9 +191,9 @@ def test_the_journal_is_empty_after_every_end(tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert list((home / "data" / "writing").iterdir()) == []
+    assert list((home / "data" / "writing").glob("*.jsonl")) == []
     killed(out, after=1, force=True)
-    assert len(list((home / "data" / "writing").iterdir())) == 1
+    assert len(list((home / "data" / "writing").glob("*.jsonl"))) == 1
     with staged(out, force=True) as staging:
         staging.open("other")
-    assert list((home / "data" / "writing").iterdir()) == []
+    assert list((home / "data" / "writing").glob("*.jsonl")) == []

@@ -12,6 +12,7 @@ import tifffile
 
 from dioptre import photo
 from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.photo.budget import Budget, Limits
 from dioptre.photo.decode.decoding import size_of
 from dioptre.photo.decode.raw import is_raw
 from dioptre.photo.decode.tiff import read_tiff
@@ -166,3 +167,19 @@ def test_ordinary_tiff_files_are_read(tmp_path: Path) -> None:
         tiff.write(np.full((64, 96, 3), 90, np.uint8), photometric="rgb", subifds=1)
         tiff.write(PREVIEW, photometric="rgb", subfiletype=1)
     assert photo.load(path).pixels.shape == (64, 96, 3)
+
+
+def test_a_small_file_that_announces_a_large_sensor_is_refused(tmp_path: Path) -> None:
+    """Noise takes room, so none is flat; a flat file of 0.9 MB took 121 s and 6 GB in two processes."""
+    pytest.importorskip("rawpy")
+    path = tmp_path / "flat.dng"
+    camera = [
+        (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (0, 1, 1, 2), True),
+        (50706, "B", 4, (1, 4, 0, 0), True),
+    ]
+    flat = np.full((2400, 2400), 0.5, np.float32)
+    tifffile.imwrite(path, flat, photometric=32803, compression="zlib", extratags=camera, metadata=None)
+    with pytest.raises(PictureTooLarge, match="far more than a file of its size"):
+        photo.load(path)
+    Budget(Limits.of(flat.size // 2), path).check_picture(*flat.shape, from_sensor=True)  # 4 bits for each pixel

@@ -6,12 +6,16 @@ import json
 import random
 import socket
 import threading
+import time
 from contextlib import suppress
 
 import psutil
 import pytest
 
+from dioptre.worker import server
 from dioptre_link import wire
+from dioptre_link.connecting import connect
+from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous
 
 ENOUGH_S = 60.0
@@ -165,6 +169,26 @@ def test_who_talks_nonsense_too_long_is_shown_the_door(serve) -> None:
     assert answers <= 32
     speaker.close()
     assert job_succeeds(serving.rendezvous)
+
+
+def test_one_client_too_many_is_told_the_limit(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CLIENTS", 2)
+    rendezvous = serve().rendezvous
+    served = [Speaker(rendezvous) for _ in range(2)]
+    assert [each.hello["type"] for each in served] == ["hello", "hello"]
+    with pytest.raises(DioptreError, match="already serves 2 windows") as refused:
+        connect(
+            lambda **_: (rendezvous, rendezvous.connect()), "one too many", inline=True, timeout_s=9, on_wait=None
+        )
+    assert refused.value.code == "too-many-clients"
+    served[0].close()
+    end = time.monotonic() + ENOUGH_S
+    while (last := Speaker(rendezvous)).hello["type"] != "hello":
+        last.close()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    last.close()
+    served[1].close()
 
 
 def test_endless_lines_take_bounded_memory(serve) -> None:

@@ -3,9 +3,8 @@
 They load a network once and keep it. The scheduler passes a picture to another worker if its worker is lost.
 Results are returned as bytes, so workers need no shared disk and write no files.
 
-Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles what workers return. Therefore, a
-scheduler on another machine must use TLS, whose certificates determine who may join, and results are never
-unpickled here.
+Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles the exceptions of workers.
+Therefore, a scheduler must use TLS, whose certificates determine who joins, and results are never unpickled here.
 """
 
 from __future__ import annotations
@@ -16,13 +15,10 @@ import struct
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from dioptre_link.errors import DioptreError
 
@@ -34,7 +30,6 @@ _LENGTH = struct.Struct(">Q")
 _MAX_JSON = 1 << 24
 CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
-_LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 _DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is omitted for security
 _AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
 # Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
@@ -130,13 +125,13 @@ class SchedulerError(DioptreError):
 
 
 class UntrustedSchedulerError(DioptreError):
-    """Anyone on the network could join the scheduler."""
+    """Anyone who can reach the scheduler could join it."""
 
     code = "scheduler-without-tls"
 
 
 class DaskExecutor:
-    """The workers of the scheduler at `address`, such as tcp://10.0.0.5:8786.
+    """The workers of the scheduler at `address`, such as tls://10.0.0.5:8786.
 
     The argument `do` executes a task in a worker; tests replace it.
     """
@@ -166,10 +161,16 @@ class DaskExecutor:
                     direct_to_workers=False,
                     deserializers=_DESERIALIZERS,
                 )
-        except (OSError, ValueError, TypeError) as error:
+        except TypeError as error:  # Dask found no certificates
+            raise UntrustedSchedulerError(
+                "Dask has no certificates for {address}.",
+                hint="Name them in the variables DASK_DISTRIBUTED__COMM__TLS__… (docs/batch.md).",
+                address=address,
+            ) from error
+        except (OSError, ValueError) as error:
             raise SchedulerError(
                 "No scheduler answers at {address}.",
-                hint="Start one (docs/batch.md) and pass its address, such as tcp://192.168.1.5:8786.",
+                hint="Start one (docs/batch.md) and pass its address, such as tls://192.168.1.5:8786.",
                 address=address,
             ) from error
         self._pending: set[Any] = set()
@@ -240,19 +241,14 @@ def _silence() -> None:
 
 
 def require_trusted(address: str) -> None:
-    """Raise UntrustedSchedulerError for an address on another machine without TLS."""
-    scheme, _, rest = address.rpartition("://")
-    host = urlsplit(f"//{rest}").hostname or ""
-    if scheme == "tls" or host in _LOOPBACK_NAMES:
-        return
-    with suppress(ValueError):
-        if ip_address(host).is_loopback:
-            return
-    raise UntrustedSchedulerError(
-        "The scheduler at {address} does not use TLS: anyone on its network could join it and send results.",
-        hint="Set up TLS for Dask and use a tls:// address (docs/batch.md), or run the scheduler on this machine.",
-        address=address,
-    )
+    """Raise UntrustedSchedulerError for an address without TLS, on this machine too, which has other users."""
+    if not address.startswith("tls://"):
+        raise UntrustedSchedulerError(
+            "The scheduler at {address} does not use TLS: anyone who can reach it could join it and run code here.",
+            hint="Set up TLS for Dask and use a tls:// address (docs/batch.md). On one machine, none is needed: "
+            "without --scheduler, a batch uses all cores.",
+            address=address,
+        )
 
 
 def _packed_by(do: Callable[[Task], Outcome], task: Task) -> bytes:

@@ -241,6 +241,13 @@ def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
     return folder / f"{item.stem}-before.jpg", folder / f"{item.stem}-after.jpg"
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a folder of another user
+        return False
+
+
 def _pictures(folder: Path, *, without: Path, left_out: Counter[str], unread: list[Path]) -> Iterator[Path]:
     """Yield the pictures in a folder and its subfolders; see `Survey` for `left_out` and `unread`."""
     folders = [(folder, folder.resolve(), "")]  # the last is the name of the system folder that each is in
@@ -256,7 +263,7 @@ def _pictures(folder: Path, *, without: Path, left_out: Counter[str], unread: li
             is_system = _SYSTEM_FOLDER.fullmatch(entry.name) is not None
             if entry.name.startswith(".") and not is_system:
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 if not entry.is_symlink() and real / entry.name != without:  # a link may form a loop
                     inside = system or (entry.name if is_system else "")
                     folders.append((place / entry.name, real / entry.name, inside))

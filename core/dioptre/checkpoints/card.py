@@ -94,10 +94,10 @@ class Card:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise WeightsError(
-                Message("{origin} is damaged: it is not JSON.", origin=origin), hint=_REINSTALL
+                Message("{origin} is damaged: it is not JSON.", origin=origin), hint=REINSTALL
             ) from error
         if not isinstance(content, dict):
-            raise WeightsError(Message("{origin} is not a model card.", origin=origin), hint=_REINSTALL)
+            raise WeightsError(Message("{origin} is not a model card.", origin=origin), hint=REINSTALL)
         if content.get("format", FORMAT) != FORMAT:
             raise WeightsError(
                 "{origin} has format {format}; this version reads format {known}.",
@@ -116,13 +116,13 @@ class Card:
         if wrong:
             raise WeightsError(
                 Message("{origin} is not a model card: {faults}.", origin=origin, faults=", ".join(wrong)),
-                hint=_REINSTALL,
+                hint=REINSTALL,
             )
         try:
             sources = tuple(Source(**source) for source in content.pop("sources", ()))
         except TypeError as error:
             raise WeightsError(
-                Message("{origin} is not a model card: invalid sources.", origin=origin), hint=_REINSTALL
+                Message("{origin} is not a model card: invalid sources.", origin=origin), hint=REINSTALL
             ) from error
         return Card(sources=sources, **content)
 
@@ -134,18 +134,18 @@ class Card:
             text = read_regular(path, most=_MAX_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise WeightsError(
-                Message("The weights in {folder} have no readable model card.", folder=folder), hint=_REINSTALL
+                Message("The weights in {folder} have no readable model card.", folder=folder), hint=REINSTALL
             ) from error
         card = Card.from_json(text, origin=str(path))
         if card.id != folder.name:
             raise WeightsError(
                 Message("{folder} contains the weights of {model}.", folder=folder, model=repr(card.id)),
-                hint=_REINSTALL,
+                hint=REINSTALL,
             )
         return card
 
 
-_REINSTALL = "Run install.py again to restore the weights, or remove that folder."
+REINSTALL = "Run: python3 install.py --repair, or, for a network that you added, add it again."
 _REQUIRED = ("id", "title", "architecture", "licence", "files")
 _TYPES: dict[str, type] = {f.name: str for f in fields(Card)} | {
     "sources": list,

@@ -9,7 +9,7 @@ from pathlib import Path
 from dioptre_link.language import system_reason
 from dioptre_link.paths import data_dir
 
-from .card import CARD_FILE, Card, WeightsError
+from .card import CARD_FILE, REINSTALL, Card, WeightsError
 
 ARRAYS_FOLDER = "arrays"
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -39,7 +39,7 @@ def locate(checkpoint_id: str) -> Path:
             return folder / checkpoint_id
     raise WeightsError(
         "The weights of {checkpoint_id} are not installed.",
-        hint="Run install.py again to restore the bundled networks, or add the network with `dioptre models add`.",
+        hint="Run: python3 install.py --repair, or add the network with `dioptre models add`.",
         checkpoint_id=repr(checkpoint_id),
     )
 
@@ -71,7 +71,7 @@ def verify(folder: Path) -> Card:
     if wrong or not card.files:
         raise WeightsError(
             "The weights of {model} are damaged: {faults}.",
-            hint="Run install.py again to restore the bundled weights, or add the network again.",
+            hint=REINSTALL,
             model=repr(card.id),
             faults="; ".join(wrong) or "no files listed",
         )

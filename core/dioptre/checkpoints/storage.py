@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .card import CARD_FILE, Card, WeightsError
+from .card import CARD_FILE, REINSTALL, Card, WeightsError
 from .locate import ARRAYS_FOLDER, files_below, sha256, verify
 
 STORAGES = ("float32", "float16", "float16-planes")
@@ -84,7 +84,9 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
     split = {name.rpartition(".")[0] for name, value in stored.items() if name.endswith(_PLANES)}
     absent = [f"{base}.{part}" for base in sorted(split) for part in _PLANES if f"{base}.{part}" not in stored]
     if absent:
-        raise WeightsError("The weights are incomplete; missing: {absent}.", absent=", ".join(absent))
+        raise WeightsError(
+            "The weights are incomplete; missing: {absent}.", hint=REINSTALL, absent=", ".join(absent)
+        )
     whole = {name for name in stored if name.rpartition(".")[0] not in split}
     _require_types(stored, {name: np.dtype(np.float32 if name in whole else np.uint8) for name in stored})
     arrays = {name: stored[name] for name in whole}
@@ -103,7 +105,7 @@ def _half(value: np.ndarray, name: str) -> np.ndarray:
 def _require_types(stored: Mapping[str, np.ndarray], expected: Mapping[str, np.dtype[np.generic]]) -> None:
     wrong = [f"{n} is {stored[n].dtype}, not {t}" for n, t in sorted(expected.items()) if stored[n].dtype != t]
     if wrong:
-        raise WeightsError("The weights have the wrong types: {faults}.", faults="; ".join(wrong))
+        raise WeightsError("The weights have the wrong types: {faults}.", hint=REINSTALL, faults="; ".join(wrong))
 
 
 def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: Collection[str] = ()) -> Path:
@@ -188,7 +190,7 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
             stored = aside.submit(checkpointer.restore, folder / ARRAYS_FOLDER, args=args).result()
     except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
         raise WeightsError(
-            "The weights of {model} cannot be read: {error}.", model=repr(card.id), error=error
+            "The weights of {model} cannot be read: {error}.", hint=REINSTALL, model=repr(card.id), error=error
         ) from error
     finally:
         checkpointer.close()

@@ -28,6 +28,8 @@ from .card import WeightsError
 MAX_STRUCTURE_BYTES = 16 << 20  # maximum size of the pickle; a network of 350 million values needs 100 kB
 MAX_TUPLES = 10_000  # Python hashes nested tuples recursively, on the stack of C; 1,000 tensors need 4,000 tuples
 MAX_DIMENSIONS = 8
+_MOST = 1 << 40  # largest side, stride or offset; NumPy's own limits are not far above
+_ZIP_DAMAGES = (OSError, KeyError, zipfile.BadZipFile, EOFError, RuntimeError, ValueError, struct.error)
 
 _DTYPES = {
     "FloatStorage": "f4",
@@ -90,6 +92,9 @@ class TorchFile:
         Raises:
             WeightsError: the file does not hold the values that its structure describes.
         """
+        total = sum(math.prod(tensor.shape) for tensor in tensors.values())
+        if total > self.path.stat().st_size:  # tensors may share a storage, but not so often that they fill memory
+            raise _refused(self.path, Message("it announces {count} values", count=total))
         with zipfile.ZipFile(self.path) as archive:
             for name, tensor in tensors.items():
                 yield name, _values(archive, f"{self.prefix}/data/{tensor.storage}", tensor, origin=self.path.name)
@@ -110,8 +115,8 @@ def read_torch(path: Path) -> TorchFile:
                 raise _refused(path, Message("its structure has {count} bytes", count=names[0].file_size))
             prefix = names[0].filename.removesuffix("/data.pkl")
             _check_byteorder(archive, prefix, path)
-            content = archive.read(names[0])
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            content = _entry(archive, names[0].filename)
+    except _ZIP_DAMAGES as error:
         raise _refused(path, _damaged(error)) from error
     try:
         _check_instructions(content)
@@ -134,9 +139,16 @@ def _check_byteorder(archive: zipfile.ZipFile, prefix: str, path: Path) -> None:
     """
     name = f"{prefix}/byteorder"
     if name in archive.namelist() and archive.getinfo(name).file_size < 64:
-        order = archive.read(name).decode("ascii", "replace")
+        order = _entry(archive, name).decode("ascii", "replace")
         if order != "little" or sys.byteorder != "little":
             raise _refused(path, Message("it is {order}-endian", order=order))
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return an entry's bytes; raise ValueError for a compressed one, which PyTorch does not write."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    return archive.read(name)
 
 
 def _damaged(error: Exception) -> Message:
@@ -224,7 +236,7 @@ class _Unpickler(pickle.Unpickler):  # noqa: S301  (it resolves an allow-list of
 
 def _tensor(storage: _Storage, offset: int, shape: tuple[Any, ...], strides: tuple[Any, ...]) -> Tensor:
     numbers = (offset, *shape, *strides)
-    if not all(type(number) is int and number >= 0 for number in numbers) or len(shape) != len(strides):
+    if not all(type(number) is int and 0 <= number <= _MOST for number in numbers) or len(shape) != len(strides):
         raise pickle.UnpicklingError("a tensor of impossible shape")
     if len(shape) > MAX_DIMENSIONS:
         raise pickle.UnpicklingError(f"a tensor of {len(shape)} dimensions")
@@ -254,14 +266,14 @@ def _values(archive: zipfile.ZipFile, name: str, tensor: Tensor, *, origin: str)
     half = tensor.dtype == "bf16"
     dtype = np.dtype("<u2" if half else tensor.dtype).newbyteorder("<")
     try:
-        info = archive.getinfo(name)
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != tensor.values * dtype.itemsize:
-            raise ValueError(f"{name} has {info.file_size} bytes for {tensor.values} values")
-        stored = np.frombuffer(archive.read(info), dtype)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        size = archive.getinfo(name).file_size
+        if size != tensor.values * dtype.itemsize:
+            raise ValueError(f"{name} has {size} bytes for {tensor.values} values")
+        stored = np.frombuffer(_entry(archive, name), dtype)
+        strides = tuple(stride * dtype.itemsize for stride in tensor.strides)
+        view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides, writeable=False)
+    except _ZIP_DAMAGES as error:
         raise _refused(Path(origin), _damaged(error)) from error
-    strides = tuple(stride * dtype.itemsize for stride in tensor.strides)
-    view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides, writeable=False)
     if half:  # bfloat16 is the upper half of a float32
         return (np.ascontiguousarray(view).astype(np.uint32) << 16).view(np.float32)
     return np.ascontiguousarray(view, dtype=np.float32 if dtype.kind == "f" else dtype.newbyteorder("="))

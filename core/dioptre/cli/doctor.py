@@ -25,7 +25,8 @@ _PATH = click.Path(path_type=Path, readable=False)
     "--report", type=_PATH, metavar="FILE", help="Also write a .zip for a bug report, without private data."
 )
 @click.option("--force", is_flag=True, help="Replace that file if it exists.")
-def command(as_json: bool, report: Path | None, force: bool) -> int:
+@click.option("--files", is_flag=True, help="Also compare every installed file with its SHA-256.")
+def command(as_json: bool, report: Path | None, force: bool, files: bool) -> int:
     """Diagnose problems with this installation without changing anything.
 
     Each finding has a code, explained in docs/troubleshooting.md, and a fix if there is a problem.
@@ -33,7 +34,7 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
     from .findings import examine
 
     findings: list[Finding] = []
-    for finding in examine():
+    for finding in examine(files=files):
         findings.append(finding)
         if as_json:
             say(json.dumps({"type": "finding", **finding._asdict()}))
@@ -49,8 +50,8 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
         if not as_json:
             say(translated(f"{report} contains {', '.join(parts)}. Check its contents before you send it."))
     if as_json:
-        files = {} if report is None else {"files": [str(report)]}
-        say(json.dumps({"type": "result", "errors": errors, **files}))
+        written = {} if report is None else {"files": [str(report)]}
+        say(json.dumps({"type": "result", "errors": errors, **written}))
     elif not errors:
         say(translated("No errors found."))
     return 1 if errors else 0

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
 import json
 import os
 import shutil
 import stat
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +34,7 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 _REINSTALL = "Run: python3 install.py --repair"
 _SIDE_PX = 64
 _SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
+_NAMED = 3  # damaged files that a message names
 GIB = 1 << 30
 _MEMORY_LEAST_BYTES = 6 * GIB  # memory of the whole computer, with which an editor and a portrait just fit
 _MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
@@ -215,11 +222,22 @@ def job() -> Iterator[Finding]:
         yield Finding("job", OK, f"A small test job, including reading and writing files, took {took:.1f} s.")
 
 
-def examine() -> Iterator[Finding]:
-    """Run all checks, the fast ones first; a check that raises an exception does not stop the others."""
-    for check in CHECKS:
+def examine(*, files: bool = False) -> Iterator[Finding]:
+    """Run all checks, the fast ones first; a check that raises an exception does not stop the others.
+
+    Checks that load packages are left out if a package is damaged, because a damaged library can end the process.
+
+    Args:
+        files: also compare the SHA-256 of every file of every package.
+    """
+    damaged = False
+    for check in (*CHECKS[:_AFTER_PACKAGES], *((every_file,) if files else ()), *CHECKS[_AFTER_PACKAGES:]):
+        if damaged and check in _LOADING:
+            continue
         try:
-            yield from check()
+            for finding in check():
+                damaged |= finding.code.startswith("packages-") and finding.level == ERROR
+                yield finding
         except Exception as error:  # noqa: BLE001  (a check that fails is itself a finding)
             yield Finding(
                 f"{check.__name__}-failed",
@@ -271,7 +289,7 @@ def environment() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Compare the installed packages with the lock file that the environment was created from."""
+    """Compare the installed packages with the lock file, and the sizes of their files with their lists of files."""
     locked = Path(sys.prefix) / "locked.txt"
     if not locked.is_file():
         return
@@ -299,6 +317,54 @@ def packages() -> Iterator[Finding]:
         )
     else:
         yield Finding("packages", OK, f"{count} packages, all at their locked versions")
+    damaged = [name for name, file, size, _ in _listed_files() if _size(file) != size]
+    yield from _about_files(damaged)
+
+
+def every_file() -> Iterator[Finding]:
+    """Compare the SHA-256 of every file of every package with the package's list of files."""
+
+    def is_altered(listed: tuple[str, Path, int, str]) -> bool:
+        try:
+            with listed[1].open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+        except OSError:
+            return True
+        return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=") != listed[3]
+
+    listed = list(_listed_files())
+    with ThreadPoolExecutor() as pool:
+        altered = compress(listed, pool.map(is_altered, listed, chunksize=64))
+        yield from _about_files([name for name, _, _, _ in altered], checked=len(listed))
+
+
+def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
+    if damaged:
+        named = ", ".join(damaged[:_NAMED])
+        yield Finding(
+            "packages-damaged",
+            ERROR,
+            f"{len(damaged)} files of packages are missing or altered, among them: {named}.",
+            _REINSTALL,
+        )
+    elif checked:
+        yield Finding("packages-files", OK, f"{checked} files of packages, all as they were installed")
+
+
+def _listed_files() -> Iterator[tuple[str, Path, int, str]]:
+    """Yield the name, path, size and SHA-256 (base64) of each file that the packages' lists name."""
+    for package in metadata.distributions(path=[sysconfig.get_path("purelib")]):
+        for row in csv.reader((package.read_text("RECORD") or "").splitlines()):
+            if len(row) == 3 and row[2].isdecimal() and row[1].startswith("sha256="):
+                path = Path(str(package.locate_file(row[0])))
+                yield f"{package.name} ({row[0]})", path, int(row[2]), row[1].removeprefix("sha256=")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def folders() -> Iterator[Finding]:
@@ -424,3 +490,5 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     sandboxes,
     job,
 )
+_LOADING = (memory, weights, devices, networks, job)  # checks that load packages with libraries
+_AFTER_PACKAGES = CHECKS.index(packages) + 1

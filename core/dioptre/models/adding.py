@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import struct
+import tarfile
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre.checkpoints.blueprint import fill
-from dioptre.checkpoints.card import Card, Source
+from dioptre.checkpoints.card import Card, Source, WeightsError
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.storage import save
 from dioptre_link.errors import DioptreError, UsageError
@@ -26,6 +31,11 @@ from .registry import ENTRIES, Entry, converter, is_installed, resolve
 _POLL_S = 0.1  # seconds between attempts to take a lock that another process holds
 _DOWNLOADED = 0.9  # fraction of the progress bar for the download; checking and converting take the rest
 _SCRATCH = ".fetching-"
+_FOREIGN = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError),
+    *(ValueError, lzma.LZMAError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error),
+)
+"""What the readers of weights raise for files of any other content."""
 
 
 def no_progress(fraction: float, phase: str) -> None:
@@ -63,10 +73,19 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
             title=entry.title,
             folder=target,
         )
-    arrays = converter(entry)(file)
-    stated = resolve(entry.stated_config)(file) if entry.stated_config else {}
-    config, module = entry.configuration(stated), resolve(entry.module)
-    fill(lambda rngs: module(config, rngs=rngs), arrays, origin=file.name)
+    try:
+        stated = resolve(entry.stated_config)(file) if entry.stated_config else {}
+        arrays = converter(entry)(file)
+        config, module = entry.configuration(stated), resolve(entry.module)
+        fill(lambda rngs: module(config, rngs=rngs), arrays, origin=file.name)
+    except _FOREIGN as error:
+        raise WeightsError(
+            "{file} does not contain {title}: {why}.",
+            hint="Download the file again from its publisher and compare its SHA-256.",
+            file=file.name,
+            title=entry.title,
+            why=str(error).rstrip(".") or type(error).__name__,
+        ) from error
     return save(added_folder(), replace(_card(entry, file), id=checkpoint, config=stated), arrays)
 
 

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,10 @@ def download(file: PublishedFile, *, progress: Progress) -> Path:
         Exception: whatever `progress` raises; the transfer is then stopped, and the received bytes are kept.
     """
     target = downloads_folder() / file.sha256 / file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_kept(file, target, error) from error
     progress(0.0, "Connecting")
     _require_room(file, target.parent, arrived=_size(target))
     resumed = _size(target) > 0
@@ -313,13 +317,13 @@ class _Transfer:
     partial: Path
     arrived: int = 0
     stopped: bool = False
-    broken: _Broken | None = None
+    broken: _Broken | FetchError | None = None
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         try:
             self._run()
-        except _Broken as broken:
+        except (_Broken, FetchError) as broken:
             self.broken = broken
         except urllib.error.HTTPError as error:
             self.broken = _Broken(_answer(error), temporary=error.code >= 500)
@@ -344,16 +348,13 @@ class _Transfer:
         request = urllib.request.Request(self.file.address, headers=headers)  # noqa: S310  (only http and https, see _opener)
         with _opener().open(request, timeout=_SILENCE_S) as response:
             start = self._start_of(response, start)
-            with self.partial.open("r+b" if start else "wb") as target:
-                target.seek(start)
-                target.truncate()
+            with self._opened(start) as target:
                 self.arrived = start
                 while block := response.read(_BLOCK):
                     with self.guard:
                         if self.stopped:
                             return
-                        target.write(block)
-                        self.arrived += len(block)
+                        self._write(target, block)
                     if self.arrived > self.file.nbytes:
                         said = Message(
                             "the server sends more than the {size} MB of the file",
@@ -362,6 +363,24 @@ class _Transfer:
                         raise _Broken(said, temporary=False)
         if self.arrived < self.file.nbytes:
             raise _Broken(LOST)
+
+    def _opened(self, start: int) -> FileIO:
+        try:
+            target = FileIO(self.partial, "r+" if start else "w")
+            target.seek(start)
+            target.truncate()
+        except OSError as error:
+            raise _not_kept(self.file, self.partial, error) from error
+        return target
+
+    def _write(self, target: FileIO, block: bytes) -> None:
+        while block:
+            try:
+                written = target.write(block)
+            except OSError as error:
+                raise _not_kept(self.file, self.partial, error) from error
+            self.arrived += written
+            block = block[written:]
 
     def _start_of(self, response: Any, asked: int) -> int:
         """Return the position of the response's first byte; raise _Broken if the server announces another file."""
@@ -380,7 +399,12 @@ class _Transfer:
 
 
 def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
-    """Receive the missing bytes; raise _Broken if the transfer ends early. `progress` may raise to stop it."""
+    """Receive the missing bytes; `progress` may raise to stop it.
+
+    Raises:
+        _Broken: the transfer ended early.
+        FetchError: the received bytes cannot be written.
+    """
     transfer = _Transfer(file=file, partial=partial, arrived=_size(partial))
     thread = threading.Thread(target=transfer.run, daemon=True, name="download")
     thread.start()
@@ -457,6 +481,19 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _not_kept(file: PublishedFile, partial: Path, error: OSError) -> FetchError:
+    """Return the error for received bytes that cannot be written, which another attempt would not change."""
+    return FetchError(
+        "{name} could not be saved in {folder}: {reason}.",
+        hint="Nothing was installed. Free some space and check that you may write there, or set DIOPTRE_DATA_DIR "
+        "to a folder on another disk.",
+        code="disk-full",
+        name=file.name,
+        folder=partial.parent,
+        reason=system_reason(error),
+    )
 
 
 def _failed(file: PublishedFile, reason: str) -> FetchError:

@@ -26,13 +26,14 @@ MAX_MEGAPIXELS = 200.0
 
 _SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
 _PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
+_SENSOR_PIXELS_PER_BYTE = 16  # the same for RAW photos, whose noise no compression removes; most have under 5
 # An archive's entries may have this many bytes, plus this many for each byte of the file.
 _SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
 _METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
 # Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
 _NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
-_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 6.0, 2e-6, 5e-7  # of the processor: several times a slow one's
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 5.0, 2e-6, 5e-7  # of the processor: several times a slow one's
 _UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
 _BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
 _BYTES_PER_CORE = 16 << 20  # memory for the decoders' threads, one per core, each with a stack of 8 MiB
@@ -103,13 +104,16 @@ class Budget:
         """Create the budget of a file of `file_bytes`; see `Limits.of`."""
         return Budget(Limits.of(file_bytes, max_megapixels=max_megapixels), path)
 
-    def check_picture(self, width: int, height: int, *, bytes_per_pixel: int = 16) -> None:
+    def check_picture(
+        self, width: int, height: int, *, bytes_per_pixel: int = 16, from_sensor: bool = False
+    ) -> None:
         """Check that a picture may be decoded.
 
         Args:
             width: width in pixels.
             height: height in pixels.
             bytes_per_pixel: peak memory of decoding and conversion, divided by the number of pixels.
+            from_sensor: whether the pixels are a sensor's values, which always contain noise.
 
         Raises:
             PictureTooLarge: the picture exceeds a limit.
@@ -118,7 +122,8 @@ class Budget:
         pixels = width * height
         if pixels > self.limits.megapixels * 1e6:
             raise problems.too_many_pixels(self.path, width, height, limit_megapixels=self.limits.megapixels)
-        if pixels > self.limits.pixels:
+        sensor = _SMALL_PIXELS + _SENSOR_PIXELS_PER_BYTE * self.limits.file_bytes
+        if pixels > self.limits.pixels or (from_sensor and pixels > sensor):
             raise problems.implausible(self.path, width, height)
         self.check_memory(pixels * bytes_per_pixel)
         if _confinement is not None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import queue
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -36,9 +38,18 @@ def main() -> None:
     shared = _Shared(int(sys.argv[1]) if sys.argv[1].isdigit() else os.open(sys.argv[1], os.O_RDWR))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # keeps output printed by libraries out of the answers
-    for line in sys.stdin:
-        answer = _serve(json.loads(line), shared, lambda fields: _say(answers, fields))
+    requests: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    while True:
+        answer = _serve(json.loads(requests.get()), shared, lambda fields: _say(answers, fields))
         _say(answers, answer)
+
+
+def _listen(requests: queue.Queue[bytes]) -> None:
+    """Pass requests on; end the process, even while it decodes, once the parent has closed the pipe or ended."""
+    for line in sys.stdin.buffer:
+        requests.put(line)
+    os._exit(0)
 
 
 def _say(answers: Any, fields: dict[str, Any]) -> None:

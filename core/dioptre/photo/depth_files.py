@@ -45,6 +45,8 @@ from .publish import InputFiles, replacing
 UNITS = {"m": 1.0, "mm": 1e-3}
 """Metres per unit of a depth map's distances."""
 
+_NEAREST_M = np.float32(1e-6)  # smaller distances count as unknown; the inverse of the smallest floats is infinite
+_LARGEST = np.float32(1e30)  # of a relative depth; the difference of larger floats may be infinite
 _FARTHEST_M = 1e6  # larger distances count as infinite
 
 _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
@@ -161,7 +163,7 @@ def read_depth(
 def _relative(decoded: Decoded, path: Path) -> DepthMap:
     """Return the map of a file whose values are disparity."""
     require_finite(decoded, path, maps=True)
-    values = _single(decoded.codes, path)
+    values = _single(decoded.codes, path).clip(-_LARGEST, _LARGEST)
     low, high = float(values.min()), float(values.max())
     if low >= 0.0 and high <= 1.0:
         return DepthMap(disparity=values)
@@ -181,7 +183,7 @@ def _of_distances(decoded: Decoded, path: Path, *, metres: float) -> DepthMap:
     largest = 1 if decoded.codes.dtype.kind == "f" else np.iinfo(decoded.codes.dtype).max
     with np.errstate(invalid="ignore"):
         distance = _single(decoded.codes, path) * np.float32(largest * metres)
-    known = distance > 0  # false for NaN
+    known = distance > _NEAREST_M  # false for NaN
     if not known.any():
         raise problems.NotAPicture(
             "{file} contains no distances.",

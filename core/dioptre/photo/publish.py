@@ -46,6 +46,7 @@ CREATE = OPEN | os.O_CREAT | os.O_EXCL
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # errors of systems that cannot sync folders
+_RENAME_NOREPLACE, _RENAME_EXCL = 1, 4  # of Linux' renameat2 and macOS' renameatx_np
 _DEVICES = frozenset(
     ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)))
 )
@@ -182,6 +183,13 @@ class Staging:
         """Rename all files to their final names; if one fails, restore the previous files and raise."""
         for member in self._members:
             self._finish(member)
+        with _turn():
+            self._move()
+
+    def _move(self) -> None:
+        for member in self._members:
+            old = self._folder.stat(member.name) if self._force else None
+            member.old = None if old is None else Stamp.of(old)
         self._entry.note(moves=[member.noted(number) for number, member in enumerate(self._members)])
         self._entry.sync()
         placed: set[str] = set()
@@ -210,7 +218,7 @@ class Staging:
             self._entry.close()
 
     def _finish(self, member: _Member) -> None:
-        """Flush a file to disk, and note its stamp and that of the file that it replaces."""
+        """Flush a file to disk, and note its stamp."""
         stream = self._streams[member.name]
         if member.name in self._complete:
             self._complete[member.name].result()
@@ -222,8 +230,6 @@ class Staging:
         if there is None or there.st_ino != member.stamp.inode:
             raise FileNotFoundError(2, "It was removed while it was written", member.name)
         member.stamp = Stamp.of(there)
-        old = self._folder.stat(member.name) if self._force else None
-        member.old = None if old is None else Stamp.of(old)
 
     def _keep_old(self, member: _Member) -> None:
         """Also give the file being replaced a temporary name, so that it can be restored later."""
@@ -355,6 +361,24 @@ def _journal() -> Path:
     return data_dir() / "writing"
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let one process of this user at a time rename files, so that the sets of two writers never mix.
+
+    Without a private journal, there is no lock, because other users could hold it for ever.
+    """
+    descriptor = -1
+    with suppress(OSError):
+        if is_private(_journal()):
+            descriptor = os.open(_journal() / "lock", OPEN | os.O_CREAT, 0o600)
+            lock(descriptor, wait=True)
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 def _begin() -> _Entry:
     """Create and lock an entry; one that notes nothing if the journal is not private or cannot be locked."""
     name, descriptor = f"{secrets.token_hex(16)}.jsonl", -1
@@ -409,7 +433,8 @@ def _recover(folder: Folder, entry: _Entry) -> None:
         for note in notes
         for move in note.get("moves", ())
     ]
-    _take_back(folder, moves)
+    with _turn():
+        _take_back(folder, moves)
     if _remove(folder, moves or members, begun=entry.temporary_name(len(members))):
         entry.drop()
 
@@ -540,7 +565,12 @@ class Folder:
             self.unlink(name)
 
     def _move_without_links(self, name: str, other: str) -> None:
-        """Rename a file without hard links. An empty file reserves the new name, so no other file is replaced."""
+        """Rename a file without hard links, so that no other file is replaced.
+
+        If the system cannot refuse to replace a file, an empty one reserves the name for a moment.
+        """
+        if _renamed_alone(self._descriptor, self._at(name), self._at(other)):
+            return
         descriptor = self.create(other)
         try:
             ours = os.fstat(descriptor).st_ino
@@ -584,6 +614,25 @@ class Folder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _renamed_alone(folder: int | None, name: str, other: str) -> bool:
+    """Rename a file unless the new name is taken; return False if this system or disk has no such call.
+
+    Raises:
+        FileExistsError: the new name is taken.
+    """
+    import ctypes
+
+    call, flag = ("renameatx_np", _RENAME_EXCL) if sys.platform == "darwin" else ("renameat2", _RENAME_NOREPLACE)
+    rename = getattr(ctypes.CDLL(None, use_errno=True), call, None)
+    if rename is None or folder is None:
+        return False
+    if rename(folder, os.fsencode(name), folder, os.fsencode(other), flag) == 0:
+        return True
+    if ctypes.get_errno() == errno.EEXIST:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, other)
+    return False
 
 
 def _opened(path: Path) -> int:

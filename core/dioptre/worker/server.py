@@ -215,10 +215,18 @@ class Server:
     ) -> Session | None:
         """Return a session for a client that authenticates with its first line; None otherwise."""
         hello = await door.hello(reader, writer)
-        if hello is None or len(self._sessions) >= MAX_CLIENTS:
+        if hello is None:
             return None
         self.touch()
-        if hello["protocol"] != PROTOCOL:
+        error: DioptreError | None = None
+        if len(self._sessions) >= MAX_CLIENTS:
+            error = DioptreError(
+                "Dioptre's worker already serves {limit} windows.",
+                hint="Close a window of Dioptre in another editor, and try again.",
+                code="too-many-clients",
+                limit=MAX_CLIENTS,
+            )
+        elif hello["protocol"] != PROTOCOL:
             older = "plug-in" if hello["protocol"] < PROTOCOL else "worker"
             error = DioptreError(
                 "{client} and Dioptre's worker ({version}) do not match: the {older} is too old (protocol "
@@ -231,6 +239,7 @@ class Server:
                 there=hello["protocol"],
                 here=PROTOCOL,
             )
+        if error is not None:
             writer.write(encode({"type": "error", "protocol": PROTOCOL, **error.to_dict()}))
             await asyncio.wait_for(writer.drain(), HELLO_TIMEOUT_S)
             return None

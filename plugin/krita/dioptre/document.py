@@ -28,6 +28,7 @@ from krita import Krita
 from krita import Node as Node
 from krita import Selection as Selection
 
+from .dioptre_link import strict_json
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import Results
 from .dioptre_link.editor_log import EditorLog
@@ -415,8 +416,8 @@ def versions(document: Document) -> list[list[Link]]:
     """Return chains of links to nodes that replaced each other, oldest first; [] if the annotation is damaged."""
     data = bytes(document.annotation(VERSIONS) or b"")
     try:
-        return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return [[Link.from_dict(fields) for fields in one] for one in strict_json.parsed(data)] if data else []
+    except (ValueError, TypeError, KeyError, AttributeError):
         return []
 
 

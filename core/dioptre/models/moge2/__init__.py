@@ -21,6 +21,7 @@ _BACKBONES: Mapping[str, Any] = {
 }
 _LEVEL_WIDTHS = (256, 128, 64, 32)  # channels at the levels after the token grid, from coarse to fine
 _RESAMPLERS = ("conv_transpose", "bilinear")
+_MOST, _MOST_BLOCKS, _MOST_SIZES = 1 << 16, 16, 16  # sizes that a file may state, and how many in a list
 _POSITION_OFFSET = 0.1  # `BackboneConfig.position_offset` of DINOv2's original code, with which MoGe was trained
 
 
@@ -116,19 +117,20 @@ def from_published(published: Mapping[str, Any], *, origin: str = "the checkpoin
         taps = encoder["intermediate_layers"]
         backbone = _BACKBONES[encoder["backbone"]]
         last = backbone["blocks"]
-        taps = tuple(range(last - taps, last)) if isinstance(taps, int) else tuple(int(tap) for tap in taps)
+        taps = range(last)[-taps:] if isinstance(taps, int) else taps
         normal = published.get("normal_head")
         if published.get("remap_output") != "exp":
             raise ValueError(f"remap_output {published.get('remap_output')!r}")
+        fewest, most = _sizes(published.get("num_tokens_range", (1200, 3600)))
         return Moge2Config(
-            backbone=BackboneConfig(**backbone, taps=taps, position_offset=_POSITION_OFFSET),
-            projection=int(encoder["dim_out"]),
+            backbone=BackboneConfig(**backbone, taps=_sizes(taps), position_offset=_POSITION_OFFSET),
+            projection=_size(encoder["dim_out"]),
             neck=_stack(published["neck"]),
             points=_stack(published["points_head"]),
             mask=_stack(published["mask_head"]),
             normal=None if normal is None else _stack(normal),
-            scale=tuple(int(width) for width in published["scale_head"]["dims"]),
-            tokens=tuple(published.get("num_tokens_range", (1200, 3600))),
+            scale=_sizes(published["scale_head"]["dims"]),
+            tokens=(fewest, most),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
@@ -145,17 +147,17 @@ def _stack(published: Mapping[str, Any]) -> StackConfig:
             raise ValueError(f"{name} {published[name]!r}")
     if published.get("activation", "relu") != "relu" or published.get("dim_times_res_block_hidden", 1) != 1:
         raise ValueError("residual blocks of another kind")
-    widths = tuple(int(width) for width in published["dim_res_blocks"])
+    widths = _sizes(published["dim_res_blocks"])
     if len(widths) != LEVELS:
         raise ValueError(f"{len(widths)} levels")
     resamplers = _each(published["resamplers"], LEVELS - 1)
     if any(resampler not in _RESAMPLERS for resampler in resamplers):
         raise ValueError(f"resamplers {resamplers}")
     return StackConfig(
-        inputs=_each(published["dim_in"], LEVELS),
+        inputs=_perhaps_sizes(published["dim_in"]),
         widths=widths,
-        outputs=_each(published["dim_out"], LEVELS),
-        blocks=_each(published.get("num_res_blocks", 1), LEVELS),
+        outputs=_perhaps_sizes(published["dim_out"]),
+        blocks=_sizes(_each(published.get("num_res_blocks", 1), LEVELS), most=_MOST_BLOCKS),
         resamplers=resamplers,
     )
 
@@ -167,6 +169,23 @@ def _each(value: Any, count: int) -> tuple[Any, ...]:
             raise ValueError(f"{len(value)} values for {count} levels")
         return tuple(value)
     return (value,) * count
+
+
+def _perhaps_sizes(value: Any) -> tuple[int | None, ...]:
+    return tuple(None if each is None else _size(each) for each in _each(value, LEVELS))
+
+
+def _sizes(values: Sequence[Any], *, most: int = _MOST) -> tuple[int, ...]:
+    if len(values) > _MOST_SIZES:
+        raise ValueError(f"{len(values)} sizes")
+    return tuple(_size(value, most=most) for value in values)
+
+
+def _size(value: Any, *, most: int = _MOST) -> int:
+    """Return a number of channels, blocks or tokens; raise ValueError if no published network has so many."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"a size of {str(value)[:40]}")
+    return value
 
 
 _FILES = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -66,13 +65,11 @@ def correct(found: Decoded, file: BinaryIO) -> None:
     from PIL import Image
 
     file.seek(0)
-    with warnings.catch_warnings():  # a budget has been checked, which replaces Pillow's warning
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file, formats=("AVIF",)) as image:
-                _correct(found, image)
-        except (*PYTHON_DECODER_ERRORS, Image.DecompressionBombError):
-            return  # the platform's Pillow has no AVIF, or libavif is stricter than libheif
+    try:
+        with any_size(), Image.open(file, formats=("AVIF",)) as image:
+            _correct(found, image)
+    except PYTHON_DECODER_ERRORS:
+        return  # the platform's Pillow has no AVIF, or libavif is stricter than libheif
 
 
 def _correct(found: Decoded, image: Any) -> None:

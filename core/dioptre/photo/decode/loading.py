@@ -23,6 +23,7 @@ from .decoded import Decoded, require_finite, unusable_profile
 from .decoding import decoding
 from .hdr_signal import divide
 
+_PART = 1 << 20  # pixels that are converted at a time
 LARGEST = np.float32(65504.0)
 """The largest half float, brighter than any photo. Values of float files are clipped to it."""
 
@@ -44,6 +45,10 @@ def load(
     (cICP, gAMA and cHRM in PNG, nclx in AVIF and HEIC) become a profile. A photo with a gain map and an HDR picture
     (PQ, HLG) are not clipped at white, so their values can exceed 1.
 
+    The file is decoded in this process, within the limits that follow from its size. For files that you do not
+    trust, pass `dioptre.photo.apart.reader().decoding`: a separate process then decodes them, which may take only a
+    certain time and memory, and whose crash is an error.
+
     Args:
         path: the file.
         max_megapixels: refuse larger pictures before decoding. None: DIOPTRE_MAX_MEGAPIXELS, or 200.
@@ -62,7 +67,7 @@ def load(
         model, source, message = _model(decoded)
         messages = (*decoded.messages, *message)
         return Picture(
-            pixels=_pixels(decoded, model),
+            pixels=_all_pixels(decoded, model),
             source=source,
             path=place,
             messages=messages,
@@ -156,7 +161,17 @@ def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str,
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 
-def _pixels(decoded: Decoded, model: ColourModel | LabModel, rows: slice = slice(None)) -> np.ndarray:
+def _all_pixels(decoded: Decoded, model: ColourModel | LabModel) -> np.ndarray:
+    """Return the pixels of the whole picture; what is computed on the way takes little memory."""
+    height, width = decoded.codes.shape[:2]
+    pixels, step = np.empty((height, width, 4 if decoded.source.alpha else 3), np.float32), max(1, _PART // width)
+    for top in range(0, height, step):
+        rows = slice(top, top + step)
+        pixels[rows] = _pixels(decoded, model, rows)
+    return pixels
+
+
+def _pixels(decoded: Decoded, model: ColourModel | LabModel, rows: slice) -> np.ndarray:
     codes, alpha = decoded.codes[rows], decoded.source.alpha
     pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
     colours = codes[..., :-1] if alpha else codes

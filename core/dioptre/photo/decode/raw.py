@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dioptre.contract import row_slices
+
 from .. import problems
 from ..budget import Budget
 from ..matrix_profile import ADOBE_RGB_GAMMA, adobe_rgb
@@ -75,7 +77,8 @@ def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes
             photo.open_buffer(file)
             if budget is None:
                 return found
-            budget.check_picture(photo.sizes.width, photo.sizes.height, bytes_per_pixel=_BYTES_PER_PIXEL)
+            width, height = photo.sizes.width, photo.sizes.height
+            budget.check_picture(width, height, bytes_per_pixel=_BYTES_PER_PIXEL, from_sensor=True)
             photo.unpack()
             linear = _developed(photo, rawpy.ColorSpace.Adobe)
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
@@ -86,7 +89,9 @@ def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes
         ) from error
     except rawpy.LibRawError as error:
         raise damaged(path) from error
-    found.codes = _encoding()[linear]
+    for rows in row_slices(len(linear)):  # in place, because a copy would take as much memory as the picture
+        linear[rows] = _encoding()[linear[rows]]
+    found.codes = linear
     return found
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dioptre_link import strict_json
 from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
@@ -140,9 +141,9 @@ def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
     if not (data := stored(image, PARASITE)):
         return [], []
     try:
-        state = json.loads(data)
+        state = strict_json.parsed(data)
         hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         # The parasite is damaged; fall back to showing the result.
         return [], []
     return hidden, shown

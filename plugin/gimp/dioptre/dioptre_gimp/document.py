@@ -33,6 +33,7 @@ from gi.repository import Gimp as Gimp  # noqa: E402
 from gi.repository import GLib as GLib  # noqa: E402
 from gi.repository import GObject as GObject  # noqa: E402
 
+from dioptre_link import strict_json  # noqa: E402
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.editing.results import Results  # noqa: E402
 from dioptre_link.editor_log import EditorLog  # noqa: E402
@@ -315,8 +316,8 @@ def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
 def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
     """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
     try:
-        fields = json.loads(stored(layer, DEPTH_METRES) or b"null")
-    except (ValueError, RecursionError):
+        fields = strict_json.parsed(stored(layer, DEPTH_METRES) or b"null")
+    except ValueError:
         return None
     return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
 
@@ -361,7 +362,9 @@ class ImageResults(Results[Gimp.Item]):
         super().__init__(lambda: stored(image, RECORD), lambda data: store(image, RECORD, data))
 
     def find(self, link: Link | None) -> Gimp.Layer | None:
-        return None if link is None else self._image.get_layer_by_tattoo(link.id)
+        if link is None or not isinstance(link.id, int) or link.id <= 0:  # a record may be damaged
+            return None
+        return self._image.get_layer_by_tattoo(link.id)
 
     def id_of(self, layer: Gimp.Item) -> int:
         return layer.get_tattoo()
