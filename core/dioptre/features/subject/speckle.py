@@ -1,9 +1,9 @@
 """Remove the specks and bristles that a textured background leaves at the rim of a matte.
 
 Matting takes a dark joint between stones beside a dark leg, or a dark grain of gravel beside a tyre, for hair.
-What is surely background tells how often that happens: a detail of the matte is kept as far as it exceeds the
+The sure background nearby tells how often that happens: a detail of the matte is kept as far as it exceeds the
 details that the same colours would give there, as a Wiener filter keeps a signal above its noise. Before a
-plain wall every hair stays; long lines, such as cables, always stay.
+plain wall every hair stays; long lines, such as cables, always stay, and so does what the coarse mask shows.
 """
 
 from __future__ import annotations
