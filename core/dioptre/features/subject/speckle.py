@@ -16,14 +16,15 @@ from dioptre.imaging.resize import resize
 
 _LONGEST_PX = 1152  # longest side at which details are examined
 _UNIT = 576  # the sizes below are in units of 1/576 of the longest side
-_DETAIL = 5  # widest detail
+_DETAIL = 3  # widest detail
 _REACH = 14  # standard deviation of the surroundings that tell the colours beside a pixel
 _NEIGHBOURHOOD = 6  # standard deviation of the surroundings in which details are compared with noise
 _SHORT, _LONG = 18, 28  # a detail shorter than the first may be noise; one longer than the second is none
 _SEEN = 0.12  # contrast from which the length of a detail is measured
 _NOISE = 1.0  # a detail's power must exceed this many times that of the noise
 _SHOWN, _DOUBTFUL = 0.4, 0.7  # doubts of the mask about a detail between which it is kept less and less
-_LEAST_CONTRAST = 0.02  # squared difference of the colours on both sides below which they tell nothing
+# Squared differences of the colours on both sides: below the first, details tell nothing; above the second, they do.
+_ALIKE, _UNLIKE = 0.1, 0.3
 
 
 def without_speckle(
@@ -86,9 +87,10 @@ def _noise(
     """Return the power of the details that the background near each pixel would have in a matte."""
     subject, background = (_mean(picture, known, _REACH * unit) for known in (inside, outside))
     difference = subject - background
-    contrast = np.maximum((difference**2).sum(axis=-1), _LEAST_CONTRAST)
+    contrast = np.maximum((difference**2).sum(axis=-1), 1e-6)
     coverage = np.clip(((picture - background) * difference).sum(axis=-1) / contrast, 0, 1)
-    return _mean((coverage - _smoothed(coverage, unit)) ** 2, outside, _REACH * unit)
+    telling = np.clip((contrast - _ALIKE) / (_UNLIKE - _ALIKE), 0, 1)
+    return telling * _mean((coverage - _smoothed(coverage, unit)) ** 2, outside, _REACH * unit)
 
 
 def _mean(
