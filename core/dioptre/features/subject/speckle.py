@@ -23,7 +23,7 @@ _SHORT, _LONG = 18, 28  # a detail shorter than the first may be noise; one long
 _SEEN = 0.12  # contrast from which the length of a detail is measured
 _NOISE = 1.0  # a detail's power must exceed this many times that of the noise
 _SHOWN, _DOUBTFUL = 0.4, 0.7  # doubts of the mask about a detail between which it is kept less and less
-# Squared differences of the colours on both sides: below the first, details tell nothing; above the second, they do.
+# Squared differences of both sides' colours: below the first, details tell nothing; above the second, they do.
 _ALIKE, _UNLIKE = 0.1, 0.3
 
 
