@@ -6,7 +6,7 @@ import time
 from krita import Krita
 
 from . import rig
-from .qt import QApplication, QCursor, QImage, QPoint, QPushButton, QRect, QTimer, QWidget
+from .qt import QApplication, QCursor, QImage, QPoint, QPushButton, QRect, QTabBar, QTimer, QWidget
 from .rig import docker
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
@@ -25,9 +25,12 @@ def open_file(path):
 
 
 def show_tab(document):
-    """Bring the document's tab to the front."""
+    """Click on the document's tab."""
     window = Krita.instance().activeWindow()
-    window.showView(next(view for view in window.views() if view.document() == document))
+    index = [view.document() for view in window.views()].index(document)
+    tabs = window.qwindow().centralWidget().findChild(QTabBar)
+    middle = tabs.mapToGlobal(tabs.tabRect(index).center())
+    press(middle.x(), middle.y())
 
 
 def keys(*names):
