@@ -12,6 +12,9 @@ from .recipe import Recipe
 
 _FOLDER = Path(__file__).with_name("recipes")
 
+FIRST = "portrait"
+"""The preset that windows show first."""
+
 
 @cache
 def presets() -> dict[str, Recipe]:

@@ -21,6 +21,7 @@ from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
+from .dioptre_link.presets import FIRST
 from .document import LOG, active
 from .downloads import OfferRow
 from .first_start import before
@@ -53,7 +54,6 @@ OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs c
 LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
 PREVIEW, LOWER = 5, 4  # How the preview and all below it share the height, as far as the picture fills its part.
 RECIPES = "recipes"  # The entry of the list of operations that shows the recipes.
-FIRST = "portrait"  # The recipe that is chosen at first.
 MAIN = """
 QPushButton { background: palette(highlight); color: palette(highlighted-text); font-weight: bold; padding: 7px;
     border: 1px solid palette(highlight); border-radius: 4px; }

@@ -10,7 +10,7 @@ from dioptre.imaging.resize import resize
 
 SIZE = (600, 800)
 Y, X = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
-BODY = np.clip(200.5 - np.hypot(Y - 300, X - 400), 0, 1)
+BODY = np.clip(np.float32(200.5) - np.hypot(Y - 300, X - 400), 0, 1)
 
 
 def gravel() -> np.ndarray:
@@ -23,7 +23,7 @@ def gravel() -> np.ndarray:
 
 
 def over(ground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    return (1 - alpha[..., None]) * ground + np.float32(0.08) * alpha[..., None]
+    return ((1 - alpha[..., None]) * ground + 0.08 * alpha[..., None]).astype(np.float32)
 
 
 def found(ground: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -30,18 +30,18 @@ _ALIKE, _UNLIKE = 0.1, 0.3
 def without_speckle(
     alpha: Float32[np.ndarray, "h w"],
     picture: Float32[np.ndarray, "h w 3"],
-    probability: Float32[np.ndarray, "s s"],
-    inside: Bool[np.ndarray, "s s"],
-    outside: Bool[np.ndarray, "s s"],
+    probability: Float32[np.ndarray, "i j"],
+    inside: Bool[np.ndarray, "i j"],
+    outside: Bool[np.ndarray, "i j"],
 ) -> Float32[np.ndarray, "h w"]:
     """Return the matte without the details that the texture of the background explains.
 
     Args:
         alpha: (h, w) in [0, 1].
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        probability: (s, s), the coarse mask; a detail that it shows, such as a finger, stays.
-        inside: (s, s), where the picture surely shows the subject.
-        outside: (s, s), where it surely shows the background.
+        probability: (i, j), the coarse mask; a detail that it shows, such as a finger, stays.
+        inside: (i, j), where the picture surely shows the subject.
+        outside: (i, j), where it surely shows the background.
     """
     if not (inside.any() and outside.any()):
         return alpha
