@@ -106,6 +106,11 @@ class StepResult:
         planes = {name: each for name, each in named.items() if isinstance(each, np.ndarray)}
         return StepResult(planes=planes, facts={name: each for name, each in named.items() if name not in planes})
 
+    @staticmethod
+    def names(kind: type[Any], *, without: tuple[str, ...] = ()) -> frozenset[str]:
+        """Return the names in `of`'s result for the dataclass `kind`."""
+        return frozenset(one.name for one in fields(kind)) - {*without}
+
     def to(self, kind: Callable[..., T]) -> T:
         """Create the dataclass `kind` from these fields, converting JSON's lists back to tuples."""
         return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
@@ -115,7 +120,14 @@ class StepResult:
 class StepCache(Protocol):
     """A cache that returns the result of a step if it has run before."""
 
-    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+    def result(
+        self,
+        step: str,
+        given: Mapping[str, Any],
+        compute: Callable[[], StepResult],
+        *,
+        makes: frozenset[str] | None = None,
+    ) -> StepResult:
         """Return the stored result of `step`, or compute and store it.
 
         Args:
@@ -123,6 +135,8 @@ class StepCache(Protocol):
             given: everything that determines the result: arrays and JSON types. Equal values must give
                 bit-identical results.
             compute: runs the step.
+            makes: names of all planes and facts of the result: a stored result with others is computed again. None:
+                any names.
 
         Returns:
             The result. Its planes must not be changed.
@@ -135,7 +149,14 @@ class StepCache(Protocol):
 class NoStepCache:
     """A cache that stores nothing."""
 
-    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+    def result(
+        self,
+        step: str,
+        given: Mapping[str, Any],
+        compute: Callable[[], StepResult],
+        *,
+        makes: frozenset[str] | None = None,
+    ) -> StepResult:
         return compute()
 
     def name(self, array: np.ndarray, name: str) -> None:

@@ -135,12 +135,19 @@ class DiskCache:
         self._limit_bytes = limit_bytes
         self._names = Names()
 
-    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+    def result(
+        self,
+        step: str,
+        given: Mapping[str, Any],
+        compute: Callable[[], StepResult],
+        *,
+        makes: frozenset[str] | None = None,
+    ) -> StepResult:
         """See `StepCache.result`."""
         key = self._names.key(step, given)
         path = self._folder / f"{key}{_SUFFIX}"
         result = self._read(path)
-        if result is None:
+        if result is None or (makes is not None and {*result.planes, *result.facts} != makes):
             result = compute()
             self._write(path, result)
         self._names.name_planes(key, result)
@@ -190,7 +197,14 @@ class MemoryCache:
         """See `StepCache.name`."""
         self._names.name(array, name)
 
-    def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
+    def result(
+        self,
+        step: str,
+        given: Mapping[str, Any],
+        compute: Callable[[], StepResult],
+        *,
+        makes: frozenset[str] | None = None,
+    ) -> StepResult:
         """See `StepCache.result`."""
         key = self._names.key(step, given)
         result = self._kept.pop(key, None)

@@ -229,6 +229,8 @@ def kept_depth(
     if options.depth_source != "estimate" and inputs.embedded is not None:
         given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
 
+    without = () if confidence else ("confidence",)
+
     def compute() -> StepResult:
         progress(0.0, "Loading the network")
         picture = Visible.of(inputs.picture)
@@ -236,18 +238,24 @@ def kept_depth(
         def look(*, refine: bool) -> StepResult:
             seen = picture if whole is inputs.picture else Visible.of(whole)
             if refine:
-                first = inputs.cache.result(_COARSE_STEP, {**given, "refine": False}, partial(look, refine=False))
+                unrefined = {**given, "refine": False}
+                first = inputs.cache.result(
+                    _COARSE_STEP, unrefined, partial(look, refine=False), makes=StepResult.names(CoarseDepth)
+                )
                 if (coarse := first.to(CoarseDepth)).estimated:
                     return StepResult.of(refined(coarse, seen, progress=progress))
             how = replace(options, refine=refine)
             return StepResult.of(_coarse(seen, inputs.embedded, how, field_of_view, progress))
 
-        coarse = inputs.cache.result(_COARSE_STEP, given, partial(look, refine=refine)).to(CoarseDepth)
+        coarse = inputs.cache.result(
+            _COARSE_STEP, given, partial(look, refine=refine), makes=StepResult.names(CoarseDepth)
+        ).to(CoarseDepth)
         depth = _finished(coarse, picture, progress)
-        return StepResult.of(depth, without=() if confidence else ("confidence",))
+        return StepResult.of(depth, without=without)
 
     step = _CONFIDENCE_STEP if confidence else _DEPTH_STEP
-    ready = inputs.cache.result(step, {**given, "size": inputs.picture.shape[:2]}, compute)
+    sized = {**given, "size": inputs.picture.shape[:2]}
+    ready = inputs.cache.result(step, sized, compute, makes=StepResult.names(Depth, without=without))
     progress(1.0, "Depth")
     return ready.to(Depth)
 

@@ -277,7 +277,8 @@ def kept_subject(
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
     given |= {} if box is None else {"box": box}
     how = {"standing": standing, "quick": quick, "networks": analysis_checksums()}
-    subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute).to(Subject)
+    makes = StepResult.names(Subject)
+    subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute, makes=makes).to(Subject)
     if at is None and inputs.whole is not None:  # a further preview gives the subject back
         kept_faces(inputs)
     return subject

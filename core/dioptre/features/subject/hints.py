@@ -95,7 +95,7 @@ class Sight:
             return StepResult(planes={"share": refine_matte(self.views.picture, region, onto=onto)})
 
         given = {"picture": self.views.image, "size": self.size, "region": region}
-        return self.inputs.cache.result(_SPREAD_STEP, given, compute).planes["share"]
+        return self.inputs.cache.result(_SPREAD_STEP, given, compute, makes=frozenset({"share"})).planes["share"]
 
     def spread_quickly(self, region: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "h w"]:
         """Return an approximation of `spread`, which also keeps regions so small that matting blurs them away."""
@@ -204,7 +204,7 @@ def with_piece(
 
     part = piece.window.top, piece.window.left, piece.window.height, piece.window.width
     given = {"picture": sight.views.image, "size": sight.size, "part": part, "region": region}
-    matte = sight.inputs.cache.result(_SPREAD_STEP, given, compute).planes["share"]
+    matte = sight.inputs.cache.result(_SPREAD_STEP, given, compute, makes=frozenset({"share"})).planes["share"]
     near = ndimage.uniform_filter(around.astype(np.float32), 3)
     share = resize(near, (before.shape[0], before.shape[1]), method="bilinear")
     after = before + share * (matte - before)

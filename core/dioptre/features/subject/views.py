@@ -93,17 +93,21 @@ class Views:
     @cached_property
     def square(self) -> Float32[np.ndarray, "s s 3"]:
         """The whole picture, squeezed to the square on which objects are found."""
-        seen = self._seen(_SQUARE_STEP, None, lambda: StepResult(planes={"square": self._squeezed(None, SIDE_PX)}))
-        return seen.planes["square"]
+        return self._plane(_SQUARE_STEP, None, lambda: self._squeezed(None, SIDE_PX))
 
     def saliency(self, window: Window | None = None) -> Saliency:
         """Return the result of `saliency_of` for the window."""
-        return self._seen(_SALIENCY_STEP, window, lambda: StepResult.of(self._saliency(window))).to(Saliency)
+        seen = self._seen(
+            _SALIENCY_STEP,
+            window,
+            lambda: StepResult.of(self._saliency(window)),
+            makes=StepResult.names(Saliency),
+        )
+        return seen.to(Saliency)
 
     def soft_matte(self, window: Window | None = None) -> Float32[np.ndarray, "t t"]:
         """Return the result of `soft_matte` for the window."""
-        seen = self._seen(_MATTE_STEP, window, lambda: StepResult(planes={"soft": soft_matte(self.part(window))}))
-        return seen.planes["soft"]
+        return self._plane(_MATTE_STEP, window, lambda: soft_matte(self.part(window)))
 
     def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
         """Return the part of the picture inside the window."""
@@ -118,7 +122,13 @@ class Views:
 
         return saliency_of(squeezed, model=self.model)
 
-    def _seen(self, step: str, window: Window | None, look: Callable[[], StepResult]) -> StepResult:
+    def _plane(self, step: str, window: Window | None, look: Callable[[], np.ndarray]) -> np.ndarray:
+        seen = self._seen(step, window, lambda: StepResult(planes={"plane": look()}), makes=frozenset({"plane"}))
+        return seen.planes["plane"]
+
+    def _seen(
+        self, step: str, window: Window | None, look: Callable[[], StepResult], *, makes: frozenset[str]
+    ) -> StepResult:
         part = None if window is None else (window.top, window.left, window.height, window.width)
         if (step, part) in self._made:
             return self._made[step, part]
@@ -128,7 +138,7 @@ class Views:
             self._check()
             return look()
 
-        return self._made.setdefault((step, part), self._cache.result(step, given, compute))
+        return self._made.setdefault((step, part), self._cache.result(step, given, compute, makes=makes))
 
 
 def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
