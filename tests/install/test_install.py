@@ -75,7 +75,7 @@ def test_the_environments_python_is_scrubbed_and_gets_its_arguments(installed: C
     outcome = installed.install("test", "-k", "some thing")
     assert outcome.stdout.startswith("pytest the checkout -o cache_dir="), outcome.stderr
     assert outcome.stdout.endswith(" -k some thing\n")
-    assert installed.install("test").stdout.endswith("--ignore=tests/link/test_standalone.py\n")
+    assert installed.install("test").stdout.endswith("--ignore=tests/worker/test_preview_and_result.py\n")
 
 
 @posix
