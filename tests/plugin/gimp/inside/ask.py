@@ -13,6 +13,7 @@ checkout = Path(sys.argv[1])
 for name, folder in (("dioptre_link", "core/dioptre_link"), ("editors", "core/dioptre/editors")):
     package = ModuleType(name)
     package.__path__ = [str(checkout / folder)]
+    package.__file__ = str(checkout / folder / "__init__.py")
     sys.modules[name] = package
 gimp_plugin = importlib.import_module("editors.gimp_plugin")
 

@@ -85,7 +85,8 @@ def check_every_operation_is_registered_as_described():
     for described in link("catalogue").OPERATIONS.values():
         procedure = Gimp.get_pdb().lookup_procedure(PREFIX + described.command)
         expect(f"{described.name} registered", procedure is not None, True)
-        expect("menu", procedure.get_menu_paths()[0].replace("_", ""), "<Image>/Filters/Dioptre")
+        place = f"<Image>/Filters/Dioptre/[{list(link('catalogue').OPERATIONS).index(described.name):02d}]"
+        expect("menu", procedure.get_menu_paths()[0].replace("_", ""), place)
         expect("label", procedure.get_menu_label().replace("_", ""), f"{described.title}…")
         expect("help", procedure.get_blurb(), described.help)
         found = {argument.name: argument for argument in procedure.get_arguments()}

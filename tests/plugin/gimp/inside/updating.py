@@ -191,7 +191,7 @@ def check_locked_result_is_refused():
 def check_damaged_recipe_is_said():
     image, _, _, group = blurred_document()
     image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 1, "results": 3}'))
-    refuse("dioptre-update", image, [group], CALLING, "has not created any result")
+    refuse("dioptre-update", image, [group], CALLING, "has no Dioptre results yet")
     image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 99, "results": []}'))
     refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "newer version of Dioptre")
 
