@@ -8,7 +8,6 @@ device (`inpaint`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,6 +23,7 @@ from .aperture import REACH
 from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
+from .unfused import apart
 
 _STEEP = 0.15  # slopes whose radius changes by more than this per pixel expose surfaces behind them
 _LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -39,20 +39,6 @@ def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
     return (
         planes[..., ::2, ::2] + planes[..., 1::2, ::2] + planes[..., ::2, 1::2] + planes[..., 1::2, 1::2]
     ) * 0.25
-
-
-def apart(needed: Bool[Array, ""], compute: Callable[..., Any], *operands: Any) -> Any:
-    """Return the arrays that `compute` makes of the operands, or zeros if they are not needed.
-
-    XLA does not fuse across branches. A fused loop would compute values once per use, and it is not vectorised if
-    it reads many arrays, or two parts of one; it would be several times slower than storing the values first.
-    """
-    shapes = jax.eval_shape(compute, *operands)
-
-    def nothing(*_: Any) -> Any:
-        return jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-
-    return jax.lax.cond(needed, compute, nothing, *operands)
 
 
 def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Array, "*c h2 w2"]:
@@ -135,10 +121,7 @@ def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Ar
 
 
 def _weights(share: Float[Array, "h w"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
-    """Return the weights of known planes, which are multiplied by `share`, and of coarse values where little is known.
-
-    Their sum estimates the unknown fraction's value.
-    """
+    """Return the weights of known planes (times `share`) and of coarse values in an estimate of the unknown."""
     certain = jnp.minimum(share / _ENOUGH, 1.0)
     return certain / jnp.maximum(share, _NOTHING), 1 - certain
 

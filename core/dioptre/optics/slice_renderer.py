@@ -16,8 +16,9 @@ from jaxtyping import Array, Bool, Complex, Float, Float16, Int
 
 from .blocks import Shape, Step
 from .grid import CELL
-from .inpaint import apart, inpaint, window
+from .inpaint import inpaint, window
 from .slices import LIKE_SLICES, SliceBounds, blocking_share, not_hiding_share, slice_share
+from .unfused import apart
 
 RECENT = LIKE_SLICES - 1
 """Number of slices whose coverages a `Composite` keeps."""
@@ -127,10 +128,12 @@ class SliceRenderer:
 
         def inpainted() -> Array:
             cells = window(
-                self._slices.inpainted, (row // CELL, column // CELL), (wide[0] // CELL, wide[1] // CELL), step.slice
+                self._slices.inpainted,
+                (row // CELL, column // CELL),
+                (wide[0] // CELL, wide[1] // CELL),
+                step.slice,
             ).astype(jnp.float32)
-            whole = planes
-            return inpaint(whole, known, cells[:-1], where=cells[-1], inner=inner, shape=self._shape)
+            return inpaint(planes, known, cells[:-1], where=cells[-1], inner=inner, shape=self._shape)
 
         def plain() -> Array:
             near, far = (window(share, inner, self._shape) for share in shares)
@@ -210,7 +213,7 @@ class SliceRenderer:
         if values.ndim == 2 or kernel.shape[-1] < self._shape[1]:
             half = kernel[:, : self._shape[1] // 2 + 1]
             return jnp.fft.irfft2(jnp.fft.rfft2(values) * half, s=self._shape)
-        # The convolution keeps the real and the imaginary part apart. Two planes in one take four fifths of the time.
+        # A disc is real, so two planes can be the real and the imaginary part of one: four fifths of the time.
         depth = values.shape[0]
         first, second = values[: (depth + 1) // 2], values[(depth + 1) // 2 :]
         if depth % 2:
