@@ -194,6 +194,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
     edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
     near = _stepping(depth.disparity, subject) if estimated and options.refine else depth.disparity
+    depth = replace(depth, disparity=near)  # the other one would take memory
     focal_disparity, focus_range = _focus(options, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
     lens = lens_blur_of(
