@@ -16,7 +16,15 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, Role
 
 from . import log
-from .options import GroupedCommand, common_options, given, parameter_options, settings
+from .options import (
+    GroupedCommand,
+    common_options,
+    content_options,
+    given,
+    parameter_options,
+    settings,
+    with_contents,
+)
 from .reporting import reporter, say
 
 DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a recipe
@@ -70,6 +78,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
     )
     @parameter_options(portrait.parameters)
+    @content_options
     @common_options
     def run(
         *,
@@ -102,7 +111,9 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
-            process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
+            process.every(
+                inputs, with_contents(chosen, options), folder=output, planes=planes, force=force, report=report
+            )
 
     return run
 
@@ -141,7 +152,7 @@ def _operation_command(operation: Operation) -> click.Command:
         with process.reporting(reporter(as_json=as_json)) as report:
             process.one(
                 source,
-                chosen,
+                with_contents(chosen, options),
                 file=output,
                 planes=process.Planes(depth=depth, depth_unit=depth_unit, selection=selection),
                 force=force,
@@ -151,6 +162,8 @@ def _operation_command(operation: Operation) -> click.Command:
             )
 
     make.__doc__ = operation.help
+    if Role.DEPTH in operation.outputs and Role.SELECTION not in operation.outputs:
+        make = content_options(make)
     function = _with_inputs(parameter_options(operation.parameters)(common_options(make)), operation)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function

@@ -21,7 +21,7 @@ from dioptre.photo.depth_files import write_metric_depth, write_normals
 from dioptre.photo.encode import format_of
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
-from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
+from dioptre.photo.results import depth_in_file, flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
@@ -176,8 +176,11 @@ def one(
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
+    if chosen.depth_in_file and (metric or normals):
+        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
+    only_depth = only_depth and not chosen.depth_in_file
     kind = photo.Format.PNG  # for layers, which are PNG files
-    if file.suffix.lower() != _LAYERED and not metric:
+    if (file.suffix.lower() != _LAYERED or chosen.depth_in_file) and not metric:
         kind = _required_format(file, depth=only_depth)
     if normals and file.suffix.lower() != ".png":
         raise UsageError("--normals needs a file name that ends in .png.", hint="Specify -o normals.png.")
@@ -209,12 +212,17 @@ def one(
         elif only_depth:
             photo.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
-            flat = flat_of(job.result)
-            assert flat is not None  # all other operations produce a picture
-            pixels = flat.pixels
-            name = last.operation
-            note = make_note(operation=name, models=job.result.models, recipe=content)
-            messages += photo.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
+            flat = flat_of(job.result) or job.picture
+            note = make_note(operation=last.operation, models=job.result.models, recipe=content)
+            messages += photo.save(
+                flat.pixels,
+                file,
+                like=job.picture,
+                note=None if chosen.private else note,
+                depth=depth_in_file(job.result) if chosen.depth_in_file else None,
+                force=force,
+                inputs=inputs,
+            )
         report.result(str(source), [file], values=job.result.values, messages=messages)
 
 

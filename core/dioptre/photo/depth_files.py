@@ -396,30 +396,27 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
     """Return the appended pictures by their role. XMP lists them in order; the last one is at the file's end."""
-    items: list[tuple[str, int, int]] = []
-    for root in packets:
-        for element in root.iter():
-            for namespace in _ITEMS:
-                attributes = {
-                    key: element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
-                    for key in ("Semantic", "DataURI", "Length", "Padding")
-                }
-                if attributes["Length"] is not None or attributes["Semantic"] is not None:
-                    items.append(
-                        (
-                            _meaning(attributes["Semantic"], attributes["DataURI"]),
-                            _number(attributes["Length"]),
-                            _number(attributes["Padding"]),
-                        )
-                    )
-    following = items[1:]  # the first one is the picture itself
-    start = len(data) - sum(length + padding for _, length, padding in following)
     found: dict[str, bytes] = {}
-    for meaning, length, padding in following:
-        if start > 0 and length > 0:
-            found.setdefault(meaning, bytes(data[start : start + length]))
-        start += length + padding
+    for namespace in _ITEMS:  # each lists its own pictures: gain maps in one, depth in the other
+        items = [item for root in packets for element in root.iter() if (item := _item(element, namespace))]
+        following = items[1:]  # the first one is the picture itself
+        start = len(data) - sum(length + padding for _, length, padding in following)
+        for meaning, length, padding in following:
+            if start > 0 and length > 0:
+                found.setdefault(meaning, bytes(data[start : start + length]))
+            start += length + padding
     return found
+
+
+def _item(element: ElementTree.Element, namespace: str) -> tuple[str, int, int] | None:
+    """Return the role, length and padding of a picture in a list; None for any other element."""
+    semantic, uri, length, padding = (
+        element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
+        for key in ("Semantic", "DataURI", "Length", "Padding")
+    )
+    if length is None and semantic is None:
+        return None
+    return _meaning(semantic, uri), _number(length), _number(padding)
 
 
 def _meaning(semantic: str | None, uri: str | None) -> str:

@@ -16,6 +16,7 @@ from dioptre_link.operation import Role
 
 from . import problems
 from .depth_files import encoded_depth
+from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
 from .encode.rendition import Rendition, rendition
@@ -73,8 +74,9 @@ def write_result(
     parts = _Parts(
         picture=picture,
         stack=_stack(result, picture),
-        flat=flat_of(result),
+        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.get("depth_in_file") else None),
         depth=_first(result, Role.DEPTH),
+        inside=depth_in_file(result) if recipe.get("depth_in_file") else None,
         mask=mask_of(result),
         shown=rendition_of_result(result, picture),
     )
@@ -83,7 +85,7 @@ def write_result(
         for file in names.values():
             _spare_input(folder / file, picture.path)
         output = _Output(staging, names)
-        note = xmp.make_note(operation=name, models=result.models, recipe=recipe)
+        note = None if recipe.get("private") else xmp.make_note(operation=name, models=result.models, recipe=recipe)
         for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
             if on_message is not None:
                 on_message(message)
@@ -102,6 +104,7 @@ class _Parts:
         stack: all layers, topmost first.
         flat: the layer that is written as a picture; None if there is none.
         depth: the depth map; None if there is none.
+        inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
         shown: the rendition for ordinary screens; None if the picture has no gain map.
     """
@@ -110,6 +113,7 @@ class _Parts:
     stack: Sequence[Layer]
     flat: Layer | None
     depth: Layer | None
+    inside: DepthInFile | None
     mask: Layer | None
     shown: Rendition | None
 
@@ -131,7 +135,7 @@ class _Output:
 
 
 def _write_parts(
-    parts: _Parts, output: _Output, *, note: xmp.Note, recipe: Mapping[str, Any], progress: Progress
+    parts: _Parts, output: _Output, *, note: xmp.Note | None, recipe: Mapping[str, Any], progress: Progress
 ) -> tuple[str, ...]:
     """Encode all parts beside each other and write them in order, all but the recipe's own file.
 
@@ -154,7 +158,7 @@ def _write_parts(
         layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
         if depth is not None:
             exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, Format.TIFF))
-        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=note.operation)))
+        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
             content, messages = flat_file.result()
@@ -171,9 +175,11 @@ def _write_parts(
     return messages
 
 
-def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note) -> tuple[bytes, tuple[str, ...]]:
+def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None) -> tuple[bytes, tuple[str, ...]]:
     """Encode the flat result; see `encoded_picture`."""
-    encoded = encoded_picture(flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown)
+    encoded = encoded_picture(
+        flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown, depth=parts.inside
+    )
     release_after((flat.shape[0], flat.shape[1]))
     return encoded
 
@@ -182,7 +188,7 @@ def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
     names = {}
     if parts.flat is not None:
-        names["flat"] = base + (suffix_like(parts.picture) if parts.flat.role is Role.RESULT else ".png")
+        names["flat"] = base + (".png" if parts.flat.role is Role.SUBJECT else suffix_like(parts.picture))
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
     if parts.mask is not None:
         names["mask"] = f"{base}-mask.png"
@@ -234,6 +240,20 @@ def flat_of(result: Result) -> Layer | None:
     return _first(result, Role.SUBJECT)
 
 
+def depth_in_file(result: Result) -> DepthInFile:
+    """Return the depth of a result with a depth layer, as it is put into the file of a picture."""
+    depth, sure = _first(result, Role.DEPTH), _first(result, Role.CONFIDENCE)
+    assert depth is not None  # recipes without depth are refused before they run
+    limits, place = result.values.get("depth_range_per_m"), result.values.get("focus_at")
+    return DepthInFile(
+        disparity=depth.pixels,
+        range_per_m=None if limits is None else (limits[0], limits[1]),
+        confidence=None if sure is None else sure.pixels,
+        focal_disparity=result.values.get("focal_disparity"),
+        focus_at=None if place is None else (place[0], place[1]),
+    )
+
+
 def mask_of(result: Result) -> Layer | None:
     """Return the mask of a selection; None if nothing was selected."""
     return _first(result, Role.SELECTION)
@@ -282,7 +302,7 @@ def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
         panels.append(Panel(caption="Depth (white is near)", pixels=parts.depth.pixels))
     if parts.mask is not None:
         panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
-    if flat is not None:
+    if flat is not None and flat.role is not Role.BACKGROUND:
         title = OPERATIONS[operation].title if operation in OPERATIONS else ""
         panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
     return panels

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from .depth_in_jpeg import DepthInFile, require_jpeg
 from .openraster import write_openraster
 from .saving import encoded_picture, format_of, require_size, save, suffix_like
 from .sheet import Panel, sheet
 
 __all__ = [
+    "DepthInFile",
     "Panel",
     "encoded_picture",
     "format_of",
+    "require_jpeg",
     "require_size",
     "save",
     "sheet",
