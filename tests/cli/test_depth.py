@@ -158,3 +158,59 @@ def test_a_given_depth_map_is_put_into_the_blurred_photo(
     found = read_embedded_depth(tmp_path / "b.jpg")
     assert found is not None
     np.testing.assert_allclose(found.disparity, given / 255, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "names"),
+    [
+        ("depth", (), {"R", "G", "B", "Z"}),
+        ("depth", ("--normals",), {"R", "G", "B", "Z", "N.X", "N.Y", "N.Z"}),
+        ("lens-blur", (), {"R", "G", "B", "original.R", "original.G", "original.B"}),
+        ("select-subject", (), {"R", "G", "B", "matte.A"}),
+    ],
+)
+def test_layers_are_saved_for_compositing(  # noqa: PLR0917  (fixtures)
+    command: str,
+    options: tuple[str, ...],
+    names: set[str],
+    pipelines: Pipelines,
+    photo: Path,
+    tmp_path: Path,
+    dioptre: Dioptre,
+) -> None:
+    OpenEXR = pytest.importorskip("OpenEXR")  # noqa: N806  (the module's own name)
+    code, _, err = dioptre(command, photo, "-o", tmp_path / "a.exr", *options)
+    assert code == 0, err
+    with OpenEXR.File(str(tmp_path / "a.exr"), separate_channels=True) as file:
+        assert set(file.channels()) == names
+
+
+def test_run_saves_them_with_the_other_files(
+    pipelines: Pipelines, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    pytest.importorskip("OpenEXR")
+    code, printed, err = dioptre("run", photo, "-o", tmp_path / "out", "--exr")
+    assert code == 0, err
+    assert str(tmp_path / "out" / "photo-portrait.exr") in printed
+    recipe = json.loads((tmp_path / "out" / "photo-portrait.json").read_text())
+    assert "photo-portrait.exr" in recipe["files"]
+
+
+@pytest.mark.parametrize("suffix", ["pfm", "npy"])
+def test_depth_and_masks_are_saved_as_floats(
+    suffix: str, pipelines: Pipelines, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    for command in ("depth", "select-subject"):
+        code, _, err = dioptre(command, photo, "-o", tmp_path / f"{command}.{suffix}")
+        assert code == 0, err
+        assert (tmp_path / f"{command}.{suffix}").stat().st_size > 4 * 32 * 48
+
+
+def test_metres_that_are_not_known_are_refused(
+    pipelines: Pipelines, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    pytest.importorskip("OpenEXR")
+    code, _, err = dioptre("depth", photo, "-o", tmp_path / "a.exr", "--metric")
+    assert code == 1
+    assert "in metres is not known" in err
+    assert not (tmp_path / "a.exr").exists()

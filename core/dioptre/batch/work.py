@@ -182,7 +182,6 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     from dioptre.photo.depth_files import encoded_depth
     from dioptre.photo.encode import encoded_picture, format_of, suffix_like
     from dioptre.photo.metadata import make_note
-    from dioptre.photo.picture import Format
     from dioptre.photo.results import depth_in_file, mask_of
 
     def sha256(data: bytes) -> str:
@@ -209,7 +208,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     if flat is None and inside is not None:
         flat = followed.picture.pixels
     if flat is None:
-        made = {f"{base}.png": encoded_depth(_plane(followed), Format.PNG)}
+        made = {f"{base}.png": encoded_depth(_plane(followed), ".png")}
     else:
         name = base + (".png" if mask_of(followed.result) is not None else suffix_like(followed.picture))
         note = make_note(operation=operation, models=followed.result.models, recipe=content)

@@ -9,20 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dioptre.contract import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+import numpy as np
+
+from dioptre.contract import FieldOfView, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 from . import problems
-from .depth_files import encoded_depth
+from .depth_files import encoded_depth, metres
+from .encode import openexr
 from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
 from .encode.rendition import Rendition, rendition
 from .encode.saving import encoded_picture, format_of, suffix_like
 from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
-from .metadata import xmp
+from .metadata import field_of_view, xmp
 from .metadata.density import dpi_at
 from .picture import Format, Picture
 from .publish import Staging, staged
@@ -38,6 +41,7 @@ def write_result(
     *,
     force: bool,
     recipe: Mapping[str, Any],
+    exr: bool = False,
     inputs: Sequence[Path] = (),
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
@@ -58,6 +62,7 @@ def write_result(
         stem: the start of the file names.
         force: replace existing files.
         recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
+        exr: also write all layers to an OpenEXR file; see `exr_of`.
         inputs: other input files; only users who can read all inputs can read the result.
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
@@ -80,7 +85,8 @@ def write_result(
         mask=mask_of(result),
         shown=rendition_of_result(result, picture),
     )
-    names = _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
+    names = {"exr": base + openexr.SUFFIX} if exr else {}
+    names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
             _spare_input(folder / file, picture.path)
@@ -89,6 +95,8 @@ def write_result(
         for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
             if on_message is not None:
                 on_message(message)
+        if exr:
+            output.write("exr", exr_of(result, picture))
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         output.write("recipe", _recipe_text(recipe, listed))
     progress(1.0, "Done")
@@ -157,7 +165,7 @@ def _write_parts(
             flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
         layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
         if depth is not None:
-            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, Format.TIFF))
+            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
         page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
@@ -251,6 +259,37 @@ def depth_in_file(result: Result) -> DepthInFile:
         confidence=None if sure is None else sure.pixels,
         focal_disparity=result.values.get("focal_disparity"),
         focus_at=None if place is None else (place[0], place[1]),
+    )
+
+
+def exr_of(result: Result, picture: Picture, *, normals: np.ndarray | None = None) -> bytes:
+    """Encode the layers of a result, the original and its distances as an OpenEXR file; see `encoded_exr`.
+
+    Args:
+        result: the result.
+        picture: the picture from which it was computed.
+        normals: unit vectors for each pixel; None for none.
+
+    Raises:
+        UnwritableFile: the package OpenEXR is not installed.
+    """
+    size = result.layers[0].shape[:2]  # channels of another size cannot be in the same part
+    depth, limits = _first(result, Role.DEPTH), result.values.get("depth_range_per_m")
+    distance = None
+    if depth is not None and depth.shape == size:
+        low, high = (np.float32(value) for value in limits or (0, 1))
+        inverse = low + depth.pixels * (high - low)
+        distance = metres(inverse) if limits else openexr.relative_distance(depth.pixels)
+    view = field_of_view(picture.source.exif, picture.shape)
+    if (focal := result.values.get("focal_length_equivalent_mm")) is not None:
+        view = FieldOfView.of_equivalent(focal, source="")
+    return openexr.encoded_exr(
+        [layer for layer in result.layers if layer.shape[:2] == size],
+        picture=picture.pixels if picture.shape[:2] == size else None,
+        distance=distance,
+        metric=bool(limits),
+        focal_px=None if view is None else view.focal_px((size[0], size[1])),
+        normals=normals,
     )
 
 
