@@ -50,7 +50,9 @@ def test_a_draft_replaces_the_picture_and_leaves_what_was_decided() -> None:
 
 
 def test_beside_a_draft_stands_no_step_that_is_over() -> None:
-    state = states.stepped(states.changed(shown_state(), "f_number", 1.4), Step(fraction=1.0, phase="Transferring the layers"))
+    state = states.stepped(
+        states.changed(shown_state(), "f_number", 1.4), Step(fraction=1.0, phase="Transferring the layers")
+    )
     state = states.arrived(state, Shown(draft=True, after=PICTURE))
     assert state.busy
     assert (state.message, state.fraction) == ("", 0.0)

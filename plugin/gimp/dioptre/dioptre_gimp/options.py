@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER
@@ -10,7 +10,7 @@ from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from dioptre_link.editing import bokeh, distances, scales, traits
 from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
-from dioptre_link.language import Message, translated
+from dioptre_link.language import translated
 from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
 from dioptre_link.presets import presets
 
@@ -19,6 +19,7 @@ from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, no_wh
 from .document import GLib
 from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
+from .tiles import Tiles
 from .toolkit import Gtk, Pango
 
 WIDTH_PX = 440
@@ -49,8 +50,11 @@ class Panel(Gtk.Box):
         others = [parameter for parameter in rows if not parameter.simple]
         if not first:
             first, others = others, []
+        self.presets: Tiles | None = None
         if presets_of(operation):
-            self._add(self, PresetRow(store))
+            row = PresetRow(store)
+            self.presets = row.tiles
+            self._add(self, row)
         for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
             self._add_row(self, parameter, self._first_row(parameter))
             if parameter.name == BLUR and bokeh.has_shapes(operation):
@@ -132,60 +136,41 @@ class Panel(Gtk.Box):
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return, by title, the options of each preset that consists of only this operation."""
+    """Return, by name, the options of each preset that consists of only this operation."""
     return {
-        recipe.title: recipe.steps[0].options
-        for recipe in presets().values()
+        name: recipe.steps[0].options
+        for name, recipe in presets().items()
         if len(recipe.steps) == 1 and recipe.steps[0].operation == operation.name
     }
 
 
+def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:
+    """Return the options with those of a preset; clicked places and strokes stay."""
+    kept = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
+    given = {**operation.defaults(), **presets_of(operation)[name]}
+    return {one: options[one] if one in kept else value for one, value in given.items()}
+
+
 class PresetRow(Gtk.Box):
-    """Choice of a preset, which sets all options except clicked points and strokes."""
+    """Tiles of presets, which set all options except clicked points and strokes; no tile is marked for others."""
 
     def __init__(self, store: Store[State]) -> None:
-        super().__init__(spacing=6)
-        self._store = store
-        self._quiet = False
-        self._presets = presets_of(store.state.operation)
-        own = (*PLACES, *LISTS)
-        self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
-        self._kept.add(FOCAL_DISPARITY)
-        label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
-        label.set_width_chars(LABEL_CHARS)
-        self._box = Gtk.ComboBoxText()
-        for title in (Message("Default"), *self._presets, Message("Custom settings")):
-            self._box.append_text(translated(title))
-        for cell in self._box.get_cells():
-            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
-        self._box.get_accessible().set_name(translated("Preset"))
-        self._box.connect("changed", self._chose)
-        no_wheel(self._box)
-        label.set_mnemonic_widget(self._box)
+        super().__init__(orientation=Gtk.Orientation.VERTICAL)
+        self._names = presets_of(store.state.operation)
+        self.tiles = Tiles(
+            self._names,
+            lambda name: set_options(store, with_preset(store.state.options, name, store.state.operation)),
+        )
+        label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
+        label.set_mnemonic_widget(self.tiles)
         self.pack_start(label, False, False, 0)
-        self.pack_start(self._box, True, True, 0)
-
-    def _choices(self) -> Iterator[Mapping[str, Any]]:
-        defaults = self._store.state.operation.defaults()
-        yield defaults
-        for options in self._presets.values():
-            yield {**defaults, **options}
+        self.pack_start(self.tiles, False, False, 0)
 
     def render(self, state: State) -> None:
-        def equal(options: Mapping[str, Any]) -> bool:
-            return all(state.options[name] == value for name, value in options.items() if name not in self._kept)
+        def fits(name: str) -> bool:
+            return with_preset(state.options, name, state.operation) == state.options
 
-        choices = list(self._choices())
-        self._quiet = True
-        self._box.set_active(next((n for n, options in enumerate(choices) if equal(options)), len(choices)))
-        self._quiet = False
-
-    def _chose(self, box: Gtk.ComboBoxText) -> None:
-        choices = list(self._choices())
-        if self._quiet or box.get_active() >= len(choices):
-            return
-        options = {name: value for name, value in choices[box.get_active()].items() if name not in self._kept}
-        set_options(self._store, options)
+        self.tiles.choose(next(filter(fits, self._names), None))
 
 
 class DiscRow(Gtk.Box):

@@ -35,17 +35,17 @@ wait_title 10 '[*]start*1 layer)*'
 # The first recipe (Landscape) on this picture. Without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'
-xdotool key Home    # The list has the focus.
+xdotool key --delay 100 Up Left    # The tiles have the focus, on Portrait.
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
-xdotool key End    # From a file
+xdotool key --delay 100 Down Down Right    # From a file
 sleep 0.5
 scrot -o "$OUT/recipe-none.png"
 press alt+o
 sleep 1
 [[ -n $(dialog) ]] || stop 'OK works without a recipe'
 mark 'Preview by white_balance'
-xdotool key Home
+xdotool key --delay 100 Up Up Left
 wait_new 'Preview by white_balance'
 
 # One undo step.
