@@ -21,7 +21,7 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection
+from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection, size_of
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
@@ -111,7 +111,7 @@ class OperationDialog:
         self._config, self._store, self._source = config, store, source
         self._worker, self._files, self._edited = worker, files, edited
         self._operation = store.state.operation
-        self._layer_size = (source.picture.get_width(), source.picture.get_height())
+        self._layer_size = size_of(source.picture)
         enlarges = traits.enlarges(self._operation)
         self._size = fitted(
             *self._layer_size,
@@ -127,7 +127,7 @@ class OperationDialog:
             button.hide()  # GIMP's help has no page for this dialog.
         # An enlargement shows a part of fixed shape.
         room = (SMALL_PX, round(SMALL_PX / DETAIL_SHAPE)) if enlarges else self._size
-        self._preview = Preview(store, room, self._layer_size, self._zoomed)
+        self._preview = Preview(store, room, self._layer_size, lambda: self._previews.sharpen())
         self._previews = Previews(store, worker, self._longest_px)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._side = self._make_side(source)
@@ -218,9 +218,6 @@ class OperationDialog:
             self._driver.stop()
             self._quit()
         self._store.set(states.closed(self._store.state, error))
-
-    def _zoomed(self) -> None:
-        self._previews.sharpen()
 
     def _longest_px(self) -> int:
         """Return the longest side of previews in pixels, which matches their size on the screen."""

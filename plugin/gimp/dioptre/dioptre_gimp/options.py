@@ -15,12 +15,12 @@ from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
 from dioptre_link.presets import presets
 
 from . import arguments, drawing
-from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, no_wheel, row_of, set_options
+from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choice_box, row_of, set_options
 from .document import GLib
 from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
 from .tiles import Tiles
-from .toolkit import Gtk, Pango
+from .toolkit import Gtk
 
 WIDTH_PX = 440
 APERTURE_PX = 64
@@ -50,11 +50,12 @@ class Panel(Gtk.Box):
         others = [parameter for parameter in rows if not parameter.simple]
         if not first:
             first, others = others, []
-        self.presets: Tiles | None = None
-        if presets_of(operation):
-            row = PresetRow(store)
-            self.presets = row.tiles
-            self._add(self, row)
+        self.presets = PresetTiles(store) if presets_of(operation) else None
+        if self.presets is not None:
+            label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
+            label.set_mnemonic_widget(self.presets)
+            self.pack_start(label, False, False, 0)
+            self._add(self, self.presets)
         for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
             self._add_row(self, parameter, self._first_row(parameter))
             if parameter.name == BLUR and bokeh.has_shapes(operation):
@@ -151,26 +152,19 @@ def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> 
     return {one: options[one] if one in kept else value for one, value in given.items()}
 
 
-class PresetRow(Gtk.Box):
-    """Tiles of presets, which set all options except clicked points and strokes; no tile is marked for others."""
+class PresetTiles(Tiles):
+    """Tiles of presets, which set all options except clicked places and strokes."""
 
     def __init__(self, store: Store[State]) -> None:
-        super().__init__(orientation=Gtk.Orientation.VERTICAL)
-        self._names = presets_of(store.state.operation)
-        self.tiles = Tiles(
-            self._names,
-            lambda name: set_options(store, with_preset(store.state.options, name, store.state.operation)),
+        operation = store.state.operation
+        self._names = presets_of(operation)
+        super().__init__(
+            self._names, lambda name: set_options(store, with_preset(store.state.options, name, operation))
         )
-        label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
-        label.set_mnemonic_widget(self.tiles)
-        self.pack_start(label, False, False, 0)
-        self.pack_start(self.tiles, False, False, 0)
 
     def render(self, state: State) -> None:
-        def fits(name: str) -> bool:
-            return with_preset(state.options, name, state.operation) == state.options
-
-        self.tiles.choose(next(filter(fits, self._names), None))
+        fits = (name for name in self._names if with_preset(state.options, name, state.operation) == state.options)
+        self.choose(next(fits, None))
 
 
 class DiscRow(Gtk.Box):
@@ -200,14 +194,9 @@ class DiscRow(Gtk.Box):
 
 def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     """Return a list of the layers that can serve as depth."""
-    box = Gtk.ComboBoxText()
-    for name in names:
-        box.append_text(name)
-    for cell in box.get_cells():
-        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+    box = choice_box(names)
     box.set_active(chosen)
     box.connect("changed", lambda _: on_choose(box.get_active()))
-    no_wheel(box)
     label = Gtk.Label(label=translated("_Depth layer"), use_underline=True, xalign=0.0)
     label.set_width_chars(LABEL_CHARS)
     label.set_mnemonic_widget(box)
@@ -218,4 +207,4 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     return row
 
 
-AnyRow = Row | ShapesRow | PresetRow | DiscRow | OfferBox
+AnyRow = Row | ShapesRow | PresetTiles | DiscRow | OfferBox

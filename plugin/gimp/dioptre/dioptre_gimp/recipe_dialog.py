@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from dioptre_link.catalogue import depth, portrait, white_balance
 from dioptre_link.chain import as_operation
@@ -149,7 +148,9 @@ class RecipeDialog:
         )
         about = Message("A .json file that Dioptre wrote, or one of your own.")
         self._tiles.describe(arguments.FROM_FILE, Message("From a file"), about)
-        side.pack_start(scrolled(self._tiles), True, True, 0)
+        window = scrolled(self._tiles)
+        window.set_propagate_natural_height(True)  # They scroll only on a small screen.
+        side.pack_start(window, False, False, 0)
         self._words = Gtk.Label(xalign=0.0, yalign=0.0, wrap=True)
         self._words.set_max_width_chars(1)  # Wrap at the tiles' width.
         self._words.set_size_request(-1, WORDS_LINES * self._words.create_pango_layout("Ay").get_pixel_size()[1])
@@ -166,7 +167,7 @@ class RecipeDialog:
         self._tiles.choose(name)
         self._file.set_sensitive(name == arguments.FROM_FILE)
         try:
-            recipe = self._read_recipe(name)
+            recipe = arguments.chosen_recipe(self._config)
             source = self._source_of(as_operation(recipe)[0])
             if _layers(source) != _layers(self._source):
                 self._use(source)
@@ -245,14 +246,6 @@ class RecipeDialog:
             return None
         seen = preview_of(recipe)
         return self._inputs.request(states.opened(seen.operation, seen.options), PICTURE_PX)
-
-    def _read_recipe(self, name: str) -> Recipe:
-        if name != arguments.FROM_FILE:
-            return presets()[name]
-        file = self._config.get_property(arguments.RECIPE_FILE)
-        if file is None or file.get_path() is None:
-            raise arguments.no_recipe()
-        return Recipe.read(Path(file.get_path()))
 
 
 def _layers(source: Source) -> tuple[int, int]:

@@ -27,7 +27,6 @@ class Tiles(Gtk.FlowBox):
         self.get_accessible().set_name(translated("Recipes"))
         self._on_choose = on_choose
         self._pictures: dict[str, Gtk.Image] = {}
-        self._titles: dict[str, Gtk.Label] = {}
         self._chosen: str | None = None
         for name in names:
             self._add(name)
@@ -48,9 +47,10 @@ class Tiles(Gtk.FlowBox):
 
     def describe(self, name: str, title: str, tip: str) -> None:
         """Set a tile's title and tooltip."""
-        self._titles[name].set_text(translated(title))
-        self.child(name).set_tooltip_text(translated(tip))
-        self.child(name).get_accessible().set_name(translated(title))
+        child = self.child(name)
+        child.get_child().get_children()[1].set_text(translated(title))
+        child.set_tooltip_text(translated(tip))
+        child.get_accessible().set_name(translated(title))
 
     def show_picture(self, name: str, picture: Image) -> None:
         self._show(name, drawing.opaque(drawing.pixbuf_of(picture)))
@@ -61,7 +61,6 @@ class Tiles(Gtk.FlowBox):
         picture.set_size_request(*TILE_PX)
         title = Gtk.Label(wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END, justify=Gtk.Justification.CENTER)
         title.set_max_width_chars(1)  # Wrap at the picture's width instead of widening the tile.
-        self._titles[name] = title
         tile.pack_start(picture, False, False, 0)
         tile.pack_start(title, False, False, 0)
         self.add(tile)
