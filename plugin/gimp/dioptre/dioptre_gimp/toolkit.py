@@ -43,6 +43,7 @@ frame.dioptre-focused > border { border-color: #2f6fbd; }
 progressbar.dioptre-bar trough, progressbar.dioptre-bar progress { min-height: 8px; border-radius: 4px; }
 progressbar.dioptre-bar progress { background-image: none; background-color: #2f6fbd; border: none; }
 .dioptre-recipes flowboxchild { padding: 0; }
+.dioptre-recipes flowboxchild * { background-color: transparent; background-image: none; }
 .dioptre-recipes flowboxchild:selected { background-image: none; background-color: #2f6fbd; }
 .dioptre-recipes flowboxchild:selected label { color: #ffffff; }
 .dioptre-small { padding: 1px 6px; min-height: 0; }
