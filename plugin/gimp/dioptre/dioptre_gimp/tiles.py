@@ -11,7 +11,7 @@ from dioptre_link.presets import picture_file, presets
 from . import drawing
 from .toolkit import GdkPixbuf, Gtk, Pango, add_class
 
-TILE_PX = (132, 88)  # Width and height of a tile's picture.
+TILE_PX = (132, 99)  # Width and height of a tile's picture.
 PICTURE_PX = 200  # Longest side of the computed picture that fills a tile, upright ones too.
 COLUMNS = 3
 
@@ -82,6 +82,6 @@ class Tiles(Gtk.FlowBox):
         width, height = TILE_PX
         scale = max(width / picture.get_width(), height / picture.get_height())
         drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
-        x, y = (width - scale * picture.get_width()) / 2, (height - scale * picture.get_height()) / 3
+        x, y = (width - scale * picture.get_width()) / 2, (height - scale * picture.get_height()) / 4
         picture.scale(drawn, 0, 0, width, height, x, y, scale, scale, GdkPixbuf.InterpType.BILINEAR)
         self._pictures[name].set_from_pixbuf(drawn)
