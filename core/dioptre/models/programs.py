@@ -107,7 +107,14 @@ def _unpacked(content: bytes, shapes: Any) -> export.Exported:
         return _zeros(fields["result"])
 
     frame = export.export(jax.jit(same_signature))(*shapes)  # everything but the program itself
-    return replace(frame, mlir_module_serialized=module, module_kept_var_idx=tuple(fields["kept"]))
+    return replace(
+        frame,
+        mlir_module_serialized=module,
+        module_kept_var_idx=tuple(fields["kept"]),
+        # For a program for "cpu", JAX loads SciPy's LAPACK, which no network calls and an installation lacks.
+        platforms=("any",),
+        disabled_safety_checks=(export.DisabledSafetyCheck.platform(),),
+    )
 
 
 def _described(result: Any) -> Any:
