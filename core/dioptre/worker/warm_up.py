@@ -91,7 +91,9 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
         down = np.linspace(0, 1, height, dtype=np.float32)
         reach = np.maximum(np.abs(down[:, None] - 0.5), np.abs(across - 0.5))
         subject = np.clip((run.subject / 2 - reach) * 100, 0, 1).astype(np.float32)  # with soft edges
-        picture *= 0.75 + 0.25 * (np.sin(40 * across) * np.sin(30 * down)[:, None])[..., None]  # something to continue
+        picture *= (
+            0.75 + 0.25 * (np.sin(40 * across) * np.sin(30 * down)[:, None])[..., None]
+        )  # something to continue
     inputs = Inputs(picture=picture, disparity=disparity, subject=subject, draft=run.draft)
     with suppress(UsageError):  # The synthetic picture has no subject; everything is compiled before that is known.
         result = apply(operation.name, run.options, inputs, progress=progress)
