@@ -112,7 +112,7 @@ def every(
         for suffix in ("ora", "json", *(["exr"] if exr else [])):  # check now, not after minutes of computing
             _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
         with _measured(source, report):
-            job = _follow(source, chosen, planes=planes, report=report)
+            job = _follow(source, chosen, planes=planes, report=report, all_layers=True)
             messages = list(job.messages)
             written = photo.write_result(
                 job.result,
@@ -319,6 +319,7 @@ def _follow(
     report: Reporter,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
+    all_layers: bool = False,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
@@ -331,6 +332,7 @@ def _follow(
         selection=planes.selection,
         references=references,
         kind=kind,
+        all_layers=all_layers,
         cache=step_cache(),
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )

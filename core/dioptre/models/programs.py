@@ -88,6 +88,19 @@ def described(identity: str, trace: Callable[[], Types]) -> Types:
     return types
 
 
+def once(identity: str, compile_programs: Callable[[], None]) -> None:
+    """Call a function that compiles programs, unless this code did so before on this machine.
+
+    Args:
+        identity: text that, with Dioptre's code, determines the programs.
+        compile_programs: the function.
+    """
+    path = _folder() / f"{_name(identity)}.compiled"
+    if _read(path) is None:
+        compile_programs()
+        _write(path, b"")
+
+
 def _packed(exported: export.Exported) -> bytes:
     """Return a program as bytes: a line of JSON that describes its result and arguments, then the StableHLO.
 

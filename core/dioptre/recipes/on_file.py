@@ -58,6 +58,7 @@ def follow_on_file(
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
+    all_layers: bool = False,
     cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
@@ -73,6 +74,7 @@ def follow_on_file(
         selection: a grey picture with the selection for the first step.
         references: as in `Inputs`.
         kind: format of the file for the result; None for the picture's own, if it can be written.
+        all_layers: as in `Inputs`.
         cache: as in `Inputs`.
         progress: called with the fraction done and the phase.
 
@@ -116,6 +118,7 @@ def follow_on_file(
             embedded=embedded,
             field_of_view=view,
             references=references,
+            all_layers=all_layers and len(chosen.steps) == 1,  # only the last step's layers are read
             cache=cache,
         )
     ]
