@@ -23,6 +23,7 @@ from .document import (
     check_room,
     content_hash,
     depth_hash,
+    fills,
     has_selection,
     insert_group,
     keep,
@@ -37,6 +38,7 @@ from .document import (
     record_of,
     same_size,
     selection_mask,
+    size_of,
     take_over_look,
 )
 from .sources import Source
@@ -191,9 +193,5 @@ def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, be
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
     """Enlarge the canvas if the picture filled it before being enlarged."""
-    result = filled[0].layer
-    size = (picture.get_width(), picture.get_height())
-    larger = (result.get_width(), result.get_height())
-    fills = tuple(picture.get_offsets()[1:]) == (0, 0) and size == (image.get_width(), image.get_height())
-    if fills and larger != size:
-        must(image.resize(*larger, 0, 0), "enlarge the canvas")
+    if fills(image, picture) and not same_size(picture, filled[0].layer):
+        must(image.resize(*size_of(filled[0].layer), 0, 0), "enlarge the canvas")

@@ -141,7 +141,7 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
     check_still_there(source)
     digest = hashlib.sha256()
     pixel_format = picture_format(source.image, alpha=source.picture.has_alpha())
-    for band in read_bands(source.picture, pixel_format):
+    for band in read_bands(source.picture, pixel_format.babl):
         digest.update(band)
         yield Step(fraction=0.0, phase="Reading the layer")
     if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
