@@ -197,14 +197,10 @@ def _limits(parameter: Parameter) -> tuple[float, float, float]:
     return low, high, parameter.default
 
 
-def _add_float(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    low, high, default = _limits(parameter)
-    procedure.add_double_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
-
-
-def _add_integer(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    low, high, default = (int(value) for value in _limits(parameter))
-    procedure.add_int_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
+def _add_number(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    whole = parameter.kind is Kind.INTEGER
+    add, kind = (procedure.add_int_argument, int) if whole else (procedure.add_double_argument, float)
+    add(*names(parameter), nick, _help(parameter), *map(kind, _limits(parameter)), _FLAGS)
 
 
 def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
@@ -256,8 +252,8 @@ def _add_text(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> Non
 
 
 _ADDERS = {
-    Kind.FLOAT: _add_float,
-    Kind.INTEGER: _add_integer,
+    Kind.FLOAT: _add_number,
+    Kind.INTEGER: _add_number,
     Kind.BOOLEAN: _add_boolean,
     Kind.CHOICE: _add_choice,
     Kind.POINT: _add_point,

@@ -550,12 +550,6 @@ def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: boo
     return layer
 
 
-def insert_group(image: Gimp.Image, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.GroupLayer:
-    group = Gimp.GroupLayer.new(image, name)
-    must(image.insert_layer(group, parent, position), "insert a layer group")
-    return group
-
-
 def client() -> str:
     """Return the name under which the worker knows this GIMP."""
     return f"GIMP {Gimp.version()}"

@@ -25,7 +25,6 @@ from .document import (
     depth_hash,
     fills,
     has_selection,
-    insert_group,
     keep,
     logger,
     mark,
@@ -132,7 +131,8 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         for one in reversed(filled):
             put(image, one, parent, position, (x, y))
         return filled[0].layer
-    group = insert_group(image, operation.title, parent, position)
+    group = Gimp.GroupLayer.new(image, operation.title)
+    must(image.insert_layer(group, parent, position), "insert a layer group")
     try:
         for place, one in enumerate(filled):
             put(image, one, group, place, (x, y))

@@ -261,21 +261,16 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
 
 
 def _tell(call: Call, messages: Sequence[str]) -> None:
-    """Tell the user what a run did; GIMP would show an ordinary message with a warning sign."""
+    """Tell the user what a run did, in the status bar: GIMP would show a message with a warning sign."""
     if not call.interactive:
         for message in messages:
             Gimp.message(translated(message))
     elif messages:
-        _show(" ".join(map(translated, messages)))
-
-
-def _show(words: str) -> None:
-    """Show text in the status bar for a few seconds."""
-    Gimp.progress_init(words)
-    Gimp.progress_update(1.0)
-    Gimp.displays_flush()
-    time.sleep(SHOWN_S)
-    Gimp.progress_end()
+        Gimp.progress_init(" ".join(map(translated, messages)))
+        Gimp.progress_update(1.0)
+        Gimp.displays_flush()
+        time.sleep(SHOWN_S)
+        Gimp.progress_end()
 
 
 @contextmanager

@@ -97,7 +97,8 @@ class Inputs:
             assert self._sent is not None
             # The final job may need the existing buffer, which holds the exact depth, so send a new one.
             if name == "disparity":
-                return (yield from transfer.read_depth(worker, self.source, self._files))
+                assert self.source.depth is not None
+                return (yield from transfer.read_depth(worker, self.source.depth, self._files))
             if name in self._spent:
                 yield from self.read()
             self._spent.add(name)

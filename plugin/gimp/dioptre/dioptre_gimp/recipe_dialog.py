@@ -22,7 +22,7 @@ from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
-from .document import Gimp, GObject, read_small
+from .document import Gimp, GObject, read_small, size_of
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
@@ -79,18 +79,17 @@ class RecipeDialog:
     ) -> None:
         self._config, self._source_of, self._worker, self._files = config, source_of, worker, files
         source = source_of(white_balance.OPERATION)
-        layer_size = (source.picture.get_width(), source.picture.get_height())
-        self._size = size = fitted(*layer_size)
+        self._layer_size = size_of(source.picture)
+        self._size = fitted(*self._layer_size)
         self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # GIMP's help has no page for this dialog.
         self._recipe: Recipe | None = None  # With the focus that the user clicked.
-        self._layer_size = layer_size
         self._preview = Preview(
             self._store,
-            size,
-            layer_size,
+            self._size,
+            self._layer_size,
             lambda: None,
             names=VIEWS,
             on_click=self._clicked,
