@@ -59,7 +59,6 @@ OURS = (
     "--uninstall",
     "--repair",
     "--gpu",
-    "--openvino",
     "release",
     "test",
     "python",
