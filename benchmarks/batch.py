@@ -19,7 +19,8 @@ from typing import Any
 
 from benchmarks.frame import EXAMPLES, publish, table
 from dioptre.batch.batch import run_batch
-from dioptre.batch.processes import Executor, LocalExecutor, cores
+from dioptre.batch.engine import Executor
+from dioptre.batch.here import LocalExecutor, cores
 from dioptre.batch.work import Made, Task, make, prepare
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step

@@ -54,6 +54,7 @@ USUAL_TESTS = (
             "install",
             "training",
             "docs",
+            "batch/test_many.py",
             "link/test_standalone.py",
             "worker/test_preview_and_result.py",
         )

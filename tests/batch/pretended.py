@@ -5,12 +5,33 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from dioptre.batch.work import Failed, Made, Outcome, Task, result_base
+from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
 from dioptre_link.recipe import Recipe
 from dioptre_link.scratch import temporary_folder
+
+
+class Touches:
+    """Object that creates a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._marker,)
+
+
+def touches(marker: Path, task: Task) -> Touches:
+    """Return an object that runs code when it is unpickled, instead of an outcome."""
+    return Touches(marker)
+
+
+def answer_with_a_pickle(do: Callable[[Task], object], task: Task) -> object:
+    """Return the outcome itself, which Dask pickles, as a rogue worker would instead of using `many._packed_by`."""
+    return do(task)
 
 
 def make(task: Task) -> Outcome:
@@ -25,11 +46,13 @@ def make(task: Task) -> Outcome:
             os.kill(os.getpid(), signal.SIGKILL)
     if name.startswith("bad"):
         return Failed(code="damaged-picture", message=f"{task.name} is damaged.", hint="Copy it again.")
+    if name.startswith("far") and task.content is None:
+        return Failed(code=NOT_HERE, message="not here")
     if name.startswith("slow"):
         with temporary_folder() as folder:
             (folder / "pixels").touch()
             time.sleep(30)
-    content = task.source.read_bytes()
+    content = task.content or task.source.read_bytes()
     base = result_base(task.stem, task.recipe["steps"][-1]["operation"])
     result = f"{base}{task.source.suffix}"
     files = {result: {"bytes": len(content), "sha256": sha256(content).hexdigest()}}
@@ -39,5 +62,6 @@ def make(task: Task) -> Outcome:
         files={result: content, f"{base}.json": recipe.to_json().encode("utf-8", "backslashreplace")},
         before=content,
         after=content,
+        models={"pretended": "0" * 64},
         messages=(f"process {os.getpid()}",),
     )

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dioptre.batch import engine
 from dioptre.batch.batch import Summary, run_batch
+from dioptre.batch.here import LocalExecutor
 from dioptre.batch.plan import Item, survey
-from dioptre.batch.processes import Executor, LocalExecutor
 from dioptre.batch.work import Outcome, Task
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.recipe import Recipe, Step
@@ -81,7 +82,9 @@ def add(path: Path, *, colour: int = 0) -> None:
     Image.new("RGB", (24, 16), (colour, 100, 200)).save(path)
 
 
-def batch(photos: Path, executor: Callable[[int], Executor] = lambda _: Threads(), **options: object) -> Summary:
+def batch(
+    photos: Path, executor: Callable[[int], engine.Executor] = lambda _: Threads(), **options: object
+) -> Summary:
     options = {"watcher": Watcher(), "chosen": PORTRAIT, **options}
     return run_batch(photos, photos.parent / "out", executor=executor, **options)  # type: ignore[arg-type]
 
@@ -262,6 +265,12 @@ def test_a_strangers_page_is_left_alone(photos: Path) -> None:
     assert summary.made == len(NAMES)
     assert summary.page_error is not None
     assert page.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_worker_that_cannot_see_the_file_gets_its_bytes(photos: Path) -> None:
+    add(photos / "far.jpg")
+    summary = batch(photos)
+    assert not summary.failures
 
 
 def test_a_process_that_dies_takes_nothing_with_it(photos: Path) -> None:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from dioptre.batch import processes
+from dioptre.batch import here
 from dioptre.batch.work import Outcome, Task, make
 from dioptre_link.paths import cache_dir
 
@@ -28,8 +28,8 @@ import signal, sys
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from tests.batch.pretended import make
-    from dioptre.batch import processes
-    processes.LocalExecutor.__init__.__kwdefaults__["do"] = make
+    from dioptre.batch import here
+    here.LocalExecutor.__init__.__kwdefaults__["do"] = make
     from dioptre.cli import main
     main()
 """
@@ -65,7 +65,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def here_only(pipelines: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "LocalExecutor", InThisProcess)
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
 
 
 def test_files_and_page_on_stdout_failures_at_the_end(
@@ -119,6 +119,10 @@ def test_what_concerns_all_pictures_is_said_before_any_work(photos: Path, tmp_pa
     assert dioptre("batch", photos, "-o", photos)[0] == 2
     assert dioptre("batch", tmp_path / "none", "-o", tmp_path / "out")[0] == 2
     assert dioptre("batch", photos, "-o", tmp_path / "out", "--set", "f_numbr=2")[0] == 2
+    unguarded = dioptre("batch", photos, "-o", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:8786")
+    assert (unguarded[0], "does not use TLS" in unguarded[2]) == (1, True)
+    unnamed = dioptre("batch", photos, "-o", tmp_path / "out", "--scheduler", "tls://127.0.0.1:1")
+    assert (unnamed[0], "Dask has no certificates" in unnamed[2]) == (1, True)
     assert not list((tmp_path / "out").glob("p*"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.batch import processes
+from dioptre.batch import here
 
 from .test_batch import InThisProcess
 
@@ -65,7 +65,7 @@ def test_a_damaged_depth_map_says_so(pipelines: object, photos: Path, tmp_path: 
 def test_batch_says_so(
     pipelines: object, monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
-    monkeypatch.setattr(processes, "LocalExecutor", InThisProcess)
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     code, _, err = dioptre("batch", photos, "-o", tmp_path / "out")
     assert code == 1
     assert "photo.jpg is damaged" in err

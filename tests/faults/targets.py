@@ -25,6 +25,8 @@ import numpy as np
 from safetensors.numpy import save as safetensors
 
 from dioptre import photo
+from dioptre.batch import many
+from dioptre.batch.work import Made
 from dioptre.caching import caches
 from dioptre.checkpoints.card import Card, WeightsError
 from dioptre.checkpoints.torch_file import Tensor, read_torch
@@ -216,6 +218,12 @@ def _decoders_answer(data: bytes, folder: Path) -> None:
                 del arrays
 
 
+def _outcome(data: bytes, folder: Path) -> None:
+    with suppress(many.BadOutcomeError):
+        found = many.unpacked(data)
+        assert not isinstance(found, Made) or all(Path(name).name == name for name in found.files)
+
+
 def _kept(data: bytes, folder: Path) -> None:
     """Read a cache entry whose header is what `data` says and whose checksums are right."""
     header = data.replace(b"\n", b" ") + b"\n"
@@ -326,6 +334,13 @@ def _answers() -> tuple[bytes, ...]:
     return _told({"result": content, "arrays": described}, {"error": error}, {"result": [3, 4], "arrays": []})
 
 
+def _outcomes() -> tuple[bytes, ...]:
+    made = Made(
+        files={"a.png": b"x", "a.json": b"{}"}, before=b"b", after=b"a", models={}, values={"v": 1}, messages=("m",)
+    )
+    return (many.packed(made),)
+
+
 def _headers() -> tuple[bytes, ...]:
     plane: Mapping[str, Any] = {
         "name": "disparity",
@@ -427,6 +442,7 @@ TARGETS: dict[str, Target] = {
     "record": Target(seeds=_records, work=_record, words=_JSON),
     "worker's messages": Target(seeds=_lines, work=_line, words=_JSON),
     "decoder's answers": Target(seeds=_answers, work=_decoders_answer, words=_JSON),
+    "outcome from a scheduler": Target(seeds=_outcomes, work=_outcome, words=(*_JSON, b"../", b"\\\\")),
     "kept step": Target(seeds=_headers, work=_kept, words=(*_JSON, b"[0, 0]", b"[12, 1]", b"[-3, -4]")),
     "weights": Target(
         seeds=_checkpoints,

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-NAMES = ("build", "runtime", "test", "lint", "uv")
+NAMES = ("build", "runtime", "distributed", "test", "lint", "uv")
 
 
 def pinned(checkout: Path, name: str) -> dict[str, list[str]]:
@@ -38,6 +38,7 @@ def test_every_line_is_a_pinned_package_with_hashes_and_no_address(checkout: Pat
     [
         ((), "runtime"),
         (("heic", "jpegxl", "raw"), "runtime"),
+        (("distributed",), "distributed"),
         (("test",), "test"),
         (("lint",), "lint"),
     ],

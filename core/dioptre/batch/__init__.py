@@ -1,1 +1,1 @@
-"""Apply a recipe to many pictures in parallel, and account for every picture."""
+"""Apply a recipe to many pictures in parallel, on one machine or several, and account for every picture."""

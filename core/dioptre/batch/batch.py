@@ -19,9 +19,9 @@ from dioptre_link.catalogue import operation
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.recipe import Recipe
 
-from . import contact_sheet, plan
+from . import contact_sheet, engine, plan
+from .engine import Executor
 from .plan import Item
-from .processes import Executor, run
 from .work import Failed, Made, Outcome, Task
 
 
@@ -102,7 +102,7 @@ def run_batch(
             tasks = [task for item in found.items if (task := batch.task(item, resume=resume)) is not None]
             batch.begin(tasks)
             if tasks:
-                run(tasks, executor(len(tasks)), done=batch.done)
+                engine.run(tasks, executor(len(tasks)), done=batch.done)
         finally:
             batch.write_page(found.items)
     return batch.summary(found)
@@ -118,6 +118,7 @@ class _Batch:
         self._items: dict[str, Item] = {}
         self._failures: dict[str, DioptreError] = {}
         self._messages: dict[str, tuple[str, ...]] = {}
+        self._models: dict[str, str] = {}
         self._finished_before = self._made = self._count = 0
         self._weight_done = self._weight = 0
         self._started = time.monotonic()
@@ -175,6 +176,7 @@ class _Batch:
         with self._failing_alone(item):
             if isinstance(outcome, Failed):
                 raise outcome.error()
+            self._require_same_weights(outcome)
             self._publish(item, outcome)
         self._weight_done += _weight(task)
         self._tell()
@@ -247,6 +249,17 @@ class _Batch:
         except DioptreError as error:
             return (error.message,)
         return ()
+
+    def _require_same_weights(self, made: Made) -> None:
+        """Raise DioptreError unless all machines of the batch use networks with the same weights."""
+        for name, checksum in made.models.items():
+            if self._models.setdefault(name, checksum) != checksum:
+                raise DioptreError(
+                    "A worker has different weights for {name} than the worker that processed the first picture.",
+                    hint="Install the same version and the same added networks on every machine.",
+                    code="other-weights",
+                    name=name,
+                )
 
     @contextmanager
     def _failing_alone(self, item: Item) -> Iterator[None]:

@@ -6,7 +6,8 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PREVIEW_PX = 900  # longer side, in pixels, of the small pictures on the contact sheet
 _PREVIEW_QUALITY = 84
+# Error code of a worker that cannot read the picture's file, or finds a different one, and needs its bytes instead.
+NOT_HERE = "input-not-here"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +35,13 @@ class Task:
     Attributes:
         name: name of the picture in the batch.
         stem: start of the names of its results.
-        source: path of the picture.
-        sha256: SHA-256 of the picture's bytes.
+        source: path of the picture; the file is not read if `content` is given.
+        sha256: SHA-256 of the picture's bytes; a worker that reads different bytes reports `NOT_HERE`.
         recipe: the recipe as JSON types.
         everything: also create layers, depth and a preview sheet, as `run` does.
+        content: the picture's bytes.
         size: height and width in pixels, (0, 0) if unknown.
+        dioptre_version: version of Dioptre that the worker must have.
     """
 
     name: str
@@ -45,7 +50,9 @@ class Task:
     sha256: str
     recipe: Mapping[str, Any]
     everything: bool = False
+    content: bytes | None = None
     size: tuple[int, int] = (0, 0)
+    dioptre_version: str = field(default_factory=lambda: version("dioptre"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +62,8 @@ class Made:
     files: Mapping[str, bytes]
     before: bytes
     after: bytes
+    models: Mapping[str, str]
+    values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
 
@@ -122,18 +131,28 @@ _OUT_OF_MEMORY = Failed(
 
 
 def _make(task: Task) -> Outcome:
+    if task.dioptre_version != version("dioptre"):
+        return Failed(
+            code="other-version",
+            message=f"A worker runs Dioptre {version('dioptre')}, but this machine runs {task.dioptre_version}.",
+            hint="Install the same version on every machine.",
+        )
     prepare(threads=os.cpu_count() or 1)
     from dioptre.recipes.on_file import follow_on_file, sha256_of
     from dioptre_link.recipe import Recipe
 
     with temporary_folder() as scratch:
+        source = task.source
+        if task.content is not None:
+            source = scratch / f"input{task.source.suffix}"
+            source.write_bytes(task.content)
         try:
-            there = sha256_of(task.source)
+            there = sha256_of(source)
         except DioptreError:
             there = ""
         if there != task.sha256:
             return _changed(task)
-        followed = follow_on_file(Recipe.from_dict(task.recipe), task.source)
+        followed = follow_on_file(Recipe.from_dict(task.recipe), source)
         if followed.recipe.input_sha256 != task.sha256:
             return _changed(task)
         written, messages = _files(followed, task, scratch)
@@ -142,6 +161,8 @@ def _make(task: Task) -> Outcome:
         files=written,
         before=_preview(followed.picture.pixels),
         after=_preview(_plane(followed) if flat is None else flat),
+        models=dict(followed.result.models),
+        values=dict(followed.result.values),
         messages=(*followed.messages, *messages),
     )
 
@@ -150,7 +171,7 @@ def _changed(task: Task) -> Failed:
     from dioptre.photo import problems
 
     return Failed(
-        code="input-not-here",
+        code=NOT_HERE,
         message=f"{problems.shown(task.source)} was deleted or changed after the batch started.",
         hint="Do not change the pictures while a batch runs. Run the batch again with --resume.",
     )

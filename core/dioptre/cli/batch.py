@@ -17,6 +17,7 @@ from .reporting import Reporter, WordReporter, reporter, say
 
 if TYPE_CHECKING:
     from dioptre.batch.batch import Summary
+    from dioptre.batch.engine import Executor
     from dioptre.batch.plan import Item
 
 _PATH = click.Path(path_type=Path, readable=False)
@@ -36,6 +37,7 @@ _PATH = click.Path(path_type=Path, readable=False)
     metavar="N",
     help="Pictures to process at once. [default one per core; on a graphics card two]",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tls://…).")
 @common_options
 def command(
     *,
@@ -47,6 +49,7 @@ def command(
     resume: bool,
     all_files: bool,
     processes: int | None,
+    scheduler: str | None,
     as_json: bool,
     verbose: bool,
     force: bool,
@@ -59,7 +62,6 @@ def command(
     """
     log.start(verbose=verbose)
     from dioptre.batch.batch import run_batch
-    from dioptre.batch.processes import LocalExecutor, budget_bytes, usual_processes
 
     from . import process
 
@@ -67,7 +69,13 @@ def command(
         settings(pairs)
     )
 
-    def executor(count: int) -> LocalExecutor:
+    def executor(count: int) -> Executor:
+        if scheduler is not None:
+            from dioptre.batch.many import DaskExecutor
+
+            return DaskExecutor(scheduler)
+        from dioptre.batch.here import LocalExecutor, budget_bytes, usual_processes
+
         return LocalExecutor(processes=min(processes or usual_processes(), count), budget_bytes=budget_bytes())
 
     with process.reporting(reporter(as_json=as_json)) as report:

@@ -1,8 +1,8 @@
-"""Distribute the pictures of a batch to processes, collect the results, and survive processes that crash.
+"""Local worker processes: one per core, or fewer if there is not enough memory for that.
 
-There is one process per core, or fewer if there is not enough memory for that. This finishes at least as many
-pictures an hour as one process on all cores (XLA's threads wait for each other), and a picture that crashes its
-process does not affect the others. Each process has its own executor, which shows which picture caused a crash.
+One process per core finishes at least as many pictures an hour as one process on all cores (XLA's threads wait for
+each other), and a picture that crashes its process does not affect the others. Each process has its own executor,
+which shows which picture caused a crash.
 """
 
 from __future__ import annotations
@@ -11,95 +11,28 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.process import BaseProcess
-from typing import Protocol, runtime_checkable
 
 from dioptre import runtime
 from dioptre.recipes import memory
 from dioptre_link import scratch
 from dioptre_link.chain import CHAIN
-from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.errors import Cancelled
 
 from . import work
-from .work import Failed, Outcome, Task
+from .engine import WorkerLostError
+from .work import Outcome, Task
 
-_LOOK_S = 1.0  # longest wait that Ctrl-C cannot interrupt on Windows
 _CARD_PROCESSES = 2  # one computes while the other decodes and encodes
 _ALONE = (
     "The process for this picture crashed twice; there may not be enough memory.",
     "Use --processes 1 or a smaller copy of the picture.",
 )
-
-
-class WorkerLostError(DioptreError):
-    """The process that worked on the picture ended without an answer."""
-
-    code = "worker-lost"
-
-
-@runtime_checkable
-class Executor(Protocol):
-    """A pool of processes that runs tasks; tests use threads."""
-
-    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
-        """Return whether `task` can start in addition to the running ones."""
-
-    def submit(self, task: Task) -> Future[Outcome]:
-        """Start a task; the future raises WorkerLostError if its worker crashes."""
-
-    def close(self) -> None:
-        """End all workers started by this executor at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Try:
-    task: Task
-    # Whether no other task may run at the same time. This is set after a crash: if a process crashes again, this
-    # task must be the cause.
-    alone: bool = False
-
-
-def run(tasks: Iterable[Task], executor: Executor, *, done: Callable[[Task, Outcome], None]) -> None:
-    """Start all tasks in order, as many at a time as the executor has room for; call `done` when one ends.
-
-    A picture whose worker crashed is tried once more, while no other is running. `done` may raise an exception to
-    stop; `executor` is always closed at the end.
-    """
-    waiting = deque(_Try(task=task) for task in tasks)
-    running: dict[Future[Outcome], _Try] = {}
-    try:
-        while waiting or running:
-            while waiting and _may_begin(waiting[0], executor, running):
-                each = waiting.popleft()
-                running[executor.submit(each.task)] = each
-            ended, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
-            for future in ended:
-                each = running.pop(future)
-                try:
-                    outcome = future.result()
-                except WorkerLostError as error:
-                    if not each.alone:
-                        waiting.append(replace(each, alone=True))
-                        continue
-                    outcome = Failed.by(error)
-                done(each.task, outcome)
-    finally:
-        executor.close()
-
-
-def _may_begin(each: _Try, executor: Executor, running: Mapping[Future[Outcome], _Try]) -> bool:
-    if not running:
-        return True
-    if each.alone or any(other.alone for other in running.values()):
-        return False
-    return executor.has_room(each.task, [other.task for other in running.values()])
 
 
 def cores() -> int:

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 import pytest
 
 from dioptre import runtime
-from dioptre.batch import processes
-from dioptre.batch.processes import _Lane
+from dioptre.batch import here
+from dioptre.batch.here import _Lane
 from dioptre_link.errors import Cancelled
 
 
@@ -59,6 +59,6 @@ def test_fewer_processes_are_used_where_jax_will_use_a_card(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(runtime, "has_card_packages", lambda: packages)
     monkeypatch.setattr(runtime, "has_card_driver", lambda: driver)
-    monkeypatch.setattr(processes, "cores", lambda: 16)
+    monkeypatch.setattr(here, "cores", lambda: 16)
     assert runtime.expects_card() is expected
-    assert processes.usual_processes() == (2 if expected else 16)
+    assert here.usual_processes() == (2 if expected else 16)
