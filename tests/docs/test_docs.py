@@ -61,7 +61,6 @@ OURS = (
     "--repair",
     "--exr",
     "--gpu",
-    "--openvino",
     "release",
     "test",
     "python",
