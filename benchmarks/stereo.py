@@ -23,9 +23,9 @@ from dioptre import runtime
 
 runtime.prepare()
 
-from dioptre.contract import all_rows  # noqa: E402
-from dioptre.features.background import clean_background  # noqa: E402
-from dioptre.features.spatial import Scene, view  # noqa: E402
+from dioptre.contract import all_rows
+from dioptre.features.background import clean_background
+from dioptre.features.spatial import Scene, view
 
 HEIGHT, WIDTH, SAMPLES = 480, 640, 3
 BUDGET_PX = 24.0
@@ -58,7 +58,9 @@ def rendered(seed: int) -> Rendered:
     return Rendered(left=left, right=right, disparity=near, alpha=alpha, hidden=hidden)
 
 
-def _layer(random: np.random.Generator, photos: list[np.ndarray], *, near: float, background: bool = False) -> tuple:
+def _layer(
+    random: np.random.Generator, photos: list[np.ndarray], *, near: float, background: bool = False
+) -> tuple:
     slant = random.uniform(-0.04, 0.04, 2)
     centre = random.uniform(0.15, 0.85, 2) * (WIDTH, HEIGHT)
     corners, turn = int(random.integers(3, 9)), random.uniform(0, 6.3)
@@ -165,7 +167,9 @@ def main() -> None:
         for name, right in made.items():
             error, alike = ((right - scene.right) ** 2).mean(-1), ssim_map(right, scene.right)
             parts = [np.ones_like(scene.hidden), ~scene.hidden, scene.hidden]
-            scores[name].append([f(each) for each in parts for f in (lambda p: error[p].mean(), lambda p: alike[p].mean())])
+            scores[name].append(
+                [f(each) for each in parts for f in (lambda p: error[p].mean(), lambda p: alike[p].mean())]
+            )
         if seed == 0 and given.sheet:
             sheet = np.concatenate([scene.left, scene.right, *made.values()], axis=1)
             Image.fromarray((sheet.clip(0, 1) * 255).astype(np.uint8)).save(given.sheet)

@@ -22,7 +22,15 @@ from dioptre.photo.depth_files import require_plane_suffix, write_metric_depth, 
 from dioptre.photo.encode import EXR, format_of, require_openexr
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
-from dioptre.photo.results import depth_in_file, exr_of, flat_of, further_of, ordinary, original_layer, rendition_of_result
+from dioptre.photo.results import (
+    depth_in_file,
+    exr_of,
+    flat_of,
+    further_of,
+    ordinary,
+    original_layer,
+    rendition_of_result,
+)
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from . import layouts
+from .drawing import View, view, views
 from .layouts import anaglyph, quilt, side_by_side
 from .options import SpatialOptions
 from .scene import Scene, scene_of
-from .views import View, view, views
 
 __all__ = [
     "OPERATIONS",

@@ -14,9 +14,9 @@ from dioptre_link.catalogue.spatial import LAYOUT, OPERATION, suffix_of
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
+from .drawing import views
 from .options import SpatialOptions
 from .scene import Scene, scene_of
-from .views import views
 
 _COLUMNS, _ROWS, _QUILT_PX = 8, 6, 4096  # views of a quilt, and its largest width and height in pixels
 _WIGGLE_VIEWS, _WIGGLE_PX = 7, 1280  # views of an animation, and its longer side in pixels
@@ -41,7 +41,9 @@ def anaglyph(left: Pixels, right: Pixels) -> Pixels:
     """Return the two pictures in one, for red-cyan glasses."""
     mixed = np.empty_like(left)
     for rows in row_slices(left.shape[0]):
-        light = np.asarray(srgb_to_linear(left[rows])) @ _LEFT.T + np.asarray(srgb_to_linear(right[rows])) @ _RIGHT.T
+        light = (
+            np.asarray(srgb_to_linear(left[rows])) @ _LEFT.T + np.asarray(srgb_to_linear(right[rows])) @ _RIGHT.T
+        )
         mixed[rows] = linear_to_srgb(np.maximum(light, 0))
     return mixed
 
@@ -65,7 +67,9 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         height, width = found.disparity.shape
         pictures, ending = [_quilted(found.scene, budget)], f"_qs{_COLUMNS}x{_ROWS}a{width / height:.4g}"
         messages.append(
-            Message("Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending)
+            Message(
+                "Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending
+            )
         )
     elif layout == "wiggle":
         size = fitted_size(found.disparity.shape, longest_px=_WIGGLE_PX)

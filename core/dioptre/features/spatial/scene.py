@@ -188,7 +188,9 @@ def scene_of(
         plate = all_rows(picture.shape, clean_background(picture, grown, depth.disparity))
     if options.screen is not None:
         height, width = disparity.shape
-        at_screen = float(disparity[min(int(options.screen[1]), height - 1), min(int(options.screen[0]), width - 1)])
+        at_screen = float(
+            disparity[min(int(options.screen[1]), height - 1), min(int(options.screen[0]), width - 1)]
+        )
     return replace(
         found,
         scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),

@@ -80,9 +80,7 @@ class Extras:
 PLAIN = Extras()
 
 
-def encode(
-    codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: Sequence[np.ndarray] = ()
-) -> bytes:
+def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: Sequence[np.ndarray] = ()) -> bytes:
     """Encode an array as a file.
 
     Args:

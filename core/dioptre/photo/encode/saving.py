@@ -229,9 +229,7 @@ def _ordinary(
     shown = made.shown(pixels)
     if kind == Format.JPEG.value:
         return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
-    messages.append(
-        f"{kind} cannot store highlights above white; they were clipped. JPEG and TIFF keep them."
-    )
+    messages.append(f"{kind} cannot store highlights above white; they were clipped. JPEG and TIFF keep them.")
     return shown, None
 
 

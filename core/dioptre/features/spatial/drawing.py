@@ -101,8 +101,7 @@ def _moved(
     index, part, seen = _sources(disparity, screen, -abs(shift), tear=surface.coverage is None)
     flat = planes.reshape(height * width, -1)
     shown = flat.take(index.ravel(), axis=0)
-    last = np.minimum(index + 1, np.arange(width, height * width + 1, width)[:, None] - 1)
-    shown += part.reshape(-1, 1) * (flat.take(last.ravel(), axis=0) - shown)
+    shown += part.reshape(-1, 1) * (flat.take(index.ravel() + 1, axis=0, mode="clip") - shown)
     shown = shown.reshape(planes.shape)
     if surface.coverage is None:
         _continue(shown, seen, disparity.ravel()[index])
@@ -122,6 +121,7 @@ def _sources(
     place = np.arange(width, dtype=np.float32) + np.float32(shift) * (disparity - np.float32(screen))
     gap = np.diff(place, axis=1, append=np.float32(np.inf))
     joined = gap < (_STRETCH if tear else np.inf)
+    clear = np.ones_like(joined)
     if tear and shift:
         nearest = ndimage.maximum_filter1d(disparity, 2 * _RIM_PX + 1, axis=1)
         clear = (nearest - disparity) * -shift < _RIM_PX * (_STRETCH - 1)
@@ -134,9 +134,10 @@ def _sources(
     index = counts[:, :width].cumsum(axis=1) - 1
     seen = index >= 0
     index = np.maximum(index, 0) + np.arange(0, height * width, width)[:, None]
-    seen &= joined.ravel()[index]
-    part = (np.arange(width, dtype=np.float32) - place.ravel()[index]) / gap.ravel()[index]
-    return index, np.where(seen, part, 0), seen
+    beyond = np.arange(width, dtype=np.float32) - place.ravel()[index]
+    between = joined.ravel()[index]
+    seen &= between | (clear.ravel()[index] & (beyond < 0.5))  # the last pixel before a tear is as wide as others
+    return index, np.where(between, beyond / gap.ravel()[index], 0), seen
 
 
 def _continue(pixels: np.ndarray, seen: np.ndarray, near: np.ndarray) -> None:
