@@ -23,8 +23,8 @@ OPERATION = Operation(
             name=LAYOUT,
             kind=Kind.CHOICE,
             label="Layout",
-            help="Two views side by side (half: at half width), an anaglyph for red-cyan glasses, the picture beside "
-            "its depth, or a Looking Glass quilt. MPO and wiggle need a file name that ends in .mpo or .webp.",
+            help="Two views side by side (half: at half width), an anaglyph for red-cyan glasses, the picture "
+            "beside its depth, or a Looking Glass quilt. MPO and wiggle need names that end in .mpo and .webp.",
             default="parallel",
             choices=("parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "mpo", "wiggle"),
             shown=(

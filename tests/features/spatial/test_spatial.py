@@ -61,7 +61,7 @@ def test_a_plane_moves_as_a_whole_and_is_mirrored_at_the_side(shift: float) -> N
 
 
 @pytest.mark.parametrize("shift", [-SHIFT, SHIFT])
-def test_a_gap_shows_what_is_behind_and_no_stretched_rim(shift: float) -> None:
+def test_a_gap_shows_what_is_behind_and_no_stretched_rim(shift: int) -> None:
     picture, disparity = blue_behind_red()
     seen = view(Scene.of(picture, disparity, screen=0.0), shift)
     red = seen.pixels[..., 0] > 0.5
@@ -82,6 +82,21 @@ def test_the_clean_plate_shows_in_the_gap() -> None:
     seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), SHIFT)
     np.testing.assert_allclose(seen.pixels[8:16, 38:43], np.broadcast_to((0, 1, 0), (8, 5, 3)), atol=1e-5)
     assert not seen.invented[8:16, 38:43].any()
+
+
+@pytest.mark.parametrize("as_near", [True, False])
+def test_what_the_matte_misses_moves_with_the_subject_if_it_is_as_near(as_near: bool) -> None:
+    picture, disparity = blue_behind_red()
+    plate = picture.copy()
+    plate[NEAR] = (0.0, 1.0, 0.0)
+    alpha = disparity.copy()
+    alpha[8:16, 59] = 0.0
+    disparity[8:16, 59] = float(as_near)
+    seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), SHIFT)
+    expected = (0.9, 0.0, 0.0)
+    missed = seen.pixels[9:15, 59 + SHIFT]
+    assert np.allclose(missed, expected, atol=0.02) == as_near
+    assert np.allclose(seen.pixels[9:15, 58 + SHIFT], expected, atol=0.02)
 
 
 def test_the_budget_is_the_distance_between_nearest_and_farthest_and_the_screen_stays() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
@@ -41,10 +42,9 @@ def anaglyph(left: Pixels, right: Pixels) -> Pixels:
     """Return the two pictures in one, for red-cyan glasses."""
     mixed = np.empty_like(left)
     for rows in row_slices(left.shape[0]):
-        light = (
-            np.asarray(srgb_to_linear(left[rows])) @ _LEFT.T + np.asarray(srgb_to_linear(right[rows])) @ _RIGHT.T
-        )
-        mixed[rows] = linear_to_srgb(np.maximum(light, 0))
+        light = srgb_to_linear(jnp.asarray(left[rows])) @ _LEFT.T
+        light += srgb_to_linear(jnp.asarray(right[rows])) @ _RIGHT.T
+        mixed[rows] = linear_to_srgb(jnp.maximum(light, 0))
     return mixed
 
 
@@ -65,7 +65,8 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
     elif layout == "quilt":
         height, width = found.disparity.shape
-        pictures, ending = [_quilted(found.scene, budget)], f"_qs{_COLUMNS}x{_ROWS}a{width / height:.4g}"
+        pictures = [_quilted(found.scene, budget)]
+        ending = f"_qs{_COLUMNS}x{_ROWS}a{width / height:.4g}"
         messages.append(
             Message(
                 "Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending

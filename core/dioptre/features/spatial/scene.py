@@ -24,6 +24,8 @@ from .options import SpatialOptions
 
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
+_STEP = 0.04  # difference in disparity from which a gap opens beside the subject
+_UNEXPLAINED = 0.03  # sRGB-encoded
 _RIM = 0.002  # as a fraction of the diagonal
 
 
@@ -50,7 +52,7 @@ class Scene:
     screen: float
 
     def resized(self, size: tuple[int, int]) -> Scene:
-        """Return the scene at another size (height, width); disparities are picked, because means would be between."""
+        """Return the scene at another size (height, width), with picked disparities, for means lie between."""
         height, width = self.surfaces[0].disparity.shape
         row, column = (
             ((np.arange(new) + 0.5) * (old / new)).astype(int)
@@ -89,17 +91,23 @@ class Scene:
         if alpha is None or plate is None or not (alpha > _SOLID).any():
             return Scene(surfaces=(Surface(colours=picture, disparity=disparity),), screen=screen)
         rim = rim_px(alpha.shape)
-        covered = _grown(alpha >= _VISIBLE, rim)
+        around = _grown(alpha >= _VISIBLE, rim)
         solid = ~_grown(alpha <= _SOLID, rim)
-        solid = solid if solid.any() else alpha > _SOLID
-        there = np.where(covered[..., None], plate, picture)
-        light = max(1.0, float(picture.max()))  # above white in HDR
-        subject = np.clip(picture - (1 - alpha[..., None]) * there, 0, light * alpha[..., None])
-        behind = np.minimum(pull_push(disparity, (~covered).astype(np.float32)), disparity)
+        near = pull_push(disparity, (solid if solid.any() else alpha > _SOLID).astype(np.float32))
+        far = np.minimum(pull_push(disparity, (~around).astype(np.float32)), disparity)
+        visible, light = alpha[..., None], max(1.0, float(picture.max()))  # above white in HDR
+        there = np.where(around[..., None], plate, picture)
+        subject = np.clip(picture - (1 - visible) * there, 0, light * visible)
+        # What the matte does not explain is something beside the subject, if it is as near: it stays where it is.
+        rest = picture - subject
+        unexplained = ndimage.uniform_filter(np.abs(rest - (1 - visible) * there).max(axis=2), 2 * rim + 1)
+        beside = (disparity > (near + far) / 2) | (near - far < _STEP)
+        beside &= around & (alpha < _SOLID) & (unexplained > _UNEXPLAINED)
+        there = np.where(beside[..., None], np.clip(rest / np.maximum(1 - visible, 1 - _SOLID), 0, light), there)
         return Scene(
             surfaces=(
-                Surface(colours=there, disparity=np.where(covered, behind, disparity)),
-                Surface(colours=subject, disparity=pull_push(disparity, solid.astype(np.float32)), coverage=alpha),
+                Surface(colours=there, disparity=np.where(around & ~beside, far, disparity)),
+                Surface(colours=subject, disparity=near, coverage=alpha),
             ),
             screen=screen,
         )
@@ -151,7 +159,8 @@ def scene_of(
         DioptreError: the depth is the same everywhere.
         WeightsError: the weights of a network are missing or damaged.
     """
-    picture, messages = inputs.picture, ()
+    picture = inputs.picture
+    messages: tuple[str, ...] = ()
     if picture.shape[2] == 4:
         picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
         messages = (Message("Transparent areas are white."),)
