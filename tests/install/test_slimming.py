@@ -139,7 +139,7 @@ IMPORTS = """
 import importlib, json, pkgutil, sys
 import dioptre
 for module in pkgutil.walk_packages(dioptre.__path__, "dioptre."):
-    if not module.name.endswith(("__main__", "openvino_graph")):
+    if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 print(json.dumps(sorted(name for name in sys.modules if name.startswith(("numpy.", "scipy.")))))
 """

@@ -33,7 +33,7 @@ from dioptre_link.paths import cache_dir
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
 _DIGEST_BYTES = 32
 _LOGGER = logging.getLogger(__name__)
-_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "openvino")
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow")
 
 
 def storable(inputs: Sequence[Any]) -> bool:
@@ -86,6 +86,19 @@ def described(identity: str, trace: Callable[[], Types]) -> Types:
     types = trace()
     _write(path, json.dumps({name: (shape, dtype.name) for name, (shape, dtype) in types.items()}).encode("ascii"))
     return types
+
+
+def once(identity: str, compile_programs: Callable[[], None]) -> None:
+    """Call a function that compiles programs, unless this code did so before on this machine.
+
+    Args:
+        identity: text that, with Dioptre's code, determines the programs.
+        compile_programs: the function.
+    """
+    path = _folder() / f"{_name(identity)}.compiled"
+    if _read(path) is None:
+        compile_programs()
+        _write(path, b"")
 
 
 def _packed(exported: export.Exported) -> bytes:
