@@ -152,7 +152,7 @@ def _start(arguments: list[str], threads: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "DIOPTRE_ACCELERATOR": "none"},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads]),
     )
 

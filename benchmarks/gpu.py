@@ -47,7 +47,7 @@ USUAL_MP, LARGE_MP, QUICK_MP = 12.0, 50.0, 0.3
 SMALL_PX = 640  # longer side of the pictures that are compared
 CARD_SHARE = 0.65  # of the time, for the one process on the card
 LONG_S = 8.0  # further runs of an operation begin only if the earlier ones took less
-_SETTINGS = {"DIOPTRE_KEEP": "0", "DIOPTRE_ACCELERATOR": "none"}
+_SETTINGS = {"DIOPTRE_KEEP": "0"}
 _PROCESSOR = {"JAX_PLATFORMS": "cpu", "DIOPTRE_PRECISION": "float32"} | {
     # In JAX 0.11, Fourier transforms in all of XLA's threads at once wait for each other forever.
     variable: str(4 * (os.cpu_count() or 1))

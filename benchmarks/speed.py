@@ -3,10 +3,17 @@
     python -m benchmarks.speed [--megapixels 12] [--runs 3] [-o FILE]
     python -m benchmarks.speed --curves pixels radius threads [-o FILE] [--plots FOLDER]
     python -m benchmarks.speed --draw FILE --plots FOLDER
+    python -m benchmarks.speed --first PHOTO... [--runs 3]
+    python -m benchmarks.speed --compilations
 
 Close other programs first. The pictures are synthetic. The first run includes loading and compiling, or reading
 compiled programs; of the later ones, the fastest counts. CPU seconds are the sum over all threads. Each number of
 threads is measured in a separate process that may use the same number of cores.
+
+`--first` times each phase of a portrait blur of photos that Dioptre has never seen, from file to files, each in a
+new process that keeps nothing but compiled programs. `--compilations` counts what jobs still compile after the
+warm-up of an installation that has compiled nothing, for all operations and photos of three sizes, landscape and
+upright.
 """
 
 from __future__ import annotations
@@ -16,12 +23,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from benchmarks.frame import least, machine, publish, scene, table
+from benchmarks.frame import EXAMPLES, least, machine, publish, read, scene, table
 
 PREVIEW_MP = 0.27  # an editor's preview, 640 pixels wide
 ENLARGED_MP = 0.25  # super-resolution multiplies it by 16
@@ -86,6 +98,120 @@ def threads() -> Iterator[dict[str, Any]]:
             yield {"operation": operation, "x": count, **json.loads(done.stdout)}
 
 
+def first(photo: Path, runs: int) -> Iterator[dict[str, Any]]:
+    """Time the phases of a photo's first portrait; the run that takes the fewest CPU seconds counts."""
+    command = [sys.executable, "-m", "benchmarks.speed", "--operation", "portrait", "--inside-first", str(photo)]
+    kept_off = {**os.environ, "DIOPTRE_KEEP": "0"}
+    runs_of_rows = []
+    for _ in range(runs + 1):  # the first one compiles
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=kept_off)  # noqa: S603
+        runs_of_rows.append(json.loads(done.stdout.splitlines()[-1]))
+    least_rows = min(runs_of_rows[1:], key=lambda rows: sum(cpu for _, _, cpu in rows))
+    total = ["total", sum(wall for _, wall, _ in least_rows), sum(cpu for _, _, cpu in least_rows)]
+    for phase, wall, cpu in [*least_rows, total]:
+        yield {"photo": photo.name, "phase": phase, "wall_s": round(wall, 3), "cpu_s": round(cpu, 3)}
+
+
+def phases(photo: Path) -> list[tuple[str, float, float]]:
+    """Run a photo's portrait as the command line does; return each phase with its wall-clock and CPU seconds."""
+    import psutil
+
+    begun = time.time() - psutil.Process().create_time()
+    marks = [("Python", time.perf_counter() - begun, 0.0)]
+
+    def enter(_fraction: float, phase: str) -> None:
+        if phase != marks[-1][0]:
+            used = os.times()
+            cpu = used.user + used.system + used.children_user + used.children_system
+            marks.append((phase, time.perf_counter(), cpu))
+
+    enter(0, "Imports")
+    from dioptre import photo as files
+    from dioptre import runtime
+
+    runtime.prepare()
+    from dioptre.recipes.apply import runner_of
+    from dioptre.recipes.on_file import follow_on_file
+    from dioptre_link.recipe import Recipe, Step
+
+    runner_of("portrait")
+    recipe = Recipe(steps=(Step(operation="portrait"),))
+    job = follow_on_file(recipe, photo, all_layers=True, progress=enter)
+    with tempfile.TemporaryDirectory() as folder:
+        into = Path(folder)
+        files.write_result(
+            job.result, job.picture, into, "result", force=True, recipe=job.recipe.to_dict(), progress=enter
+        )
+    enter(1, "")
+    seconds: dict[str, tuple[float, float]] = {}
+    for (phase, start, used), (_, end, after) in pairwise(marks):
+        before = seconds.get(phase, (0.0, 0.0))
+        seconds[phase] = before[0] + end - start, before[1] + after - used
+    return [(phase, wall, cpu) for phase, (wall, cpu) in seconds.items()]
+
+
+def compilations() -> Iterator[dict[str, Any]]:
+    """Count the programs that are compiled by the warm-up, and then by each job."""
+    from dioptre import runtime
+
+    runtime.prepare()
+    import jax
+    import numpy as np
+
+    from dioptre.contract import Inputs
+    from dioptre.imaging.resize import resize
+    from dioptre.recipes.apply import apply
+    from dioptre.worker import warm_up
+    from dioptre_link.catalogue import OPERATIONS
+
+    compiled: Counter[str] = Counter()
+
+    def count(event: str, **_: str | int) -> None:
+        compiled[event] += 1
+
+    jax.monitoring.register_event_listener(count)
+
+    def row(what: str, size: str, work: Callable[[], Any]) -> dict[str, Any]:
+        before = compiled[_COMPILED]
+        work()
+        made = {"what": what, "size": size, "compiled": compiled[_COMPILED] - before}
+        print(made, flush=True)  # the walk takes minutes
+        return made
+
+    for step in warm_up.steps():
+        yield row(f"warm-up: {step.__name__}", "", partial(step, lambda *_: None))
+    original = read(EXAMPLES / "astronaut.jpg")
+    for wide, narrow in WALKED_PX:
+        for height, width in ((narrow, wide), (wide, narrow)):
+            size = f"{width} × {height}"
+            whole = np.clip(resize(original, (height, width), method="bicubic"), 0, 1)
+            small = resize(whole, (height * 640 // wide, width * 640 // wide), method="area")
+            made: dict[str, Any] = {}
+
+            def finish(whole: np.ndarray = whole, made: dict[str, Any] = made) -> None:
+                made["layers"] = apply("portrait", {}, Inputs(picture=whole)).layers
+                made["depth"] = next(each.pixels for each in made["layers"] if each.role.value == "depth")
+                for layer in made["layers"]:
+                    _ = layer.pixels
+
+            for draft in (True, False):
+                preview = Inputs(picture=small, whole=whole, draft=draft)
+                what = "portrait, draft" if draft else "portrait, preview"
+                yield row(what, size, partial(apply, "portrait", {}, preview))
+            yield row("portrait", size, finish)
+            near = made["depth"]
+            for name, operation in OPERATIONS.items():
+                if name != "portrait":
+                    picture = whole[:400, :600] if operation.scaled_by else whole
+                    given = Inputs(picture=picture)
+                    if not operation.scaled_by and name != "depth":
+                        given = Inputs(picture=picture, disparity=near, selection=(near > 0.7).astype(np.float32))
+                    yield row(name, size, partial(apply, name, {}, given))
+
+
+_COMPILED = "/jax/compilation_cache/cache_misses"
+WALKED_PX = ((640, 480), (1500, 1000), (2560, 1440))  # longer and shorter sides
+
 CURVES: dict[str, tuple[Callable[[], Iterator[dict[str, Any]]], str]] = {
     "pixels": (pixels, "megapixels"),
     "radius": (radius, "radius of the blur in pixels"),
@@ -101,6 +227,9 @@ def main() -> None:
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--operation", help=argparse.SUPPRESS)
     parser.add_argument("--draw", type=Path, metavar="FILE")
+    parser.add_argument("--first", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument("--inside-first", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--compilations", action="store_true")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--plots", type=Path, metavar="FOLDER")
     chosen = parser.parse_args()
@@ -108,6 +237,19 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.inside])  # before any thread starts
         name = chosen.operation
         print(json.dumps(timed(name, THREADED[name], BLUR if name == "lens_blur" else {})))
+        return
+    if chosen.inside_first:
+        print(json.dumps(phases(chosen.inside_first)))
+        return
+    if chosen.first or chosen.compilations:
+        with tempfile.TemporaryDirectory() as folder:
+            if chosen.compilations:
+                os.environ |= {"DIOPTRE_CACHE_DIR": folder, "JAX_COMPILATION_CACHE_DIR": f"{folder}/compiled"}
+                rows = list(compilations())
+            else:
+                rows = [row for photo in chosen.first for row in first(photo, chosen.runs)]
+        print(table(rows))
+        publish({"rows": rows, "machine": machine()}, chosen.output)
         return
     if chosen.draw:
         result = json.loads(chosen.draw.read_text(encoding="utf-8"))

@@ -35,8 +35,8 @@ Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} --gimp-dir FOLDER   install the plug-in into this GIMP folder (such as …/GIMP/3.0)
        {INSTALL} --krita-dir FOLDER  install the plug-in into this Krita resource folder (such as
                                               …/share/krita); can be combined with --gimp-dir
+       {INSTALL} --exr               add OpenEXR, which writes layers for compositing; --no-exr removes it
        {INSTALL} --gpu               add packages for an NVIDIA graphics card (Linux); --no-gpu removes them
-       {INSTALL} --openvino          add OpenVINO, which can enlarge faster; --no-openvino removes it
        {INSTALL} bundle FOLDER       create a folder that installs on machines without a network
        {INSTALL} release FOLDER      create the files of a release: archives, plug-in zips, wheel, SHA-256 sums
        {INSTALL} --uninstall         remove everything that was installed

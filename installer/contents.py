@@ -34,7 +34,7 @@ _OURS = {  # Patterns of Dioptre's file names in each folder of a cache that oth
     "compiled": re.compile(r".*-(cache|atime)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
     "kept": re.compile(r".*\.kept"),
-    "programs": re.compile(r".*\.(program|part)"),
+    "programs": re.compile(r".*\.(program|values|compiled|part)"),
     "scratch": re.compile(r"[0-9a-f]{16}(\.lock)?"),
 }
 _CHOSEN = ("DIOPTRE_HOME", "DIOPTRE_DATA_DIR", "DIOPTRE_CACHE_DIR", "DIOPTRE_LOG_DIR")

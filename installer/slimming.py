@@ -1,8 +1,8 @@
 """Remove files that no program loads, after pip has verified every file's SHA-256.
 
-These are the packages' own tests, parts of SciPy, files for compilers, programs for other systems, and on Linux
-symbol tables and second copies of a library. Compiled modules are removed too, because Python compiles the few that
-it imports. RECORD, pip's list of a package's files, is updated to match.
+These are the packages' own tests, all of SciPy but `ndimage`, files for compilers, programs for other systems, and
+on Linux symbol tables. Compiled modules are removed too, because Python compiles the few that it imports. RECORD,
+pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import base64
 import csv
 import hashlib
 import os
+import re
 import struct
 import sys
-from collections import Counter
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -24,17 +25,26 @@ _TEST_ENDING = "_test.py"
 _FOR_COMPILERS = frozenset([".a", ".c", ".cpp", ".h", ".hpp", ".lib", ".pxd", ".pyx"])
 _BUILDS = "cffi"  # Reads its headers when a package is built from source.
 # Subpackages that neither Dioptre nor its dependencies import; `tests/install/test_slimming.py` checks it.
-_SCIPY = "cluster constants datasets differentiate fftpack integrate interpolate"
-_SCIPY_TOO = "io misc odr optimize signal spatial stats"
+_SCIPY = "cluster constants datasets differentiate fft fftpack integrate interpolate io linalg misc odr optimize"
+_SCIPY_TOO = "signal sparse spatial special stats"
 _UNUSED = {"scipy": frozenset([*_SCIPY.split(), *_SCIPY_TOO.split()])}
-# Large modules that only NumPy's own tests and other packages' Cython code load.
-_UNUSED_MODULES = frozenset({("numpy", "_core", "_simd"), ("scipy", "special", "cython_special")})
-_PLACEHOLDER = """\
+_IMPORTED = frozenset({"special"})  # By `scipy.ndimage`, for a function that Dioptre does not call.
+# Large module that only NumPy's own tests load.
+_UNUSED_MODULES = frozenset({("numpy", "_core", "_simd")})
+# SciPy's linear algebra library and what only that loads; on Windows and macOS, too.
+_UNUSED_LIBRARIES = re.compile(r"scipy(\.libs|/\.dylibs)/lib(scipy_openblas|gfortran|quadmath)[^/]*")
+_LEAVES_OUT = "Dioptre's installer leaves out"
+_PLACEHOLDER = f"""\
 raise ImportError(
-    "Dioptre's installer leaves out {package}.{part}, because Dioptre does not use it. To add it, run: "
-    "python3 install.py python -m pip install --force-reinstall --no-deps {package}=={version}"
+    "{_LEAVES_OUT} {{package}}.{{part}}, because Dioptre does not use it. To add it, run: "
+    "python3 install.py python -m pip install --force-reinstall --no-deps {{package}}=={{version}}"
 )
 """
+_PLACEHOLDER_AT_USE = f"""\
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+{textwrap.indent(_PLACEHOLDER, "    ")}"""
 _LOADED = 1  # PT_LOAD, a segment that the loader maps.
 _ALLOCATED = 2  # SHF_ALLOC, a section in such a segment.
 _CHUNK = 1 << 20
@@ -61,17 +71,15 @@ def slim(site_packages: Path, *, whole: bool = False) -> None:
         for folder in sorted(site_packages.rglob(name), reverse=True):
             with suppress(OSError):  # Leave folders that are not empty.
                 folder.rmdir()
-    share_copies(site_packages)
 
 
 def lacking(site_packages: Path) -> list[str]:
     """Return the packages from which subpackages were left out."""
-    start = _PLACEHOLDER.partition("\n")[0]
     return [
         package
         for package, parts in _UNUSED.items()
         if any(
-            path.read_text(encoding="utf-8").startswith(start)
+            _LEAVES_OUT in path.read_text(encoding="utf-8")
             for path in (site_packages / package / part / "__init__.py" for part in parts)
             if path.is_file()
         )
@@ -101,6 +109,8 @@ def _is_unneeded(name: PurePosixPath, unused: Mapping[str, frozenset[str]]) -> b
         return True
     if inside and inside[0] in unused.get(package, ()):
         return True
+    if unused and _UNUSED_LIBRARIES.fullmatch(str(name)):
+        return True
     if name.suffix != ".pyi" and (*name.parts[:-1], name.name.partition(".")[0]) in _UNUSED_MODULES:
         return True
     if name.suffix == ".pyc" or (name.suffix in _FOR_COMPILERS and package != _BUILDS):
@@ -127,27 +137,9 @@ def _placeholders(
         if module in installed:
             path = site_packages / module
             path.parent.mkdir()
-            path.write_text(_PLACEHOLDER.format(package=package, part=part, version=version), encoding="utf-8")
+            text = _PLACEHOLDER_AT_USE if part in _IMPORTED else _PLACEHOLDER
+            path.write_text(text.format(package=package, part=part, version=version), encoding="utf-8")
             yield [str(module), f"sha256={_digest(path)}", str(path.stat().st_size)]
-
-
-def share_copies(site_packages: Path) -> None:
-    """Replace libraries of equal content by hard links to one file; each name can still be replaced."""
-    libraries = [path for path in sorted(site_packages.rglob("*.so*")) if ".so" in path.suffixes and path.is_file()]
-    sizes = Counter(path.stat().st_size for path in libraries)
-    first: dict[str, Path] = {}
-    for path in libraries:
-        if sizes[path.stat().st_size] == 1:
-            continue
-        original = first.setdefault(_digest(path), path)
-        if path.samefile(original):
-            continue
-        link = path.with_name(f"{path.name}.link")
-        try:
-            link.hardlink_to(original)
-        except (OSError, NotImplementedError):  # The file system has no hard links.
-            return
-        link.replace(path)
 
 
 def drop_symbols(path: Path) -> bool:

@@ -23,9 +23,8 @@ from dioptre_link.paths import cache_dir
 MOST_WORKERS = 4
 WORKER_BYTES = 5 << 30  # Maximum memory that one test process needs.
 
-# Compiled programs may persist between runs; everything else is private to this run. Networks run in plain JAX, the
-# reference, and in float32; tests/models/test_acceleration.py and test_precision.py cover the alternatives.
-os.environ["DIOPTRE_ACCELERATOR"] = "none"
+# Compiled programs may persist between runs; everything else is private to this run. Networks run in float32;
+# tests/models/test_precision.py covers bfloat16.
 os.environ["DIOPTRE_PRECISION"] = "float32"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")

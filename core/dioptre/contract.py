@@ -298,6 +298,7 @@ class Inputs:
         references: other pictures of the same series, in the format of `picture` but of any size, from which the
             common illuminant is estimated.
         draft: whether a faster result of similar appearance is enough, because it is shown only briefly.
+        all_layers: whether all layers of the result will be read, so that slow ones may be computed ahead.
         kept: storage in which operations keep intermediate results for the same picture. Arrays in it must not be
             changed.
         cache: returns stored results of slow steps, including those of earlier sessions.
@@ -314,6 +315,7 @@ class Inputs:
     range_per_m: tuple[float, float] | None = None
     references: tuple[np.ndarray, ...] = ()
     draft: bool = False
+    all_layers: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
     cache: StepCache = NO_STEP_CACHE
     whole: np.ndarray | None = None

@@ -159,13 +159,18 @@ _NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # substrings of XLA's erro
 _LARGE_PIXELS = 16_000_000
 
 
+def is_large(size: tuple[int, int]) -> bool:
+    """Return whether a picture of this size takes so much memory that steps should not overlap."""
+    return size[0] * size[1] >= _LARGE_PIXELS
+
+
 def release_after(size: tuple[int, int]) -> None:
     """Call `release_memory` after a step on a large picture, because the next step cannot use fragmented memory.
 
     Args:
         size: height and width of the picture in pixels.
     """
-    if size[0] * size[1] >= _LARGE_PIXELS:
+    if is_large(size):
         release_memory()
 
 

@@ -7,7 +7,7 @@ import mmap
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,16 +31,13 @@ class Buffer:
     The client that created or received the buffer must delete it: call `delete()`, or use it in a `with` statement.
     """
 
-    def __init__(
-        self, folder: Path, pixels: Pixels, *, create: bool, on_delete: Callable[[Buffer], None] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, pixels: Pixels, *, create: bool) -> None:
         """Create the file, or open an existing one.
 
         Args:
             folder: the exchange folder.
             pixels: name, size and format of the file.
             create: create the file and reserve its disk space, instead of opening it.
-            on_delete: called with the buffer when it is deleted.
 
         Raises:
             DiskFullError: the disk is full.
@@ -48,8 +45,6 @@ class Buffer:
         """
         self.pixels = pixels
         self.path = folder / pixels.file
-        self._on_delete = on_delete
-        self.sent = not create  # whether the worker already has these bytes, if they are sent inline
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= os.O_CREAT | os.O_EXCL if create else 0
         try:
@@ -89,7 +84,6 @@ class Buffer:
         rows, rest = divmod(len(view), self.pixels.row_bytes)
         if rest or first < 0 or first + rows > self.pixels.height:
             raise ValueError(f"{len(view)} bytes at row {first} do not fit {self.pixels}")
-        self.sent = False
         self._file.seek(first * self.pixels.row_bytes)
         try:
             while view:
@@ -116,7 +110,6 @@ class Buffer:
 
     def map(self) -> mmap.mmap:
         """Map the whole file into memory for reading and writing; close the map before calling `delete()`."""
-        self.sent = False
         return mmap.mmap(self._file.fileno(), self.pixels.nbytes)
 
     def delete(self) -> None:
@@ -124,8 +117,6 @@ class Buffer:
         if self._file.closed:
             return
         self._file.close()
-        if self._on_delete is not None:
-            self._on_delete(self)
         with suppress(OSError):
             self.path.unlink()
 

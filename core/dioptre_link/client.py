@@ -101,18 +101,15 @@ class Worker:
         client: str,
         *,
         command: Sequence[str] | None = None,
-        inline: bool = False,
     ) -> None:
         """Set up a client without connecting yet.
 
         Args:
             client: name and version of the program.
             command: command that starts the worker. Default: the installed environment's.
-            inline: send pixels over the connection instead of through shared files.
         """
         self._client = client
         self._command = command
-        self._inline = inline
         self._connection: Connection | None = None
         self._count = 0
 
@@ -134,12 +131,13 @@ class Worker:
             WorkerMissingError: no worker is running and none could be started.
             WorkerLostError: the worker ended or did not answer.
             VersionError: the worker speaks another version of the protocol.
+            DioptreError: this process cannot write to the folder that it shares with the worker.
         """
         if self._connection is not None and self._connection.usable():
             return
         self.close()
         find = functools.partial(start.find_or_start, command=self._command, on_wait=on_wait, may_start=may_start)
-        self._connection = connect(find, self._client, inline=self._inline, timeout_s=timeout_s, on_wait=on_wait)
+        self._connection = connect(find, self._client, timeout_s=timeout_s, on_wait=on_wait)
 
     def fileno(self) -> int:
         """Return the connection's file descriptor, so that callers can wait for incoming data.
@@ -153,11 +151,6 @@ class Worker:
             raise WorkerLostError("There is no connection to Dioptre's worker.")
         return self._connection.socket.fileno()
 
-    @property
-    def shares_folder(self) -> bool:
-        """Whether pixels are exchanged through files that both sides can access, which is faster than inline."""
-        return self._connection is not None and self._connection.shared
-
     def new_buffer(self, width: int, height: int, pixel_format: PixelFormat) -> Buffer:
         """Create a buffer for a picture, with undefined content.
 
@@ -168,7 +161,7 @@ class Worker:
         assert self._connection is not None
         self._count += 1
         pixels = Pixels(f"c{self._count}.raw", width, height, pixel_format)
-        return Buffer(self._connection.folder, pixels, create=True, on_delete=self._connection.drop)
+        return Buffer(self._connection.folder, pixels, create=True)
 
     def submit(
         self,
@@ -186,7 +179,7 @@ class Worker:
         opened_file: str | None = None,
         depth_metres: DepthMetres | None = None,
     ) -> Job:
-        """Add a job to the worker's queue and return at once (inline transport sends the inputs first).
+        """Add a job to the worker's queue and return at once.
 
         Args:
             operation: name of an operation in `catalogue`.

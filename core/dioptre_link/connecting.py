@@ -20,7 +20,6 @@ def connect(
     find: Callable[..., tuple[start.Rendezvous, socket.socket]],
     client: str,
     *,
-    inline: bool,
     timeout_s: float,
     on_wait: Callable[[], None] | None,
 ) -> Connection:
@@ -29,7 +28,6 @@ def connect(
     Args:
         find: returns a worker's rendezvous and a connected socket.
         client: name and version of the client.
-        inline: use inline transport.
         timeout_s: how long to wait in total.
         on_wait: called while waiting; may raise an exception to give up.
 
@@ -47,7 +45,7 @@ def connect(
         try:
             if rendezvous.protocol != PROTOCOL:
                 raise _mismatch(rendezvous)
-            connection.handshake(client, rendezvous, inline=inline)
+            connection.handshake(client, rendezvous)
         except VersionError as error:
             connection.fail(error)
             if rendezvous.protocol > PROTOCOL or replaced:

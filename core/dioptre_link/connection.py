@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import select
 import socket
@@ -28,9 +27,7 @@ from .jobs import (
     WorkerLostError,
     WorkerSilentError,
 )
-from .language import system_reason
-from .scratch import Scratch, sweep
-from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
+from .wire import MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
 # Time limit for answers that require no computation: a worker may take seconds on a machine that is swapping.
 REPLY_TIMEOUT_S = 20.0
@@ -43,9 +40,7 @@ class Connection:
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self.folder = Path()
-        self.shared = False
         self.heard = time.monotonic()
-        self._scratch: Scratch | None = None
         self._received = bytearray()
         self._jobs: dict[int, Job] = {}
         self._replies: deque[dict[str, Any]] = deque()
@@ -56,36 +51,36 @@ class Connection:
 
     # -- set-up --------------------------------------------------------------------------------------------------
 
-    def handshake(self, client: str, rendezvous: start.Rendezvous, *, inline: bool) -> None:
-        """Authenticate, and find out whether a folder can be shared with the worker or pixels must be sent inline.
+    def handshake(self, client: str, rendezvous: start.Rendezvous) -> None:
+        """Authenticate, and find the folder that is shared with the worker.
 
         Raises:
             VersionError: the worker speaks another version of the protocol.
             WorkerLostError: the worker ended or did not answer.
+            DioptreError: this process cannot write to the folder, or sees another one.
         """
-        sweep()
         self._awaiting = True
         self.send({"type": "hello", "protocol": PROTOCOL, "token": rendezvous.token, "client": client})
         hello = self.reply("hello")
-        folder = None if inline else _visible_folder(hello["folder"], hello["nonce_file"])
+        folder = _visible_folder(hello["folder"], hello["nonce_file"])
         share: dict[str, Any] = {"type": "share", "nonce": "", "answer_file": None, "answer": ""}
         if folder is not None:
-            try:
+            with suppress(OSError, ValueError):
                 share["nonce"] = (folder / hello["nonce_file"]).read_text(encoding="ascii")
                 share["answer"] = secrets.token_hex(16)
                 (folder / "answer").write_text(share["answer"], encoding="ascii")
                 share["answer_file"] = "answer"
-            except (OSError, ValueError):
-                folder = None
         self.send(share)
-        self.shared = bool(self.reply("shared")["ok"])
+        shared = self.reply("shared")["ok"]
         self._awaiting = False
-        if self.shared and folder is not None:
-            self.folder = folder
-        else:
-            self.shared = False
-            self._scratch = Scratch()
-            self.folder = self._scratch.path
+        if folder is None or not shared:
+            raise DioptreError(
+                "This program cannot write to Dioptre's folder {folder}.",
+                hint="If it runs in a sandbox (Flatpak, snap), allow it to read and write this folder.",
+                code="exchange",
+                folder=start.meeting_dir(),
+            )
+        self.folder = folder
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -107,30 +102,14 @@ class Connection:
             raise self._failure from error
 
     def reference(self, given: Buffer | Stored) -> dict[str, Any]:
-        """Return the reference to an input for a message; with inline transport, upload the pixels first."""
+        """Return the reference to an input for a message."""
         if isinstance(given, Stored):
             if given.connection is not self:
                 raise WorkerLostError("The worker that held {name} has stopped.", name=repr(given.name))
             return {"stored": given.name}
         if given.path.parent != self.folder:
             raise WorkerLostError("The worker that these pixels were meant for has stopped.")
-        if not self.shared and not given.sent:
-            self._upload(given)
         return given.pixels.to_dict()
-
-    def _upload(self, buffer: Buffer) -> None:
-        name = buffer.pixels.file
-        self.send({"type": "put", "buffer": name, "nbytes": buffer.pixels.nbytes})
-        with buffer.path.open("rb") as file:
-            while data := file.read(CHUNK_BYTES):
-                self.send({"type": "chunk", "buffer": name, "data": base64.b64encode(data).decode("ascii")})
-        buffer.sent = True
-
-    def drop(self, buffer: Buffer) -> None:
-        """Tell the worker to delete its copy of an inline buffer."""
-        if not self.shared and buffer.sent and self._failure is None:
-            with suppress(DioptreError):
-                self.send({"type": "drop", "buffer": buffer.pixels.file})
 
     def submit(self, message: dict[str, Any]) -> Job:
         """Send a job's message and return the job."""
@@ -234,9 +213,6 @@ class Connection:
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message["type"]
-        if kind == "chunk":
-            self._download(message)
-            return
         job = self._jobs.get(message.get("job") or 0)
         if message.get("job") is None:
             if not self._awaiting and message["type"] == "error":
@@ -249,8 +225,8 @@ class Connection:
         else:
             del self._jobs[job.number]
             ending = self._ending(message)
-            if not job.push(ending):
-                self._delete_files(job, ending)
+            if not job.push(ending) and isinstance(ending, Result):
+                ending.delete()
 
     def _ending(self, message: dict[str, Any]) -> Result | DioptreError:
         if message["type"] == "cancelled":
@@ -268,28 +244,6 @@ class Connection:
             return error
         return Result(tuple(layers), message["values"], message["messages"], message["models"])
 
-    def _delete_files(self, job: Job, ending: Result | DioptreError) -> None:
-        """Delete the files of a cancelled job's result, or those parts of it that arrived inline."""
-        if isinstance(ending, Result):
-            ending.delete()
-        elif not self.shared:
-            for part in self.folder.glob(f"w{job.number}-*.raw"):
-                part.unlink(missing_ok=True)
-
-    def _download(self, message: dict[str, Any]) -> None:
-        if self.shared or not message["buffer"].startswith("w"):
-            raise WireError("The worker sent pixels that were not requested.")
-        try:
-            data = base64.b64decode(message["data"], validate=True)
-            with (self.folder / message["buffer"]).open("ab") as file:
-                file.write(data)
-        except ValueError as error:
-            raise WireError("The worker sent pixels that are not base64.") from error
-        except OSError as error:
-            raise WorkerLostError(
-                "The result could not be saved: {reason}.", reason=system_reason(error)
-            ) from error
-
     def fail(self, error: DioptreError) -> None:
         """End the connection and all of its jobs with `error`; later errors are ignored."""
         if self._failure is not None:
@@ -299,8 +253,6 @@ class Connection:
         for job in list(self._jobs.values()):
             job.push(error)
         self._jobs.clear()
-        if self._scratch is not None:
-            self._scratch.remove()
 
 
 def _worker_error(message: Mapping[str, Any]) -> DioptreError:

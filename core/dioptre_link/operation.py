@@ -216,11 +216,17 @@ class WarmUp:
         size: (height, width). The default is that of a preview; full-size pictures use the same programs.
         draft: whether the run computes a draft.
         options: options that differ from the operation's defaults.
+        subject: height and width of the subject that the picture is given, as a fraction of the picture's; its
+            layers are computed, too. 0 for none: the subject is searched in vain, and no layer of it computed.
+        once: whether the run only compiles; it is then left out if it was done before on this machine. Other runs
+            also load what jobs need.
     """
 
     size: tuple[int, int] = (680, 1024)
     draft: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    subject: float = 0.0
+    once: bool = False
 
 
 LAPTOP_PREVIEW = (427, 640)

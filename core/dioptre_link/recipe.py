@@ -19,6 +19,7 @@ from .migrations import UnknownVersionError, migrated, without_retired
 from .operation import nearest
 
 VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
+SWITCHES = ("depth_in_file", "private")  # what files contain, yes or no
 PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products
 MOST_STEPS = 32  # more than any practical recipe has
 _MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred bytes
@@ -76,6 +77,8 @@ class Recipe:
         dioptre_version: version of the program that wrote the recipe.
         depth_range_per_m: inverse depth in 1/m at 0 and 1 of the depth layer, if the camera measured it. It applies
             to that picture only: it is recorded, but not used when the recipe is run.
+        depth_in_file: put the depth into the picture's file, which must be a JPEG.
+        private: leave the photo's metadata out of the results.
         title: name of the recipe; empty in recipes recorded by a run.
         description: what the recipe is for; empty in recipes recorded by a run.
         files: files stored next to the recipe, by name; empty in recipes written by hand or embedded in other
@@ -89,6 +92,8 @@ class Recipe:
     input_sha256: str = ""
     dioptre_version: str = ""
     depth_range_per_m: Sequence[float] | None = None
+    depth_in_file: bool = False
+    private: bool = False
     title: str = ""
     description: str = ""
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
@@ -111,6 +116,7 @@ class Recipe:
             "models": dict(sorted(self.models.items())),
             "input_sha256": self.input_sha256,
         }
+        told |= {name: True for name in SWITCHES if getattr(self, name)}
         if self.precision:
             told["precision"] = self.precision
         if self.depth_range_per_m is not None:
@@ -179,6 +185,7 @@ class Recipe:
             description=_text(content.get("description", ""), f"{origin}: description"),
             depth_range_per_m=_range(content.get("depth_range_per_m"), f"{origin}: depth_range_per_m"),
             files=_files(content.get("files", {}), origin),
+            **{name: _switch(content.get(name, False), f"{origin}: {name}") for name in SWITCHES},
         )
 
     @staticmethod
@@ -231,6 +238,7 @@ _FIELDS = (
     "input_sha256",
     "depth_range_per_m",
     "files",
+    *SWITCHES,
 )
 _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
@@ -305,6 +313,12 @@ def _sha256(value: Any, origin: str, *, empty: bool = False) -> str:
 def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str):
         raise RecipeError("{origin} is not text.", origin=origin)
+    return value
+
+
+def _switch(value: Any, origin: str) -> bool:
+    if not isinstance(value, bool):
+        raise RecipeError("{origin} is neither true nor false.", origin=origin)
     return value
 
 

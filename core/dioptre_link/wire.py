@@ -3,7 +3,7 @@
 A message is one line: a JSON object in UTF-8 with a `type`, at most `MAX_MESSAGE_BYTES` long. `decode` accepts
 every message that a side may send and checks names, types and ranges; its result needs no further checks. Pixels
 are never part of these objects: they are files in an exchange folder, with rows without padding, referenced by
-plain file names. If a sandbox hides that folder, `chunk` messages transfer the content of such files.
+plain file names.
 
 Conversation::
 
@@ -12,13 +12,13 @@ Conversation::
                                        <-   hello(protocol, version, folder, nonce_file)  or error(code="version")
     share(nonce, answer_file, answer)  ->                          both proved to see the same folder, or not
                                        <-   shared(ok)
-    [put, chunk…]  store  submit       ->
-                                       <-   progress…  [chunk…]  then one of result | error | cancelled
+    store  submit                      ->
+                                       <-   progress…  then one of result | error | cancelled
     networks()                         ->
                                        <-   networks(networks)
     fetch(job, network)                ->
                                        <-   progress…  then one of result (without layers) | error | cancelled
-    cancel(job)  drop  forget          ->
+    cancel(job)  forget                ->
     shutdown(when_idle)                ->
 """
 
@@ -41,9 +41,7 @@ from .operation import Role
 PROTOCOL = 2
 """Version of the protocol; increase it with every change that older clients or workers would misunderstand."""
 
-MAX_MESSAGE_BYTES = 1 << 20  # `chunk` is the longest message; a `submit` with every option is under 10 kB
-# Number of pixel bytes in one `chunk`: 512 kB as base64, half the size of the largest message.
-CHUNK_BYTES = 384 << 10
+MAX_MESSAGE_BYTES = 1 << 20  # a `submit` with every option is under 10 kB, one with many strokes under 100 kB
 MAX_SIDE_PX = 1 << 18  # maximum width and height of a picture, the same as in GIMP
 MAX_BUFFER_BYTES = 1 << 36  # 64 GiB, more than any real picture; absurd sizes are rejected before any arithmetic
 
@@ -334,9 +332,6 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
     "client": {
         "hello": _HELLO,
         "share": {"nonce": _text, "answer_file": _Optional(check_name), "answer": _text},
-        "put": {"buffer": check_name, "nbytes": _integer(1, MAX_BUFFER_BYTES)},
-        "chunk": {"buffer": check_name, "data": _text},
-        "drop": {"buffer": check_name},
         "store": {"name": check_name, "input": _text, "pixels": Pixels.from_dict},
         "forget": {"name": check_name},
         "submit": {
@@ -373,7 +368,6 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
         "stored": {"name": check_name},
         "networks": {"networks": _list_of(_network, 64)},
         "progress": {"job": _JOB, "fraction": _fraction, "phase": _message},
-        "chunk": {"buffer": check_name, "data": _text},
         "result": {
             "job": _JOB,
             "layers": _list_of(lambda value: _fields(value, _LAYER, "layer"), 16),

@@ -35,6 +35,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *tracked("docs/**/*.md")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
+    "blender ",
     ".ci/",
     "tests/editors/run",
     "sh install.sh",
@@ -58,8 +59,8 @@ OURS = (
     "install.py",
     "--uninstall",
     "--repair",
+    "--exr",
     "--gpu",
-    "--openvino",
     "release",
     "test",
     "python",

@@ -251,7 +251,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
 
 def ran(core: Path, script: str, *arguments: str, home: Path) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"PYTHONPATH": str(core), "DIOPTRE_HOME": str(home), "DIOPTRE_ACCELERATOR": "none"}
+    environment |= {"PYTHONPATH": str(core), "DIOPTRE_HOME": str(home)}
     command = [sys.executable, "-P", "-c", textwrap.dedent(script), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

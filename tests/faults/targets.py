@@ -315,7 +315,6 @@ def _lines() -> tuple[bytes, ...]:
         {"type": "progress", "job": 1, "fraction": 0.5, "phase": Message("Reading {file}", file="a").to_wire()},
         {"type": "error", "job": 1, "code": "c", "message": "m", "hint": "h"},
         {"type": "result", "job": 1, "layers": [layer], "values": {"a": 1}, "messages": [], "models": {"a": "b"}},
-        {"type": "chunk", "buffer": "w1.raw", "data": "AAAA"},
     )
     return _told(*MESSAGES, *answers)
 

@@ -40,7 +40,7 @@ try:
             result = worker.submit("fake", {}, {"picture": picture}, colour_format=PixelFormat("u8")).wait()
         assert result.layers[0].buffer.read_rows(0, 48) == bytes(range(256)) * 48
         result.delete()
-        print("done", "shared" if worker.shares_folder else "inline", flush=True)
+        print("done", flush=True)
         sys.stdin.readline()
         worker.shut_down()
 except DioptreError as error:
@@ -130,7 +130,7 @@ def test_the_worker_starts_outside_the_sandbox_and_serves_it(in_flatpak: Start) 
     client = in_flatpak(FLATPAK)
     assert client.stdout is not None
     assert client.stdout.readline() == "org.gimp.GIMP\n"
-    assert client.stdout.readline() == "done shared\n"
+    assert client.stdout.readline() == "done\n"
     found = start.Rendezvous.read()
     assert found is not None
     process = Path(f"/proc/{found.pid}")  # The process number is that of this side.

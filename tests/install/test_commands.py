@@ -74,7 +74,7 @@ def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
         ["--krita-dir", "--gimp-dir", "g"],
         ["--gimp-dir", "g", "--gimp-dir", "h"],
         ["--repair", "photo.jpg"],
-        ["--openvino", "--no-openvino"],
+        ["--gpu", "--no-gpu"],
         ["--gpu", "run"],
         ["bundle"],
         ["release", "--force"],

@@ -307,10 +307,8 @@ def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checko
     own = [
         cache / name for name in ("mozilla/a", "pip/wheels/b", "pytest/c", "depth/scans.csv", "kept/letters.txt")
     ]
-    ours = [
-        cache / name
-        for name in (f"depth/{'0' * 64}.exact", "kept/1a2b.kept", "compiled/jit-cache", "programs/1a.program")
-    ]
+    programs = (f"programs/1a.{kind}" for kind in ("program", "values", "compiled"))
+    ours = [cache / name for name in (f"depth/{'0' * 64}.exact", "kept/1a2b.kept", "compiled/jit-cache", *programs)]
     for path in (*own, *ours):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine", encoding="utf-8")

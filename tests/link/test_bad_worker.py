@@ -5,7 +5,6 @@ Uses only unittest, so that a bare Python 3.10 can run it, too.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import random
@@ -84,7 +83,7 @@ class WithBadWorker(unittest.TestCase):
 
         thread = threading.Thread(target=serving, daemon=True)
         thread.start()
-        worker = Worker("test", inline=not shared)
+        worker = Worker("test")
 
         def finish() -> None:
             worker.close()
@@ -133,7 +132,7 @@ class Silence(WithBadWorker):
 
 
 class Nonsense(WithBadWorker):
-    def answered(self, *messages, shared: bool = True) -> jobs.Result:
+    def answered(self, *messages) -> jobs.Result:
         """Return the result of a job that is answered with `messages`; the job number is filled in."""
 
         def behave(file, send) -> None:
@@ -147,7 +146,7 @@ class Nonsense(WithBadWorker):
                 send(message)
             file.read()
 
-        return self.job(self.serve(behave, shared=shared)).wait()
+        return self.job(self.serve(behave)).wait()
 
     def test_each_kind_is_refused_in_words(self) -> None:
         (self.folder / "w1-0.raw").write_bytes(b"short")
@@ -158,7 +157,6 @@ class Nonsense(WithBadWorker):
             ({"type": "result"},),
             ({**RESULT, "job": 999},),
             ({**RESULT, **own, "layers": [{"name": "A"}]},),
-            ({"type": "chunk", "buffer": "w1-0.raw", "data": "AAAA"},),
             ({"type": "submit", **own},),
         ):
             with self.subTest(messages=str(messages)[:60]), self.assertRaises(WireError):
@@ -181,21 +179,14 @@ class Nonsense(WithBadWorker):
             self.answered({**RESULT, "job": "own"})
         self.assertTrue(secret.exists())
 
-    def test_inline_pixels_may_only_make_results(self) -> None:
-        data = base64.b64encode(bytes(16)).decode()
-        good = {"type": "chunk", "buffer": "w1-0.raw", "data": data}
-        result = self.answered(good, {**RESULT, "job": "own"}, shared=False)
-        self.assertEqual(result.layers[0].buffer.read_rows(0, 2), bytes(16))
-        result.delete()
-        for bad in ({"buffer": "c1.raw"}, {"data": "A"}, {"data": "é"}):
-            with self.subTest(bad=bad), self.assertRaises(WireError):
-                self.answered({**good, **bad}, shared=False)
-
-    def test_a_worker_that_claims_to_share_but_does_not(self) -> None:
+    def test_a_folder_that_is_not_shared_is_named(self) -> None:
+        worker = self.serve(lambda file, send: file.read(), shared=False)
+        with self.assertRaisesRegex(DioptreError, "cannot write to Dioptre's folder"):
+            worker.connect()
         (self.folder / "nonce").unlink()
-        worker = self.serve(lambda file, send: file.read(), shared=True)
-        worker.connect()
-        self.assertFalse(worker.shares_folder)
+        worker = self.serve(lambda file, send: file.read())
+        with self.assertRaisesRegex(DioptreError, "cannot write to Dioptre's folder"):
+            worker.connect()
 
     def test_fuzz(self) -> None:
         chance = random.Random(3)

@@ -32,26 +32,22 @@ def _note(phases: list[str], progress: Progress) -> None:
 
 class Jobs(Home):
     def test_pixels_go_round_and_all_is_told(self) -> None:
-        for inline in (False, True):
-            phases: list[str] = []
-            told = functools.partial(_note, phases)
-            with self.subTest(inline=inline):
-                worker = self.worker(inline=inline)
-                with filled(worker, picture_bytes()) as picture:
-                    job = worker.submit("fake", {"point": (3, 4)}, {"picture": picture}, colour_format=U8)
-                    result = job.wait(on_progress=told)
-                self.assertIs(worker.shares_folder, not inline)
-                self.assertEqual([layer.role for layer in result.layers], [Role.RESULT, Role.DEPTH])
-                self.assertEqual([layer.visible for layer in result.layers], [True, False])
-                self.assertEqual(result.layers[0].buffer.read_rows(0, HEIGHT), picture_bytes())
-                self.assertEqual(result.values["point"], [3, 4])
-                self.assertEqual(result.messages, ("Done.",))
-                self.assertEqual(result.models, {"none": "0" * 64})
-                known = {"Waiting", "Preparing", "Reading the picture", "Computing", "Transferring the layers"}
-                self.assertLessEqual(set(phases), known)
-                paths = [layer.buffer.path for layer in result.layers]
-                result.delete()
-                self.assertFalse(any(path.exists() for path in paths))
+        phases: list[str] = []
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            job = worker.submit("fake", {"point": (3, 4)}, {"picture": picture}, colour_format=U8)
+            result = job.wait(on_progress=functools.partial(_note, phases))
+        self.assertEqual([layer.role for layer in result.layers], [Role.RESULT, Role.DEPTH])
+        self.assertEqual([layer.visible for layer in result.layers], [True, False])
+        self.assertEqual(result.layers[0].buffer.read_rows(0, HEIGHT), picture_bytes())
+        self.assertEqual(result.values["point"], [3, 4])
+        self.assertEqual(result.messages, ("Done.",))
+        self.assertEqual(result.models, {"none": "0" * 64})
+        known = {"Waiting", "Preparing", "Reading the picture", "Computing", "Transferring the layers"}
+        self.assertLessEqual(set(phases), known)
+        paths = [layer.buffer.path for layer in result.layers]
+        result.delete()
+        self.assertFalse(any(path.exists() for path in paths))
 
     def test_formats_come_back_as_asked(self) -> None:
         worker = self.worker()
@@ -247,13 +243,12 @@ class Jobs(Home):
 
     @unittest.skipIf(sys.platform == "win32", "an open file cannot be deleted there")
     def test_pixels_that_are_not_there(self) -> None:
-        for inline in (False, True):
-            worker = self.worker(inline=inline)
-            picture = filled(worker, picture_bytes())
-            picture.path.unlink()
-            with self.subTest(inline=inline), self.assertRaises((DioptreError, OSError)):
-                worker.submit("fake", {}, {"picture": picture}).wait()
-            picture.delete()
+        worker = self.worker()
+        picture = filled(worker, picture_bytes())
+        picture.path.unlink()
+        with self.assertRaises(DioptreError):
+            worker.submit("fake", {}, {"picture": picture}).wait()
+        picture.delete()
 
     @unittest.skipIf(sys.platform == "win32", "an open file cannot be replaced there")
     def test_links_and_short_files_are_refused(self) -> None:
@@ -298,7 +293,7 @@ class Jobs(Home):
 class Threads(Home):
     def test_jobs_of_many_threads(self) -> None:
         def one(number: int) -> bytes:
-            worker = self.worker(inline=bool(number % 2))
+            worker = self.worker()
             data = bytes([number * 9]) * (WIDTH * HEIGHT * 4)
             with filled(worker, data) as picture:
                 result = worker.submit("fake", {}, {"picture": picture}, colour_format=U8).wait()

@@ -52,9 +52,6 @@ VALID = {
     "client": [
         {"type": "hello", "protocol": 1, "token": "t", "client": "test"},
         {"type": "share", "nonce": "n", "answer_file": "answer", "answer": "a"},
-        {"type": "put", "buffer": "c1.raw", "nbytes": 48},
-        {"type": "chunk", "buffer": "c1.raw", "data": "AAAA"},
-        {"type": "drop", "buffer": "c1.raw"},
         {"type": "store", "name": "photo", "input": "picture", "pixels": PIXELS},
         {"type": "forget", "name": "photo"},
         SUBMIT,
@@ -78,7 +75,6 @@ VALID = {
         {"type": "stored", "name": "photo"},
         {"type": "networks", "networks": [NETWORK]},
         {"type": "progress", "job": 1, "fraction": 0.5, "phase": "Depth"},
-        {"type": "chunk", "buffer": "w1-0.raw", "data": "AAAA"},
         {
             "type": "result",
             "job": 1,
@@ -164,7 +160,7 @@ class Decoding(unittest.TestCase):
             "é",
         ):
             with self.subTest(name=name), self.assertRaises(WireError):
-                decode(encode({"type": "drop", "buffer": name}), sender="client")
+                decode(encode({"type": "forget", "name": name}), sender="client")
 
     def test_what_is_no_json_object_is_refused(self) -> None:
         deep = b"[" * 100_000
@@ -180,7 +176,7 @@ class Decoding(unittest.TestCase):
         with self.assertRaises(WireError):
             decode(b" " * (wire.MAX_MESSAGE_BYTES + 1), sender="client")
         with self.assertRaises(WireError):
-            encode({"type": "chunk", "buffer": "a", "data": "A" * wire.MAX_MESSAGE_BYTES})
+            encode({"type": "expect", "operation": "A" * wire.MAX_MESSAGE_BYTES})
 
     def test_types_come_out(self) -> None:
         decoded = decode(encode(SUBMIT), sender="client")

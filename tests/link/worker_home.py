@@ -44,8 +44,8 @@ class Home(unittest.TestCase):
         cls.environment.stop()
         shutil.rmtree(cls.home, ignore_errors=True)
 
-    def worker(self, *, inline: bool = False, idle_s: float = 120.0) -> Worker:
-        worker = Worker("test", command=[PYTHON, FAKE_WORKER, str(idle_s)], inline=inline)
+    def worker(self, *, idle_s: float = 120.0) -> Worker:
+        worker = Worker("test", command=[PYTHON, FAKE_WORKER, str(idle_s)])
         self.addCleanup(worker.close)
         return worker
 

@@ -181,7 +181,7 @@ def test_the_environment_variable_replaces_the_choice(monkeypatch: pytest.Monkey
 
 def test_the_doctor_explains_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(precision.VARIABLE, "half")
-    found = {finding.code: finding for finding in findings.networks()}["precision"]
+    found = {finding.code: finding for finding in findings.precision()}["precision"]
     assert (found.level, "not 'half'" in found.message) == (ERROR, True)
     assert found.fix == "Correct or unset this environment variable."
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,17 @@ def test_a_network_inside_another_program_is_traced_there(traced: list[int], tmp
     inside = jax.jit(lambda picture: network(picture))(PICTURE)
     assert not _files(tmp_path)
     np.testing.assert_allclose(inside, network(PICTURE), atol=1e-5)
+
+
+IN_A_NEW_PROCESS = """
+import sys
+import numpy as np
+from dioptre.models.loading import load_model
+print(np.isfinite(load_model("span-x2")(np.zeros((1, 8, 8, 3), np.float32))).all(), "scipy.linalg" in sys.modules)
+"""
+
+
+def test_a_stored_program_does_not_load_lapack() -> None:
+    """An installation has no SciPy but `scipy.ndimage`."""
+    done = subprocess.run([sys.executable, "-c", IN_A_NEW_PROCESS], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "False"], done.stderr

@@ -14,7 +14,6 @@ from dioptre.contract import Layer, LayerOnDemand
 from dioptre.photo.depth_files import encoded_depth
 from dioptre.photo.encode.encoding import Encoders
 from dioptre.photo.encode.openraster import LayerFiles
-from dioptre.photo.picture import Format
 from dioptre_link.operation import Role
 
 _SMALL, _LARGE = (100, 100), (8000, 6000)
@@ -50,7 +49,7 @@ def test_a_plane_in_the_stack_is_encoded_like_a_depth_map(tmp_path: Path) -> Non
         files = LayerFiles(layers, encoders)
         files.write_to(stream, on_png=lambda layer, png: pngs.update({layer.name: png}))
     assert list(pngs) == ["Result", "Depth", "Subject"]
-    assert pngs["Depth"] == encoded_depth(layers[1].pixels, Format.PNG)
+    assert pngs["Depth"] == encoded_depth(layers[1].pixels, ".png")
     with zipfile.ZipFile(tmp_path / "a.ora") as archive:
         assert [archive.read(f"data/layer{index}.png") for index in range(3)] == list(pngs.values())
 

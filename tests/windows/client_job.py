@@ -26,7 +26,7 @@ def main() -> None:
         with layer.buffer as pixels:
             sizes.append((pixels.pixels.width, pixels.pixels.height))
     transport = f"unix {rendezvous.unix_socket}" if rendezvous.unix_socket else f"tcp port {rendezvous.port}"
-    sys.stdout.write(f"layers {sizes}; {transport}; shared folder {worker.shares_folder}; pid {rendezvous.pid}\n")
+    sys.stdout.write(f"layers {sizes}; {transport}; pid {rendezvous.pid}\n")
     worker.close()
 
 

@@ -20,13 +20,11 @@ ENOUGH_S = 60.0
 GROWTH_BYTES = 24 << 20
 
 
-@pytest.mark.parametrize("inline", [False, True])
-def test_flat(inline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+def test_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
     command = [sys.executable, str(checkout / "tests" / "link" / "fake_worker.py")]
-    size = (WIDTH // 4, HEIGHT // 4) if inline else (WIDTH, HEIGHT)
-    with Worker("test", command=command, inline=inline) as worker:
-        with worker.new_buffer(*size, PixelFormat()) as picture:
+    with Worker("test", command=command) as worker:
+        with worker.new_buffer(WIDTH, HEIGHT, PixelFormat()) as picture:
             picture.write_rows(0, bytes(picture.pixels.nbytes // 2) + b"\0\0\0\x3f" * (picture.pixels.nbytes // 8))
 
             def job() -> None:

@@ -20,15 +20,19 @@ from dioptre_link.client import Worker
 ENOUGH_S = 60.0
 CLIENT = """
 from dioptre_link.client import Worker
+from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
 with Worker("sandbox") as worker:
-    worker.connect(may_start=False)
+    try:
+        worker.connect(may_start=False)
+    except DioptreError as error:
+        raise SystemExit(f"{error} {error.hint}")
     with worker.new_buffer(64, 48, PixelFormat("u8")) as picture:
         picture.write_rows(0, bytes(range(256)) * 48)
         result = worker.submit("fake", {}, {"picture": picture}, colour_format=PixelFormat("u8")).wait()
     assert result.layers[0].buffer.read_rows(0, 48) == bytes(range(256)) * 48
     result.delete()
-    print("shared" if worker.shares_folder else "inline")
+    print("done")
 """
 
 
@@ -95,13 +99,18 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("bind", "transport"), [("--bind", "shared"), ("--ro-bind", "inline")])
-def test_the_meeting_folder_is_enough(worker: Worker, bind: str, transport: str, checkout: Path) -> None:
+@pytest.mark.parametrize(
+    ("bind", "printed", "refused"), [("--bind", "done", ""), ("--ro-bind", "", "allow it to read and write")]
+)
+def test_the_meeting_folder_is_enough(
+    worker: Worker, bind: str, printed: str, refused: str, checkout: Path
+) -> None:
     environment = {"DIOPTRE_HOME": "/tmp/home", "PYTHONPATH": str(checkout / "core"), "PATH": os.environ["PATH"]}
     seen = [*empty_tmp(checkout), bind, str(start.meeting_dir()), "/tmp/home/data/worker"]
     variables = [part for name, value in environment.items() for part in ("--setenv", name, value)]
     done = sandboxed(*seen, "--clearenv", *variables, sys.executable, "-B", "-S", "-c", CLIENT)
-    assert done.stdout.strip() == transport, done.stderr
+    assert done.stdout.strip() == printed, done.stderr
+    assert refused in done.stderr
 
 
 def test_without_it_the_client_says_so(worker: Worker, checkout: Path) -> None:

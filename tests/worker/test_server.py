@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -31,10 +32,6 @@ PIXELS = {
 MESSAGES = (
     {"type": "hello", "protocol": wire.PROTOCOL, "token": "t", "client": "again"},
     {"type": "share", "nonce": "n", "answer_file": "answer", "answer": "a"},
-    {"type": "put", "buffer": "c1.raw", "nbytes": 16},
-    {"type": "chunk", "buffer": "c1.raw", "data": "AAAAAAAAAAAAAAAAAAAAAA=="},
-    {"type": "chunk", "buffer": "c1.raw", "data": "AAAA"},
-    {"type": "drop", "buffer": "c1.raw"},
     {"type": "store", "name": "photo", "input": "picture", "pixels": PIXELS},
     {"type": "store", "name": "depth", "input": "disparity", "pixels": {**PIXELS, "channels": 1, "dtype": "f32"}},
     {"type": "forget", "name": "photo"},
@@ -68,7 +65,9 @@ class Speaker:
         line = self.file.readline()
         return wire.decode(line.rstrip(b"\n"), sender="worker") if line else {"type": "closed"}
 
-    def settle_inline(self) -> None:
+    def settle(self) -> None:
+        """Begin without a common folder, which the worker permits, and write a picture to its own."""
+        (Path(self.hello["folder"]) / "c1.raw").write_bytes(bytes(16))
         self.say({"type": "share", "nonce": "", "answer_file": None, "answer": ""})
         assert self.hear() == {"type": "shared", "ok": False}
 
@@ -80,10 +79,8 @@ class Speaker:
 def job_succeeds(rendezvous: Rendezvous) -> bool:
     """Return whether a well-behaved client is served."""
     speaker = Speaker(rendezvous)
-    speaker.settle_inline()
-    speaker.say(MESSAGES[2])
-    speaker.say(MESSAGES[3])
-    speaker.say(MESSAGES[9])
+    speaker.settle()
+    speaker.say(MESSAGES[5])
     heard = []
     while not heard or heard[-1] not in ("result", "error", "closed"):
         heard.append(speaker.hear()["type"])
@@ -101,7 +98,7 @@ def test_fuzzed_and_disordered_messages(serve, seed: int, monkeypatch: pytest.Mo
     while sent < 6000:
         speaker = Speaker(serving.rendezvous)
         if chance.random() < 0.9:
-            speaker.settle_inline()
+            speaker.settle()
         lines = []
         for job in range(10, 10 + chance.randint(1, 400)):
             message = dict(chance.choice(MESSAGES))
@@ -145,12 +142,12 @@ def _damaged(line: bytes, chance: random.Random) -> bytes:
 
 def test_out_of_order_is_answered_in_words(serve) -> None:
     speaker = Speaker(serve().rendezvous)
-    for message in (MESSAGES[0], MESSAGES[9]):
+    for message in (MESSAGES[0], MESSAGES[5]):
         speaker.say(message)
         answer = speaker.hear()
         assert (answer["type"], answer["code"]) == ("error", "protocol")
         assert "unexpected" in answer["message"]
-    speaker.settle_inline()
+    speaker.settle()
     speaker.say(MESSAGES[1])
     assert speaker.hear()["code"] == "protocol"
     speaker.close()
@@ -177,9 +174,7 @@ def test_one_client_too_many_is_told_the_limit(serve, monkeypatch: pytest.Monkey
     served = [Speaker(rendezvous) for _ in range(2)]
     assert [each.hello["type"] for each in served] == ["hello", "hello"]
     with pytest.raises(DioptreError, match="already serves 2 windows") as refused:
-        connect(
-            lambda **_: (rendezvous, rendezvous.connect()), "one too many", inline=True, timeout_s=9, on_wait=None
-        )
+        connect(lambda **_: (rendezvous, rendezvous.connect()), "one too many", timeout_s=9, on_wait=None)
     assert refused.value.code == "too-many-clients"
     served[0].close()
     end = time.monotonic() + ENOUGH_S
@@ -217,10 +212,8 @@ def test_who_does_not_read_takes_bounded_memory(serve, monkeypatch: pytest.Monke
     serving = serve(chatty)
     before = psutil.Process().memory_info().rss
     speaker = Speaker(serving.rendezvous)
-    speaker.settle_inline()
-    speaker.say(MESSAGES[2])
-    speaker.say(MESSAGES[3])
-    speaker.say(MESSAGES[9])
+    speaker.settle()
+    speaker.say(MESSAGES[5])
     for _ in range(2_000):  # 200 MB if everything were stored.
         assert told.acquire(timeout=ENOUGH_S)
     assert psutil.Process().memory_info().rss - before < 32 << 20
@@ -255,9 +248,7 @@ def test_nothing_is_warmed_up_while_a_client_keeps_a_picture(serve) -> None:
         warmed.set()
 
     speaker = Speaker(serve(warm_up=(step,)).rendezvous)
-    speaker.settle_inline()
-    speaker.say({"type": "put", "buffer": "c1.raw", "nbytes": 16})
-    speaker.say({"type": "chunk", "buffer": "c1.raw", "data": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    speaker.settle()
     speaker.say({"type": "store", "name": "photo", "input": "picture", "pixels": PIXELS})
     assert speaker.hear()["type"] == "stored"
     kept.set()

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from dioptre.models import programs
 from dioptre.worker import warm_up
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError
@@ -60,3 +62,34 @@ def test_the_options_of_every_warm_up_are_valid() -> None:
     for operation in OPERATIONS.values():
         for run in operation.warm_up:
             operation.check(run.options)
+
+
+def test_what_only_compiles_runs_once_on_a_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its programs stay on the disk, so a new worker would only waste time, unless its code is new."""
+    ran = []
+    monkeypatch.setattr(programs, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(warm_up, "_run", lambda operation, run, _progress: ran.append((operation.name, run)))
+    for _ in range(2):
+        for step in warm_up.steps()[1:]:
+            step(lambda _fraction, _phase: None)
+    for operation in OPERATIONS.values():
+        for run in operation.warm_up:
+            assert ran.count((operation.name, run)) == (1 if run.once else 2)
+    monkeypatch.setattr(programs, "code_digest", lambda: "another")
+    before = len(ran)
+    for step in warm_up.steps()[1:]:
+        step(lambda _fraction, _phase: None)
+    assert len(ran) - before == sum(len(operation.warm_up) for operation in OPERATIONS.values())
+
+
+def test_a_run_that_was_interrupted_is_not_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(programs, "cache_dir", lambda: tmp_path)
+
+    def interrupted() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        programs.once("shapes", interrupted)
+    ran = []
+    programs.once("shapes", lambda: ran.append(1))
+    assert ran

@@ -20,7 +20,6 @@ import numpy as np
 from flax import nnx
 from PIL import Image
 from safetensors.numpy import save_file
-from scipy.special import expit
 
 from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
@@ -72,7 +71,7 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         odds = seen @ w[:-1] + w[-1]
-        missed = share * (expit(odds) - has)
+        missed = share * (1 / (1 + np.exp(-odds)) - has)
         value = (share * np.logaddexp(0, np.where(has, -odds, odds))).sum() + _DECAY / 2 * (w[:-1] ** 2).sum()
         return float(value), np.r_[seen.T @ missed + _DECAY * w[:-1], missed.sum()]
 

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from PIL import Image
-from scipy.special import expit
 
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.storage import save
@@ -99,7 +98,7 @@ def fit(features: np.ndarray, has: np.ndarray) -> np.ndarray:
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         odds = features @ w[:-1].astype(np.float32) + w[-1]
-        missed = share * (expit(odds) - has)
+        missed = share * (1 / (1 + np.exp(-odds)) - has)
         value = (share * np.logaddexp(0, np.where(has, -odds, odds))).sum() + _DECAY / 2 * (w[:-1] ** 2).sum()
         return float(value), np.r_[features.T @ missed.astype(np.float32) + _DECAY * w[:-1], missed.sum()]
 

@@ -182,8 +182,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     from dioptre.photo.depth_files import encoded_depth
     from dioptre.photo.encode import encoded_picture, format_of, suffix_like
     from dioptre.photo.metadata import make_note
-    from dioptre.photo.picture import Format
-    from dioptre.photo.results import mask_of
+    from dioptre.photo.results import depth_in_file, mask_of
 
     def sha256(data: bytes) -> str:
         return hashlib.sha256(data).hexdigest()
@@ -204,13 +203,22 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
         return {path.name: path.read_bytes() for path in written}, messages
     operation = followed.recipe.steps[-1].operation
     base = result_base(task.stem, operation)
+    inside = depth_in_file(followed.result) if followed.recipe.depth_in_file else None
     flat = _flat(followed)
+    if flat is None and inside is not None:
+        flat = followed.picture.pixels
     if flat is None:
-        made = {f"{base}.png": encoded_depth(_plane(followed), Format.PNG)}
+        made = {f"{base}.png": encoded_depth(_plane(followed), ".png")}
     else:
         name = base + (".png" if mask_of(followed.result) is not None else suffix_like(followed.picture))
         note = make_note(operation=operation, models=followed.result.models, recipe=content)
-        data, more = encoded_picture(flat, format_of(Path(name)), like=followed.picture, note=note)
+        data, more = encoded_picture(
+            flat,
+            format_of(Path(name)),
+            like=followed.picture,
+            note=None if followed.recipe.private else note,
+            depth=inside,
+        )
         made = {name: data}
         messages += more
     listed = {name: WrittenFile(size_bytes=len(data), sha256=sha256(data)) for name, data in made.items()}

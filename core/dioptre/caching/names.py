@@ -62,7 +62,6 @@ def computing_setup() -> str:
     """Return a digest of the code, the libraries and the device: it changes whenever any bit of a result might."""
     import jax  # this and the following imports take time, which a cache that is only prepared does not need
 
-    from dioptre.models.acceleration import VARIABLE
     from dioptre.models.precision import precision_of
     from dioptre.models.programs import code_digest
     from dioptre.models.registry import ENTRIES
@@ -73,7 +72,6 @@ def computing_setup() -> str:
         jax.devices()[0].device_kind,
         str(config.jax_default_device),
         str(config.jax_default_matmul_precision),
-        os.environ.get(VARIABLE, ""),
         *(precision_of(entry).value for entry in ENTRIES.values() if entry.bfloat16),
     )
     return hashlib.sha256("\n".join((code_digest(), *how)).encode("utf-8")).hexdigest()

@@ -14,7 +14,6 @@ import math
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from .locate import ARRAYS_FOLDER, files_below, sha256, verify
 
 STORAGES = ("float32", "float16", "float16-planes")
 _PLANES = ("upper", "lower")
+_METADATA = b"/.zarray"  # end of the key under which an array is described
 _WORTHWHILE = 4096  # minimum number of values in an array to split; splitting smaller ones saves no space
 
 Arrays = dict[str, np.ndarray]
@@ -176,25 +176,17 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     Raises:
         WeightsError: files are missing, altered, unlisted, not a checkpoint, or do not fit the network.
     """
-    import orbax.checkpoint as ocp  # imported only when needed, because the import takes a third of a second
-
     card = verify(folder)
-    checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
     try:
-        tree = checkpointer.metadata(folder / ARRAYS_FOLDER).item_metadata.tree
-        _require_sane(_announced(tree), folder, wanted, origin=card.id)
-        as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-        args = ocp.args.PyTreeRestore(restore_args=as_numpy)
-        # In the main thread, asyncio prints all values into the text of an error that it ignores (Python 3.11).
-        with ThreadPoolExecutor(1) as aside:
-            stored = aside.submit(checkpointer.restore, folder / ARRAYS_FOLDER, args=args).result()
-    except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        opened = _opened(folder / ARRAYS_FOLDER)
+        _require_sane(opened, folder, wanted, origin=card.id)
+        reading = {name: array.read() for name, array in opened.items()}
+        stored = {name: np.asarray(values.result()) for name, values in reading.items()}
+    except (ValueError, OSError) as error:
         raise WeightsError(
             "The weights of {model} cannot be read: {error}.", hint=REINSTALL, model=repr(card.id), error=error
         ) from error
-    finally:
-        checkpointer.close()
-    arrays = decode(_flat(stored), card.storage)
+    arrays = decode(stored, card.storage)
     if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
         raise WeightsError(
             "The weights of {model} contain NaN or infinite values: {faults}.",
@@ -205,13 +197,21 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     return card, arrays
 
 
-def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the metadata (shape, dtype and chunks) of each array in the checkpoint, by the array's path."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        inner = _announced(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        flat |= inner
-    return flat
+def _opened(folder: Path) -> dict[str, Any]:
+    """Open each array in a folder that Orbax wrote, by the array's path, without reading its values.
+
+    TensorStore reads them itself in a fifth of the time that Orbax takes.
+    """
+    import tensorstore  # imported only when needed, as JAX's users may have no checkpoint to read
+
+    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}}
+    keys = tensorstore.KvStore.open(store).result().list().result()
+    names = [key.removesuffix(_METADATA).decode("utf-8") for key in keys if key.endswith(_METADATA)]
+    opening = {
+        name: tensorstore.open({"driver": "zarr", "kvstore": {**store, "path": f"{name}/"}}, open=True, read=True)
+        for name in names
+    }
+    return {name: array.result() for name, array in opening.items()}
 
 
 def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | None, *, origin: str) -> None:
@@ -219,14 +219,14 @@ def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | N
     wrong = []
     for name, array in sorted(announced.items()):
         shape = tuple(array.shape)
-        chunk = tuple(array.storage.chunk_shape) if array.storage is not None else shape
+        chunk = tuple(array.chunk_layout.read_chunk.shape)
         base = name.rpartition(".")[0] if name.endswith(_PARTS) else name
         if wanted is not None and shape != wanted.get(name, wanted.get(base)):
             expected = wanted.get(name, wanted.get(base))
             wrong.append(f"{name} has shape {shape}, not {expected}" if expected else f"{name} is not used")
         elif len(chunk) != len(shape) or any(c > max(1, s) for c, s in zip(chunk, shape, strict=True)):
             wrong.append(f"{name} is stored in chunks of {chunk}, larger than itself")
-    total = sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in announced.values())
+    total = sum(math.prod(array.shape) * array.dtype.numpy_dtype.itemsize for array in announced.values())
     stored = sum(path.stat().st_size for path in files_below(folder).values())
     if not wrong and wanted is None and total > _SMALL_BYTES + _BYTES_PER_BYTE * stored:
         wrong = [f"they announce {total} bytes of values in {stored} bytes of files"]
@@ -256,13 +256,3 @@ def require_match(arrays: Mapping[str, np.ndarray | jax.Array], wanted: Types, *
             origin=origin,
             faults="; ".join(wrong),
         )
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Arrays:
-    flat: Arrays = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = np.asarray(value)
-    return flat

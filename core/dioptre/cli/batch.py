@@ -12,7 +12,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message, translated
 
 from . import log
-from .options import GroupedCommand, common_options, settings
+from .options import GroupedCommand, common_options, content_options, settings, with_contents
 from .reporting import Reporter, WordReporter, reporter, say
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _PATH = click.Path(path_type=Path, readable=False)
     help="Pictures to process at once. [default one per core; on a graphics card two]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tls://…).")
+@content_options
 @common_options
 def command(
     *,
@@ -53,6 +54,7 @@ def command(
     as_json: bool,
     verbose: bool,
     force: bool,
+    **contents: bool,
 ) -> int:
     """Apply a recipe to every picture in DIR and its subfolders.
 
@@ -68,6 +70,7 @@ def command(
     chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.OPERATION.name,)).with_options(
         settings(pairs)
     )
+    chosen = with_contents(chosen, contents)
 
     def executor(count: int) -> Executor:
         if scheduler is not None:

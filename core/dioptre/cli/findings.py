@@ -88,37 +88,15 @@ def _why_the_processor(platforms: str) -> Finding:
     )
 
 
-def networks() -> Iterator[Finding]:
-    """Report which runtime runs the networks: JAX, or for enlarging OpenVINO if it is installed."""
-    from dioptre.models.acceleration import VARIABLE, Choice, choice
-
-    code = "runtime"
-    match choice():
-        case Choice.OPENVINO:
-            version = metadata.version("openvino")
-            yield Finding(code, OK, f"OpenVINO {version} enlarges pictures by 4 because it is installed.")
-        case Choice.NOT_INSTALLED:
-            yield Finding(
-                code,
-                OK,
-                "JAX runs the networks. OpenVINO, which can enlarge faster, is not installed.",
-                "To add it: python3 install.py --openvino",
-            )
-        case Choice.SWITCHED_OFF:
-            yield Finding(code, OK, f"JAX runs the networks because {VARIABLE} is set to none.")
-        case Choice.OTHER_DEVICE:
-            yield Finding(code, OK, "JAX runs the networks on the graphics card.")
-    yield _precision()
-
-
-def _precision() -> Finding:
+def precision() -> Iterator[Finding]:
     """Report the precision of the depth network's matrix products, and why it was chosen."""
     from dioptre.models.precision import VARIABLE, Precision, Reason, choice
 
     try:
         chosen = choice()
     except UsageError as error:
-        return Finding("precision", ERROR, error.message, error.hint)
+        yield Finding("precision", ERROR, error.message, error.hint)
+        return
     name = chosen.precision.value
     match chosen.reason:
         case Reason.REQUESTED:
@@ -133,7 +111,7 @@ def _precision() -> Finding:
             )
         case Reason.TRIAL:
             message = "The depth network uses float32, because bfloat16 was not clearly faster in a trial."
-    return Finding("precision", OK, message)
+    yield Finding("precision", OK, message)
 
 
 def secrets() -> Iterator[Finding]:
@@ -482,7 +460,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     places,
     weights,
     devices,
-    networks,
+    precision,
     worker,
     secrets,
     gimp,
@@ -490,5 +468,5 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     sandboxes,
     job,
 )
-_LOADING = (memory, weights, devices, networks, job)  # checks that load packages with libraries
+_LOADING = (memory, weights, devices, precision, job)  # checks that load packages with libraries
 _AFTER_PACKAGES = CHECKS.index(packages) + 1

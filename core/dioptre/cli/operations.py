@@ -16,7 +16,15 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, Role
 
 from . import log
-from .options import GroupedCommand, common_options, given, parameter_options, settings
+from .options import (
+    GroupedCommand,
+    common_options,
+    content_options,
+    given,
+    parameter_options,
+    settings,
+    with_contents,
+)
 from .reporting import reporter, say
 
 DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a recipe
@@ -69,7 +77,11 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
     @click.option(
         "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
     )
+    @click.option(
+        "--exr", is_flag=True, help="Also write all layers and the distances as one .exr, for compositing."
+    )
     @parameter_options(portrait.parameters)
+    @content_options
     @common_options
     def run(
         *,
@@ -81,6 +93,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         depth: Path | None,
         depth_unit: str | None,
         selection: Path | None,
+        exr: bool,
         as_json: bool,
         verbose: bool,
         force: bool,
@@ -102,7 +115,15 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
-            process.every(inputs, chosen, folder=output, planes=planes, force=force, report=report)
+            process.every(
+                inputs,
+                with_contents(chosen, options),
+                folder=output,
+                planes=planes,
+                exr=exr,
+                force=force,
+                report=report,
+            )
 
     return run
 
@@ -141,7 +162,7 @@ def _operation_command(operation: Operation) -> click.Command:
         with process.reporting(reporter(as_json=as_json)) as report:
             process.one(
                 source,
-                chosen,
+                with_contents(chosen, options),
                 file=output,
                 planes=process.Planes(depth=depth, depth_unit=depth_unit, selection=selection),
                 force=force,
@@ -151,6 +172,8 @@ def _operation_command(operation: Operation) -> click.Command:
             )
 
     make.__doc__ = operation.help
+    if Role.DEPTH in operation.outputs and Role.SELECTION not in operation.outputs:
+        make = content_options(make)
     function = _with_inputs(parameter_options(operation.parameters)(common_options(make)), operation)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
@@ -162,10 +185,11 @@ def _operation_command(operation: Operation) -> click.Command:
 def _with_inputs(function: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
     """Add the options for the form of a depth map and for the planes that the operation reads."""
     if _makes_depth(operation):
-        text = "Write metres (.tif) or millimetres (.png) instead of values from 0 to 1."
+        text = "Write metres (.tif, .pfm, .npy, .exr) or millimetres (.png) instead of values from 0 to 1."
         function = click.option("--metric", is_flag=True, help=text)(function)
         text = (
-            "Write surface normals (.png, 16 bit; red right, green up, blue towards the camera) instead of depth."
+            "Write surface normals (.png, 16 bit; red right, green up, blue towards the camera) instead of depth, "
+            "or with it (.exr)."
         )
         function = click.option("--normals", is_flag=True, help=text)(function)
     if Input.DISPARITY in (*operation.inputs, *operation.optional_inputs):
@@ -257,8 +281,9 @@ def _makes_depth(operation: Operation) -> bool:
 def _outputs(operation: Operation) -> str:
     if traits.selects(operation):
         return (
-            "File for the mask: .png (16 bit), .tif (float) or .ora; with --result layer for the cut-out picture."
+            "File for the mask: .png (16 bit), .tif, .pfm, .npy (float), .ora or .exr; with --result layer for the "
+            "cut-out picture."
         )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
-        return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
-    return "File for the result: .ora for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."
+        return "File for the depth: .png (16 bit), .tif, .pfm or .npy (float), or .ora or .exr (with the picture)."
+    return "File for the result: .ora or .exr for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."

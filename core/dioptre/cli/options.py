@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import click
 from dioptre_link.errors import UsageError
 from dioptre_link.files import read_regular
 from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.recipe import Recipe
 
 from .reporting import for_reader
 
@@ -117,6 +119,29 @@ def settings(pairs: Iterable[str]) -> dict[str, str]:
             )
         found[name.strip().replace("-", "_")] = value.strip()
     return found
+
+
+def content_options(function: F) -> F:
+    """Add --depth-in-file and --private, the options of commands whose files may tell more than their picture."""
+    for option in (
+        click.option("--private", is_flag=True, help="Leave out the photo's metadata, such as place and time."),
+        click.option(
+            "--depth-in-file",
+            is_flag=True,
+            help="Save the depth in the picture's JPEG, so that other programs can refocus it.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def with_contents(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with the switches that `content_options` set."""
+    return replace(
+        recipe,
+        depth_in_file=recipe.depth_in_file or bool(options.get("depth_in_file")),
+        private=recipe.private or bool(options.get("private")),
+    )
 
 
 def common_options(function: F) -> F:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.photo import apart, problems
-from dioptre.photo.depth_files import write_metric_depth, write_normals
-from dioptre.photo.encode import format_of
+from dioptre.photo.depth_files import require_plane_suffix, write_metric_depth, write_normals
+from dioptre.photo.encode import EXR, format_of, require_openexr
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
-from dioptre.photo.results import flat_of, ordinary, original_layer, rendition_of_result
+from dioptre.photo.results import depth_in_file, exr_of, flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
@@ -34,6 +35,9 @@ from dioptre_link.recipe import Recipe, Step
 
 from . import log
 from .reporting import Reporter
+
+if TYPE_CHECKING:
+    from dioptre.features.depth import Normals
 
 _FOLLOWED = 0.9  # fraction of the progress bar for running the recipe; the rest is for writing files
 _LAYERED = ".ora"
@@ -81,6 +85,7 @@ def every(
     force: bool,
     report: Reporter,
     planes: Planes = NO_PLANES,
+    exr: bool = False,
 ) -> None:
     """Apply the recipe to each picture and write all of its result files into `folder`.
 
@@ -92,6 +97,7 @@ def every(
         folder: folder for the results.
         force: replace existing files.
         planes: depth map and selection of a single picture.
+        exr: also write all layers to an OpenEXR file.
 
     Raises:
         UsageError: an option is invalid, or two pictures would write the same files.
@@ -99,12 +105,14 @@ def every(
     """
     name = chosen.steps[-1].operation.replace("_", "-")
     _require_different_names(sources)
+    if exr:
+        require_openexr()
 
     def process(source: Path) -> None:
-        for suffix in ("ora", "json"):  # check now, not after minutes of computing
+        for suffix in ("ora", "json", *(["exr"] if exr else [])):  # check now, not after minutes of computing
             _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
         with _measured(source, report):
-            job = _follow(source, chosen, planes=planes, report=report)
+            job = _follow(source, chosen, planes=planes, report=report, all_layers=True)
             messages = list(job.messages)
             written = photo.write_result(
                 job.result,
@@ -113,6 +121,7 @@ def every(
                 source.stem,
                 force=force,
                 recipe=job.recipe.to_dict(),
+                exr=exr,
                 inputs=planes.files,
                 on_message=messages.append,
                 progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
@@ -176,11 +185,20 @@ def one(
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
     makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
     metric = makes_depth and metric
+    if chosen.depth_in_file and (metric or normals):
+        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
+    only_depth = only_depth and not chosen.depth_in_file
+    suffix = file.suffix.lower()
     kind = photo.Format.PNG  # for layers, which are PNG files
-    if file.suffix.lower() != _LAYERED and not metric:
-        kind = _required_format(file, depth=only_depth)
-    if normals and file.suffix.lower() != ".png":
-        raise UsageError("--normals needs a file name that ends in .png.", hint="Specify -o normals.png.")
+    if suffix == EXR and not chosen.depth_in_file:
+        require_openexr()
+    elif suffix != _LAYERED or chosen.depth_in_file:
+        if only_depth:
+            require_plane_suffix(file)
+        else:
+            kind = format_of(file)
+    if normals and suffix not in (".png", EXR):
+        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
     _require_writable(file, force=force)
     inputs = (source, *planes.files)
     with _measured(source, report):
@@ -189,7 +207,9 @@ def one(
         report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
         content = job.recipe.to_dict()
-        if file.suffix.lower() == _LAYERED:
+        if suffix == EXR:
+            messages += _write_exr(job, file, metric=metric, normals=normals, force=force, inputs=inputs)
+        elif suffix == _LAYERED:
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = photo.dpi_at(job.picture, layers[0].shape)
@@ -209,47 +229,76 @@ def one(
         elif only_depth:
             photo.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
-            flat = flat_of(job.result)
-            assert flat is not None  # all other operations produce a picture
-            pixels = flat.pixels
-            name = last.operation
-            note = make_note(operation=name, models=job.result.models, recipe=content)
-            messages += photo.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
+            flat = flat_of(job.result) or job.picture
+            note = make_note(operation=last.operation, models=job.result.models, recipe=content)
+            messages += photo.save(
+                flat.pixels,
+                file,
+                like=job.picture,
+                note=None if chosen.private else note,
+                depth=depth_in_file(job.result) if chosen.depth_in_file else None,
+                force=force,
+                inputs=inputs,
+            )
         report.result(str(source), [file], values=job.result.values, messages=messages)
 
 
-def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Write the depth in metres; return messages about the file."""
-    values, depth = job.result.values, job.result.layers[0].pixels
-    limits = values.get("depth_range_per_m")
-    if limits is None:
+def _write_exr(
+    job: Followed, file: Path, *, metric: bool, normals: bool, force: bool, inputs: Sequence[Path]
+) -> tuple[str, ...]:
+    """Write all layers, the distances and the normals; return messages about them."""
+    messages = _about_metres(job) if metric else ()
+    vectors = _normals(job) if normals else None
+    content = exr_of(job.result, job.picture, normals=None if vectors is None else vectors.vectors)
+    with photo.replacing(file, force=force, permissions_of=inputs) as stream:
+        stream.write(content)
+    return (*messages, *(() if vectors is None else _about_normals(vectors)))
+
+
+def _about_metres(job: Followed) -> tuple[str, ...]:
+    """Return messages about the source of the metres; raise DioptreError if they are not known."""
+    values = job.result.values
+    if values.get("depth_range_per_m") is None:
         raise DioptreError(
             "The depth of this picture in metres is not known.",
             hint="Add a network that estimates metres: dioptre models add moge-2-vits-normal",
             code="no-metres",
         )
-    low, high = (np.float32(value) for value in limits)
-    focal = values.get("focal_length_equivalent_mm")
+    focal, source = values.get("focal_length_equivalent_mm"), values["metric_source"]
+    if focal is None:
+        return (f"Source of the metres: {source}.",)
+    origin = values["focal_length_source"]
+    return (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
+
+
+def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
+    """Write the depth in metres; return messages about the file."""
+    messages = _about_metres(job)
+    low, high = (np.float32(value) for value in job.result.values["depth_range_per_m"])
+    depth = job.result.layers[0].pixels
     write_metric_depth(low + depth * (high - low), file, force=force, permissions_of=inputs)
-    source = values["metric_source"]
-    messages: tuple[str, ...] = (f"Source of the metres: {source}.",)
-    if focal is not None:
-        origin = values["focal_length_source"]
-        messages = (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
     return messages
 
 
 def _write_normals(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Write the normals that the network estimates, or else those of the depth; return messages for the user."""
+    """Write the normals; return messages for the user."""
+    normals = _normals(job)
+    write_normals(normals.vectors, file, force=force, permissions_of=inputs)
+    return _about_normals(normals)
+
+
+def _normals(job: Followed) -> Normals:
+    """Return the normals that the network estimates, or else those of the depth."""
     from dioptre.features.depth import network_normals, normals_of_depth  # imports JAX
 
     values, picture = job.result.values, job.picture.pixels
     model = values.get("depth_model")
-    made = None if model is None else network_normals(picture, model=model)
-    if made is None:
-        made = normals_of_depth(job.result.layers[0].pixels, values)
-    write_normals(made.vectors, file, force=force, permissions_of=inputs)
-    return (Message("Source of the normals: {source}.", source=made.source), *made.messages)
+    estimated = None if model is None else network_normals(picture, model=model)
+    return normals_of_depth(job.result.layers[0].pixels, values) if estimated is None else estimated
+
+
+def _about_normals(normals: Normals) -> tuple[str, ...]:
+    return (Message("Source of the normals: {source}.", source=normals.source), *normals.messages)
 
 
 @contextmanager
@@ -270,6 +319,7 @@ def _follow(
     report: Reporter,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
+    all_layers: bool = False,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
@@ -282,6 +332,7 @@ def _follow(
         selection=planes.selection,
         references=references,
         kind=kind,
+        all_layers=all_layers,
         cache=step_cache(),
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )
@@ -325,14 +376,3 @@ def _require_writable(file: Path, *, force: bool) -> None:
         raise problems.writing(NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)), file)
     if not os.access(there, os.W_OK | os.X_OK):
         raise problems.writing(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), file)
-
-
-def _required_format(file: Path, *, depth: bool) -> photo.Format:
-    kind = format_of(file)
-    if depth and kind not in (photo.Format.PNG, photo.Format.TIFF):
-        raise problems.UnwritableFile(
-            "A depth map or mask cannot be saved as {kind} without losing precision.",
-            hint="Use a file name that ends in .png (16-bit), .tif (float) or .ora (layers).",
-            kind=kind.value,
-        )
-    return kind

@@ -62,8 +62,8 @@ def _check() -> int:
 
     runtime.prepare_if_needed()
     import jax.numpy as jnp
-    import orbax.checkpoint  # noqa: F401
     import rich.progress  # noqa: F401
+    import tensorstore  # noqa: F401
 
     from dioptre import photo  # noqa: F401
     from dioptre.models import loaded  # noqa: F401

@@ -1,12 +1,6 @@
-"""Functions of arrays that several networks share.
-
-Those that enlarge by whole factors are jitted so that a traced network contains their names, by which other
-runtimes recognise them.
-"""
+"""Functions of arrays that several networks share."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +87,6 @@ def _double(x: Array, axis: int) -> Array:
     return phases.reshape(shape)
 
 
-@partial(jax.jit, static_argnames="factor")
 def pixel_shuffle(x: Float[Array, "n h w i"], factor: int) -> Float[Array, "n H W o"]:
     """Rearrange (n, h, w, c f²) to (n, h f, w f, c), with input channel = c f² + dy f + dx."""
     n, h, w, channels = x.shape
@@ -102,7 +95,6 @@ def pixel_shuffle(x: Float[Array, "n h w i"], factor: int) -> Float[Array, "n H 
     return split.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, c)
 
 
-@partial(jax.jit, static_argnames="factor")
 def repeat_pixels(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]:
     """Enlarge by nearest neighbour: repeat every pixel as a square of `factor` x `factor`."""
     n, h, w, c = x.shape

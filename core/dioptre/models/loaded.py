@@ -15,8 +15,7 @@ import jax
 from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.storage import Shapes, read, require_match
 
-from .acceleration import Run, accelerated, accelerates, wants_full_precision
-from .precision import Precision
+from .precision import Precision, wants_full_precision
 from .programs import described, program, storable
 from .registry import Entry, resolve
 
@@ -81,9 +80,7 @@ class Loaded:
         return cls(entry=entry, config=config, values=values, build=lambda: parts, checksums={})
 
     def __call__(self, *inputs: Any) -> Any:
-        """Run the network, with JAX or a faster runtime; each new set of input shapes is compiled once."""
-        if self.accelerated is not None and not wants_full_precision():
-            return self.accelerated(*inputs)
+        """Run the network; each new set of input shapes is compiled once."""
         if not self.checksums or wants_full_precision() or not storable(inputs):
             return self.forward(self.state, *inputs)
         return self._program_for(inputs)(self.values, *inputs)
@@ -104,16 +101,11 @@ class Loaded:
         return self.build()
 
     def run_method(self, method: str, *inputs: Any) -> Any:
-        """Run another method of the network, with JAX; each new set of input shapes is compiled once."""
+        """Run another method of the network; each new set of input shapes is compiled once."""
         with self.making:
             if method not in self.programs:
                 self.programs[method] = self._jitted(method)
         return self.programs[method](self.state, *inputs)
-
-    @_MadeOnce
-    def accelerated(self) -> Run | None:
-        """The network in another runtime, for (n, h, w, c) arrays; None if JAX should run it."""
-        return accelerated(self) if accelerates(self.entry) else None
 
     @_MadeOnce
     def forward(self) -> Callable[..., Any]:

@@ -29,7 +29,6 @@ from dioptre_link.errors import UsageError
 from dioptre_link.files import lock
 from dioptre_link.paths import data_dir
 
-from .acceleration import wants_full_precision
 from .functions import product
 from .registry import ENTRIES, Entry
 
@@ -91,6 +90,11 @@ def choice() -> Choice:
     gain = _stored_gain(data_dir() / "precision.json")
     chosen = Precision.BFLOAT16 if gain >= _LEAST_GAIN else Precision.FLOAT32
     return Choice(precision=chosen, reason=Reason.TRIAL, gain=gain)
+
+
+def wants_full_precision() -> bool:
+    """Return whether the caller has set JAX's precision for matrix products."""
+    return jax.config.jax_default_matmul_precision is not None  # type: ignore[attr-defined]
 
 
 def precision_of(entry: Entry) -> Precision:

@@ -33,7 +33,7 @@ from dioptre_link.paths import cache_dir
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
 _DIGEST_BYTES = 32
 _LOGGER = logging.getLogger(__name__)
-_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "openvino")
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow")
 
 
 def storable(inputs: Sequence[Any]) -> bool:
@@ -88,6 +88,19 @@ def described(identity: str, trace: Callable[[], Types]) -> Types:
     return types
 
 
+def once(identity: str, compile_programs: Callable[[], None]) -> None:
+    """Call a function that compiles programs, unless this code did so before on this machine.
+
+    Args:
+        identity: text that, with Dioptre's code, determines the programs.
+        compile_programs: the function.
+    """
+    path = _folder() / f"{_name(identity)}.compiled"
+    if _read(path) is None:
+        compile_programs()
+        _write(path, b"")
+
+
 def _packed(exported: export.Exported) -> bytes:
     """Return a program as bytes: a line of JSON that describes its result and arguments, then the StableHLO.
 
@@ -107,7 +120,14 @@ def _unpacked(content: bytes, shapes: Any) -> export.Exported:
         return _zeros(fields["result"])
 
     frame = export.export(jax.jit(same_signature))(*shapes)  # everything but the program itself
-    return replace(frame, mlir_module_serialized=module, module_kept_var_idx=tuple(fields["kept"]))
+    return replace(
+        frame,
+        mlir_module_serialized=module,
+        module_kept_var_idx=tuple(fields["kept"]),
+        # For a program for "cpu", JAX loads SciPy's LAPACK, which no network calls and an installation lacks.
+        platforms=("any",),
+        disabled_safety_checks=(export.DisabledSafetyCheck.platform(),),
+    )
 
 
 def _described(result: Any) -> Any:

@@ -21,6 +21,7 @@ from .inpaint import doubled
 from .plan import BlurPlan
 from .slices import Group
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
+from .unfused import apart
 
 # Minimum coverage for a colour behind nearer surfaces to be shown in full; below this, it is too uncertain.
 _KNOWN = 0.01
@@ -177,23 +178,47 @@ def _compose(
     def opaque(planes: Array) -> Array:
         return planes / jnp.maximum(planes[-1:], _KNOWN)
 
-    def over(upper: Array, lower: Array) -> Array:
-        return upper + (1 - upper[-1:]) * opaque(lower)
-
     back = behind[0]
     for planes in behind[1:]:
-        back = over(planes, _enlarged(back))
-    back, front = _enlarged(back), _before(before)
-    lower = over(narrow, back)
-    result = over(front, lower)
+        back = planes + (1 - planes[-1:]) * opaque(_enlarged(back))
+    back = _enlarged(back)
 
-    def limited() -> Array:
-        shown = (1 - front[-1]) * (1 - narrow[-1]) / jnp.maximum(lower[-1], _KNOWN)
-        too_much = jnp.maximum(shown - open_behind, 0.0) * opaque(back)
-        return jnp.maximum(result - too_much, 0.0)
+    def composed(front: Array | None) -> Array:
+        # In a branch of its own, because XLA would compute the weights once per plane.
+        coverages = None if front is None else front[-1], narrow[-1], back[-1], open_behind
+        of_front, of_narrow, of_back, least = apart(narrow[-1, 0, 0] < 2, _weights, *coverages)
+        made = of_narrow * narrow + of_back * back
+        return jnp.maximum(made if front is None else made + of_front * front, least)
 
-    kept: Array = jax.lax.cond(open_behind.min() < 1, limited, lambda: result)
-    return kept / jnp.maximum(kept[-1:], VISIBLE)
+    any_front = jnp.stack([planes[-1].max() for planes in before]).max() > 0
+    kept: Array = jax.lax.cond(any_front, lambda: composed(_before(before)), lambda: composed(None))
+    return kept
+
+
+def _weights(
+    front: Float[Array, "h w"] | None,
+    narrow: Float[Array, "h w"],
+    back: Float[Array, "h w"],
+    open_behind: Float[Array, "h w"],
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"], Float[Array, ""]]:
+    """Return the weights of the groups' planes in the composite, and the least value of their sum.
+
+    Args:
+        front: coverage by the groups in front of the full-size group; None if there are none.
+        narrow: coverage by the full-size group.
+        back: coverage by the groups behind it.
+        open_behind: as in `_compose`.
+    """
+    of_back = 1 / jnp.maximum(back, _KNOWN)
+    of_narrow = 1 / jnp.maximum(narrow + (1 - narrow) * back * of_back, _KNOWN)
+    if front is not None:
+        of_narrow = (1 - front) * of_narrow
+    shown, limited = of_narrow * (1 - narrow), open_behind.min() < 1
+    of_back *= jnp.where(limited, jnp.minimum(shown, open_behind), shown)
+    covered, least = of_narrow * narrow + of_back * back, jnp.where(limited, 0.0, -jnp.inf)
+    covered = covered if front is None else covered + front
+    whole = 1 / jnp.maximum(jnp.maximum(covered, least), VISIBLE)
+    return whole, of_narrow * whole, of_back * whole, least
 
 
 def _enlarged(planes: Float[Array, "e h w"]) -> Float[Array, "e h2 w2"]:

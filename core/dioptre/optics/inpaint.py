@@ -8,7 +8,7 @@ device (`inpaint`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from .aperture import REACH
 from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
+from .unfused import apart
 
 _STEEP = 0.15  # slopes whose radius changes by more than this per pixel expose surfaces behind them
 _LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -43,8 +44,6 @@ def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
 def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Array, "*c h2 w2"]:
     """Enlarge by 2 along the last two axes with bilinear interpolation, repeating the edge.
 
-    The steps are branches because XLA does not fuse across branches; the fused loops would be several times slower.
-
     Args:
         planes: the values.
         needed: if false, zeros are returned instead.
@@ -63,11 +62,8 @@ def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Ar
         rows = jnp.stack([middle + 0.25 * made[..., :-2, :], middle + 0.25 * made[..., 2:, :]], -2)
         return rows.reshape(*depth, 2 * height, 2 * width)
 
-    def nothing(*shape: int) -> Callable[[Array], Array]:
-        return lambda _: jnp.zeros((*depth, *shape), planes.dtype)
-
-    twice = jax.lax.cond(needed, columns, nothing(height, 2 * width + 4), planes)
-    return jax.lax.cond(needed, smoothed, nothing(2 * height, 2 * width), twice)
+    enlarged: Array = apart(needed, smoothed, apart(needed, columns, planes))
+    return enlarged
 
 
 def inpaint(
@@ -76,8 +72,10 @@ def inpaint(
     smaller: Float[Array, "c ht wt"],
     *,
     where: Float[Array, "ht wt"],
-) -> Float[Array, "c h w"]:
-    """Fill in the unknown fraction of each pixel.
+    inner: tuple[Any, Any],
+    shape: tuple[int, int],
+) -> Float[Array, "c _ _"]:
+    """Fill in the unknown fraction of each pixel of a window.
 
     Args:
         planes: the values times `known`.
@@ -85,17 +83,35 @@ def inpaint(
         smaller: the inpainted values at a size smaller by a power of two, one pixel per cell; each cell covers a
             whole block of pixels.
         where: 1 for the cells to inpaint, 0 for others.
+        inner: row and column of the window's first pixel.
+        shape: height and width of the window.
 
     Returns:
-        The values, with the unknown fraction filled in for the selected cells.
+        The values in the window, with the unknown fraction filled in for the selected cells.
     """
     sizes = [(planes, known)]
     while sizes[-1][1].shape[-1] > 2 * smaller.shape[-1]:
         sizes.append((halved(sizes[-1][0]), halved(sizes[-1][1])))
     filled, needed = smaller, where.max() > 0
     for means, share in reversed(sizes[1:]):
-        filled = _mixed(means, share, doubled(filled, needed))
-    return planes + _holes(known, where) * _mixed(planes, known, doubled(filled, needed))
+        of_means, of_coarse = apart(needed, _weights, share)
+        filled = of_means * means + of_coarse * doubled(filled, needed)
+
+    def weights() -> tuple[Array, Array]:
+        of_planes, of_coarse = _weights(known)
+        holes = _holes(known, where)
+        return window(1 + holes * of_planes, inner, shape), window(holes * of_coarse, inner, shape)
+
+    of_planes, of_coarse = apart(needed, weights)
+    return of_planes * window(planes, inner, shape) + of_coarse * window(doubled(filled, needed), inner, shape)
+
+
+def window(values: Array, place: tuple[Any, Any], size: tuple[int, int], *first: Any) -> Array:
+    """Return a window over the last two axes, at the given indices of the leading axes."""
+    depth = values.shape[len(first) : -2]
+    lengths = (*(1 for _ in first), *depth, *size)
+    cut = jax.lax.dynamic_slice(values, (*first, *(0 for _ in depth), *place), lengths)
+    return cut.reshape(lengths[len(first) :])
 
 
 def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Array, "h w"]:
@@ -104,12 +120,10 @@ def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Ar
     return (blocks * where[:, None, :, None]).reshape(height, width)
 
 
-def _mixed(
-    planes: Float[Array, "c h w"], share: Float[Array, "h w"], coarse: Float[Array, "c h w"]
-) -> Float[Array, "c h w"]:
-    """Estimate the unknown fraction's value from the known fraction, mixed with `coarse` where little is known."""
+def _weights(share: Float[Array, "h w"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """Return the weights of known planes (times `share`) and of coarse values in an estimate of the unknown."""
     certain = jnp.minimum(share / _ENOUGH, 1.0)
-    return coarse + certain * (planes / jnp.maximum(share, _NOTHING) - coarse)
+    return certain / jnp.maximum(share, _NOTHING), 1 - certain
 
 
 def inpaint_host(planes: Float32[np.ndarray, "c h w"], known: Plane) -> Float32[np.ndarray, "c h w"]:

@@ -6,6 +6,7 @@ limited to the area that nearer slices leave uncovered, and composited.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ from jaxtyping import Array, Bool, Complex, Float, Float16, Int
 
 from .blocks import Shape, Step
 from .grid import CELL
-from .inpaint import inpaint
+from .inpaint import inpaint, window
 from .slices import LIKE_SLICES, SliceBounds, blocking_share, not_hiding_share, slice_share
+from .unfused import apart
 
 RECENT = LIKE_SLICES - 1
 """Number of slices whose coverages a `Composite` keeps."""
@@ -92,8 +94,8 @@ class SliceRenderer:
             jnp.clip(step.column - CELL, 0, side - self._wide_shape[1]),
         )
         self._place = step.row, step.column
-        self._lower = _window(above.planes, self._place, shape)
-        self._recent = _window(above.recent, self._place, shape)
+        self._lower = window(above.planes, self._place, shape)
+        self._recent = window(above.recent, self._place, shape)
         rows, columns = jnp.arange(height)[:, None] + step.row, jnp.arange(width) + step.column
         inside = (rows >= step.top) & (rows < step.bottom) & (columns >= step.left) & (columns < step.right)
         self._wanted: Bool[Array, "h w"] = inside  # the pixels whose result is valid and wanted
@@ -117,43 +119,49 @@ class SliceRenderer:
             ),
         )
 
-    def cut(self, place: tuple[Any, Any], size: Shape) -> tuple[Array, Array]:
-        """Return the slice's planes in a window, and the coverage of surfaces that do not hide the slice.
-
-        Args:
-            place: row and column of the window's first pixel in the tile.
-            size: height and width of the window.
-        """
-        windows = self._windows(place, size)
-        near, far = windows[0][0], windows[1][0]
-        share, far_share = (slice_share(squares, self._bounds) for _, squares in windows)
-        free, far_free = (not_hiding_share(squares, self._bounds) for _, squares in windows)
-        return share * near + far_share * far, free * near[-1] + far_free * far[-1]
-
     def inpaint(self) -> Array:
         """Return the slice's planes in the block, inpainted where nearer slices hide it."""
-        step, (height, width) = self._step, self._wide_shape
-        row, column = self._wide_place
+        step, (row, column), wide = self._step, self._wide_place, self._wide_shape
+        inner = step.row - row, step.column - column
+        hidden, always = step.hidden > 0, step.slice >= 0
+        shares = apart(always, lambda: self._each((row, column), wide, slice_share))
 
-        def window() -> tuple[Array, Array]:
-            return self.cut(self._wide_place, self._wide_shape)
-
-        def unused() -> tuple[Array, Array]:
-            depth = self._surfaces.planes.shape[1]
-            return jnp.zeros((depth, height, width), jnp.float32), jnp.zeros((height, width), jnp.float32)
-
-        def inpainted(window: tuple[Array, Array]) -> Array:
-            cells = _window(
-                self._slices.inpainted, (row // CELL, column // CELL), (height // CELL, width // CELL), step.slice
+        def inpainted() -> Array:
+            cells = window(
+                self._slices.inpainted,
+                (row // CELL, column // CELL),
+                (wide[0] // CELL, wide[1] // CELL),
+                step.slice,
             ).astype(jnp.float32)
-            whole = inpaint(*window, cells[:-1], where=cells[-1])
-            return _window(whole, (step.row - row, step.column - column), self._shape)
+            return inpaint(planes, known, cells[:-1], where=cells[-1], inner=inner, shape=self._shape)
 
-        def plain(_: tuple[Array, Array]) -> Array:
-            return self.cut(self._place, self._shape)[0]
+        def plain() -> Array:
+            near, far = (window(share, inner, self._shape) for share in shares)
+            return self._cut((near, far), self._place, self._shape)
 
-        hidden = step.hidden > 0
-        return jax.lax.cond(hidden, inpainted, plain, jax.lax.cond(hidden, window, unused))
+        planes, known = apart(hidden, lambda: (self._cut(shares, (row, column), wide), self._known(wide)))
+        made: Array = jax.lax.cond(hidden, inpainted, plain)
+        return made
+
+    def _cut(self, shares: tuple[Array, Array], place: tuple[Any, Any], size: Shape) -> Array:
+        near, far = (window(self._surfaces.planes, place, size, each) for each in (0, 1))
+        return shares[0] * near + shares[1] * far
+
+    def _known(self, size: Shape) -> Array:
+        """Return the coverage of surfaces that do not hide the slice, in the wide window."""
+        near, far = self._coverage(self._wide_place, size)
+        free, far_free = self._each(self._wide_place, size, not_hiding_share)
+        return free * near + far_free * far
+
+    def _coverage(self, place: tuple[Any, Any], size: Shape) -> tuple[Array, Array]:
+        planes = self._surfaces.planes
+        near, far = (window(planes, place, size, each, planes.shape[1] - 1) for each in (0, 1))
+        return near, far
+
+    def _each(self, place: tuple[Any, Any], size: Shape, share: Callable[..., Array]) -> tuple[Array, Array]:
+        """Return a share of both surfaces in a window."""
+        near, far = (share(window(self._surfaces.squares, place, size, each), self._bounds) for each in (0, 1))
+        return near, far
 
     def convolve(self, planes: Array) -> Array:
         """Return the slice's planes, blurred with its disc."""
@@ -195,12 +203,23 @@ class SliceRenderer:
     def _room(self) -> Array:
         """Return the fraction of each pixel that nearer slices leave uncovered."""
         room = jnp.maximum(1 - _COVERED - self._lower[-1], 0.0)
-        open_behind = _window(self._surfaces.open_behind, self._place, self._shape)
+        open_behind = window(self._surfaces.open_behind, self._place, self._shape)
         room = jnp.where(self._bounds.radius > 0, room, jnp.minimum(room, open_behind))
         return jnp.where(self._wanted, room, 0.0)
 
     def _spread(self, values: Array) -> Array:
-        return jnp.fft.irfft2(jnp.fft.rfft2(values) * self._slices.kernels[self._step.slice], s=self._shape)
+        """Return planes (h, w) or (e, h, w), convolved with the slice's disc."""
+        kernel = self._slices.kernels[self._step.slice]
+        if values.ndim == 2 or kernel.shape[-1] < self._shape[1]:
+            half = kernel[:, : self._shape[1] // 2 + 1]
+            return jnp.fft.irfft2(jnp.fft.rfft2(values) * half, s=self._shape)
+        # A disc is real, so two planes can be the real and the imaginary part of one: four fifths of the time.
+        depth = values.shape[0]
+        first, second = values[: (depth + 1) // 2], values[(depth + 1) // 2 :]
+        if depth % 2:
+            second = jnp.concatenate([second, jnp.zeros_like(first[:1])])
+        both = jnp.fft.ifft2(jnp.fft.fft2(jax.lax.complex(first, second)) * kernel)
+        return jnp.concatenate([both.real, both.imag])[:depth]
 
     def _open_share(self) -> Array:
         """Return the fraction of a slice behind the focus that is visible past the surfaces that block its discs.
@@ -208,22 +227,10 @@ class SliceRenderer:
         Slices of different blur that meet at an edge leave a gap in their coverage, through which light from far
         behind must not show.
         """
-        windows = self._windows(self._place, self._shape)
-        blocking = sum(planes[-1] * blocking_share(squares, self._bounds) for planes, squares in windows)
+        shares = self._each(self._place, self._shape, blocking_share)
+        near, far = self._coverage(self._place, self._shape)
+        blocking = shares[0] * near + shares[1] * far
         return jnp.clip(_OPENED * (1 - _ROUNDING - self._spread(blocking)), 0.0, 1.0)
-
-    def _windows(self, place: tuple[Any, Any], size: Shape) -> list[tuple[Array, Array]]:
-        # Cut out the surfaces one by one: looping over one array cut from both is twelve times slower.
-        planes, squares, _ = self._surfaces
-        return [(_window(planes, place, size, each), _window(squares, place, size, each)) for each in (0, 1)]
-
-
-def _window(values: Array, place: tuple[Any, Any], size: tuple[int, int], *first: Any) -> Array:
-    """Return a window over the last two axes, at the given indices of the leading axes."""
-    depth = values.shape[len(first) : -2]
-    lengths = (*(1 for _ in first), *depth, *size)
-    window = jax.lax.dynamic_slice(values, (*first, *(0 for _ in depth), *place), lengths)
-    return window.reshape(lengths[len(first) :])
 
 
 def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array, "h w"]:

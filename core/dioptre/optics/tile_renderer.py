@@ -125,7 +125,8 @@ def _kernels(
 ) -> Complex[Array, "k hb wb2"]:
     """Return the Fourier transforms of the slices' discs; zeros for slices not blurred in blocks of this shape.
 
-    The discs are in pixels of the group's size, centred on pixel 0.
+    The discs are in pixels of the group's size, centred on pixel 0. Transforms as large as the tile are halved,
+    to save memory.
 
     Args:
         group: the slices.
@@ -140,7 +141,7 @@ def _kernels(
             psf = _psf(bounds.radius, 1 << group.level, aperture, field)
             around = np.arange(len(psf)) - len(psf) // 2
             discs[index][np.ix_(around % shape[0], around % shape[1])] = psf
-    return jnp.fft.rfft2(discs)
+    return jnp.fft.fft2(discs) if shape[1] < side else jnp.fft.rfft2(discs)
 
 
 def _psf(radius: float, scale: int, aperture: Aperture, field: tuple[float, float]) -> Float[np.ndarray, "n n"]:

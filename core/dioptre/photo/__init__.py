@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .decode import PictureOnDemand, inspect, load, opened, size_of
 from .depth_files import DepthMap, read_depth, read_embedded_depth, write_depth
-from .encode import Panel, save, sheet, write_openraster
+from .encode import DepthInFile, Panel, save, sheet, write_openraster
 from .metadata import Note, dpi_at
 from .picture import Colour, Format, Picture, Source
 from .publish import replacing, staged
@@ -12,6 +12,7 @@ from .results import write_result
 
 __all__ = [
     "Colour",
+    "DepthInFile",
     "DepthMap",
     "Format",
     "Note",

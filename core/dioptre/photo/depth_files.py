@@ -1,8 +1,8 @@
 """Read and write depth maps as separate files: disparity, 1 = nearest, 0 = farthest; and normals.
 
-The formats are 16-bit PNG for editors and float TIFF for exact values. Profiles are ignored on reading, because
-the values are data and not tones. The PNG has a grey profile with sRGB's curve, with which editors show the
-values unchanged; without a profile, Krita would ask for one.
+The formats are 16-bit PNG for editors, and float TIFF, PFM and NumPy for exact values. Profiles are ignored on
+reading, because the values are data and not tones. The PNG has a grey profile with sRGB's curve, with which editors
+show the values unchanged; without a profile, Krita would ask for one.
 
 Files with distances in metres or millimetres are read and written, too: float TIFF or 16-bit PNG, which state
 their unit in XMP, and others if the user states the unit.
@@ -17,6 +17,7 @@ import mmap
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
@@ -35,8 +36,7 @@ from .curves import in_bands
 from .decode.decoded import Decoded, require_finite, turned
 from .decode.decoding import budget_of, decoded_grey, decoding, opened
 from .decode.loading import Decoding
-from .encode.encoding import Extras, encode
-from .encode.saving import format_of
+from .encode.encoding import PLAIN, Extras, encode
 from .metadata import containers, exif, xmp
 from .metadata.xmp import depth_unit, of_depth
 from .picture import Format, recognise
@@ -50,7 +50,8 @@ _LARGEST = np.float32(1e30)  # of a relative depth; the difference of larger flo
 _FARTHEST_M = 1e6  # larger distances count as infinite
 
 _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
-SUFFIXES = (".tif", ".tiff", ".png")
+SUFFIXES = (".png", ".tif", ".tiff", ".pfm", ".npy")
+"""Suffixes of files with one value per pixel."""
 FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
 _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
@@ -84,11 +85,11 @@ def write_depth(
     force: bool = False,
     permissions_of: InputFiles = (),
 ) -> None:
-    """Write a disparity map, or the mask of a selection, as 16-bit PNG or float TIFF.
+    """Write a disparity map, or the mask of a selection, in the format that the suffix selects.
 
     Args:
-        disparity: float32 (H, W). PNG maps [0, 1] to 0 to 65535; TIFF stores the values unchanged.
-        path: the file, with the suffix .png, .tif or .tiff.
+        disparity: float32 (H, W). PNG maps [0, 1] to 0 to 65535; TIFF, PFM and NumPy store the values unchanged.
+        path: the file, with one of `SUFFIXES`.
         force: replace an existing file.
         permissions_of: input files; only users who can read all of them can read the depth map.
 
@@ -97,24 +98,42 @@ def write_depth(
         UnwritableFile: the file cannot be written, or has another suffix.
     """
     place = Path(path)
-    kind = format_of(place)
-    if kind not in (Format.PNG, Format.TIFF):
-        raise problems.UnwritableFile(
-            "A depth map cannot be saved as {kind} without losing precision.",
-            hint="Use a file name that ends in .png (16-bit) or .tif (float).",
-            kind=kind.value,
-        )
+    require_plane_suffix(place)
     with replacing(place, force=force, permissions_of=permissions_of) as stream:
-        stream.write(encoded_depth(disparity, kind))
+        stream.write(encoded_depth(disparity, place.suffix))
 
 
-def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
-    """Encode a depth map as a file: 16-bit for PNG, float32 for TIFF."""
-    if kind is Format.TIFF:
-        return encode(np.ascontiguousarray(disparity, np.float32)[..., None], kind)
+def require_plane_suffix(path: Path) -> None:
+    """Raise UnwritableFile if no file of this name can hold depth or a mask without losing precision."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise problems.UnwritableFile(
+            "A depth map or mask cannot be saved as {suffix} without losing precision.",
+            hint="Use a file name that ends in .png (16-bit), .tif, .pfm, .npy (float), .exr or .ora (layers).",
+            suffix=path.suffix or "a file without a suffix",
+        )
+
+
+def encoded_depth(disparity: np.ndarray, suffix: str) -> bytes:
+    """Encode a depth map as a file: 16-bit for .png, float32 for the other suffixes."""
+    if suffix.lower() != ".png":
+        return _floats(disparity, suffix)
     codes = np.empty((*disparity.shape, 1), np.uint16)
     in_bands(codes.shape, lambda rows: quantise(disparity[rows], dtype=codes.dtype, out=codes[rows][..., 0]))
-    return encode(codes, kind, extras=Extras(icc=matrix_profile.srgb_grey()))
+    return encode(codes, Format.PNG, extras=Extras(icc=matrix_profile.srgb_grey()))
+
+
+def _floats(values: np.ndarray, suffix: str, extras: Extras = PLAIN) -> bytes:
+    """Encode values unchanged, as TIFF, PFM (whose rows start at the bottom) or a NumPy array."""
+    values = np.ascontiguousarray(values, np.float32)
+    match suffix.lower():
+        case ".pfm":
+            return b"Pf\n%d %d\n-1.0\n" % values.shape[::-1] + values[::-1].astype("<f4").tobytes()
+        case ".npy":
+            file = BytesIO()
+            np.save(file, values, allow_pickle=False)
+            return file.getvalue()
+        case _:
+            return encode(values[..., None], Format.TIFF, extras=extras)
 
 
 def read_depth(
@@ -257,8 +276,8 @@ def write_metric_depth(
 ) -> None:
     """Write depth in metres in the format that the suffix selects.
 
-    .tif: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit millimetres, at most
-    65535. Both state their unit in XMP, by which `read_depth` recognises them.
+    .tif, .pfm, .npy: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit
+    millimetres, at most 65535. PNG and TIFF state their unit in XMP, by which `read_depth` recognises them.
 
     Args:
         inverse_m: inverse depth in 1/m.
@@ -271,18 +290,12 @@ def write_metric_depth(
         UnwritableFile: the file cannot be written or has another suffix.
     """
     place = Path(path)
-    suffix = place.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise problems.UnwritableFile(
-            "Depth in metres cannot be saved as {suffix}.",
-            hint="Use a file name that ends in .tif (metres) or .png (millimetres).",
-            suffix=suffix or "a file without a suffix",
-        )
+    require_plane_suffix(place)
     with replacing(place, force=force, permissions_of=permissions_of) as stream:
-        if suffix == ".png":
+        if place.suffix.lower() == ".png":
             stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG, extras=Extras(xmp=of_depth("mm"))))
         else:
-            stream.write(encode(_metres(inverse_m)[..., None], Format.TIFF, extras=Extras(xmp=of_depth("m"))))
+            stream.write(_floats(metres(inverse_m), place.suffix, Extras(xmp=of_depth("m"))))
 
 
 def write_normals(
@@ -318,14 +331,15 @@ def write_normals(
         stream.write(encode(codes, Format.PNG))
 
 
-def _metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Return the distances of inverse distances in 1/m; infinity for 0."""
     depth = np.full_like(inverse_m, np.inf)
     np.divide(np.float32(1), inverse_m, out=depth, where=inverse_m > 0)
     return depth
 
 
 def _millimetres(inverse_m: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    codes: np.ndarray = np.clip(np.rint(1000 * _metres(inverse_m)), 1, FARTHEST_MM).astype(np.uint16)
+    codes: np.ndarray = np.clip(np.rint(1000 * metres(inverse_m)), 1, FARTHEST_MM).astype(np.uint16)
     return codes
 
 
@@ -396,30 +410,27 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
     """Return the appended pictures by their role. XMP lists them in order; the last one is at the file's end."""
-    items: list[tuple[str, int, int]] = []
-    for root in packets:
-        for element in root.iter():
-            for namespace in _ITEMS:
-                attributes = {
-                    key: element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
-                    for key in ("Semantic", "DataURI", "Length", "Padding")
-                }
-                if attributes["Length"] is not None or attributes["Semantic"] is not None:
-                    items.append(
-                        (
-                            _meaning(attributes["Semantic"], attributes["DataURI"]),
-                            _number(attributes["Length"]),
-                            _number(attributes["Padding"]),
-                        )
-                    )
-    following = items[1:]  # the first one is the picture itself
-    start = len(data) - sum(length + padding for _, length, padding in following)
     found: dict[str, bytes] = {}
-    for meaning, length, padding in following:
-        if start > 0 and length > 0:
-            found.setdefault(meaning, bytes(data[start : start + length]))
-        start += length + padding
+    for namespace in _ITEMS:  # each lists its own pictures: gain maps in one, depth in the other
+        items = [item for root in packets for element in root.iter() if (item := _item(element, namespace))]
+        following = items[1:]  # the first one is the picture itself
+        start = len(data) - sum(length + padding for _, length, padding in following)
+        for meaning, length, padding in following:
+            if start > 0 and length > 0:
+                found.setdefault(meaning, bytes(data[start : start + length]))
+            start += length + padding
     return found
+
+
+def _item(element: ElementTree.Element, namespace: str) -> tuple[str, int, int] | None:
+    """Return the role, length and padding of a picture in a list; None for any other element."""
+    semantic, uri, length, padding = (
+        element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
+        for key in ("Semantic", "DataURI", "Length", "Padding")
+    )
+    if length is None and semantic is None:
+        return None
+    return _meaning(semantic, uri), _number(length), _number(padding)
 
 
 def _meaning(semantic: str | None, uri: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -151,6 +151,11 @@ class Picture:
     def height(self) -> int:
         """Height in pixels."""
         return self.shape[0]
+
+    def without_metadata(self) -> Picture:
+        """Return the picture without EXIF, XMP, IPTC and texts; profile, resolution and storage options remain."""
+        source = replace(self.source, exif=None, xmp=None, photoshop=None, texts=(), credentials=False)
+        return replace(self, source=source)
 
     def reader(self) -> Rows:
         """Return a function that reads rows of the pixels. It may hold much memory, so drop it after use."""

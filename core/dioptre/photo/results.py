@@ -9,19 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dioptre.contract import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+import numpy as np
+
+from dioptre.contract import FieldOfView, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
 
 from . import problems
-from .depth_files import encoded_depth
+from .depth_files import encoded_depth, metres
+from .encode import openexr
+from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
 from .encode.rendition import Rendition, rendition
 from .encode.saving import encoded_picture, format_of, suffix_like
 from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
-from .metadata import xmp
+from .metadata import field_of_view, xmp
 from .metadata.density import dpi_at
 from .picture import Format, Picture
 from .publish import Staging, staged
@@ -37,6 +41,7 @@ def write_result(
     *,
     force: bool,
     recipe: Mapping[str, Any],
+    exr: bool = False,
     inputs: Sequence[Path] = (),
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
@@ -57,6 +62,7 @@ def write_result(
         stem: the start of the file names.
         force: replace existing files.
         recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
+        exr: also write all layers to an OpenEXR file; see `exr_of`.
         inputs: other input files; only users who can read all inputs can read the result.
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
@@ -73,20 +79,24 @@ def write_result(
     parts = _Parts(
         picture=picture,
         stack=_stack(result, picture),
-        flat=flat_of(result),
+        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.get("depth_in_file") else None),
         depth=_first(result, Role.DEPTH),
+        inside=depth_in_file(result) if recipe.get("depth_in_file") else None,
         mask=mask_of(result),
         shown=rendition_of_result(result, picture),
     )
-    names = _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
+    names = {"exr": base + openexr.SUFFIX} if exr else {}
+    names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
             _spare_input(folder / file, picture.path)
         output = _Output(staging, names)
-        note = xmp.make_note(operation=name, models=result.models, recipe=recipe)
+        note = None if recipe.get("private") else xmp.make_note(operation=name, models=result.models, recipe=recipe)
         for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
             if on_message is not None:
                 on_message(message)
+        if exr:
+            output.write("exr", exr_of(result, picture))
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         output.write("recipe", _recipe_text(recipe, listed))
     progress(1.0, "Done")
@@ -102,6 +112,7 @@ class _Parts:
         stack: all layers, topmost first.
         flat: the layer that is written as a picture; None if there is none.
         depth: the depth map; None if there is none.
+        inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
         shown: the rendition for ordinary screens; None if the picture has no gain map.
     """
@@ -110,6 +121,7 @@ class _Parts:
     stack: Sequence[Layer]
     flat: Layer | None
     depth: Layer | None
+    inside: DepthInFile | None
     mask: Layer | None
     shown: Rendition | None
 
@@ -131,7 +143,7 @@ class _Output:
 
 
 def _write_parts(
-    parts: _Parts, output: _Output, *, note: xmp.Note, recipe: Mapping[str, Any], progress: Progress
+    parts: _Parts, output: _Output, *, note: xmp.Note | None, recipe: Mapping[str, Any], progress: Progress
 ) -> tuple[str, ...]:
     """Encode all parts beside each other and write them in order, all but the recipe's own file.
 
@@ -153,8 +165,8 @@ def _write_parts(
             flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
         layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
         if depth is not None:
-            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, Format.TIFF))
-        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=note.operation)))
+            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
+        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
             content, messages = flat_file.result()
@@ -171,9 +183,11 @@ def _write_parts(
     return messages
 
 
-def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note) -> tuple[bytes, tuple[str, ...]]:
+def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None) -> tuple[bytes, tuple[str, ...]]:
     """Encode the flat result; see `encoded_picture`."""
-    encoded = encoded_picture(flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown)
+    encoded = encoded_picture(
+        flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown, depth=parts.inside
+    )
     release_after((flat.shape[0], flat.shape[1]))
     return encoded
 
@@ -182,7 +196,7 @@ def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
     names = {}
     if parts.flat is not None:
-        names["flat"] = base + (suffix_like(parts.picture) if parts.flat.role is Role.RESULT else ".png")
+        names["flat"] = base + (".png" if parts.flat.role is Role.SUBJECT else suffix_like(parts.picture))
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
     if parts.mask is not None:
         names["mask"] = f"{base}-mask.png"
@@ -234,6 +248,51 @@ def flat_of(result: Result) -> Layer | None:
     return _first(result, Role.SUBJECT)
 
 
+def depth_in_file(result: Result) -> DepthInFile:
+    """Return the depth of a result with a depth layer, as it is put into the file of a picture."""
+    depth, sure = _first(result, Role.DEPTH), _first(result, Role.CONFIDENCE)
+    assert depth is not None  # recipes without depth are refused before they run
+    limits, place = result.values.get("depth_range_per_m"), result.values.get("focus_at")
+    return DepthInFile(
+        disparity=depth.pixels,
+        range_per_m=None if limits is None else (limits[0], limits[1]),
+        confidence=None if sure is None else sure.pixels,
+        focal_disparity=result.values.get("focal_disparity"),
+        focus_at=None if place is None else (place[0], place[1]),
+    )
+
+
+def exr_of(result: Result, picture: Picture, *, normals: np.ndarray | None = None) -> bytes:
+    """Encode the layers of a result, the original and its distances as an OpenEXR file; see `encoded_exr`.
+
+    Args:
+        result: the result.
+        picture: the picture from which it was computed.
+        normals: unit vectors for each pixel; None for none.
+
+    Raises:
+        UnwritableFile: the package OpenEXR is not installed.
+    """
+    size = result.layers[0].shape[:2]  # channels of another size cannot be in the same part
+    depth, limits = _first(result, Role.DEPTH), result.values.get("depth_range_per_m")
+    distance = None
+    if depth is not None and depth.shape == size:
+        low, high = (np.float32(value) for value in limits or (0, 1))
+        inverse = low + depth.pixels * (high - low)
+        distance = metres(inverse) if limits else openexr.relative_distance(depth.pixels)
+    view = field_of_view(picture.source.exif, picture.shape)
+    if (focal := result.values.get("focal_length_equivalent_mm")) is not None:
+        view = FieldOfView.of_equivalent(focal, source="")
+    return openexr.encoded_exr(
+        [layer for layer in result.layers if layer.shape[:2] == size],
+        picture=picture.pixels if picture.shape[:2] == size else None,
+        distance=distance,
+        metric=bool(limits),
+        focal_px=None if view is None else view.focal_px((size[0], size[1])),
+        normals=normals,
+    )
+
+
 def mask_of(result: Result) -> Layer | None:
     """Return the mask of a selection; None if nothing was selected."""
     return _first(result, Role.SELECTION)
@@ -282,7 +341,7 @@ def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
         panels.append(Panel(caption="Depth (white is near)", pixels=parts.depth.pixels))
     if parts.mask is not None:
         panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
-    if flat is not None:
+    if flat is not None and flat.role is not Role.BACKGROUND:
         title = OPERATIONS[operation].title if operation in OPERATIONS else ""
         panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
     return panels

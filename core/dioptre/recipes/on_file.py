@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import photo
-from dioptre.contract import NO_STEP_CACHE, Inputs, Progress, Result, StepCache, no_progress
+from dioptre.contract import NO_STEP_CACHE, Inputs, Layer, Progress, Result, StepCache, no_progress
 from dioptre.photo import apart, problems
 from dioptre.photo.decode import Decoding
-from dioptre.photo.encode import format_of, require_size, suffix_like
+from dioptre.photo.encode import format_of, require_jpeg, require_size, suffix_like
 from dioptre.photo.metadata import field_of_view
 from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
@@ -58,6 +58,7 @@ def follow_on_file(
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
+    all_layers: bool = False,
     cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
@@ -73,6 +74,7 @@ def follow_on_file(
         selection: a grey picture with the selection for the first step.
         references: as in `Inputs`.
         kind: format of the file for the result; None for the picture's own, if it can be written.
+        all_layers: as in `Inputs`.
         cache: as in `Inputs`.
         progress: called with the fraction done and the phase.
 
@@ -90,7 +92,10 @@ def follow_on_file(
 
     decoding = partial(reader.decoding, check=check)
     picture = photo.load(source, decoding=decoding)
-    _require_size(chosen, picture, kind)
+    view = field_of_view(picture.source.exif, picture.pixels.shape)
+    if chosen.private:
+        picture = picture.without_metadata()
+    _require_format(chosen, picture, kind)
     first = operation(chosen.steps[0].operation)
     if depth is None and Input.DISPARITY in first.inputs:
         raise UsageError(
@@ -111,13 +116,15 @@ def follow_on_file(
             range_per_m=None if given is None else given.range_per_m,
             selection=None if selected is None else selected.disparity,
             embedded=embedded,
-            field_of_view=field_of_view(picture.source.exif, picture.pixels.shape),
+            field_of_view=view,
             references=references,
+            all_layers=all_layers and len(chosen.steps) == 1,  # only the last step's layers are read
             cache=cache,
         )
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
         picture = photo.PictureOnDemand(picture, decoding=reader.decoding)
+    own = given if chosen.depth_in_file else None
     del given, selected
 
     def share(fraction: float, phase: str) -> None:
@@ -125,6 +132,10 @@ def follow_on_file(
 
     with own_settings():
         result = follow(chosen, first_inputs.pop, progress=share)
+    if own is not None and not any(layer.role is Role.DEPTH for layer in result.layers):
+        layer = Layer(name="Depth", role=Role.DEPTH, pixels=own.disparity, visible=False)
+        values = {"depth_range_per_m": own.range_per_m, **result.values}
+        result = replace(result, layers=(*result.layers, layer), values=values)
     _check(picture, result)
     written = _as_run(chosen, result, input_sha256=picture.sha256)
     messages.extend(_differences(chosen, written))
@@ -133,8 +144,17 @@ def follow_on_file(
     )
 
 
-def _require_size(chosen: Recipe, picture: photo.Picture, kind: photo.Format | None) -> None:
-    """Raise UnwritableFile if the format of the result cannot hold its size."""
+def _require_format(chosen: Recipe, picture: photo.Picture, kind: photo.Format | None) -> None:
+    """Raise UnwritableFile if the format of the result cannot hold its size or its depth."""
+    if chosen.depth_in_file:
+        made = [operation(step.operation).outputs for step in chosen.steps]
+        if Role.SELECTION in made[-1] or not any(Role.DEPTH in roles for roles in made):
+            raise UsageError(
+                "This result has no picture with depth, so no depth can be put into its file.",
+                hint="Use --depth-in-file with depth, lens-blur or portrait, or add one of them to the recipe.",
+            )
+        kind = format_of(Path("result" + suffix_like(picture))) if kind is None else kind
+        require_jpeg(kind)
     if kind is None and Role.RESULT in operation(chosen.steps[-1].operation).outputs:
         kind = format_of(Path("result" + suffix_like(picture)))
     described = [(operation(step.operation), step.options) for step in chosen.steps]

@@ -66,6 +66,11 @@ def schema() -> dict[str, Any]:
                 "maxItems": 2,
                 "description": "Inverse depth (1/m) at the depth values 0 and 1, if the depth is in metres.",
             },
+            "depth_in_file": {
+                "type": "boolean",
+                "description": "Put the depth into the picture's file, which must be a JPEG.",
+            },
+            "private": {"type": "boolean", "description": "Leave the photo's metadata out of the results."},
             "files": {
                 "type": "object",
                 "description": "Files that were written with the recipe, by name.",

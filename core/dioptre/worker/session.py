@@ -7,7 +7,6 @@ thread.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import secrets
 import time
@@ -23,10 +22,10 @@ from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
-from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
+from dioptre_link.wire import DTYPES, Pixels, WireError, decode, encode
 
 from .engine import FULL, PREVIEW, Engine, Task
-from .exchange import Folder, Uploads
+from .exchange import Folder
 from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .warm_up import load_libraries
@@ -90,15 +89,13 @@ class Session:
         self._client = client[:80]
         self._loop = asyncio.get_running_loop()
         self._folder = Folder(server.exchange)
-        self._uploads = Uploads(self._folder)
-        self._shared: bool | None = None  # whether the client can access the folder; None until known
+        self._settled = False  # whether the client has said if it sees the folder
         self._nonce = secrets.token_hex(16)
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, Job] = {}
         self._kept: dict[str, Kept] = {}
         self._strikes = 0
         self._closed = False
-        self._deliveries: set[asyncio.Task[None]] = set()
 
     @property
     def folder(self) -> Path:
@@ -111,7 +108,7 @@ class Session:
 
     @property
     def has_jobs(self) -> bool:
-        return bool(self._jobs or self._deliveries)
+        return bool(self._jobs)
 
     async def run(self) -> None:
         """Serve the client until either side disconnects."""
@@ -135,9 +132,6 @@ class Session:
         self._closed = True
         for job in list(self._jobs.values()):
             self._end(job)
-        for delivery in self._deliveries:
-            delivery.cancel()
-        self._uploads.close()
         self._kept.clear()
         self._server.engine.hold(self, needed=False)
         self._folder.close()
@@ -153,7 +147,7 @@ class Session:
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         kind = message["type"]
-        if kind != "shutdown" and (kind == "hello" or (kind == "share") == (self._shared is not None)):
+        if kind != "shutdown" and (kind == "hello" or (kind == "share") == self._settled):
             raise WireError("Invalid message: unexpected {kind}.", kind=repr(kind))
         taking = self._handlers[kind](message)
         if taking is not None:
@@ -172,9 +166,6 @@ class Session:
             "expect": lambda message: self._server.engine.expect(message["operation"]),
             "store": self._store,
             "forget": self._forget,
-            "put": lambda message: self._uploads.begin(message["buffer"], message["nbytes"]),
-            "chunk": lambda message: self._uploads.add(message["buffer"], message["data"]),
-            "drop": lambda message: self._uploads.drop(message["buffer"]),
         }
 
     def _shut_down(self, message: Mapping[str, Any]) -> None:
@@ -193,22 +184,21 @@ class Session:
         self._server.engine.hold(self, needed=self.keeps_something)
 
     def _share(self, message: Mapping[str, Any]) -> None:
-        self._shared = False
+        self._settled, shared = True, False
         name, answer = message["answer_file"], message["answer"]
         if name is not None and answer and secrets.compare_digest(message["nonce"].encode(), self._nonce.encode()):
             with suppress(DioptreError), self._folder.read(name) as file:
-                self._shared = file.read(256) == answer.encode()
+                shared = file.read(256) == answer.encode()
             self._folder.delete(name)
         self._folder.delete("nonce")
-        _log.info("%s is connected (%s)", self._client, "shared folder" if self._shared else "inline pixels")
-        self._send({"type": "shared", "ok": self._shared})
+        _log.info("%s is connected%s", self._client, "" if shared else ", but does not see the folder")
+        self._send({"type": "shared", "ok": shared})
 
     async def _store(self, message: Mapping[str, Any]) -> None:
         if len(self._kept) >= MAX_KEPT:
             raise UsageError("The worker cannot keep more than {max_kept} pictures.", max_kept=MAX_KEPT)
-        pixels = message["pixels"]
-        self._uploads.check(pixels)
-        self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
+        kept = await asyncio.to_thread(_load, self._folder, message["input"], message["pixels"])
+        self._kept[message["name"]] = kept
         self._server.engine.hold(self, needed=True)  # a preview may follow, which must not wait for the warm-up
         self._send({"type": "stored", "name": message["name"]})
 
@@ -268,7 +258,6 @@ class Session:
         unpainted: dict[str, Pixels] = {}
         for name, given in message["inputs"].items():
             if isinstance(given, Pixels):
-                self._uploads.check(given)
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
                 raise DioptreError(
@@ -359,31 +348,9 @@ class Session:
         if job.ended:
             self._delete(outcome.files)
             return
-        if self._shared or not outcome.files:
-            self._kept.update(outcome.kept or {})
-            self._server.delivered()
-            self._end(job, outcome.line)
-            return
-        delivery = asyncio.ensure_future(self._deliver(job, outcome))
-        self._deliveries.add(delivery)
-        delivery.add_done_callback(self._deliveries.discard)
-
-    async def _deliver(self, job: Job, outcome: Outcome) -> None:
-        """Send a result inline, its pixels first, as fast as the client receives them."""
-        try:
-            for name in outcome.files:
-                with self._folder.read(name) as file:
-                    while not job.ended and (data := file.read(CHUNK_BYTES)):
-                        text = base64.b64encode(data).decode("ascii")
-                        self._send({"type": "chunk", "buffer": name, "data": text})
-                        await asyncio.wait_for(self._writer.drain(), REPLY_TIMEOUT_S)
-                self._folder.delete(name)
-            if not job.ended:
-                self._kept.update(outcome.kept or {})
-                self._end(job, outcome.line)
-        except (OSError, TimeoutError, DioptreError):
-            _log.info("%s does not take its result", self._client)
-            self.close()
+        self._kept.update(outcome.kept or {})
+        self._server.delivered()
+        self._end(job, outcome.line)
 
     def _end(self, job: Job, line: bytes = b"") -> None:
         """End `job` and send its last message."""

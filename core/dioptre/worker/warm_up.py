@@ -25,9 +25,13 @@ _Progress = Callable[[float, str], None]
 
 
 def steps() -> tuple[WarmUpStep, ...]:
-    """Return the steps in the order in which editors are likely to need them; each is named after its operation."""
+    """Return the steps in the order in which editors are likely to need them; each is named after its operation.
+
+    Those that only compile come last.
+    """
     ordered = sorted(OPERATIONS.values(), key=lambda operation: operation.warm_up_rank)
-    return (libraries, *(step_of(operation) for operation in ordered if operation.warm_up))
+    compiling = [_compiling(operation, run) for operation in ordered for run in operation.warm_up if run.once]
+    return (libraries, *(step_of(operation) for operation in ordered if _loads(operation)), *compiling)
 
 
 def libraries(progress: _Progress) -> None:
@@ -44,7 +48,25 @@ def step_of(operation: Operation) -> WarmUpStep:
 
     def step(progress: _Progress) -> None:
         for run in operation.warm_up:
-            _run(operation, run, progress)
+            if not run.once:
+                _run(operation, run, progress)
+
+    step.__name__ = operation.name
+    return step
+
+
+def _loads(operation: Operation) -> bool:
+    return any(not run.once for run in operation.warm_up)
+
+
+def _compiling(operation: Operation, run: WarmUp) -> WarmUpStep:
+    """Return a step that compiles more programs, if this machine has not compiled them before."""
+
+    def step(progress: _Progress) -> None:
+        load_libraries()
+        from dioptre.models.programs import once
+
+        once(f"{operation.name} {run}", lambda: _run(operation, run, progress))
 
     step.__name__ = operation.name
     return step
@@ -64,6 +86,16 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
     takes_depth = operation.finds_depth_layer or Input.DISPARITY in operation.inputs
     disparity = plane if takes_depth else None
-    inputs = Inputs(picture=picture, disparity=disparity, draft=run.draft)
+    subject = None
+    if run.subject:
+        down = np.linspace(0, 1, height, dtype=np.float32)
+        reach = np.maximum(np.abs(down[:, None] - 0.5), np.abs(across - 0.5))
+        subject = np.clip((run.subject / 2 - reach) * 100, 0, 1).astype(np.float32)  # with soft edges
+        picture *= (
+            0.75 + 0.25 * (np.sin(40 * across) * np.sin(30 * down)[:, None])[..., None]
+        )  # something to continue
+    inputs = Inputs(picture=picture, disparity=disparity, subject=subject, draft=run.draft)
     with suppress(UsageError):  # The synthetic picture has no subject; everything is compiled before that is known.
-        apply(operation.name, run.options, inputs, progress=progress)
+        result = apply(operation.name, run.options, inputs, progress=progress)
+        for layer in result.layers if run.subject else ():
+            _ = layer.pixels

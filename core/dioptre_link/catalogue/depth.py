@@ -103,6 +103,8 @@ CONFIDENCE = "confidence"
 
 # (height, width) of a picture just large enough for the maximum number of doublings of its depth map.
 _FULL = (1300, 1950)
+# Other shapes of common cameras, upright ones included: 3:2, 4:3, 16:9 and 1:1. Networks run at few aspect ratios.
+_SHAPES = (1950, 1300), (1300, 1755), (1755, 1300), (1300, 2340), (2340, 1300), (1300, 1300)
 
 OPERATION = Operation(
     name="depth",
@@ -124,5 +126,5 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     outputs=(Role.DEPTH, Role.CONFIDENCE),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=24),
-    warm_up=(WarmUp(size=_FULL),),
+    warm_up=(WarmUp(size=_FULL), *(WarmUp(size=size, once=True) for size in _SHAPES)),
 )

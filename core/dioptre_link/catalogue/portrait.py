@@ -39,7 +39,7 @@ OPERATION = Operation(
     optional_inputs=(Input.DISPARITY, Input.SUBJECT),
     outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
     memory=Memory(fixed_mib=1200, bytes_per_pixel=55),
-    warm_up=(WarmUp(draft=True), WarmUp()),
+    warm_up=(WarmUp(draft=True), WarmUp(), *(WarmUp(subject=side, once=True) for side in (0.2, 0.35, 0.6))),
     warm_up_rank=2,
     click_resets={**FOCUS_RESETS, **SUBJECT_RESETS},
     click_adds=ADDS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 from .selection import SELECTION_PARAMETERS
 
 NEARER, FARTHER, AROUND = "nearer", "farther", "around"
@@ -85,6 +85,7 @@ OPERATION = Operation(
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
+    warm_up=(WarmUp(once=True),),
     outputs=(Role.SELECTION, Role.SUBJECT, Role.DEPTH),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=44),
     click_resets={"depth_level": None},

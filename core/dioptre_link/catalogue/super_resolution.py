@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
+_TILES = (400, 600)  # (height, width) of a picture that is enlarged in several tiles
 _PLACE = (106, 160)  # (height, width) of the part of a picture that a dialog shows enlarged four times
 
 OPERATION = Operation(
@@ -93,7 +94,7 @@ OPERATION = Operation(
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT,),
     memory=Memory(fixed_mib=250, bytes_per_pixel=40, bytes_per_result_pixel=64),
-    warm_up=(WarmUp(size=_PLACE),),
+    warm_up=(WarmUp(size=_PLACE), WarmUp(size=_TILES, once=True)),
     warm_up_rank=4,
     scaled_by="scale",
     retired=("earlier_enlargement", "undo_sharpening"),

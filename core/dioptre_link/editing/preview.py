@@ -118,11 +118,13 @@ class PreviewSession:
     def beside(self, request: Request) -> Shows:
         """Return another operation's result on the picture, such as a recipe's; later previews stay as fast.
 
+        An enlargement gives the picture as it is, because a small part of it would show nothing at a tile's size.
+
         Raises:
             DioptreError: the job failed.
         """
         if traits.enlarges(request.operation):
-            return (yield from self._detail(request))
+            request = replace(request, operation=white_balance.OPERATION, options=white_balance.UNCHANGED)
         if self._keys.get("picture") != request.inputs["picture"].key:
             yield from self._hand_over(request)
         depth = self._depth

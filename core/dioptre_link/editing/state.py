@@ -294,7 +294,7 @@ def arrived(state: State, shown: Shown) -> State:
     if shown.draft:
         kept = state.shown
         merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
-        return replace(state, shown=merged, phase=Phase.DRAFT)
+        return replace(state, shown=merged, phase=Phase.DRAFT, fraction=0.0, message="", hint="")
     return replace(
         state,
         shown=shown,

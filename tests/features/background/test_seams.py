@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dioptre.features.background import seams
 
@@ -54,3 +55,17 @@ def test_cells_that_are_not_copied_keep_their_gradient_and_join_the_picture() ->
     picture = truth + np.where(hole[..., None], np.float32(0.4), 0)
     filled = picture + seams.seam_correction(picture, hole, 0 * moves, flat=hole, filling=truth + 0.2)
     np.testing.assert_allclose(filled, truth, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (17, 2), (21, 30)])
+def test_the_equations_are_solved(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(1)
+    inside = random.random(size) < 0.8
+    links = [(inside[a] & inside[b]).astype(np.float32) for a, b in (seams._pairs(0), seams._pairs(1))]
+    grid = seams._Grid(np.where(inside, np.float32(4.01), 1), *links)
+    wanted = (random.normal(0, 0.1, (3, *size)) * inside).astype(np.float32)
+    found = seams._solved(grid, wanted)
+    each = np.eye(inside.size, dtype=np.float32).reshape(-1, *size)
+    matrix = (grid @ each).reshape(inside.size, -1).astype(np.float64)
+    exact = np.linalg.solve(matrix, wanted.reshape(3, -1).T).T.reshape(wanted.shape)
+    np.testing.assert_allclose(found, exact, atol=0.1 / 255)

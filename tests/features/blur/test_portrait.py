@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +72,30 @@ def test_the_clean_background_has_no_cup(coffee: np.ndarray, made) -> None:
     assert np.abs(plate - coffee)[inside].mean() > 0.05
     assert (coffee[inside].min(axis=-1) > 0.6).mean() > 0.05, "the cup is white china"
     assert (plate[inside].min(axis=-1) > 0.6).mean() < 0.01
+
+
+def test_the_clean_background_is_begun_before_the_blur_if_it_will_be_read(
+    coffee: np.ndarray, made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened, fill, blur = [], whole_pipeline.clean_background, whole_pipeline.lens_blur
+    begun = Event()
+
+    def filling(*given: Any, **options: Any) -> Any:
+        happened.append("fill")
+        begun.set()
+        return fill(*given, **options)
+
+    def blurring(*given: Any, **options: Any) -> Any:
+        begun.wait(30)
+        happened.append("blur")
+        return blur(*given, **options)
+
+    monkeypatch.setattr(whole_pipeline, "clean_background", filling)
+    monkeypatch.setattr(whole_pipeline, "lens_blur", blurring)
+    result = apply("portrait", {}, Inputs(picture=coffee, all_layers=True))
+    for layer, same in zip(result.layers, made[0].layers, strict=True):
+        assert np.array_equal(layer.pixels, same.pixels)
+    assert happened == ["fill", "blur"]
 
 
 def test_a_given_depth_is_used_as_it_is(coffee: np.ndarray) -> None:

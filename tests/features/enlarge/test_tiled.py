@@ -76,7 +76,6 @@ def test_memory_chooses_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DIOPTRE_ACCELERATOR", "none")
     traces: list[None] = []
     run = loaded._run
     monkeypatch.setattr(loaded, "_run", lambda *arguments: (traces.append(None), run(*arguments))[1])

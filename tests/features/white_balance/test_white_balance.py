@@ -192,7 +192,7 @@ def test_a_preview_has_the_light_of_the_whole_picture(warm: np.ndarray) -> None:
 def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     grey = person.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.float32)
     result = apply("white_balance", {}, Inputs(picture=grey))
-    assert result.messages == ("Unchanged: the picture is grey and has no colour to balance.",)
+    assert result.messages == ("Colours unchanged: the picture is grey and has no colour to balance.",)
     assert result.values["temperature"] is None
     assert result.values["confidence"] is None
     assert result.values["applied_strength"] == 0
@@ -211,7 +211,7 @@ def test_a_cast_too_small_to_see_is_left(person: np.ndarray, monkeypatch: pytest
     )
     monkeypatch.setattr("dioptre.features.white_balance.illuminant.read", lambda *_: reading)
     result = apply("white_balance", {}, Inputs(picture=person))
-    assert result.messages[0].startswith("Unchanged: ")
+    assert result.messages[0].startswith("Colours unchanged: ")
     np.testing.assert_allclose(result.layers[0].pixels, person, atol=1e-4)
 
 

@@ -313,3 +313,12 @@ def test_another_operation_beside_the_preview_leaves_what_it_keeps(
     assert [name for name, *_ in worker.submitted[-2:]] == ["portrait", "portrait"]
     assert worker.uploaded == ["given-picture"]
     assert worker.submitted[-1][1]["subject"].startswith("preview-subject")
+
+
+def test_beside_the_preview_an_enlargement_gives_the_whole_picture(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    shown = drain(session.beside(request("super_resolution")), lambda _event: None, lambda: False)
+    assert shown.after is not None
+    assert shown.part is None
+    assert [(job[0], dict(job[4])) for job in worker.submitted] == [("white_balance", {"strength": 0.0})]

@@ -49,6 +49,15 @@ def test_a_draft_replaces_the_picture_and_leaves_what_was_decided() -> None:
     assert state.out_of_date
 
 
+def test_beside_a_draft_stands_no_step_that_is_over() -> None:
+    state = states.stepped(
+        states.changed(shown_state(), "f_number", 1.4), Step(fraction=1.0, phase="Transferring the layers")
+    )
+    state = states.arrived(state, Shown(draft=True, after=PICTURE))
+    assert state.busy
+    assert (state.message, state.fraction) == ("", 0.0)
+
+
 def test_a_click_sets_the_point_and_clears_what_would_override_it() -> None:
     state = states.changed(shown_state(), "focal_disparity", 0.3)
     state = states.clicked(state, 1.0, 0.5, (101, 41))

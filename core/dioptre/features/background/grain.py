@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float32
-from scipy import fft, ndimage
+from scipy import ndimage
 
 _PATCH_PX, _TILE_PX = 48, 256  # sides of the patch that is measured, and of the tile, which repeats
 _SHADING_PX = 4.0  # standard deviation of the smoothing that separates grain from shading
@@ -46,10 +46,11 @@ def grain_beside(
     patch = image[top : top + _PATCH_PX, left : left + _PATCH_PX, :3]
     fine = patch - ndimage.gaussian_filter(patch, (_SHADING_PX, _SHADING_PX, 0))
     fine -= fine.mean(axis=(0, 1))
-    phases = fft.rfft2(np.random.default_rng(0).standard_normal((_TILE_PX, _TILE_PX)))
+    phases = np.fft.rfft2(np.random.default_rng(0).standard_normal((_TILE_PX, _TILE_PX)))
     spectrum = (
-        fft.rfft2(fine, (_TILE_PX, _TILE_PX), axes=(0, 1)) * (phases / np.maximum(np.abs(phases), 1e-9))[..., None]
+        np.fft.rfft2(fine, (_TILE_PX, _TILE_PX), axes=(0, 1))
+        * (phases / np.maximum(np.abs(phases), 1e-9))[..., None]
     )
-    made: np.ndarray = fft.irfft2(spectrum, (_TILE_PX, _TILE_PX), axes=(0, 1))
+    made: np.ndarray = np.fft.irfft2(spectrum, (_TILE_PX, _TILE_PX), axes=(0, 1))
     made *= _TILE_PX / np.sqrt(fine.shape[0] * fine.shape[1])
     return made.astype(np.float32)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import scipy  # its sparse matrices are imported at first use, because that takes .3 s
 from jaxtyping import Bool, Float32, Int32
 
 _REACH = 0.25  # distance over which a correction fades, as a fraction of the hole's size
 _LEAST_PULL = 1e-6  # keeps the equations of a hole without a border solvable
 _LARGEST = 0.2  # largest difference of colour that counts at a seam, and largest correction
+_ACCURACY = 4e-4  # a tenth of 1/255: the last step of the solution
+_MOST_STEPS = 100
+_DAMPING = 0.8  # of Jacobi's method
 
 
 def seam_correction(
@@ -39,11 +43,9 @@ def seam_correction(
     result = np.zeros(picture.shape, np.float32)
     if not count:
         return result
-    number = np.zeros(hole.shape, np.int64)
-    number[hole] = np.arange(count)
     copies = _copies(picture, moves, 0, 0)
-    diagonal = np.where(flat[hole], _LEAST_PULL, 1 / (_REACH * count**0.5) ** 2)
-    wanted, entries = np.zeros((count, 3)), list[tuple[np.ndarray, np.ndarray]]()
+    diagonal = np.where(flat, _LEAST_PULL, 1 / (_REACH * count**0.5) ** 2).astype(np.float32)
+    wanted, links = np.zeros_like(result), []
     for axis in (0, 1):
         first, second = _pairs(axis)
         step = np.diff(copies, axis=axis)
@@ -53,21 +55,97 @@ def seam_correction(
         jump -= step
         seam = ~(flat[first] | flat[second])
         jump[seam] = np.clip(jump[seam], -_LARGEST, _LARGEST)
-        inside = hole[first], hole[second]
-        both = inside[0] & inside[1]
-        entries.append((number[first][both], number[second][both]))
-        for side, sign, cells in ((first, -1, inside[0]), (second, 1, inside[1])):
-            at = number[side][cells]
-            np.add.at(diagonal, at, 1)
-            np.add.at(wanted, at, sign * jump[cells])
-    one, two = (np.concatenate([each[side] for each in entries]) for side in (0, 1))
-    cells = np.arange(count)
-    values = np.concatenate([diagonal, np.full(2 * len(one), -1.0)])
-    places = np.concatenate([cells, one, two]), np.concatenate([cells, two, one])
-    matrix = scipy.sparse.coo_matrix((values, places), (count, count)).tocsc()
-    solved = scipy.sparse.linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(wanted)
-    result[hole] = np.where(flat[hole][:, None], solved, np.clip(solved, -_LARGEST, _LARGEST))
+        links.append((hole[first] & hole[second]).astype(np.float32))
+        for side, sign in ((first, -1), (second, 1)):
+            diagonal[side] += 1
+            wanted[side] += sign * jump
+    wanted[~hole] = 0
+    solved = _solved(_Grid(np.where(hole, diagonal, 1), *links), np.moveaxis(wanted, 2, 0).copy())
+    solved = np.where(flat, solved, np.clip(solved, -_LARGEST, _LARGEST))
+    result[hole] = solved[:, hole].T
     return result
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Equations of the cells of a plane: each depends on itself and, by negative weights, on its four neighbours.
+
+    Attributes:
+        diagonal: (h, w) weights of the cells themselves.
+        down: (h - 1, w) links of neighbours in a column.
+        across: (h, w - 1) links of neighbours in a row.
+    """
+
+    diagonal: np.ndarray
+    down: np.ndarray
+    across: np.ndarray
+
+    def __matmul__(self, values: np.ndarray) -> np.ndarray:
+        product: np.ndarray = self.diagonal * values
+        product[:, :-1] -= self.down * values[:, 1:]
+        product[:, 1:] -= self.down * values[:, :-1]
+        product[..., :-1] -= self.across * values[..., 1:]
+        product[..., 1:] -= self.across * values[..., :-1]
+        return product
+
+    def coarser(self) -> _Grid:
+        """Return the equations of squares of 2x2 cells, which only change together."""
+        diagonal = _summed(self.diagonal)
+        for links, axis in ((self.down, 0), (self.across, 1)):
+            within = np.zeros_like(self.diagonal)
+            within[_pairs(axis)[0]] = links
+            within[(slice(None), slice(1, None, 2)) if axis else slice(1, None, 2)] = 0
+            diagonal -= 2 * _summed(within)
+        down, across = np.zeros_like(self.diagonal), np.zeros_like(self.diagonal)
+        down[1:-1:2], across[:, 1:-1:2] = self.down[1::2], self.across[:, 1::2]
+        # Squares that change together are twice as stiff as the plane (D. Braess, "Towards algebraic multigrid for
+        # elliptic problems of second order", Computing, 1995).
+        return _Grid(diagonal / 2, _summed(down)[:-1] / 2, _summed(across)[:, :-1] / 2)
+
+
+def _solved(grid: _Grid, wanted: Float32[np.ndarray, "3 h w"]) -> Float32[np.ndarray, "3 h w"]:
+    """Solve the equations by conjugate gradients, with a multigrid cycle as the preconditioner."""
+    grids = [grid]
+    while min(grids[-1].diagonal.shape) > 2:
+        grids.append(grids[-1].coarser())
+    values, residual = np.zeros_like(wanted), wanted.copy()
+    direction, power = np.zeros_like(wanted), np.ones((3, 1, 1), np.float32)
+    for _ in range(_MOST_STEPS):
+        better = _cycle(grids, residual)
+        before, power = power, _dots(better, residual)
+        direction = better + direction * (power / np.maximum(before, 1e-30))
+        product = grid @ direction
+        length = power / np.maximum(_dots(direction, product), 1e-30)
+        values += length * direction
+        residual -= length * product
+        if np.abs(length * direction).max() < _ACCURACY:
+            break
+    return values
+
+
+def _dots(left: np.ndarray, right: np.ndarray) -> Float32[np.ndarray, "3 1 1"]:
+    return np.einsum("chw,chw->c", left, right)[:, None, None]
+
+
+def _cycle(grids: list[_Grid], residual: np.ndarray) -> np.ndarray:
+    """Return an approximate solution: Jacobi's method before and after a correction on the coarser grids."""
+    grid = grids[0]
+    values: np.ndarray = _DAMPING * residual / grid.diagonal
+    if len(grids) > 1:
+        left = residual - grid @ values
+        coarse = _cycle(grids[1:], _summed(left))
+        values += coarse.repeat(2, axis=1).repeat(2, axis=2)[:, : values.shape[1], : values.shape[2]]
+    values += _DAMPING * (residual - grid @ values) / grid.diagonal
+    return values
+
+
+def _summed(planes: np.ndarray) -> np.ndarray:
+    """Return the sums over squares of 2x2 cells; the last row or column may stand alone."""
+    rows = planes[..., ::2, :].copy()
+    rows[..., : planes.shape[-2] // 2, :] += planes[..., 1::2, :]
+    sums = rows[..., ::2].copy()
+    sums[..., : rows.shape[-1] // 2] += rows[..., 1::2]
+    return sums
 
 
 def _pairs(axis: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

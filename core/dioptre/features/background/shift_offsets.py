@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32
-from scipy import fft, ndimage
+from scipy import ndimage
 
 _PARTS = 24  # parts of the rim
 _RADII = 0.18, 0.45  # radii of a part, as fractions of the hole's size
@@ -142,7 +142,7 @@ class _Spectra:
     @classmethod
     def of(cls, features: np.ndarray, source: np.ndarray) -> _Spectra:
         height, width = source.shape
-        size = fft.next_fast_len(2 * height, real=True), fft.next_fast_len(2 * width, real=True)
+        size = _fast_length(2 * height), _fast_length(2 * width)
         masked = features * source[..., None]
         planes = [_transform(masked[..., index], size) for index in range(features.shape[2])]
         squares = _transform((masked**2).sum(axis=2), size)
@@ -180,12 +180,23 @@ class _Spectra:
         return int(place[0]) - middle[0], int(place[1]) - middle[1]
 
     def _back(self, spectrum: np.ndarray) -> np.ndarray:
-        plane: np.ndarray = np.fft.fftshift(fft.irfft2(spectrum, self.size))
+        plane: np.ndarray = np.fft.fftshift(np.fft.irfft2(spectrum, self.size))
         return plane
 
 
+def _fast_length(length: int) -> int:
+    """Return the next length for a fast transform: a product of 2, 3 and 5."""
+    doubled = range(length.bit_length() + 1)
+    return min(
+        odd << twice
+        for twice in doubled
+        for odd in (3**b * 5**c for b in range(9) for c in range(6))
+        if odd << twice >= length
+    )
+
+
 def _transform(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    spectrum: np.ndarray = fft.rfft2(plane.astype(np.float32), size)
+    spectrum: np.ndarray = np.fft.rfft2(plane.astype(np.float32), size)
     return spectrum
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,7 @@ from dioptre.models.loading import unload_after
 from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
-from dioptre.runtime import release_after
+from dioptre.runtime import is_large, own_settings, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
@@ -67,6 +68,7 @@ class Portrait:
         depth_values: values that describe the source of the depth and the existing blur, as JSON types.
         models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
+        plate: waits for the clean background and returns its rows; None if it was not begun.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -78,6 +80,7 @@ class Portrait:
     depth_values: Mapping[str, Any]
     models: Mapping[str, str]
     messages: tuple[str, ...]
+    plate: Callable[[], Rows] | None = field(default=None, repr=False)
 
 
 def portrait(
@@ -148,6 +151,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
         depth_values={**composed.depth_values, **lens.values, **existing.values},
         models=composed.models,
         messages=(*composed.messages, *lens.messages, *existing.messages),
+        plate=composed.plate,
     )
 
 
@@ -168,6 +172,7 @@ class _Composed:
         depth_values: as in `Portrait`, without those of the lens.
         models: as in `Portrait`.
         messages: as in `Portrait`, without those of the lens.
+        plate: as in `Portrait`.
     """
 
     drawn: Float32[np.ndarray, "h w"]
@@ -182,6 +187,7 @@ class _Composed:
     depth_values: Mapping[str, Any]
     models: Mapping[str, str]
     messages: tuple[str, ...]
+    plate: Callable[[], Rows] | None
 
 
 def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, share_of_depth: float) -> _Composed:
@@ -194,6 +200,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
     edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
     near = _stepping(depth.disparity, subject) if estimated and options.refine else depth.disparity
+    depth = replace(depth, disparity=near)  # the other one would take memory
     focal_disparity, focus_range = _focus(options, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
     lens = lens_blur_of(
@@ -228,7 +235,26 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         depth_values=depth.values() if estimated else given_metres(inputs),
         models={**depth.models, **subject.models},
         messages=(*depth.messages, *subject.messages),
+        plate=_begun_plate(inputs, alpha, near),
     )
+
+
+def _begun_plate(
+    inputs: Inputs, alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
+) -> Callable[[], Rows] | None:
+    """Begin to fill the place of the subject, if that will be needed, so that a core does it beside the blur."""
+    if not inputs.all_layers or is_large(alpha.shape):
+        return None
+    picture = inputs.picture
+
+    def fill() -> Rows:
+        with own_settings():
+            return clean_background(picture, alpha, disparity)
+
+    aside = ThreadPoolExecutor(1)
+    plate = aside.submit(fill)
+    aside.shutdown(wait=False)
+    return plate.result
 
 
 def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
@@ -260,7 +286,7 @@ def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
             name="Clean background",
             role=Role.BACKGROUND,
             shape=picture.shape,
-            begin=plate,
+            begin=made.plate or plate,
             made_of=(picture, alpha),
             visible=False,
         ),

@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
-from scipy.fft import dct
 
 from dioptre.contract import Progress, no_progress
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Window, plan_windows
+
+from .noise_estimation import COSINES
 
 _BLOCK = 8
 _SHIFTS = range(0, _BLOCK, 2)
@@ -62,8 +63,7 @@ def reduce_noise(
 
 def _cosines() -> np.ndarray:
     """Return the orthonormal transform of a block as a (64, 64) matrix; pixels and coefficients go row by row."""
-    one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
-    return np.kron(one, one).astype(np.float32)
+    return np.kron(COSINES, COSINES).astype(np.float32)
 
 
 @jax.jit

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.414), (1, -1, 1.414))
 """Steps to neighbouring pixels: rows down, columns across, and length. The reverse steps are also allowed."""
@@ -39,17 +39,19 @@ def travel_cost(
         floor: minimum cost per pixel of length.
     """
     height, width = features.shape[:2]
-    number = np.arange(height * width).reshape(height, width)
-    costs, tails, heads = [], [], []
+    cost = np.full((height, width), np.inf)
+    for start in starts:
+        cost[start] = 0.0
+    steps = list[tuple[np.ndarray, np.ndarray, np.ndarray]]()
     for down, across, length in _STEPS:
         rows = slice(None, height - down), slice(down, None)
         columns = slice(max(-across, 0), width - max(across, 0)), slice(max(across, 0), width - max(-across, 0))
         tail, head = (rows[0], columns[0]), (rows[1], columns[1])
-        costs.append(np.linalg.norm(features[head] - features[tail], axis=-1) + floor * length)
-        tails.append(number[tail])
-        heads.append(number[head])
-    flat = [np.concatenate([part.ravel() for part in parts]) for parts in (costs, tails, heads)]
-    steps = sparse.csr_array((flat[0], (flat[1], flat[2])), shape=(height * width,) * 2)
-    sources = [int(number[start]) for start in starts]
-    cost: np.ndarray = sparse.csgraph.dijkstra(steps, directed=False, indices=sources, min_only=True)
-    return cost.reshape(height, width).astype(np.float32)
+        price = (np.linalg.norm(features[head] - features[tail], axis=-1) + floor * length).astype(np.float64)
+        steps += [(cost[tail], price, cost[head]), (cost[head], price, cost[tail])]
+    before = np.zeros_like(cost)
+    while not np.array_equal(cost, before):
+        before[:] = cost
+        for cells, price, neighbours in steps:
+            np.minimum(cells + price, neighbours, out=neighbours)
+    return cost.astype(np.float32)

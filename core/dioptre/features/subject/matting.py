@@ -75,9 +75,10 @@ def refine_matte(
 
 
 def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    stretched: np.ndarray = alpha - np.float32(_BLACK)
-    stretched /= np.float32(_WHITE - _BLACK)
-    return np.clip(stretched, 0, 1, out=stretched)
+    """Stretch the matte's levels in place, and return it."""
+    alpha -= np.float32(_BLACK)
+    alpha /= np.float32(_WHITE - _BLACK)
+    return np.clip(alpha, 0, 1, out=alpha)
 
 
 @partial(jax.jit, static_argnames=("reach_px", "radius_px"))

@@ -37,7 +37,7 @@ def without_speckle(
     """Return the matte without the details that the texture of the background explains.
 
     Args:
-        alpha: (h, w) in [0, 1].
+        alpha: (h, w) in [0, 1]; it is changed.
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
         probability: (i, j), the coarse mask; a detail that it shows, such as a finger, stays.
         inside: (i, j), where the picture surely shows the subject.
@@ -68,7 +68,9 @@ def without_speckle(
         return alpha
     full = alpha.shape[0], alpha.shape[1]
     result = resize(smooth, full, method="bilinear")
-    result += resize(gain, full, method="bilinear") * (alpha - result)
+    alpha -= result  # in place, because planes of a large picture take much memory
+    alpha *= resize(gain, full, method="bilinear")
+    result += alpha
     return np.clip(result, 0, 1, out=result)
 
 

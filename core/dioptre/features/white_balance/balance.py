@@ -219,9 +219,9 @@ def sentences(balanced: Balanced, *, strength: float) -> tuple[str, ...]:
     kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
     confidence, share = f"{balanced.confidence:.0%}", f"{balanced.applied:.0%}"
     if not balanced.coloured:
-        return (Message("Unchanged: the picture is grey and has no colour to balance."),)
+        return (Message("Colours unchanged: the picture is grey and has no colour to balance."),)
     if strength == 0:
-        return (Message("Unchanged: the strength is 0."),)
+        return (Message("Colours unchanged: the strength is 0."),)
     if not balanced.estimated:
         return (Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint),)
     if balanced.lights > 1:
@@ -235,10 +235,10 @@ def sentences(balanced: Balanced, *, strength: float) -> tuple[str, ...]:
         )
     if balanced.applied == 0:
         if balanced.confidence < _LIKELY:
-            return Message("Unchanged: the colour of the light is uncertain."), SET_LIGHT
+            return Message("Colours unchanged: the colour of the light is uncertain."), SET_LIGHT
         if balanced.tinted:
-            return Message("Unchanged: the colours seem to be the scene's own."), SET_LIGHT
-        return (Message("Unchanged: the picture is already neutral."),)
+            return Message("Colours unchanged: the colours seem to be the scene's own."), SET_LIGHT
+        return (Message("Colours unchanged: the picture is already neutral."),)
     if balanced.applied >= strength * _NEARLY_ALL:
         return (
             Message(

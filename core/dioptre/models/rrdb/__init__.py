@@ -77,6 +77,5 @@ ENTRIES = (
             set5_psnr_db=26.63,
         ),
         package=PACKAGE,
-        accelerated="bf16",
     ),
 )

@@ -69,6 +69,5 @@ ENTRIES = (
             set5_psnr_db=28.25,
         ),
         package=PACKAGE,
-        accelerated="bf16",
     ),
 )

@@ -24,7 +24,8 @@ from ..metadata.containers import fits_jpeg, is_comment
 from ..metadata.xmp import Note
 from ..picture import Colour, Format, Picture, Source
 from ..publish import check_free, replacing
-from . import ultra_hdr
+from . import depth_in_jpeg, ultra_hdr
+from .depth_in_jpeg import DepthInFile
 from .encoding import DEPTHS, HOLDS_ALPHA, LARGEST_AREA, LARGEST_SIDE, PACKED_BITS, Extras, encode, holds_grey
 from .rendition import Rendition
 from .rendition import rendition as rendition_of
@@ -59,6 +60,7 @@ def save(
     *,
     like: Picture | None = None,
     note: Note | None = None,
+    depth: DepthInFile | None = None,
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> tuple[str, ...]:
@@ -72,6 +74,7 @@ def save(
             them. An enlarged result gets a higher resolution, so it prints at the same size. If None: 8 bits (16
             for TIFF), no profile, no metadata.
         note: a record of the operation, for the metadata.
+        depth: depth to put into the file, which must be a JPEG; None for none.
         force: replace an existing file.
         inputs: other source files. The result is readable only by users who can read all of them and `like`.
 
@@ -87,7 +90,7 @@ def save(
     if isinstance(pixels, Picture):
         like = like or pixels
         pixels = pixels.pixels
-    encoded, messages = encoded_picture(pixels, kind, like=like, note=note)
+    encoded, messages = encoded_picture(pixels, kind, like=like, note=note, depth=depth)
     with replacing(place, force=force, permissions_of=(*(() if like is None else (like.path,)), *inputs)) as stream:
         stream.write(encoded)
     return messages
@@ -158,6 +161,7 @@ def encoded_picture(
     like: Picture | None = None,
     note: Note | None = None,
     rendition: Rendition | None = None,
+    depth: DepthInFile | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Encode a picture as a file; see `save`.
 
@@ -167,6 +171,7 @@ def encoded_picture(
         like: as in `save`.
         note: as in `save`.
         rendition: the rendition of the pixels if `like` has a gain map; computed if None.
+        depth: as in `save`.
 
     Returns:
         The file, and a sentence about each property that could not be preserved.
@@ -182,6 +187,8 @@ def encoded_picture(
             extra=_EXTRAS[kind][0],
         )
     require_size(kind, width=pixels.shape[1], height=pixels.shape[0])
+    if depth is not None:
+        depth_in_jpeg.require_jpeg(kind)
     messages: list[str] = []
     gains: bytes | None = None
     if like is None or like.gain_map is None:
@@ -191,12 +198,18 @@ def encoded_picture(
     else:
         pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
         target = _target(pixels, kind, like.source, messages)
-    extras = _extras(kind, pixels.shape, icc=target.icc, like=like, note=note, messages=messages)
-    if gains is None:
-        return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
-    listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
-    picture = encode(_codes(pixels, target), kind, extras=replace(extras, xmp=listed))
-    return ultra_hdr.joined(picture, gains), tuple(messages)
+    extras = _extras(
+        kind, pixels.shape, icc=target.icc, like=like, note=note, has_depth=depth is not None, messages=messages
+    )
+    maps: tuple[bytes, ...] = ()
+    if depth is not None:
+        inside = depth_in_jpeg.encoded(depth, before=len(gains or b""))
+        maps, extras = inside.maps, replace(extras, xmp=xmp.with_descriptions(extras.xmp, inside.description))
+        messages.append(depth_in_jpeg.revealed(None if like is None else like.source))
+    if gains is not None:
+        extras = replace(extras, xmp=ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains)))
+    picture = encode(_codes(pixels, target), kind, extras=extras)
+    return b"".join((picture if gains is None else ultra_hdr.joined(picture, gains), *maps)), tuple(messages)
 
 
 def _ordinary(
@@ -219,6 +232,7 @@ def _extras(
     icc: bytes | None,
     like: Picture | None,
     note: Note | None,
+    has_depth: bool,
     messages: list[str],
 ) -> Extras:
     """Collect the metadata and storage options for a result's file."""
@@ -234,7 +248,7 @@ def _extras(
     blob = source.exif
     if blob is not None:
         blob = exif.upright(density.in_exif(blob, frame), frame, srgb=icc is None)
-    if lost := _left_out(kind, source):
+    if lost := [part for part in _left_out(kind, source) if part != xmp.DEPTH_MAP or not has_depth]:
         parts = reduce(lambda before, part: Message("{before}, {part}", before=before, part=part), lost)
         messages.append(Message("Not kept from the original: {parts}.", parts=parts))
     return Extras(

@@ -18,10 +18,6 @@ from ..metadata import xmp as notes
 
 _CONTAINER = "http://ns.google.com/photos/1.0/container/"
 _QUALITY = 97
-_END = b"</rdf:RDF>"
-_EMPTY = notes.packet(
-    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{notes.RDF}"></rdf:RDF></x:xmpmeta>'.encode()
-)
 _VERSIONS = struct.pack(">HH", 0, 0)
 _MPF_BYTES = len(MPF_HEADER) + 8 + 2 + 3 * 12 + 4 + 2 * 16
 _PRIMARY = 0x00030000  # type of the first picture in CIPA DC-007: baseline MP primary image
@@ -41,7 +37,6 @@ def map_jpeg(gains: GainMap) -> bytes:
 
 def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
     """Add a directory that lists the gain map, with its size in bytes, to the picture's XMP packet."""
-    packet = xmp or _EMPTY
     item = "http://ns.google.com/photos/1.0/container/item/"
     added = (
         f'<rdf:Description rdf:about="" xmlns:hdrgm="{HDRGM}" xmlns:Container="{_CONTAINER}" xmlns:Item="{item}"'
@@ -49,9 +44,8 @@ def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
         '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
         '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg"'
         f' Item:Length="{map_bytes}"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>'
-    ).encode()
-    at = packet.rindex(_END)
-    return packet[:at] + added + packet[at:]
+    )
+    return notes.with_descriptions(xmp, added.encode())
 
 
 def joined(picture: bytes, gains: bytes) -> bytes:
@@ -112,7 +106,7 @@ def _properties(gains: GainMap) -> bytes:
         f'<rdf:Description rdf:about="" xmlns:hdrgm="{HDRGM}" hdrgm:Version="1.0"'
         f'{attributes} hdrgm:BaseRenditionIsHDR="False">{lists}</rdf:Description>'
     )
-    return _EMPTY.replace(_END, description.encode() + _END)
+    return notes.with_descriptions(None, description.encode())
 
 
 def _binary(gains: GainMap) -> bytes:

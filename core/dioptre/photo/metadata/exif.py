@@ -212,6 +212,12 @@ def orientation(blob: bytes | None) -> int:
     return values[0] if values and 1 <= values[0] <= 8 else 1
 
 
+def has_place(blob: bytes | None) -> bool:
+    """Return whether EXIF says where the photo was taken."""
+    head = None if blob is None else header(blob)
+    return head is not None and GPS_IFD in directory(blob or b"", head, head.first).entries
+
+
 def upright(blob: bytes, frame: Frame, *, srgb: bool) -> bytes:
     """Adapt an EXIF blob to a finished picture: orientation, size, subject area, and no outdated thumbnail.
 

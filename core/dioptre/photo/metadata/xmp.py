@@ -86,6 +86,8 @@ _STALE = (  # namespaces of additional pictures in the old file, which the new f
     f"{{{_CAMERA}}}",
     *_DEPTHS,
 )
+_MAPS = tuple(f"{{http://ns.google.com/photos/1.0/depthmap/}}{name}" for name in ("Data", "Confidence"))
+DEPTH_MAP = Message("depth map")
 CREDENTIALS = Message("content credentials (C2PA), which hold only for the original")
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
 _MAX_RECIPE = 24_000  # maximum size of a recipe in bytes; a JPEG segment holds only 64 KiB of XMP
@@ -302,6 +304,15 @@ def packet(xml: bytes) -> bytes:
     return _PACKET[0] + xml + _PACKET[1]
 
 
+def with_descriptions(xmp: bytes | None, added: bytes) -> bytes:
+    """Add `rdf:Description` elements to a packet, which is as `updated` returns it, or to a new one."""
+    whole = xmp or packet(
+        f'<x:xmpmeta xmlns:x="{_META}"><rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'.encode()
+    )
+    at = whole.rindex(b"</rdf:RDF>")
+    return whole[:at] + added + whole[at:]
+
+
 def of_depth(unit: str) -> bytes:
     """Return the XMP packet of a file with depth in the unit "m" or "mm"."""
     root = ElementTree.Element(f"{{{_META}}}xmpmeta")
@@ -394,7 +405,7 @@ def left_out(xmp: bytes | None) -> tuple[str, ...]:
     names = {name for element in elements for name in (element.tag, *(n for n, v in element.items() if v != "0"))}
     has_depth = any(name.startswith(_DEPTHS) for name in names)
     parts = {
-        Message("depth map"): has_depth,
+        DEPTH_MAP: has_depth,
         Message("video"): bool(names & {f"{{{_CAMERA}}}{name}" for name in ("MotionPhoto", "MicroVideo")}),
         CREDENTIALS: f"{{{_TERMS}}}provenance" in names,
     }
@@ -462,7 +473,7 @@ def _properties(descriptions: list[ElementTree.Element]) -> Iterator[tuple[int, 
         for child in description:
             sizes[child.tag] += len(ElementTree.tostring(child))
         for name, size in sizes.items():
-            if not name.startswith((f"{{{_OURS}}}", f"{{{RDF}}}", *_STALE)):
+            if name in _MAPS or not name.startswith((f"{{{_OURS}}}", f"{{{RDF}}}", *_STALE)):
                 yield size, description, name
 
 

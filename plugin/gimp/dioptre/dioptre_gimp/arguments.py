@@ -197,14 +197,10 @@ def _limits(parameter: Parameter) -> tuple[float, float, float]:
     return low, high, parameter.default
 
 
-def _add_float(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    low, high, default = _limits(parameter)
-    procedure.add_double_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
-
-
-def _add_integer(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    low, high, default = (int(value) for value in _limits(parameter))
-    procedure.add_int_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
+def _add_number(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    whole = parameter.kind is Kind.INTEGER
+    add, kind = (procedure.add_int_argument, int) if whole else (procedure.add_double_argument, float)
+    add(*names(parameter), nick, _help(parameter), *map(kind, _limits(parameter)), _FLAGS)
 
 
 def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
@@ -242,36 +238,26 @@ def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> No
         )
 
 
-def _add_strokes(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("In JSON, as in a recipe")
-    procedure.add_string_argument(*names(parameter), nick, f"{_help(parameter)} {text}", "", _FLAGS)
+_TEXTS = {
+    Kind.STROKES: Message("In JSON, as in a recipe"),
+    Kind.POINTS: Message("As x,y pairs separated by spaces, in pixels of the layer"),
+    Kind.DISTANCES: Message("As x,y,metres separated by spaces; x and y are in pixels of the layer"),
+    Kind.BOX: Message("As left,top,right,bottom in pixels of the layer"),
+}
 
 
-def _add_points(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("As x,y pairs separated by spaces, in pixels of the layer")
-    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
-
-
-def _add_distances(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("As x,y,metres separated by spaces; x and y are in pixels of the layer")
-    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
-
-
-def _add_box(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    text = translated("As left,top,right,bottom in pixels of the layer")
-    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
+def _add_text(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    text = f"{translated(parameter.help)} {translated(_TEXTS[parameter.kind])}"
+    procedure.add_string_argument(*names(parameter), nick, text, "", _FLAGS)
 
 
 _ADDERS = {
-    Kind.FLOAT: _add_float,
-    Kind.INTEGER: _add_integer,
+    Kind.FLOAT: _add_number,
+    Kind.INTEGER: _add_number,
     Kind.BOOLEAN: _add_boolean,
     Kind.CHOICE: _add_choice,
     Kind.POINT: _add_point,
-    Kind.POINTS: _add_points,
-    Kind.BOX: _add_box,
-    Kind.STROKES: _add_strokes,
-    Kind.DISTANCES: _add_distances,
+    **dict.fromkeys(_TEXTS, _add_text),
 }
 
 
@@ -325,8 +311,6 @@ class Binding:
 PRESET, RECIPE_FILE = "preset", "file"
 FROM_FILE = "file"  # The choice that uses the recipe file instead of a preset.
 
-_FLAGS = GObject.ParamFlags.READWRITE
-
 
 def add_recipe_arguments(procedure: Gimp.Procedure) -> None:
     choice = Gimp.Choice.new()
@@ -346,10 +330,6 @@ def is_recipe_unchosen(config: Gimp.ProcedureConfig) -> bool:
     return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(RECIPE_FILE) is None)
 
 
-def no_recipe() -> UsageError:
-    return UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
-
-
 def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
     """Return the chosen recipe.
 
@@ -362,5 +342,5 @@ def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
         return preset(name)
     file = config.get_property(RECIPE_FILE)
     if file is None or file.get_path() is None:
-        raise no_recipe()
+        raise UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
     return Recipe.read(Path(file.get_path()))

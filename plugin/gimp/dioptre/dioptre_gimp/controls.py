@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -41,6 +41,17 @@ def no_wheel(widget: Gtk.Widget) -> None:
         return False
 
     widget.connect("scroll-event", scrolled)
+
+
+def choice_box(labels: Sequence[str]) -> Gtk.ComboBoxText:
+    """Return a list of choices, which shortens labels that are too long for it."""
+    box = Gtk.ComboBoxText()
+    for label in labels:
+        box.append_text(label)
+    for cell in box.get_cells():
+        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+    no_wheel(box)
+    return box
 
 
 class Row(Gtk.Box):
@@ -181,13 +192,8 @@ class ChoiceRow(Row):
         else:
             self._values += parameter.choices
             labels += [translated(parameter.shown_choice(value)) for value in parameter.choices]
-        self._box = Gtk.ComboBoxText()
-        for label in labels:
-            self._box.append_text(label)
-        for cell in self._box.get_cells():
-            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+        self._box = choice_box(labels)
         self._box.connect("changed", lambda box: self.send(self._values[box.get_active()]))
-        no_wheel(self._box)
         self.label.set_mnemonic_widget(self._box)
         self.name(self._box)
         self.pack_start(self.label, False, False, 0)

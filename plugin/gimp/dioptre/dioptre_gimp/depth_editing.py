@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from dioptre_link import strict_json
 from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
-from dioptre_link.records import GROUP, Entry
+from dioptre_link.records import GROUP, Entry, Link
 
 from . import sources
 from .document import Gimp, find_linked, record_of, store, stored, undo_step
@@ -78,8 +77,7 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
     picture = sources.only_layer(drawables)
     tattoo = picture.get_tattoo()
     for entry in reversed(entries):
-        own = [entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")]
-        found = [layer for link in own if (layer := find_linked(image, link)) is not None]
+        found = [layer for link in _depth_links(entry) if (layer := find_linked(image, link)) is not None]
         if found and (
             record_of(image).concerns(entry, picture) or tattoo in {layer.get_tattoo() for layer in found}
         ):
@@ -96,7 +94,7 @@ def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) ->
     """Yield the layers that depend on the depth layer: groups of results, or its siblings in its own group."""
     tattoo, above = depth.get_tattoo(), {layer.get_tattoo() for layer in _parents(depth)}
     for entry in entries:
-        if tattoo not in {link.id for role, link in _depth_links(entry)}:
+        if tattoo not in {link.id for link in _depth_links(entry)}:
             continue
         group = find_linked(image, entry.outputs.get(GROUP))
         if group is not None and group.get_tattoo() not in above:
@@ -107,10 +105,10 @@ def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) ->
                 yield layer
 
 
-def _depth_links(entry: Entry) -> Iterator[tuple[str, Any]]:
-    for name, links in (("disparity", entry.inputs), (Role.DEPTH.value, entry.outputs)):
-        if name in links:
-            yield name, links[name]
+def _depth_links(entry: Entry) -> list[Link]:
+    """Return the depth layers of a result: its own, and the one that it was given."""
+    links = (entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity"))
+    return [link for link in links if link is not None]
 
 
 def _parents(layer: Gimp.Layer) -> Iterator[Gimp.Layer]:

@@ -13,6 +13,7 @@ from dioptre_link.client import Worker
 from dioptre_link.editing import brush, traits
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Steps
+from dioptre_link.editing.request import DETAIL_SHAPE, Request
 from dioptre_link.editing.state import State, Store
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import translated
@@ -20,15 +21,16 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection
+from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection, size_of
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
 from .layers import Outcome
-from .options import Panel, depth_chooser, scrolled
+from .options import Panel, depth_chooser, presets_of, scrolled, with_preset
 from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
+from .tiles import PICTURE_PX
 from .toolkit import MOST_PX, SMALL_PX, Driver, GimpUi, Gtk, Watch, fitted, use_colours
 from .updating import Edited, run_sent_change
 
@@ -109,7 +111,7 @@ class OperationDialog:
         self._config, self._store, self._source = config, store, source
         self._worker, self._files, self._edited = worker, files, edited
         self._operation = store.state.operation
-        self._layer_size = (source.picture.get_width(), source.picture.get_height())
+        self._layer_size = size_of(source.picture)
         enlarges = traits.enlarges(self._operation)
         self._size = fitted(
             *self._layer_size,
@@ -123,7 +125,9 @@ class OperationDialog:
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(self._operation.title))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # GIMP's help has no page for this dialog.
-        self._preview = Preview(store, self._size, self._layer_size, self._zoomed)
+        # An enlargement shows a part of fixed shape.
+        room = (SMALL_PX, round(SMALL_PX / DETAIL_SHAPE)) if enlarges else self._size
+        self._preview = Preview(store, room, self._layer_size, lambda: self._previews.sharpen())
         self._previews = Previews(store, worker, self._longest_px)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._side = self._make_side(source)
@@ -165,7 +169,9 @@ class OperationDialog:
         chooser = self._chooser(source)
         if chooser is not None and traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
-        side.pack_start(scrolled(Panel(self._store, Downloads(self._store, self._files))), True, True, 0)
+        panel = Panel(self._store, Downloads(self._store, self._files))
+        self._presets = panel.presets
+        side.pack_start(scrolled(panel), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
         if self._edited is not None:
@@ -213,9 +219,6 @@ class OperationDialog:
             self._quit()
         self._store.set(states.closed(self._store.state, error))
 
-    def _zoomed(self) -> None:
-        self._previews.sharpen()
-
     def _longest_px(self) -> int:
         """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
@@ -242,6 +245,14 @@ class OperationDialog:
         self._inputs = inputs
         self._store.set(states.reading(self._store.state))
         self._previews.open(inputs, self._reading(inputs, connecting))
+        if self._presets is not None:
+            names = presets_of(self._operation)
+            self._previews.picture(names, self._picture_request, self._presets.show_picture)
+
+    def _picture_request(self, name: str) -> Request:
+        state = self._store.state
+        options = with_preset(state.options, name, self._operation)
+        return self._inputs.request(replace(state, options=options), PICTURE_PX)
 
     def _reading(self, inputs: Inputs, connecting: Steps[None] | None) -> Steps[None]:
         if connecting is not None:

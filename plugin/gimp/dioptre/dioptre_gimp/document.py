@@ -148,28 +148,32 @@ def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = F
     return drawable.get_buffer().get(rect, scale, pixel_format, Gegl.AbyssPolicy.CLAMP)
 
 
-def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:
-    """Yield all pixels of `drawable` in bands from the top."""
+def read_bands(drawable: Gimp.Drawable, babl: str | None) -> Iterator[bytes]:
+    """Yield all pixels of `drawable` in bands from the top, in its own format if `babl` is None."""
     source = drawable.get_buffer()
-    for band in bands(drawable.get_width(), drawable.get_height()):
-        yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+    for band in bands(*size_of(drawable)):
+        yield source.get(band, 1.0, babl, Gegl.AbyssPolicy.NONE)
 
 
-def content_hash(drawable: Gimp.Drawable) -> str:
-    """Return the SHA-256 of the drawable's size and raw values, which changes when a user paints on it."""
-    width, height = drawable.get_width(), drawable.get_height()
+def content_hash(drawable: Gimp.Drawable, babl: str | None = None) -> str:
+    """Return the SHA-256 of the drawable's size and values, which changes when a user paints on it."""
+    width, height = size_of(drawable)
     digest = hashlib.sha256(f"{width}x{height} ".encode("ascii"))
-    source = drawable.get_buffer()
-    for band in bands(width, height):
-        digest.update(source.get(band, 1.0, None, Gegl.AbyssPolicy.NONE))
+    for rows in read_bands(drawable, babl):
+        digest.update(rows)
     return digest.hexdigest()
+
+
+def depth_hash(layer: Gimp.Drawable) -> str:
+    """Return the hash of a grey layer's content, read as sRGB-encoded 16-bit values."""
+    return content_hash(layer, DEPTH_SHOWN.babl)
 
 
 def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int, bytes]]:
     """Yield the selection over `layer`, 0 to 1, as (first row, rows) from the top; it is 0 outside the canvas."""
     source = image.get_selection().get_buffer()
     _, x, y = layer.get_offsets()
-    for band in bands(layer.get_width(), layer.get_height()):
+    for band in bands(*size_of(layer)):
         rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
         yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
 
@@ -186,12 +190,7 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
     """Return whether every pixel is fully opaque."""
     if not drawable.has_alpha():
         return True
-    source = drawable.get_buffer()
-    for band in bands(drawable.get_width(), drawable.get_height()):
-        alpha = source.get(band, 1.0, "A u8", Gegl.AbyssPolicy.NONE)
-        if alpha.count(b"\xff") != len(alpha):
-            return False
-    return True
+    return all(alpha.count(b"\xff") == len(alpha) for alpha in read_bands(drawable, "A u8"))
 
 
 def check_room(nbytes: int) -> None:
@@ -219,7 +218,7 @@ def check_room(nbytes: int) -> None:
 def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
     """Copy `mask` into the mask `target` of the same size."""
     read, write = mask.get_buffer(), target.get_buffer()
-    for band in bands(mask.get_width(), mask.get_height()):
+    for band in bands(*size_of(mask)):
         write.set(band, SELECTION.babl, read.get(band, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE))
     write.flush()
 
@@ -247,14 +246,6 @@ class Kept:
             return False
 
 
-def depth_hash(layer: Gimp.Drawable) -> str:
-    """Return the SHA-256 of a grey layer's size and content, read as sRGB-encoded 16-bit values."""
-    digest = hashlib.sha256(f"{layer.get_width()}x{layer.get_height()} ".encode("ascii"))
-    for band in read_bands(layer, DEPTH_SHOWN):
-        digest.update(band)
-    return digest.hexdigest()
-
-
 def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
     """Cache the exact disparity of `layer` if the document has only 8 bits.
 
@@ -275,16 +266,9 @@ def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
     with _beside(kept.exact) as part:
         shutil.copyfile(exact.path, part)
     with _beside(kept.shown) as part, part.open("wb") as file:
-        for band in read_bands(layer, DEPTH_SHOWN):
-            file.write(band)
+        for rows in read_bands(layer, DEPTH_SHOWN.babl):
+            file.write(rows)
     keep_newest(folder, limit_bytes=LIMIT_BYTES)
-    return key
-
-
-def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
-    """Cache the exact disparity like `keep`, and mark the layer, which is already in the document."""
-    key = keep(image, layer, exact)
-    mark(layer, key)
     return key
 
 
@@ -334,21 +318,15 @@ def find_kept(key: str) -> Kept:
     return Kept(folder / f"{key}.exact", folder / f"{key}.shown")
 
 
-class _beside:  # noqa: N801  (used as a function)
-    """Context manager for a temporary file that is renamed to `path` once it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> Path:
-        return self._part
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink(missing_ok=True)
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Provide a temporary file that is renamed to `path` once it is complete."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 RECORD = "dioptre"
@@ -457,8 +435,17 @@ def cubic() -> Iterator[None]:
         Gimp.context_pop()
 
 
+def size_of(drawable: Gimp.Drawable | Gimp.Image) -> tuple[int, int]:
+    return drawable.get_width(), drawable.get_height()
+
+
 def same_size(one: Gimp.Drawable, other: Gimp.Drawable) -> bool:
-    return (one.get_width(), one.get_height()) == (other.get_width(), other.get_height())
+    return size_of(one) == size_of(other)
+
+
+def fills(image: Gimp.Image, layer: Gimp.Layer) -> bool:
+    """Return whether the layer covers the canvas exactly."""
+    return tuple(layer.get_offsets()[1:]) == (0, 0) and size_of(layer) == size_of(image)
 
 
 def must(done: object, what: str) -> None:
@@ -481,7 +468,7 @@ def replace_pixels(layer: Gimp.Layer, new: Gimp.Layer) -> None:
     Call it inside an `undo_step`.
     """
     width, height = new.get_width(), new.get_height()
-    if (layer.get_width(), layer.get_height()) != (width, height):
+    if not same_size(layer, new):
         with cubic():
             # This also resizes the layer's mask.
             must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
@@ -513,13 +500,13 @@ def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) 
     if same_size(mask, target):
         copy_mask(mask, target)
         return
-    carrier = new_layer(image, "Mask", (mask.get_width(), mask.get_height()), alpha=False)
+    carrier = new_layer(image, "Mask", size_of(mask), alpha=False)
     must(image.insert_layer(carrier, None, 0), "insert a layer")
     try:
         must(carrier.add_mask(carrier.create_mask(Gimp.AddMaskType.WHITE)), "add a layer mask")
         copy_mask(mask, carrier.get_mask())
         with cubic():
-            must(carrier.scale(target.get_width(), target.get_height(), False), "enlarge a mask")
+            must(carrier.scale(*size_of(target), False), "enlarge a mask")
         copy_mask(carrier.get_mask(), target)
     finally:
         image.remove_layer(carrier)
@@ -561,12 +548,6 @@ def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: boo
             "GIMP cannot create a layer of {width} × {height} pixels.", width=size[0], height=size[1]
         )
     return layer
-
-
-def insert_group(image: Gimp.Image, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.GroupLayer:
-    group = Gimp.GroupLayer.new(image, name)
-    must(image.insert_layer(group, parent, position), "insert a layer group")
-    return group
 
 
 def client() -> str:
@@ -618,7 +599,7 @@ def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
     for _ in read_in(buffer, mask.get_buffer(), SELECTION):
         pass
     must(layer.add_mask(mask), "add a layer mask")
-    mask.update(0, 0, mask.get_width(), mask.get_height())
+    mask.update(0, 0, *size_of(mask))
 
 
 def select(image: Gimp.Image, buffer: Buffer, offsets: tuple[int, int], *, name: str, keep: bool) -> None:

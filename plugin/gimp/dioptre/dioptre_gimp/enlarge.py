@@ -28,12 +28,13 @@ from .document import (
     check_room,
     cubic,
     find_linked,
+    keep,
     link_to,
+    mark,
     must,
     picture_format,
     read_in,
     record_of,
-    remember,
     undo_step,
     unlocked,
 )
@@ -154,7 +155,7 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
                 _write(part.source.picture, made.buffer, colour)
             elif made.role is Role.DEPTH and part.depth is not None:
                 _write(part.depth, made.buffer, DEPTH)
-                remember(image, part.depth, made.buffer)
+                mark(part.depth, keep(image, part.depth, made.buffer))
     if entries:
         record_of(image).save(_scaled(image, entry, scale, unpainted) for entry in entries)
 

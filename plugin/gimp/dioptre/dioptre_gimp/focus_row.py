@@ -75,6 +75,10 @@ class FocusRow(Row):
         self._distances.set_tooltip_text(translated(ruler.HELP))
         self.name(self._distances, translated("Depth of field"))
         self.pack_start(self._distances, False, False, 0)
+        self._in_metres = (self._ruler, self._scale, self._distances)
+        for part in self._in_metres:
+            part.show()
+            part.set_no_show_all(True)  # `show_state` shows them once there are distances.
 
     def show_state(self, state: State) -> None:
         self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
@@ -86,8 +90,9 @@ class FocusRow(Row):
         shown = None if depth is None else state.ruler
         self._ruler.set_from_pixbuf(drawing.ruler(shown, RULER_SIZE, TICK_GAP))
         self._scale.show_ticks(() if shown is None else shown.ticks(TICK_GAP))
-        # A line break keeps the height of a ruler that is not known yet.
         self._distances.set_text(ruler.two_lines(shown))
+        for part in self._in_metres:
+            part.set_visible(shown is not None)
 
     def _draw(self) -> bool:
         sharp, focused = self._drag.sharp, self._area.has_focus()

@@ -23,8 +23,8 @@ from .document import (
     check_room,
     content_hash,
     depth_hash,
+    fills,
     has_selection,
-    insert_group,
     keep,
     logger,
     mark,
@@ -37,6 +37,7 @@ from .document import (
     record_of,
     same_size,
     selection_mask,
+    size_of,
     take_over_look,
 )
 from .sources import Source
@@ -130,7 +131,8 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         for one in reversed(filled):
             put(image, one, parent, position, (x, y))
         return filled[0].layer
-    group = insert_group(image, operation.title, parent, position)
+    group = Gimp.GroupLayer.new(image, operation.title)
+    must(image.insert_layer(group, parent, position), "insert a layer group")
     try:
         for place, one in enumerate(filled):
             put(image, one, group, place, (x, y))
@@ -191,9 +193,5 @@ def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, be
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
     """Enlarge the canvas if the picture filled it before being enlarged."""
-    result = filled[0].layer
-    size = (picture.get_width(), picture.get_height())
-    larger = (result.get_width(), result.get_height())
-    fills = tuple(picture.get_offsets()[1:]) == (0, 0) and size == (image.get_width(), image.get_height())
-    if fills and larger != size:
-        must(image.resize(*larger, 0, 0), "enlarge the canvas")
+    if fills(image, picture) and not same_size(picture, filled[0].layer):
+        must(image.resize(*size_of(filled[0].layer), 0, 0), "enlarge the canvas")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER
@@ -10,16 +10,17 @@ from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from dioptre_link.editing import bokeh, distances, scales, traits
 from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
-from dioptre_link.language import Message, translated
+from dioptre_link.language import translated
 from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
 from dioptre_link.presets import presets
 
 from . import arguments, drawing
-from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, no_wheel, row_of, set_options
+from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choice_box, row_of, set_options
 from .document import GLib
 from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
-from .toolkit import Gtk, Pango
+from .tiles import Tiles
+from .toolkit import Gtk
 
 WIDTH_PX = 440
 APERTURE_PX = 64
@@ -49,8 +50,12 @@ class Panel(Gtk.Box):
         others = [parameter for parameter in rows if not parameter.simple]
         if not first:
             first, others = others, []
-        if presets_of(operation):
-            self._add(self, PresetRow(store))
+        self.presets = PresetTiles(store) if presets_of(operation) else None
+        if self.presets is not None:
+            label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
+            label.set_mnemonic_widget(self.presets)
+            self.pack_start(label, False, False, 0)
+            self._add(self, self.presets)
         for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
             self._add_row(self, parameter, self._first_row(parameter))
             if parameter.name == BLUR and bokeh.has_shapes(operation):
@@ -132,60 +137,34 @@ class Panel(Gtk.Box):
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return, by title, the options of each preset that consists of only this operation."""
+    """Return, by name, the options of each preset that consists of only this operation."""
     return {
-        recipe.title: recipe.steps[0].options
-        for recipe in presets().values()
+        name: recipe.steps[0].options
+        for name, recipe in presets().items()
         if len(recipe.steps) == 1 and recipe.steps[0].operation == operation.name
     }
 
 
-class PresetRow(Gtk.Box):
-    """Choice of a preset, which sets all options except clicked points and strokes."""
+def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:
+    """Return the options with those of a preset; clicked places and strokes stay."""
+    kept = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
+    given = {**operation.defaults(), **presets_of(operation)[name]}
+    return {one: options[one] if one in kept else value for one, value in given.items()}
+
+
+class PresetTiles(Tiles):
+    """Tiles of presets, which set all options except clicked places and strokes."""
 
     def __init__(self, store: Store[State]) -> None:
-        super().__init__(spacing=6)
-        self._store = store
-        self._quiet = False
-        self._presets = presets_of(store.state.operation)
-        own = (*PLACES, *LISTS)
-        self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
-        self._kept.add(FOCAL_DISPARITY)
-        label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
-        label.set_width_chars(LABEL_CHARS)
-        self._box = Gtk.ComboBoxText()
-        for title in (Message("Default"), *self._presets, Message("Custom settings")):
-            self._box.append_text(translated(title))
-        for cell in self._box.get_cells():
-            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
-        self._box.get_accessible().set_name(translated("Preset"))
-        self._box.connect("changed", self._chose)
-        no_wheel(self._box)
-        label.set_mnemonic_widget(self._box)
-        self.pack_start(label, False, False, 0)
-        self.pack_start(self._box, True, True, 0)
-
-    def _choices(self) -> Iterator[Mapping[str, Any]]:
-        defaults = self._store.state.operation.defaults()
-        yield defaults
-        for options in self._presets.values():
-            yield {**defaults, **options}
+        operation = store.state.operation
+        self._names = presets_of(operation)
+        super().__init__(
+            self._names, lambda name: set_options(store, with_preset(store.state.options, name, operation))
+        )
 
     def render(self, state: State) -> None:
-        def equal(options: Mapping[str, Any]) -> bool:
-            return all(state.options[name] == value for name, value in options.items() if name not in self._kept)
-
-        choices = list(self._choices())
-        self._quiet = True
-        self._box.set_active(next((n for n, options in enumerate(choices) if equal(options)), len(choices)))
-        self._quiet = False
-
-    def _chose(self, box: Gtk.ComboBoxText) -> None:
-        choices = list(self._choices())
-        if self._quiet or box.get_active() >= len(choices):
-            return
-        options = {name: value for name, value in choices[box.get_active()].items() if name not in self._kept}
-        set_options(self._store, options)
+        fits = (name for name in self._names if with_preset(state.options, name, state.operation) == state.options)
+        self.choose(next(fits, None))
 
 
 class DiscRow(Gtk.Box):
@@ -215,14 +194,9 @@ class DiscRow(Gtk.Box):
 
 def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     """Return a list of the layers that can serve as depth."""
-    box = Gtk.ComboBoxText()
-    for name in names:
-        box.append_text(name)
-    for cell in box.get_cells():
-        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+    box = choice_box(names)
     box.set_active(chosen)
     box.connect("changed", lambda _: on_choose(box.get_active()))
-    no_wheel(box)
     label = Gtk.Label(label=translated("_Depth layer"), use_underline=True, xalign=0.0)
     label.set_width_chars(LABEL_CHARS)
     label.set_mnemonic_widget(box)
@@ -233,4 +207,4 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     return row
 
 
-AnyRow = Row | ShapesRow | PresetRow | DiscRow | OfferBox
+AnyRow = Row | ShapesRow | PresetTiles | DiscRow | OfferBox

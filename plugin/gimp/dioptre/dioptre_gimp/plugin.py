@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -260,41 +261,34 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
 
 
 def _tell(call: Call, messages: Sequence[str]) -> None:
-    """Tell the user what a run did; GIMP would show an ordinary message with a warning sign."""
+    """Tell the user what a run did, in the status bar: GIMP would show a message with a warning sign."""
     if not call.interactive:
         for message in messages:
             Gimp.message(translated(message))
     elif messages:
-        _show(" ".join(map(translated, messages)))
+        Gimp.progress_init(" ".join(map(translated, messages)))
+        Gimp.progress_update(1.0)
+        Gimp.displays_flush()
+        time.sleep(SHOWN_S)
+        Gimp.progress_end()
 
 
-def _show(words: str) -> None:
-    """Show text in the status bar for a few seconds."""
-    Gimp.progress_init(words)
-    Gimp.progress_update(1.0)
-    Gimp.displays_flush()
-    time.sleep(SHOWN_S)
-    Gimp.progress_end()
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[Step], None]]:
+    """Show GIMP's progress bar. Its Cancel button ends this process, which cancels the worker's job."""
+    phase = ""
 
-
-class progress:  # noqa: N801  (used as a function)
-    """GIMP's progress bar. Its Cancel button ends this process, which the worker treats as cancelling the job."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._phase = ""
-
-    def __enter__(self) -> Callable[[Step], None]:
-        Gimp.progress_init(self._title)
-        return self._show
-
-    def _show(self, step: Step) -> None:
-        if step.phase != self._phase:
-            self._phase = step.phase
-            Gimp.progress_set_text(f"{self._title}: {translated(step.phase)}")
+    def show(step: Step) -> None:
+        nonlocal phase
+        if step.phase != phase:
+            phase = step.phase
+            Gimp.progress_set_text(f"{title}: {translated(phase)}")
         Gimp.progress_update(step.fraction)
 
-    def __exit__(self, *_: object) -> None:
+    Gimp.progress_init(title)
+    try:
+        yield show
+    finally:
         Gimp.progress_end()
 
 

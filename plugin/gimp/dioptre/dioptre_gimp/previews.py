@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
@@ -96,7 +97,8 @@ class Inputs:
             assert self._sent is not None
             # The final job may need the existing buffer, which holds the exact depth, so send a new one.
             if name == "disparity":
-                return (yield from transfer.read_depth(worker, self.source, self._files))
+                assert self.source.depth is not None
+                return (yield from transfer.read_depth(worker, self.source.depth, self._files))
             if name in self._spent:
                 yield from self.read()
             self._spent.add(name)
@@ -126,6 +128,10 @@ class Previews:
         self._ready = False  # Whether the inputs have been read.
         self._asked_px = 0
         self._since_s = time.monotonic()  # Time of the oldest change that the running preview takes into account.
+        self._unpictured: list[str] = []  # Recipes whose pictures are still to be computed.
+        self._picturing = False  # Whether the driver computes such a picture.
+        self._request_of: Callable[[str], Request | None] = lambda _: None
+        self._on_picture: Callable[[str, Image], None] = lambda _, _picture: None
         self._forget = store.observe(self._changed)
 
     def open(self, inputs: Inputs, reading: Steps[None]) -> None:
@@ -134,6 +140,44 @@ class Previews:
         self._inputs, self._ready = inputs, False
         self._since_s = time.monotonic()
         self._driver = Driver(reading, on_done=self._read, on_error=self._failed, on_step=self._event)
+
+    def picture(
+        self,
+        names: Iterable[str],
+        request_of: Callable[[str], Request | None],
+        on_picture: Callable[[str, Image], None],
+    ) -> None:
+        """Compute the pictures of recipes while no preview is wanted; those that fail are left out.
+
+        Args:
+            names: The recipes' names.
+            request_of: Returns the request for a recipe's picture; None for no picture.
+            on_picture: Receives each name and picture.
+        """
+        self._unpictured, self._request_of, self._on_picture = [*names], request_of, on_picture
+        self._picture_next()
+
+    def _picture_next(self) -> None:
+        while self._unpictured and self._store.state.phase is Phase.READY and self._driver is None:
+            name = self._unpictured[0]
+            if (request := self._request_of(name)) is None:
+                self._unpictured.remove(name)
+                continue
+            self._picturing = True
+            self._driver = Driver(
+                self.session.beside(request),
+                on_done=partial(self._pictured, name),
+                on_error=partial(self._pictured, name),
+            )
+
+    def _pictured(self, name: str, outcome: Shown | Exception) -> None:
+        self._driver, self._picturing = None, False
+        self._unpictured.remove(name)
+        if isinstance(outcome, Exception):
+            logger.info("No picture of a recipe: %s", LOG.told(outcome).message)
+        elif outcome.after is not None:
+            self._on_picture(name, outcome.after)
+        self._picture_next()
 
     def forget(self) -> None:
         """Abandon the running preview."""
@@ -149,6 +193,7 @@ class Previews:
             self._read(None)
         elif phase in (Phase.WAITING, Phase.DRAFT):
             self._settle()
+        self._picture_next()
 
     def stop(self) -> None:
         """Stop requesting previews."""
@@ -164,7 +209,7 @@ class Previews:
     def _stop_driver(self) -> None:
         if self._driver is not None:
             self._driver.stop()
-            self._driver = None
+            self._driver, self._picturing = None, False
 
     def _stop_settling(self) -> None:
         if self._settling is not None:
@@ -190,7 +235,7 @@ class Previews:
 
     def _settled(self) -> bool:
         assert self._inputs is not None
-        running = self._driver is not None and self._driver.running
+        running = self._driver is not None and self._driver.running and not self._picturing
         request = self._inputs.request(self._store.state, self._longest_px())
         if running and self._store.state.phase is not Phase.MISSING and self.session.should_wait(request):
             return True
@@ -209,7 +254,9 @@ class Previews:
         operation = request.operation.name
 
         def arrived(shown: Shown) -> None:
+            self._driver = None
             self._show(shown, f"Preview by {operation}, {request.longest_px} px")
+            self._picture_next()
 
         self._driver = Driver(
             self.session.preview(request), on_done=arrived, on_error=self._failed, on_step=self._event

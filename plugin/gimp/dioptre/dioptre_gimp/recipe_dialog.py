@@ -1,12 +1,10 @@
-"""The dialog for choosing a recipe, with a picture of each one's effect on the layer and a larger preview."""
+"""The dialog for choosing a recipe, with a tile for each one and a larger preview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 from dioptre_link.catalogue import depth, portrait, white_balance
 from dioptre_link.chain import as_operation
@@ -15,27 +13,26 @@ from dioptre_link.editing import recipes, traits, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Shown
 from dioptre_link.editing.picking import Click
-from dioptre_link.editing.request import preview_of
+from dioptre_link.editing.request import Request, preview_of
 from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation
-from dioptre_link.presets import picture_file, presets
+from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
-from .document import LOG, Gimp, GLib, GObject, logger, read_small
+from .document import Gimp, GObject, read_small, size_of
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
-from .toolkit import SMALL_PX, Driver, GdkPixbuf, GimpUi, Gtk, Watch, add_class, fitted, use_colours
+from .tiles import PICTURE_PX, Tiles
+from .toolkit import SMALL_PX, GimpUi, Gtk, Watch, fitted, use_colours
 
 SourceOf = Callable[[Operation], Source]
 
-LIST_PX = 380
-TILE_PX = (96, 72)  # Width and height of the picture of a recipe.
-PICTURE_PX = 144  # Longest side of the computed picture that fills a tile.
+WORDS_LINES = 4  # Height of the text about the chosen recipe.
 FIRST = portrait.OPERATION.name  # The preset that is selected at first if the user has not chosen one yet.
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 
@@ -82,18 +79,17 @@ class RecipeDialog:
     ) -> None:
         self._config, self._source_of, self._worker, self._files = config, source_of, worker, files
         source = source_of(white_balance.OPERATION)
-        layer_size = (source.picture.get_width(), source.picture.get_height())
-        self._size = size = fitted(*layer_size)
+        self._layer_size = size_of(source.picture)
+        self._size = fitted(*self._layer_size)
         self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # GIMP's help has no page for this dialog.
         self._recipe: Recipe | None = None  # With the focus that the user clicked.
-        self._layer_size = layer_size
         self._preview = Preview(
             self._store,
-            size,
-            layer_size,
+            self._size,
+            self._layer_size,
             lambda: None,
             names=VIEWS,
             on_click=self._clicked,
@@ -101,8 +97,7 @@ class RecipeDialog:
         )
         self._use(source)
         self._previews = Previews(self._store, worker, self._longest_px)
-        self._driver: Driver | None = None  # Of the picture of a recipe.
-        self._store.observe(lambda _, state: self._picture_next(state))
+        self._store.observe(self._picture_chosen)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
         self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
@@ -118,7 +113,8 @@ class RecipeDialog:
     def run(self) -> tuple[Recipe, bool]:
         self._store.set(states.reading(self._store.state))
         self._choose()
-        self._list.get_selected_row().grab_focus()
+        self._picture_all()
+        self._tiles.child(self._config.get_property(arguments.PRESET)).grab_focus()
         if not self._dialog.run():
             raise Cancelled
         assert self._recipe is not None
@@ -126,79 +122,62 @@ class RecipeDialog:
 
     def close(self) -> None:
         self._previews.stop()
-        self._stop_pictures()
         self._watch.end()
         self._dialog.destroy()
 
     def _lost(self, error: DioptreError) -> None:
         """Leave only Cancel, because the document or the layer is gone."""
         self._previews.stop()
-        self._stop_pictures()
-        self._list.set_sensitive(False)
+        self._tiles.set_sensitive(False)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
         self._store.set(states.closed(self._store.state, error))
 
     def _use(self, source: Source) -> None:
         self._source = source
-        self._pictured: set[str] = set()  # Names of the recipes whose picture was requested.
         self._inputs = Inputs(source, self._worker, self._files, None)
         data = read_small(source.picture, self._size)
         self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, data))
 
     def _side(self, *, replaces: bool) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        names = [*presets(), arguments.FROM_FILE]
-        self._list = Gtk.ListBox()
-        self._list.get_accessible().set_name(translated("Recipes"))
-        self._pictures = {name: Gtk.Image() for name in presets()}
-        for name, recipe in presets().items():
-            _show(self._pictures[name], GdkPixbuf.Pixbuf.new_from_file(str(picture_file(name))))
-            self._list.add(_row(recipe.title, recipe.description, self._pictures[name]))
-        self._list.add(
-            _row(Message("From a file"), Message("A .json file that Dioptre wrote, or one of your own."))
-        )
         if arguments.is_recipe_unchosen(self._config):
             self._config.set_property(arguments.PRESET, FIRST)
-        self._names = names
-        self._show_chosen()
-        self._list.connect("row-selected", self._selected)
-        window = scrolled(self._list)
-        add_class(self._list, "dioptre-recipes")
-        window.set_size_request(LIST_PX, -1)
-        side.pack_start(window, True, True, 0)
-        self._note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=40)
-        self._note.set_size_request(-1, 2 * self._note.create_pango_layout("Ay").get_pixel_size()[1])
-        side.pack_start(self._note, False, False, 0)
+        self._tiles = Tiles(
+            [*presets(), arguments.FROM_FILE], lambda name: self._config.set_property(arguments.PRESET, name)
+        )
+        about = Message("A .json file that Dioptre wrote, or one of your own.")
+        self._tiles.describe(arguments.FROM_FILE, Message("From a file"), about)
+        window = scrolled(self._tiles)
+        window.set_propagate_natural_height(True)  # They scroll only on a small screen.
+        side.pack_start(window, False, False, 0)
+        self._words = Gtk.Label(xalign=0.0, yalign=0.0, wrap=True)
+        self._words.set_max_width_chars(1)  # Wrap at the tiles' width.
+        self._words.set_size_request(-1, WORDS_LINES * self._words.create_pango_layout("Ay").get_pixel_size()[1])
+        side.pack_start(self._words, False, False, 0)
         self._file = self._dialog.get_widget(arguments.RECIPE_FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         if replaces:
             side.pack_start(self._adds, False, False, 0)
         return side
 
-    def _show_chosen(self) -> None:
-        row = self._list.get_row_at_index(self._names.index(self._config.get_property(arguments.PRESET)))
-        if row is not self._list.get_selected_row():
-            self._list.select_row(row)
-
-    def _selected(self, _list: Gtk.ListBox, row: Gtk.ListBoxRow | None) -> None:
-        if row is not None and self._names[row.get_index()] != self._config.get_property(arguments.PRESET):
-            self._config.set_property(arguments.PRESET, self._names[row.get_index()])
-
     def _choose(self) -> None:
         """Show the effect of the chosen recipe."""
         name = self._config.get_property(arguments.PRESET)
-        self._show_chosen()
+        self._tiles.choose(name)
         self._file.set_sensitive(name == arguments.FROM_FILE)
         try:
-            recipe = self._read_recipe(name)
+            recipe = arguments.chosen_recipe(self._config)
             source = self._source_of(as_operation(recipe)[0])
             if _layers(source) != _layers(self._source):
                 self._use(source)
+                self._picture_all()
+            if name == arguments.FROM_FILE and recipe.title:
+                self._tiles.describe(name, recipe.title, recipe.description)
             self._follow(recipe)
         except DioptreError as error:
             self._recipe = None
-            self._stop_pictures()
             self._previews.forget()
+            self._words.set_text("")
             state = states.opened(white_balance.OPERATION)
             state = replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=error.message, hint=error.hint)
             self._store.set(state)
@@ -211,10 +190,10 @@ class RecipeDialog:
             "The result is {scale} times wider and taller. The preview shows a part of it.",
             scale=f"{recipes.scale(recipe):g}",
         )
-        self._note.set_text(translated(preview.note if preview.shown else part))
+        words = (recipe.description, preview.note if preview.shown else part)
+        self._words.set_text(" ".join(translated(one) for one in words if one))
         view = views.AFTER if self._recipe is None else self._store.state.view
         self._recipe = recipe
-        self._stop_pictures()
         self._previews.forget()
         opened = replace(states.opened(preview.operation, preview.options), fixed=True)
         state = replace(states.reading(opened), view=view, shown=shown)
@@ -248,78 +227,26 @@ class RecipeDialog:
 
     # -- pictures of the recipes ---------------------------------------------------------------------------------
 
-    def _picture_next(self, state: State) -> None:
-        """Compute the picture of one more recipe while no preview is wanted."""
-        if state.phase is not Phase.READY or self._driver is not None:
-            return
-        for name, recipe in presets().items():
-            if name in self._pictured:
-                continue
-            self._pictured.add(name)
-            try:
-                if _layers(self._source_of(as_operation(recipe)[0])) != _layers(self._source):
-                    continue
-            except DioptreError:
-                continue
-            seen = preview_of(recipe)
-            request = self._inputs.request(states.opened(seen.operation, seen.options), PICTURE_PX)
-            steps = self._previews.session.beside(request)
-            self._driver = Driver(steps, on_done=partial(self._arrived, name), on_error=self._missed)
-            return
+    def _picture_all(self) -> None:
+        self._previews.picture(presets(), self._picture_request, self._tiles.show_picture)
 
-    def _arrived(self, name: str, shown: Shown) -> None:
-        if shown.after is not None:
-            _show(self._pictures[name], drawing.opaque(drawing.pixbuf_of(shown.after)))
-        self._driver = None
-        self._picture_next(self._store.state)
+    def _picture_chosen(self, old: State, state: State) -> None:
+        """Show the preview of the chosen recipe in its tile, too."""
+        arrived = state.phase is Phase.READY and state.shown is not old.shown
+        if arrived and state.shown and state.shown.after and not traits.enlarges(state.operation):
+            self._tiles.show_picture(self._config.get_property(arguments.PRESET), state.shown.after)
 
-    def _missed(self, error: Exception) -> None:
-        """Keep the picture of the example photo."""
-        logger.info("No picture of a recipe: %s", LOG.told(error).message)
-        self._driver = None
-
-    def _stop_pictures(self) -> None:
-        if self._driver is not None:
-            self._driver.stop()
-            self._driver = None
-
-    def _read_recipe(self, name: str) -> Recipe:
-        if name != arguments.FROM_FILE:
-            return presets()[name]
-        file = self._config.get_property(arguments.RECIPE_FILE)
-        if file is None or file.get_path() is None:
-            raise arguments.no_recipe()
-        return Recipe.read(Path(file.get_path()))
+    def _picture_request(self, name: str) -> Request | None:
+        recipe = presets()[name]
+        try:
+            if _layers(self._source_of(as_operation(recipe)[0])) != _layers(self._source):
+                return None
+        except DioptreError:
+            return None
+        seen = preview_of(recipe)
+        return self._inputs.request(states.opened(seen.operation, seen.options), PICTURE_PX)
 
 
 def _layers(source: Source) -> tuple[int, int]:
     """Return the tattoos of the source's layers, with 0 for a missing depth layer."""
     return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
-
-
-def _row(title: str, description: str, picture: Gtk.Image | None = None) -> Gtk.ListBoxRow:
-    words = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
-    heading = Gtk.Label(xalign=0.0)
-    heading.set_markup(f"<b>{GLib.markup_escape_text(translated(title))}</b>")
-    text = Gtk.Label(label=translated(description), xalign=0.0, wrap=True, max_width_chars=34)
-    words.pack_start(heading, False, False, 0)
-    words.pack_start(text, False, False, 0)
-    box = Gtk.Box(spacing=8, border_width=6)
-    if picture is not None:
-        picture.set_size_request(*TILE_PX)
-        box.pack_start(picture, False, False, 0)
-    box.pack_start(words, True, True, 0)
-    row = Gtk.ListBoxRow()
-    row.add(box)
-    row.get_accessible().set_name(translated(title))
-    return row
-
-
-def _show(picture: Gtk.Image, shown: GdkPixbuf.Pixbuf) -> None:
-    """Show a picture cropped to a tile."""
-    width, height = TILE_PX
-    scale = max(width / shown.get_width(), height / shown.get_height())
-    drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
-    x, y = (width - scale * shown.get_width()) / 2, (height - scale * shown.get_height()) / 2
-    shown.scale(drawn, 0, 0, width, height, x, y, scale, scale, GdkPixbuf.InterpType.BILINEAR)
-    picture.set_from_pixbuf(drawn)

@@ -42,9 +42,10 @@ frame.dioptre-frame > border { border: 2px solid transparent; border-radius: 0; 
 frame.dioptre-focused > border { border-color: #2f6fbd; }
 progressbar.dioptre-bar trough, progressbar.dioptre-bar progress { min-height: 8px; border-radius: 4px; }
 progressbar.dioptre-bar progress { background-image: none; background-color: #2f6fbd; border: none; }
-list.dioptre-recipes row * { background-color: transparent; background-image: none; }
-list.dioptre-recipes row:selected { background-image: none; background-color: #2f6fbd; }
-list.dioptre-recipes row:selected label { color: #ffffff; }
+.dioptre-recipes flowboxchild { padding: 0; }
+.dioptre-recipes flowboxchild * { background-color: transparent; background-image: none; }
+.dioptre-recipes flowboxchild:selected { background-image: none; background-color: #2f6fbd; }
+.dioptre-recipes flowboxchild:selected label { color: #ffffff; }
 .dioptre-small { padding: 1px 6px; min-height: 0; }
 scale.dioptre-blue-amber trough, scale.dioptre-green-magenta trough { min-height: 8px; border: none; }
 scale.dioptre-blue-amber trough { background-image: linear-gradient(to right, #3a7bd5, #d8d8d8, #f0a030); }

@@ -44,6 +44,7 @@ from .document import (
     read_bands,
     record_of,
     selection_bands,
+    size_of,
     write_out,
 )
 from .sources import Source, check_still_there
@@ -141,7 +142,7 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
     check_still_there(source)
     digest = hashlib.sha256()
     pixel_format = picture_format(source.image, alpha=source.picture.has_alpha())
-    for band in read_bands(source.picture, pixel_format):
+    for band in read_bands(source.picture, pixel_format.babl):
         digest.update(band)
         yield Step(fraction=0.0, phase="Reading the layer")
     if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
@@ -220,18 +221,18 @@ def _send_depth(
     yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
     now = depth_hash(depth)
     if not is_eight_bit(source.image):
-        inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH, files)
+        inputs["disparity"] = yield from read_depth(worker, depth, files)
         return now, []
     if (kept := find_kept(now)).fits(depth):
         inputs["disparity"] = _copied(worker, depth, kept.exact, DEPTH, files)
         return now, []
     made = made_hash(depth)
     if made and (kept := find_kept(made)).fits(depth):
-        inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH_SHOWN, files)
+        inputs["disparity"] = yield from read_depth(worker, depth, files, DEPTH_SHOWN)
         inputs["disparity_shown"] = _copied(worker, depth, kept.shown, DEPTH_SHOWN, files)
         inputs["disparity_exact"] = _copied(worker, depth, kept.exact, DEPTH, files)
         return now, []
-    inputs["disparity"] = yield from _read_drawable(worker, depth, DEPTH, files)
+    inputs["disparity"] = yield from read_depth(worker, depth, files)
     if not made:
         return now, []
     return now, [Message("The depth layer's full precision is no longer in the cache; its 256 levels were used.")]
@@ -241,46 +242,37 @@ def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: di
     """Put the selection within the layer into `inputs` if the operation takes a selection; return its hash."""
     if not source.takes_selection or not has_selection(source.image):
         return ""
-    digest = hashlib.sha256()
-    buffer = _new_buffer(worker, source.picture, SELECTION, files)
-    for top, rows in selection_bands(source.image, source.picture):
-        buffer.write_rows(top, rows)
-        digest.update(rows)
-    inputs["selection"] = buffer
-    return digest.hexdigest()
+    inputs["selection"] = buffer = _new_buffer(worker, source.picture, SELECTION, files)
+    return _selection_hash(source, buffer.write_rows)
 
 
-def _selection_hash(source: Source) -> str:
+def _selection_hash(source: Source, on_rows: Callable[[int, bytes], object] = lambda _top, _rows: None) -> str:
     if not source.takes_selection or not has_selection(source.image):
         return ""
     digest = hashlib.sha256()
-    for _, rows in selection_bands(source.image, source.picture):
+    for top, rows in selection_bands(source.image, source.picture):
+        on_rows(top, rows)
         digest.update(rows)
     return digest.hexdigest()
 
 
-def _read_drawable(
-    worker: Worker, drawable: Gimp.Drawable, pixel_format: Format, files: ExitStack
+def read_depth(
+    worker: Worker, depth: Gimp.Drawable, files: ExitStack, pixel_format: Format = DEPTH
 ) -> Steps[Buffer]:
-    buffer = _new_buffer(worker, drawable, pixel_format, files)
-    for _ in write_out(drawable, buffer, pixel_format):
+    """Return the depth layer's visible content in a new buffer."""
+    buffer = _new_buffer(worker, depth, pixel_format, files)
+    for _ in write_out(depth, buffer, pixel_format):
         yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
     return buffer
-
-
-def read_depth(worker: Worker, source: Source, files: ExitStack) -> Steps[Buffer]:
-    """Return the depth layer's visible content in a new buffer."""
-    assert source.depth is not None
-    return (yield from _read_drawable(worker, source.depth, DEPTH, files))
 
 
 def _copied(worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: Format, files: ExitStack) -> Buffer:
     buffer = _new_buffer(worker, depth, pixel_format, files)
     with kept.open("rb") as file:
-        for band in bands(depth.get_width(), depth.get_height()):
+        for band in bands(*size_of(depth)):
             buffer.write_rows(band.y, file.read(band.height * buffer.pixels.row_bytes))
     return buffer
 
 
 def _new_buffer(worker: Worker, drawable: Gimp.Drawable, pixel_format: Format, files: ExitStack) -> Buffer:
-    return files.enter_context(worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire))
+    return files.enter_context(worker.new_buffer(*size_of(drawable), pixel_format.wire))

@@ -24,6 +24,7 @@ from . import depth_editing, layers, sources, transfer
 from .document import (
     Gimp,
     depth_hash,
+    fills,
     find_linked,
     layer_of,
     link_to,
@@ -31,6 +32,8 @@ from .document import (
     nothing_selected,
     record_of,
     replace_pixels,
+    same_size,
+    size_of,
     undo_step,
 )
 from .layers import Outcome
@@ -123,10 +126,10 @@ def _replace(
             continue
         if link is not None and is_painted(layer, one.role, link):
             kept.append(_keep_copy(image, layer))
-        larger = _fills(image, layer) and (layer.get_width(), layer.get_height()) != _size(one.layer)
+        larger = fills(image, layer) and not same_size(layer, one.layer)
         replace_pixels(layer, one.layer)
         if larger:
-            must(image.resize(*_size(one.layer), 0, 0), "resize the canvas")
+            must(image.resize(*size_of(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
             one.mark_depth(layer)
         outputs[one.role.value] = link_to(layer, sha256=layers.layer_hash(layer, one.role))
@@ -180,14 +183,6 @@ def _disparity(change: Change, sent: transfer.Sent) -> dict[str, Link]:
     if depth is None or (own is not None and own.id == depth.get_tattoo()):
         return {}
     return {"disparity": link_to(depth, sha256=sent.depth_sha256)}
-
-
-def _fills(image: Gimp.Image, layer: Gimp.Layer) -> bool:
-    return tuple(layer.get_offsets()[1:]) == (0, 0) and _size(layer) == (image.get_width(), image.get_height())
-
-
-def _size(layer: Gimp.Drawable) -> tuple[int, int]:
-    return layer.get_width(), layer.get_height()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,8 +51,7 @@ press_button 1
 glide 454 513
 sleep 1    # The submenu opens by itself; a click would close it again.
 frame 500
-glide 700 513
-glide 720 612
+glide 720 513
 mark "$full"
 xdotool click 1
 for _ in $(seq 600); do [[ -n $(dialog) ]] && break; sleep 0.1; done
@@ -70,7 +69,7 @@ for place in '450 242' '242 190'; do
 done
 
 # More blur, with a preview at every step.
-glide_in 875 60
+glide_in 866 174
 xdotool mousedown 1
 frame 300
 for step in 1 2 3 4 5 6; do
@@ -87,7 +86,7 @@ sleep 4
 frame 2000
 
 # Another bokeh shape, the focus, and before and after.
-glide_in 738 105
+glide_in 738 218
 mark "$full"
 press_button 0.3
 arrive 2000
@@ -98,7 +97,7 @@ glide_in 166 16
 press_button
 frame 2000
 
-glide_in 994 717
+glide_in 994 734
 mark 'dioptre-portrait: '
 press_button 0.6
 frame 800

@@ -32,20 +32,38 @@ grep -aqE '"focus": ?\[[0-9]' "$OUT/start.xcf" || stop 'the result has no clicke
 xdotool key ctrl+z
 wait_title 10 '[*]start*1 layer)*'
 
+# A recipe from a file is previewed, too.
+printf '{"version": 2, "title": "Mine", "steps": [{"operation": "lens_blur"}]}' >"$OUT/mine.json"
+mark 'Preview by portrait'
+open_dialog 'Recipe' c
+wait_new 'Preview by portrait'
+xdotool key --delay 100 Down    # From a file; the tiles have the focus, on Portrait.
+mark 'Preview by lens_blur'
+press alt+f
+sleep 1
+xdotool key space    # The file chooser
+sleep 3
+xdotool type --delay 150 "$OUT/mine.json"
+xdotool key Return
+wait_new 'Preview by lens_blur'
+scrot -o "$OUT/recipe-file.png"
+press Escape
+closed 10
+
 # The first recipe (Landscape) on this picture. Without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'
-xdotool key Home    # The list has the focus.
+xdotool key --delay 100 Up Left
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
-xdotool key End    # From a file
+xdotool key --delay 100 Down Down Right    # From a file
 sleep 0.5
 scrot -o "$OUT/recipe-none.png"
 press alt+o
 sleep 1
 [[ -n $(dialog) ]] || stop 'OK works without a recipe'
 mark 'Preview by white_balance'
-xdotool key Home
+xdotool key --delay 100 Up Up Left
 wait_new 'Preview by white_balance'
 
 # One undo step.

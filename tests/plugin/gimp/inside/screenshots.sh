@@ -41,6 +41,7 @@ visit white_balance 'White balance' w 'Preview by white_balance'
 visit super_resolution 'Super-resolution' s 'Preview by super_resolution'
 visit depth 'Depth map' d 'Preview by depth'
 visit select_subject 'Select subject' t 'Preview by select_subject'
+visit select_depth 'Select by depth' b 'Preview by select_depth'
 visit recipe 'Recipe' c 'Preview by'
 
 mark "$full"
@@ -52,6 +53,7 @@ shot automatic
 mark "$full"
 click 242 190    # The astronaut's face
 wait_new "$full"
+sleep 8    # The tiles show the photo by then.
 away
 shot clicked
 press alt+f
