@@ -197,14 +197,15 @@ def find_or_start(
     with _start_lock(deadline, on_wait):
         if found := _connect_running():  # another client has started a worker meanwhile
             return found
-        process = _spawn(list(command) if command is not None else worker_command())
-        # Without this thread, a worker that ends early would remain as a zombie process.
-        threading.Thread(target=process.wait, daemon=True).start()
+        line = list(command) if command is not None else worker_command()
+        process = _spawn(line)
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found
             if (status := process.poll()) not in (None, 0):
-                raise _stopped(status)
+                if not (_was_refused() and _runs_inside(line)):
+                    raise _stopped(status)
+                process = _spawn(line, inside=True)
             _wait(on_wait)
     raise WorkerMissingError(
         Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(timeout_s, ".0f")),
@@ -245,10 +246,11 @@ def _connected(family: int, address: Any) -> socket.socket:
     return connection
 
 
-def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], *, inside: bool = False) -> subprocess.Popen[bytes]:
+    """Start the worker, outside a Flatpak sandbox unless `inside`."""
     private_dir(log_dir())
     environment = clean_environment(os.environ)
-    outside = on_host(command, environment)
+    outside = None if inside else on_host(command, environment)
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         # CREATE_NO_WINDOW gives the worker a console without a window, which its children inherit. DETACHED_PROCESS
@@ -258,7 +260,7 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
         detached = {"creationflags": flags}
     try:
         with start_log_file().open("wb") as output:
-            return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+            process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 outside or command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -272,11 +274,26 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
             "Dioptre's worker could not be started: {error}.", hint="Run `python3 install.py doctor`.", error=error
         ) from error
 
+    # Without this thread, a worker that ends early would remain as a zombie process.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def _was_refused() -> bool:
+    """Return whether Flatpak refused to start the worker outside the sandbox."""
+    return flatpak_app() is not None and is_refusal(_start_output())
+
+
+def _runs_inside(command: list[str]) -> bool:
+    """Return whether a command's Python is the one that uv brought, which needs nothing of the system's files."""
+    python = Path(command[0]).resolve()
+    return python.exists() and python.is_relative_to((data_dir() / "python").resolve())
+
 
 def _stopped(status: int | None) -> WorkerMissingError:
     """Return the error for a worker that ended before it could be reached."""
     app = flatpak_app()
-    if app is not None and is_refusal(_start_output()):
+    if _was_refused():
         return WorkerMissingError(
             "The Flatpak sandbox does not allow Dioptre to start its worker.",
             hint="Run `flatpak override --user --talk-name=org.freedesktop.Flatpak {app}` and restart the editor, "

@@ -1,7 +1,7 @@
 """Take screenshots of GIMP's dialogs and Krita's docker, and record the animated picture, in real editors.
 
     python -m tests.editors.screenshots gimp --tree FOLDER --out FOLDER [--screen 1280x900] [--theme light]
-    python -m tests.editors.screenshots krita --tree FOLDER --out FOLDER …
+    python -m tests.editors.screenshots krita --tree FOLDER --out FOLDER --screen 1920x1080 …
     python -m tests.editors.screenshots film --tree FOLDER --out FOLDER --publish
 
 The tree is one that tests/editors/tree has built. Scripts inside the editor act like a user on a virtual
@@ -27,7 +27,7 @@ LIMIT_S = 1800
 IMAGES = CHECKOUT / "docs/images"
 QUALITY = 82
 TITLE_PX = 20  # Height of a window's title bar.
-KRITA_PLACE_PX = 420  # Height of the docker's upper part, which shows the preview.
+KRITA_PLACE_PX = 406  # Height of the docker's upper part, which shows the preview, at 1920 × 1080.
 FILM_SIZE, FILM_QUALITY = (960, 675), 70
 GIMPRC = """(config-version "{version}")
 (show-welcome-dialog no)
@@ -175,8 +175,11 @@ def publish(what: str, out: Path) -> None:
         _cut(out, "layers", "gimp-layers")
     else:
         _cut(out, "menu", "krita-menu", (0, 0, 930, 680))
-        _cut(out, "automatic", "krita-focus")
-        _cut(out, "result", "krita-result")
+        left, top, width, height = _place(out, "automatic")
+        _side_by_side(out, ["automatic", "focus"], "krita-focus", height)
+        with Image.open(out / "result.png") as whole:
+            beside = (left + width, top, whole.width, top + height)  # The canvas and the layers.
+        _cut(out, "result", "krita-result", beside)
         names = [f"place_{view}" for view in ("place", "before", "after")]
         _side_by_side(out, names, "krita-place", KRITA_PLACE_PX)
 

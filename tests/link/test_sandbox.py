@@ -65,6 +65,12 @@ class Flatpak(unittest.TestCase):
         path.write_text(script.replace("@PYTHONPATH@", core), encoding="utf-8")
         path.chmod(0o755)
 
+    def wait_for_the_end(self) -> None:
+        end = time.monotonic() + ENOUGH_S
+        while start.is_running():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
     def test_the_worker_runs_outside(self) -> None:
         self.spawn_is(SPAWN)
         with Worker("sandbox", command=WORKER) as worker:
@@ -76,16 +82,24 @@ class Flatpak(unittest.TestCase):
         self.assertIn(b"SPAWNED=1", variables)
         self.assertIn(f"DIOPTRE_DATA_DIR={self.folder}/home/data".encode(), variables)
         self.assertFalse([each for each in variables if each.startswith((b"LD_LIBRARY_PATH", b"DBUS_"))])
-        end = time.monotonic() + ENOUGH_S
-        while start.is_running():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
+        self.wait_for_the_end()
 
     def test_a_refusal_names_the_permission(self) -> None:
         self.spawn_is(REFUSING)
         with self.assertRaisesRegex(WorkerMissingError, "Flatpak sandbox does not allow") as caught:
             start.find_or_start(command=WORKER)
         self.assertIn("--talk-name=org.freedesktop.Flatpak org.gimp.GIMP`", str(caught.exception.hint))
+
+    def test_after_a_refusal_the_python_that_uv_brought_runs_inside(self) -> None:
+        self.spawn_is(REFUSING)
+        python = self.folder / "home/data/python/cpython/bin/python3"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec "{WORKER[0]}" "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+        with Worker("sandbox", command=[str(python), WORKER[1]]) as worker:
+            worker.connect()
+            worker.shut_down()
+        self.wait_for_the_end()
 
     def test_another_failure_is_the_workers(self) -> None:
         self.spawn_is(SPAWN)

@@ -28,7 +28,14 @@ from typing import IO, Any
 from .. import paths, uv
 from ..errors import DioptreError
 from ..language import Message
-from ..start import WorkerMissingError, clean_environment, environment_python, is_running, private_dir
+from ..start import (
+    WorkerMissingError,
+    clean_environment,
+    environment_python,
+    flatpak_app,
+    is_running,
+    private_dir,
+)
 from .events import Step, Steps
 
 LINK = Path(__file__).resolve().parents[1]
@@ -214,11 +221,12 @@ _FIELDS = ("Error", "Hint", "Log")
 
 def _find_python() -> Steps[list[str]]:
     """Find a command that starts a Python for the installer; raise DioptreError if there is none."""
-    for command in _candidates():
+    # The Python of a Flatpak's runtime changes with its updates.
+    for command in [] if _in_flatpak() else _candidates():
         yield Step(fraction=0.0, phase=Message("Looking for Python"), waiting=True)
         if _starts(command):
             return command
-    if not _in_sandbox() and (command := uv.command(SOURCE, paths.data_dir())):
+    if not os.environ.get("SNAP") and (command := uv.command(SOURCE, paths.data_dir())):
         return command
     raise DioptreError("No Python 3.11 to 3.14 was found on this computer.", hint=_how_to_get_python())
 
@@ -278,7 +286,11 @@ def _no_window() -> int:
 
 
 def _in_sandbox() -> bool:
-    return Path("/.flatpak-info").exists() or bool(os.environ.get("SNAP"))
+    return _in_flatpak() or bool(os.environ.get("SNAP"))
+
+
+def _in_flatpak() -> bool:
+    return flatpak_app() is not None
 
 
 def _how_to_get_python() -> str:
