@@ -14,6 +14,7 @@ import numpy as np
 from dioptre.contract import FieldOfView, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.operation import Role
 
 from . import problems
@@ -282,7 +283,7 @@ def depth_in_file(result: Result) -> DepthInFile:
         disparity=depth.pixels,
         range_per_m=None if limits is None else (limits[0], limits[1]),
         confidence=None if sure is None else sure.pixels,
-        focal_disparity=result.values.get("focal_disparity"),
+        focal_disparity=result.values.get(FOCAL_DISPARITY),
         focus_at=None if place is None else (place[0], place[1]),
     )
 
