@@ -13,6 +13,7 @@ from typing import Any
 
 from .catalogue import operation
 from .errors import UsageError
+from .language import Message
 from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
@@ -70,7 +71,18 @@ def chain(options: Mapping[str, Any]) -> Chain:
 
 
 def as_operation(recipe: Recipe) -> tuple[Operation, dict[str, Any]]:
-    """Return a recipe as an operation and its options; a recipe with one step becomes that step's operation."""
+    """Return a recipe as an operation and its options; a recipe with one step becomes that step's operation.
+
+    Raises:
+        UsageError: the result of the recipe is only for files.
+    """
+    last = operation(recipe.steps[-1].operation)
+    if last.only_files:
+        raise UsageError(
+            "{title} makes files for screens and glasses, not layers.",
+            hint="Run the recipe on the photo's file: dioptre run --recipe FILE PHOTO",
+            title=Message(last.title),
+        )
     if len(recipe.steps) == 1:
         step = recipe.steps[0]
         return operation(step.operation), dict(step.options)

@@ -259,6 +259,8 @@ class Operation:
         in_series: whether several pictures taken under the same light can share the estimate.
         scaled_by: the option that says how many times wider and taller the result is; "" if it has the picture's
             size.
+        only_files: whether the result is for viewing in a file: editors do not offer the operation, and in a recipe
+            it is the last step.
         retired: options of earlier versions, which older recipes and documents contain; they are ignored.
     """
 
@@ -280,6 +282,7 @@ class Operation:
     finds_depth_layer: bool = False
     in_series: bool = False
     scaled_by: str = ""
+    only_files: bool = False
     retired: tuple[str, ...] = ()
 
     @property

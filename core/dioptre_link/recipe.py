@@ -174,6 +174,16 @@ class Recipe:
         if len(steps) > MOST_STEPS:
             raise RecipeError("{origin} has more than {max_steps} steps.", origin=origin, max_steps=MOST_STEPS)
         read = [_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)]
+        for step, _ in read[:-1]:
+            if operation(step.operation).only_files:
+                raise RecipeError(
+                    Message(
+                        "{origin}: {title} must be the last step.",
+                        origin=origin,
+                        title=Message(operation(step.operation).title),
+                    ),
+                    hint="Move it to the end of the steps.",
+                )
         return Recipe(
             steps=tuple(step for step, _ in read),
             notes=tuple(dict.fromkeys(note for _, notes in read for note in notes)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue import IN_EDITORS, OPERATIONS
 from dioptre_link.chain import CHAIN, Chain, as_operation, chain, described, steps_of
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Role
@@ -114,3 +114,10 @@ def test_a_documents_record_knows_what_made_a_result() -> None:
     assert unknown.known is None
     with pytest.raises(UsageError, match="of_tomorrow"):
         _ = unknown.described
+
+
+def test_what_is_only_for_files_is_refused_in_editors() -> None:
+    recipe = Recipe(steps=(Step(operation="portrait"), Step(operation="spatial")))
+    with pytest.raises(UsageError, match="not layers"):
+        as_operation(recipe)
+    assert set(OPERATIONS) - set(IN_EDITORS) == {"spatial"}

@@ -180,9 +180,9 @@ def _changed(task: Task) -> Failed:
 def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
     from dioptre.photo import write_result
     from dioptre.photo.depth_files import encoded_depth
-    from dioptre.photo.encode import encoded_picture, format_of, suffix_like
+    from dioptre.photo.encode import encoded_picture, format_of
     from dioptre.photo.metadata import make_note
-    from dioptre.photo.results import depth_in_file, mask_of
+    from dioptre.photo.results import depth_in_file, ending_of, further_of
 
     def sha256(data: bytes) -> str:
         return hashlib.sha256(data).hexdigest()
@@ -210,14 +210,15 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     if flat is None:
         made = {f"{base}.png": encoded_depth(_plane(followed), ".png")}
     else:
-        name = base + (".png" if mask_of(followed.result) is not None else suffix_like(followed.picture))
+        name, further = base + ending_of(followed.result, followed.picture), further_of(followed.result)
         note = make_note(operation=operation, models=followed.result.models, recipe=content)
         data, more = encoded_picture(
             flat,
-            format_of(Path(name)),
+            format_of(Path(name), several=bool(further)),
             like=followed.picture,
             note=None if followed.recipe.private else note,
             depth=inside,
+            further=further,
         )
         made = {name: data}
         messages += more

@@ -22,11 +22,19 @@ from dioptre.photo.depth_files import require_plane_suffix, write_metric_depth, 
 from dioptre.photo.encode import EXR, format_of, require_openexr
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
-from dioptre.photo.results import depth_in_file, exr_of, flat_of, ordinary, original_layer, rendition_of_result
+from dioptre.photo.results import (
+    depth_in_file,
+    exr_of,
+    flat_of,
+    further_of,
+    ordinary,
+    original_layer,
+    rendition_of_result,
+)
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
-from dioptre_link.catalogue import operation
+from dioptre_link.catalogue import operation, spatial
 from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
@@ -190,13 +198,21 @@ def one(
     only_depth = only_depth and not chosen.depth_in_file
     suffix = file.suffix.lower()
     kind = photo.Format.PNG  # for layers, which are PNG files
+    needed = spatial.suffix_of(last.operation, last.options)
+    if needed is not None and suffix not in (needed, _LAYERED):
+        raise UsageError(
+            "This layout needs a file name that ends in {suffix}.",
+            hint="Specify -o {file}.",
+            suffix=needed,
+            file=file.with_suffix(needed),
+        )
     if suffix == EXR and not chosen.depth_in_file:
         require_openexr()
     elif suffix != _LAYERED or chosen.depth_in_file:
         if only_depth:
             require_plane_suffix(file)
         else:
-            kind = format_of(file)
+            kind = format_of(file, several=needed is not None)
     if normals and suffix not in (".png", EXR):
         raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
     _require_writable(file, force=force)
@@ -237,6 +253,7 @@ def one(
                 like=job.picture,
                 note=None if chosen.private else note,
                 depth=depth_in_file(job.result) if chosen.depth_in_file else None,
+                further=further_of(job.result),
                 force=force,
                 inputs=inputs,
             )

@@ -80,6 +80,8 @@ def write_result(
         picture=picture,
         stack=_stack(result, picture),
         flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.get("depth_in_file") else None),
+        further=further_of(result),
+        ending=ending_of(result, picture),
         depth=_first(result, Role.DEPTH),
         inside=depth_in_file(result) if recipe.get("depth_in_file") else None,
         mask=mask_of(result),
@@ -111,6 +113,8 @@ class _Parts:
         picture: the picture from which the result was computed.
         stack: all layers, topmost first.
         flat: the layer that is written as a picture; None if there is none.
+        further: more pictures in its file.
+        ending: end of its name.
         depth: the depth map; None if there is none.
         inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
@@ -120,6 +124,8 @@ class _Parts:
     picture: Picture
     stack: Sequence[Layer]
     flat: Layer | None
+    further: tuple[np.ndarray, ...]
+    ending: str
     depth: Layer | None
     inside: DepthInFile | None
     mask: Layer | None
@@ -161,7 +167,7 @@ def _write_parts(
     with Encoders(canvas(parts.stack)) as encoders:
         flat_file = exact_depth = None
         if flat is not None:
-            kind = format_of(Path(output.names["flat"]))
+            kind = format_of(Path(output.names["flat"]), several=bool(parts.further))
             flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
         layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
         if depth is not None:
@@ -186,7 +192,13 @@ def _write_parts(
 def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None) -> tuple[bytes, tuple[str, ...]]:
     """Encode the flat result; see `encoded_picture`."""
     encoded = encoded_picture(
-        flat.pixels, kind, like=parts.picture, note=note, rendition=parts.shown, depth=parts.inside
+        flat.pixels,
+        kind,
+        like=parts.picture,
+        note=note,
+        rendition=parts.shown,
+        depth=parts.inside,
+        further=parts.further,
     )
     release_after((flat.shape[0], flat.shape[1]))
     return encoded
@@ -196,7 +208,7 @@ def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
     names = {}
     if parts.flat is not None:
-        names["flat"] = base + (".png" if parts.flat.role is Role.SUBJECT else suffix_like(parts.picture))
+        names["flat"] = base + parts.ending
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
     if parts.mask is not None:
         names["mask"] = f"{base}-mask.png"
@@ -246,6 +258,19 @@ def flat_of(result: Result) -> Layer | None:
     if _first(result, Role.SELECTION) is None:
         return _first(result, Role.RESULT)
     return _first(result, Role.SUBJECT)
+
+
+def further_of(result: Result) -> tuple[np.ndarray, ...]:
+    """Return the pictures of a result that belong into the same file as that of `flat_of`."""
+    return tuple(layer.pixels for layer in result.layers if layer.role is Role.RESULT)[1:]
+
+
+def ending_of(result: Result, picture: Picture) -> str:
+    """Return the end of the name of a result's picture, with its suffix."""
+    ending: str = result.values.get("file_ending", "")
+    if further_of(result):
+        return ending
+    return ending + (".png" if _first(result, Role.SELECTION) is not None else suffix_like(picture))
 
 
 def depth_in_file(result: Result) -> DepthInFile:

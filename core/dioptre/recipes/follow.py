@@ -51,7 +51,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
 
     Returns:
         The last step's layers. If that step returns no depth layer, an earlier step's is appended at the bottom,
-        hidden. Values, messages and models are those of all steps.
+        hidden, unless the result is only for files. Values, messages and models are those of all steps.
 
     Raises:
         UsageError: a step or an option is invalid, or an input is missing.
@@ -76,7 +76,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         messages += [*step.messages, *result.messages]
         models |= result.models
         layers = result.layers
-        depth = _first(layers, Role.DEPTH) or depth
+        depth = None if operation(step.operation).only_files else _first(layers, Role.DEPTH) or depth
         inputs = _next_inputs(inputs, result, depth)
         del result
         if index < count - 1:

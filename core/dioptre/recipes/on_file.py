@@ -148,7 +148,8 @@ def _require_format(chosen: Recipe, picture: photo.Picture, kind: photo.Format |
     """Raise UnwritableFile if the format of the result cannot hold its size or its depth."""
     if chosen.depth_in_file:
         made = [operation(step.operation).outputs for step in chosen.steps]
-        if Role.SELECTION in made[-1] or not any(Role.DEPTH in roles for roles in made):
+        shows = operation(chosen.steps[-1].operation).only_files
+        if shows or Role.SELECTION in made[-1] or not any(Role.DEPTH in roles for roles in made):
             raise UsageError(
                 "This result has no picture with depth, so no depth can be put into its file.",
                 hint="Use --depth-in-file with depth, lens-blur or portrait, or add one of them to the recipe.",

@@ -20,6 +20,7 @@ from . import (
     repair_depth,
     select_depth,
     select_subject,
+    spatial,
     super_resolution,
     white_balance,
 )
@@ -35,9 +36,13 @@ OPERATIONS: dict[str, Operation] = {
         super_resolution,
         depth,
         repair_depth,
+        spatial,
     )
 }
 """The operations by name, in the order of menus: by use."""
+
+IN_EDITORS = {name: described for name, described in OPERATIONS.items() if not described.only_files}
+"""Those that the editors offer."""
 
 
 def operation(name: str) -> Operation:

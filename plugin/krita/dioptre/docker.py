@@ -14,7 +14,7 @@ from itertools import pairwise
 from krita import DockWidget
 
 from . import depth_editing, updating
-from .dioptre_link.catalogue import OPERATIONS
+from .dioptre_link.catalogue import IN_EDITORS
 from .dioptre_link.editing import brush, fetching, picking, recipes
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
@@ -127,7 +127,7 @@ class DioptreDocker(DockWidget):
         self._choice.setObjectName("dioptre_operation")
         self._choice.setAccessibleName(translated("Operation"))
         self._choice.setMinimumContentsLength(12)
-        for described in OPERATIONS.values():
+        for described in IN_EDITORS.values():
             self._choice.addItem(translated(described.title), ("operation", described.name))
         self._choice.insertSeparator(self._choice.count())
         self._choice.addItem(translated("Recipes"), (RECIPES, ""))
@@ -321,7 +321,7 @@ class DioptreDocker(DockWidget):
         if kind == RECIPES:
             self._choose_recipe(self.session.store.state.recipe or FIRST)
         else:
-            self.session.open(OPERATIONS[name])
+            self.session.open(IN_EDITORS[name])
             self.session.look()
 
     def _choose_recipe(self, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from krita import Extension, Krita, Window
 
 from . import depth_editing, updating
-from .dioptre_link.catalogue import OPERATIONS, super_resolution
+from .dioptre_link.catalogue import IN_EDITORS, super_resolution
 from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
@@ -74,7 +74,7 @@ class DioptreExtension(Extension):
         menu = QMenu(MENU_ID, window.qwindow())
         entry.setMenu(menu)
         order: list[str] = []
-        for described in OPERATIONS.values():
+        for described in IN_EDITORS.values():
             title, tip = translated(described.title), translated(described.help)
             _add(window, described.name, f"{title}…", tip, functools.partial(_open, described))
             order.append(described.name)

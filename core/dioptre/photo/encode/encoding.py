@@ -9,7 +9,7 @@ Files are encoded in memory, so a full disk causes an ordinary error in the writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -46,6 +46,7 @@ LARGEST_AREA = {Format.HEIC: 142_606_336}
 _JPEG_QUALITY = 95
 _QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95
+_ANIMATED_QUALITY, _FRAME_MS = 85, 70
 _HEIC_QUALITY = 92
 _AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
 # Effort 1 of 9 takes 0.5 s per megapixel on one core; 4 takes twelve times as long and saves a tenth of the bytes.
@@ -79,14 +80,17 @@ class Extras:
 PLAIN = Extras()
 
 
-def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
+def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: Sequence[np.ndarray] = ()) -> bytes:
     """Encode an array as a file.
 
     Args:
         codes: uint8, uint16 or float32 (H, W, 1 to 4), in a combination that DEPTHS and HOLDS_ALPHA allow.
         kind: the file format.
         extras: metadata and storage options.
+        further: more pictures of the same shape. They make a JPEG an MPO and a WebP an animation.
     """
+    if further:
+        return _several([codes, *further], kind, extras)
     writers = {
         Format.JPEG: _jpeg,
         Format.PNG: _png,
@@ -97,6 +101,22 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
         Format.JPEGXL: _jpegxl,
     }
     return writers[kind](np.ascontiguousarray(codes), extras)
+
+
+def _several(every: Sequence[np.ndarray], kind: Format, extras: Extras) -> bytes:
+    """Encode an MPO or an animation, with the metadata in its first picture."""
+    first, *others = (_pillow(np.ascontiguousarray(codes)) for codes in every)
+    xmp, _ = notes.split(extras.xmp)
+    metadata = {"icc_profile": extras.icc or b"", "exif": extras.exif or b"", "xmp": xmp or b""}
+    file = BytesIO()
+    if kind is Format.JPEG:
+        first.save(
+            file, "MPO", save_all=True, append_images=others, quality=_JPEG_QUALITY, subsampling=0, **metadata
+        )
+    else:
+        options = {"duration": _FRAME_MS, "loop": 0, "quality": _ANIMATED_QUALITY, "method": 4}
+        first.save(file, "WEBP", save_all=True, append_images=others, **options, **metadata)
+    return file.getvalue()
 
 
 def holds_grey(kind: Format, *, bits: int, alpha: bool) -> bool:

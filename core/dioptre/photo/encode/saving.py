@@ -61,6 +61,7 @@ def save(
     like: Picture | None = None,
     note: Note | None = None,
     depth: DepthInFile | None = None,
+    further: Sequence[np.ndarray] = (),
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> tuple[str, ...]:
@@ -75,6 +76,7 @@ def save(
             for TIFF), no profile, no metadata.
         note: a record of the operation, for the metadata.
         depth: depth to put into the file, which must be a JPEG; None for none.
+        further: more pictures, like `pixels`, for an .mpo file or a .webp animation, the only files that hold them.
         force: replace an existing file.
         inputs: other source files. The result is readable only by users who can read all of them and `like`.
 
@@ -85,19 +87,21 @@ def save(
         FileExists, UnwritableFile
     """
     place = Path(path)
-    kind = format_of(place)
+    kind = format_of(place, several=bool(further))
     check_free(place, force=force)
     if isinstance(pixels, Picture):
         like = like or pixels
         pixels = pixels.pixels
-    encoded, messages = encoded_picture(pixels, kind, like=like, note=note, depth=depth)
+    encoded, messages = encoded_picture(pixels, kind, like=like, note=note, depth=depth, further=further)
     with replacing(place, force=force, permissions_of=(*(() if like is None else (like.path,)), *inputs)) as stream:
         stream.write(encoded)
     return messages
 
 
-def format_of(path: Path) -> Format:
-    """Return the format of a path's suffix; raise UnwritableFile if no such format can be written."""
+def format_of(path: Path, *, several: bool = False) -> Format:
+    """Return the format of a path's suffix, or of several pictures' file; raise UnwritableFile if there is none."""
+    if several:
+        return {".mpo": Format.JPEG, ".webp": Format.WEBP}[path.suffix.lower()]
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
@@ -162,6 +166,7 @@ def encoded_picture(
     note: Note | None = None,
     rendition: Rendition | None = None,
     depth: DepthInFile | None = None,
+    further: Sequence[np.ndarray] = (),
 ) -> tuple[bytes, tuple[str, ...]]:
     """Encode a picture as a file; see `save`.
 
@@ -172,6 +177,7 @@ def encoded_picture(
         note: as in `save`.
         rendition: the rendition of the pixels if `like` has a gain map; computed if None.
         depth: as in `save`.
+        further: as in `save`.
 
     Returns:
         The file, and a sentence about each property that could not be preserved.
@@ -196,7 +202,9 @@ def encoded_picture(
     elif kind is Format.TIFF:
         target = _all_light(pixels)
     else:
-        pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
+        shown = rendition or rendition_of(like, pixels)
+        further = [shown.shown(each) for each in further]
+        pixels, gains = _ordinary(pixels, "MPO" if further and kind is Format.JPEG else kind.value, shown, messages)
         target = _target(pixels, kind, like.source, messages)
     extras = _extras(
         kind, pixels.shape, icc=target.icc, like=like, note=note, has_depth=depth is not None, messages=messages
@@ -208,20 +216,20 @@ def encoded_picture(
         messages.append(depth_in_jpeg.revealed(None if like is None else like.source))
     if gains is not None:
         extras = replace(extras, xmp=ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains)))
-    picture = encode(_codes(pixels, target), kind, extras=extras)
+    picture = encode(
+        _codes(pixels, target), kind, extras=extras, further=[_codes(each, target) for each in further]
+    )
     return b"".join((picture if gains is None else ultra_hdr.joined(picture, gains), *maps)), tuple(messages)
 
 
 def _ordinary(
-    pixels: np.ndarray, kind: Format, made: Rendition, messages: list[str]
+    pixels: np.ndarray, kind: str, made: Rendition, messages: list[str]
 ) -> tuple[np.ndarray, bytes | None]:
     """Render a result for ordinary screens, and encode its gain map if the format supports one."""
     shown = made.shown(pixels)
-    if kind is Format.JPEG:
+    if kind == Format.JPEG.value:
         return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
-    messages.append(
-        f"{kind.value} cannot store highlights above white; they were clipped. JPEG and TIFF keep them."
-    )
+    messages.append(f"{kind} cannot store highlights above white; they were clipped. JPEG and TIFF keep them.")
     return shown, None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue import IN_EDITORS
 from dioptre_link.editing import state as states
 from dioptre_link.editing import traits
 from dioptre_link.editing.state import State, Store
@@ -80,7 +80,7 @@ def menu_labels() -> dict[str, str]:
     """Return the menu label of each operation, with a mnemonic that no other entry of the menu uses."""
     taken = set("cehu")  # Mnemonics of Recipe, Edit, Edit depth and Update.
     # The two that select share their first letter with Super-resolution, which gets it.
-    in_turn = sorted(OPERATIONS.values(), key=traits.selects)
+    in_turn = sorted(IN_EDITORS.values(), key=traits.selects)
     return {operation.name: _with_key(translated(operation.title), taken) for operation in in_turn}
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue import IN_EDITORS
 from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
 from dioptre_link.editing import first_start, traits
@@ -54,7 +54,7 @@ class Dioptre(Gimp.PlugIn):
             if name == RECIPE:
                 arguments.add_recipe_arguments(procedure)
             return procedure
-        operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
+        operation = next(op for op in IN_EDITORS.values() if PREFIX + op.command == name)
         label, text = f"{arguments.menu_labels()[operation.name]}…", translated(operation.help)
         procedure = self._image_procedure(name, run_operation, operation, label, text)
         arguments.add_arguments(procedure, operation)
@@ -83,7 +83,7 @@ class Dioptre(Gimp.PlugIn):
 
 def _names() -> list[str]:
     """Return the names of all procedures in the order of the menu."""
-    return [*(PREFIX + operation.command for operation in OPERATIONS.values()), *_OTHERS]
+    return [*(PREFIX + operation.command for operation in IN_EDITORS.values()), *_OTHERS]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,10 +82,10 @@ def compare_argument(kinds, parameter, found):
 
 def check_every_operation_is_registered_as_described():
     kinds, inputs = link("operation").Kind, link("operation").Input
-    for described in link("catalogue").OPERATIONS.values():
+    for described in link("catalogue").IN_EDITORS.values():
         procedure = Gimp.get_pdb().lookup_procedure(PREFIX + described.command)
         expect(f"{described.name} registered", procedure is not None, True)
-        place = f"<Image>/Filters/Dioptre/[{list(link('catalogue').OPERATIONS).index(described.name):02d}]"
+        place = f"<Image>/Filters/Dioptre/[{list(link('catalogue').IN_EDITORS).index(described.name):02d}]"
         expect("menu", procedure.get_menu_paths()[0].replace("_", ""), place)
         expect("label", procedure.get_menu_label().replace("_", ""), f"{described.title}…")
         expect("help", procedure.get_blurb(), described.help)

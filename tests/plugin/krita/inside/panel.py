@@ -3,7 +3,7 @@
 import gc
 
 import person
-from dioptre.dioptre_link.catalogue import OPERATIONS, operation
+from dioptre.dioptre_link.catalogue import IN_EDITORS, operation
 from dioptre.dioptre_link.editing import brush, scene, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
@@ -332,7 +332,7 @@ def check_narrow_docker():
     for _ in range(6):
         yield
     wide = []
-    for name in OPERATIONS:
+    for name in IN_EDITORS:
         trigger(f"dioptre_{name}")
         panel.session.show_more(True)
         panel.session.brush(lambda state: brush.chose(state, Tool.KEEP))

@@ -5,7 +5,7 @@ plug-in runs every function whose name begins with `check_`.
 """
 
 import person
-from dioptre.dioptre_link.catalogue import OPERATIONS
+from dioptre.dioptre_link.catalogue import IN_EDITORS
 from dioptre.dioptre_link.editing import views
 from dioptre.dioptre_link.editing.state import Phase
 from dioptre.dioptre_link.presets import presets
@@ -76,7 +76,7 @@ def check_portrait():
 
 def check_all_operations():
     document = yield from person.open_file(PHOTO)
-    for name in OPERATIONS:
+    for name in IN_EDITORS:
         yield from opened(f"dioptre_{name}")
         yield from settled()
         docker().session.show_more(False)

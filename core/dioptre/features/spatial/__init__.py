@@ -1,0 +1,25 @@
+"""Views of a photo from beside its camera, and pictures for two eyes made of them."""
+
+from __future__ import annotations
+
+from . import layouts
+from .drawing import View, view, views
+from .layouts import anaglyph, quilt, side_by_side
+from .options import SpatialOptions
+from .scene import Scene, scene_of
+
+__all__ = [
+    "OPERATIONS",
+    "Scene",
+    "SpatialOptions",
+    "View",
+    "anaglyph",
+    "quilt",
+    "scene_of",
+    "side_by_side",
+    "view",
+    "views",
+]
+
+OPERATIONS = {SpatialOptions: layouts.run}
+"""The functions that run the operations of this feature, by their options."""

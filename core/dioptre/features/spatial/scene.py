@@ -1,0 +1,208 @@
+"""Divide a photo into what stands in front and what is behind it, each with its own depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from scipy import ndimage
+
+from dioptre.contract import Disparity, Inputs, Matte, Progress, all_rows, no_progress, part_of
+from dioptre.features.background import clean_background
+from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.subject import kept_subject
+from dioptre.imaging.pull_push import pull_push
+from dioptre.imaging.resize import resize
+from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
+
+from .options import SpatialOptions
+
+_VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
+_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
+_STEP = 0.04  # difference in disparity from which a gap opens beside the subject
+_UNEXPLAINED = 0.03  # sRGB-encoded
+_RIM = 0.002  # as a fraction of the diagonal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A part of a scene.
+
+    Attributes:
+        colours: sRGB-encoded, premultiplied by the coverage.
+        disparity: its disparity, also where it is hidden.
+        coverage: its coverage; None where it covers everything.
+    """
+
+    colours: Float32[np.ndarray, "h w 3"]
+    disparity: Disparity
+    coverage: Matte | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The surfaces of a photo, from back to front, and the disparity that appears in the plane of the screen."""
+
+    surfaces: tuple[Surface, ...]
+    screen: float
+
+    def resized(self, size: tuple[int, int]) -> Scene:
+        """Return the scene at another size (height, width), with picked disparities, for means lie between."""
+        height, width = self.surfaces[0].disparity.shape
+        row, column = (
+            ((np.arange(new) + 0.5) * (old / new)).astype(int)
+            for new, old in zip(size, (height, width), strict=True)
+        )
+        return replace(
+            self,
+            surfaces=tuple(
+                Surface(
+                    colours=resize(one.colours, size, method="area"),
+                    disparity=one.disparity[np.ix_(row, column)],
+                    coverage=None if one.coverage is None else resize(one.coverage, size, method="area"),
+                )
+                for one in self.surfaces
+            ),
+        )
+
+    @staticmethod
+    def of(
+        picture: Float32[np.ndarray, "h w 3"],
+        disparity: Disparity,
+        *,
+        alpha: Matte | None = None,
+        plate: Float32[np.ndarray, "h w 3"] | None = None,
+        screen: float = 0.5,
+    ) -> Scene:
+        """Divide a photo with its depth.
+
+        Args:
+            picture: sRGB-encoded.
+            disparity: 1 = nearest.
+            alpha: coverage of the subject; None for none.
+            plate: the picture without its subject; needed with `alpha`.
+            screen: the disparity in the plane of the screen.
+        """
+        if alpha is None or plate is None or not (alpha > _SOLID).any():
+            return Scene(surfaces=(Surface(colours=picture, disparity=disparity),), screen=screen)
+        rim = rim_px(alpha.shape)
+        around = _grown(alpha >= _VISIBLE, rim)
+        solid = ~_grown(alpha <= _SOLID, rim)
+        near = pull_push(disparity, (solid if solid.any() else alpha > _SOLID).astype(np.float32))
+        far = np.minimum(pull_push(disparity, (~around).astype(np.float32)), disparity)
+        visible, light = alpha[..., None], max(1.0, float(picture.max()))  # above white in HDR
+        there = np.where(around[..., None], plate, picture)
+        subject = np.clip(picture - (1 - visible) * there, 0, light * visible)
+        # What the matte does not explain is something beside the subject, if it is as near: it stays where it is.
+        rest = picture - subject
+        unexplained = ndimage.uniform_filter(np.abs(rest - (1 - visible) * there).max(axis=2), 2 * rim + 1)
+        beside = (disparity > (near + far) / 2) | (near - far < _STEP)
+        beside &= around & (alpha < _SOLID) & (unexplained > _UNEXPLAINED)
+        there = np.where(beside[..., None], np.clip(rest / np.maximum(1 - visible, 1 - _SOLID), 0, light), there)
+        return Scene(
+            surfaces=(
+                Surface(colours=there, disparity=np.where(around & ~beside, far, disparity)),
+                Surface(colours=subject, disparity=near, coverage=alpha),
+            ),
+            screen=screen,
+        )
+
+
+def rim_px(shape: tuple[int, ...]) -> int:
+    """Return the width of the rim of a subject in pixels, where a matte and depth miss some of it."""
+    return max(1, round(_RIM * math.hypot(*shape)))
+
+
+def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
+    return np.asarray(ndimage.maximum_filter(mask, 2 * radius + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The scene of a photo and what it was made of.
+
+    Attributes:
+        scene: the scene.
+        picture: the photo, opaque.
+        disparity: from 0, its farthest point, to 1, its nearest.
+        values: values that describe the source of the depth, as JSON types.
+        models: SHA-256 of the cards of all networks that were used.
+        messages: sentences for the user.
+    """
+
+    scene: Scene
+    picture: Float32[np.ndarray, "h w 3"]
+    disparity: Disparity
+    values: Mapping[str, Any]
+    models: Mapping[str, str]
+    messages: tuple[str, ...]
+
+
+def scene_of(
+    inputs: Inputs, options: SpatialOptions, *, divided: bool = True, progress: Progress = no_progress
+) -> Found:
+    """Estimate the depth, the subject and the background behind it, and divide a photo by them.
+
+    Args:
+        inputs: the picture, and its depth if it is known.
+        options: the point in the plane of the screen, and where the depth comes from.
+        divided: whether to find the subject and its background; if not, the scene is a single surface.
+        progress: called with the fraction done and the phase; raises Cancelled to stop.
+
+    Raises:
+        DepthError: the depth of the picture cannot be estimated.
+        DioptreError: the depth is the same everywhere.
+        WeightsError: the weights of a network are missing or damaged.
+    """
+    picture = inputs.picture
+    messages: tuple[str, ...] = ()
+    if picture.shape[2] == 4:
+        picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
+        messages = (Message("Transparent areas are white."),)
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
+    depth = Depth(disparity=inputs.disparity, model="") if inputs.disparity is not None else None
+    depth = depth or kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
+    low, high = float(depth.disparity.min()), float(depth.disparity.max())
+    if high - low < _FLAT:
+        raise DioptreError(
+            "This picture's depth is the same everywhere, so there is nothing to show in 3D.",
+            hint="Use another photo, or specify a depth map with --depth FILE.",
+            code="flat-depth",
+        )
+    disparity = (depth.disparity - np.float32(low)) / np.float32(high - low)
+    values = {} if inputs.disparity is not None else depth.values()
+    found = Found(
+        scene=Scene.of(picture, disparity),
+        picture=picture,
+        disparity=disparity,
+        values=values,
+        models=depth.models,
+        messages=(*messages, *depth.messages),
+    )
+    if not divided:
+        return found
+    subject = kept_subject(inputs, depth.disparity, at=None, progress=part_of(progress, 0.5, 0.7))
+    alpha, plate, at_screen = None, None, float(np.median(disparity))
+    if subject.found:
+        alpha = subject.alpha
+        if subject.focal_disparity is not None:
+            at_screen = (subject.focal_disparity - low) / (high - low)
+        progress(0.7, "Filling in the background")
+        grown = ndimage.maximum_filter(alpha, 2 * rim_px(alpha.shape) + 1)
+        plate = all_rows(picture.shape, clean_background(picture, grown, depth.disparity))
+    if options.screen is not None:
+        height, width = disparity.shape
+        at_screen = float(
+            disparity[min(int(options.screen[1]), height - 1), min(int(options.screen[0]), width - 1)]
+        )
+    return replace(
+        found,
+        scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),
+        models={**depth.models, **subject.models},
+        messages=(*found.messages, *subject.messages),
+    )

@@ -1,0 +1,141 @@
+"""Spatial pictures on the command line: their files, names and refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.batch import here
+from dioptre.contract import Inputs
+
+from .test_batch import InThisProcess
+
+Dioptre = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.jpg", quality=95)
+    return tmp_path / "photo.jpg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A photo of noise, and its depth: a square before a wall."""
+
+    folder: Path
+    photo: Path
+    depth: Path
+
+    def recipe(self, *steps: tuple[str, Mapping[str, Any]], **more: Any) -> Path:
+        path = self.folder / "recipe.json"
+        listed = [{"operation": name, "options": options} for name, options in steps]
+        path.write_text(json.dumps({"version": 2, "steps": listed, **more}))
+        return path
+
+
+@pytest.fixture
+def scene(photo: Path, tmp_path: Path) -> Scene:
+    values = np.zeros((32, 48), np.uint8)
+    values[8:24, 12:36] = 255
+    Image.fromarray(values).save(tmp_path / "depth.png")
+    return Scene(folder=tmp_path, photo=photo, depth=tmp_path / "depth.png")
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "expected"),
+    [
+        ("parallel", "o.jpg", ("JPEG", (96, 32), 1)),
+        ("anaglyph", "o.png", ("PNG", (48, 32), 1)),
+        ("mpo", "o.mpo", ("MPO", (48, 32), 2)),
+        ("wiggle", "o.webp", ("WEBP", (48, 32), 12)),
+    ],
+)
+def test_each_layout_has_its_file(
+    layout: str, name: str, expected: tuple[str, tuple[int, int], int], scene: Scene, dioptre: Dioptre
+) -> None:
+    out = scene.folder / name
+    code, _, err = dioptre("spatial", scene.photo, "-o", out, "--layout", layout, "--depth", scene.depth)
+    assert code == 0, err
+    with Image.open(out) as image:
+        assert (image.format, image.size, getattr(image, "n_frames", 1)) == expected
+        for frame in range(expected[2]):
+            image.seek(frame)
+            image.load()
+        assert b"spatial" in image.info.get("xmp", b"") or name == "o.png"
+
+
+def test_a_16_bit_picture_stays_one(scene: Scene, dioptre: Dioptre) -> None:
+    source = scene.folder / "grey.png"
+    Image.fromarray(np.linspace(0, 65535, 48 * 32).reshape(32, 48).astype(np.uint16)).save(source)
+    code, _, err = dioptre("spatial", source, "-o", scene.folder / "o.png", "--depth", scene.depth)
+    assert code == 0, err
+    with Image.open(scene.folder / "o.png") as image:
+        assert (image.mode, image.size) == ("I;16", (96, 32))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--layout", "mpo", "-o", "{out}/o.jpg"), "needs a file name that ends in .mpo"),
+        (("--layout", "wiggle", "-o", "{out}/o.png"), "needs a file name that ends in .webp"),
+        (("-o", "{out}/o.mpo"), "the format is not supported"),
+        (("-o", "{out}/o.jpg", "--screen", "90,10"), "outside the picture"),
+        (("-o", "{out}/o.jpg", "--budget", "50"), "out of range"),
+        (("-o", "{out}/o.jpg", "--depth", "{flat}"), "depth is the same everywhere"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_and_nothing_is_written(
+    arguments: tuple[str, ...], message: str, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    Image.new("L", (48, 32), 99).save(tmp_path / "flat.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    given = [each.format(out=out, flat=tmp_path / "flat.png") for each in arguments]
+    code, _, err = dioptre("spatial", photo, *given)
+    assert code != 0
+    assert message in err
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("layout", "ending"), [("crossed", ".jpg"), ("quilt", "_qs8x6a1.5.jpg"), ("mpo", ".mpo"), ("wiggle", ".webp")]
+)
+def test_folders_of_results_have_the_right_names(
+    layout: str, ending: str, scene: Scene, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, out = scene.recipe(("depth", {}), ("spatial", {"layout": layout})), scene.folder / "out"
+    code, _, err = dioptre("run", scene.photo, "-o", out, "--recipe", steps, "--depth", scene.depth)
+    assert code == 0, err
+    names = {f"photo-spatial{end}" for end in (ending, ".ora", "-sheet.jpg", ".json")}
+    assert {path.name for path in out.iterdir()} == names
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
+    folder, many = scene.folder / "in", scene.folder / "many"
+    folder.mkdir()
+    scene.photo.rename(folder / "photo.jpg")
+    code, _, err = dioptre("batch", folder, "-o", many, "--recipe", steps)
+    assert code == 0, err
+    assert (many / f"photo-spatial{ending}").is_file()
+
+
+def test_it_is_the_last_step_and_has_no_depth_inside(
+    pipelines: list[tuple[str, Mapping[str, Any], Inputs]], scene: Scene, dioptre: Dioptre
+) -> None:
+    out = scene.folder / "out"
+    code, _, err = dioptre(
+        "run", scene.photo, "-o", out, "--recipe", scene.recipe(("spatial", {}), ("portrait", {}))
+    )
+    assert (code, "Spatial picture must be the last step" in err) == (1, True)
+    steps = scene.recipe(("portrait", {}), ("spatial", {}), depth_in_file=True)
+    code, _, err = dioptre("run", scene.photo, "-o", out, "--recipe", steps)
+    assert (code, "no picture with depth" in err) == (2, True)
+    assert not pipelines
+    assert not out.exists()
