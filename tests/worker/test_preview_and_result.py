@@ -1,6 +1,7 @@
-"""A preview shows what the result will look like, for every operation, selected or not, translucent or not.
+"""A preview shows what the result looks like, for every operation, selected or not, translucent or not.
 
-The result is composed as the editors do it, with a mask of the selection over the picture, and then reduced.
+The result is composed as the editors do it, with a mask of the selection over the picture in a group that takes the
+layer's own mask and opacity, and then reduced.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from dioptre.worker.execution import execute
 from dioptre.worker.request import Kept, Request
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import described
-from dioptre_link.editing.request import preview_of
+from dioptre_link.editing.events import Image as Shown
+from dioptre_link.editing.request import Request as Asked
+from dioptre_link.editing.request import detail_rect, preview_of
 from dioptre_link.operation import Input, Role
 from dioptre_link.presets import presets
 
@@ -105,12 +108,36 @@ def masked(every: Mapping[Input, Kept], after: np.ndarray) -> np.ndarray:
     return opaque(every[Input.PICTURE].values) * (1 - inside) + opaque(after) * inside
 
 
+def coverage(height: int, width: int) -> np.ndarray:
+    """A layer's opacity of 0.8 times its soft-edged mask, float32 (height, width)."""
+    y, x = (np.arange(side, dtype=np.float32) / side for side in (height, width))
+    return np.float32(0.8) * np.clip(4 * (1.1 - x[None] - 0.5 * y[:, None]), 0, 1)
+
+
+def seen(shown: np.ndarray) -> np.ndarray:
+    """Return a preview's picture as a dialog shows it, with the layer's mask and opacity of another size."""
+    rgba = np.concatenate(
+        [shown[..., :3], shown[..., 3:] if shown.shape[-1] == 4 else np.ones_like(shown[..., :1])], -1
+    )
+    data = [(np.clip(values, 0, 1) * 255).round().astype(np.uint8) for values in (rgba, coverage(75, 90))]
+    image, mask = (
+        Shown(width=v.shape[1], height=v.shape[0], channels=v[0, 0].size, data=v.tobytes()) for v in data
+    )
+    faded = np.frombuffer(image.faded(mask).data, np.uint8)
+    return faded.reshape(rgba.shape).astype(np.float32) / 255
+
+
+def expect_alike_in_its_layer(shown: np.ndarray, composed: np.ndarray) -> None:
+    expect_alike(shown, composed)
+    expect_alike(seen(shown), opaque(composed) * coverage(*composed.shape[:2])[..., None])
+
+
 def expect_limited(name: str, options: Mapping[str, Any], every: Mapping[Input, Kept], folder: Path) -> None:
     """Expect a preview that is limited to the selection to equal the masked result."""
     inputs = {kind: every[kind] for kind in (Input.PICTURE, Input.SELECTION)}
     _, after = run(name, options, {Input.PICTURE: every[Input.PICTURE]}, folder)
     _, shown = run(name, options, inputs, folder, preview_px=PREVIEW_PX)
-    expect_alike(shown, masked(every, after))
+    expect_alike_in_its_layer(shown, masked(every, after))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +156,26 @@ def test_a_preview_equals_the_reduced_result(
     inputs = {**own, Input.SELECTION: every[Input.SELECTION]} if selected else own
     _, shown = run(name, options, inputs, tmp_path, preview_px=PREVIEW_PX)
     limited = Input.SELECTION in inputs and Input.SELECTION not in own and role is Role.RESULT
-    expect_alike(shown, masked(every, after) if limited else after)
+    same = expect_alike_in_its_layer if role is Role.RESULT else expect_alike
+    same(shown, masked(every, after) if limited else after)
+
+
+@pytest.mark.parametrize("place", [(0.5, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.enlarges])
+def test_a_preview_of_an_enlargement_equals_that_part_of_the_result(
+    name: str, place: tuple[float, float], every: Mapping[Input, Kept], tmp_path: Path
+) -> None:
+    operation, options = OPERATIONS[name], OPERATIONS[name].check({})
+    picture = every[Input.PICTURE].values
+    asked = Asked(
+        operation=operation, options=options, inputs={}, size=SIZE[::-1], longest_px=PREVIEW_PX, place=place
+    )
+    left, top, width, height = detail_rect(asked)
+    part = np.ascontiguousarray(picture[top : top + height, left : left + width])
+    _, shown = run(name, options, {Input.PICTURE: Kept(part)}, tmp_path)
+    _, after = run(name, options, {Input.PICTURE: Kept(picture)}, tmp_path)
+    scale = round(operation.scale(options))
+    expect_alike(shown, after[scale * top :, scale * left :][: scale * height, : scale * width])
 
 
 @pytest.mark.parametrize("name", presets())

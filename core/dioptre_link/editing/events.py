@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ..client import Job, Progress, Result
@@ -11,6 +11,7 @@ from ..errors import Cancelled
 from ..operation import Role
 
 T = TypeVar("T")
+WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,25 @@ class Image:
         """Extract one channel; -1 is the last."""
         data = self.data[number % self.channels :: self.channels]
         return Image(width=self.width, height=self.height, channels=1, data=data)
+
+    def faded(self, coverage: Image | None, part: tuple[float, float, float, float] = WHOLE) -> Image:
+        """Return this picture with its alpha, the last channel, multiplied by a layer's coverage of any size.
+
+        Args:
+            coverage: a single-channel image; None changes nothing.
+            part: the part of `coverage` below this picture: left, top, width and height as fractions of its sides.
+        """
+        if coverage is None:
+            return self
+        left, top, width, height = part
+        columns = [int((left + width * (x + 0.5) / self.width) * coverage.width) for x in range(self.width)]
+        lines = [int((top + height * (y + 0.5) / self.height) * coverage.height) for y in range(self.height)]
+        rows = {y: coverage.data[y * coverage.width : (y + 1) * coverage.width] for y in set(lines)}
+        across = {y: bytes([row[x] for x in columns]) for y, row in rows.items()}
+        data = bytearray(self.data)
+        alphas = zip(data[self.channels - 1 :: self.channels], b"".join(across[y] for y in lines), strict=True)
+        data[self.channels - 1 :: self.channels] = bytes([(one * other + 127) // 255 for one, other in alphas])
+        return replace(self, data=bytes(data))
 
     def at(self, x: float, y: float) -> int:
         """Return the first channel's value at a point given as fractions of the picture's width and height."""

@@ -282,14 +282,14 @@ class PreviewSession:
         self, request: Request, result: Result, images: Mapping[Role, Image], at: Hashable, *, draft: bool
     ) -> Shown:
         confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
-        selection = images.get(Role.SELECTION)
+        selection, after = images.get(Role.SELECTION), images.get(Role.RESULT)
         if at in self._subjects:
             coverage = self._subjects[at][1]
         else:
             coverage = None if subject is None else subject.channel(-1)
         return Shown(
             draft=draft,
-            after=images.get(Role.RESULT),
+            after=None if after is None else after.faded(request.coverage),
             depth=self._depth_shown or request.depth_image,
             depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
             confidence=None if confidence is None else confidence.channel(0),
@@ -319,12 +319,13 @@ class PreviewSession:
                 supersede="preview",
             )
             result = yield from follow(job, poll_s=self._poll_s)
-            images = read_images(result)
+            after = read_images(result).get(Role.RESULT)
         full = request.size
+        share = left / full[0], top / full[1], width / full[0], height / full[1]
         return Shown(
-            after=images.get(Role.RESULT),
-            before=before,
-            part=(left / full[0], top / full[1], width / full[0], height / full[1]),
+            after=None if after is None else after.faded(request.coverage, share),
+            before=None if before is None else before.faded(request.coverage, share),
+            part=share,
             values=result.values,
             messages=result.messages,
         )

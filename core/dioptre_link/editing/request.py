@@ -52,6 +52,8 @@ class Request:
             which the session deletes.
         depth_image: the depth layer given as input, at a reduced size, for the views that show it.
         depth_metres: the metres of that layer, if they are known.
+        coverage: the layer's mask times its opacity at any size, which the editor applies to the result as well;
+            None if both leave the layer as it is.
     """
 
     operation: Operation
@@ -64,6 +66,7 @@ class Request:
     crop: Callable[[Worker, tuple[int, int, int, int]], Mapping[str, Buffer]] | None = None
     depth_image: Image | None = None
     depth_metres: DepthMetres | None = None
+    coverage: Image | None = None
 
     @property
     def point(self) -> Point | None:

@@ -35,6 +35,7 @@ MEASURED, DOT_PX = QColor(110, 200, 255), 4  # Marks of places whose distance is
 # A white line over a dark one is visible on every picture.
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
+BEHIND = QColor(128, 128, 128)  # Colour behind transparent areas.
 HANDLE_PX = 9  # Radius of the handle on the line between before and after.
 
 INVITATION = "Click here to preview the active layer with these settings"
@@ -155,13 +156,14 @@ class Canvas(QLabel):
     def _paint_picture(self, painter: QPainter) -> None:
         left, top, width, height = self.place()
         whole = QRectF(left, top, width, height)
-        painter.fillRect(whole, QColor(128, 128, 128))
+        painter.fillRect(whole, BEHIND)
         for image in (self._image, *self._over):
             if image is not None:
                 painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
         if self._left is not None:
             part = QRectF(left, top, width * self._divider, height)
             source = QRectF(0, 0, self._left.width() * self._divider, self._left.height())
+            painter.fillRect(part, BEHIND)
             painter.drawPixmap(part, QPixmap.fromImage(self._left), source)
             self._paint_divider(painter, left + width * self._divider)
         if (box := self.viewport.box or self._frame) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,11 +112,7 @@ def insert(
         group.addChildNode(node, below)
         below = node
     if takes_place:
-        group.setOpacity(picture.opacity())
-        if picture.type() != "grouplayer" or not picture.passThroughMode():
-            group.setBlendingMode(picture.blendingMode())
-        for node in shown:
-            _copy_masks(picture, node)
+        take_over_look(picture, group, shown)
     if masked:
         assert source.selection is not None
         for one in built:
@@ -318,6 +314,15 @@ def _add_mask(document: Document, source: Source, node: Node, values: bytes) -> 
     mask = document.createTransparencyMask(MASK_NAME)
     node.addChildNode(mask, None)
     mask.setPixelData(values, *source.picture.rect)
+
+
+def take_over_look(picture: Node, node: Node, shown: Iterable[Node]) -> None:
+    """Give a group or a cut-out the picture's mode and opacity, and the layers `shown` its masks."""
+    node.setOpacity(picture.opacity())
+    if picture.type() != "grouplayer" or not picture.passThroughMode():
+        node.setBlendingMode(picture.blendingMode())
+    for each in shown:
+        _copy_masks(picture, each)
 
 
 def _copy_masks(picture: Node, node: Node) -> None:

@@ -16,11 +16,12 @@ from .dioptre_link.editing.traits import looks_into_file, takes_depth
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.networks import missing_network
 from .dioptre_link.wire import PixelFormat
-from .document import client
-from .sources import Picture, Source
+from .document import Node, Rect, client
+from .sources import Picture, Source, coverage_masks
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
 from .transfer import DEPTH_WIRE, SELECTION_WIRE, LinkThread, Report, Ticket, upload, upload_depth, without_alpha
 
+FULL = 255  # Opacity of an opaque layer.
 LONGEST_PX = 512  # Longest side of a preview in pixels: twice the width of a docker, and quick to blur.
 FORMAT = PixelFormat("u8", 4, "bgr")  # Byte order of QImage's ARGB32.
 
@@ -176,6 +177,7 @@ def request_of(state: State, source: Source) -> Request:
         place=state.place,
         crop=lambda worker, part: _cropped(worker, source, part),
         depth_metres=source.depth_metres,
+        coverage=source.coverage,
     )
 
 
@@ -225,6 +227,17 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
         inputs["disparity"] = worker.new_buffer(width, height, DEPTH_WIRE)
         inputs["disparity"].write_rows(0, without_alpha(depth.raster.part(part, 8)))
     return inputs
+
+
+def small_coverage(node: Node, rect: Rect) -> Image | None:
+    """Return a layer's opacity times its transparency masks at a reduced size; None if it is 1 everywhere."""
+    masks = coverage_masks(node)
+    if node.opacity() == FULL and not masks:
+        return None
+    coverage = Image(width=1, height=1, channels=1, data=bytes([node.opacity()]))
+    for mask in masks:
+        coverage = small_selection(bytes(mask.pixelData(*rect)), rect.width).faded(coverage)
+    return coverage
 
 
 def small_selection(selection: bytes, width: int) -> Image:

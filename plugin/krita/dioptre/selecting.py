@@ -85,6 +85,7 @@ def _cut_out(source: Source, outcome: Outcome, undo_sync: UndoSync) -> Generator
     with ScratchDocuments() as scratch:
         (built,) = yield from layers.build(source, alone, scratch)
         picture = source.node()
+        layers.take_over_look(picture, built.node, [built.node])
         was_visible = picture.visible()
         picture.parentNode().addChildNode(built.node, picture)
         picture.setVisible(False)

@@ -26,12 +26,12 @@ from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .dioptre_link.records import Entry
-from .document import LOG, Node, Rect, active, is_open
+from .document import LOG, Node, Rect, active, find_node, is_open
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
-from .previews import LONGEST_PX, Previews, small_selection
-from .sources import NO_SELECTION, Source, find, selection_in, selection_mark
-from .toolkit import QImage, QObject
+from .previews import LONGEST_PX, Previews, small_coverage, small_selection
+from .sources import NO_SELECTION, Source, coverage_mark, find, selection_in, selection_mark
+from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
 
@@ -85,7 +85,8 @@ class Session(QObject):
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
         self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
-        self._selection_mark: tuple[object, ...] | None = None  # See `selection_mark`.
+        self._limits_mark: tuple[object, ...] | None = None  # Of the selection, masks and opacity; see `_limited`.
+        self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
         self._previews = Previews(lambda: None if self._source is None else (self.state, self._source))
         self._previews.noted.connect(self._event)
@@ -348,7 +349,7 @@ class Session(QObject):
         self._set(states.changed_all(self.state, preview_of(recipe).options), followed=recipe)
 
     def _follow_selection(self) -> None:
-        """Limit the preview to the selection as it is now."""
+        """Limit the preview to the selection, the masks and the opacity as they are now."""
         source = self._source
         if source is None or self.state.phase is Phase.READING or not is_open(source.document):
             return
@@ -358,19 +359,23 @@ class Session(QObject):
             self._previews.ask_soon()
 
     def _limited(self, source: Source) -> Source | None:
-        """Return the source with the selection that a new result would be limited to; None if that is the same."""
+        """Return the source with the selection, masks and opacity as they are now; None if they are the same."""
         operation, mark = self.state.operation, NO_SELECTION
         if takes_selection(operation) or not (
             selects(operation) or enlarges(operation) or self.store.state.replaces
         ):
             mark = selection_mark(source.document)
-        if mark == self._selection_mark:
+        node, rect = find_node(source.document, source.picture.node), source.picture.rect
+        marks = mark, node and coverage_mark(node, rect)
+        if marks == self._limits_mark:
             return None
-        self._selection_mark = mark
-        selection = None if mark == NO_SELECTION else selection_in(source.document, source.picture.rect)
+        self._limits_mark = marks
+        coverage = node and small_coverage(node, rect)
+        self.before = self._thumbnail and _faded(self._thumbnail, coverage)
+        selection = None if mark == NO_SELECTION else selection_in(source.document, rect)
         limits = selection is not None and not takes_selection(operation)
-        self.selected = small_selection(selection, source.picture.rect.width) if selection and limits else None
-        return replace(source, selection=selection)
+        self.selected = small_selection(selection, rect.width) if selection and limits else None
+        return replace(source, selection=selection, coverage=coverage)
 
     def _refuse(self, error: Exception) -> None:
         """Say why the active layer cannot be read; the next one that becomes active is read again."""
@@ -381,8 +386,8 @@ class Session(QObject):
         )
 
     def _read(self, read: tuple[Source, QImage]) -> None:
-        source, self.before = read
-        self._selection_mark = None
+        source, self._thumbnail = read
+        self._limits_mark = None
         self._source = self._limited(source) or source
         self._marked = source.document, source.picture.node
         self._set(states.read(self.state), pictures={})
@@ -418,7 +423,8 @@ class Session(QObject):
     def _forget(self) -> None:
         self._reading.stop()
         self._previews.stop()
-        self._source = self.before = self.selected = self._refused = self._selection_mark = None
+        self._source = self.before = self._thumbnail = None
+        self.selected = self._refused = self._limits_mark = None
 
 
 def same_entry(one: Entry | None, other: Entry | None) -> bool:
@@ -447,3 +453,16 @@ def _thumbnail(node: Node, rect: Rect) -> QImage:
         return image
     part = (rect.x - whole.x, rect.y - whole.y, rect.width, rect.height)
     return image.copy(*(round(side * scale) for side in part))
+
+
+def _faded(image: QImage, coverage: Image | None) -> QImage:
+    """Return a picture of a layer as its masks and opacity show it."""
+    if coverage is None:
+        return image
+    width, height = coverage.width, coverage.height
+    faded = image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+    painter = QPainter(faded)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+    painter.drawImage(faded.rect(), QImage(coverage.data, width, height, width, QImage.Format.Format_Alpha8))
+    painter.end()
+    return faded

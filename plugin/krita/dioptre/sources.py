@@ -18,6 +18,7 @@ from .dioptre_link.catalogue.white_balance import TEMPERATURE
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import metres_in, without_metres
+from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.refusals import Refusals
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
@@ -205,6 +206,7 @@ class Source:
         selection: 8-bit values over the picture's rectangle; None without a selection.
         opened_file: The photograph that the document was probably opened from, if any.
         depth_metres: The metres of the depth layer, if they are known.
+        coverage: The picture's transparency masks times its opacity, reduced for the preview; None if all is seen.
     """
 
     document: Document
@@ -214,6 +216,7 @@ class Source:
     selection: bytes | None
     opened_file: str | None
     depth_metres: DepthMetres | None = None
+    coverage: Image | None = None
 
     def node(self) -> Node:
         """Return the picture's current node.
@@ -509,3 +512,15 @@ def selection_mark(document: Document) -> tuple[object, ...]:
     left, top, width, height = selection.x(), selection.y(), selection.width(), selection.height()
     rows = range(top, top + height, max(1, height // MARK_ROWS))
     return left, top, width, height, *(bytes(selection.pixelData(left, row, width, 1)) for row in rows)
+
+
+def coverage_masks(node: Node) -> list[Node]:
+    """Return the visible transparency masks of a layer."""
+    return [child for child in node.childNodes() if child.type() == "transparencymask" and child.visible()]
+
+
+def coverage_mark(node: Node, rect: Rect) -> tuple[object, ...]:
+    """Return a value that changes with a layer's opacity and transparency masks, from some of their rows."""
+    rows = range(rect.y, rect.y + rect.height, max(1, rect.height // MARK_ROWS))
+    masks = coverage_masks(node)
+    return node.opacity(), *(bytes(mask.pixelData(rect.x, row, rect.width, 1)) for mask in masks for row in rows)

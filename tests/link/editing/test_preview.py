@@ -11,7 +11,7 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Layer, Progress, Result, Stored, WorkerLostError
-from dioptre_link.editing.events import Shown, Step, drain
+from dioptre_link.editing.events import Image, Shown, Step, drain
 from dioptre_link.editing.preview import PreviewSession
 from dioptre_link.editing.request import Given, Request, detail_rect
 from dioptre_link.errors import Cancelled, UsageError
@@ -322,3 +322,29 @@ def test_beside_the_preview_an_enlargement_gives_the_whole_picture(
     assert shown.after is not None
     assert shown.part is None
     assert [(job[0], dict(job[4])) for job in worker.submitted] == [("white_balance", {"strength": 0.0})]
+
+
+@pytest.mark.parametrize("name", ["portrait", "white_balance", "super_resolution"])
+def test_a_result_is_seen_with_the_mask_and_opacity_of_its_layer(
+    name: str, session: PreviewSession, worker: FakeWorker
+) -> None:
+    """An enlargement shows a part of the layer, here its right half, below that part of the mask."""
+    mask = Image(width=2, height=1, channels=1, data=bytes((255, 51)))
+    asked = replace(
+        request(name),
+        coverage=mask,
+        longest_px=60,
+        place=(0.9, 0.5),
+        crop=lambda _worker, _part: {"picture": FakeBuffer(4)},
+    )
+    events: list[Any] = []
+    shown = [drain(session.preview(asked), events.append, lambda: False)]
+    shown += [event for event in events if isinstance(event, Shown)]
+    part = shown[0].part
+    assert (part is not None) == (name == "super_resolution")
+    alphas = bytes(2 * [2, 2, 2, 2] if part else 2 * [9, 9, 2, 2])  # 2 is 9 times 51 / 255.
+    for each in shown:
+        assert each.after is not None
+        assert each.after.channel(0).data == bytes(8 * [9])
+        for image in (each.after, each.before):
+            assert image is None or image.channel(-1).data == alphas

@@ -40,7 +40,7 @@ from .chosen_focus import focused_at, known_distances
 from .composition import soft_edges_of, sorted_behind
 from .continuation import continued
 from .depth_edge_snap import snap_to_matte
-from .existing_blur import ExistingBlur, edges_of, existing_blur
+from .existing_blur import ExistingBlur, edges_of, existing_blur, kept_for
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
 from .options import PortraitOptions
 from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity
@@ -195,11 +195,12 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     depth = _depth(inputs, options, part_of(progress, 0.0, share_of_depth))
     progress(share_of_depth, "Finding the subject")
     subject = _subject(inputs, depth, options, part_of(progress, share_of_depth, 1.0))
+    standing = _standing(inputs, depth, options, subject)
     estimated = inputs.disparity is None
     range_per_m = depth.range_per_m if estimated else inputs.range_per_m
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
     edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
-    near = _stepping(depth.disparity, subject) if estimated and options.refine else depth.disparity
+    near = _stepping(depth.disparity, subject, standing) if estimated and options.refine else depth.disparity
     depth = replace(depth, disparity=near)  # the other one would take memory
     focal_disparity, focus_range = _focus(options, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
@@ -225,12 +226,14 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     return _Composed(
         drawn=drawn,
         kept_sharp=kept_sharp,
-        soft_edges=_soft_edges(inputs.picture, subject, drawn, focal_disparity),
+        soft_edges=soft_edges_of(
+            inputs.picture, alpha if standing is None else standing, drawn, focal_disparity=focal_disparity
+        ),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         lens=lens,
         existing=existing,
-        subject=replace(subject, alpha=_SET_ASIDE, standing=None),
+        subject=replace(subject, alpha=_SET_ASIDE),
         aside=SetAside.of(near, alpha, drawn=drawn),
         depth_values=depth.values() if estimated else given_metres(inputs),
         models={**depth.models, **subject.models},
@@ -329,20 +332,29 @@ def _drawn_into_focus(
     return within_infinity(drawn, options, scale), kept_sharp
 
 
-def _soft_edges(
-    image: Float32[np.ndarray, "h w c"],
-    subject: Subject,
-    drawn: Float32[np.ndarray, "h w"],
-    focal_disparity: float,
-) -> SoftEdges | None:
-    matte = subject.alpha if subject.standing is None else subject.standing
-    return soft_edges_of(image, matte, drawn, focal_disparity=focal_disparity) if subject.found else None
+def _standing(
+    inputs: Inputs, depth: Depth, options: PortraitOptions, subject: Subject
+) -> Float32[np.ndarray, "h w"] | None:
+    """Return the coverage of the picture's most prominent subject if the user chose something else; else None."""
+    if options.focus is None:
+        return None
+    main = kept_for(
+        inputs.kept,
+        f"main subject, draft: {inputs.draft}",
+        depth.disparity,
+        compute=lambda: _found(inputs, depth, options, Choice(), no_progress),
+    )
+    mask = main.alpha > 0.5
+    chosen = subject.found and mask.any() and (subject.alpha[mask] > 0.5).mean() > 0.5
+    return None if chosen or main.kind != "subject" else main.alpha
 
 
-def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
+def _stepping(
+    near: Float32[np.ndarray, "h w"], subject: Subject, standing: Float32[np.ndarray, "h w"] | None
+) -> Float32[np.ndarray, "h w"]:
     """Snap the disparity to the outlines of the subject in focus and of the picture's most prominent subject."""
-    if subject.standing is not None:
-        near = snap_to_matte(near, subject.standing)
+    if standing is not None:
+        near = snap_to_matte(near, standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
 
 
@@ -365,12 +377,14 @@ def _subject(inputs: Inputs, depth: Depth, options: PortraitOptions, progress: P
     """Return the given subject, or else find one; a draft uses the quick method."""
     if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs, inputs.subject, disparity=depth.disparity, at=options.focus)
-    standing = inputs.disparity is None and options.refine
     choice = Choice(at=options.focus, added=options.subject, removed=options.not_subject)
-    subject = chosen_subject(
-        inputs, depth.disparity, choice, standing=standing, quick=inputs.draft, progress=progress
-    )
-    if standing and subject.is_sure and not choice.removed:  # what the user removed must not come back
+    return _found(inputs, depth, options, choice, progress)
+
+
+def _found(inputs: Inputs, depth: Depth, options: PortraitOptions, choice: Choice, progress: Progress) -> Subject:
+    subject = chosen_subject(inputs, depth.disparity, choice, quick=inputs.draft, progress=progress)
+    estimated = inputs.disparity is None and options.refine
+    if estimated and subject.is_sure and not choice.removed:  # what the user removed must not come back
         return replace(subject, alpha=continued(subject.alpha, depth.disparity))
     return subject
 

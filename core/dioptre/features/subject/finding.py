@@ -67,8 +67,6 @@ class Subject:
         confidence: mean saliency inside the subject, in [0, 1].
         chance: probability that the picture shows a single subject rather than a scene, assuming even prior odds; 1
             if the user supplied the subject.
-        standing: coverage of the picture's most prominent subject, if something else was selected; None unless it
-            was requested.
         models: SHA-256 of the networks' cards.
         messages: sentences for the user.
     """
@@ -80,7 +78,6 @@ class Subject:
     found: bool
     confidence: float
     chance: float = 1.0
-    standing: Float32[np.ndarray, "h w"] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     focus_at: tuple[float, float] | None = None
@@ -96,7 +93,6 @@ def find_subject(
     *,
     disparity: Float32[np.ndarray, "h w"] | None = None,
     at: tuple[float, float] | None = None,
-    standing: bool = False,
     model: str = "default",
 ) -> Subject:
     """Find the subject of a picture, or the object at a point.
@@ -106,7 +102,6 @@ def find_subject(
             1.
         disparity: (H, W) in [0, 1], 1 = nearest: used in ambiguous areas and to find the depth to focus on.
         at: (x, y) in pixels of the picture. Default: the most prominent subject.
-        standing: also cut out the picture's most prominent subject if `at` selects something else.
         model: a saliency network's id, or "default".
 
     Returns:
@@ -116,7 +111,7 @@ def find_subject(
         UsageError: `at` is outside the picture.
         WeightsError: the network's weights are missing.
     """
-    return _find(Views(image, model=model), image, disparity, at, standing=standing)
+    return _find(Views(image, model=model), image, disparity, at)
 
 
 def _find(
@@ -125,7 +120,6 @@ def _find(
     disparity: Float32[np.ndarray, "h w"] | None,
     at: tuple[float, float] | None,
     *,
-    standing: bool,
     box: Box | None = None,
     quick: bool = False,
 ) -> Subject:
@@ -136,7 +130,6 @@ def _find(
         image: as in `find_subject`.
         disparity: as in `find_subject`.
         at: as in `find_subject`.
-        standing: as in `find_subject`.
         box: (left, top, right, bottom) in pixels of `image`, around the subject.
         quick: skip the passes on crops and the hair, for drafts.
     """
@@ -168,12 +161,6 @@ def _find(
         single = coarse.kind == "region"  # no outline tells a small head from what is behind it
         faces = None if single or at is not None else Faces.of(views, coarse.window)
         focal, extent, focus_at = focus_of(views.image, alpha, disparity, at=at, faces=faces, single=single)
-    before = None
-    if standing and point is not None:
-        main = _most_salient(views, near)
-        if main.kind == "subject" and not _holds(coarse, main):
-            main = main if quick else _seen_closer(views, main, None)
-            before = _coverage(views, image, main, disparity, quick=quick)
     return Subject(
         alpha=alpha,
         disparity_range=extent,
@@ -182,7 +169,6 @@ def _find(
         found=coarse.kind != "region",
         confidence=coarse.confidence,
         chance=coarse.chance,
-        standing=before,
         models=_checksums(views.model),
         messages=coarse.messages,
         focus_at=focus_at,
@@ -233,21 +219,12 @@ def _coverage(
     return alpha
 
 
-def _holds(chosen: Coarse, main: Coarse) -> bool:
-    """Return whether the chosen object covers most of the picture's main subject."""
-    mask = main.probability > 0.5
-    if chosen.window is not None:
-        mask = chosen.window.of_map(main.probability) > 0.5
-    return bool((chosen.probability[mask] > 0.5).mean() > 0.5) if mask.any() else False
-
-
 def kept_subject(
     inputs: Inputs,
     disparity: Float32[np.ndarray, "h w"],
     *,
     at: tuple[float, float] | None,
     box: Box | None = None,
-    standing: bool = False,
     quick: bool = False,
     progress: Progress = no_progress,
 ) -> Subject:
@@ -260,7 +237,6 @@ def kept_subject(
         disparity: (H, W) in [0, 1], 1 = nearest, at the size of `inputs.picture`.
         at: as in `find_subject`.
         box: (left, top, right, bottom) in pixels, instead of a point: the subject is the object inside it.
-        standing: as in `find_subject`.
         quick: skip the passes on crops and the hair, for drafts.
         progress: called with (fraction, phase) before each network runs; raises Cancelled to stop.
 
@@ -272,11 +248,11 @@ def kept_subject(
 
     def compute() -> StepResult:
         views = Views(whole, cache=inputs.cache, check=lambda: progress(0.0, "Finding the subject"))
-        return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, standing=standing, quick=quick))
+        return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, quick=quick))
 
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
     given |= {} if box is None else {"box": box}
-    how = {"standing": standing, "quick": quick, "networks": analysis_checksums()}
+    how = {"quick": quick, "networks": analysis_checksums()}
     makes = StepResult.names(Subject)
     subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute, makes=makes).to(Subject)
     if at is None and inputs.whole is not None:  # a further preview gives the subject back

@@ -50,7 +50,6 @@ def chosen_subject(
     disparity: Float32[np.ndarray, "h w"],
     choice: Choice,
     *,
-    standing: bool = False,
     quick: bool = False,
     progress: Progress = no_progress,
 ) -> Subject:
@@ -62,7 +61,6 @@ def chosen_subject(
         inputs: inputs of the operation.
         disparity: (H, W) in [0, 1], 1 = nearest, at the size of `inputs.picture`.
         choice: the user's choice.
-        standing: as in `kept_subject`.
         quick: as in `kept_subject`.
         progress: as in `kept_subject`.
 
@@ -73,9 +71,7 @@ def chosen_subject(
         UsageError: a point lies outside the picture.
         WeightsError: the networks' weights are missing.
     """
-    main = kept_subject(
-        inputs, disparity, at=choice.at, box=choice.box, standing=standing, quick=quick, progress=progress
-    )
+    main = kept_subject(inputs, disparity, at=choice.at, box=choice.box, quick=quick, progress=progress)
     if not (choice.added or choice.removed or choice.strokes):
         return main
     parts = [main] if main.found or not choice.adds else []

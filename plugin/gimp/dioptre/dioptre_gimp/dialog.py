@@ -21,7 +21,7 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small, read_small_selection, size_of
+from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small_selection, size_of
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
@@ -232,17 +232,12 @@ class OperationDialog:
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer immediately, then send it to the worker."""
         self._source = source
-        depth = selection = None
+        selection = None
         if source.takes_selection and has_selection(source.image):
             data = read_small_selection(source.image, source.picture, self._size)
             selection = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
-        layer = drawing.pixbuf_from_rgb(*self._size, 4, read_small(source.picture, self._size))
-        self._preview.show_layer(layer, selection)
-        if source.depth is not None:
-            data = read_small(source.depth, self._size, grey=True)
-            depth = Image(width=self._size[0], height=self._size[1], channels=1, data=data)
-        inputs = Inputs(source, self._worker, self._files, depth)
-        self._inputs = inputs
+        inputs = self._inputs = Inputs(source, self._worker, self._files, self._size)
+        self._preview.show_layer(drawing.pixbuf_of(inputs.small), selection)
         self._store.set(states.reading(self._store.state))
         self._previews.open(inputs, self._reading(inputs, connecting))
         if self._presets is not None:

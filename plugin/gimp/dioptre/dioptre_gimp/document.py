@@ -186,6 +186,17 @@ def read_small_selection(image: Gimp.Image, layer: Gimp.Layer, size: tuple[int, 
     return image.get_selection().get_buffer().get(rect, scale, "Y u8", Gegl.AbyssPolicy.NONE)
 
 
+def read_small_coverage(layer: Gimp.Layer, size: tuple[int, int]) -> bytes | None:
+    """Return the layer's mask times its opacity, reduced to `size`, 8 bits a pixel; None if it is 1 everywhere."""
+    opacity = layer.get_opacity() / 100.0
+    mask = layer.get_mask() if layer.get_apply_mask() else None
+    if mask is None:
+        return None if opacity == 1.0 else bytes([round(255 * opacity)]) * (size[0] * size[1])
+    scale = max(size[0] / layer.get_width(), size[1] / layer.get_height())
+    read = mask.get_buffer().get(Gegl.Rectangle.new(0, 0, *size), scale, "Y u8", Gegl.AbyssPolicy.CLAMP)
+    return bytes(read).translate(bytes(round(opacity * value) for value in range(256)))
+
+
 def is_opaque(drawable: Gimp.Drawable) -> bool:
     """Return whether every pixel is fully opaque."""
     if not drawable.has_alpha():
@@ -522,8 +533,8 @@ def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
     return copy
 
 
-def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.GroupLayer) -> None:
-    """Give a group the mode, opacity and mask of the layer that it replaces."""
+def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.Layer) -> None:
+    """Give a group or a cut-out the mode, opacity and mask of the layer that it replaces."""
     if not layer.is_group() or layer.get_mode() != Gimp.LayerMode.PASS_THROUGH:
         group.set_mode(layer.get_mode())
     group.set_opacity(layer.get_opacity())

@@ -153,6 +153,7 @@ def insert_cut_out(source: Source, one: Filled) -> None:
     """Insert a cut-out above its picture and hide the picture; call it inside an `undo_step`."""
     picture = source.picture
     put(source.image, one, picture.get_parent(), source.image.get_item_position(picture), picture.get_offsets()[1:])
+    take_over_look(source.image, picture, one.layer)
     picture.set_visible(False)
 
 

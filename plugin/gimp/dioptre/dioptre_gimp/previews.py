@@ -18,7 +18,7 @@ from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.wire import PixelFormat
 
 from . import transfer
-from .document import LOG, GLib, logger, read_part
+from .document import LOG, GLib, logger, read_part, read_small, read_small_coverage
 from .sources import Source
 from .toolkit import Driver
 
@@ -27,11 +27,20 @@ FORMAT = PixelFormat("u8", 4)
 
 
 class Inputs:
-    """The inputs of one source. Closing `files` deletes the remaining buffers."""
+    """The inputs of one source. Closing `files` deletes the remaining buffers.
 
-    def __init__(self, source: Source, worker: Worker, files: ExitStack, depth_image: Image | None) -> None:
+    `small` is the layer as it is seen alone, with its mask and opacity.
+    """
+
+    def __init__(self, source: Source, worker: Worker, files: ExitStack, size: tuple[int, int]) -> None:
+        """Read pictures of the layers at `size` (width, height) at once, and their pixels later."""
         self.source = source
-        self._worker, self._files, self._depth_image = worker, files, depth_image
+        coverage = read_small_coverage(source.picture, size)
+        self._coverage = None if coverage is None else _image(size, 1, coverage)
+        self.small = _image(size, 4, read_small(source.picture, size)).faded(self._coverage)
+        depth = source.depth
+        self._depth_image = None if depth is None else _image(size, 1, read_small(depth, size, grey=True))
+        self._worker, self._files = worker, files
         self._sent: transfer.Sent | None = None
         self._spent: set[str] = set()  # Inputs whose buffers the preview session has consumed.
 
@@ -57,6 +66,7 @@ class Inputs:
             crop=self._crop,
             depth_image=self._depth_image,
             depth_metres=transfer.depth_metres(source),
+            coverage=self._coverage,
         )
 
     def for_result(self, session: PreviewSession) -> Steps[transfer.Sent]:
@@ -114,6 +124,10 @@ class Inputs:
         buffer = worker.new_buffer(width, height, FORMAT)
         buffer.write_rows(0, read_part(self.source.picture, part))
         return {"picture": buffer}
+
+
+def _image(size: tuple[int, int], channels: int, data: bytes) -> Image:
+    return Image(width=size[0], height=size[1], channels=channels, data=data)
 
 
 class Previews:

@@ -22,7 +22,7 @@ from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
-from .document import Gimp, GObject, read_small, size_of
+from .document import Gimp, GObject, size_of
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
@@ -134,9 +134,8 @@ class RecipeDialog:
 
     def _use(self, source: Source) -> None:
         self._source = source
-        self._inputs = Inputs(source, self._worker, self._files, None)
-        data = read_small(source.picture, self._size)
-        self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, data))
+        self._inputs = Inputs(source, self._worker, self._files, self._size)
+        self._preview.show_layer(drawing.pixbuf_of(self._inputs.small))
 
     def _side(self, *, replaces: bool) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)

@@ -92,6 +92,17 @@ def check_a_cut_out_is_a_new_layer_above_the_hidden_one():
     expect("seen", [value / 255 for value in shown(image)[3::4]], wanted())
 
 
+def check_a_cut_out_has_the_opacity_and_mask_of_its_layer():
+    image, photo, _ = made()
+    photo.set_opacity(50.0)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 40, HEIGHT)
+    photo.add_mask(photo.create_mask(Gimp.AddMaskType.SELECTION))
+    Gimp.Selection.none(image)
+    result = succeed(NAME, image, [photo], result="layer", **LEVEL)
+    expect("opacity", result.get_opacity(), 50.0)
+    expect("mask", native(result.get_mask()), native(photo.get_mask()))
+
+
 def check_a_moved_layer_is_selected_where_it_lies():
     image, photo = new_image()
     photo.set_offsets(20, -10)

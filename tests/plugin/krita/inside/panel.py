@@ -504,6 +504,44 @@ def check_the_selection_limits_the_preview():
     document.setModified(False)
 
 
+def check_masks_and_opacity_show_in_the_preview_as_on_the_canvas():
+    """Both are followed as they change, without another reading of the layer."""
+    document, node = yield from open_photo()
+    yield from opened("dioptre_white_balance")
+    yield from ready()
+    expect("opaque", set(state().shown.after.channel(-1).data), {255})
+    mask, selection = document.createTransparencyMask("Mask"), Selection()
+    selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
+    mask.setSelection(selection)
+    node.addChildNode(mask, None)
+    yield from soon("masked", seen_sides, (255, 0))
+    node.setOpacity(128)
+    yield from soon("faded", seen_sides, (128, 0))
+    yield from click(widget(QToolButton, "dioptre_view_before"))
+    yield from soon("view", lambda: state().view, "before")
+    person.screenshot("krita-masked.png")
+    yield from click(widget(QToolButton, "dioptre_view_after"))
+    group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    for other in document.rootNode().childNodes():
+        other.setVisible(other.uniqueId() == group.uniqueId())
+    document.refreshProjection()
+    document.waitForDone()
+    alphas = document.pixelData(0, 0, PHOTO_PX, PHOTO_PX)[3::4]
+    canvas = (alphas[PHOTO_PX // 4 :: PHOTO_PX], alphas[3 * PHOTO_PX // 4 :: PHOTO_PX])
+    expect("the canvas", tuple(set(bytes(side)) for side in canvas), ({128}, {0}))
+    document.setModified(False)
+
+
+def seen_sides():
+    return None if state().shown is None else sides(state().shown.after)
+
+
+def sides(image):
+    """Return the alpha of the left and of the right half of a preview, which must each be uniform."""
+    halves = [{value for row in half_of(image, side) for value in row[3::4]} for side in (0, 1)]
+    return tuple(half.pop() if len(half) == 1 else half for half in halves)
+
+
 def half_of(image, side):
     """Return the left (0) or right (1) half of a preview's bytes, without the columns beside the middle."""
     row, half = 4 * image.width, 4 * (image.width // 2)

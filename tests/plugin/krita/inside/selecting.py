@@ -133,7 +133,10 @@ def check_masks_of_both_kinds():
 
 def check_a_cut_out_hides_its_picture():
     document, node = yield from depth_photo()
+    node.setOpacity(128)
+    node.addChildNode(document.createTransparencyMask("Mask"), None)
     cut = dioptre.run("select_depth", node=node, result="layer", **LEVEL)
     yield from settle(document)
     expect("hidden", (node.visible(), cut.visible(), cut.name()), (False, True, "Cut-out"))
+    expect("looks alike", (cut.opacity(), [mask.name() for mask in cut.childNodes()]), (128, ["Mask"]))
     expect("alpha", pixels(cut)[3::4], wanted())
