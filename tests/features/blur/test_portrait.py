@@ -200,6 +200,16 @@ def test_an_update_with_the_depth_and_the_subject_of_a_result_changes_nothing(pe
     np.testing.assert_allclose(again.image, made.image, atol=2 / 255)
 
 
+def test_an_update_with_the_focus_behind_the_subject_changes_nothing(person_before_a_wall) -> None:
+    """The subject's edges are soft with a given depth, too, when the focus is on something else."""
+    picture, _ = person_before_a_wall
+    picture = ndimage.gaussian_filter(picture, (2, 2, 0))
+    made = portrait(picture, focus=(40, 40))
+    again = portrait(picture, disparity=made.disparity, focus=(40, 40))
+    differs = np.abs(again.image - made.image).max(axis=-1) > 2 / 255
+    assert differs.mean() < 5e-4
+
+
 @pytest.mark.parametrize("focus", [None, (160, 160), (40, 40)])
 def test_a_given_depth_does_not_step_anew(person_before_a_wall, focus: tuple[int, int] | None) -> None:
     picture, near = person_before_a_wall
