@@ -226,7 +226,7 @@ def test_a_moved_focus_point_is_looked_at_once(
         ok(worker, pixels(), moved)
     assert networks.runs == seen
     assert networks.depths == [SIZE]
-    assert subjects == [(48, 72), (48, 72), SIZE]
+    assert subjects == [(48, 72), (48, 72), SIZE, SIZE], "the chosen one, and the main one before or behind it"
 
 
 def test_a_depth_that_the_user_gives_is_used(networks: Networks, connect: Callable[[], Worker]) -> None:

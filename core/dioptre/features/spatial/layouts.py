@@ -27,9 +27,10 @@ _LEFT = np.array([[0.437, 0.449, 0.164], [-0.062, -0.062, -0.024], [-0.048, -0.0
 _RIGHT = np.array([[-0.011, -0.032, -0.007], [0.377, 0.761, 0.009], [-0.026, -0.093, 1.234]], np.float32)
 
 Pixels = Float32[np.ndarray, "h w 3"]
+Sheet = Float32[np.ndarray, "tall wide 3"]
 
 
-def side_by_side(left: Pixels, right: Pixels, *, half: bool = False) -> Pixels:
+def side_by_side(left: Pixels, right: Pixels, *, half: bool = False) -> Sheet:
     """Return two pictures beside each other; with `half`, each is squeezed to half its width."""
     if half:
         height, width = left.shape[:2]
@@ -48,7 +49,7 @@ def anaglyph(left: Pixels, right: Pixels) -> Pixels:
     return mixed
 
 
-def quilt(tiles: Sequence[Pixels], columns: int) -> Pixels:
+def quilt(tiles: Sequence[Pixels], columns: int) -> Sheet:
     """Return views in rows as a Looking Glass reads them: the leftmost view at the bottom left."""
     rows = [np.concatenate(tiles[at : at + columns], axis=1) for at in range(0, len(tiles), columns)]
     return np.concatenate(rows[::-1], axis=0)
@@ -87,7 +88,7 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
     return Result(layers=layers, values=values, messages=tuple(messages), models=found.models)
 
 
-def _paired(left: Pixels, right: Pixels, layout: str) -> list[Pixels]:
+def _paired(left: Pixels, right: Pixels, layout: str) -> list[Sheet]:
     if layout == "mpo":
         return [left, right]
     if layout == "anaglyph":
@@ -95,7 +96,7 @@ def _paired(left: Pixels, right: Pixels, layout: str) -> list[Pixels]:
     return [side_by_side(*((right, left) if layout == "crossed" else (left, right)), half=layout == "half")]
 
 
-def _quilted(scene: Scene, budget: float) -> Pixels:
+def _quilted(scene: Scene, budget: float) -> Sheet:
     """Return a quilt whose views are drawn at twice their size, which smooths rims."""
     height, width = scene.surfaces[0].disparity.shape
     scale = min(_QUILT_PX / _COLUMNS / width, _QUILT_PX / _ROWS / height, 1.0)

@@ -561,6 +561,11 @@ def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: boo
     return layer
 
 
+def new_group(image: Gimp.Image, name: str) -> Gimp.GroupLayer:
+    """Return a new, empty layer group, which is not in the image yet."""
+    return Gimp.GroupLayer.new(image, name)
+
+
 def client() -> str:
     """Return the name under which the worker knows this GIMP."""
     return f"GIMP {Gimp.version()}"

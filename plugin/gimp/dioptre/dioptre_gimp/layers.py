@@ -30,6 +30,7 @@ from .document import (
     mark,
     mark_metres,
     must,
+    new_group,
     new_layer,
     picture_format,
     plain_copy,
@@ -131,7 +132,7 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         for one in reversed(filled):
             put(image, one, parent, position, (x, y))
         return filled[0].layer
-    group = Gimp.GroupLayer.new(image, operation.title)
+    group = new_group(image, operation.title)
     must(image.insert_layer(group, parent, position), "insert a layer group")
     try:
         for place, one in enumerate(filled):

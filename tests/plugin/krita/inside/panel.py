@@ -41,6 +41,7 @@ from rig import (
     pixels,
     settle,
     soon,
+    toggle_visibility,
     top,
     trigger,
     until,
@@ -523,9 +524,9 @@ def check_masks_and_opacity_show_in_the_preview_as_on_the_canvas():
     yield from click(widget(QToolButton, "dioptre_view_after"))
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     for other in document.rootNode().childNodes():
-        other.setVisible(other.uniqueId() == group.uniqueId())
-    document.refreshProjection()
-    document.waitForDone()
+        if other.visible() and other.uniqueId() != group.uniqueId():
+            yield from toggle_visibility(document, other)
+    yield from settle(document)
     alphas = document.pixelData(0, 0, PHOTO_PX, PHOTO_PX)[3::4]
     canvas = (alphas[PHOTO_PX // 4 :: PHOTO_PX], alphas[3 * PHOTO_PX // 4 :: PHOTO_PX])
     expect("the canvas", tuple(set(bytes(side)) for side in canvas), ({128}, {0}))
