@@ -295,6 +295,14 @@ def test_without_an_original_the_suffix_decides(tmp_path: Path) -> None:
         assert (source.bits, source.icc, source.exif, source.xmp) == (bits, None, None, None)
 
 
+def test_several_pictures_need_a_file_that_holds_them(tmp_path: Path) -> None:
+    pixels = np.zeros((8, 8, 3), np.float32)
+    with pytest.raises(UnwritableFile) as caught:
+        save(pixels, tmp_path / "two.png", further=[pixels])
+    assert ".mpo" in str(caught.value.hint)
+    assert not any(tmp_path.iterdir())
+
+
 def test_transparency_in_jpeg_goes_on_white_and_is_said(tmp_path: Path) -> None:
     pixels = np.zeros((8, 8, 4), np.float32)
     (message,) = save(pixels, tmp_path / "a.jpg")

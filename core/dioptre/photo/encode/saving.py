@@ -44,6 +44,7 @@ _SUFFIXES = {
     ".avif": Format.AVIF,
     ".jxl": Format.JPEGXL,
 }
+_SEVERAL = {".mpo": Format.JPEG, ".webp": Format.WEBP}  # of files with several pictures
 _USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
 """Usual suffixes of the formats whose name differs from their suffix."""
 _EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
@@ -101,13 +102,16 @@ def save(
 def format_of(path: Path, *, several: bool = False) -> Format:
     """Return the format of a path's suffix, or of several pictures' file; raise UnwritableFile if there is none."""
     if several:
-        return {".mpo": Format.JPEG, ".webp": Format.WEBP}[path.suffix.lower()]
+        kinds, hint = _SEVERAL, Message("Use a file name that ends in .mpo or .webp.")
+    else:
+        kinds = _SUFFIXES
+        hint = Message("Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.")
     try:
-        return _SUFFIXES[path.suffix.lower()]
+        return kinds[path.suffix.lower()]
     except KeyError:
         raise problems.UnwritableFile(
             "Dioptre cannot write {file}: the format is not supported.",
-            hint="Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.",
+            hint=hint,
             file=problems.shown(Path(path.name)),
         ) from None
 
