@@ -7,7 +7,7 @@ float32 (H, W) in [0, 1], 1 = nearest. Mattes and selections are float32 (H, W),
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -28,6 +28,12 @@ Disparity = Plane
 
 Matte = Plane
 """Coverage of a subject, a selection or a mask, in [0, 1]."""
+
+
+def inverse_distance(disparity: Disparity, range_per_m: Sequence[float]) -> Plane:
+    """Return the inverse distances in 1/m of a disparity, given those at disparity 0 and 1."""
+    low, high = (np.float32(value) for value in range_per_m)
+    return np.asarray(low + disparity * (high - low))
 
 
 @dataclass(frozen=True, kw_only=True)

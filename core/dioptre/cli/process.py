@@ -17,6 +17,7 @@ import numpy as np
 
 from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
+from dioptre.contract import inverse_distance
 from dioptre.photo import apart, problems
 from dioptre.photo.depth_files import require_plane_suffix, write_metric_depth, write_normals
 from dioptre.photo.encode import EXR, format_of, require_openexr
@@ -291,9 +292,8 @@ def _about_metres(job: Followed) -> tuple[str, ...]:
 def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
     """Write the depth in metres; return messages about the file."""
     messages = _about_metres(job)
-    low, high = (np.float32(value) for value in job.result.values["depth_range_per_m"])
-    depth = job.result.layers[0].pixels
-    write_metric_depth(low + depth * (high - low), file, force=force, permissions_of=inputs)
+    inverse = inverse_distance(job.result.layers[0].pixels, job.result.values["depth_range_per_m"])
+    write_metric_depth(inverse, file, force=force, permissions_of=inputs)
     return messages
 
 

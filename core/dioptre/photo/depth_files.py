@@ -38,7 +38,7 @@ from .decode.decoding import budget_of, decoded_grey, decoding, opened
 from .decode.loading import Decoding
 from .encode.encoding import PLAIN, Extras, encode
 from .metadata import containers, exif, xmp
-from .metadata.xmp import depth_unit, of_depth
+from .metadata.xmp import GDEPTH, depth_unit, of_depth
 from .picture import Format, recognise
 from .publish import InputFiles, replacing
 
@@ -54,8 +54,7 @@ SUFFIXES = (".png", ".tif", ".tiff", ".pfm", ".npy")
 """Suffixes of files with one value per pixel."""
 FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
-_GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
-_DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
+_DEPTH_MAPS = (GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
 _NEAREST, _FARTHEST = 1e-6, 1e9  # range of distances, in the file's unit, that float32 can handle

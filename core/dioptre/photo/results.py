@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.contract import FieldOfView, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+from dioptre.contract import (
+    FieldOfView,
+    Layer,
+    LayerOnDemand,
+    Progress,
+    Result,
+    Rows,
+    inverse_distance,
+    no_progress,
+)
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
@@ -271,7 +280,7 @@ def ending_of(result: Result, picture: Picture) -> str:
     ending: str = result.values.get("file_ending", "")
     if further_of(result):
         return ending
-    return ending + (".png" if _first(result, Role.SELECTION) is not None else suffix_like(picture))
+    return ending + (".png" if mask_of(result) is not None else suffix_like(picture))
 
 
 def depth_in_file(result: Result) -> DepthInFile:
@@ -303,9 +312,8 @@ def exr_of(result: Result, picture: Picture, *, normals: np.ndarray | None = Non
     depth, limits = _first(result, Role.DEPTH), result.values.get("depth_range_per_m")
     distance = None
     if depth is not None and depth.shape == size:
-        low, high = (np.float32(value) for value in limits or (0, 1))
-        inverse = low + depth.pixels * (high - low)
-        distance = metres(inverse) if limits else openexr.relative_distance(depth.pixels)
+        relative = openexr.relative_distance
+        distance = metres(inverse_distance(depth.pixels, limits)) if limits else relative(depth.pixels)
     view = field_of_view(picture.source.exif, picture.shape)
     if (focal := result.values.get("focal_length_equivalent_mm")) is not None:
         view = FieldOfView.of_equivalent(focal, source="")

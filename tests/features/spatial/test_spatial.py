@@ -19,7 +19,7 @@ NEAR = np.s_[6:18, 36:60]
 
 @pytest.fixture(autouse=True)
 def subject_by_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take what is near as the subject, instead of running the networks on noise."""
+    """Use near areas as the subject, instead of running the networks on noise."""
 
     def near(_: Inputs, disparity: np.ndarray, **__: object) -> Subject:
         alpha = (disparity > 0.5).astype(np.float32)

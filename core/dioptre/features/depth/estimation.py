@@ -19,6 +19,7 @@ from dioptre.contract import (
     Progress,
     Result,
     StepResult,
+    inverse_distance,
     no_progress,
 )
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
@@ -66,11 +67,7 @@ class Depth(DepthSource):
     @property
     def metric(self) -> Plane | None:
         """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
-        if self.range_per_m is None:
-            return None
-        low, high = (np.float32(value) for value in self.range_per_m)
-        inverse: np.ndarray = low + self.disparity * (high - low)
-        return inverse
+        return None if self.range_per_m is None else inverse_distance(self.disparity, self.range_per_m)
 
     @property
     def metric_source(self) -> str:

@@ -32,7 +32,7 @@ class View:
 
     Attributes:
         pixels: sRGB-encoded.
-        invented: where neither the photo nor the background behind its subject shows what is seen.
+        invented: pixels that neither the photo nor the background behind its subject shows.
     """
 
     pixels: Float32[np.ndarray, "h w 3"]

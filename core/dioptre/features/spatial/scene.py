@@ -164,9 +164,11 @@ def scene_of(
     if picture.shape[2] == 4:
         picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
         messages = (Message("Transparent areas are white."),)
-    view = inputs.chosen_field_of_view(options.equivalent_mm)
-    depth = Depth(disparity=inputs.disparity, model="") if inputs.disparity is not None else None
-    depth = depth or kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
+    if inputs.disparity is not None:
+        depth = Depth(disparity=inputs.disparity, model="")
+    else:
+        view = inputs.chosen_field_of_view(options.equivalent_mm)
+        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
     low, high = float(depth.disparity.min()), float(depth.disparity.max())
     if high - low < _FLAT:
         raise DioptreError(

@@ -136,7 +136,7 @@ def _gdepth(words: dict[str, str], maps: tuple[bytes, ...]) -> str:
     for name, content in zip(("", "Confidence"), maps, strict=False):
         words |= {f"{name}Mime": "image/png", name or "Data": base64.b64encode(content).decode()}
     words |= {"MeasureType": "OpticalAxis", "Software": notes.software()}
-    return f'<rdf:Description rdf:about="" xmlns:GDepth="{_GOOGLE}1.0/depthmap/"{_attributes("GDepth", words)}/>'
+    return f'<rdf:Description rdf:about="" xmlns:GDepth="{notes.GDEPTH}"{_attributes("GDepth", words)}/>'
 
 
 def _focus(distance: float, at: tuple[float, float] | None) -> str:

@@ -75,8 +75,9 @@ _PREFIXES = {
 _SIZES = ((_TIFF, "ImageWidth", "ImageLength"), (_EXIF, "PixelXDimension", "PixelYDimension"))
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _TERMS = "http://purl.org/dc/terms/"
+GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTHS = (
-    "{http://ns.google.com/photos/1.0/depthmap/}",
+    f"{{{GDEPTH}}}",
     "{http://ns.google.com/photos/1.0/image/}",  # the picture before the camera blurred it
     "{http://ns.google.com/photos/dd/1.0/",
 )
@@ -86,7 +87,7 @@ _STALE = (  # namespaces of additional pictures in the old file, which the new f
     f"{{{_CAMERA}}}",
     *_DEPTHS,
 )
-_MAPS = tuple(f"{{http://ns.google.com/photos/1.0/depthmap/}}{name}" for name in ("Data", "Confidence"))
+_MAPS = tuple(f"{{{GDEPTH}}}{name}" for name in ("Data", "Confidence"))
 DEPTH_MAP = Message("depth map")
 CREDENTIALS = Message("content credentials (C2PA), which hold only for the original")
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
