@@ -1,4 +1,4 @@
-"""A preview shows what the result looks like, for every operation, selected or not, translucent or not.
+"""A preview shows what the result looks like, for every operation of the editors, selected or translucent or not.
 
 The result is composed as the editors do it, with a mask of the selection over the picture in a group that takes the
 layer's own mask and opacity, and then reduced.
@@ -19,7 +19,7 @@ from dioptre.worker import pixels
 from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import execute
 from dioptre.worker.request import Kept, Request
-from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue import IN_EDITORS
 from dioptre_link.chain import described
 from dioptre_link.editing.events import Image as Shown
 from dioptre_link.editing.request import Request as Asked
@@ -41,10 +41,10 @@ CHOICES: Mapping[str, list[dict[str, Any]]] = {
 }
 CASES = [
     (name, options, selected)
-    for name in OPERATIONS
+    for name in IN_EDITORS
     for options in CHOICES.get(name, [{}])
     for selected in (False, True)
-    if not OPERATIONS[name].enlarges and (selected or Input.SELECTION not in OPERATIONS[name].inputs)
+    if not IN_EDITORS[name].enlarges and (selected or Input.SELECTION not in IN_EDITORS[name].inputs)
 ]
 
 
@@ -151,7 +151,7 @@ def test_a_preview_equals_the_reduced_result(
     case: tuple[str, Mapping[str, Any], bool], every: Mapping[Input, Kept], tmp_path: Path
 ) -> None:
     name, options, selected = case
-    own = {kind: every[kind] for kind in OPERATIONS[name].inputs}
+    own = {kind: every[kind] for kind in IN_EDITORS[name].inputs}
     role, after = run(name, options, own, tmp_path)
     inputs = {**own, Input.SELECTION: every[Input.SELECTION]} if selected else own
     _, shown = run(name, options, inputs, tmp_path, preview_px=PREVIEW_PX)
@@ -161,11 +161,11 @@ def test_a_preview_equals_the_reduced_result(
 
 
 @pytest.mark.parametrize("place", [(0.5, 0.5), (1.0, 0.0)])
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.enlarges])
+@pytest.mark.parametrize("name", [name for name, operation in IN_EDITORS.items() if operation.enlarges])
 def test_a_preview_of_an_enlargement_equals_that_part_of_the_result(
     name: str, place: tuple[float, float], every: Mapping[Input, Kept], tmp_path: Path
 ) -> None:
-    operation, options = OPERATIONS[name], OPERATIONS[name].check({})
+    operation, options = IN_EDITORS[name], IN_EDITORS[name].check({})
     picture = every[Input.PICTURE].values
     asked = Asked(
         operation=operation, options=options, inputs={}, size=SIZE[::-1], longest_px=PREVIEW_PX, place=place
