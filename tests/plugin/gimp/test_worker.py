@@ -141,14 +141,3 @@ def test_two_gimps_share_a_worker_outside_and_memory_stays_flat(
     while left := [name for _, _, names in os.walk(outside.meeting / "exchange") for name in names]:
         assert time.monotonic() < end, left
         time.sleep(0.02)
-
-
-def test_no_shared_folder(make_gimp: Callable[[], Gimp], outside: OutsideWorker) -> None:
-    """Without a visible exchange folder, pixels go through the connection."""
-    gimp = make_gimp()
-    if gimp.tree is None:
-        pytest.skip("needs a sandbox")
-    there = f"{HOME}/dioptre/data/worker"
-    parts = [path for path in outside.meeting.iterdir() if path.name != "exchange"]
-    assert (outside.meeting / "exchange").is_dir()
-    assert alike(run_jobs(gimp, {part: f"{there}/{part.name}" for part in parts}, 2))
