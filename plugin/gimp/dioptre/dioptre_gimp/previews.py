@@ -11,6 +11,7 @@ from functools import partial
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
 from dioptre_link.editing import state as states
+from dioptre_link.editing import traits
 from dioptre_link.editing.events import Image, Shown, Step, Steps
 from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from dioptre_link.editing.request import Given, Request
@@ -18,8 +19,8 @@ from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.wire import PixelFormat
 
 from . import transfer
-from .document import LOG, GLib, logger, read_part, read_small, read_small_coverage
-from .sources import Source
+from .document import LOG, GLib, logger, opened_file, read_part, read_small, read_small_coverage, size_of
+from .sources import Source, check_still_there
 from .toolkit import Driver
 
 FORMAT = PixelFormat("u8", 4)
@@ -33,8 +34,14 @@ class Inputs:
     """
 
     def __init__(self, source: Source, worker: Worker, files: ExitStack, size: tuple[int, int]) -> None:
-        """Read pictures of the layers at `size` (width, height) at once, and their pixels later."""
+        """Read pictures of the layers at `size` (width, height) at once, and their pixels later.
+
+        Requests then need nothing from the document, which may be closed at any time.
+        """
         self.source = source
+        self._layer_size = size_of(source.picture)
+        self._opened_file = opened_file(source.image)
+        self._depth_metres = transfer.depth_metres(source)
         coverage = read_small_coverage(source.picture, size)
         self._coverage = None if coverage is None else _image(size, 1, coverage)
         self.small = _image(size, 4, read_small(source.picture, size)).faded(self._coverage)
@@ -54,18 +61,17 @@ class Inputs:
         return self._sent is not None
 
     def request(self, state: State, longest_px: int) -> Request:
-        source = self.source
         return Request(
             operation=state.operation,
             options=state.options,
             inputs=self._givens(),
-            size=(source.picture.get_width(), source.picture.get_height()),
+            size=self._layer_size,
             longest_px=longest_px,
-            opened_file=transfer.file_to_search(state.operation, source),
+            opened_file=self._opened_file if traits.looks_into_file(state.operation) else None,
             place=state.place,
             crop=self._crop,
             depth_image=self._depth_image,
-            depth_metres=transfer.depth_metres(source),
+            depth_metres=self._depth_metres,
             coverage=self._coverage,
         )
 
@@ -105,6 +111,7 @@ class Inputs:
     def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
         def upload(worker: Worker) -> Steps[Buffer]:
             assert self._sent is not None
+            check_still_there(self.source)
             # The final job may need the existing buffer, which holds the exact depth, so send a new one.
             if name == "disparity":
                 assert self.source.depth is not None
@@ -120,6 +127,7 @@ class Inputs:
         return upload
 
     def _crop(self, worker: Worker, part: tuple[int, int, int, int]) -> Mapping[str, Buffer]:
+        check_still_there(self.source)
         width, height = part[2:]
         buffer = worker.new_buffer(width, height, FORMAT)
         buffer.write_rows(0, read_part(self.source.picture, part))

@@ -238,6 +238,7 @@ class RecipeDialog:
     def _picture_request(self, name: str) -> Request | None:
         recipe = presets()[name]
         try:
+            check_still_there(self._source)
             if _layers(self._source_of(as_operation(recipe)[0])) != _layers(self._source):
                 return None
         except DioptreError:

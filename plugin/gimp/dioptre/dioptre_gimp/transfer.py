@@ -173,22 +173,16 @@ def work(
         The worker's result.
     """
     colour_format = picture_format(source.image, alpha=True).wire
-    file = file_to_search(operation, source)
     job = worker.submit(
         operation.name,
         options,
         sent.inputs,
         colour_format=colour_format,
-        opened_file=file,
+        opened_file=opened_file(source.image) if traits.looks_into_file(operation) else None,
         depth_metres=depth_metres(source),
         roles=roles,
     )
     return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
-
-
-def file_to_search(operation: Operation, source: Source) -> str | None:
-    """Return the file that may contain the camera's own depth, for operations that look for it."""
-    return opened_file(source.image) if traits.looks_into_file(operation) else None
 
 
 def depth_metres(source: Source) -> DepthMetres | None:
