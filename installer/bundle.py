@@ -14,23 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import trees
 from .console import Console, Failure
 from .environment import Folders, Installer, read_marker
 
 WHEELS = "wheels"
 _ABOUT = "bundle.json"
 NAMES = (
-    *(
-        "install.py",
-        "install.cmd",
-        "install.command",
-        "install.sh",
-        "installer",
-        "core",
-        "plugin",
-        "weights",
-        "locks",
-    ),
+    *("install.py", "install.cmd", "install.command", "install.sh", "installer", "core", "plugin", "weights"),
+    *("locks", "packaging"),
     *("examples", "docs", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md"),
 )
 _TOO = ("tests", "CONTRIBUTING.md")
@@ -51,32 +43,22 @@ def make(where: Folders, console: Console, installer: Installer, folder: Path) -
     Raises:
         Failure: The folder exists, or this checkout is already a bundle.
     """
-    folder = folder.absolute()
-    if folder.exists():
-        raise Failure(f"{folder} already exists.", hint="Choose a new folder for the bundle.")
     if (where.checkout / WHEELS).is_dir():
         raise Failure("This is already a bundle.", hint="Copy this folder instead.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with trees.new_folder(folder.absolute()) as new:
         for name in ("build", "runtime"):
             console.step(f"Fetching packages ({name})")
-            installer.download(name, beside / WHEELS)
+            installer.download(name, new / WHEELS)
         about = {"python": read_marker(where.environment)["python"], "system": system()}
-        (beside / WHEELS / _ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        _carry_python(where, console, installer, beside, str(about["python"]))
+        (new / WHEELS / _ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        _carry_python(where, console, installer, new, str(about["python"]))
         console.step("Copying Dioptre")
         for name in (*NAMES, *_TOO):
             source = where.checkout / name
             if source.is_dir():
-                shutil.copytree(source, beside / name, ignore=_LEFT_OUT)
+                shutil.copytree(source, new / name, ignore=_LEFT_OUT)
             elif source.is_file():
-                shutil.copy2(source, beside / name)
-        beside.chmod(0o755)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+                shutil.copy2(source, new / name)
 
 
 def _carry_python(where: Folders, console: Console, installer: Installer, folder: Path, python: str) -> None:

@@ -145,10 +145,8 @@ def _install(where: Folders, console: Console, wanted: Options) -> None:
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
     portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # If true, only named folders may be changed.
-    if (CHECKOUT / "plugin" / "gimp").is_dir():
-        plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
-    if (CHECKOUT / "plugin" / "krita").is_dir():
-        plugins.install_krita(where, console, _krita(), chosen=named.get("--krita-dir"), portable=portable)
+    for name, editor in _editors():
+        plugins.install(where, console, editor, chosen=named.get(f"--{name}-dir"), portable=portable)
     console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
     if made and not portable and plugins.in_an_editor(where) and workers.begin(where):
         console.say(
@@ -240,10 +238,8 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
     if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment, fresh="core" not in marker)
-        if (CHECKOUT / "plugin" / "gimp").is_dir():
-            plugins.update(where, console, _gimp())
-        if (CHECKOUT / "plugin" / "krita").is_dir():
-            plugins.update_krita(where, console, _krita())
+        for _, editor in _editors():
+            plugins.update(where, console, editor)
     marker = environments.read_marker(environment)
     if "tests" in wanted and marker.get("tests") != wanted["tests"]:
         console.step("Installing the test packages")
@@ -346,10 +342,8 @@ def uninstall(where: Folders, console: Console) -> None:
         for folder in where.environments:
             if not trees.remove(folder):
                 raise trees.in_use(folder)
-        if (CHECKOUT / "plugin" / "gimp").is_dir():
-            plugins.remove(where, console, _gimp())
-        if (CHECKOUT / "plugin" / "krita").is_dir():
-            plugins.remove_krita(where, console, _krita())
+        for _, editor in _editors():
+            plugins.remove(where, console, editor)
         stays = contents.remove(where)
     _remove_if_empty(where)
     console.say(f"Removed Dioptre from {where.data}, {where.cache} and {where.log}.")
@@ -392,12 +386,12 @@ def program() -> str:
     return f"{'sh' if launcher else 'python3'} {shlex.quote(script)}"
 
 
-def _gimp() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "gimp_plugin.py", package="dioptre_editors")
-
-
-def _krita() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "krita_plugin.py", package="dioptre_editors")
+def _editors() -> Iterator[tuple[str, ModuleType]]:
+    """Yield the name and the module of each editor whose plug-in this checkout has."""
+    for name in ("gimp", "krita"):
+        if (CHECKOUT / "plugin" / name).is_dir():
+            module = CHECKOUT / "core" / "dioptre" / "editors" / f"{name}_plugin.py"
+            yield name, _module(module, package="dioptre_editors")
 
 
 def _module(path: Path, *, package: str) -> ModuleType:

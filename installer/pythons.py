@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -155,33 +154,11 @@ def _known() -> Iterator[Path]:
         yield Path(chosen)
     yield Path(sys.executable)
     if sys.platform == "win32":
-        yield from _from_launcher()
         yield from _from_registry()
     minors = range(NEWEST[1], OLDEST[1] - 1, -1)
     for name in [*(f"python3.{minor}" for minor in minors), "python3", "python"]:
         if found := shutil.which(name):
             yield Path(found)
-
-
-def _from_launcher() -> list[Path]:
-    """Return the interpreters that `py -0p` lists, newest first, if their version is supported."""
-    launcher = shutil.which("py")
-    if launcher is None:
-        return []
-    try:
-        listed = subprocess.run(
-            [launcher, "-0p"], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return []
-    return parse_launcher(listed)
-
-
-def parse_launcher(listed: str) -> list[Path]:
-    """Return the paths in lines like ` -V:3.13 *        C:\\Python313\\python.exe` or the older ` -3.11-64  …`."""
-    lines = re.findall(r"^\s*-(?:V:)?(?:[\w.]+/)?3\.(\d+)\S*\s+\*?\s*(\S.*?)\s*$", listed, re.MULTILINE)
-    ordered = sorted(lines, key=lambda line: -int(line[0]))
-    return [Path(path) for minor, path in ordered if OLDEST[1] <= int(minor) <= NEWEST[1]]
 
 
 def _from_registry() -> Iterator[Path]:

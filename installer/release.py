@@ -12,13 +12,13 @@ import hashlib
 import io
 import json
 import posixpath
-import shutil
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from . import trees
 from .bundle import NAMES
 from .console import Console, Failure
 from .environment import Folders, Installer, core_hash, version
@@ -33,6 +33,7 @@ _CHECKOUT = (
 )
 _TIME = (1980, 1, 1, 0, 0, 0)  # A fixed time makes zips of equal contents identical.
 _FILE, _PROGRAM = 0o100644, 0o100755
+_PROGRAMS = ("uv", "install.sh", "install.command", "install.py")
 
 
 def make(where: Folders, console: Console, installer: Installer, folder: Path) -> None:
@@ -47,74 +48,48 @@ def make(where: Folders, console: Console, installer: Installer, folder: Path) -
     Raises:
         Failure: The folder exists, or uv's wheels cannot be had.
     """
-    if folder.exists():
-        raise Failure(f"{folder} already exists.", hint="Choose a new folder for the release.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     name = f"{_PLUGIN}-{version(where.checkout)}"
     uv = where.uv
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            wheels: dict[str, Path] = {}
-            for system, tag in uv.PLATFORMS.items():
-                console.step(f"Fetching uv for {system}")
-                installer.download("uv", Path(scratch) / system, platform=tag)
-                wheels[system] = next((Path(scratch) / system).glob("uv-*.whl"))
-            for system, wheel in wheels.items():
-                console.step(f"Packing the archive for {system}")
-                unpacked = uv.unpack(wheel, Path(scratch) / system / "unpacked").parent
-                carried = ((path, f"{name}/{uv.FOLDER}/{path.name}") for path in _files(unpacked))
-                files = [*_archived(where.checkout, name), *carried]
-                write = _write_tar if system == "linux" else _write_zip
-                ending = "tar.gz" if system == "linux" else "zip"
-                write(beside / f"{name}-{system}.{ending}", files, {f"{name}/{uv.FOLDER}/{uv.VERSION}": _VERSION})
-            make_zips(where.checkout, beside, console, [*wheels.values()])
+    with tempfile.TemporaryDirectory() as scratch, trees.new_folder(folder) as new:
+        wheels: dict[str, Path] = {}
+        for system, tag in uv.PLATFORMS.items():
+            console.step(f"Fetching uv for {system}")
+            installer.download("uv", Path(scratch) / system, platform=tag)
+            wheels[system] = next((Path(scratch) / system).glob("uv-*.whl"))
+        for system, wheel in wheels.items():
+            console.step(f"Packing the archive for {system}")
+            unpacked = uv.unpack(wheel, Path(scratch) / system / "unpacked").parent
+            files = [
+                (path, path.relative_to(where.checkout)) for each in NAMES for path in _files(where.checkout / each)
+            ]
+            files += [(path, Path(uv.FOLDER, path.name)) for path in _files(unpacked)]
+            contents = [(f"{name}/{inside.as_posix()}", path.read_bytes()) for path, inside in files]
+            contents.append((f"{name}/{uv.FOLDER}/{uv.VERSION}", _VERSION))
+            write, ending = (_write_tar, "tar.gz") if system == "linux" else (_write_zip, "zip")
+            write(new / f"{name}-{system}.{ending}", contents)
+        make_zips(where.checkout, new, console, [*wheels.values()])
         console.step("Building the wheel")
-        installer.build_wheel(beside)
-        paths = sorted(beside.iterdir())
+        installer.build_wheel(new)
+        paths = sorted(new.iterdir())
         sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
-        (beside / SUMS).write_text(sums, encoding="ascii", newline="\n")
-        beside.chmod(0o755)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+        (new / SUMS).write_text(sums, encoding="ascii", newline="\n")
     for path in paths:
         console.say(f"{folder / path.name}: {(folder / path.name).stat().st_size / 1e6:.0f} MB")
 
 
-def _archived(checkout: Path, folder: str) -> Iterator[tuple[Path, str]]:
-    """Yield the files of an archive and their names in it."""
-    for name in NAMES:
-        for path in _files(checkout / name):
-            yield path, f"{folder}/{path.relative_to(checkout).as_posix()}"
-
-
-def _write_zip(target: Path, files: Iterable[tuple[Path, str]], texts: dict[str, bytes]) -> None:
+def _write_zip(target: Path, contents: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, name in files:
-            _add(archive, name, path.read_bytes(), program=_is_program(path))
-        for name, content in texts.items():
-            _add(archive, name, content, program=False)
+        for name, content in contents:
+            _add(archive, name, content, program=posixpath.basename(name) in _PROGRAMS)
 
 
-def _write_tar(target: Path, files: Iterable[tuple[Path, str]], texts: dict[str, bytes]) -> None:
+def _write_tar(target: Path, contents: Iterable[tuple[str, bytes]]) -> None:
     with tarfile.open(target, "w:gz", compresslevel=6) as archive:
-        for path, name in files:
-            _add_to_tar(archive, name, path.read_bytes(), program=_is_program(path))
-        for name, content in texts.items():
-            _add_to_tar(archive, name, content, program=False)
-
-
-def _is_program(path: Path) -> bool:
-    return path.name in ("uv", "install.sh", "install.command", "install.py")
-
-
-def _add_to_tar(archive: tarfile.TarFile, name: str, content: bytes, *, program: bool) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    entry.mode = (_PROGRAM if program else _FILE) & 0o777
-    archive.addfile(entry, io.BytesIO(content))
+        for name, content in contents:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = (_PROGRAM if posixpath.basename(name) in _PROGRAMS else _FILE) & 0o777
+            archive.addfile(entry, io.BytesIO(content))
 
 
 def make_zips(checkout: Path, folder: Path, console: Console, wheels: Iterable[Path] = ()) -> None:

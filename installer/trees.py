@@ -9,8 +9,10 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,22 @@ def remove(path: Path, *, tries: int = _TRIES) -> bool:
         return False
     _remove_tree(aside)
     return not aside.exists()
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder` once the block is done; raise Failure if `folder` exists."""
+    if folder.exists():
+        raise Failure(f"{folder} already exists.", hint="Choose a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield beside
+        beside.chmod(0o755)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def rename(source: Path, target: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from pathlib import Path
 
 from .errors import UsageError
 from .language import Message
+from .operation import nearest
 from .recipe import Recipe
 
 _FOLDER = Path(__file__).with_name("recipes")
@@ -33,6 +33,6 @@ def preset(name: str) -> Recipe:
     try:
         return presets()[name]
     except KeyError:
-        close = difflib.get_close_matches(name, presets(), n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Available: {', '.join(presets())}."
-        raise UsageError(Message("There is no preset named {name}.", name=repr(name)), hint=hint) from None
+        raise UsageError(
+            Message("There is no preset named {name}.", name=repr(name)), hint=nearest(name, list(presets()))
+        ) from None

@@ -6,7 +6,6 @@ import ctypes
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +23,7 @@ def codes(check: Callable[[], Iterator[Finding]]) -> list[str]:
 
 
 def test_this_computer_has_none_of_them() -> None:
-    for check in (computer.processor, computer.libraries, computer.quarantine, computer.places):
+    for check in (computer.processor, computer.libraries, computer.places):
         assert [found for found in check() if found.level != "ok"] == []
 
 
@@ -61,22 +60,6 @@ def test_missing_libraries_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "WinDLL", load, raising=False)
     (found,) = computer.libraries()
     assert (found.code, "msvcp140.dll" in found.message) == ("visual-cpp-missing", True)
-
-
-def test_a_file_that_a_virus_scanner_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    packages = tmp_path / "site-packages"
-    about = packages / "needed-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n", encoding="utf-8")
-    (about / "RECORD").write_text("needed.py,,\nneeded.dll,,\n", encoding="utf-8")
-    for name in ("needed.py", "needed.dll"):
-        (packages / name).touch()
-    monkeypatch.setattr(sys, "path", [str(packages)])
-    assert metadata.version("needed") == "1.0"
-    assert codes(computer.quarantine) == []
-    (packages / "needed.dll").unlink()
-    (found,) = computer.quarantine()
-    assert (found.code, str(packages / "needed.dll") in found.message) == ("files-missing", True)
 
 
 @pytest.mark.parametrize(

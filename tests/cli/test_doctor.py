@@ -99,6 +99,7 @@ def test_damaged_packages_are_named_before_they_are_loaded(
     assert len(loaded) == (2 if damage == "whole" else 1 if damage == "altered" else 0)
     wrong = [finding for finding in thorough if finding.level == "error"]
     assert bool(wrong) == (damage != "whole")
+    assert all("virus scanner" in finding.fix for finding in wrong)
     assert all("made (made/library.so)" in finding.message and "--repair" in finding.fix for finding in wrong)
 
 

@@ -20,16 +20,12 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
     """For each editor, the chosen plug-in folder, and whether only chosen folders may be changed."""
     asked: Installed = {}
 
-    def note(editor: str) -> Any:
-        def install(*_: object, chosen: Path | None, portable: bool) -> None:
-            asked[editor] = (chosen, portable)
-
-        return install
+    def install(*given: Any, chosen: Path | None, portable: bool) -> None:
+        asked[given[2].EDITOR] = (chosen, portable)
 
     monkeypatch.delenv("DIOPTRE_HOME", raising=False)
     monkeypatch.setattr(commands, "ensure", lambda *_, **options: asked.setdefault("options", options) is None)
-    monkeypatch.setattr(plugins, "install_gimp", note("gimp"))
-    monkeypatch.setattr(plugins, "install_krita", note("krita"))
+    monkeypatch.setattr(plugins, "install", install)
     monkeypatch.setattr(plugins, "in_an_editor", lambda _: True)
     monkeypatch.setattr(workers, "begin", lambda _: asked.setdefault("worker", (None, True)) is not None)
     return asked
@@ -39,8 +35,8 @@ def test_both_editors_folders_are_named_together(installed: Installed) -> None:
     assert commands.main(["--krita-dir", "k", "--gimp-dir", "g"]) == 0
     assert installed == {
         "options": {"repair": False, "changes": {}},
-        "gimp": (Path("g"), True),
-        "krita": (Path("k"), True),
+        "GIMP": (Path("g"), True),
+        "Krita": (Path("k"), True),
     }
 
 
@@ -62,8 +58,8 @@ def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
     assert commands.main(["--repair", "--gimp-dir", "g"]) == 0
     assert installed == {
         "options": {"repair": True, "changes": {}},
-        "gimp": (Path("g"), True),
-        "krita": (None, True),
+        "GIMP": (Path("g"), True),
+        "Krita": (None, True),
     }
 
 

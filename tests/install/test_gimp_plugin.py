@@ -115,10 +115,10 @@ def test_the_installer_remembers_where_and_removes_it(
     where.data.mkdir()
     monkeypatch.setenv("PATH", "")  # There is no GIMP to query.
     chosen = user / "mine"
-    plugins.install_gimp(where, console, gimp_plugin, chosen=chosen, portable=True)
+    plugins.install(where, console, gimp_plugin, chosen=chosen, portable=True)
     assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
     # No folder was chosen, so none is changed.
-    plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)
+    plugins.install(where, console, gimp_plugin, chosen=None, portable=True)
     assert not list(user.glob(".config/GIMP/3.0/*"))
     (chosen / "plug-ins/dioptre/dioptre.py").unlink()
     plugins.update(where, console, gimp_plugin)

@@ -169,16 +169,16 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     where = Folders(checkout=checkout, data=user / "data", cache=user / "cache", log=user / "log")
     where.data.mkdir()
     folder = user / "elsewhere/krita"
-    plugins.install_krita(where, Console(), krita_plugin, chosen=folder, portable=True)
+    plugins.install(where, Console(), krita_plugin, chosen=folder, portable=True)
     home = krita_plugin.chosen(folder)
     assert krita_plugin.is_current(checkout, home, folders(user))
     (home.plugin / "jobs.py").write_text("mine", encoding="utf-8")
-    plugins.update_krita(where, Console(), krita_plugin)
+    plugins.update(where, Console(), krita_plugin)
     assert krita_plugin.is_current(checkout, home, folders(user))
     said = capsys.readouterr().err
     assert "restart Krita" in said
     assert "were moved to" in said
-    plugins.remove_krita(where, Console(), krita_plugin)
+    plugins.remove(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
 

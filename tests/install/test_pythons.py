@@ -92,25 +92,6 @@ class TestRefused:
         assert problem in found.problem
 
 
-def test_the_launchers_list_is_read_newest_first() -> None:
-    listed = (
-        " -V:3.15          C:\\Python315\\python.exe\n"
-        " -V:3.12          C:\\Program Files\\Python312\\python.exe\n"
-        " -V:3.13 *        C:\\Users\\eva\\AppData\\Local\\Programs\\Python\\Python313\\python.exe\n"
-        " -V:ContinuumAnalytics/3.11  C:\\conda\\python.exe\n"
-        " -3.9-64          C:\\Python39\\python.exe\n"
-        " -3.11-64         C:\\Python311\\python.exe\n"
-        "  *               C:\\venv\\Scripts\\python.exe\n"
-    )
-    names = [str(path) for path in pythons.parse_launcher(listed)]
-    assert names == [
-        r"C:\Users\eva\AppData\Local\Programs\Python\Python313\python.exe",
-        r"C:\Program Files\Python312\python.exe",
-        r"C:\conda\python.exe",
-        r"C:\Python311\python.exe",
-    ]
-
-
 def test_the_running_python_answers_the_probe() -> None:
     found = pythons.probe(Path(sys.executable))
     assert found.version == sys.version_info[:2]

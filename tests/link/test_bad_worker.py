@@ -17,7 +17,7 @@ import unittest
 from contextlib import suppress
 from unittest import mock
 
-from dioptre_link import connecting, connection, files, jobs, start, wire
+from dioptre_link import client, connection, files, jobs, start, wire
 from dioptre_link.client import Worker, WorkerLostError, WorkerSilentError
 from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat, WireError
@@ -217,7 +217,7 @@ class Ending(WithBadWorker):
                     self.listener.accept()[0].close()
 
         threading.Thread(target=accept_and_close, daemon=True).start()
-        with mock.patch.object(connecting, "ENDING_S", 0.3), self.assertRaises(WorkerLostError):
+        with mock.patch.object(client, "ENDING_S", 0.3), self.assertRaises(WorkerLostError):
             Worker("test").connect()
         with suppress(OSError):  # Windows refuses it for a socket that only listens.
             self.listener.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
-from dioptre_link import connecting, start, wire
+from dioptre_link import client, start, wire
 from dioptre_link.client import Progress, VersionError, Worker, WorkerLostError
 from dioptre_link.errors import Cancelled
 from dioptre_link.start import WorkerMissingError
@@ -160,7 +160,7 @@ class Versions(Home):
 
     def test_an_old_plug_in_is_told(self) -> None:
         self.worker().connect()
-        with mock.patch.object(connecting, "PROTOCOL", wire.PROTOCOL - 1):
+        with mock.patch.object(client, "PROTOCOL", wire.PROTOCOL - 1):
             with self.assertRaisesRegex(VersionError, "plug-in is too old") as caught:
                 self.worker().connect()
             self.assertIn("install.py", caught.exception.hint)
@@ -168,7 +168,7 @@ class Versions(Home):
     def test_an_old_worker_makes_way(self) -> None:
         self.worker().connect()
         old = start.Rendezvous.read()
-        newer = mock.patch.object(connecting, "PROTOCOL", wire.PROTOCOL + 1)
+        newer = mock.patch.object(client, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
             # The environment is old, too, so the replacement worker has the same version as the old one.
             self.worker().connect()

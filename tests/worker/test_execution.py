@@ -104,9 +104,7 @@ def test_steps_that_enlarge_take_the_depth_that_they_made(request_for, steps, fi
 
 def test_the_opened_files_depth_is_looked_for_in_any_step(request_for, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    monkeypatch.setattr(
-        execution.opened_file, "embedded_depth", lambda path, picture, *, check: looked.append(path)
-    )
+    monkeypatch.setattr(execution, "embedded_depth", lambda path, picture, *, check: looked.append(path))
     for source in ("estimate", "auto"):
         steps = [CHAINED[1], {"operation": "depth", "options": {"depth_source": source}}]
         options = {"title": "", "steps": steps}

@@ -14,8 +14,7 @@ from dioptre.photo.encode.encoding import encode
 from dioptre.photo.metadata import containers
 from dioptre.photo.picture import Format
 from dioptre.worker.exchange import Folder
-from dioptre.worker.execution import execute
-from dioptre.worker.opened_file import embedded_depth
+from dioptre.worker.execution import embedded_depth, execute
 from dioptre.worker.request import Kept, Request
 from dioptre_link.catalogue import operation
 from dioptre_link.operation import Input

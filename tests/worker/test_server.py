@@ -15,7 +15,7 @@ import pytest
 
 from dioptre.worker import server
 from dioptre_link import wire
-from dioptre_link.connecting import connect
+from dioptre_link.client import _connect
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous
 
@@ -174,7 +174,7 @@ def test_one_client_too_many_is_told_the_limit(serve, monkeypatch: pytest.Monkey
     served = [Speaker(rendezvous) for _ in range(2)]
     assert [each.hello["type"] for each in served] == ["hello", "hello"]
     with pytest.raises(DioptreError, match="already serves 2 windows") as refused:
-        connect(lambda **_: (rendezvous, rendezvous.connect()), "one too many", timeout_s=9, on_wait=None)
+        _connect(lambda **_: (rendezvous, rendezvous.connect()), "one too many", timeout_s=9, on_wait=None)
     assert refused.value.code == "too-many-clients"
     served[0].close()
     end = time.monotonic() + ENOUGH_S

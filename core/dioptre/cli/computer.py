@@ -1,15 +1,12 @@
-"""The checks of `doctor` that look at the computer: its processor, system libraries, folders and guards."""
+"""The checks of `doctor` that look at the computer: its processor, system libraries and folders."""
 
 from __future__ import annotations
 
-import csv
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import metadata
-from pathlib import Path
 
 from dioptre import runtime
 from dioptre.editors.plugin_folder import Finding
@@ -95,28 +92,6 @@ def libraries() -> Iterator[Finding]:
             f"Microsoft's C++ libraries are missing: {', '.join(missing)}.",
             "Install the Visual C++ Redistributable for x64 from Microsoft, then: python3 install.py --repair",
         )
-
-
-def quarantine() -> Iterator[Finding]:
-    """Check that the files of all packages are there; virus scanners remove files that they suspect."""
-    gone = [str(path) for path in _listed_files() if not path.exists()]
-    if gone:
-        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-        yield Finding(
-            "files-missing",
-            "error",
-            f"Files of the installation are missing: {gone[0]}{more}.",
-            "If a virus scanner has put them into quarantine, allow Dioptre's data folder in its settings. Then: "
-            "python3 install.py --repair",
-        )
-
-
-def _listed_files() -> Iterator[Path]:
-    """Yield the files that pip's lists name, but those that Python and pip make and delete themselves."""
-    for package in metadata.distributions(path=[path for path in sys.path if path.endswith("site-packages")]):
-        for row in csv.reader((package.read_text("RECORD") or "").splitlines()):
-            if row and not row[0].endswith((".pyc", "RECORD", "INSTALLER", "REQUESTED")):
-                yield Path(str(package.locate_file(row[0])))
 
 
 def places() -> Iterator[Finding]:

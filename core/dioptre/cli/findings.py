@@ -28,7 +28,7 @@ from dioptre_link.scratch import temporary_folder
 from dioptre_link.start import Rendezvous, is_running, log_file, meeting_dir, rendezvous_file
 from dioptre_link.wire import PROTOCOL
 
-from .computer import libraries, places, processor, quarantine
+from .computer import libraries, places, processor
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _REINSTALL = "Run: python3 install.py --repair"
@@ -267,12 +267,10 @@ def environment() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Compare the installed packages with the lock file, and the sizes of their files with their lists of files."""
+    """Compare the installed packages with the lock file, if any, and the sizes of their files with their lists."""
     locked = Path(sys.prefix) / "locked.txt"
-    if not locked.is_file():
-        return
     wrong, count = [], 0
-    for line in locked.read_text(encoding="utf-8").splitlines():
+    for line in locked.read_text(encoding="utf-8").splitlines() if locked.is_file() else ():
         if not line[:1].isalnum():
             continue
         requirement, _, marker = line.rstrip(" \\").partition(";")
@@ -293,10 +291,9 @@ def packages() -> Iterator[Finding]:
             f"Installed packages differ from the locked versions: {'; '.join(wrong)}.",
             _REINSTALL,
         )
-    else:
+    elif count:
         yield Finding("packages", OK, f"{count} packages, all at their locked versions")
-    damaged = [name for name, file, size, _ in _listed_files() if _size(file) != size]
-    yield from _about_files(damaged)
+    yield from _about_files([name for name, file, size, _ in _listed_files() if _size(file) != size])
 
 
 def every_file() -> Iterator[Finding]:
@@ -323,7 +320,8 @@ def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
             "packages-damaged",
             ERROR,
             f"{len(damaged)} files of packages are missing or altered, among them: {named}.",
-            _REINSTALL,
+            "If a virus scanner has put them into quarantine, allow Dioptre's data folder in its settings. Then: "
+            "python3 install.py --repair",
         )
     elif checked:
         yield Finding("packages-files", OK, f"{checked} files of packages, all as they were installed")
@@ -456,7 +454,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     memory,
     processor,
     libraries,
-    quarantine,
     places,
     weights,
     devices,

@@ -59,15 +59,10 @@ def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any
     """Return pairs of an editor's module and one of its folders: the folders given, or all that exist."""
     from dioptre.editors import gimp_plugin, krita_plugin
 
+    editors: list[tuple[Any, Path | None]] = [(gimp_plugin, gimp_dir), (krita_plugin, krita_dir)]
     if gimp_dir or krita_dir:
-        named: list[tuple[Any, Any]] = []
-        if gimp_dir:
-            named.append((gimp_plugin, gimp_plugin.Home(gimp_dir.absolute(), "--gimp-dir")))
-        if krita_dir:
-            named.append((krita_plugin, krita_plugin.chosen(krita_dir.absolute())))
-        return named
-    found = [(gimp_plugin, home) for home in gimp_plugin.homes()]
-    return [*found, *((krita_plugin, home) for home in krita_plugin.homes())]
+        return [(editor, editor.chosen(folder.absolute())) for editor, folder in editors if folder]
+    return [(editor, home) for editor, _ in editors for home in editor.homes()]
 
 
 def _origin() -> Path:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from . import plugin_folder, programs
 from .plugin_folder import INSTALL, NAME, Finding
 
+EDITOR = "GIMP"
 ENTRY = f"{NAME}.py"  # GIMP only starts a plug-in whose folder has the same name as its file
 TIMEOUT_S = 180.0  # time limit; GIMP's first start is slow, because it queries every plug-in's procedures
 _SERIES = re.compile(r"3\.\d*[02468]")  # a development series (3.1) uses the folder of the next stable series (3.2)
@@ -58,6 +59,11 @@ def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) 
     return list(unique.values())
 
 
+def chosen(folder: Path) -> Home:
+    """Return the `Home` of a folder that the user chose."""
+    return Home(folder, "--gimp-dir")
+
+
 def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]:
     if sys.platform == "win32":
         yield Path(environ.get("APPDATA") or user / "AppData/Roaming") / "GIMP", "native"
@@ -72,16 +78,16 @@ def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]
     yield user / "snap/gimp/current/.config/GIMP", "snap"
 
 
-def console(series: str = "") -> str | None:
+def program(series: str = "") -> str | None:
     """Return the path of GIMP 3's console program, or None if it is not found.
 
     Args:
         series: the wanted series, such as "3.0"; any GIMP 3 if empty.
     """
     names = [f"gimp-console-{series}"] if series else ["gimp-console-3.2", "gimp-console-3.0"]
-    for program in programs.find((*names, "gimp-console-3", "gimp-console"), product="GIMP"):
-        if (version(program) or "").startswith(series or "3."):
-            return program
+    for found in programs.find((*names, "gimp-console-3", "gimp-console"), product="GIMP"):
+        if (version(found) or "").startswith(series or "3."):
+            return found
     return None
 
 
@@ -238,7 +244,7 @@ def _problems(home: Home) -> Iterator[Finding]:
 def _python_problems() -> Iterator[Finding]:
     """Check that the `python3` with which GIMP starts the plug-in has PyGObject and GIMP's typelib."""
     python = shutil.which("python3")
-    if python is None or console() is None:
+    if python is None or program() is None:
         return
     said = _said([python, "-c", "import gi; gi.require_version('Gimp', '3.0'); print('loaded')"]).strip()
     if not said.endswith("loaded"):

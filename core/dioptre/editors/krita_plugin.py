@@ -15,6 +15,7 @@ from typing import NamedTuple
 from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding, same
 
+EDITOR = "Krita"
 DESKTOP = f"{NAME}.desktop"
 OLDEST = (5, 2)
 SWITCH = f"enable_{NAME}"  # key in kritarc's group [python]

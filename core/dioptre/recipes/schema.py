@@ -9,8 +9,7 @@ import json
 from typing import Any
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.operation import Kind, Operation, Parameter
-from dioptre_link.parsers import MOST_POINTS
+from dioptre_link.operation import MOST_POINTS, Kind, Operation, Parameter
 from dioptre_link.recipe import PRECISIONS, VERSION
 from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dioptre import photo
 from dioptre.caching import choice, names
 from dioptre.caching.caches import MemoryCache
 from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepCache, row_slices
-from dioptre.imaging.resize import fitted_size
+from dioptre.imaging.numbers import LUMA
+from dioptre.imaging.resize import fitted_size, resize
 from dioptre.models.registry import chosen_depth_network
+from dioptre.photo import apart
+from dioptre.photo.metadata import field_of_view
 from dioptre.recipes import apply, memory
 from dioptre.recipes.apply import BadResultError, without_idle_alpha
 from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
-from dioptre_link.errors import UsageError
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.metres import DepthMetres, LensOptions
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels
 
-from . import opened_file, pixels
+from . import pixels
 from .exchange import Folder
 from .request import UNPAINTED, Kept, Request
 
@@ -37,6 +44,11 @@ _LOADED_BYTES = 40  # peak number of bytes per pixel while loading: float32 RGBA
 _WHOLE_PIXELS = 50_000_000  # pictures with more pixels are reduced before the networks process them for a preview
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = Message("Some pixels were NaN or infinite and were replaced.")
+_COMPARED_PX = (48, 48)
+# Smallest correlation between thumbnails of the file and of the editor's picture at which they count as the same
+# picture; colour edits preserve the correlation, crops and rotations do not.
+_ALIKE = 0.9
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -154,18 +166,67 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
     looks = any(may_use_cameras(options) for _, options in request.steps)
     if not (request.opened_file and looks) or inputs.disparity is not None:
         return None
-    return opened_file.embedded_depth(
+    return embedded_depth(
         request.opened_file,
         inputs.full_picture,
         check=lambda: progress(0.0, "Reading the picture"),
     )
 
 
+def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart.no_check) -> EmbeddedDepth | None:
+    """Read the depth map from the file at `path` if the file still matches the picture.
+
+    The editor's picture may have been cropped, rotated or changed beyond recognition since it was opened; the
+    file's depth does not apply to it then. A missing or damaged file has no depth.
+
+    Args:
+        path: path of the opened file.
+        picture: (H, W, 3 or 4), sRGB-encoded.
+        check: called while the file is read; may raise Cancelled.
+    """
+    reader = apart.reader()
+    try:
+        embedded = reader.read_embedded_depth(Path(path), check=check)
+        if embedded is None:
+            return None
+        opened = photo.load(Path(path), decoding=partial(reader.decoding, check=check)).pixels
+    except Cancelled:
+        raise
+    except DioptreError as error:
+        _log.info("no depth from the opened file: %s", error)
+        return None
+    if not _alike(opened, picture):
+        _log.info("the opened file no longer shows the picture")
+        return None
+    return embedded
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    if abs(np.log(first.shape[0] * second.shape[1] / (first.shape[1] * second.shape[0]))) > 0.02:
+        return False
+    a, b = (resize(image[..., :3] @ LUMA, _COMPARED_PX, method="area").ravel() for image in (first, second))
+    if min(a.std(), b.std()) < 1e-4:
+        return False
+    return float(np.corrcoef(a, b)[0, 1]) > _ALIKE
+
+
 def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) -> FieldOfView | None:
-    """Read the picture's angle of view from the opened file if an option depends on it."""
+    """Read the picture's angle of view from the opened file if an option depends on it; None if it is unknown.
+
+    It is unknown if the picture is a crop of the file, or if the file is missing or damaged.
+    """
     if not request.opened_file or not any(_needs_field_of_view(options) for _, options in request.steps):
         return None
-    return opened_file.field_of_view(request.opened_file, full, check=lambda: progress(0.0, "Reading the picture"))
+    try:
+        source = apart.reader().describe(
+            Path(request.opened_file), check=lambda: progress(0.0, "Reading the picture")
+        )
+    except Cancelled:
+        raise
+    except DioptreError as error:
+        _log.info("no lens from the opened file: %s", error)
+        return None
+    return field_of_view(source.exif, full)
 
 
 def _needs_field_of_view(options: Mapping[str, Any]) -> bool:

@@ -12,21 +12,24 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from dioptre.models.loading import NetworkMissingError
 from dioptre.models.registry import is_installed, networks
+from dioptre.recipes.memory import OutOfMemoryError
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.chain import described
-from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.errors import Cancelled, DioptreError, UsageError, unexpected
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
+from dioptre_link.start import log_file
 from dioptre_link.wire import DTYPES, Pixels, WireError, decode, encode
 
 from .engine import FULL, PREVIEW, Engine, Task
 from .exchange import Folder
-from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .warm_up import load_libraries
 
@@ -42,6 +45,44 @@ PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; 
 UNSENT_BYTES = 1 << 18
 _WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a job, for the event loop: the encoded last message, the files, and the layers to keep."""
+
+    line: bytes
+    files: tuple[str, ...] = ()
+    kept: Mapping[str, Kept] | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """A job, from the client's request to the worker's last message.
+
+    Attributes:
+        number: number that the client gave the job.
+        subject: description for the log.
+        compute: returns the outcome or raises an exception.
+        task: the engine's task.
+        supersedes: name under which newer jobs replace this one; None if they do not.
+        ended: whether the last message was sent.
+        fraction: progress, 0 to 1.
+        phase: current phase for the user.
+        reported: time of the last progress report.
+        to_report: whether a progress report is already scheduled on the event loop.
+    """
+
+    number: int
+    subject: object
+    compute: Callable[[Job], Outcome]
+    task: Task = field(default_factory=lambda: Task(lambda: None))
+    supersedes: str | None = None
+    ended: bool = False
+    fraction: float = 0.0
+    phase: str = "Waiting"
+    reported: float = 0.0
+    to_report: bool = False
 
 
 @runtime_checkable
@@ -177,7 +218,7 @@ class Session:
 
     def _cancel(self, message: Mapping[str, Any]) -> None:
         if (job := self._jobs.get(message["job"])) is not None:
-            self._end(job, cancelled(job))
+            self._end(job, _cancelled(job))
 
     def _forget(self, message: Mapping[str, Any]) -> None:
         self._kept.pop(message["name"], None)
@@ -246,7 +287,7 @@ class Session:
         job.task = Task(lambda: self._work(job), FULL if request.preview_px is None else PREVIEW)
         if job.supersedes is not None:
             if (older := self._newest.get(job.supersedes)) is not None:
-                self._end(older, cancelled(older, "Replaced by a newer request."))
+                self._end(older, _cancelled(older, "Replaced by a newer request."))
             self._newest[job.supersedes] = job
         self._jobs[job.number] = job
         self._server.engine.put(job.task)
@@ -302,7 +343,7 @@ class Session:
                 _log.warning("%s for %s: %s", job.subject, self._client, error)
             else:
                 _log.error("%s for %s failed", job.subject, self._client, exc_info=error)
-            outcome = Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))
+            outcome = Outcome(encode({"type": "error", "job": job.number, **_in_words(error).to_dict()}))
         with suppress(RuntimeError):  # the event loop is closed: the worker is ending
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
@@ -416,3 +457,22 @@ def _fetch(network_id: str, progress: Callable[[float, str], None]) -> None:
     entry = fetchable(network_id)
     if not is_installed(entry):
         add_by_name(entry, progress=progress)
+
+
+def _in_words(error: Exception) -> DioptreError:
+    """Convert an exception to an error for the user."""
+    if isinstance(error, NetworkMissingError) and error.can_be_fetched:  # editors show a button for the download
+        return DioptreError(
+            error.message, hint="Choose “Download” below the network's name.", code="network-missing"
+        )
+    if isinstance(error, DioptreError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemoryError("There was not enough memory for this job.")
+    first_line = next(iter(str(error).splitlines()), "")[:200]
+    return unexpected(error, first_line, log=log_file())
+
+
+def _cancelled(job: Job, reason: str = "") -> bytes:
+    """Encode the last message of a job that was cancelled or replaced."""
+    return encode({"type": "cancelled", "job": job.number, "reason": reason})

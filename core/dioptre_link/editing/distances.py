@@ -9,8 +9,7 @@ from typing import Any
 from ..catalogue.focus import FOCUS_RESETS
 from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
 from ..language import Message
-from ..operation import Kind, Operation, Parameter
-from ..parsers import DISTANCE_LIMITS_M
+from ..operation import DISTANCE_LIMITS_M, Kind, Operation, Parameter
 from . import focus_range
 from .state import State
 

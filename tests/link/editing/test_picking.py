@@ -11,8 +11,7 @@ from dioptre_link.catalogue.subject import SUBJECT_PARAMETERS
 from dioptre_link.editing import picking
 from dioptre_link.editing import state as states
 from dioptre_link.editing.picking import Click
-from dioptre_link.operation import Kind, Memory, Operation, Parameter
-from dioptre_link.parsers import MOST_POINTS
+from dioptre_link.operation import MOST_POINTS, Kind, Memory, Operation, Parameter
 
 SIZE = (201, 101)
 WITHOUT_POINT = Operation(

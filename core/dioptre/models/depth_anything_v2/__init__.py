@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dioptre.models.entry import IMAGENET_DEVIATION, IMAGENET_MEAN, DepthTraits, Entry, ModelKind, Preprocessing
-from dioptre.models.published_networks import card_of, hugging_face
+from dioptre.models.published import card_of, hugging_face
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from dioptre.checkpoints.card import WeightsError
 from dioptre.models.depth_anything_v2 import BackboneConfig
 from dioptre.models.entry import IMAGENET_DEVIATION, IMAGENET_MEAN, DepthTraits, Entry, ModelKind, Preprocessing
-from dioptre.models.published_networks import card_of, hugging_face
+from dioptre.models.published import card_of, hugging_face
 
 LEVELS = 5
 """Number of resolutions in the convolutional part: the token grid, then four doublings."""

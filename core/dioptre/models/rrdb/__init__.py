@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dioptre.models.entry import Entry, ModelKind
-from dioptre.models.published_networks import realesrgan_card, realesrgan_package
+from dioptre.models.published import realesrgan_card, realesrgan_package
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ for name, folder in (("dioptre_link", "core/dioptre_link"), ("editors", "core/di
     sys.modules[name] = package
 gimp_plugin = importlib.import_module("editors.gimp_plugin")
 
-program = gimp_plugin.console()
+program = gimp_plugin.program()
 home = gimp_plugin.homes()[0]
 found = {"version": gimp_plugin.version(program), "installed": gimp_plugin.appears(program, home)}
 (home.plugin / "dioptre.py").chmod(0o644)
