@@ -2,9 +2,9 @@
 
 If `DIOPTRE_HOME` is set, it contains everything (`data`, `cache` and `log` below it), for tests and portable use.
 `DIOPTRE_DATA_DIR`, `DIOPTRE_CACHE_DIR` and `DIOPTRE_LOG_DIR` set one folder each and take precedence. A plug-in's
-copy of this package may contain `folders.json` ({"data": …, "cache": …, "log": …}, and "python" from `dioptre
-plugin install`), written at its installation: an editor in a sandbox (Flatpak, snap) has a different home folder
-and would look in the wrong place.
+copy of this package may contain `folders.json`, written at its installation: {"data": …, "cache": …, "log": …},
+because an editor in a sandbox (Flatpak, snap) has a different home folder and would look in the wrong place, and
+"python" if `dioptre plugin install` wrote it. In a Flatpak extension, it contains "python" only.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def interpreter(environment: Path) -> Path:
 
 
 def chosen_python() -> Path | None:
-    """Return the Python that `dioptre plugin install` chose for the worker (pip's, pipx's or uv's), if any."""
+    """Return the Python that comes with the plug-in, if any: `dioptre plugin install`'s or an extension's."""
     return _installed_folder("python")
 
 

@@ -40,6 +40,7 @@ _KEPT_VARIABLES = (
 )
 _KEPT_PREFIXES = ("LC_", "DIOPTRE_", "PIP_")  # pip's settings are kept because networks are downloaded with it
 INFO = Path("/.flatpak-info")  # exists in every Flatpak sandbox and describes it
+APP = Path("/app")  # an application and its extensions in a Flatpak; outside, this folder does not exist
 _SPAWN = "flatpak-spawn"
 _REFUSALS = ("Portal call failed", "Can't find bus")  # errors of flatpak-spawn without the permission
 
@@ -131,8 +132,8 @@ def start_log_file() -> Path:
 def environment_python() -> Path:
     """Return the Python that runs the worker.
 
-    In order of preference: the Python that `DIOPTRE_PYTHON` names, the one with which the plug-in was installed, or
-    the one in install.py's environment.
+    In order of preference: the Python that `DIOPTRE_PYTHON` names, the one with which the plug-in was installed (by
+    `dioptre plugin install` or as a Flatpak extension), or the one in install.py's environment.
 
     Raises:
         WorkerMissingError: the environment is not installed.
@@ -198,7 +199,7 @@ def find_or_start(
         if found := _connect_running():  # another client has started a worker meanwhile
             return found
         line = list(command) if command is not None else worker_command()
-        process = _spawn(line)
+        process = _spawn(line, inside=Path(line[0]).is_relative_to(APP))
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found

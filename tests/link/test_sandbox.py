@@ -101,6 +101,22 @@ class Flatpak(unittest.TestCase):
             worker.shut_down()
         self.wait_for_the_end()
 
+    def test_the_python_of_an_extension_runs_inside(self) -> None:
+        self.spawn_is(SPAWN)
+        python = self.folder / "app/extensions/Dioptre/environment/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec "{WORKER[0]}" "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+        within = mock.patch.object(start, "APP", self.folder / "app")
+        with within, Worker("sandbox", command=[str(python), WORKER[1]]) as worker:
+            worker.connect()
+            found = start.Rendezvous.read()
+            assert found is not None
+            variables = Path(f"/proc/{found.pid}/environ").read_bytes().split(b"\0")
+            worker.shut_down()
+        self.assertNotIn(b"SPAWNED=1", variables)
+        self.wait_for_the_end()
+
     def test_another_failure_is_the_workers(self) -> None:
         self.spawn_is(SPAWN)
         with self.assertRaisesRegex(WorkerMissingError, "stopped while starting"):
