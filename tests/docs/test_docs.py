@@ -36,6 +36,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
     "blender ",
+    "flatpak",
     ".ci/",
     "tests/editors/run",
     "sh install.sh",
