@@ -6,31 +6,17 @@ The page works offline: it uses no external scripts, styles or fonts, and its se
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from html import escape, unescape
+from html import escape
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from dioptre.photo import problems, replacing
 from dioptre.photo.publish import check_free
-from dioptre_link.files import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
-_MAX_PAGE = 1 << 27  # size limit for reading a page, in bytes; 100,000 pictures need half of it
-# Length limit for one figure, in characters: the run time of the regular expressions below is quadratic in the
-# length, which a forged page could exploit.
-_MAX_FIGURE = 1 << 14
-_CAPTION = re.compile(
-    r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '
-    r'<a href="(?P<result>[^"]*)">result</a>(?P<messages>.*?)</figcaption>',
-    re.DOTALL,
-)
-_IMAGE = re.compile(r'<img [^<>]*src="([^"]*)" alt="[^"]*, (before|after)">')
-_MESSAGE = re.compile(r"<br><small>(.*?)</small>", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,36 +61,6 @@ def write_page(
     with replacing(path, force=True) as stream:
         stream.write(text.encode("utf-8", "replace"))
     return path
-
-
-def shown_before(folder: Path) -> list[Shown]:
-    """Return the pictures on an earlier contact sheet in `folder` whose results still exist."""
-    text = ""
-    with suppress(OSError):
-        text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8", "replace")
-    if _OURS not in text[:1000]:
-        return []
-    found = []
-    for figure in text.split("<figure>")[1:]:
-        caption = _CAPTION.search(figure := figure.partition("</figure>")[0][:_MAX_FIGURE])
-        if caption is None or not os.path.isfile(result := _path(folder, caption["result"])):  # noqa: PTH113
-            continue  # pathlib would raise an error for names that are too long
-        images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
-        found.append(
-            Shown(
-                name=unescape(caption["name"]),
-                original=_path(folder, caption["original"]),
-                result=result,
-                before=images.get("before"),
-                after=images.get("after"),
-                messages=tuple(map(unescape, _MESSAGE.findall(caption["messages"]))),
-            )
-        )
-    return found
-
-
-def _path(folder: Path, link: str) -> Path:
-    return folder / unquote(unescape(link))
 
 
 def _is_ours(path: Path) -> bool:
