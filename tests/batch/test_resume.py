@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from dioptre.batch.batch import Summary, run_batch
+from dioptre.batch.contact_sheet import PAGE, shown_before
 from dioptre.batch.plan import preview_paths, survey
 from dioptre_link.recipe import Recipe, Step
+from tests.faults.costs import bounded_cost
 
 from .test_batch import Threads, Watcher
 
@@ -78,6 +80,27 @@ def test_a_recipe_that_lists_no_files_vouches_for_none(photos: Path) -> None:
     del content["files"]
     recipe.write_text(json.dumps(content), encoding="utf-8")
     assert {name: error.code for name, error in batch(photos).failures.items()} == {"a.png": "file-exists"}
+
+
+ROWS = '<meta name="generator" content="Dioptre"><script type="application/json" id="rows">'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "[" * 500_000,
+        "{}",
+        "[1, null]",
+        '[{"name": "a"}]',
+        '[{"name": "a", "original": 1, "result": [], "before": {}, "after": null, "messages": 5}]',
+        '[{"name": "a", "original": "x", "result": "\\u0000", "before": null, "after": null, "messages": []}]',
+        f'[{{"name": "a", "original": "x", "result": "{"y" * 5000}", "before": null, "after": null, "messages": []}}]',
+    ],
+)
+def test_a_contact_sheet_that_somebody_made_up_costs_little(rows: str, tmp_path: Path) -> None:
+    (tmp_path / PAGE).write_text(f"{ROWS}{rows}</script>", encoding="utf-8")
+    with bounded_cost(file_bytes=len(rows), pixels=0):
+        assert shown_before(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

@@ -182,15 +182,17 @@ class _Batch:
         self._tell()
 
     def write_page(self, found: Sequence[Item]) -> None:
-        """Write the contact sheet, which shows the existing results of all pictures of the batch."""
-        shown, missing = [], []
+        """Write the contact sheet; rows of earlier batches are kept as long as their results exist."""
+        rows = {shown.result: shown for shown in contact_sheet.shown_before(self._output)}
+        missing = []
         for item in found:
             error = self._failures.get(item.name)
             result = plan.result_of(item, self._chosen)
-            if result is not None:
-                shown.append(self._row(item, result))
-            elif error is not None:
+            if result is not None and (item.name in self._messages or result not in rows):
+                rows[result] = self._row(item, result)
+            elif result is None and error is not None:
                 missing.append(contact_sheet.Missing(name=item.name, reason=error.message, hint=error.hint))
+        shown = sorted(rows.values(), key=lambda row: (row.name, row.result))
         if not shown and not missing:
             return
         steps = [operation(step.operation).title for step in self._chosen.steps]
