@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from dioptre.features.blur import portrait as portrait
     from dioptre.features.depth import Depth as Depth
     from dioptre.features.depth import DepthSource as DepthSource
-    from dioptre.features.depth import Normals as Normals
     from dioptre.features.depth import estimate_depth as estimate_depth
-    from dioptre.features.depth import estimate_normals as estimate_normals
     from dioptre.features.enlarge import EnlargementOptions as EnlargementOptions
     from dioptre.features.enlarge import super_resolution as super_resolution
     from dioptre.features.select import Selected as Selected
@@ -41,13 +39,11 @@ _HOMES = {
     "Depth": "dioptre.features.depth",
     "DepthSource": "dioptre.features.depth",
     "EnlargementOptions": "dioptre.features.enlarge",
-    "Normals": "dioptre.features.depth",
     "Portrait": "dioptre.features.blur",
     "Selected": "dioptre.features.select",
     "Subject": "dioptre.features.subject",
     "WhiteBalanceOptions": "dioptre.features.white_balance",
     "estimate_depth": "dioptre.features.depth",
-    "estimate_normals": "dioptre.features.depth",
     "find_subject": "dioptre.features.subject",
     "lens_blur": "dioptre.features.blur",
     "load": "dioptre.photo",
