@@ -94,7 +94,9 @@ ROWS = '<meta name="generator" content="Dioptre"><script type="application/json"
         '[{"name": "a"}]',
         '[{"name": "a", "original": 1, "result": [], "before": {}, "after": null, "messages": 5}]',
         '[{"name": "a", "original": "x", "result": "\\u0000", "before": null, "after": null, "messages": []}]',
-        f'[{{"name": "a", "original": "x", "result": "{"y" * 5000}", "before": null, "after": null, "messages": []}}]',
+        json.dumps(
+            [dict.fromkeys(("before", "after"), None) | dict.fromkeys(("name", "original", "result"), "y" * 5000)]
+        ),
     ],
 )
 def test_a_contact_sheet_that_somebody_made_up_costs_little(rows: str, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from dioptre.photo import Format, apart, load, matrix_profile, read_depth, write_depth
+from dioptre.photo import Format, apart, load, matrix_profile, read_depth
 from dioptre.photo.decode.decoded import PYTHON_DECODER_ERRORS, Decoded, require_finite
 from dioptre.photo.decode.decoding import decode
 from dioptre.photo.encode.encoding import Extras, encode
@@ -30,6 +30,7 @@ from dioptre.photo.picture import Colour
 from dioptre.photo.problems import DamagedPicture, NotAPicture
 from dioptre_link.errors import DioptreError
 
+from .planes import write_depth
 from .test_raw import write_dng
 
 PLACES = 10

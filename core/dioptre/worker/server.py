@@ -263,7 +263,7 @@ class Door:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the process at the other end of a Unix socket is this user's; True if the system cannot tell."""
+    """Return whether the process at the other end of a socket is this user's; True if the system cannot tell."""
     connection = writer.get_extra_info("socket")
     uid = None if connection.family == socket.AF_INET else peer_uid(connection)
     return uid is None or uid == os.getuid()
