@@ -12,9 +12,9 @@ OPERATION = Operation(
     help="Add haze or mist that grows with the distance, or remove the haze of a photo.",
     parameters=(
         Parameter(
-            name="amount",
+            name="density",
             kind=Kind.FLOAT,
-            label="Amount",
+            label="Density",
             help="Above 0, haze is added: at 1, the farthest parts disappear. Below 0, haze is removed: at -1, "
             "nearly all of it.",
             default=0.5,

@@ -54,8 +54,8 @@ def test_haze_follows_koschmieders_law_and_grows_with_the_distance() -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_nothing_changes_at_amount_0_and_alpha_never(sign: int) -> None:
     picture = np.concatenate([texture(), texture(seed=1)[..., :1]], axis=2)
-    np.testing.assert_array_equal(haze(picture, slope(), amount=0.0).layers[0].pixels, picture)
-    changed = haze(picture, slope(), amount=sign * 0.8).layers[0].pixels
+    np.testing.assert_array_equal(haze(picture, slope(), density=0.0).layers[0].pixels, picture)
+    changed = haze(picture, slope(), density=sign * 0.8).layers[0].pixels
     np.testing.assert_array_equal(changed[..., 3], picture[..., 3])
     assert (changed != picture).any()
 
@@ -73,7 +73,7 @@ def test_haze_is_measured_and_removed() -> None:
 def test_bright_things_without_haze_stay_as_they_are() -> None:
     picture = texture()
     picture[60:] = texture(seed=2, low=0.7)[60:]  # snow in front
-    kept = haze(picture, slope(), amount=-1.0)
+    kept = haze(picture, slope(), density=-1.0)
     np.testing.assert_allclose(kept.layers[0].pixels, picture, atol=0.06)
     assert kept.values["veil"] < 0.1
 
@@ -83,7 +83,7 @@ def test_the_noise_of_the_distance_is_hardly_amplified() -> None:
     near = slope()
     picture = (0.75 + 0.01 * random.standard_normal((HEIGHT, WIDTH, 3))).astype(np.float32)
     picture[48:] = texture()[48:]
-    cleared = haze(picture, near, amount=-1.0, air=(80.0, 2.0)).layers[0].pixels
+    cleared = haze(picture, near, density=-1.0, air=(80.0, 2.0)).layers[0].pixels
     sky = np.s_[:20, 20:-20]
     assert cleared[sky].std() < 3 * picture[sky].std()  # 5 times without the limit
 
@@ -121,7 +121,7 @@ def test_a_point_gives_the_colour_of_the_haze() -> None:
 
 
 def test_a_dark_distance_gives_pale_haze() -> None:
-    made = haze(np.full((HEIGHT, WIDTH, 3), 0.05, np.float32), slope(), amount=0.9).layers[0].pixels
+    made = haze(np.full((HEIGHT, WIDTH, 3), 0.05, np.float32), slope(), density=0.9).layers[0].pixels
     assert made[0].mean() > 0.6
 
 

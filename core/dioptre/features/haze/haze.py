@@ -253,20 +253,20 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
     air, shown = air_of(picture, disparity, options.air)
     messages: list[str] = [*depth.messages]
     values = {} if inputs.disparity is not None else depth.values()
-    if options.amount < 0:
+    if options.density < 0:
         haze = measured_haze(picture, disparity, air=air)
         values["veil"] = round(float(haze.veil[0]), 3)
         if not shown:
             messages.append(Message("The distance is dark, so hardly any haze was found."))
         progress(0.9, "Removing the haze")
-        made = remove_haze(picture, disparity, haze, amount=-options.amount)
+        made = remove_haze(picture, disparity, haze, amount=-options.density)
     else:
         progress(0.9, "Adding the haze")
         view = view or depth.field_of_view
         made = add_haze(
             picture,
             disparity,
-            amount=options.amount,
+            amount=options.density,
             air=air,
             mist=options.mist,
             side_light=options.side_light,
