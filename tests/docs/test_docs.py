@@ -61,6 +61,7 @@ OURS = (
     "--repair",
     "--exr",
     "--gpu",
+    "--mp4",
     "release",
     "test",
     "python",

@@ -15,6 +15,7 @@ from ..language import Message
 from ..operation import Operation, nearest
 from . import (
     depth,
+    film,
     lens_blur,
     portrait,
     repair_depth,
@@ -37,6 +38,7 @@ OPERATIONS: dict[str, Operation] = {
         depth,
         repair_depth,
         spatial,
+        film,
     )
 }
 """The operations by name, in the order of menus: by use."""

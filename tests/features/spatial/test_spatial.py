@@ -85,18 +85,18 @@ def test_the_clean_plate_shows_in_the_gap() -> None:
 
 
 @pytest.mark.parametrize("as_near", [True, False])
-def test_what_the_matte_misses_moves_with_the_subject_if_it_is_as_near(as_near: bool) -> None:
+def test_what_the_matte_misses_moves_with_the_subject(as_near: bool) -> None:
     picture, disparity = blue_behind_red()
     plate = picture.copy()
     plate[NEAR] = (0.0, 1.0, 0.0)
     alpha = disparity.copy()
     alpha[8:16, 59] = 0.0
     disparity[8:16, 59] = float(as_near)
-    seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), SHIFT)
-    expected = (0.9, 0.0, 0.0)
-    missed = seen.pixels[9:15, 59 + SHIFT]
-    assert np.allclose(missed, expected, atol=0.02) == as_near
-    assert np.allclose(seen.pixels[9:15, 58 + SHIFT], expected, atol=0.02)
+    scene = Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0)
+    np.testing.assert_allclose(view(scene, 0.0).pixels, picture, atol=1e-5)
+    seen = view(scene, SHIFT)
+    for column in (58, 59):
+        np.testing.assert_allclose(seen.pixels[9:15, column + SHIFT], np.float32([[0.9, 0, 0]] * 6), atol=0.02)
 
 
 def test_the_budget_is_the_distance_between_nearest_and_farthest_and_the_screen_stays() -> None:

@@ -58,7 +58,9 @@ def quilt(tiles: Sequence[Pixels], columns: int) -> Sheet:
 def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
     """Run the operation `spatial`."""
     layout, budget = options.layout, options.budget / 100
-    found = scene_of(inputs, options, divided=layout != "rgbd", progress=part_of(progress, 0.0, 0.8))
+    found = scene_of(
+        inputs, options, at=options.screen, divided=layout != "rgbd", progress=part_of(progress, 0.0, 0.8)
+    )
     progress(0.8, "Drawing the views")
     values, messages = {**found.values}, [*found.messages]
     ending = suffix_of(options.operation, {LAYOUT: layout})
@@ -79,7 +81,7 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         pictures = [*forth, *forth[-2:0:-1]]
     else:
         left, right = views(found.scene, 2, budget=budget)
-        values["invented"] = round(float(left.invented.mean() + right.invented.mean()) / 2, 4)
+        values["invented"] = [round(float(each.invented.mean()), 4) for each in (left, right)]
         pictures = _paired(left.pixels, right.pixels, layout)
     if ending is not None:
         values["file_ending"] = ending
