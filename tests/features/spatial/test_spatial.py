@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Result
-from dioptre.features.spatial import Scene, anaglyph, quilt, side_by_side, view, views
+from dioptre.features.spatial import Scene, anaglyph, autostereogram, quilt, side_by_side, view, views
 from dioptre.features.subject import Subject
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError
@@ -131,6 +131,16 @@ def test_a_quilt_begins_at_the_bottom_left() -> None:
     assert [whole[-1, 0, 0], whole[-1, -1, 0], whole[0, 0, 0], whole[0, -1, 0]] == [0, 1, 4, 5]
 
 
+def test_an_autostereogram_repeats_its_dots_at_the_distance_of_their_depth() -> None:
+    disparity = np.zeros((60, 1000), np.float32)
+    disparity[20:40, 400:700] = 1.0
+    dots = autostereogram(disparity, budget=0.03)
+    np.testing.assert_array_equal(dots[:20, 100:], dots[:20, :-100])
+    near = dots[20:40, 480:720]  # between points whose middle is on the near area
+    np.testing.assert_array_equal(near, dots[20:40, 480 - 70 : 720 - 70])
+    assert np.abs(near - dots[20:40, 380:620]).mean() > 0.2
+
+
 @pytest.mark.parametrize(
     ("layout", "size", "count"),
     [
@@ -140,6 +150,7 @@ def test_a_quilt_begins_at_the_bottom_left() -> None:
         ("anaglyph", (HEIGHT, WIDTH), 1),
         ("rgbd", (HEIGHT, 2 * WIDTH), 1),
         ("quilt", (6 * HEIGHT, 8 * WIDTH), 1),
+        ("autostereogram", (HEIGHT, WIDTH), 1),
         ("mpo", (HEIGHT, WIDTH), 2),
         ("wiggle", (HEIGHT, WIDTH), 12),
     ],
