@@ -23,6 +23,7 @@ OPERATION = Operation(
             default="push-in",
             choices=("push-in", "dolly-zoom", "orbit", "focus-pull"),
             shown=("Push in", "Dolly zoom", "Orbit", "Focus pull"),
+            bytes_per_pixel=160,  # of a focus pull at the largest size
             simple=True,
         ),
         Parameter(
@@ -79,7 +80,7 @@ OPERATION = Operation(
             name="masks",
             kind=Kind.BOOLEAN,
             label="Masks of invented pixels",
-            help="Also writes a film of masks: white where the picture does not show what is there.",
+            help="Also writes a film of masks: white marks what the picture does not show.",
             default=False,
         ),
         *DEPTH_PARAMETERS,

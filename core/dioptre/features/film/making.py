@@ -37,11 +37,12 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
     count, strength = max(2, round(options.seconds * options.fps)), options.strength / 100
     lens, near = _lens(found, options.target), _inverse_at(found)
     path = cameras(options.move, count, lens=lens, limits=near, strength=strength)
+    blur = strength * _BLUR * math.hypot(*size) if pulls else 0.0
     sheets = sheets_of(
         scene,
         inverse_at=near,
-        reach_px=_reach(path, lens, near, size[0] / size[1]) * scene.surfaces[0].disparity.shape[1],
-        largest_blur_px=strength * _BLUR * math.hypot(*size) if pulls else 0.0,
+        reach_px=max(_reach(path, lens, near, size[0] / size[1]) * scene.surfaces[0].disparity.shape[1], blur),
+        largest_blur_px=blur,
         progress=part_of(progress, 0.6, 0.8),
     )
     lens = _cropped(sheets, path, lens, size)
