@@ -16,6 +16,7 @@ from ..operation import Operation, nearest
 from . import (
     depth,
     film,
+    haze,
     lens_blur,
     portrait,
     repair_depth,
@@ -35,6 +36,7 @@ OPERATIONS: dict[str, Operation] = {
         select_depth,
         white_balance,
         super_resolution,
+        haze,
         depth,
         repair_depth,
         spatial,
