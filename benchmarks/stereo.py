@@ -1,6 +1,6 @@
 """How near a synthesised right view comes to the true one, on rendered scenes with exact depth.
 
-    python -m benchmarks.stereo [--scenes 24] [--sheet OUT.png]
+    python -m benchmarks.stereo [--scenes 24] [--sheet OUT.png] [--speed]
 
 Each scene has a slanted background and three to six slanted shapes, textured with the example photos and rendered
 with nine samples a pixel. Every method gets the left view and its disparity; the last one also gets the nearest
@@ -11,6 +11,7 @@ shows and on what it hides. Depth networks are not compared: they see no depth i
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,11 @@ from dioptre import runtime
 
 runtime.prepare()
 
+import jax.numpy as jnp
+
 from dioptre.contract import all_rows
 from dioptre.features.background import clean_background
+from dioptre.features.film import Camera, Lens, Sheets, drawn, sheets_of
 from dioptre.features.spatial import Scene, view
 
 HEIGHT, WIDTH, SAMPLES = 480, 640, 3
@@ -122,7 +126,7 @@ def naive(left: np.ndarray, disparity: np.ndarray, _: np.ndarray) -> np.ndarray:
     return np.stack([ndimage.map_coordinates(left[..., b], places, order=1, mode="nearest") for b in range(3)], -1)
 
 
-def drawn(left: np.ndarray, disparity: np.ndarray, _: np.ndarray) -> np.ndarray:
+def painted(left: np.ndarray, disparity: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Draw pixels from far to near, and fill gaps along the row from the left, as public stereo scripts do."""
     result, known = np.zeros_like(left), np.zeros(left.shape[:2], bool)
     order = np.argsort(disparity, axis=None, kind="stable")
@@ -146,11 +150,40 @@ def with_matte(left: np.ndarray, disparity: np.ndarray, alpha: np.ndarray) -> np
     return view(Scene.of(left, disparity, alpha=alpha, plate=plate, screen=0.0), -BUDGET_PX).pixels
 
 
+def filmed(left: np.ndarray, disparity: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The same as a frame of a film, whose hidden areas are filled in before the camera moves."""
+    plate = all_rows(left.shape, clean_background(left, alpha, disparity))
+    scene = Scene.of(left, disparity, alpha=alpha, plate=plate, screen=0.0)
+    sheets = sheets_of(scene, inverse_at=(0.0, 1.0), reach_px=BUDGET_PX)
+    camera, lens = Camera(right=BUDGET_PX / WIDTH), Lens(focal=1.0, x=0.0, y=0.0)
+    return drawn(sheets, camera, lens, (HEIGHT, WIDTH)) / np.float32(255)
+
+
+def speed() -> None:
+    """Print the time for a frame of 1080p, by the number of sheets."""
+    random, size, lens = np.random.default_rng(0), (1080, 1920), Lens(focal=1.0, x=0.1, y=0.0)
+    for count in (2, 3, 5):
+        sheets = Sheets(
+            packed=jnp.asarray(random.integers(0, 2**31, (count, 1, 1350, 2400), np.uint32)),
+            inverse=jnp.linspace(0.2, 1.2, count)[:, None, None] * jnp.ones((1, 338, 600)),
+            blur=1.0,
+        )
+        drawn(sheets, Camera(forward=0.01), lens, size)
+        times, used = [], time.process_time()
+        for frame in range(10):
+            started = time.perf_counter()
+            drawn(sheets, Camera(forward=0.01 * frame), lens, size)
+            times.append(time.perf_counter() - started)
+        used = (time.process_time() - used) / len(times)
+        print(f"{count} sheets: {min(times):.3f} s a frame at best, {used:.3f} s of all cores together")
+
+
 METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "naive": naive,
-    "drawn": drawn,
+    "drawn": painted,
     "depth": ours,
     "depth, matte and plate": with_matte,
+    "frame of a film": filmed,
 }
 
 
@@ -169,7 +202,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--speed", action="store_true", help="time the frames of a film instead")
     given = parser.parse_args()
+    if given.speed:
+        speed()
+        return
     scores: dict[str, list[list[float]]] = {name: [] for name in METHODS}
     for seed in range(given.scenes):
         scene = rendered(seed)

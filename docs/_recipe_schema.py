@@ -66,6 +66,11 @@ def schema() -> dict[str, Any]:
                 "maxItems": 2,
                 "description": "Inverse depth (1/m) at the depth values 0 and 1, if the depth is in metres.",
             },
+            "invented": {
+                "type": "array",
+                "items": {"type": "number", "minimum": 0, "maximum": 1},
+                "description": "Fraction of each view or frame that the photo does not show.",
+            },
             "depth_in_file": {
                 "type": "boolean",
                 "description": "Put the depth into the picture's file, which must be a JPEG.",

@@ -37,6 +37,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
                                               …/share/krita); can be combined with --gimp-dir
        {INSTALL} --exr               add OpenEXR, which writes layers for compositing; --no-exr removes it
        {INSTALL} --gpu               add packages for an NVIDIA graphics card (Linux); --no-gpu removes them
+       {INSTALL} --mp4               add PyAV, which writes films as MP4; --no-mp4 removes it
        {INSTALL} bundle FOLDER       create a folder that installs on machines without a network
        {INSTALL} release FOLDER      create the files of a release: archives, plug-in zips, wheel, SHA-256 sums
        {INSTALL} --uninstall         remove everything that was installed

@@ -1,4 +1,4 @@
-"""Optional packages: the extras `exr` and `gpu`, and packages that the user added with pip.
+"""Optional packages: the extras in `NAMES`, and packages that the user added with pip.
 
 Both are carried over to a new environment. `extras.json` in the data folder lists the chosen extras.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from . import trees
 from .console import Failure
 
-NAMES = ("exr", "gpu")  # Each extra has its own lock file.
+NAMES = ("exr", "gpu", "mp4")  # Each extra has its own lock file.
 RECORD = "extras.json"
 _OURS = {"dioptre", "pip", "setuptools", "wheel"}
 # Files that exist if a GPU driver is installed; the last exists in the Windows Subsystem for Linux.

@@ -29,7 +29,7 @@ _PLUGIN, _LINK, _SOURCE = "dioptre", "dioptre_link", "source"
 _CHECKOUT = (
     *("install.py", "installer", "core", "weights", "pyproject.toml", "hatch_build.py"),
     *("README.md", "LICENSE", "NOTICE"),
-    *(f"locks/{name}.txt" for name in ("build", "runtime", "exr", "gpu")),
+    *(f"locks/{name}.txt" for name in ("build", "runtime", "exr", "gpu", "mp4")),
 )
 _TIME = (1980, 1, 1, 0, 0, 0)  # A fixed time makes zips of equal contents identical.
 _FILE, _PROGRAM = 0o100644, 0o100755

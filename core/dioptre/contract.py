@@ -345,6 +345,27 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Film:
+    """A film whose frames are drawn on every access and not stored.
+
+    Attributes:
+        count: number of frames.
+        fps: frames per second.
+        shape: height and width, both even.
+        frame: returns the pixels of a frame, uint8 (h, w, 3), sRGB-encoded.
+        mask: returns which pixels of a frame are invented, bool (h, w).
+        masks: whether the masks are written, too.
+    """
+
+    count: int
+    fps: int
+    shape: tuple[int, int]
+    frame: Callable[[int], np.ndarray]
+    mask: Callable[[int], np.ndarray]
+    masks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """The result of an operation.
 
@@ -353,9 +374,11 @@ class Result:
         values: values that were chosen automatically (JSON types only), e.g. {"focal_disparity": 0.71}.
         messages: sentences for the user, e.g. "The depth is the camera's own."
         models: id and sha256 of every network that was used.
+        film: the film, which the first layer represents; None if the result is none.
     """
 
     layers: tuple[Layer, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
+    film: Film | None = None

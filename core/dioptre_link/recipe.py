@@ -77,6 +77,7 @@ class Recipe:
         dioptre_version: version of the program that wrote the recipe.
         depth_range_per_m: inverse depth in 1/m at 0 and 1 of the depth layer, if the camera measured it. It applies
             to that picture only: it is recorded, but not used when the recipe is run.
+        invented: fraction of each view or frame that the photo does not show; it is recorded, but not used.
         depth_in_file: put the depth into the picture's file, which must be a JPEG.
         private: leave the photo's metadata out of the results.
         title: name of the recipe; empty in recipes recorded by a run.
@@ -92,6 +93,7 @@ class Recipe:
     input_sha256: str = ""
     dioptre_version: str = ""
     depth_range_per_m: Sequence[float] | None = None
+    invented: Sequence[float] = ()
     depth_in_file: bool = False
     private: bool = False
     title: str = ""
@@ -121,6 +123,8 @@ class Recipe:
             told["precision"] = self.precision
         if self.depth_range_per_m is not None:
             told["depth_range_per_m"] = [float(value) for value in self.depth_range_per_m]
+        if self.invented:
+            told["invented"] = [float(value) for value in self.invented]
         if self.files:
             told["files"] = {
                 name: {"bytes": file.size_bytes, "sha256": file.sha256} for name, file in self.files.items()
@@ -194,6 +198,7 @@ class Recipe:
             title=_text(content.get("title", ""), f"{origin}: title"),
             description=_text(content.get("description", ""), f"{origin}: description"),
             depth_range_per_m=_range(content.get("depth_range_per_m"), f"{origin}: depth_range_per_m"),
+            invented=_numbers(content.get("invented", []), f"{origin}: invented"),
             files=_files(content.get("files", {}), origin),
             **{name: _switch(content.get(name, False), f"{origin}: {name}") for name in SWITCHES},
         )
@@ -247,6 +252,7 @@ _FIELDS = (
     "precision",
     "input_sha256",
     "depth_range_per_m",
+    "invented",
     "files",
     *SWITCHES,
 )
@@ -335,10 +341,16 @@ def _switch(value: Any, origin: str) -> bool:
 def _range(value: Any, origin: str) -> tuple[float, float] | None:
     if value is None:
         return None
-    numbers = isinstance(value, list) and len(value) == 2 and all(type(number) in (int, float) for number in value)
-    if not numbers:
+    numbers = _numbers(value, origin)
+    if len(numbers) != 2:
         raise RecipeError("{origin} is not a pair of numbers.", origin=origin)
-    return float(value[0]), float(value[1])
+    return numbers[0], numbers[1]
+
+
+def _numbers(value: Any, origin: str) -> tuple[float, ...]:
+    if not isinstance(value, list) or not all(type(number) in (int, float) for number in value):
+        raise RecipeError("{origin} is not a list of numbers.", origin=origin)
+    return tuple(float(number) for number in value)
 
 
 def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.contract import Inputs, Layer, Progress, Result
+from dioptre.contract import Film, Inputs, Layer, Progress, Result
 from dioptre.recipes.apply import runner_of
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
@@ -54,6 +54,14 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
             return (Layer(name=name, role=Role.RESULT, pixels=picture.repeat(scale, 0).repeat(scale, 1)),)
         return (result, depth(inputs)) if name == "portrait" else (result,)
 
+    film = Film(
+        count=2,
+        fps=10,
+        shape=(32, 48),
+        frame=lambda number: np.full((32, 48, 3), number, np.uint8),
+        mask=lambda number: np.zeros((32, 48), bool),
+    )
+
     def pipeline(name: str) -> Callable[[Inputs, Any, Progress], Result]:
         def run(inputs: Inputs, options: Any, progress: Progress) -> Result:
             calls.append((name, vars(options), inputs))
@@ -63,6 +71,7 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
                 values={"steps": len(calls)},
                 messages=(f"{name} was pretended.",),
                 models={"pretended": "0" * 64},
+                film=film if name == "film" else None,
             )
 
         return run

@@ -62,6 +62,7 @@ OURS = (
     "--repair",
     "--exr",
     "--gpu",
+    "--mp4",
     "release",
     "test",
     "python",

@@ -235,7 +235,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     insert(features / "depth/options.py", "    amount: float", "    toy_gain: float = 1.0\n")
     (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
     insert(catalogue / "__init__.py", "    white_balance,\n)", "    toy,\n    white_balance,\n)", instead=True)
-    insert(catalogue / "__init__.py", "spatial,\n    )", "spatial,\n        toy,\n    )", instead=True)
+    insert(catalogue / "__init__.py", "film,\n    )", "film,\n        toy,\n    )", instead=True)
     (features / "toy").mkdir()
     (features / "toy" / "turning.py").write_text(PIPELINE, encoding="utf-8")
     (features / "toy" / "options.py").write_text(TYPED, encoding="utf-8")

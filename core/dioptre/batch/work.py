@@ -180,7 +180,7 @@ def _changed(task: Task) -> Failed:
 def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
     from dioptre.photo import write_result
     from dioptre.photo.depth_files import encoded_depth
-    from dioptre.photo.encode import encoded_picture, format_of
+    from dioptre.photo.encode import FILM, encoded_picture, format_of, save_film
     from dioptre.photo.metadata import make_note
     from dioptre.photo.results import depth_in_file, ending_of, further_of
 
@@ -205,18 +205,23 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     base = result_base(task.stem, operation)
     inside = depth_in_file(followed.result) if followed.recipe.depth_in_file else None
     flat = _flat(followed)
+    note = None
+    if not followed.recipe.private:
+        note = make_note(operation=operation, models=followed.result.models, recipe=content)
     if flat is None and inside is not None:
         flat = followed.picture.pixels
-    if flat is None:
+    if followed.result.film is not None:
+        paths = save_film(followed.result.film, scratch / (base + FILM), note=note)
+        made = {path.name: path.read_bytes() for path in paths}
+    elif flat is None:
         made = {f"{base}.png": encoded_depth(_plane(followed), ".png")}
     else:
         name, further = base + ending_of(followed.result, followed.picture), further_of(followed.result)
-        note = make_note(operation=operation, models=followed.result.models, recipe=content)
         data, more = encoded_picture(
             flat,
             format_of(Path(name), several=bool(further)),
             like=followed.picture,
-            note=None if followed.recipe.private else note,
+            note=note,
             depth=inside,
             further=further,
         )

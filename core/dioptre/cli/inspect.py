@@ -91,6 +91,11 @@ def _words(note: Note | None) -> Iterator[str]:
             yield f"Step {number}:    {_step(step)}"
     elif note.operation:
         yield f"Step:      {_title(note.operation)}; its options did not fit in the file"
+    parts = note.recipe.get("invented")
+    if isinstance(parts, list) and parts:
+        most = max(range(len(parts)), key=parts.__getitem__)
+        average = sum(parts) / len(parts)
+        yield f"Invented:  {average:.1%} of the pixels, at most {parts[most]:.1%} in view or frame {most + 1}"
     for name, checksum in note.models.items():
         yield f"Network:   {name}, SHA-256 {checksum}"
     if origin := note.recipe.get("input_sha256"):

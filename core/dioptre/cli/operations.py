@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dioptre_link.catalogue import OPERATIONS, portrait
+from dioptre_link.catalogue import OPERATIONS, film, portrait
 from dioptre_link.catalogue import depth as depth_map
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
@@ -281,6 +281,8 @@ def _outputs(operation: Operation) -> str:
             "File for the mask: .png (16 bit), .tif, .pfm, .npy (float), .ora or .exr; with --result layer for the "
             "cut-out picture."
         )
+    if operation.name == film.OPERATION.name:
+        return "File for the film: .mp4, .webp or .gif; a name without a suffix is a folder for PNG frames."
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif, .pfm or .npy (float), or .ora or .exr (with the picture)."
     return "File for the result: .ora or .exr for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."

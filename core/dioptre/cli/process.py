@@ -17,10 +17,10 @@ import numpy as np
 
 from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
-from dioptre.contract import inverse_distance
+from dioptre.contract import inverse_distance, part_of
 from dioptre.photo import apart, problems
 from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals, require_plane_suffix
-from dioptre.photo.encode import EXR, format_of, require_openexr
+from dioptre.photo.encode import EXR, FIRST_FRAME, format_of, require_film_suffix, require_openexr, save_film
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
 from dioptre.photo.results import (
@@ -35,7 +35,7 @@ from dioptre.photo.results import (
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
-from dioptre_link.catalogue import operation, spatial
+from dioptre_link.catalogue import film, operation, spatial
 from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
@@ -207,7 +207,10 @@ def one(
             suffix=needed,
             file=file.with_suffix(needed),
         )
-    if suffix == EXR and not chosen.depth_in_file:
+    films = last.operation == film.OPERATION.name
+    if films:
+        require_film_suffix(file)
+    elif suffix == EXR and not chosen.depth_in_file:
         require_openexr()
     elif suffix != _LAYERED or chosen.depth_in_file:
         if only_depth:
@@ -216,15 +219,27 @@ def one(
             kind = format_of(file, several=needed is not None)
     if normals and suffix not in (".png", EXR):
         raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
-    _require_writable(file, force=force)
+    _require_writable(file / FIRST_FRAME if films and not suffix else file, force=force)
     inputs = (source, *planes.files)
     with _measured(source, report):
         job = _follow(source, chosen, planes=planes, report=report, references=references, kind=kind)
         messages = list(job.messages)
         report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
-        content = job.recipe.to_dict()
-        if suffix == _LAYERED:
+        content, written = job.recipe.to_dict(), [file]
+        note = None
+        if not chosen.private:
+            note = make_note(operation=last.operation, models=job.result.models, recipe=content)
+        if job.result.film is not None:
+            written = save_film(
+                job.result.film,
+                file,
+                note=note,
+                force=force,
+                inputs=inputs,
+                progress=part_of(report.progress, _FOLLOWED, 1.0),
+            )
+        elif suffix == _LAYERED:
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = photo.dpi_at(job.picture, layers[0].shape)
@@ -244,18 +259,17 @@ def one(
             messages += more
         else:
             flat = flat_of(job.result) or job.picture
-            note = make_note(operation=last.operation, models=job.result.models, recipe=content)
             messages += photo.save(
                 flat.pixels,
                 file,
                 like=job.picture,
-                note=None if chosen.private else note,
+                note=note,
                 depth=depth_in_file(job.result) if chosen.depth_in_file else None,
                 further=further_of(job.result),
                 force=force,
                 inputs=inputs,
             )
-        report.result(str(source), [file], values=job.result.values, messages=messages)
+        report.result(str(source), written, values=job.result.values, messages=messages)
 
 
 def _encoded_planes(job: Followed, suffix: str, *, metric: bool, normals: bool) -> tuple[bytes, tuple[str, ...]]:

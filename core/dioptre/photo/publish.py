@@ -225,7 +225,7 @@ class Staging:
         else:
             stream.flush()
             sync(stream.fileno())
-        stream.close()
+            stream.close()
         there = self._folder.stat(member.temporary)
         if there is None or there.st_ino != member.stamp.inode:
             raise FileNotFoundError(2, "It was removed while it was written", member.name)
@@ -257,7 +257,9 @@ def _synced(stream: BufferedRandom) -> tuple[int, str]:
     sync(stream.fileno())
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return stream.tell(), digest
+    size = stream.tell()
+    stream.close()  # a system limits the number of open files
+    return size, digest
 
 
 def _permissions(paths: InputFiles) -> tuple[int, int | None]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dioptre.contract import (
     FieldOfView,
+    Film,
     Layer,
     LayerOnDemand,
     Progress,
@@ -20,6 +21,7 @@ from dioptre.contract import (
     Rows,
     inverse_distance,
     no_progress,
+    part_of,
 )
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
@@ -28,7 +30,7 @@ from dioptre_link.operation import Role
 
 from . import problems
 from .depth_files import encoded_depth, metres
-from .encode import openexr
+from .encode import films, openexr
 from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
@@ -96,6 +98,7 @@ def write_result(
         inside=depth_in_file(result) if recipe.get("depth_in_file") else None,
         mask=mask_of(result),
         shown=rendition_of_result(result, picture),
+        film=result.film,
     )
     names = {"exr": base + openexr.SUFFIX} if exr else {}
     names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
@@ -129,6 +132,7 @@ class _Parts:
         inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
         shown: the rendition for ordinary screens; None if the picture has no gain map.
+        film: the film, which is written instead of the flat layer; None if the result is none.
     """
 
     picture: Picture
@@ -140,6 +144,7 @@ class _Parts:
     inside: DepthInFile | None
     mask: Layer | None
     shown: Rendition | None
+    film: Film | None
 
 
 class _Output:
@@ -166,7 +171,7 @@ def _write_parts(
     Returns:
         A sentence about each property of the flat result that its format cannot store.
     """
-    flat, depth, mask = parts.flat, parts.depth, parts.mask
+    flat, depth, mask = None if parts.film is not None else parts.flat, parts.depth, parts.mask
     messages: tuple[str, ...] = ()
     dpi = dpi_at(parts.picture, parts.stack[0].shape)
 
@@ -174,6 +179,10 @@ def _write_parts(
         if layer is mask or layer is depth:
             output.write("mask" if layer is mask else "png", png)
 
+    if parts.film is not None:
+        for ending, frames in films.films_of(parts.film, progress=part_of(progress, 0.0, 0.9)).items():
+            films.write_frames(parts.film, frames, output.streams[f"flat{ending}"], films.USUAL, note=note)
+            output.complete(f"flat{ending}")
     with Encoders(canvas(parts.stack)) as encoders:
         flat_file = exact_depth = None
         if flat is not None:
@@ -216,8 +225,10 @@ def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None)
 
 def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
-    names = {}
-    if parts.flat is not None:
+    names: dict[str, str] = {}
+    if parts.film is not None:
+        names |= {f"flat{ending}": base + ending + films.USUAL for ending in films.films_of(parts.film)}
+    elif parts.flat is not None:
         names["flat"] = base + parts.ending
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
     if parts.mask is not None:

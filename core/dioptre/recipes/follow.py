@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dioptre.contract import FieldOfView, Inputs, Layer, Progress, Result, no_progress
+from dioptre.contract import FieldOfView, Film, Inputs, Layer, Progress, Result, no_progress
 from dioptre.models.registry import chosen_depth_network
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
@@ -62,6 +62,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     models: dict[str, str] = {}
     depth: Layer | None = None
     layers: tuple[Layer, ...] = ()
+    film: Film | None = None
     inputs = inputs() if callable(inputs) else inputs
     steps = _without_needless(recipe.steps, inputs)
     _check_points(steps, inputs)
@@ -75,7 +76,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         values |= result.values
         messages += [*step.messages, *result.messages]
         models |= result.models
-        layers = result.layers
+        layers, film = result.layers, result.film
         depth = None if operation(step.operation).only_files else _first(layers, Role.DEPTH) or depth
         inputs = _next_inputs(inputs, result, depth)
         del result
@@ -84,7 +85,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         release_after((inputs.picture.shape[0], inputs.picture.shape[1]))
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
-    return Result(layers=layers, values=values, messages=tuple(messages), models=models)
+    return Result(layers=layers, values=values, messages=tuple(messages), models=models, film=film)
 
 
 def with_networks_named(recipe: Recipe) -> Recipe:

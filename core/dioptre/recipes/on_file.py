@@ -198,6 +198,7 @@ def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
         files={},
         dioptre_version=version("dioptre"),
         depth_range_per_m=result.values.get("depth_range_per_m"),
+        invented=result.values.get("invented", ()),
     )
 
 

@@ -15,6 +15,7 @@ from ..language import Message
 from ..operation import Operation, nearest
 from . import (
     depth,
+    film,
     haze,
     lens_blur,
     portrait,
@@ -39,6 +40,7 @@ OPERATIONS: dict[str, Operation] = {
         depth,
         repair_depth,
         spatial,
+        film,
     )
 }
 """The operations by name, in the order of menus: by use."""

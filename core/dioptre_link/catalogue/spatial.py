@@ -24,9 +24,10 @@ OPERATION = Operation(
             kind=Kind.CHOICE,
             label="Layout",
             help="Two views side by side (half: at half width), an anaglyph for red-cyan glasses, the picture "
-            "beside its depth, or a Looking Glass quilt. MPO and wiggle need names that end in .mpo and .webp.",
+            "beside its depth, a Looking Glass quilt, or dots that hide the depth. MPO and wiggle need names "
+            "that end in .mpo and .webp.",
             default="parallel",
-            choices=("parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "mpo", "wiggle"),
+            choices=("parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "autostereogram", "mpo", "wiggle"),
             shown=(
                 "Side by side, parallel",
                 "Side by side, crossed",
@@ -34,6 +35,7 @@ OPERATION = Operation(
                 "Red-cyan anaglyph",
                 "Picture and depth (RGB-D)",
                 "Looking Glass quilt",
+                "Autostereogram",
                 "Two pictures in a file (MPO)",
                 "Wiggle animation",
             ),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Result
-from dioptre.features.spatial import Scene, anaglyph, quilt, side_by_side, view, views
+from dioptre.features.spatial import Scene, anaglyph, autostereogram, quilt, side_by_side, view, views
 from dioptre.features.subject import Subject
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError
@@ -85,18 +85,18 @@ def test_the_clean_plate_shows_in_the_gap() -> None:
 
 
 @pytest.mark.parametrize("as_near", [True, False])
-def test_what_the_matte_misses_moves_with_the_subject_if_it_is_as_near(as_near: bool) -> None:
+def test_what_the_matte_misses_moves_with_the_subject(as_near: bool) -> None:
     picture, disparity = blue_behind_red()
     plate = picture.copy()
     plate[NEAR] = (0.0, 1.0, 0.0)
     alpha = disparity.copy()
     alpha[8:16, 59] = 0.0
     disparity[8:16, 59] = float(as_near)
-    seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), SHIFT)
-    expected = (0.9, 0.0, 0.0)
-    missed = seen.pixels[9:15, 59 + SHIFT]
-    assert np.allclose(missed, expected, atol=0.02) == as_near
-    assert np.allclose(seen.pixels[9:15, 58 + SHIFT], expected, atol=0.02)
+    scene = Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0)
+    np.testing.assert_allclose(view(scene, 0.0).pixels, picture, atol=1e-5)
+    seen = view(scene, SHIFT)
+    for column in (58, 59):
+        np.testing.assert_allclose(seen.pixels[9:15, column + SHIFT], np.float32([[0.9, 0, 0]] * 6), atol=0.02)
 
 
 def test_the_budget_is_the_distance_between_nearest_and_farthest_and_the_screen_stays() -> None:
@@ -131,6 +131,16 @@ def test_a_quilt_begins_at_the_bottom_left() -> None:
     assert [whole[-1, 0, 0], whole[-1, -1, 0], whole[0, 0, 0], whole[0, -1, 0]] == [0, 1, 4, 5]
 
 
+def test_an_autostereogram_repeats_its_dots_at_the_distance_of_their_depth() -> None:
+    disparity = np.zeros((60, 1000), np.float32)
+    disparity[20:40, 400:700] = 1.0
+    dots = autostereogram(disparity, budget=0.03)
+    np.testing.assert_array_equal(dots[:20, 100:], dots[:20, :-100])
+    near = dots[20:40, 480:720]  # between points whose middle is on the near area
+    np.testing.assert_array_equal(near, dots[20:40, 480 - 70 : 720 - 70])
+    assert np.abs(near - dots[20:40, 380:620]).mean() > 0.2
+
+
 @pytest.mark.parametrize(
     ("layout", "size", "count"),
     [
@@ -140,6 +150,7 @@ def test_a_quilt_begins_at_the_bottom_left() -> None:
         ("anaglyph", (HEIGHT, WIDTH), 1),
         ("rgbd", (HEIGHT, 2 * WIDTH), 1),
         ("quilt", (6 * HEIGHT, 8 * WIDTH), 1),
+        ("autostereogram", (HEIGHT, WIDTH), 1),
         ("mpo", (HEIGHT, WIDTH), 2),
         ("wiggle", (HEIGHT, WIDTH), 12),
     ],

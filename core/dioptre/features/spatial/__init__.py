@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from . import layouts
 from .drawing import View, view, views
-from .layouts import anaglyph, quilt, side_by_side
+from .layouts import anaglyph, autostereogram, quilt, side_by_side
 from .options import SpatialOptions
-from .scene import Scene, scene_of
+from .scene import Found, Scene, Surface, rim_px, scene_of
 
 __all__ = [
     "OPERATIONS",
+    "Found",
     "Scene",
     "SpatialOptions",
+    "Surface",
     "View",
     "anaglyph",
+    "autostereogram",
     "quilt",
+    "rim_px",
     "scene_of",
     "side_by_side",
     "view",

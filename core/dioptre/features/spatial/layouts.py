@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Layer, Progress, Result, part_of, row_slices
+from dioptre.contract import Disparity, Inputs, Layer, Progress, Result, part_of, row_slices
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre_link.catalogue.spatial import LAYOUT, OPERATION, suffix_of
@@ -20,11 +20,14 @@ from .options import SpatialOptions
 from .scene import Scene, scene_of
 
 _COLUMNS, _ROWS, _QUILT_PX = 8, 6, 4096  # views of a quilt, and its largest width and height in pixels
+_PERIOD, _DOT = 0.1, 0.002  # distance and width of the dots of an autostereogram, as fractions of the width
 _WIGGLE_VIEWS, _WIGGLE_PX = 7, 1280  # views of an animation, and its longer side in pixels
 
 # For red-cyan glasses: E. Dubois, "A projection method to generate anaglyph stereo images", ICASSP 2001.
 _LEFT = np.array([[0.437, 0.449, 0.164], [-0.062, -0.062, -0.024], [-0.048, -0.050, -0.017]], np.float32)
 _RIGHT = np.array([[-0.011, -0.032, -0.007], [0.377, 0.761, 0.009], [-0.026, -0.093, 1.234]], np.float32)
+
+_UNDIVIDED = ("rgbd", "autostereogram")  # layouts that show depth rather than views
 
 Pixels = Float32[np.ndarray, "h w 3"]
 Sheet = Float32[np.ndarray, "tall wide 3"]
@@ -55,15 +58,41 @@ def quilt(tiles: Sequence[Pixels], columns: int) -> Sheet:
     return np.concatenate(rows[::-1], axis=0)
 
 
+def autostereogram(disparity: Disparity, *, budget: float) -> Pixels:
+    """Return coloured dots in which eyes that look through the picture see its depth.
+
+    Each dot is repeated at the distance that its depth needs (C. Tyler and M. Clarke, "The autostereogram", SPIE
+    1256, 1990), which is looked up halfway between the two.
+
+    Args:
+        disparity: 1 = nearest.
+        budget: difference between the distances of the farthest and the nearest dots, as a fraction of the width.
+    """
+    height, width = disparity.shape
+    period = max(2, round(_PERIOD * width))
+    apart = period - np.rint(min(budget, _PERIOD / 2) * width * disparity).astype(int)
+    dot = max(1, round(_DOT * width))
+    cells = np.random.default_rng(0).random((-(-height // dot), -(-width // dot), 3), np.float32)
+    dots = np.repeat(np.repeat(cells, dot, axis=0), dot, axis=1)[:height, :width].copy()
+    rows = np.arange(height)
+    for column in range(period, width):
+        dots[:, column] = dots[rows, column - np.maximum(apart[:, column - period // 2], 1)]
+    return dots
+
+
 def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
     """Run the operation `spatial`."""
     layout, budget = options.layout, options.budget / 100
-    found = scene_of(inputs, options, divided=layout != "rgbd", progress=part_of(progress, 0.0, 0.8))
+    found = scene_of(
+        inputs, options, at=options.screen, divided=layout not in _UNDIVIDED, progress=part_of(progress, 0.0, 0.8)
+    )
     progress(0.8, "Drawing the views")
     values, messages = {**found.values}, [*found.messages]
     ending = suffix_of(options.operation, {LAYOUT: layout})
     if layout == "rgbd":
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
+    elif layout == "autostereogram":
+        pictures = [autostereogram(found.disparity, budget=budget)]
     elif layout == "quilt":
         height, width = found.disparity.shape
         pictures = [_quilted(found.scene, budget)]
@@ -79,7 +108,7 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         pictures = [*forth, *forth[-2:0:-1]]
     else:
         left, right = views(found.scene, 2, budget=budget)
-        values["invented"] = round(float(left.invented.mean() + right.invented.mean()) / 2, 4)
+        values["invented"] = [round(float(each.invented.mean()), 4) for each in (left, right)]
         pictures = _paired(left.pixels, right.pixels, layout)
     if ending is not None:
         values["file_ending"] = ending

@@ -21,6 +21,8 @@ class SpatialOptions(DepthOptions):
 
     operation = "spatial"
 
-    layout: Literal["parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "mpo", "wiggle"] = "parallel"
+    layout: Literal[
+        "parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "autostereogram", "mpo", "wiggle"
+    ] = "parallel"
     budget: float = 3.0
     screen: tuple[float, float] | None = None

@@ -11,16 +11,23 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from dioptre.contract import Disparity, Inputs, Matte, Progress, all_rows, no_progress, part_of
+from dioptre.contract import (
+    Disparity,
+    Inputs,
+    Matte,
+    Progress,
+    all_rows,
+    inverse_distance,
+    no_progress,
+    part_of,
+)
 from dioptre.features.background import clean_background
-from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.depth import Depth, DepthOptions, kept_depth
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
-
-from .options import SpatialOptions
 
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
@@ -37,11 +44,13 @@ class Surface:
         colours: sRGB-encoded, premultiplied by the coverage.
         disparity: its disparity, also where it is hidden.
         coverage: its coverage; None where it covers everything.
+        unknown: where the photo does not show it; None for nowhere.
     """
 
     colours: Float32[np.ndarray, "h w 3"]
     disparity: Disparity
     coverage: Matte | None = None
+    unknown: Bool[np.ndarray, "h w"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,7 @@ class Scene:
                     colours=resize(one.colours, size, method="area"),
                     disparity=one.disparity[np.ix_(row, column)],
                     coverage=None if one.coverage is None else resize(one.coverage, size, method="area"),
+                    unknown=None if one.unknown is None else one.unknown[np.ix_(row, column)],
                 )
                 for one in self.surfaces
             ),
@@ -99,14 +109,25 @@ class Scene:
         there = np.where(around[..., None], plate, picture)
         subject = np.clip(picture - (1 - visible) * there, 0, light * visible)
         # What the matte does not explain is something beside the subject, if it is as near: it stays where it is.
+        # Otherwise it is part of the subject, such as hair, with the least coverage that explains the photo.
         rest = picture - subject
         unexplained = ndimage.uniform_filter(np.abs(rest - (1 - visible) * there).max(axis=2), 2 * rim + 1)
-        beside = (disparity > (near + far) / 2) | (near - far < _STEP)
-        beside &= around & (alpha < _SOLID) & (unexplained > _UNEXPLAINED)
+        missed = around & (alpha < _SOLID) & (unexplained > _UNEXPLAINED)
+        beside = missed & ((disparity > (near + far) / 2) | (near - far < _STEP))
+        least = np.where(
+            picture > there,
+            (picture - there) / np.maximum(light - there, 1e-6),
+            1 - picture / np.maximum(there, 1e-6),
+        ).max(axis=2)
+        alpha = np.where(missed & ~beside, np.clip(np.maximum(alpha, least), 0, 1), alpha)
+        subject = np.where(beside[..., None], subject, picture - (1 - alpha[..., None]) * there)
+        subject = np.clip(subject, 0, light * alpha[..., None])
         there = np.where(beside[..., None], np.clip(rest / np.maximum(1 - visible, 1 - _SOLID), 0, light), there)
+        differs = np.abs(there - picture).max(axis=2) > _UNEXPLAINED
+        unknown = around & ~beside & (differs | (alpha > 0.5))
         return Scene(
             surfaces=(
-                Surface(colours=there, disparity=np.where(around & ~beside, far, disparity)),
+                Surface(colours=there, disparity=np.where(around & ~beside, far, disparity), unknown=unknown),
                 Surface(colours=subject, disparity=near, coverage=alpha),
             ),
             screen=screen,
@@ -132,6 +153,8 @@ class Found:
         disparity: from 0, its farthest point, to 1, its nearest.
         values: values that describe the source of the depth, as JSON types.
         models: SHA-256 of the cards of all networks that were used.
+        range_per_m: inverse distances in 1/m at the disparities 0 and 1; None if they are not known.
+        focal_diagonals: focal length divided by the diagonal; None if it is not known.
         messages: sentences for the user.
     """
 
@@ -140,17 +163,25 @@ class Found:
     disparity: Disparity
     values: Mapping[str, Any]
     models: Mapping[str, str]
+    range_per_m: tuple[float, float] | None
+    focal_diagonals: float | None
     messages: tuple[str, ...]
 
 
 def scene_of(
-    inputs: Inputs, options: SpatialOptions, *, divided: bool = True, progress: Progress = no_progress
+    inputs: Inputs,
+    options: DepthOptions,
+    *,
+    at: tuple[float, float] | None,
+    divided: bool = True,
+    progress: Progress = no_progress,
 ) -> Found:
     """Estimate the depth, the subject and the background behind it, and divide a photo by them.
 
     Args:
         inputs: the picture, and its depth if it is known.
-        options: the point in the plane of the screen, and where the depth comes from.
+        options: where the depth comes from.
+        at: (x, y) of the point in the plane of the screen; None for the subject.
         divided: whether to find the subject and its background; if not, the scene is a single surface.
         progress: called with the fraction done and the phase; raises Cancelled to stop.
 
@@ -164,10 +195,11 @@ def scene_of(
     if picture.shape[2] == 4:
         picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
         messages = (Message("Transparent areas are white."),)
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
     if inputs.disparity is not None:
-        depth = Depth(disparity=inputs.disparity, model="")
+        focal = None if view is None else view.focal_diagonals
+        depth = Depth(disparity=inputs.disparity, range_per_m=inputs.range_per_m, focal_diagonals=focal)
     else:
-        view = inputs.chosen_field_of_view(options.equivalent_mm)
         depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
     low, high = float(depth.disparity.min()), float(depth.disparity.max())
     if high - low < _FLAT:
@@ -178,12 +210,18 @@ def scene_of(
         )
     disparity = (depth.disparity - np.float32(low)) / np.float32(high - low)
     values = {} if inputs.disparity is not None else depth.values()
+    limits = None
+    if depth.range_per_m is not None:
+        ends = inverse_distance(np.array([low, high], np.float32), depth.range_per_m)
+        limits = float(ends[0]), float(ends[1])
     found = Found(
         scene=Scene.of(picture, disparity),
         picture=picture,
         disparity=disparity,
         values=values,
         models=depth.models,
+        range_per_m=limits,
+        focal_diagonals=depth.focal_diagonals,
         messages=(*messages, *depth.messages),
     )
     if not divided:
@@ -197,11 +235,9 @@ def scene_of(
         progress(0.7, "Filling in the background")
         grown = ndimage.maximum_filter(alpha, 2 * rim_px(alpha.shape) + 1)
         plate = all_rows(picture.shape, clean_background(picture, grown, depth.disparity))
-    if options.screen is not None:
+    if at is not None:
         height, width = disparity.shape
-        at_screen = float(
-            disparity[min(int(options.screen[1]), height - 1), min(int(options.screen[0]), width - 1)]
-        )
+        at_screen = float(disparity[min(int(at[1]), height - 1), min(int(at[0]), width - 1)])
     return replace(
         found,
         scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),

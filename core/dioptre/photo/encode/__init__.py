@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .depth_in_jpeg import DepthInFile, require_jpeg
+from .films import FIRST_FRAME, films_of, require_film_suffix, save_film, write_frames
+from .films import USUAL as FILM
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
 from .openraster import write_openraster
@@ -11,15 +13,21 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "EXR",
+    "FILM",
+    "FIRST_FRAME",
     "DepthInFile",
     "Panel",
     "encoded_picture",
+    "films_of",
     "format_of",
+    "require_film_suffix",
     "require_jpeg",
     "require_openexr",
     "require_size",
     "save",
+    "save_film",
     "sheet",
     "suffix_like",
+    "write_frames",
     "write_openraster",
 ]

@@ -1,0 +1,24 @@
+"""Films of a photo: the camera or the focus moves, and every pixel that the photo does not show is known."""
+
+from __future__ import annotations
+
+from . import making
+from .camera import Camera, Lens, cameras
+from .cutting import Sheets, sheets_of
+from .drawing import drawn, invented
+from .options import FilmOptions
+
+__all__ = [
+    "OPERATIONS",
+    "Camera",
+    "FilmOptions",
+    "Lens",
+    "Sheets",
+    "cameras",
+    "drawn",
+    "invented",
+    "sheets_of",
+]
+
+OPERATIONS = {FilmOptions: making.run}
+"""The functions that run the operations of this feature, by their options."""
