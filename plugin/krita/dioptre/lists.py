@@ -112,17 +112,26 @@ class JobList(QWidget):
 
 
 TILE_PX = 96
-LABEL_PX = 34  # Height of two lines below a picture.
+LABEL_PX = 38  # Height of two lines below a picture, and of the frame.
 MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
 
 
+# A tint would cover the picture.
+FRAME = """
+QListWidget::item { border: 2px solid transparent; border-radius: 3px; }
+QListWidget::item:hover { border-color: palette(mid); background: transparent; }
+QListWidget::item:selected { border-color: palette(highlight); background: transparent; color: palette(text); }
+"""
+
+
 class Tiles(QListWidget):
-    """Pictures with titles in rows, all of which are visible."""
+    """Pictures with titles in rows, all of which are visible; a frame marks the chosen one."""
 
     def __init__(self, name: str, accessible: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setAccessibleName(accessible)
+        self.setStyleSheet(FRAME)
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setIconSize(QSize(TILE_PX, TILE_PX))
         self.setGridSize(QSize(TILE_PX + 8, TILE_PX + LABEL_PX))
@@ -236,7 +245,10 @@ def show_picture(item: QListWidgetItem, picture: QImage) -> None:
     side = min(picture.width(), picture.height())
     part = picture.copy((picture.width() - side) // 2, (picture.height() - side) // 2, side, side)
     smooth = Qt.TransformationMode.SmoothTransformation
-    item.setIcon(QIcon(QPixmap.fromImage(part.scaled(TILE_PX, TILE_PX, transformMode=smooth))))
+    pixmap, icon = QPixmap.fromImage(part.scaled(TILE_PX, TILE_PX, transformMode=smooth)), QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # Qt tints a selected icon that has no picture for it.
+        icon.addPixmap(pixmap, mode)
+    item.setIcon(icon)
 
 
 def _changed(entry: Entry) -> str:

@@ -26,11 +26,11 @@ from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .dioptre_link.records import Entry
-from .document import LOG, Node, Rect, active, find_node, is_open
+from .document import LOG, Document, Node, Rect, active, find_node, is_open, own_id
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
-from .sources import NO_SELECTION, Source, coverage_mark, find, selection_in, selection_mark
+from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection_in, selection_mark
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
@@ -67,6 +67,12 @@ class Panel:
         return self.entry is not None and not (self.recipe or self.adds)
 
     @property
+    def can_make(self) -> bool:
+        """Whether a run is possible: no network is missing, and the active layer has not been refused."""
+        refused = self.state.phase is Phase.FAILED and not self.layer
+        return self.whole or (not refused and (bool(self.recipe) or self.state.missing is None))
+
+    @property
     def changed(self) -> bool:
         """Whether the settings differ from those of the earlier result."""
         operation = self.state.operation
@@ -84,7 +90,9 @@ class Session(QObject):
         self._source: Source | None = None
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
-        self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
+        # Document and layer that could not be read, and whether that may change while they stay active.
+        self._refused: tuple[Document | None, str] | None = None
+        self._passes = False
         self._limits_mark: tuple[object, ...] | None = None  # Of the selection, masks and opacity; see `_limited`.
         self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
@@ -161,11 +169,12 @@ class Session(QObject):
 
     def look(self) -> None:
         """Read the layer again and show its preview."""
+        found = None
         try:
-            target = self._find_target(*active())
-            reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
+            target, found = self._find()
+            reading = found.read()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
-            self._refuse(error)
+            self._refuse(error, passes=found is None and isinstance(error, DioptreError))
             return
         self._adopt(target)
         self._previews.list_again()
@@ -275,7 +284,7 @@ class Session(QObject):
         if self._source is None or is_open(self._source.document):
             return
         self._forget()
-        self._refused = (None, None)
+        self._refused = (None, "")
         if name := self.store.state.recipe:
             self._follow(presets()[name])
         else:
@@ -290,11 +299,16 @@ class Session(QObject):
         if job_manager().makes_layers:
             return
         document, node = active()
-        if document is None or node is None or self._refused == (document, node):
+        if document is None or node is None:
+            return
+        refused = self._refused == (document, own_id(node))
+        if refused and not self._passes:
             return
         try:
-            target = self._find_target(document, node)
-        except DioptreError:
+            target = self._find()[0] if refused else self._find_target(document, node)
+        except DioptreError as error:
+            if refused and error.message != self.state.message:
+                self._refuse(error, passes=True)
             return
         panel = self.store.state
         if not self._is_shown(target):
@@ -307,6 +321,15 @@ class Session(QObject):
         elif (panel.entry, panel.replaced) != (target.entry, target.replaced):
             self.store.set(replace(panel, entry=target.entry, replaced=target.replaced))
         self._follow_selection()
+
+    def _find(self) -> tuple[Target, Found]:
+        """Return the target on the active layer, and its checked inputs.
+
+        Raises:
+            RefusedError: The operation cannot work on it.
+        """
+        target = self._find_target(*active())
+        return target, find(self.state.operation, target.document, target.picture, target.depth, fresh=False)
 
     def _find_target(self, document: Any, node: Any) -> Target:
         """Return the target; for a recipe, it is the active layer, even if that belongs to a result.
@@ -377,10 +400,17 @@ class Session(QObject):
         self.selected = small_selection(selection, rect.width) if selection and limits else None
         return replace(source, selection=selection, coverage=coverage)
 
-    def _refuse(self, error: Exception) -> None:
-        """Say why the active layer cannot be read; the next one that becomes active is read again."""
+    def _refuse(self, error: Exception, *, passes: bool = False) -> None:
+        """Say why the active layer cannot be read; the next one that becomes active is read again.
+
+        Args:
+            error: The reason.
+            passes: Whether to read the same layer again once nothing speaks against it any more.
+        """
         self._forget()
-        self._refused = active()
+        document, node = active()
+        # A node that outlives its document could crash Krita; its id cannot.
+        self._refused, self._passes = (document, "" if node is None else own_id(node)), passes
         self._set(
             states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", entry=None, replaced=""
         )

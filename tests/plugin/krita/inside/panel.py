@@ -12,7 +12,7 @@ from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
 from krita import Krita, Selection
 from person import click, docker, opened, widget
-from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from photo_preview import PHOTO_PX, WHOLE, at, changing, open_photo, ready, state
 from qt import (
     QApplication,
     QCheckBox,
@@ -30,6 +30,7 @@ from qt import (
 )
 from rig import (
     OUT,
+    add_layer,
     child,
     close,
     expect,
@@ -161,11 +162,30 @@ def check_the_chosen_view_has_the_colour_of_a_selection():
 
 
 def check_an_operation_that_cannot_work_says_so_where_the_picture_would_be():
-    yield from open_photo()
+    """The main button is grey until the reason is gone, even if the same layer stays active."""
+    document, node = yield from open_photo()
+    other = yield from add_layer(document, bytes(node.pixelData(*WHOLE)), "Other", WHOLE)
+    document.setActiveNode(node)
+    yield from settle(document)
     yield from opened("dioptre_repair_depth")
     yield from until(lambda: state().phase is Phase.FAILED, "the refusal")
     expect("words", widget(QLabel, "dioptre_preview").text(), "No preview")
     expect_in("refusal", "needs a depth layer", widget(QLabel, "dioptre_words").text())
+    make = widget(QPushButton, "dioptre_make")
+    expect("button", (make.text(), make.isEnabled()), ("Repair the depth layer", False))
+    person.screenshot("krita-refused.png")
+    other.setName("Depth")  # Another layer becoming active would be read anyway.
+    words = widget(QLabel, "dioptre_words")
+    yield from until(lambda: "needs a selection" in words.text(), "the next refusal")
+    expect("button", make.isEnabled(), False)
+    selection = Selection()
+    selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
+    document.setSelection(selection)
+    yield from soon("the button", make.isEnabled, True)
+    yield from ready()
+    yield from opened("dioptre_depth")
+    yield from soon("button", make.text, "Create layers")
+    document.setModified(False)
 
 
 def check_the_wheel_changes_no_value():
@@ -287,8 +307,8 @@ def check_shapes_and_the_focus_range():
     yield from changing(widen())
     expect(f"range {state().sharp}", abs(state().sharp[1] - 0.5) < 0.03, True)
     expect("no distance is invented", state().ruler, None)
-    text = docker().findChild(QLabel, "dioptre_depth_of_field").text()
-    expect("its text", text.strip(), "")
+    ruler = [docker().findChild(QWidget, f"dioptre_{name}").isVisible() for name in ("ruler", "depth_of_field")]
+    expect("no room for it", ruler, [False, False])
     bars.setFocus()
     before = state().sharp
     person.keys("Right")
@@ -493,7 +513,7 @@ def check_the_selection_limits_the_preview():
     selection = Selection()
     selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
     document.setSelection(selection)
-    yield from until(lambda: state().shown.after is not whole and not state().busy, "another preview")
+    yield from until(lambda: docker().session.selected is not None, "the selection to be noticed")
     yield from ready()
     limited = state().shown.after
     right, there = half_of(limited, 1), half_of(whole, 1)
