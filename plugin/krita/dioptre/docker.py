@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 from krita import DockWidget
 
@@ -29,11 +30,12 @@ from .jobs import Run, in_short, job_manager
 from .lists import JobList, RecipeList, ResultList
 from .options import Options
 from .preview import PictureView
-from .session import Panel, Session
+from .session import FROM_FILE, Panel, Session
 from .toolkit import (
     ChoiceBox,
     OneLine,
     QCheckBox,
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -100,6 +102,14 @@ class DioptreDocker(DockWidget):
             self.session.open(operation)
         self.session.enlarge_whole(whole)
         self.session.look()
+
+    def choose_file(self) -> None:
+        """Let the user choose the file of a recipe, and show its effect before it runs."""
+        file, _ = QFileDialog.getOpenFileName(self, translated("Recipe"), "", "*.json")
+        if file:
+            self._guarded(lambda: self.session.open_file(Path(file)))
+        panel = self.session.store.state
+        self._recipes.render(panel.recipe, panel.pictures)
 
     def edit(self) -> None:
         """Open the active result with the options that produced it.
@@ -253,7 +263,8 @@ class DioptreDocker(DockWidget):
         self._recipes.setVisible(bool(panel.recipe))
         if panel.followed is not None:
             seen = preview_of(panel.followed)
-            words = (panel.followed.description, seen.note if seen.shown else "")
+            title = panel.followed.title if panel.recipe == FROM_FILE else ""
+            words = (title and f"{title}:", panel.followed.description, seen.note if seen.shown else "")
             self._about.setText(" ".join(translated(one) for one in words if one))
             self._recipes.render(panel.recipe, panel.pictures)
         self._render_options(panel)
@@ -327,7 +338,9 @@ class DioptreDocker(DockWidget):
             self.session.look()
 
     def _choose_recipe(self, name: str) -> None:
-        if name != self.session.store.state.recipe:
+        if name == FROM_FILE:
+            self.choose_file()
+        elif name != self.session.store.state.recipe:
             self.session.open_recipe(name)
 
     def _begin_depth(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from . import enlarge, updating
@@ -34,6 +35,8 @@ from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
+FROM_FILE = "file"  # Name of the recipe from a file, beside those of the presets.
+
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
@@ -41,7 +44,7 @@ class Panel:
 
     Attributes:
         state: State of the operation.
-        recipe: Name of the chosen preset; "" for an operation.
+        recipe: Name of the chosen preset, or `FROM_FILE`; "" for an operation.
         followed: The recipe itself, with the focus that the user has clicked; None for an operation.
         pictures: The recipes' effects on the previewed layer, as far as they are known, by name.
         layer: Name of the previewed layer.
@@ -85,6 +88,7 @@ class Session(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
+        self.recipes = dict(presets())  # By name, as they were before a click.
         self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
@@ -133,12 +137,12 @@ class Session(QObject):
         self.store.set(Panel(state=state, whole=whole))
 
     def open_recipe(self, name: str) -> None:
-        """Choose a preset and preview its effect on the active layer."""
-        recipe, seen = presets()[name], preview_of(presets()[name])
+        """Choose a recipe and preview its effect on the active layer."""
+        recipe, seen = self.recipes[name], preview_of(self.recipes[name])
         opened = replace(states.opened(seen.operation, dict(seen.options)), fixed=True)
         state = fetching.carried(opened, self.state)
         before, chosen = self.store.state, Panel(state=state, recipe=name, followed=recipe)
-        if self._source is None or not before.recipe:
+        if not before.recipe or not self._serves(recipe):
             self._forget()
             self._marked = None
             self.store.set(chosen)
@@ -150,6 +154,19 @@ class Session(QObject):
             state = states.chose_view(state, before.state.view)
         self.store.set(replace(chosen, state=states.read(state), pictures=before.pictures, layer=before.layer))
         self._previews.ask()
+
+    def open_file(self, file: Path) -> None:
+        """Choose a recipe from a file and preview its effect on the active layer.
+
+        Raises:
+            DioptreError: The file has no recipe for layers.
+        """
+        recipe, panel = Recipe.read(file), self.store.state
+        as_operation(recipe)
+        self.recipes[FROM_FILE] = recipe
+        pictures = {name: picture for name, picture in panel.pictures.items() if name != FROM_FILE}
+        self.store.set(replace(panel, pictures=pictures))
+        self.open_recipe(FROM_FILE)
 
     def edit(self) -> None:
         """Open the active result's operation with the options that produced it.
@@ -286,7 +303,7 @@ class Session(QObject):
         self._forget()
         self._refused = (None, "")
         if name := self.store.state.recipe:
-            self._follow(presets()[name])
+            self._follow(self.recipes[name])
         else:
             self._set(states.of_next_picture(self.state))
         state = replace(states.reading(self.state), phase=Phase.EMPTY)
@@ -331,6 +348,20 @@ class Session(QObject):
         target = self._find_target(*active())
         return target, find(self.state.operation, target.document, target.picture, target.depth, fresh=False)
 
+    def _serves(self, recipe: Recipe) -> bool:
+        """Return whether the layers that have been read are those that the recipe takes."""
+        source = self._source
+        if source is None or not is_open(source.document):
+            return False
+        picture, depth = (
+            None if one is None else find_node(source.document, one.node) for one in (source.picture, source.depth)
+        )
+        try:
+            found = find(as_operation(recipe)[0], source.document, picture, fresh=False)
+        except DioptreError:
+            return False
+        return (found.picture, found.depth) == (picture, depth)
+
     def _find_target(self, document: Any, node: Any) -> Target:
         """Return the target; for a recipe, it is the active layer, even if that belongs to a result.
 
@@ -356,7 +387,7 @@ class Session(QObject):
         moves = self._marked is not None and self._marked != place
         if panel.recipe:
             if moves:
-                self._follow(presets()[panel.recipe])
+                self._follow(self.recipes[panel.recipe])
             return
         state, entry, adds = self.state, target.entry, panel.adds
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
@@ -431,10 +462,14 @@ class Session(QObject):
     def _ask_picture(self) -> None:
         """Request the picture of the next recipe once the preview itself is ready."""
         panel = self.store.state
-        name = next((name for name in presets() if name not in panel.pictures), None)
-        if panel.recipe and name is not None and self.state.phase is Phase.READY:
-            seen = preview_of(presets()[name])
+        name = next((name for name in self.recipes if name not in panel.pictures), None)
+        if not panel.recipe or name is None or self.state.phase is not Phase.READY:
+            return
+        if self._serves(self.recipes[name]):
+            seen = preview_of(self.recipes[name])
             self._previews.ask_picture(name, states.opened(seen.operation, dict(seen.options)))
+        else:
+            self._pictured(name, None)
 
     def _pictured(self, name: str, picture: Image | None) -> None:
         panel = self.store.state

@@ -1,6 +1,7 @@
 """Operates the docker with real clicks; leaves screenshots in OUT."""
 
 import gc
+import json
 
 import person
 from dioptre.dioptre_link.catalogue import IN_EDITORS, operation
@@ -10,6 +11,7 @@ from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.dioptre_link.presets import presets
 from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
+from dioptre.session import FROM_FILE
 from krita import Krita, Selection
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, at, changing, open_photo, ready, state
@@ -51,6 +53,12 @@ from rig import (
 from dioptre import jobs
 
 NARROW_PX = 300
+MINE = {
+    "version": 2,
+    "title": "Mine",
+    "description": "As blurred as it gets.",
+    "steps": [{"operation": "portrait", "options": {"f_number": 1}}],
+}
 MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any widget takes fewer.
 
 
@@ -377,13 +385,23 @@ def check_narrow_docker():
 def click_tile(name):
     """Scroll to a recipe's tile and click it."""
     tiles, scroll = widget(QListWidget, "dioptre_recipes"), docker().findChild(QScrollArea)
-    middle = tiles.visualItemRect(tiles.item(list(presets()).index(name))).center()
+    row = list(presets()).index(name) if name in presets() else len(presets())
+    middle = tiles.visualItemRect(tiles.item(row)).center()
     inside = tiles.mapTo(scroll.widget(), middle)
     scroll.ensureVisible(inside.x(), inside.y())
     yield from until(lambda: scroll.viewport().rect().contains(tiles.mapTo(scroll.viewport(), middle)), "the tile")
     where = tiles.mapToGlobal(middle)
     person.press(where.x(), where.y())
+
+
+def chosen(name):
+    yield from click_tile(name)
     yield from until(lambda: docker().session.store.state.recipe == name, f"the recipe {name}")
+
+
+def marked():
+    """Return the tile with the frame."""
+    return widget(QListWidget, "dioptre_recipes").currentRow()
 
 
 def check_recipes_are_tiles_of_the_photo():
@@ -395,15 +413,17 @@ def check_recipes_are_tiles_of_the_photo():
     box.setCurrentIndex(box.findText("Recipes"))
     box.activated.emit(box.currentIndex())
     tiles = widget(QListWidget, "dioptre_recipes")
-    bundled = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    bundled = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
+    rows = [tiles.visualItemRect(tiles.item(row)) for row in range(tiles.count())]
+    expect("none is hidden", [tiles.viewport().rect().contains(one) for one in rows], [True] * len(rows))
     expect("bundled pictures", [image.isNull() for image in bundled], [False] * len(presets()))
     yield from ready()
-    yield from click_tile("product")
+    yield from chosen("product")
     yield from ready()
     expect_in("description", "An object, sharp from front to back", widget(QLabel, "dioptre_about").text())
     expect("nothing is made yet", jobs.job_manager().runs, [])
     yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the photo's pictures")
-    own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
     expect("other pictures", [one == other for one, other in zip(bundled, own, strict=True)], [False] * len(own))
     yield from changing(click(*at(0.3, 0.75)))
     person.screenshot("krita-recipe.png")
@@ -412,6 +432,46 @@ def check_recipes_are_tiles_of_the_photo():
     (entry,) = record_of(document).load()
     x, y = entry.options["steps"][1]["options"]["focus"]
     expect(f"focus {x}, {y}", abs(x - 77) < 4 and abs(y - 192) < 4, True)
+    document.setModified(False)
+
+
+def check_a_recipe_from_a_file_is_a_tile_too():
+    """It is previewed before it runs, also from the menu; without a file, the earlier choice stays."""
+    for name, content in (("mine", MINE), ("none", {"version": 2})):
+        (OUT / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_panel")
+    docker().session.open_recipe("pet")
+    yield from ready()
+    pet = marked()
+    yield from click_tile(FROM_FILE)
+    yield from until(person.dialog, "the file dialog")
+    person.keys("Escape")
+    yield from until(lambda: person.dialog() is None, "the end of the dialog")
+    expect("the choice stays", (docker().session.store.state.recipe, marked()), ("pet", pet))
+    yield from click_tile(FROM_FILE)
+    yield from person.answer_with(OUT / "none.json")
+    words = widget(QLabel, "dioptre_words")
+    yield from until(lambda: "has no list of steps" in words.text(), "what is wrong with the file")
+    expect("the choice stays", (docker().session.store.state.recipe, marked()), ("pet", pet))
+    yield from click_tile(FROM_FILE)
+    yield from person.answer_with(OUT / "mine.json")
+    tile = widget(QListWidget, "dioptre_recipes").item(len(presets()))
+    icon = tile.icon().cacheKey()
+    yield from ready()
+    expect("preview", (state().options["f_number"], marked()), (1.0, len(presets())))
+    expect("about", widget(QLabel, "dioptre_about").text(), "Mine: As blurred as it gets.")
+    expect("nothing is made yet", jobs.job_manager().runs, [])
+    yield from until(lambda: tile.icon().cacheKey() != icon, "its picture")
+    person.screenshot("krita-recipe-file.png")
+    yield from chosen("pet")
+    yield from ready()
+    person.choose("dioptre_recipe_zz_file")
+    yield from person.answer_with(OUT / "mine.json")
+    yield from ready()
+    expect("preview again", state().options["f_number"], 1.0)
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("recorded", record_of(document).load()[0].options["f_number"], 1.0)
     document.setModified(False)
 
 
