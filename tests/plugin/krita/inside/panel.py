@@ -529,6 +529,13 @@ def check_the_preview_fills_the_width():
         expect(f"{wide} × {high}: no space below", canvas.height() - height <= 2, True)
         if wide > high:
             expect("no space beside", canvas.width() - width <= 2, True)
+        beside = canvas.grab().toImage().pixelColor(1, canvas.height() // 2)
+        docker().session.change("temperature", 3000.0)
+        yield from until(lambda: state().busy, "another preview to begin")
+        if wide < high:
+            grey = canvas.grab().toImage().pixelColor(1, canvas.height() // 2)
+            expect("only the picture is dimmed", grey.name(), beside.name())
+        yield from ready()
         person.screenshot(f"krita-fills-{wide}.png")
         document.setModified(False)
 
