@@ -19,7 +19,7 @@ from .dioptre_link.editing.events import Image, Shown, Step
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
-from .dioptre_link.editing.traits import enlarges, selects, takes_selection
+from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_selection
 from .dioptre_link.editing.views import views_of
 from .dioptre_link.errors import DioptreError, RefusedError
 from .dioptre_link.networks import Network
@@ -356,11 +356,12 @@ class Session(QObject):
         picture, depth = (
             None if one is None else find_node(source.document, one.node) for one in (source.picture, source.depth)
         )
+        operation = as_operation(recipe)[0]
         try:
-            found = find(as_operation(recipe)[0], source.document, picture, fresh=False)
+            found = find(operation, source.document, picture, fresh=False)
         except DioptreError:
             return False
-        return (found.picture, found.depth) == (picture, depth)
+        return found.picture == picture and (found.depth == depth or not finds_depth_layer(operation))
 
     def _find_target(self, document: Any, node: Any) -> Target:
         """Return the target; for a recipe, it is the active layer, even if that belongs to a result.

@@ -42,6 +42,7 @@ from rig import (
     next_end,
     photo,
     pixels,
+    same,
     settle,
     soon,
     toggle_visibility,
@@ -432,6 +433,12 @@ def check_recipes_are_tiles_of_the_photo():
     (entry,) = record_of(document).load()
     x, y = entry.options["steps"][1]["options"]["focus"]
     expect(f"focus {x}, {y}", abs(x - 77) < 4 and abs(y - 192) < 4, True)
+    yield from until(lambda: same(document.activeNode(), group), "the group, which has a depth layer, to be active")
+    docker().session.look()
+    yield from ready()
+    yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the group's pictures")
+    examples = [name for name, one in docker().session.store.state.pictures.items() if one is None]
+    expect("still an example", examples, [])
     document.setModified(False)
 
 
