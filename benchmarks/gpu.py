@@ -276,7 +276,7 @@ def by_worker(race: Race, photo: Path) -> None:
                     layer.buffer.read_rows(first, rows)
             result.delete()
 
-    command = ["env", *kept, sys.executable, "-m", "dioptre.worker", "--no-warm-up"]
+    command = ["env", *kept, sys.executable, "-c", "from dioptre.worker.__main__ import serve; serve(warm=False)"]
     with Worker("benchmark", command=command) as worker:
         try:
             start_s = timed(worker.connect)[0]

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from dioptre.features.blur import portrait as portrait
     from dioptre.features.depth import Depth as Depth
     from dioptre.features.depth import DepthSource as DepthSource
-    from dioptre.features.depth import Normals as Normals
     from dioptre.features.depth import estimate_depth as estimate_depth
-    from dioptre.features.depth import estimate_normals as estimate_normals
     from dioptre.features.enlarge import EnlargementOptions as EnlargementOptions
     from dioptre.features.enlarge import super_resolution as super_resolution
     from dioptre.features.select import Selected as Selected
@@ -35,29 +33,16 @@ if TYPE_CHECKING:
     from dioptre.photo import load as load
     from dioptre.photo import save as save
 
-_HOMES = {
-    "Balanced": "dioptre.features.white_balance",
-    "Blurred": "dioptre.features.blur",
-    "Depth": "dioptre.features.depth",
-    "DepthSource": "dioptre.features.depth",
-    "EnlargementOptions": "dioptre.features.enlarge",
-    "Normals": "dioptre.features.depth",
-    "Portrait": "dioptre.features.blur",
-    "Selected": "dioptre.features.select",
-    "Subject": "dioptre.features.subject",
-    "WhiteBalanceOptions": "dioptre.features.white_balance",
-    "estimate_depth": "dioptre.features.depth",
-    "estimate_normals": "dioptre.features.depth",
-    "find_subject": "dioptre.features.subject",
-    "lens_blur": "dioptre.features.blur",
-    "load": "dioptre.photo",
-    "portrait": "dioptre.features.blur",
-    "save": "dioptre.photo",
-    "select_depth": "dioptre.features.select",
-    "select_subject": "dioptre.features.select",
-    "super_resolution": "dioptre.features.enlarge",
-    "white_balance": "dioptre.features.white_balance",
+_FACES = {
+    "dioptre.features.blur": ("Blurred", "Portrait", "lens_blur", "portrait"),
+    "dioptre.features.depth": ("Depth", "DepthSource", "estimate_depth"),
+    "dioptre.features.enlarge": ("EnlargementOptions", "super_resolution"),
+    "dioptre.features.select": ("Selected", "select_depth", "select_subject"),
+    "dioptre.features.subject": ("Subject", "find_subject"),
+    "dioptre.features.white_balance": ("Balanced", "WhiteBalanceOptions", "white_balance"),
+    "dioptre.photo": ("load", "save"),
 }
+_HOMES = {name: face for face, names in _FACES.items() for name in names}
 __all__ = list(_HOMES)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -122,9 +122,8 @@ class StepResult:
         return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
 
 
-@runtime_checkable
-class StepCache(Protocol):
-    """A cache that returns the result of a step if it has run before."""
+class StepCache:
+    """A cache that returns the result of a step if it has run before; this one stores nothing."""
 
     def result(
         self,
@@ -147,29 +146,13 @@ class StepCache(Protocol):
         Returns:
             The result. Its planes must not be changed.
         """
+        return compute()
 
     def name(self, array: np.ndarray, name: str) -> None:
         """Assign a name that identifies the content of `array`, which saves hashing it."""
 
 
-class NoStepCache:
-    """A cache that stores nothing."""
-
-    def result(
-        self,
-        step: str,
-        given: Mapping[str, Any],
-        compute: Callable[[], StepResult],
-        *,
-        makes: frozenset[str] | None = None,
-    ) -> StepResult:
-        return compute()
-
-    def name(self, array: np.ndarray, name: str) -> None:
-        pass
-
-
-NO_STEP_CACHE = NoStepCache()
+NO_STEP_CACHE = StepCache()
 
 
 def _tuples(value: Any) -> Any:

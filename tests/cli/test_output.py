@@ -156,34 +156,6 @@ def test_signals_have_their_exit_codes(
     assert not (tmp_path / "out").exists()
 
 
-BUSY = """
-import ctypes, sys, types
-module = types.ModuleType("dioptre.features.blur")
-def run(inputs, options, progress):
-    c = ctypes.PyDLL(None)
-    c.popen.restype, c.pclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    shell = c.popen(b"sleep 0.2; kill -{first} $PPID; sleep 0.3; kill -{second} $PPID", b"r")
-    c.pclose(shell)  # a long call, in which Python handles no signal
-    while True:
-        progress(0.6, "Working on")
-module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
-sys.modules[module.__name__] = module
-from dioptre.cli import main
-main()
-"""
-
-
-@pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
-def test_the_first_of_two_signals_counts(
-    first: signal.Signals, second: signal.Signals, photo: Path, tmp_path: Path
-) -> None:
-    """Both signals are sent during a long call, one after the other, before Python handles either."""
-    code = BUSY.format(first=int(first), second=int(second))
-    with start("run", photo, "-o", tmp_path / "out", code=code) as process:
-        process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 128 + first
-
-
 STUBBORN = """
 import os, signal, sys, threading, time, types
 module = types.ModuleType("dioptre.features.blur")

@@ -47,11 +47,6 @@ def test_a_folder_is_a_series(series: Path, tmp_path: Path, dioptre: Run, pipeli
     np.testing.assert_array_equal(heard[0][0], heard[1][0])
 
 
-def test_each_for_itself(series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
-    assert dioptre("white-balance", series, "-o", tmp_path / "out", "--each")[0] == 0
-    assert [call[2].references for call in pipelines] == [(), (), ()]
-
-
 def test_a_reference_is_for_all(series: Path, photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
     arguments = ("white-balance", series, "-o", tmp_path / "out", "--reference", photo, "--neutral", "5,5")
     assert dioptre(*arguments)[0] == 0

@@ -126,7 +126,6 @@ from dioptre.checkpoints.storage import save
 from dioptre.cli.main import group
 from dioptre.contract import Inputs
 from dioptre.recipes.apply import apply
-from dioptre.recipes.schema import schema
 from dioptre_link.catalogue import operation
 from dioptre_link.recipe import VERSION, Recipe
 
@@ -136,7 +135,7 @@ picture, disparity = np.full((8, 9, 3), 0.25, np.float32), np.full((8, 9), 0.4, 
 options = {"mode": "shift", "amount": 0.0, "toy_gain": 1.5}
 repaired = apply("repair_depth", options, Inputs(picture=picture, disparity=disparity))
 turned = apply("toy", {}, Inputs(picture=picture))
-pages = runpy.run_path(sys.argv[1])
+pages, schema = runpy.run_path(sys.argv[1]), runpy.run_path(sys.argv[2])["schema"]
 flags = {option for parameter in group.commands["repair-depth"].params for option in parameter.opts}
 print(json.dumps({
     "option": float(repaired.layers[0].pixels.mean()),
@@ -267,7 +266,8 @@ def home(extended: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def core_says(extended: Path, home: Path, checkout: Path) -> dict[str, Any]:
-    return ran(extended, RUN, str(checkout / "docs/_reference.py"), home=home)
+    scripts = [str(checkout / "docs" / name) for name in ("_reference.py", "_recipe_schema.py")]
+    return ran(extended, RUN, *scripts, home=home)
 
 
 def test_an_option(core_says: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from dioptre.cli import findings
 from dioptre.cli.findings import ERROR
 from dioptre.models import precision, programs
 from dioptre.models.loading import load_model
-from dioptre.models.precision import Precision, Reason, choice, precision_of, recorded_precision
+from dioptre.models.precision import Precision, choice, precision_of, recorded_precision
 from dioptre.models.registry import ENTRIES, IMAGENET_DEVIATION, IMAGENET_MEAN
 from dioptre_link.errors import UsageError
 from dioptre_link.recipe import PRECISIONS
@@ -75,7 +75,8 @@ def test_the_trial_decides_on_a_processor_with_instructions(
         for _ in range(2):  # as two processes: the second finds the first one's file, and there is no other trial
             precision._stored_gain.cache_clear()
             found = choice()
-            assert (found.precision, found.reason, found.gain) == (chosen, Reason.TRIAL, gain)
+            assert (found.precision, found.gain) == (chosen, gain)
+            assert "trial" in found.message
         (home / "data" / "precision.json").unlink()
 
 
@@ -84,7 +85,8 @@ def test_a_processor_without_instructions_needs_no_trial(
     processor: str, home: Path, trials: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _use(processor, home, monkeypatch)
-    assert choice() == precision.Choice(precision=Precision.FLOAT32, reason=Reason.NO_INSTRUCTIONS)
+    assert choice().precision is Precision.FLOAT32
+    assert "no instructions" in choice().message
 
 
 def test_a_system_that_lists_no_instructions_gets_a_trial(
@@ -107,7 +109,7 @@ def test_another_processor_or_jaxlib_gets_another_trial(
     assert stored["jaxlib"] == version("jaxlib")
     file.write_text(json.dumps({**stored, "jaxlib": "0.1"}))
     precision._stored_gain.cache_clear()
-    assert choice() == precision.Choice(precision=Precision.FLOAT32, reason=Reason.TRIAL, gain=0.8)
+    assert (choice().precision, choice().gain) == (Precision.FLOAT32, 0.8)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"bfloat16_gain": "much"}', b"\xff"])
@@ -173,7 +175,8 @@ def test_the_trial_compares_times_even_inside_a_traced_program() -> None:
 def test_the_environment_variable_replaces_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("float32", "bfloat16"):
         monkeypatch.setenv(precision.VARIABLE, name)
-        assert (choice().precision.value, choice().reason) == (name, Reason.REQUESTED)
+        assert choice().precision.value == name
+        assert choice().message == f"The depth network uses {name} because {precision.VARIABLE} is set."
     monkeypatch.setenv(precision.VARIABLE, "half")
     with pytest.raises(UsageError, match="DIOPTRE_PRECISION must be float32 or bfloat16, not 'half'"):
         choice()

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.photo import load, matrix_profile, problems, read_depth, write_depth
-from dioptre.photo.depth_files import write_metric_depth
+from dioptre.photo import load, matrix_profile, problems, read_depth
+from dioptre.photo.depth_files import require_plane_suffix
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.picture import Format
+
+from .planes import write_depth, write_metres
 
 DEPTH = np.linspace(0, 1, 35 * 21, dtype=np.float32).reshape(21, 35)
 
@@ -42,15 +44,10 @@ def test_a_smooth_map_takes_a_third_of_its_pixels_at_most(tmp_path: Path) -> Non
     assert (tmp_path / "depth.png").stat().st_size < 300 * 400 * 2 / 3
 
 
-def test_existing_files_stay(tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
-    with pytest.raises(problems.FileExists):
-        write_depth(DEPTH, tmp_path / "a.png")
-
-
-def test_formats_that_lose_precision_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.jpg", "a.ply", "a"])
+def test_formats_that_lose_precision_are_refused(name: str) -> None:
     with pytest.raises(problems.UnwritableFile, match="precision"):
-        write_depth(DEPTH, tmp_path / "a.jpg")
+        require_plane_suffix(Path(name))
 
 
 @pytest.mark.parametrize("bands", [1, 2, 3, 4])
@@ -108,7 +105,7 @@ def test_files_with_metres_are_recognised(tmp_path: Path, suffix: str, tolerance
     """They used to be read upside down: the farthest point, with the largest number, became the nearest."""
     path = tmp_path / f"a.{suffix}"
     inverse = np.linspace(0.02, 1.0, 35 * 21, dtype=np.float32).reshape(21, 35)
-    write_metric_depth(inverse, path)
+    write_metres(inverse, path)
     found = read_depth(path, width=35, height=21)
     assert found.range_per_m == pytest.approx((0.02, 1.0), rel=tolerance)
     low, high = found.range_per_m
@@ -118,7 +115,7 @@ def test_files_with_metres_are_recognised(tmp_path: Path, suffix: str, tolerance
 
 
 def test_infinity_is_a_distance(tmp_path: Path) -> None:
-    write_metric_depth(np.array([[0, 0.5, 0.25]], np.float32), tmp_path / "a.tif")
+    write_metres(np.array([[0, 0.5, 0.25]], np.float32), tmp_path / "a.tif")
     found = read_depth(tmp_path / "a.tif", width=3, height=1)
     assert found.range_per_m == (0, 0.5)
     np.testing.assert_allclose(found.disparity, [[0, 1, 0.5]])

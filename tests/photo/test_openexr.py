@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import FieldOfView, Layer, Result
-from dioptre.photo import load, problems, write_depth
+from dioptre.photo import load, problems
 from dioptre.photo.curves import srgb_curve
-from dioptre.photo.depth_files import write_metric_depth
 from dioptre.photo.results import exr_of
 from dioptre_link.operation import Role
+
+from .planes import write_depth, write_metres
 
 OpenEXR = pytest.importorskip("OpenEXR")
 RAMP = np.linspace(0, 1, 40, dtype=np.float32)[None].repeat(24, 0)
@@ -120,7 +121,7 @@ def test_pfm_and_numpy_hold_exact_values(tmp_path: Path) -> None:
 def test_they_hold_metres(tmp_path: Path) -> None:
     near = np.array([[0, 0.5, 0.25]], np.float32)
     for name in ("a.pfm", "a.npy"):
-        write_metric_depth(near, tmp_path / name)
+        write_metres(near, tmp_path / name)
     expected = np.array([[np.inf, 2, 4]], np.float32)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.pfm")), expected)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected)

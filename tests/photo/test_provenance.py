@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import PictureOnDemand, load, problems, save, write_depth, write_openraster, write_result
+from dioptre.photo import PictureOnDemand, load, problems, replacing, save, write_openraster, write_result
+from dioptre.photo.depth_files import encoded_depth
 from dioptre_link.operation import Role
 
 # Imported by name, because the package has a function of the same name.
@@ -89,7 +90,8 @@ def test_who_may_not_read_the_input_may_not_read_the_result(mode: int, expected:
     before = os.umask(0o022)
     try:
         save(picture.pixels, tmp_path / "b.png", like=picture)
-        write_depth(flat, tmp_path / "c.png", permissions_of=path)
+        with replacing(tmp_path / "c.png", force=False, permissions_of=path) as stream:
+            stream.write(encoded_depth(flat, ".png"))
         layers = [Layer(name="a", role=Role.RESULT, pixels=np.ascontiguousarray(picture.pixels))]
         write_openraster(layers, tmp_path / "d.ora", permissions_of=path)
     finally:
@@ -108,7 +110,8 @@ def test_who_may_not_read_the_depth_may_not_read_the_result(tmp_path: Path) -> N
     layer = Layer(name="a", role=Role.RESULT, pixels=np.ascontiguousarray(picture.pixels))
     recipe = {"steps": [{"operation": "lens_blur"}]}
     save(picture.pixels, tmp_path / "b.png", like=picture, inputs=[depth])
-    write_depth(picture.pixels[..., 0], tmp_path / "c.png", permissions_of=[path, depth])
+    with replacing(tmp_path / "c.png", force=False, permissions_of=[path, depth]) as stream:
+        stream.write(encoded_depth(picture.pixels[..., 0], ".png"))
     write_openraster([layer], tmp_path / "d.ora", permissions_of=[path, depth])
     written = write_result(
         Result(layers=(layer,)), picture, tmp_path / "out", "a", force=False, recipe=recipe, inputs=[depth]

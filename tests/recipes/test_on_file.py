@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
-from dioptre.photo.depth_files import write_metric_depth
 from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
 from dioptre_link.recipe import Recipe, Step
 
 from ..photo.layered import read_layers
+from ..photo.planes import write_metres
 
 TWO = Recipe(
     steps=(
@@ -49,7 +49,7 @@ def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:
     """The focus is at a distance in metres, and the recipe records the scale."""
     near = np.broadcast_to(np.linspace(0.1, 0.5, 48, dtype=np.float32), (32, 48))
     files.save(np.full((32, 48, 3), 0.5, np.float32), tmp_path / "in.png")
-    write_metric_depth(near, tmp_path / "depth.tif")
+    write_metres(near, tmp_path / "depth.tif")
     options = {"lens_mm": 50.0, "f_number": 8.0, "focus_m": 4.0}
     blur = Recipe(steps=(Step(operation="lens_blur", options=options),))
     made = follow_on_file(blur, tmp_path / "in.png", depth=tmp_path / "depth.tif")

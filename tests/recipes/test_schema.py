@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from dioptre.recipes.schema import schema, text
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.presets import presets
 from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 
 SHA = "0123456789abcdef" * 4
-VALIDATOR = Draft202012Validator(schema())
+SCRIPT = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs" / "_recipe_schema.py"))
+VALIDATOR = Draft202012Validator(SCRIPT["schema"]())
 
 
 def test_the_published_file_is_of_this_version(checkout: Path) -> None:
     published = (checkout / "docs" / "recipe.schema.json").read_text(encoding="utf-8")
-    assert published == text(), "run: python -m dioptre.recipes.schema > docs/recipe.schema.json"
+    assert published == SCRIPT["text"](), "run: python docs/_recipe_schema.py"
     Draft202012Validator.check_schema(json.loads(published))
 
 

@@ -60,16 +60,16 @@ def serve(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     monkeypatch.setitem(OPERATIONS, "fake", FAKE)
     started: list[tuple[Serving, asyncio.AbstractEventLoop, threading.Thread]] = []
 
-    def start(run=echo, *, idle_s: float = 600.0, warm_up=(), with_port: bool = False) -> Serving:
+    def start(run=echo, *, idle_s: float = 600.0, warm_up=(), on_port: bool = False) -> Serving:
         ready = threading.Event()
         monkeypatch.setenv("DIOPTRE_HOME", str(short_folder / f"home{len(started)}"))
+        if on_port:  # as where the system has no Unix sockets
+            monkeypatch.setattr("dioptre.worker.server._SOCKET_PATH_BYTES", 0)
         meeting = private_dir(meeting_dir())
         found: list[Serving] = []
 
         async def serving() -> None:
-            server = Server(
-                run=run, version="test", meeting=meeting, idle_s=idle_s, warm_up=warm_up, with_port=with_port
-            )
+            server = Server(run=run, version="test", meeting=meeting, idle_s=idle_s, warm_up=warm_up)
             loop = asyncio.get_running_loop()
 
             def on_ready(rendezvous: Rendezvous) -> None:

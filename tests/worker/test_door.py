@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,13 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this sys
 @pytest.mark.parametrize("over", ["port", "socket"])
 def test_a_crowd_of_silent_strangers_locks_nobody_out(serve, over: str) -> None:
     """Any local user can open connections to a port and stay silent."""
-    serving = serve(with_port=True)
-    rendezvous = serving.rendezvous
-    by_port, by_socket = replace(rendezvous, unix_socket=""), replace(rendezvous, port=0)
+    rendezvous = serve(on_port=over == "port").rendezvous
     with ExitStack() as stack:
         for _ in range(CROWD):
-            stranger = (by_port if over == "port" else by_socket).connect()
+            stranger = rendezvous.connect()
             assert stranger is not None
             stack.enter_context(stranger)
-        assert job_succeeds(by_socket)
-        assert job_succeeds(by_port)
+        assert job_succeeds(rendezvous)
 
 
 def test_processes_of_others_are_sent_away(serve, monkeypatch: pytest.MonkeyPatch) -> None:

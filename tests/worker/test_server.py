@@ -226,7 +226,7 @@ def listening() -> list[tuple[str, int]]:
 
 
 def test_only_this_machine_is_listened_to(serve) -> None:
-    serving = serve(with_port=True)
+    serving = serve(on_port=True)
     assert listening() == [("127.0.0.1", serving.rendezvous.port)]
 
 

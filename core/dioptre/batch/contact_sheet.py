@@ -5,14 +5,15 @@ The page works offline: it uses no external scripts, styles or fonts, and its se
 
 from __future__ import annotations
 
+import json
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from html import escape, unescape
+from html import escape
 from pathlib import Path
-from urllib.parse import quote, unquote
+from typing import Any
+from urllib.parse import quote
 
 from dioptre.photo import problems, replacing
 from dioptre.photo.publish import check_free
@@ -20,17 +21,8 @@ from dioptre_link.files import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
+_ROWS = '<script type="application/json" id="rows">'  # holds what the next page needs of this one
 _MAX_PAGE = 1 << 27  # size limit for reading a page, in bytes; 100,000 pictures need half of it
-# Length limit for one figure, in characters: the run time of the regular expressions below is quadratic in the
-# length, which a forged page could exploit.
-_MAX_FIGURE = 1 << 14
-_CAPTION = re.compile(
-    r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '
-    r'<a href="(?P<result>[^"]*)">result</a>(?P<messages>.*?)</figcaption>',
-    re.DOTALL,
-)
-_IMAGE = re.compile(r'<img [^<>]*src="([^"]*)" alt="[^"]*, (before|after)">')
-_MESSAGE = re.compile(r"<br><small>(.*?)</small>", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,32 +71,31 @@ def write_page(
 
 def shown_before(folder: Path) -> list[Shown]:
     """Return the pictures on an earlier contact sheet in `folder` whose results still exist."""
-    text = ""
-    with suppress(OSError):
-        text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8", "replace")
-    if _OURS not in text[:1000]:
-        return []
-    found = []
-    for figure in text.split("<figure>")[1:]:
-        caption = _CAPTION.search(figure := figure.partition("</figure>")[0][:_MAX_FIGURE])
-        if caption is None or not os.path.isfile(result := _path(folder, caption["result"])):  # noqa: PTH113
-            continue  # pathlib would raise an error for names that are too long
-        images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
-        found.append(
-            Shown(
-                name=unescape(caption["name"]),
-                original=_path(folder, caption["original"]),
-                result=result,
-                before=images.get("before"),
-                after=images.get("after"),
-                messages=tuple(map(unescape, _MESSAGE.findall(caption["messages"]))),
-            )
-        )
-    return found
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):  # missing, or made up
+        text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8")
+        rows = json.loads(text.partition(_ROWS)[2].partition("</script>")[0])
+        shown = [_shown(folder, row) for row in rows]
+        return [each for each in shown if os.path.isfile(each.result)]  # noqa: PTH113  (pathlib may raise an error)
+    return []
 
 
-def _path(folder: Path, link: str) -> Path:
-    return folder / unquote(unescape(link))
+def _shown(folder: Path, row: Mapping[str, Any]) -> Shown:
+    before, after = (None if row[name] is None else folder / row[name] for name in ("before", "after"))
+    return Shown(
+        name=str(row["name"]),
+        original=folder / row["original"],
+        result=folder / row["result"],
+        before=before,
+        after=after,
+        messages=tuple(map(str, row["messages"])),
+    )
+
+
+def _row(folder: Path, each: Shown) -> dict[str, Any]:
+    """Return JSON types from which `_shown` makes the picture again."""
+    paths = {"original": each.original, "result": each.result, "before": each.before, "after": each.after}
+    relative = {name: None if path is None else os.path.relpath(path, folder) for name, path in paths.items()}
+    return {"name": each.name, "messages": each.messages, **relative}
 
 
 def _is_ours(path: Path) -> bool:
@@ -126,15 +117,22 @@ def _page(
     pictures = "\n".join(_figure(each, link(each.original), link(each.result), folder) for each in shown)
     failures = ""
     if missing:
-        rows = "\n".join(
+        listed = "\n".join(
             f"<dt>{escape(each.name)}</dt><dd>{escape(each.reason)}<br><small>{escape(each.hint)}</small></dd>"
             for each in missing
         )
-        failures = f'<h2 id="failed">Without a result: {len(missing)}</h2>\n<dl>\n{rows}\n</dl>\n'
+        failures = f'<h2 id="failed">Without a result: {len(missing)}</h2>\n<dl>\n{listed}\n</dl>\n'
     done = ", then ".join(escape(step) for step in steps)
     count = "1 picture" if len(shown) == 1 else f"{len(shown)} pictures"
+    rows = json.dumps([_row(folder, each) for each in shown]).replace("<", r"\u003c")
     return _TEMPLATE.format(
-        generator=_OURS, title=escape(title), steps=done, count=count, failures=failures, pictures=pictures
+        generator=_OURS,
+        title=escape(title),
+        steps=done,
+        count=count,
+        failures=failures,
+        pictures=pictures,
+        rows=f"{_ROWS}{rows}</script>",
     )
 
 
@@ -149,7 +147,7 @@ def _figure(each: Shown, original: str, result: str, folder: Path) -> str:
     caption += "".join(f"<br><small>{escape(message)}</small>" for message in each.messages) + "</figcaption>"
     if each.before is None or each.after is None:
         return f"<figure>{caption}</figure>"
-    before, after = (_address(str(path.relative_to(folder))) for path in (each.before, each.after))
+    before, after = (_address(os.path.relpath(path, folder)) for path in (each.before, each.after))
     return (
         f'<figure><div class="pair"><img loading="lazy" src="{after}" alt="{name}, after">'
         f'<img class="before" loading="lazy" src="{before}" alt="{name}, before">'
@@ -198,6 +196,7 @@ dd {{ margin: 0 0 .7rem; }}
 {failures}<main>
 {pictures}
 </main>
+{rows}
 <script>
 for (const slider of document.querySelectorAll(".pair input"))
   slider.addEventListener("input", () => slider.parentNode.style.setProperty("--at", slider.value + "%"));

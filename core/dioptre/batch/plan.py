@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import unicodedata
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dioptre.photo import apart, problems
-from dioptre.photo.decode import bounded, opened_archive
 from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
@@ -172,9 +169,8 @@ class State(Enum):
 def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
     """Return the state of the result of this picture and recipe.
 
-    The recipe next to a result lists the files that belong to it, with sizes and SHA-256. Recipes written
-    by older versions of Dioptre do not, so the result is decoded instead. If the recipe names networks, their
-    checksums must match too.
+    The recipe next to a result lists the files that belong to it, with sizes and SHA-256. If the recipe names
+    networks, their checksums must match too.
     """
     base = item.base(chosen)
     try:
@@ -186,13 +182,10 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
     result = result_of(item, chosen)
     layered = item.folder / f"{base}.ora"
-    if not same or result is None or (everything and not layered.is_file()):
+    if not same or not there.files or result is None or (everything and not layered.is_file()):
         return State.MISSING
-    if not there.files:
-        whole = _decodes(result) and (not everything or _unpacks(layered))
-    else:
-        wanted = {result.name, layered.name, *there.files} if everything else {result.name}
-        whole = all(_is_as_written(item.folder, name, there.files.get(name)) for name in wanted)
+    wanted = {result.name, layered.name, *there.files} if everything else {result.name}
+    whole = all(_is_as_written(item.folder, name, there.files.get(name)) for name in wanted)
     return State.FINISHED if whole else State.DAMAGED
 
 
@@ -204,26 +197,6 @@ def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
         return path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
     except (OSError, DioptreError):
         return False
-
-
-def _decodes(path: Path) -> bool:
-    try:
-        with apart.reader().decoding(path, max_megapixels=math.inf):
-            return True
-    except (problems.DamagedPicture, problems.NotAPicture):
-        return False
-    except DioptreError:
-        return True  # the result is too large to decode with the memory available, but not damaged
-
-
-def _unpacks(path: Path) -> bool:
-    try:
-        with opened_archive(path, max_megapixels=math.inf) as (archive, budget):
-            for entry in archive.infolist():
-                bounded(archive, entry, entry.file_size, budget)
-    except DioptreError:
-        return False
-    return True
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from dioptre.contract import StepResult
+from dioptre.contract import StepCache, StepResult
 from dioptre.imaging.numbers import is_finite
 from dioptre_link.files import keep_newest, open_regular
 from dioptre_link.language import Message
@@ -127,12 +127,10 @@ def _incoming(value: Any) -> Any:
     return [_incoming(item) for item in value] if isinstance(value, list) else value
 
 
-class DiskCache:
-    """Cache that stores step results in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
+class _KeyedCache(StepCache):
+    """A cache whose entries have a key made of the step and of everything that determines its result."""
 
-    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
-        self._folder = folder
-        self._limit_bytes = limit_bytes
+    def __init__(self) -> None:
         self._names = Names()
 
     def result(
@@ -145,11 +143,10 @@ class DiskCache:
     ) -> StepResult:
         """See `StepCache.result`."""
         key = self._names.key(step, given)
-        path = self._folder / f"{key}{_SUFFIX}"
-        result = self._read(path)
+        result = self._read(key)
         if result is None or (makes is not None and {*result.planes, *result.facts} != makes):
             result = compute()
-            self._write(path, result)
+            self._write(key, result)
         self._names.name_planes(key, result)
         return result
 
@@ -157,7 +154,23 @@ class DiskCache:
         """See `StepCache.name`."""
         self._names.name(array, name)
 
-    def _read(self, path: Path) -> StepResult | None:
+    def _read(self, key: str) -> StepResult | None:
+        raise NotImplementedError
+
+    def _write(self, key: str, result: StepResult) -> None:
+        raise NotImplementedError
+
+
+class DiskCache(_KeyedCache):
+    """Cache that stores step results in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
+
+    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+        super().__init__()
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+
+    def _read(self, key: str) -> StepResult | None:
+        path = self._path(key)
         try:
             result = read(path)
             path.touch()  # marks the entry as used, because file systems record access times late or never
@@ -170,7 +183,7 @@ class DiskCache:
             return None
         return result
 
-    def _write(self, path: Path, result: StepResult) -> None:
+    def _write(self, key: str, result: StepResult) -> None:
         """Store `result` unless it is too large or not finite, or the disk is full. Errors are only logged."""
         nbytes = sum(plane.nbytes for plane in result.planes.values())
         if nbytes > self._limit_bytes // 2 or not all(is_finite(plane) for plane in result.planes.values()):
@@ -180,39 +193,29 @@ class DiskCache:
             self._folder.chmod(0o700)
             if shutil.disk_usage(self._folder).free < nbytes + _SPARE_BYTES:
                 return
-            write(path, result)
+            write(self._path(key), result)
             keep_newest(self._folder, limit_bytes=self._limit_bytes)
         except (OSError, TypeError, ValueError):
             _log.warning("a result could not be kept", exc_info=True)
 
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{_SUFFIX}"
 
-class MemoryCache:
+
+class MemoryCache(_KeyedCache):
     """Cache that stores step results in the dictionary `kept`, by key. Not thread-safe."""
 
     def __init__(self, kept: dict[str, StepResult]) -> None:
+        super().__init__()
         self._kept = kept
-        self._names = Names()
 
-    def name(self, array: np.ndarray, name: str) -> None:
-        """See `StepCache.name`."""
-        self._names.name(array, name)
+    def _read(self, key: str) -> StepResult | None:
+        if key in self._kept:
+            self._kept[key] = self._kept.pop(key)  # now the newest
+        return self._kept.get(key)
 
-    def result(
-        self,
-        step: str,
-        given: Mapping[str, Any],
-        compute: Callable[[], StepResult],
-        *,
-        makes: frozenset[str] | None = None,
-    ) -> StepResult:
-        """See `StepCache.result`."""
-        key = self._names.key(step, given)
-        result = self._kept.pop(key, None)
-        if result is None:
-            result = compute()
+    def _write(self, key: str, result: StepResult) -> None:
         if sum(plane.nbytes for plane in result.planes.values()) <= LARGEST_BYTES:
             self._kept[key] = result
         while len(self._kept) > MOST_RESULTS:
             del self._kept[next(iter(self._kept))]
-        self._names.name_planes(key, result)
-        return result

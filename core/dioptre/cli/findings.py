@@ -90,28 +90,12 @@ def _why_the_processor(platforms: str) -> Finding:
 
 def precision() -> Iterator[Finding]:
     """Report the precision of the depth network's matrix products, and why it was chosen."""
-    from dioptre.models.precision import VARIABLE, Precision, Reason, choice
+    from dioptre.models.precision import choice
 
     try:
-        chosen = choice()
+        yield Finding("precision", OK, choice().message)
     except UsageError as error:
         yield Finding("precision", ERROR, error.message, error.hint)
-        return
-    name = chosen.precision.value
-    match chosen.reason:
-        case Reason.REQUESTED:
-            message = f"The depth network uses {name} because {VARIABLE} is set."
-        case Reason.OTHER_DEVICE:
-            message = "The depth network uses float32 because JAX computes on the graphics card."
-        case Reason.NO_INSTRUCTIONS:
-            message = "The depth network uses float32: this processor has no instructions for bfloat16."
-        case Reason.TRIAL if chosen.precision is Precision.BFLOAT16:
-            message = (
-                f"The depth network uses bfloat16, which was {chosen.gain:.1f} times as fast as float32 in a trial."
-            )
-        case Reason.TRIAL:
-            message = "The depth network uses float32, because bfloat16 was not clearly faster in a trial."
-    yield Finding("precision", OK, message)
 
 
 def secrets() -> Iterator[Finding]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import signal
-import sys
 import time
-from contextlib import suppress
 from types import FrameType
 
 # Time for cleaning up after a cancellation; if another signal arrives later than this, the process ends at once.
@@ -24,7 +22,6 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._arrivals: int | None = None
         self._first: int | None = None
         self._since = 0.0
         self._due = False  # whether KeyboardInterrupt still has to be raised
@@ -32,7 +29,6 @@ class Interrupts:
 
     def install(self) -> None:
         """Handle every signal that the caller does not ignore (as `nohup` ignores SIGHUP)."""
-        self._arrivals = _in_order_of_arrival()
         for number in _numbers():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -61,7 +57,7 @@ class Interrupts:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         reminded, self._reminded = self._reminded, False
         if self._first is None:
-            self._first, self._since, self._due = self._earliest(number), time.monotonic(), True
+            self._first, self._since, self._due = number, time.monotonic(), True
         elif not reminded and time.monotonic() - self._since > _PATIENCE_S:
             os._exit(128 + self._first)
         elif not reminded:
@@ -75,30 +71,10 @@ class Interrupts:
         self._since, self._due = time.monotonic(), False
         raise KeyboardInterrupt
 
-    def _earliest(self, number: int) -> int:
-        """Return the signal that arrived first, since Python handles pending signals in numerical order."""
-        if self._arrivals is None:
-            return number
-        with suppress(OSError):
-            mine = set(map(int, _numbers()))
-            return next((arrived for arrived in os.read(self._arrivals, 64) if arrived in mine), number)
-        return number
-
     def _remind(self) -> None:
         time.sleep(_IMPORT_LOOK_S)
         self._reminded = True
         _thread.interrupt_main(signal.Signals(self._first or signal.SIGINT))
-
-
-def _in_order_of_arrival() -> int | None:
-    """Return a descriptor that delivers signal numbers in order of arrival; None if the system has none."""
-    if sys.platform == "win32":  # on Windows, `set_wakeup_fd` works only with sockets
-        return None
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    return reading
 
 
 def _importing(frame: FrameType | None) -> bool:

@@ -1,4 +1,4 @@
-"""The command `dioptre models`: list, verify and add networks."""
+"""The command `dioptre models`: list and add networks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message, translated
 
 from . import log
-from .reporting import for_reader, reporter, say
+from .reporting import reporter, say
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 @click.group()
 def group() -> None:
-    """List, verify or add networks."""
+    """List or add networks."""
 
 
 group.name = "models"
@@ -41,35 +41,6 @@ def list_command(as_json: bool) -> None:
             size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else ""
             state = "installed" if network.installed else "can be added" if entry.convert else "missing"
             say(f"{network.id:26} {network.kind:17} {state:13} {network.title:42} {size}".rstrip())
-
-
-@group.command()
-@click.argument("ids", nargs=-1, metavar="[CHECKPOINT]...")
-@_AS_JSON
-def verify(ids: tuple[str, ...], as_json: bool) -> int:
-    """Check the installed weights against the SHA-256 in their model cards."""
-    from dioptre.checkpoints import locate
-
-    folders = {name: locate.locate(name) for name in ids} if ids else locate.installed()
-    if not folders:
-        raise DioptreError("No weights are installed.", hint="Run install.py again to install the bundled weights.")
-    failed = 0
-    for name, folder in folders.items():
-        try:
-            card = locate.verify(folder)
-        except DioptreError as error:
-            failed += 1
-            if as_json:
-                _write({"type": "error", "id": name, **error.to_dict()})
-            else:
-                say(f"{name}: {translated(error.message)}", error=True)
-                say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", error=True)
-        else:
-            if as_json:
-                _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})
-            else:
-                say(f"{name}: intact ({_files(len(card.files))}); licence {card.licence}")
-    return 1 if failed else 0
 
 
 @group.command()
@@ -200,10 +171,6 @@ def _recognised(file: Path, entries: list[Any]) -> Any:
         checksum = sha256(file)
         named = [(entry, published) for entry, published in named if published.sha256 == checksum]
     return named[0][0] if len(named) == 1 else None
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def _write(fields: dict[str, Any]) -> None:

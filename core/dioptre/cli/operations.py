@@ -210,7 +210,6 @@ def _white_balance_command(operation: Operation) -> click.Command:
     )
     @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map: white is near. For a single input.")
     @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
-    @click.option("--each", is_flag=True, help="Balance each picture on its own instead of as a series.")
     @parameter_options(operation.parameters)
     @common_options
     def white_balance(
@@ -219,7 +218,6 @@ def _white_balance_command(operation: Operation) -> click.Command:
         output: Path,
         depth: Path | None,
         reference: Path | None,
-        each: bool,
         as_json: bool,
         verbose: bool,
         force: bool,
@@ -241,7 +239,6 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 output=output,
                 reference=reference,
                 depth=depth,
-                each=each,
                 force=force,
                 report=report,
             )

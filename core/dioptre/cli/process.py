@@ -19,7 +19,7 @@ from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.contract import inverse_distance
 from dioptre.photo import apart, problems
-from dioptre.photo.depth_files import require_plane_suffix, write_metric_depth, write_normals
+from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals, require_plane_suffix
 from dioptre.photo.encode import EXR, format_of, require_openexr
 from dioptre.photo.metadata import make_note
 from dioptre.photo.publish import check_free
@@ -224,9 +224,7 @@ def one(
         report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
         content = job.recipe.to_dict()
-        if suffix == EXR:
-            messages += _write_exr(job, file, metric=metric, normals=normals, force=force, inputs=inputs)
-        elif suffix == _LAYERED:
+        if suffix == _LAYERED:
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = photo.dpi_at(job.picture, layers[0].shape)
@@ -239,12 +237,11 @@ def one(
                 force=force,
                 permissions_of=inputs,
             )
-        elif normals:
-            messages += _write_normals(job, file, force=force, inputs=inputs)
-        elif metric:
-            messages += _write_metric(job, file, force=force, inputs=inputs)
-        elif only_depth:
-            photo.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
+        elif suffix == EXR or only_depth:
+            encoded, more = _encoded_planes(job, suffix, metric=metric, normals=normals)
+            with photo.replacing(file, force=force, permissions_of=inputs) as stream:
+                stream.write(encoded)
+            messages += more
         else:
             flat = flat_of(job.result) or job.picture
             note = make_note(operation=last.operation, models=job.result.models, recipe=content)
@@ -261,16 +258,20 @@ def one(
         report.result(str(source), [file], values=job.result.values, messages=messages)
 
 
-def _write_exr(
-    job: Followed, file: Path, *, metric: bool, normals: bool, force: bool, inputs: Sequence[Path]
-) -> tuple[str, ...]:
-    """Write all layers, the distances and the normals; return messages about them."""
+def _encoded_planes(job: Followed, suffix: str, *, metric: bool, normals: bool) -> tuple[bytes, tuple[str, ...]]:
+    """Encode the depth, the metres or the normals, or all of them and the layers as .exr; return messages, too."""
+    values, plane = job.result.values, job.result.layers[0].pixels
     messages = _about_metres(job) if metric else ()
-    vectors = _normals(job) if normals else None
-    content = exr_of(job.result, job.picture, normals=None if vectors is None else vectors.vectors)
-    with photo.replacing(file, force=force, permissions_of=inputs) as stream:
-        stream.write(content)
-    return (*messages, *(() if vectors is None else _about_normals(vectors)))
+    made = _normals(job) if normals else None
+    if made is not None:
+        messages += (Message("Source of the normals: {source}.", source=made.source), *made.messages)
+    if suffix == EXR:
+        return exr_of(job.result, job.picture, normals=None if made is None else made.vectors), messages
+    if made is not None:
+        return encoded_normals(made.vectors), messages
+    if metric:
+        return encoded_metres(inverse_distance(plane, values["depth_range_per_m"]), suffix), messages
+    return encoded_depth(plane, suffix), messages
 
 
 def _about_metres(job: Followed) -> tuple[str, ...]:
@@ -289,21 +290,6 @@ def _about_metres(job: Followed) -> tuple[str, ...]:
     return (f"Source of the metres: {source}. Source of the angle of view ({focal:g} mm): {origin}.",)
 
 
-def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Write the depth in metres; return messages about the file."""
-    messages = _about_metres(job)
-    inverse = inverse_distance(job.result.layers[0].pixels, job.result.values["depth_range_per_m"])
-    write_metric_depth(inverse, file, force=force, permissions_of=inputs)
-    return messages
-
-
-def _write_normals(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Write the normals; return messages for the user."""
-    normals = _normals(job)
-    write_normals(normals.vectors, file, force=force, permissions_of=inputs)
-    return _about_normals(normals)
-
-
 def _normals(job: Followed) -> Normals:
     """Return the normals that the network estimates, or else those of the depth."""
     from dioptre.features.depth import network_normals, normals_of_depth  # imports JAX
@@ -312,10 +298,6 @@ def _normals(job: Followed) -> Normals:
     model = values.get("depth_model")
     estimated = None if model is None else network_normals(picture, model=model)
     return normals_of_depth(job.result.layers[0].pixels, values) if estimated is None else estimated
-
-
-def _about_normals(normals: Normals) -> tuple[str, ...]:
-    return (Message("Source of the normals: {source}.", source=normals.source), *normals.messages)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message, translated
@@ -44,15 +44,24 @@ def for_reader(text: str) -> str:
     return _COMMAND.sub(lambda _: program(), text)
 
 
-@runtime_checkable
-class Reporter(Protocol):
-    """The receiver of progress, results and errors, for one input after another."""
+class Reporter:
+    """The receiver of progress, results and errors, for one input after another.
+
+    If standard output fails, the work in progress finishes before that error is raised.
+    """
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._failure: output.OutputError | None = None
 
     def begin(self, name: str) -> None:
         """Start the report of an input."""
+        self._name = name
 
     def progress(self, fraction: float, phase: str) -> None:
-        """Report the fraction done, 0 to 1, and the current phase."""
+        """Report the fraction done, 0 to 1, and the current phase; raise OutputError if nobody reads any more."""
+        if isinstance(self._failure, output.ReaderLeftError):
+            raise self._failure
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
@@ -67,6 +76,23 @@ class Reporter(Protocol):
 
     def require_heard(self) -> None:
         """Raise OutputError if something could not be printed. The results were written nevertheless."""
+        if self._failure is not None:
+            raise self._failure
+
+    @contextmanager
+    def _remembering(self, files: Sequence[Path] = ()) -> Iterator[None]:
+        """Record an OutputError instead of raising it.
+
+        Args:
+            files: files that were written; they are listed on standard error if standard output has failed.
+        """
+        try:
+            yield
+        except output.OutputError as error:
+            self._failure = self._failure or error
+        if self._failure is not None:
+            for file in files:
+                say(translated(Message("Wrote {file}.", file=str(file))), error=True)
 
 
 def reporter(*, as_json: bool) -> Reporter:
@@ -74,23 +100,20 @@ def reporter(*, as_json: bool) -> Reporter:
     return JsonReporter() if as_json else WordReporter(bar=sys.stderr is not None and sys.stderr.isatty())
 
 
-class JsonReporter:
+class JsonReporter(Reporter):
     """Reporter for programs, with lines on stdout: {"type": "progress" | "result" | "error", ...}."""
 
-    def __init__(self) -> None:
-        self._name = ""
-        self._last: tuple[float, str] = (-1.0, "")
-        self._lost = _Lost()
+    _last: tuple[float, str] = (-1.0, "")
 
     def begin(self, name: str) -> None:
-        self._name = name
+        super().begin(name)
         self._last = (-1.0, "")
 
     def progress(self, fraction: float, phase: str) -> None:
         if phase != self._last[1] or abs(fraction - self._last[0]) >= _JSON_STEP:
             self._last = (fraction, phase)
-            self._lost.require_reader()
-            with self._lost.remembering():
+            super().progress(fraction, phase)
+            with self._remembering():
                 self._write(
                     {"type": "progress", "input": self._name, "fraction": round(fraction, 4), "phase": phase}
                 )
@@ -100,7 +123,7 @@ class JsonReporter:
     ) -> None:
         paths = [str(path) for path in files]
         line = {"type": "result", "input": name, "files": paths, "values": dict(values), "messages": list(messages)}
-        with self._lost.remembering(files):
+        with self._remembering(files):
             self._write(line)
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
@@ -109,36 +132,29 @@ class JsonReporter:
             line["input"] = name
         if log is not None:
             line["log"] = str(log)
-        with self._lost.remembering():
+        with self._remembering():
             self._write(line)
-
-    def close(self) -> None:
-        pass
-
-    def require_heard(self) -> None:
-        self._lost.require_heard()
 
     @staticmethod
     def _write(line: Mapping[str, Any]) -> None:
         say(json.dumps(line))  # escapes to ASCII, which every encoding can represent
 
 
-class WordReporter:
+class WordReporter(Reporter):
     """Reporter for people: file names on stdout, one per line; the rest on stderr, with a bar in a terminal."""
 
     def __init__(self, *, bar: bool) -> None:
+        super().__init__()
         self._with_bar = bar
         self._bar: Bar | None = None
-        self._lost = _Lost()
         self._task: TaskID | None = None
-        self._name = ""
 
     def begin(self, name: str) -> None:
-        self._stop_bar()
-        self._name = name
+        self.close()
+        super().begin(name)
 
     def progress(self, fraction: float, phase: str) -> None:
-        self._lost.require_reader()
+        super().progress(fraction, phase)
         if not self._with_bar:
             return
         if self._bar is None:
@@ -161,15 +177,15 @@ class WordReporter:
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
     ) -> None:
-        self._stop_bar()
+        self.close()
         for message in messages:
             say(f"{Path(name).name}: {for_reader(translated(message))}", error=True)
-        with self._lost.remembering(files):
+        with self._remembering(files):
             for file in files:
                 say(str(file))
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
-        self._stop_bar()
+        self.close()
         say(f"{translated('Error')}: {for_reader(translated(error.message))}", error=True)
         if error.hint:
             say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", error=True)
@@ -177,48 +193,10 @@ class WordReporter:
             say(f"{translated('Log')}: {log}", error=True)
 
     def close(self) -> None:
-        self._stop_bar()
-
-    def require_heard(self) -> None:
-        self._lost.require_heard()
-
-    def _stop_bar(self) -> None:
         if self._bar is not None:
             with suppress(OSError):
                 self._bar.stop()
             self._bar = None
-
-
-class _Lost:
-    """A record of errors on standard output, so that the work in progress can finish before they are raised."""
-
-    def __init__(self) -> None:
-        self.error: output.OutputError | None = None
-
-    @contextmanager
-    def remembering(self, files: Sequence[Path] = ()) -> Iterator[None]:
-        """Record an OutputError instead of raising it.
-
-        Args:
-            files: files that were written; they are listed on standard error if standard output has failed.
-        """
-        try:
-            yield
-        except output.OutputError as error:
-            self.error = self.error or error
-        if self.error is not None:
-            for file in files:
-                say(translated(Message("Wrote {file}.", file=str(file))), error=True)
-
-    def require_reader(self) -> None:
-        """Raise the recorded error if the reader of standard output has exited."""
-        if isinstance(self.error, output.ReaderLeftError):
-            raise self.error
-
-    def require_heard(self) -> None:
-        """Raise the recorded error if any output was lost."""
-        if self.error is not None:
-            raise self.error
 
 
 def say(text: str, *, error: bool = False, lines: bool = False) -> None:

@@ -47,7 +47,6 @@ def balance(
     output: Path,
     reference: Path | None,
     depth: Path | None,
-    each: bool,
     force: bool,
     report: Reporter,
 ) -> None:
@@ -61,7 +60,6 @@ def balance(
         output: file or folder for the results.
         reference: picture whose light is used for all.
         depth: depth map of a single picture.
-        each: balance every picture on its own, instead of using a common light for pictures with similar light.
         force: replace existing files.
 
     Raises:
@@ -86,7 +84,7 @@ def balance(
     targets = dict(zip(found, _targets(found, output), strict=True))
     by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
-    shared = {} if common or each or by_hand else _shared(found, report)
+    shared = {} if common or by_hand else _shared(found, report)
 
     def balanced(source: Path) -> None:
         references = common or shared.get(source, ())

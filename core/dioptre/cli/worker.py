@@ -19,14 +19,10 @@ _IDLE_MINUTES = 15.0
     show_default=True,
     help="Idle time before it stops.",
 )
-@click.option("--no-warm-up", is_flag=True, help="Load networks only when the first job needs them.")
-@click.option(
-    "--with-port", is_flag=True, help="Also listen on a port, for editors that cannot use the Unix socket."
-)
 @click.option("--stop", is_flag=True, help="Stop the running worker after its current jobs.")
 @click.option("--begin", is_flag=True, hidden=True, help="Start a worker in the background and end.")
 @click.option("--check", is_flag=True, hidden=True, help="Load what jobs need, and end: the installer's last step.")
-def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool, begin: bool, check: bool) -> int:
+def command(*, idle_minutes: float, stop: bool, begin: bool, check: bool) -> int:
     """Run jobs for the editors' plug-ins until idle.
 
     Plug-ins start the worker automatically. Start it yourself only if an editor runs in a sandbox (Flatpak, snap).
@@ -42,7 +38,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
     if not is_running():
         from dioptre.worker.__main__ import serve
 
-        serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
+        serve(idle_minutes=idle_minutes)
     say("The worker is already running.")
     return 0
 

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from dioptre.runtime import processor_instructions, processor_name
 from dioptre_link.errors import UsageError
 from dioptre_link.files import lock
+from dioptre_link.language import Message
 from dioptre_link.paths import data_dir
 
 from .functions import product
@@ -50,27 +51,18 @@ class Precision(Enum):
     BFLOAT16 = "bfloat16"
 
 
-class Reason(Enum):
-    """Why a precision was chosen."""
-
-    REQUESTED = "requested"
-    OTHER_DEVICE = "other device"
-    NO_INSTRUCTIONS = "no instructions"
-    TRIAL = "trial"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """The precision that is used where a network allows bfloat16.
 
     Attributes:
         precision: the chosen precision.
-        reason: why it was chosen.
+        message: says why it was chosen.
         gain: float32's time divided by bfloat16's, if there was a trial.
     """
 
     precision: Precision
-    reason: Reason
+    message: Message
     gain: float | None = None
 
 
@@ -81,15 +73,25 @@ def choice() -> Choice:
         UsageError: the environment variable has another value than the two names.
     """
     if requested := os.environ.get(VARIABLE, ""):
-        return Choice(precision=_named(requested), reason=Reason.REQUESTED)
+        message = Message(
+            "The depth network uses {name} because {VARIABLE} is set.", name=requested, VARIABLE=VARIABLE
+        )
+        return Choice(precision=_named(requested), message=message)
     if jax.default_backend() != "cpu":
-        return Choice(precision=Precision.FLOAT32, reason=Reason.OTHER_DEVICE)
+        message = Message("The depth network uses float32 because JAX computes on the graphics card.")
+        return Choice(precision=Precision.FLOAT32, message=message)
     instructions = processor_instructions()
     if instructions is not None and not instructions & INSTRUCTIONS:
-        return Choice(precision=Precision.FLOAT32, reason=Reason.NO_INSTRUCTIONS)
+        message = Message("The depth network uses float32: this processor has no instructions for bfloat16.")
+        return Choice(precision=Precision.FLOAT32, message=message)
     gain = _stored_gain(data_dir() / "precision.json")
-    chosen = Precision.BFLOAT16 if gain >= _LEAST_GAIN else Precision.FLOAT32
-    return Choice(precision=chosen, reason=Reason.TRIAL, gain=gain)
+    if gain < _LEAST_GAIN:
+        message = Message("The depth network uses float32, because bfloat16 was not clearly faster in a trial.")
+        return Choice(precision=Precision.FLOAT32, message=message, gain=gain)
+    message = Message(
+        "The depth network uses bfloat16, which was {gain} times as fast as float32 in a trial.", gain=f"{gain:.1f}"
+    )
+    return Choice(precision=Precision.BFLOAT16, message=message, gain=gain)
 
 
 def wants_full_precision() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .decode import PictureOnDemand, inspect, load, opened, size_of
-from .depth_files import DepthMap, read_depth, read_embedded_depth, write_depth
+from .depth_files import DepthMap, read_depth, read_embedded_depth
 from .encode import DepthInFile, Panel, save, sheet, write_openraster
 from .metadata import Note, dpi_at
 from .picture import Colour, Format, Picture, Source
@@ -31,7 +31,6 @@ __all__ = [
     "sheet",
     "size_of",
     "staged",
-    "write_depth",
     "write_openraster",
     "write_result",
 ]

@@ -73,15 +73,13 @@ def model(profile: bytes | None, *, bands: int) -> ColourModel:
         BadProfile: the profile is damaged or has another number of channels.
     """
     if profile is None:
-        return _Table4() if bands == 4 else _Identity(bands=bands)
+        return _Lookup(None, bands=bands) if bands == 4 else _Identity(bands=bands)
     if channels(profile) != bands:
         raise BadProfile(f"made for {channels(profile)} channels, the picture has {bands}")
     _check(profile, bands)
-    if bands == 4:
-        return _Table4(profile)
-    shaper = _shaper(profile)
+    shaper = None if bands == 4 else _shaper(profile)
     if shaper is None:
-        return _Lookup(profile)
+        return _Lookup(profile, bands=bands)
     codes = _probes(bands)
     seen = np.empty((1, codes.shape[1], 3), np.float32)
     shaper.to_srgb(codes, out=seen)
@@ -231,12 +229,15 @@ class _Shaper:
 
 
 class _Lookup:
-    """An RGB or grey profile with tables. LittleCMS converts every pixel, using 16 bits when writing."""
+    """A profile with tables: LittleCMS converts every pixel, using 16 bits when writing. CMYK is read only.
 
-    def __init__(self, profile: bytes) -> None:
+    Without a profile, CMYK is converted with libvips' generic one.
+    """
+
+    def __init__(self, profile: bytes | None, *, bands: int) -> None:
         self._profile = profile
-        self._bands = channels(profile)
-        self.writes = self._returns()
+        self._bands = bands
+        self.writes = bands < 4 and self._returns()
 
     def _returns(self) -> bool:
         """Return whether colours survive the conversion to sRGB and back."""
@@ -254,22 +255,9 @@ class _Lookup:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        if self._profile is None or self._bands == 4:
+            raise BadProfile("CMYK is read only")
         return _from_lcms(srgb_encoded, self._profile, dtype=dtype)
-
-
-class _Table4:
-    """Conversion from CMYK with the file's profile, or with libvips' generic one."""
-
-    writes = False
-
-    def __init__(self, profile: bytes | None = None) -> None:
-        self._profile = profile
-
-    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
-        lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
-
-    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        raise BadProfile("CMYK is read only")
 
 
 def _shaper(profile: bytes) -> _Shaper | None:
@@ -322,9 +310,7 @@ def _from_lcms(srgb_encoded: np.ndarray, profile: bytes, *, dtype: np.dtype[Any]
     image = _image(srgb_to_lab(srgb_encoded), "lab", profile)
     depth = 8 if dtype == np.uint8 else 16
     try:
-        codes: np.ndarray = image.icc_export(
-            pcs="lab", depth=depth, intent="relative", black_point_compensation=channels(profile) == 4
-        ).numpy()
+        codes: np.ndarray = image.icc_export(pcs="lab", depth=depth, intent="relative").numpy()
     except vips().Error as error:
         raise BadProfile(str(error)) from error
     codes = codes.reshape(*srgb_encoded.shape[:2], -1)

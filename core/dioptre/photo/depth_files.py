@@ -40,7 +40,6 @@ from .encode.encoding import PLAIN, Extras, encode
 from .metadata import containers, exif, xmp
 from .metadata.xmp import GDEPTH, depth_unit, of_depth
 from .picture import Format, recognise
-from .publish import InputFiles, replacing
 
 UNITS = {"m": 1.0, "mm": 1e-3}
 """Metres per unit of a depth map's distances."""
@@ -77,31 +76,6 @@ class DepthMap:
     messages: tuple[str, ...] = ()
 
 
-def write_depth(
-    disparity: np.ndarray,
-    path: str | os.PathLike[str],
-    *,
-    force: bool = False,
-    permissions_of: InputFiles = (),
-) -> None:
-    """Write a disparity map, or the mask of a selection, in the format that the suffix selects.
-
-    Args:
-        disparity: float32 (H, W). PNG maps [0, 1] to 0 to 65535; TIFF, PFM and NumPy store the values unchanged.
-        path: the file, with one of `SUFFIXES`.
-        force: replace an existing file.
-        permissions_of: input files; only users who can read all of them can read the depth map.
-
-    Raises:
-        FileExists: the file exists and `force` is off.
-        UnwritableFile: the file cannot be written, or has another suffix.
-    """
-    place = Path(path)
-    require_plane_suffix(place)
-    with replacing(place, force=force, permissions_of=permissions_of) as stream:
-        stream.write(encoded_depth(disparity, place.suffix))
-
-
 def require_plane_suffix(path: Path) -> None:
     """Raise UnwritableFile if no file of this name can hold depth or a mask without losing precision."""
     if path.suffix.lower() not in SUFFIXES:
@@ -113,7 +87,12 @@ def require_plane_suffix(path: Path) -> None:
 
 
 def encoded_depth(disparity: np.ndarray, suffix: str) -> bytes:
-    """Encode a depth map as a file: 16-bit for .png, float32 for the other suffixes."""
+    """Encode a disparity map, or the mask of a selection, as a file.
+
+    Args:
+        disparity: float32 (H, W). PNG maps [0, 1] to 0 to 65535; TIFF, PFM and NumPy store the values unchanged.
+        suffix: one of `SUFFIXES`.
+    """
     if suffix.lower() != ".png":
         return _floats(disparity, suffix)
     codes = np.empty((*disparity.shape, 1), np.uint16)
@@ -266,68 +245,28 @@ def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
     return np.asarray(image, np.float32)
 
 
-def write_metric_depth(
-    inverse_m: Float32[np.ndarray, "h w"],
-    path: str | os.PathLike[str],
-    *,
-    force: bool = False,
-    permissions_of: InputFiles = (),
-) -> None:
-    """Write depth in metres in the format that the suffix selects.
+def encoded_metres(inverse_m: Float32[np.ndarray, "h w"], suffix: str) -> bytes:
+    """Encode depth in metres as a file.
 
     .tif, .pfm, .npy: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit
     millimetres, at most 65535. PNG and TIFF state their unit in XMP, by which `read_depth` recognises them.
 
     Args:
         inverse_m: inverse depth in 1/m.
-        path: the file.
-        force: replace an existing file.
-        permissions_of: input files; only users who can read all of them can read the result.
-
-    Raises:
-        FileExists: the file exists and `force` is off.
-        UnwritableFile: the file cannot be written or has another suffix.
+        suffix: one of `SUFFIXES`.
     """
-    place = Path(path)
-    require_plane_suffix(place)
-    with replacing(place, force=force, permissions_of=permissions_of) as stream:
-        if place.suffix.lower() == ".png":
-            stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG, extras=Extras(xmp=of_depth("mm"))))
-        else:
-            stream.write(_floats(metres(inverse_m), place.suffix, Extras(xmp=of_depth("m"))))
+    if suffix.lower() == ".png":
+        return encode(_millimetres(inverse_m)[..., None], Format.PNG, extras=Extras(xmp=of_depth("mm")))
+    return _floats(metres(inverse_m), suffix, Extras(xmp=of_depth("m")))
 
 
-def write_normals(
-    vectors: Float32[np.ndarray, "h w 3"],
-    path: str | os.PathLike[str],
-    *,
-    force: bool = False,
-    permissions_of: InputFiles = (),
-) -> None:
-    """Write surface normals as a 16-bit PNG: red is right, green is up and blue is towards the camera.
+def encoded_normals(vectors: Float32[np.ndarray, "h w 3"]) -> bytes:
+    """Encode unit vectors as a 16-bit PNG: red is right, green is up and blue is towards the camera.
 
     The components -1 to 1 become 0 to 65535, as in the usual normal maps.
-
-    Args:
-        vectors: unit vectors.
-        path: the file, with the suffix .png.
-        force: replace an existing file.
-        permissions_of: input files; only users who can read all of them can read the result.
-
-    Raises:
-        FileExists: the file exists and `force` is off.
-        UnwritableFile: the file cannot be written, or has another suffix.
     """
-    place = Path(path)
-    if place.suffix.lower() != ".png":
-        raise problems.UnwritableFile(
-            "Normals cannot be saved as {suffix}.",
-            hint="Use a file name that ends in .png (16-bit).",
-            suffix=place.suffix or "a file without a suffix",
-        )
     codes = np.clip(np.rint((vectors + 1) * np.float32(32767.5)), 0, 65535).astype(np.uint16)
-    with replacing(place, force=force, permissions_of=permissions_of) as stream:
-        stream.write(encode(codes, Format.PNG))
+    return encode(codes, Format.PNG)
 
 
 def metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:

@@ -176,12 +176,13 @@ def unsupported_values(path: Path, kind: str) -> NotAPicture:
     )
 
 
-def unsupported_heic(path: Path) -> NotAPicture:
-    """Return the error for a whole HEIC file without a still picture, or with one in an uncommon coding."""
+def unsupported_heif(path: Path, kind: str) -> NotAPicture:
+    """Return the error for a whole HEIC or AVIF file without a still picture, or with one in an uncommon coding."""
     return NotAPicture(
-        "{file} is a HEIC with a sequence of frames or another coding, which Dioptre does not support.",
+        "{file} is a {format} with a sequence of frames or another coding, which Dioptre does not support.",
         hint="Open it in the program that wrote it, and export it as JPEG or PNG.",
         file=shown(path),
+        format=kind,
     )
 
 

@@ -44,7 +44,7 @@ _LOG_FILES = 3
 _log = logging.getLogger(__name__)
 
 
-def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool = False) -> int:
+def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
     """Run as the user's worker until idle or asked to stop; return the exit status of the process."""
     os.umask(0o077)  # all files that the worker creates are private to the user
     private_dir(meeting_dir())
@@ -55,7 +55,7 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: b
             return 3
         clean(exchange_dir())
         try:
-            asyncio.run(_serve(run, warm_up, idle_s, with_port))
+            asyncio.run(_serve(run, warm_up, idle_s))
         except Exception:  # last resort: log any error  # noqa: BLE001
             _log.exception("The worker failed")
             return 1
@@ -64,11 +64,9 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: b
     return 0
 
 
-async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool) -> None:
+async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> None:
     version = metadata.version("dioptre")
-    server = Server(
-        run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up, with_port=with_port
-    )
+    server = Server(run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # not available on Windows

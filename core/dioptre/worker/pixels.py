@@ -172,23 +172,19 @@ def _write_all(file: RawIOBase, array: np.ndarray) -> None:
         view = view[file.write(view) or 0 :]
 
 
-_decode = jax.jit(srgb_to_linear)
-_encode = jax.jit(linear_to_srgb)
-
-
 def reduced_picture(picture: Picture, size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
     """Reduce an sRGB-encoded, straight-alpha picture to (height, width), averaged in linear light."""
     linear = np.empty_like(picture)
     for first in range(0, picture.shape[0], _BAND_ROWS):
         rows = slice(first, first + _BAND_ROWS)
-        linear[rows, :, :3] = map_chunks(_decode, picture[rows, :, :3])
+        linear[rows, :, :3] = map_chunks(_DECODE[0], picture[rows, :, :3])
     if picture.shape[2] == 4:
         linear[..., 3] = picture[..., 3]
         linear[..., :3] *= picture[..., 3:]
     small = resize(linear, size, method="area")
     if picture.shape[2] == 4:
         small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
-    small[..., :3] = map_chunks(_encode, small[..., :3])
+    small[..., :3] = map_chunks(_ENCODE[0], small[..., :3])
     return small
 
 

@@ -1,9 +1,9 @@
-"""The worker's server: listens on a Unix socket or, without one or on request, also on a port of 127.0.0.1.
+"""The worker's server: listens on a Unix socket or, where the system has none, on a port of 127.0.0.1.
 
 Clients must send the worker's token and, on the Unix socket, run as the same user: the socket is in a folder that
 only its owner can access, and the system reports the user of the process at the other end. Any local user can
 connect to a port, so clients that have not sent their first line yet must not block others: when the limit is
-reached, the client that has been silent longest is disconnected. Each listener has its own limit.
+reached, the client that has been silent longest is disconnected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from .execution import Run
 
 HELLO_TIMEOUT_S = 10.0  # time limit for a client's first message, which genuine clients send immediately
-MAX_WAITING = 32  # maximum number of connections per listener that have not sent the token yet
+MAX_WAITING = 32  # maximum number of connections that have not sent the token yet
 
 _log = logging.getLogger(__name__)
 MAX_CLIENTS = 64
@@ -61,7 +60,6 @@ class Server:
         meeting: Path,
         idle_s: float,
         warm_up: Iterable[WarmUpStep] = (),
-        with_port: bool = False,
     ) -> None:
         """Set up a server without listening yet.
 
@@ -71,7 +69,6 @@ class Server:
             meeting: folder shared with clients.
             idle_s: idle time after which the server ends.
             warm_up: steps of the warm-up.
-            with_port: also listen on a port of 127.0.0.1 if there is a Unix socket.
         """
         self.run = run
         self.engine = Engine(warm_up)
@@ -85,8 +82,8 @@ class Server:
         self._meeting = meeting
         self._idle_s = idle_s
         self._token = secrets.token_hex(32)
+        self._door = Door(self._token)
         self._sessions: set[Session] = set()
-        self._with_port = with_port
         self._background: list[threading.Thread] = []
         self._touched = 0.0
         self._trimmed = False
@@ -97,17 +94,18 @@ class Server:
     async def serve(self, on_ready: Callable[[Rendezvous], None]) -> None:
         """Listen until stopped; call `on_ready` once clients can connect."""
         self.touch()
-        servers: list[asyncio.Server] = []
-        unix_socket = await self._listen_on_socket(servers)
-        port = 0 if unix_socket and not self._with_port else await self._listen_on_port(servers)
+        server = await self._listen_on_socket()
+        unix_socket, port = SOCKET_NAME, 0
+        if server is None:
+            server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MAX_MESSAGE_BYTES)
+            unix_socket, port = "", int(server.sockets[0].getsockname()[1])
         try:
             version, pid = self.hello["version"], self.hello["pid"]
             on_ready(Rendezvous(port, self._token, pid, PROTOCOL, version, unix_socket))
             self.engine.start()
             await self._watch()
         finally:
-            for server in servers:
-                server.close()
+            server.close()
             self.engine.stop()
             for session in list(self._sessions):
                 session.close()
@@ -139,23 +137,15 @@ class Server:
         else:
             self._stop.set()
 
-    async def _listen_on_socket(self, servers: list[asyncio.Server]) -> str:
+    async def _listen_on_socket(self) -> asyncio.Server | None:
         path = self._meeting / SOCKET_NAME
         if sys.platform == "win32" or len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-            return ""
+            return None
         try:
-            door = Door(self._token, own_processes_only=True)
-            connected = partial(self._connected, door)
-            servers.append(await asyncio.start_unix_server(connected, path, limit=MAX_MESSAGE_BYTES))
+            return await asyncio.start_unix_server(self._connected, path, limit=MAX_MESSAGE_BYTES)
         except OSError as error:  # the file system does not support Unix sockets
             _log.info("No socket in %s: %s", self._meeting, error)
-            return ""
-        return SOCKET_NAME
-
-    async def _listen_on_port(self, servers: list[asyncio.Server]) -> int:
-        connected = partial(self._connected, Door(self._token, own_processes_only=False))
-        servers.append(await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_MESSAGE_BYTES))
-        return int(servers[-1].sockets[0].getsockname()[1])
+            return None
 
     async def _watch(self) -> None:
         next_heartbeat = self._touched + HEARTBEAT_S
@@ -187,10 +177,10 @@ class Server:
             _log.info("Idle for %.0f s: ending", idle_s)
             self._stop.set()
 
-    async def _connected(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = None
         try:
-            session = await self._admitted(door, reader, writer)
+            session = await self._admitted(reader, writer)
             if session is not None:
                 self._sessions.add(session)
                 await session.run()
@@ -210,11 +200,9 @@ class Server:
                 session.close()
             writer.close()
 
-    async def _admitted(
-        self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Session | None:
+    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
         """Return a session for a client that authenticates with its first line; None otherwise."""
-        hello = await door.hello(reader, writer)
+        hello = await self._door.hello(reader, writer)
         if hello is None:
             return None
         self.touch()
@@ -247,16 +235,15 @@ class Server:
 
 
 class Door:
-    """A listener's connections that are not authenticated yet."""
+    """The connections that are not authenticated yet."""
 
-    def __init__(self, token: str, *, own_processes_only: bool) -> None:
+    def __init__(self, token: str) -> None:
         self._token = token.encode("ascii")
-        self._own_only = own_processes_only
         self._waiting: dict[asyncio.StreamWriter, None] = {}
 
     async def hello(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
         """Return a client's first message if its token is valid; None if not, without telling the client why."""
-        if self._own_only and not _is_own(writer):
+        if not _is_own(writer):
             _log.warning("A connection of another user was closed")
             return None
         if len(self._waiting) >= MAX_WAITING:
@@ -276,8 +263,9 @@ class Door:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the process at the other end of a socket runs as this user; True if the system cannot tell."""
-    uid = peer_uid(writer.get_extra_info("socket"))
+    """Return whether the process at the other end of a socket is this user's; True if the system cannot tell."""
+    connection = writer.get_extra_info("socket")
+    uid = None if connection.family == socket.AF_INET else peer_uid(connection)
     return uid is None or uid == os.getuid()
 
 

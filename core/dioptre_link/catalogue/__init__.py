@@ -15,6 +15,7 @@ from ..language import Message
 from ..operation import Operation, nearest
 from . import (
     depth,
+    haze,
     lens_blur,
     portrait,
     repair_depth,
@@ -34,6 +35,7 @@ OPERATIONS: dict[str, Operation] = {
         select_depth,
         white_balance,
         super_resolution,
+        haze,
         depth,
         repair_depth,
         spatial,

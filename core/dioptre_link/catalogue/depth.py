@@ -105,6 +105,8 @@ CONFIDENCE = "confidence"
 _FULL = (1300, 1950)
 # Other shapes of common cameras, upright ones included: 3:2, 4:3, 16:9 and 1:1. Networks run at few aspect ratios.
 _SHAPES = (1950, 1300), (1300, 1755), (1755, 1300), (1300, 2340), (2340, 1300), (1300, 1300)
+COMMON_SHAPES = tuple(WarmUp(size=size, once=True) for size in _SHAPES)
+"""Runs that compile what these shapes need."""
 
 OPERATION = Operation(
     name="depth",
@@ -126,5 +128,5 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     outputs=(Role.DEPTH, Role.CONFIDENCE),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=24),
-    warm_up=(WarmUp(size=_FULL), *(WarmUp(size=size, once=True) for size in _SHAPES)),
+    warm_up=(WarmUp(size=_FULL), *COMMON_SHAPES),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+from .depth import COMMON_SHAPES
 from .selection import SELECTION_PARAMETERS
 
 NEARER, FARTHER, AROUND = "nearer", "farther", "around"
@@ -85,7 +86,7 @@ OPERATION = Operation(
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
-    warm_up=(WarmUp(once=True),),
+    warm_up=(WarmUp(once=True), *COMMON_SHAPES),
     outputs=(Role.SELECTION, Role.SUBJECT, Role.DEPTH),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=44),
     click_resets={"depth_level": None},

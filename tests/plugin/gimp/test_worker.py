@@ -96,7 +96,7 @@ def outside(gimp: Gimp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ou
     home = tmp_path_factory.mktemp("worker").resolve()
     give_weights(home / "data")
     variables = {"DIOPTRE_HOME": str(home), "DIOPTRE_CACHE_DIR": str(gimp.cache)}
-    command = [sys.executable, "-I", "-m", "dioptre.worker", "--no-warm-up"]
+    command = [sys.executable, "-I", "-c", "from dioptre.worker.__main__ import serve; serve(warm=False)"]
     process = subprocess.Popen(command, env={**os.environ, **variables})
     meeting = home / "data" / "worker"
     until = time.monotonic() + START_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import estimation, repair
 from .coarse import DepthSource
 from .estimation import Depth, estimate_depth, kept_depth
-from .normals import Normals, estimate_normals, network_normals, normals_of_depth
+from .normals import Normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RepairOptions
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "DepthSource",
     "Normals",
     "estimate_depth",
-    "estimate_normals",
     "kept_depth",
     "network_normals",
     "normals_of_depth",

@@ -24,7 +24,7 @@ from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre_link.errors import DioptreError
 
 from .detail import with_detail
-from .edges import enlarged_along_edges, network_input, network_shape, range_of, sharpened, to_unit_range
+from .edges import enlarged_along_edges, mirrored_input, range_of, sharpened, to_unit_range
 from .objects import with_objects
 
 # Percentiles of the network's output that become 0 and 1 at first.
@@ -314,12 +314,10 @@ def look_at(
     """
     prepared, traits = network.entry.preprocessing, network.entry.depth
     assert traits is not None  # every depth network has depth traits
-    shape = network_shape(picture.shape, prepared)
-    x = network_input(picture, shape, prepared)
-    size = picture.shape[0], picture.shape[1]
-    more = (np.float32(size[1] / size[0]),) if traits.takes_aspect else ()
-    output = network(np.stack([x, x[:, ::-1]]), *more)
-    options = ReadingOptions(size=size, focal_diagonals=focal_diagonals)
+    inputs = mirrored_input(picture, network.entry)
+    shape = inputs[0].shape[1:3]
+    output = network(*inputs)
+    options = ReadingOptions(size=(picture.shape[0], picture.shape[1]), focal_diagonals=focal_diagonals)
     views: Sequence[DepthView] = resolve(traits.read)(output, options)
     straight, mirrored = (view.inverse.astype(np.float32, copy=False) for view in views)
     mirrored = mirrored[:, ::-1]

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, mini
 from dioptre.contract import Disparity, Matte, Plane
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import Preprocessing
+from dioptre.models.registry import Entry, Preprocessing
 
 _PASSES = 12  # each pass moves values by up to one pixel, so ramps up to 24 pixels wide become steps
 _SIGMA_PX = 1.75
@@ -97,6 +97,15 @@ def network_input(
     normalized: np.ndarray = small - np.array(prepared.mean, np.float32)
     normalized /= np.array(prepared.deviation, np.float32)
     return normalized
+
+
+def mirrored_input(picture: Float32[np.ndarray, "h w 3"], entry: Entry) -> tuple[np.ndarray, ...]:
+    """Return the inputs with which a depth network sees a picture, and its mirror image, as a batch of two."""
+    prepared = entry.preprocessing
+    x = network_input(picture, network_shape(picture.shape, prepared), prepared)
+    takes_aspect = entry.depth is not None and entry.depth.takes_aspect
+    more = (np.float32(picture.shape[1] / picture.shape[0]),) if takes_aspect else ()
+    return np.stack([x, x[:, ::-1]]), *more
 
 
 def sharpened(

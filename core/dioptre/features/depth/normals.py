@@ -6,24 +6,22 @@ Normals are unit vectors with x right, y up and z towards the camera, as in the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Disparity, FieldOfView, Picture, Plane, Progress, no_progress, row_slices
+from dioptre.contract import Disparity, FieldOfView, Picture, Plane, row_slices
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import chosen_depth_network
-from dioptre_link.catalogue.depth import BEST
 from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
 from dioptre_link.metres import ASSUMED_NEAREST_M, DepthMetres
 
 from .coarse import Visible
-from .edges import network_input, network_shape
-from .estimation import estimate_depth
+from .edges import mirrored_input
 
 _ASSUMED_MM = 50.0  # 35 mm equivalent focal length of a picture whose angle of view is unknown
 _SPANS = 150  # the shorter side, divided by the distance over which slopes of the depth are measured
@@ -37,83 +35,38 @@ class Normals:
         vectors: (H, W, 3) unit vectors: x right, y up, z towards the camera.
         source: title of the network that estimated them, or "depth".
         messages: sentences for the user.
-        models: SHA-256 of the cards of all networks that were used.
     """
 
     vectors: Float32[np.ndarray, "h w 3"]
     source: str
     messages: tuple[str, ...] = ()
-    models: Mapping[str, str] = field(default_factory=dict)
 
 
-def estimate_normals(
-    image: Picture,
-    *,
-    model: str = BEST,
-    field_of_view: FieldOfView | None = None,
-    progress: Progress = no_progress,
-) -> Normals:
-    """Estimate the surface normals of a picture.
-
-    Args:
-        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
-        model: a depth network's id, as in `estimate_depth`. If the network estimates normals, these are returned;
-            otherwise, they are computed from its depth.
-        field_of_view: the picture's angle of view, if known.
-        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
-
-    Returns:
-        Normals: `vectors` (H, W, 3) and their source.
-
-    Raises:
-        DepthError: as in `estimate_depth`.
-        UsageError: there is no such model.
-        WeightsError: the model's weights are missing or damaged.
-    """
-    if (own := network_normals(image, model=model, progress=progress)) is not None:
-        return own
-    depth = estimate_depth(image, model=model, field_of_view=field_of_view, progress=progress)
-    return normals_of_depth(depth.disparity, depth.values(), models=depth.models)
-
-
-def network_normals(image: Picture, *, model: str, progress: Progress = no_progress) -> Normals | None:
+def network_normals(image: Picture, *, model: str) -> Normals | None:
     """Return the normals that a depth network estimates; None if it estimates none.
 
     The mean of the normals of the picture and of its mirror image is enlarged to the size of the picture.
     """
     entry = chosen_depth_network(model)
-    traits, prepared = entry.depth, entry.preprocessing
-    if traits is None or not traits.normals:
+    if entry.depth is None or not entry.depth.normals:
         return None
-    progress(0.0, "Loading the network")
     network = load_model(entry.id)
     picture = Visible.of(image).colour
-    shape = network_shape(picture.shape, prepared)
-    x = network_input(picture, shape, prepared)
-    size = picture.shape[0], picture.shape[1]
-    more = (np.float32(size[1] / size[0]),) if traits.takes_aspect else ()
-    progress(0.2, "Estimating normals")
-    straight, mirrored = np.asarray(network.run_method("normals", np.stack([x, x[:, ::-1]]), *more), np.float32)
+    output = network.run_method("normals", *mirrored_input(picture, entry))
+    straight, mirrored = np.asarray(output, np.float32)
     vectors = straight + mirrored[:, ::-1] * np.array([-1, 1, 1], np.float32)
     vectors = vectors * np.array([1, -1, -1], np.float32)  # the network's y points down and its z away
-    large = resize(np.ascontiguousarray(vectors), size, method="bilinear")
-    progress(1.0, "Normals")
-    return Normals(vectors=_unit(large), source=entry.title, models=dict(network.checksums))
+    large = resize(np.ascontiguousarray(vectors), (picture.shape[0], picture.shape[1]), method="bilinear")
+    return Normals(vectors=_unit(large), source=entry.title)
 
 
-def normals_of_depth(
-    disparity: Disparity,
-    values: Mapping[str, Any],
-    *,
-    models: Mapping[str, str] | None = None,
-) -> Normals:
+def normals_of_depth(disparity: Disparity, values: Mapping[str, Any]) -> Normals:
     """Compute normals from a depth map.
 
     Args:
         disparity: (H, W) in [0, 1], 1 = nearest.
         values: values of the depth's result, which give its metres and the angle of view if they are known;
             otherwise, both are assumed and a message says so.
-        models: SHA-256 of the cards of the networks that estimated the depth.
     """
     metres, messages = DepthMetres.of_values(values), []
     low, high = (0.0, 1 / ASSUMED_NEAREST_M) if metres is None else metres.range_per_m
@@ -135,12 +88,7 @@ def normals_of_depth(
     vectors = depth_normals(
         np.float32(low) + disparity * np.float32(high - low), focal_px=view.focal_px(disparity.shape)
     )
-    return Normals(
-        vectors=vectors,
-        source="depth",
-        messages=tuple(messages),
-        models={} if models is None else models,
-    )
+    return Normals(vectors=vectors, source="depth", messages=tuple(messages))
 
 
 def depth_normals(inverse: Plane, *, focal_px: float) -> Float32[np.ndarray, "h w 3"]:

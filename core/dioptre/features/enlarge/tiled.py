@@ -65,7 +65,6 @@ def enlarge_tiled(
     finish: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     finish_reach_px: int = 0,
     tile_px: int | None = None,
-    overlap_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Enlarged:
     """Enlarge a picture by the network's native factor, or by another factor with additional resizing.
@@ -86,7 +85,6 @@ def enlarge_tiled(
         finish_reach_px: radius around a pixel on which the result of `finish` depends, in pixels of the original.
         tile_px: side of a tile. Default: the size in `TILES_PX` that processes the fewest pixels and fits into
             memory.
-        overlap_px: overlap of the tiles on each side. Default: from the network's configuration.
         progress: called with (fraction, phase) between tiles; raises Cancelled to stop.
 
     Returns:
@@ -98,7 +96,7 @@ def enlarge_tiled(
     """
     height, width = picture.shape[:2]
     scale = network.config.scale if factor is None else factor
-    overlap_px = (network.config.overlap_px if overlap_px is None else overlap_px) + finish_reach_px
+    overlap_px = network.config.overlap_px + finish_reach_px
     most_px = min(_LARGEST_BUDGET_BYTES, free_bytes() // 2) // network.config.working_bytes_per_px
     most_tiles = min(_MOST_TILES, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     if tile_px is None:

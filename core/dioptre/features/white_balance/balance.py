@@ -68,11 +68,6 @@ class Balanced:
     models: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def illuminant_xy(self) -> tuple[float, float]:
-        """CIE 1931 chromaticity of the light."""
-        return self.light.xy
-
-    @property
     def cct(self) -> float:
         """Correlated colour temperature in kelvin."""
         return self.light.cct_kelvin

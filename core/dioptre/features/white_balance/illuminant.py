@@ -93,21 +93,19 @@ class Reading:
     coloured: Bool[np.ndarray, "n"]
 
 
-def estimate_light(image: Picture, *, model: str = "default") -> Estimate:
+def estimate_light(image: Picture) -> Estimate:
     """Estimate the illuminant of a picture.
 
     Args:
         image: (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; transparent pixels are ignored.
-        model: a white-balance network's id, or "default".
 
     Returns:
         Estimate: the illuminant; daylight for a picture that is entirely grey.
 
     Raises:
-        UsageError: there is no such model.
-        WeightsError: the model's weights are missing or damaged.
+        WeightsError: the network's weights are missing or damaged.
     """
-    network = estimator(model)
+    network = estimator()
     small = thumbnail(image, network.config.thumbnail_px)
     found, mean = read(network, small[None]), small.mean(axis=(0, 1))
     belief, expected_de = float(found.belief[0]), float(found.expected_de[0])
@@ -165,9 +163,9 @@ def _log_odds(belief: ArrayLike) -> np.ndarray:
     return np.asarray(np.log((share + 0.01) / (1.01 - share)))
 
 
-def estimator(model: str = "default") -> Loaded:
+def estimator() -> Loaded:
     """Load the network that estimates the illuminant."""
-    return load_model(find(model, kind=ModelKind.WHITE_BALANCE).id)
+    return load_model(find("default", kind=ModelKind.WHITE_BALANCE).id)
 
 
 def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:

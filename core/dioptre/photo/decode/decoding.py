@@ -3,8 +3,8 @@
 libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and reports damaged data
 as an error. Where its codecs only warn, a message says what is wrong (`damage`). It receives an open file instead
 of a name, so any name works. pillow-heif (the extra `heic`) decodes HEIC, pyjpegxl (the extra `jpegxl`) JPEG XL and
-rawpy (the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` and `decode_avif`
-read what it lacks of TIFF and AVIF.
+rawpy (the extra `raw`) RAW photos, because libvips' wheel has no decoders for them; `decode_tiff` reads
+what it lacks of TIFF.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from .decoded import (
     require_finite,
     turned,
 )
-from .heif import correct, decode_avif_sequence, decode_heic
+from .heif import correct, decode_heic
 from .jpegxl import decode_jpegxl
 from .raw import decode_raw, is_raw
 from .tiff import (
@@ -210,7 +210,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             found = _by_libvips(file, path, budget, start=start, kind=kind, tiff=tiff)
         except vips().Error as error:
             if kind is Format.AVIF and heif.is_sequence(start):
-                return decode_avif_sequence(file, path, budget)
+                raise problems.unsupported_heif(path, kind.value) from error
             raise _refusal(str(error), path, kind, tiff) from error
     if kind is Format.AVIF:
         correct(found, file)

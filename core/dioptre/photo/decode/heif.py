@@ -1,9 +1,8 @@
 """Decode HEIC with pillow-heif (the extra `heic`), and correct what libheif gets wrong in AVIF.
 
 libvips' wheel has no HEVC decoder. It decodes AVIF with libheif, which stretches the limited range of video (16
-to 235) only in colours, makes three channels of grey, and does not read sequences of frames. Pillow's decoder,
-libavif, is right, but returns 8 bits only. Its result therefore serves to tell which planes have the limited
-range.
+to 235) only in colours, and makes three channels of grey. Pillow's decoder, libavif, is right, but returns 8 bits
+only. Its result therefore serves to tell which planes have the limited range.
 """
 
 from __future__ import annotations
@@ -29,9 +28,7 @@ from .decoded import (
     expanded,
     full_range,
     note_lost_gain_map,
-    note_several,
     packed_bits,
-    turned,
 )
 from .stated_colours import CodePoints, apply_code_points
 
@@ -117,7 +114,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     except PYTHON_DECODER_ERRORS as error:
         file.seek(0)
         if is_sequence(file.read(_START)) or "nsupported" in str(error):
-            raise problems.unsupported_heic(path) from error
+            raise problems.unsupported_heif(path, Format.HEIC.value) from error
         raise damaged(path) from error
     if codes.ndim == 2:
         codes = codes[..., None]
@@ -175,31 +172,3 @@ def _auxiliary(heif: Any, number: int, budget: Budget) -> np.ndarray | None:
     except (*PYTHON_DECODER_ERRORS, problems.PictureTooLarge):
         return None
     return codes if codes.dtype == np.uint8 else None
-
-
-def decode_avif_sequence(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode the first frame with 8 bits within a budget; without a budget, read only the file's properties."""
-    from PIL import Image
-
-    file.seek(0)
-    try:
-        with any_size(), Image.open(file, formats=["AVIF"]) as image:
-            info, bands = image.info, image.getbands()
-            codes = np.empty((0, 0, len(bands)), np.uint8)
-            if budget is not None:
-                budget.check_picture(image.width, image.height)
-                codes = np.asarray(image).reshape(image.height, image.width, len(bands))
-    except PYTHON_DECODER_ERRORS as error:
-        raise damaged(path) from error
-    blob = exif.strip_prefix(info.get("exif"))
-    source = Source(
-        format=Format.AVIF,
-        colour=Colour.GREY if len(bands) < 3 else Colour.RGB,
-        alpha="A" in bands,
-        icc=info.get("icc_profile") or None,
-        exif=blob,
-        xmp=info.get("xmp") or None,
-    )
-    found = Decoded(codes=turned(codes, exif.orientation(blob)), source=source)
-    note_several(found.messages, path, "frames")
-    return found

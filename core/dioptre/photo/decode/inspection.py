@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ _MAX_RECIPE = 1 << 22  # largest size of a recipe in bytes
 
 
 Describe = Callable[[Path], Source]
-ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 """Exceptions that `zipfile` raises for damaged, encrypted or unusually packed files, and for invalid names."""
 
 
@@ -81,44 +80,29 @@ def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:
 
 
 def read_recipe(path: Path) -> Mapping[str, Any]:
-    """Return the recipe in an .ora file without reading its layers; empty if there is none."""
-    with opened_archive(path) as (archive, budget):
-        return _read_recipe(archive, budget)
-
-
-@contextmanager
-def opened_archive(
-    path: Path, *, max_megapixels: float = MAX_MEGAPIXELS
-) -> Iterator[tuple[zipfile.ZipFile, Budget]]:
-    """Open a layered file with a budget for its size; convert errors to Dioptre's own."""
-    with opened(path) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except ZIP_DAMAGES as error:
-            raise damaged(path) from error
-        with archive:
-            yield archive, budget_of(file, path, max_megapixels=max_megapixels)
-
-
-def _read_recipe(archive: zipfile.ZipFile, budget: Budget) -> Mapping[str, Any]:
-    if RECIPE not in archive.namelist():
-        return {}
-    try:
-        return markup.json_object(bounded(archive, archive.getinfo(RECIPE), _MAX_RECIPE, budget))
-    except markup.BadMarkup as error:
-        raise damaged(budget.path) from error
-
-
-def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget: Budget) -> bytes:
-    """Read an entry, but never more than `limit` bytes or the remaining budget, whatever its header declares.
+    """Return the recipe in an .ora file without reading its layers; empty if there is none.
 
     Raises:
-        DamagedPicture: the entry is damaged or packed in an unsupported way.
-        PictureTooLarge: the entry exceeds the limit or the budget.
+        DamagedPicture: the archive or the recipe is damaged, or packed in an unsupported way.
+        PictureTooLarge: the recipe exceeds the limit or the budget.
     """
+    with opened(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if RECIPE not in archive.namelist():
+                    return {}
+                budget = budget_of(file, path, max_megapixels=MAX_MEGAPIXELS)
+                content = _unpacked(archive, archive.getinfo(RECIPE), budget)
+            return markup.json_object(content)
+        except (*_ZIP_DAMAGES, markup.BadMarkup) as error:
+            raise _damaged(path) from error
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
+    """Read an entry, but never more than its limit or the remaining budget, whatever its header declares."""
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no other methods
-        raise damaged(budget.path)
-    if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
+        raise _damaged(budget.path)
+    if entry.file_size > _MAX_RECIPE or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(
             "{file} contains {filename} of {file_size} MB, which is too large.",
             hint="Open it in an editor and save it again.",
@@ -126,17 +110,14 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
             filename=repr(entry.filename),
             file_size=format(entry.file_size / 1e6, ".0f"),
         )
-    try:
-        with archive.open(entry) as file:
-            data = file.read(entry.file_size + 1)
-    except ZIP_DAMAGES as error:
-        raise damaged(budget.path) from error
+    with archive.open(entry) as file:
+        data = file.read(entry.file_size + 1)
     if len(data) > entry.file_size:
-        raise damaged(budget.path)
+        raise _damaged(budget.path)
     return data
 
 
-def damaged(path: Path) -> problems.DamagedPicture:
+def _damaged(path: Path) -> problems.DamagedPicture:
     """Return the error for a damaged file."""
     return problems.DamagedPicture(
         "{file} is not a complete OpenRaster file.",

@@ -413,17 +413,16 @@ def left_out(xmp: bytes | None) -> tuple[str, ...]:
     return tuple(part for part, there in parts.items() if there)
 
 
-def joined(xmp: bytes, extensions: Iterable[tuple[bytes, bytes]], *, budget: Budget | None = None) -> bytes:
+def joined(xmp: bytes, extensions: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return a JPEG's main XMP packet together with the extended packets that it names.
 
     Args:
         xmp: the main packet.
         extensions: digests and packets, as `containers.extended_xmp` yields them.
-        budget: limits the size of the packets.
     """
     blobs = [blob for digest, blob in extensions if digest in xmp]
-    added = [document for blob in blobs if (document := _document(blob, budget=budget)) is not None]
-    main = _document(xmp, budget=budget) if added else None
+    added = [document for blob in blobs if (document := _document(blob)) is not None]
+    main = _document(xmp) if added else None
     if main is None or (rdf := next(main.root.iter(f"{{{RDF}}}RDF"), None)) is None:
         return xmp
     for document in added:

@@ -1,11 +1,12 @@
-"""The JSON Schema of recipes, generated from the operations' descriptions.
+"""Generate docs/recipe.schema.json, the JSON Schema of recipes, from the operations' descriptions.
 
-`python -m dioptre.recipes.schema` writes the schema; `docs/recipe.schema.json` is the published copy.
+Run `python docs/_recipe_schema.py` with Dioptre installed. A test compares the file with the source.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from dioptre_link.catalogue import OPERATIONS
@@ -181,6 +182,4 @@ _STROKE: dict[str, Any] = {
 
 
 if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(text())
+    Path(__file__).with_name("recipe.schema.json").write_text(text(), encoding="utf-8")

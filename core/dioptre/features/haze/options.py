@@ -1,0 +1,26 @@
+"""The options of the operation `haze`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dioptre.features.depth import DepthOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class HazeOptions(DepthOptions):
+    """The options of `haze`.
+
+    Attributes:
+        density: from -1, remove nearly all haze, to 1, the farthest parts disappear.
+        air: (x, y) of a place that has the colour of the haze; None for the farthest bright area.
+        mist: fraction of the added haze that lies near the ground.
+        side_light: from -1 to 1: makes added haze brighter towards the left or the right.
+    """
+
+    operation = "haze"
+
+    density: float = 0.5
+    air: tuple[float, float] | None = None
+    mist: float = 0.0
+    side_light: float = 0.0
