@@ -238,7 +238,7 @@ class Canvas(QLabel):
     def _paint_sign(self, painter: QPainter) -> None:
         """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""
         if self._image is not None:
-            painter.fillRect(self.rect(), QColor(0, 0, 0, 70))
+            painter.fillRect(QRectF(*self.place()), QColor(0, 0, 0, 70))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
         room = QRectF(0, 0, self.width() - 2 * INDENT_PX, self.height())
         high = max(BAND_PX, painter.boundingRect(room, int(flags), self._sign).height() + INDENT_PX)

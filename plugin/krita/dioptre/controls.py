@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .dioptre_link.catalogue.blur import F_NUMBER
@@ -257,6 +257,22 @@ class NumberRow(Row):
         self._slider.valueChanged.connect(self._slid)
         self._field.valueChanged.connect(self._send)
 
+    @property
+    def field_px(self) -> int:
+        """Width that the field needs, in pixels."""
+        return int(self._field.sizeHint().width())
+
+    @property
+    def tick_px(self) -> int:
+        """Width that the checkbox needs, in pixels; 0 without one."""
+        return 0 if self._tick is None else int(self._tick.sizeHint().width())
+
+    def widen(self, field_px: int, tick_px: int) -> None:
+        """Set the width of the field, and leave room for a checkbox as wide as `tick_px` in pixels."""
+        self._field.setFixedWidth(field_px)
+        if self._tick is None and tick_px:
+            self.line.addSpacing(tick_px + GAP_PX)
+
     def render(self, value: Any, decided: Any) -> None:
         widgets = [self._field, self._slider, *([self._tick] if self._tick is not None else [])]
         for widget in widgets:
@@ -287,6 +303,15 @@ class NumberRow(Row):
 
     def _send(self, number: float) -> None:
         self.send(round(number) if self.parameter.kind is Kind.INTEGER else round(number, self._scale.digits + 1))
+
+
+def line_up(rows: Iterable[Row]) -> None:
+    """Give the number fields of all rows the same width and place, so that the sliders line up."""
+    numbers = [row for row in rows if isinstance(row, NumberRow)]
+    field_px = max((row.field_px for row in numbers), default=0)
+    tick_px = max((row.tick_px for row in numbers), default=0)
+    for row in numbers:
+        row.widen(field_px, tick_px)
 
 
 class ChoiceRow(Row):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 from krita import DockWidget
 
@@ -18,7 +19,7 @@ from .dioptre_link.catalogue import IN_EDITORS
 from .dioptre_link.editing import brush, fetching, picking, recipes
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
-from .dioptre_link.editing.traits import enlarges, selects
+from .dioptre_link.editing.traits import changes_depth, enlarges, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
@@ -29,11 +30,12 @@ from .jobs import Run, in_short, job_manager
 from .lists import JobList, RecipeList, ResultList
 from .options import Options
 from .preview import PictureView
-from .session import Panel, Session
+from .session import FROM_FILE, Panel, Session
 from .toolkit import (
     ChoiceBox,
     OneLine,
     QCheckBox,
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -52,6 +54,7 @@ DOCKER_ID = "dioptre_docker"
 FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
 OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs cannot cover them, in pixels.
 LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
+LEFT_PX, RIGHT_PX = 4, 2  # Margins of the contents, in pixels.
 PREVIEW, LOWER = 5, 4  # How the preview and all below it share the height, as far as the picture fills its part.
 RECIPES = "recipes"  # The entry of the list of operations that shows the recipes.
 MAIN = """
@@ -59,7 +62,7 @@ QPushButton { background: palette(highlight); color: palette(highlighted-text); 
     border: 1px solid palette(highlight); border-radius: 4px; }
 QPushButton:hover, QPushButton:focus { border-color: palette(text); }
 QPushButton:pressed { background: palette(dark); }
-QPushButton:disabled { background: palette(button); color: palette(mid); border-color: palette(mid); }
+QPushButton:disabled { background: palette(button); color: #8c8c8c; border-color: palette(mid); }
 """
 
 
@@ -100,6 +103,14 @@ class DioptreDocker(DockWidget):
         self.session.enlarge_whole(whole)
         self.session.look()
 
+    def choose_file(self) -> None:
+        """Let the user choose the file of a recipe, and show its effect before it runs."""
+        file, _ = QFileDialog.getOpenFileName(self, translated("Recipe"), "", "*.json")
+        if file:
+            self._guarded(lambda: self.session.open_file(Path(file)))
+        panel = self.session.store.state
+        self._recipes.render(panel.recipe, panel.pictures)
+
     def edit(self) -> None:
         """Open the active result with the options that produced it.
 
@@ -113,13 +124,14 @@ class DioptreDocker(DockWidget):
     def _build(self) -> None:
         self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush, self.session.box)
         layout = QVBoxLayout()
-        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setContentsMargins(LEFT_PX, 3, RIGHT_PX, 3)
         layout.setSpacing(4)
         layout.addLayout(self._head())
         layout.addWidget(self._view, PREVIEW)
         layout.addWidget(self._lower(), LOWER)
-        whole = QWidget()
-        whole.setLayout(layout)
+        inside, whole = QWidget(), QWidget()
+        inside.setLayout(layout)
+        QVBoxLayout(whole).addWidget(inside)  # Krita sets the margins of the outermost layout to 1 pixel.
         self.setWidget(before(whole, lambda: self._guarded(self.session.look)))
 
     def _head(self) -> QHBoxLayout:
@@ -251,7 +263,8 @@ class DioptreDocker(DockWidget):
         self._recipes.setVisible(bool(panel.recipe))
         if panel.followed is not None:
             seen = preview_of(panel.followed)
-            words = (panel.followed.description, seen.note if seen.shown else "")
+            title = panel.followed.title if panel.recipe == FROM_FILE else ""
+            words = (title and f"{title}:", panel.followed.description, seen.note if seen.shown else "")
             self._about.setText(" ".join(translated(one) for one in words if one))
             self._recipes.render(panel.recipe, panel.pictures)
         self._render_options(panel)
@@ -265,7 +278,7 @@ class DioptreDocker(DockWidget):
             tick.setChecked(on)
             tick.blockSignals(False)
         self._make.setText(action_of(panel))
-        self._make.setEnabled(bool(panel.recipe) or state.missing is None)
+        self._make.setEnabled(panel.can_make)
         if (panel.recipe, state.operation, state.options) != (old.recipe, old.state.operation, old.state.options):
             self._said = ""
         if panel != old or not self._words.text():
@@ -325,7 +338,9 @@ class DioptreDocker(DockWidget):
             self.session.look()
 
     def _choose_recipe(self, name: str) -> None:
-        if name != self.session.store.state.recipe:
+        if name == FROM_FILE:
+            self.choose_file()
+        elif name != self.session.store.state.recipe:
             self.session.open_recipe(name)
 
     def _begin_depth(self) -> None:
@@ -380,6 +395,8 @@ def action_of(panel: Panel) -> str:
         return translated("Create a document")
     if panel.replaces:
         return translated("Replace the result")
+    if changes_depth(panel.state.operation):
+        return translated("Repair the depth layer")
     return translated("Select") if selects(panel.state.operation) else translated("Create layers")
 
 

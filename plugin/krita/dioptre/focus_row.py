@@ -71,12 +71,14 @@ class FocusRow(QWidget):
         rows.addLayout(top)
         rows.addWidget(self.histogram)
         self.scale = RulerScale()
+        self.scale.hide()
         rows.addWidget(self.scale)
         self.distances = QLabel(ruler.two_lines(None))
         self.distances.setObjectName("dioptre_depth_of_field")
         self.distances.setWordWrap(True)
         self.distances.setAccessibleName(translated("Depth of field"))
         self.distances.setToolTip(translated(ruler.HELP))
+        self.distances.hide()
         rows.addWidget(self.distances)
 
     def render(self, state: State) -> None:
@@ -88,6 +90,9 @@ class FocusRow(QWidget):
         self.histogram.show_state(state)
         shown = None if depth is None else state.ruler
         self.scale.show_ruler(shown)
+        if depth is not None:  # Until the depth is known, nothing moves.
+            self.scale.setVisible(shown is not None)
+            self.distances.setVisible(shown is not None)
         self.distances.setText(ruler.two_lines(shown))
 
 

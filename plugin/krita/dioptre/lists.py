@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from krita import Krita
+
 from .dioptre_link.editing.events import Image
 from .dioptre_link.language import translated
 from .dioptre_link.operation import LISTS, Parameter
@@ -13,6 +15,7 @@ from .dioptre_link.records import Entry
 from .document import Document, active, record_of
 from .jobs import Run, job_manager
 from .preview import coloured
+from .session import FROM_FILE
 from .toolkit import (
     QHBoxLayout,
     QIcon,
@@ -111,21 +114,34 @@ class JobList(QWidget):
         self.setVisible(bool(self._lines))
 
 
+FROM_A_FILE = "From a file…"
+ABOUT_FILES = "A recipe as a .json file; every run of Dioptre saves one"
 TILE_PX = 96
-LABEL_PX = 34  # Height of two lines below a picture.
+CELL_PX = TILE_PX + 6  # Minimum width of a column.
+LABEL_PX = 38  # Height of two lines below a picture, and of the frame.
 MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
 
 
+# A tint would cover the picture, and a double click means something else than a click.
+FRAME = """
+QListWidget { activate-on-singleclick: 0; }
+QListWidget::item { border: 2px solid transparent; border-radius: 3px; }
+QListWidget::item:hover { border-color: palette(mid); background: transparent; }
+QListWidget::item:selected { border-color: palette(highlight); background: transparent; color: palette(text); }
+"""
+
+
 class Tiles(QListWidget):
-    """Pictures with titles in rows, all of which are visible."""
+    """Pictures with titles in rows, all of which are visible; a frame marks the chosen one."""
 
     def __init__(self, name: str, accessible: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setAccessibleName(accessible)
+        self.setStyleSheet(FRAME)
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setIconSize(QSize(TILE_PX, TILE_PX))
-        self.setGridSize(QSize(TILE_PX + 8, TILE_PX + LABEL_PX))
+        self.setGridSize(QSize(CELL_PX, TILE_PX + LABEL_PX))
         self.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.setWordWrap(True)
         self.setMovement(QListWidget.Movement.Static)
@@ -143,7 +159,7 @@ class Tiles(QListWidget):
         item = QListWidgetItem(title)
         item.setData(Qt.ItemDataRole.UserRole, data)
         item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
-        item.setSizeHint(self.gridSize())
+        item.setSizeHint(QSize(CELL_PX, self.gridSize().height()))
         if picture is not None and not picture.isNull():
             show_picture(item, picture)
         self.addItem(item)
@@ -154,10 +170,11 @@ class Tiles(QListWidget):
         self.fit()
 
     def fit(self) -> None:
-        """Take as much height as all rows need."""
-        grid = self.gridSize()
-        columns = max(1, self.viewport().width() // grid.width())
-        self.setFixedHeight(-(-max(self.count(), 1) // columns) * grid.height() + 2 * self.frameWidth())
+        """Fill the width with columns, and take as much height as all rows need."""
+        wide = self.viewport().width() - 1  # A column that ends at the very edge would not be used by Qt.
+        columns, high = max(1, wide // CELL_PX), self.gridSize().height()
+        self.setGridSize(QSize(max(CELL_PX, wide // columns), high))
+        self.setFixedHeight(-(-max(self.count(), 1) // columns) * high + 2 * self.frameWidth())
 
 
 class RecipeList(Tiles):
@@ -167,8 +184,10 @@ class RecipeList(Tiles):
         super().__init__("dioptre_recipes", translated("Recipes"))
         self._known: dict[str, Image | None] = {}
         for name, recipe in presets().items():
-            item = self.add(translated(recipe.title), QImage(str(picture_file(name))), name)
-            item.setToolTip(translated(recipe.description))
+            self.add(translated(recipe.title), None, name).setToolTip(translated(recipe.description))
+        self.add(translated(FROM_A_FILE), None, FROM_FILE).setToolTip(translated(ABOUT_FILES))
+        for item in (self.item(row) for row in range(self.count())):
+            _show_example(item)
         self.itemClicked.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
         self.itemActivated.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
 
@@ -181,7 +200,10 @@ class RecipeList(Tiles):
             picture = pictures.get(name)
             if picture is not self._known.get(name):
                 self._known[name] = picture
-                show_picture(item, QImage(str(picture_file(name))) if picture is None else coloured(picture))
+                if picture is None:
+                    _show_example(item)
+                else:
+                    show_picture(item, coloured(picture))
 
 
 class ResultList(Tiles):
@@ -231,12 +253,24 @@ class ResultList(Tiles):
             self._on_edit()
 
 
+def _show_example(item: QListWidgetItem) -> None:
+    """Show a recipe's effect on an example photo, or the icon of a file."""
+    name = item.data(Qt.ItemDataRole.UserRole)
+    if name == FROM_FILE:
+        item.setIcon(Krita.instance().icon("document-open"))
+    else:
+        show_picture(item, QImage(str(picture_file(name))))
+
+
 def show_picture(item: QListWidgetItem, picture: QImage) -> None:
     """Show a picture in a tile, cut to a square."""
     side = min(picture.width(), picture.height())
     part = picture.copy((picture.width() - side) // 2, (picture.height() - side) // 2, side, side)
     smooth = Qt.TransformationMode.SmoothTransformation
-    item.setIcon(QIcon(QPixmap.fromImage(part.scaled(TILE_PX, TILE_PX, transformMode=smooth))))
+    pixmap, icon = QPixmap.fromImage(part.scaled(TILE_PX, TILE_PX, transformMode=smooth)), QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # Qt tints a selected icon that has no picture for it.
+        icon.addPixmap(pixmap, mode)
+    item.setIcon(icon)
 
 
 def _changed(entry: Entry) -> str:

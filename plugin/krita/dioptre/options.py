@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .controls import BLUR, RANGE, Aperture, DistanceRow, OnChange, OnChanges, PointRow, Row, ShapesRow, row_of
+from .controls import (
+    BLUR,
+    RANGE,
+    Aperture,
+    DistanceRow,
+    OnChange,
+    OnChanges,
+    PointRow,
+    Row,
+    ShapesRow,
+    line_up,
+    row_of,
+)
 from .dioptre_link.editing import bokeh, distances, scene, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
@@ -64,6 +76,8 @@ class Options(QWidget):
             place.addWidget(row)
             if parameter.name == BLUR and self._shapes is not None:
                 place.addWidget(self._shapes)
+        for shows_simple in (True, False):
+            line_up(row for row in self._rows.values() if row.parameter.simple is shows_simple)
         self._aperture = Aperture() if set(bokeh.OPTIONS) <= set(self._rows) else None
         if self._aperture is not None:
             at = min(others.indexOf(self._rows[name]) for name in bokeh.OPTIONS)

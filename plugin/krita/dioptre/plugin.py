@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from krita import Extension, Krita, Window
 
 from . import depth_editing, updating
 from .dioptre_link.catalogue import IN_EDITORS, super_resolution
-from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
-from .dioptre_link.recipe import Recipe
 from .docker import DOCKER_ID, DioptreDocker, painting_hint
 from .document import LOG, active, say
-from .jobs import Run, in_short, job_manager
-from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
+from .jobs import in_short, job_manager
+from .lists import ABOUT_FILES, FROM_A_FILE
+from .toolkit import QApplication, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
 SETTINGS, PLACED = "dioptre", "placed"
@@ -90,14 +88,12 @@ class DioptreExtension(Extension):
                 functools.partial(_open_recipe, name),
                 place=f"{MENU_PLACE}/{RECIPES_ID}",
             )
-        tip = translated("A recipe as a .json file; every run of Dioptre saves one")
-        title = translated("From a file…")
         _add(
             window,
             "recipe_zz_file",
-            title,
-            tip,
-            _follow_file,
+            translated(FROM_A_FILE),
+            translated(ABOUT_FILES),
+            _open_file,
             place=f"{MENU_PLACE}/{RECIPES_ID}",
         )
         order += ["recipe", "super_resolution_document"]
@@ -119,7 +115,7 @@ class DioptreExtension(Extension):
                 "update",
                 translated("Update"),
                 translated("Recompute the selected result."),
-                lambda: _try(_update),
+                _update,
             ),
             (
                 "panel",
@@ -197,38 +193,19 @@ def _edit_depth() -> None:
     say(painting_hint(depth.name()))
 
 
-def _follow_file() -> None:
-    """Run a recipe from a file on the active layer; do nothing if the user chose none."""
-
-    def begin() -> Run | None:
-        if (chosen := _recipe_from_file()) is None:
-            return None
-        document, node = active()
-        described, options = as_operation(chosen)
-        return job_manager().start(described, options, document, node, notes=chosen.ignored)
-
-    _try(begin)
+def _open_file() -> None:
+    """Open a recipe from a file in the docker, so that the user sees its effect before it runs."""
+    docker = show_panel()
+    if docker is not None:
+        docker.choose_file()
 
 
-def _recipe_from_file() -> Recipe | None:
-    window = Krita.instance().activeWindow()
-    parent = window.qwindow() if window is not None else None
-    file, _ = QFileDialog.getOpenFileName(parent, translated("Recipe"), "", "*.json")
-    return Recipe.read(Path(file)) if file else None
-
-
-def _update() -> Run:
-    return updating.start(job_manager(), *active())
-
-
-def _try(begin: Callable[[], Run | None]) -> None:
-    """Start a run, show its progress, and report its outcome."""
+def _update() -> None:
+    """Recompute the active result, show the progress, and report the outcome."""
     try:
-        run = begin()
+        run = updating.start(job_manager(), *active())
     except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
         tell(LOG.told(error))
-        return
-    if run is None:
         return
     show_panel()
     run.failed.connect(tell)

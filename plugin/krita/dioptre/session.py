@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from . import enlarge, updating
@@ -18,7 +19,7 @@ from .dioptre_link.editing.events import Image, Shown, Step
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
-from .dioptre_link.editing.traits import enlarges, selects, takes_selection
+from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_selection
 from .dioptre_link.editing.views import views_of
 from .dioptre_link.errors import DioptreError, RefusedError
 from .dioptre_link.networks import Network
@@ -26,13 +27,15 @@ from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .dioptre_link.records import Entry
-from .document import LOG, Node, Rect, active, find_node, is_open
+from .document import LOG, Document, Node, Rect, active, find_node, is_open, own_id
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
-from .sources import NO_SELECTION, Source, coverage_mark, find, selection_in, selection_mark
+from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection_in, selection_mark
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
+
+FROM_FILE = "file"  # Name of the recipe from a file, beside those of the presets.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class Panel:
 
     Attributes:
         state: State of the operation.
-        recipe: Name of the chosen preset; "" for an operation.
+        recipe: Name of the chosen preset, or `FROM_FILE`; "" for an operation.
         followed: The recipe itself, with the focus that the user has clicked; None for an operation.
         pictures: The recipes' effects on the previewed layer, as far as they are known, by name.
         layer: Name of the previewed layer.
@@ -67,6 +70,12 @@ class Panel:
         return self.entry is not None and not (self.recipe or self.adds)
 
     @property
+    def can_make(self) -> bool:
+        """Whether a run is possible: no network is missing, and the active layer has not been refused."""
+        refused = self.state.phase is Phase.FAILED and not self.layer
+        return self.whole or (not refused and (bool(self.recipe) or self.state.missing is None))
+
+    @property
     def changed(self) -> bool:
         """Whether the settings differ from those of the earlier result."""
         operation = self.state.operation
@@ -79,12 +88,15 @@ class Session(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
+        self.recipes = dict(presets())  # By name, as they were before a click.
         self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
-        self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
+        # Document and layer that could not be read, and whether that may change while they stay active.
+        self._refused: tuple[Document | None, str] | None = None
+        self._passes = False
         self._limits_mark: tuple[object, ...] | None = None  # Of the selection, masks and opacity; see `_limited`.
         self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
@@ -125,12 +137,12 @@ class Session(QObject):
         self.store.set(Panel(state=state, whole=whole))
 
     def open_recipe(self, name: str) -> None:
-        """Choose a preset and preview its effect on the active layer."""
-        recipe, seen = presets()[name], preview_of(presets()[name])
+        """Choose a recipe and preview its effect on the active layer."""
+        recipe, seen = self.recipes[name], preview_of(self.recipes[name])
         opened = replace(states.opened(seen.operation, dict(seen.options)), fixed=True)
         state = fetching.carried(opened, self.state)
         before, chosen = self.store.state, Panel(state=state, recipe=name, followed=recipe)
-        if self._source is None or not before.recipe:
+        if not before.recipe or not self._serves(recipe):
             self._forget()
             self._marked = None
             self.store.set(chosen)
@@ -142,6 +154,19 @@ class Session(QObject):
             state = states.chose_view(state, before.state.view)
         self.store.set(replace(chosen, state=states.read(state), pictures=before.pictures, layer=before.layer))
         self._previews.ask()
+
+    def open_file(self, file: Path) -> None:
+        """Choose a recipe from a file and preview its effect on the active layer.
+
+        Raises:
+            DioptreError: The file has no recipe for layers.
+        """
+        recipe, panel = Recipe.read(file), self.store.state
+        as_operation(recipe)
+        self.recipes[FROM_FILE] = recipe
+        pictures = {name: picture for name, picture in panel.pictures.items() if name != FROM_FILE}
+        self.store.set(replace(panel, pictures=pictures))
+        self.open_recipe(FROM_FILE)
 
     def edit(self) -> None:
         """Open the active result's operation with the options that produced it.
@@ -161,11 +186,12 @@ class Session(QObject):
 
     def look(self) -> None:
         """Read the layer again and show its preview."""
+        found = None
         try:
-            target = self._find_target(*active())
-            reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
+            target, found = self._find()
+            reading = found.read()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
-            self._refuse(error)
+            self._refuse(error, passes=found is None and isinstance(error, DioptreError))
             return
         self._adopt(target)
         self._previews.list_again()
@@ -275,9 +301,9 @@ class Session(QObject):
         if self._source is None or is_open(self._source.document):
             return
         self._forget()
-        self._refused = (None, None)
+        self._refused = (None, "")
         if name := self.store.state.recipe:
-            self._follow(presets()[name])
+            self._follow(self.recipes[name])
         else:
             self._set(states.of_next_picture(self.state))
         state = replace(states.reading(self.state), phase=Phase.EMPTY)
@@ -290,11 +316,16 @@ class Session(QObject):
         if job_manager().makes_layers:
             return
         document, node = active()
-        if document is None or node is None or self._refused == (document, node):
+        if document is None or node is None:
+            return
+        refused = self._refused == (document, own_id(node))
+        if refused and not self._passes:
             return
         try:
-            target = self._find_target(document, node)
-        except DioptreError:
+            target = self._find()[0] if refused else self._find_target(document, node)
+        except DioptreError as error:
+            if refused and error.message != self.state.message:
+                self._refuse(error, passes=True)
             return
         panel = self.store.state
         if not self._is_shown(target):
@@ -307,6 +338,30 @@ class Session(QObject):
         elif (panel.entry, panel.replaced) != (target.entry, target.replaced):
             self.store.set(replace(panel, entry=target.entry, replaced=target.replaced))
         self._follow_selection()
+
+    def _find(self) -> tuple[Target, Found]:
+        """Return the target on the active layer, and its checked inputs.
+
+        Raises:
+            RefusedError: The operation cannot work on it.
+        """
+        target = self._find_target(*active())
+        return target, find(self.state.operation, target.document, target.picture, target.depth, fresh=False)
+
+    def _serves(self, recipe: Recipe) -> bool:
+        """Return whether the layers that have been read are those that the recipe takes."""
+        source = self._source
+        if source is None or not is_open(source.document):
+            return False
+        picture, depth = (
+            None if one is None else find_node(source.document, one.node) for one in (source.picture, source.depth)
+        )
+        operation = as_operation(recipe)[0]
+        try:
+            found = find(operation, source.document, picture, fresh=False)
+        except DioptreError:
+            return False
+        return found.picture == picture and (found.depth == depth or not finds_depth_layer(operation))
 
     def _find_target(self, document: Any, node: Any) -> Target:
         """Return the target; for a recipe, it is the active layer, even if that belongs to a result.
@@ -333,7 +388,7 @@ class Session(QObject):
         moves = self._marked is not None and self._marked != place
         if panel.recipe:
             if moves:
-                self._follow(presets()[panel.recipe])
+                self._follow(self.recipes[panel.recipe])
             return
         state, entry, adds = self.state, target.entry, panel.adds
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
@@ -377,10 +432,17 @@ class Session(QObject):
         self.selected = small_selection(selection, rect.width) if selection and limits else None
         return replace(source, selection=selection, coverage=coverage)
 
-    def _refuse(self, error: Exception) -> None:
-        """Say why the active layer cannot be read; the next one that becomes active is read again."""
+    def _refuse(self, error: Exception, *, passes: bool = False) -> None:
+        """Say why the active layer cannot be read; the next one that becomes active is read again.
+
+        Args:
+            error: The reason.
+            passes: Whether to read the same layer again once nothing speaks against it any more.
+        """
         self._forget()
-        self._refused = active()
+        document, node = active()
+        # A node that outlives its document could crash Krita; its id cannot.
+        self._refused, self._passes = (document, "" if node is None else own_id(node)), passes
         self._set(
             states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", entry=None, replaced=""
         )
@@ -401,10 +463,14 @@ class Session(QObject):
     def _ask_picture(self) -> None:
         """Request the picture of the next recipe once the preview itself is ready."""
         panel = self.store.state
-        name = next((name for name in presets() if name not in panel.pictures), None)
-        if panel.recipe and name is not None and self.state.phase is Phase.READY:
-            seen = preview_of(presets()[name])
+        name = next((name for name in self.recipes if name not in panel.pictures), None)
+        if not panel.recipe or name is None or self.state.phase is not Phase.READY:
+            return
+        if self._serves(self.recipes[name]):
+            seen = preview_of(self.recipes[name])
             self._previews.ask_picture(name, states.opened(seen.operation, dict(seen.options)))
+        else:
+            self._pictured(name, None)
 
     def _pictured(self, name: str, picture: Image | None) -> None:
         panel = self.store.state

@@ -1,6 +1,7 @@
 """Operates the docker with real clicks; leaves screenshots in OUT."""
 
 import gc
+import json
 
 import person
 from dioptre.dioptre_link.catalogue import IN_EDITORS, operation
@@ -10,9 +11,10 @@ from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.dioptre_link.presets import presets
 from dioptre.document import record_of
 from dioptre.previews import LONGEST_PX
+from dioptre.session import FROM_FILE
 from krita import Krita, Selection
 from person import click, docker, opened, widget
-from photo_preview import PHOTO_PX, at, changing, open_photo, ready, state
+from photo_preview import PHOTO_PX, WHOLE, at, changing, open_photo, ready, state
 from qt import (
     QApplication,
     QCheckBox,
@@ -30,6 +32,7 @@ from qt import (
 )
 from rig import (
     OUT,
+    add_layer,
     child,
     close,
     expect,
@@ -39,6 +42,7 @@ from rig import (
     next_end,
     photo,
     pixels,
+    same,
     settle,
     soon,
     toggle_visibility,
@@ -50,6 +54,12 @@ from rig import (
 from dioptre import jobs
 
 NARROW_PX = 300
+MINE = {
+    "version": 2,
+    "title": "Mine",
+    "description": "As blurred as it gets.",
+    "steps": [{"operation": "portrait", "options": {"f_number": 1}}],
+}
 MOST_TABS = 40  # Maximum number of Tab presses; with few options, reaching any widget takes fewer.
 
 
@@ -161,11 +171,30 @@ def check_the_chosen_view_has_the_colour_of_a_selection():
 
 
 def check_an_operation_that_cannot_work_says_so_where_the_picture_would_be():
-    yield from open_photo()
+    """The main button is grey until the reason is gone, even if the same layer stays active."""
+    document, node = yield from open_photo()
+    other = yield from add_layer(document, bytes(node.pixelData(*WHOLE)), "Other", WHOLE)
+    document.setActiveNode(node)
+    yield from settle(document)
     yield from opened("dioptre_repair_depth")
     yield from until(lambda: state().phase is Phase.FAILED, "the refusal")
     expect("words", widget(QLabel, "dioptre_preview").text(), "No preview")
     expect_in("refusal", "needs a depth layer", widget(QLabel, "dioptre_words").text())
+    make = widget(QPushButton, "dioptre_make")
+    expect("button", (make.text(), make.isEnabled()), ("Repair the depth layer", False))
+    person.screenshot("krita-refused.png")
+    other.setName("Depth")  # Another layer becoming active would be read anyway.
+    words = widget(QLabel, "dioptre_words")
+    yield from until(lambda: "needs a selection" in words.text(), "the next refusal")
+    expect("button", make.isEnabled(), False)
+    selection = Selection()
+    selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
+    document.setSelection(selection)
+    yield from soon("the button", make.isEnabled, True)
+    yield from ready()
+    yield from opened("dioptre_depth")
+    yield from soon("button", make.text, "Create layers")
+    document.setModified(False)
 
 
 def check_the_wheel_changes_no_value():
@@ -287,8 +316,8 @@ def check_shapes_and_the_focus_range():
     yield from changing(widen())
     expect(f"range {state().sharp}", abs(state().sharp[1] - 0.5) < 0.03, True)
     expect("no distance is invented", state().ruler, None)
-    text = docker().findChild(QLabel, "dioptre_depth_of_field").text()
-    expect("its text", text.strip(), "")
+    ruler = [docker().findChild(QWidget, f"dioptre_{name}").isVisible() for name in ("ruler", "depth_of_field")]
+    expect("no room for it", ruler, [False, False])
     bars.setFocus()
     before = state().sharp
     person.keys("Right")
@@ -357,13 +386,23 @@ def check_narrow_docker():
 def click_tile(name):
     """Scroll to a recipe's tile and click it."""
     tiles, scroll = widget(QListWidget, "dioptre_recipes"), docker().findChild(QScrollArea)
-    middle = tiles.visualItemRect(tiles.item(list(presets()).index(name))).center()
+    row = list(presets()).index(name) if name in presets() else len(presets())
+    middle = tiles.visualItemRect(tiles.item(row)).center()
     inside = tiles.mapTo(scroll.widget(), middle)
     scroll.ensureVisible(inside.x(), inside.y())
     yield from until(lambda: scroll.viewport().rect().contains(tiles.mapTo(scroll.viewport(), middle)), "the tile")
     where = tiles.mapToGlobal(middle)
     person.press(where.x(), where.y())
+
+
+def chosen(name):
+    yield from click_tile(name)
     yield from until(lambda: docker().session.store.state.recipe == name, f"the recipe {name}")
+
+
+def marked():
+    """Return the tile with the frame."""
+    return widget(QListWidget, "dioptre_recipes").currentRow()
 
 
 def check_recipes_are_tiles_of_the_photo():
@@ -375,15 +414,17 @@ def check_recipes_are_tiles_of_the_photo():
     box.setCurrentIndex(box.findText("Recipes"))
     box.activated.emit(box.currentIndex())
     tiles = widget(QListWidget, "dioptre_recipes")
-    bundled = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    bundled = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
+    rows = [tiles.visualItemRect(tiles.item(row)) for row in range(tiles.count())]
+    expect("none is hidden", [tiles.viewport().rect().contains(one) for one in rows], [True] * len(rows))
     expect("bundled pictures", [image.isNull() for image in bundled], [False] * len(presets()))
     yield from ready()
-    yield from click_tile("product")
+    yield from chosen("product")
     yield from ready()
     expect_in("description", "An object, sharp from front to back", widget(QLabel, "dioptre_about").text())
     expect("nothing is made yet", jobs.job_manager().runs, [])
     yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the photo's pictures")
-    own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(tiles.count())]
+    own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
     expect("other pictures", [one == other for one, other in zip(bundled, own, strict=True)], [False] * len(own))
     yield from changing(click(*at(0.3, 0.75)))
     person.screenshot("krita-recipe.png")
@@ -392,6 +433,52 @@ def check_recipes_are_tiles_of_the_photo():
     (entry,) = record_of(document).load()
     x, y = entry.options["steps"][1]["options"]["focus"]
     expect(f"focus {x}, {y}", abs(x - 77) < 4 and abs(y - 192) < 4, True)
+    yield from until(lambda: same(document.activeNode(), group), "the group, which has a depth layer, to be active")
+    docker().session.look()
+    yield from ready()
+    yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the group's pictures")
+    examples = [name for name, one in docker().session.store.state.pictures.items() if one is None]
+    expect("still an example", examples, [])
+    document.setModified(False)
+
+
+def check_a_recipe_from_a_file_is_a_tile_too():
+    """It is previewed before it runs, also from the menu; without a file, the earlier choice stays."""
+    for name, content in (("mine", MINE), ("none", {"version": 2})):
+        (OUT / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_panel")
+    docker().session.open_recipe("pet")
+    yield from ready()
+    pet = marked()
+    yield from click_tile(FROM_FILE)
+    yield from until(person.dialog, "the file dialog")
+    person.keys("Escape")
+    yield from until(lambda: person.dialog() is None, "the end of the dialog")
+    expect("the choice stays", (docker().session.store.state.recipe, marked()), ("pet", pet))
+    yield from click_tile(FROM_FILE)
+    yield from person.answer_with(OUT / "none.json")
+    words = widget(QLabel, "dioptre_words")
+    yield from until(lambda: "has no list of steps" in words.text(), "what is wrong with the file")
+    expect("the choice stays", (docker().session.store.state.recipe, marked()), ("pet", pet))
+    yield from click_tile(FROM_FILE)
+    yield from person.answer_with(OUT / "mine.json")
+    tile = widget(QListWidget, "dioptre_recipes").item(len(presets()))
+    icon = tile.icon().cacheKey()
+    yield from ready()
+    expect("preview", (state().options["f_number"], marked()), (1.0, len(presets())))
+    expect("about", widget(QLabel, "dioptre_about").text(), "Mine: As blurred as it gets.")
+    expect("nothing is made yet", jobs.job_manager().runs, [])
+    yield from until(lambda: tile.icon().cacheKey() != icon, "its picture")
+    person.screenshot("krita-recipe-file.png")
+    yield from chosen("pet")
+    yield from ready()
+    person.choose("dioptre_recipe_zz_file")
+    yield from person.answer_with(OUT / "mine.json")
+    yield from ready()
+    expect("preview again", state().options["f_number"], 1.0)
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("recorded", record_of(document).load()[0].options["f_number"], 1.0)
     document.setModified(False)
 
 
@@ -449,6 +536,13 @@ def check_the_preview_fills_the_width():
         expect(f"{wide} × {high}: no space below", canvas.height() - height <= 2, True)
         if wide > high:
             expect("no space beside", canvas.width() - width <= 2, True)
+        beside = canvas.grab().toImage().pixelColor(1, canvas.height() // 2)
+        docker().session.change("temperature", 3000.0)
+        yield from until(lambda: state().busy, "another preview to begin")
+        if wide < high:
+            grey = canvas.grab().toImage().pixelColor(1, canvas.height() // 2)
+            expect("only the picture is dimmed", grey.name(), beside.name())
+        yield from ready()
         person.screenshot(f"krita-fills-{wide}.png")
         document.setModified(False)
 
@@ -493,7 +587,7 @@ def check_the_selection_limits_the_preview():
     selection = Selection()
     selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
     document.setSelection(selection)
-    yield from until(lambda: state().shown.after is not whole and not state().busy, "another preview")
+    yield from until(lambda: docker().session.selected is not None, "the selection to be noticed")
     yield from ready()
     limited = state().shown.after
     right, there = half_of(limited, 1), half_of(whole, 1)

@@ -163,17 +163,22 @@ def dialog():
     return QApplication.activeModalWidget()
 
 
-def export(name):
-    """Export the active document with the File menu's dialog, and return the file when it is complete."""
-    path = rig.OUT / name
-    path.unlink(missing_ok=True)
-    choose("file_export_file")
+def answer_with(path):
+    """Enter a path in the file dialog, once it is open."""
     yield from rig.until(dialog, "the file dialog")
     for _ in range(4):
         yield
     keys("ctrl+a")
     subprocess.run(["xdotool", "type", "--delay", "6", str(path)], check=True)
     keys("Return")
+
+
+def export(name):
+    """Export the active document with the File menu's dialog, and return the file when it is complete."""
+    path = rig.OUT / name
+    path.unlink(missing_ok=True)
+    choose("file_export_file")
+    yield from answer_with(path)
     began, size, same = time.monotonic(), -1, 0
     while same < AT_REST:
         if time.monotonic() - began > SAVING_S:
