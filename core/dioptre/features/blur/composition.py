@@ -46,16 +46,16 @@ def soft_edges_of(
         focal_disparity: the disparity in focus.
     """
     inside, outside = alpha > INSIDE, alpha < OUTSIDE
-    soft = ~(inside | outside)
-    if not (soft.any() and inside.any() and outside.any()):
+    if not (inside.any() and outside.any()) or (inside | outside).all():
         return None
     height, width = alpha.shape
     step = -(-max(alpha.shape) // _NEAREST_PX)
     within, beside = (_nearest(disparity, known, step) for known in (inside, outside))
+    del inside, outside  # the colours need the memory
     colours = both_colours_rows(image, alpha)
     parts = []
     for rows in row_slices(height):
-        row, column = np.nonzero(soft[rows])
+        row, column = np.nonzero(~((alpha[rows] > INSIDE) | (alpha[rows] < OUTSIDE)))
         small = (row + rows.start) // step, column // step
         own, cover = disparity[rows][row, column], alpha[rows][row, column]
         mine, others = within[small], beside[small]
