@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, UInt32
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from dioptre.contract import Disparity, Progress, all_rows, no_progress
 from dioptre.features.background import clean_background
@@ -156,9 +157,9 @@ def _in_disc(planes: Float32[np.ndarray, "h w c"], radius: float) -> Float32[np.
     side = int(radius + 1)
     offsets = np.arange(-side, side + 1)
     disc = np.clip(radius + 0.5 - np.hypot(*np.meshgrid(offsets, offsets)), 0, 1).astype(np.float32)
-    padded = np.pad(small, ((side, side), (side, side), (0, 0)), "edge")
-    mean = signal.oaconvolve(padded, disc[..., None] / disc.sum(), mode="valid", axes=(0, 1))
-    return resize(np.ascontiguousarray(mean, np.float32), (height, width), method="bilinear")
+    padded = np.pad(small, ((side, side), (side, side), (0, 0)), "edge").transpose(2, 0, 1)[:, None]
+    mean = jax.lax.conv(jnp.asarray(padded), jnp.asarray(disc / disc.sum())[None, None], (1, 1), "VALID")
+    return resize(np.ascontiguousarray(mean[:, 0].transpose(1, 2, 0)), (height, width), method="bilinear")
 
 
 def _codes(
