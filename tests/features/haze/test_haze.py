@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -33,9 +34,13 @@ def haze(picture: np.ndarray, disparity: np.ndarray, **options: Any) -> Result:
     return apply("haze", options, Inputs(picture=picture, disparity=disparity))
 
 
+def linear(encoded: np.ndarray) -> np.ndarray:
+    return np.asarray(srgb_to_linear(jnp.asarray(encoded)))
+
+
 def lost(picture: np.ndarray, hazy: np.ndarray, air: np.ndarray = AIR) -> np.ndarray:
     """The fraction of the light that was lost, by Koschmieder's law."""
-    before, after = np.asarray(srgb_to_linear(picture)), np.asarray(srgb_to_linear(hazy))
+    before, after = linear(picture), linear(hazy)
     share = np.median((after - before) / (air - before), axis=(1, 2))
     return np.repeat(share[:, None], picture.shape[1], axis=1)
 
@@ -63,7 +68,7 @@ def test_nothing_changes_at_amount_0_and_alpha_never(sign: int) -> None:
 def test_haze_is_measured_and_removed() -> None:
     clear = texture()
     arriving = np.exp(-1.2 * (1 / (slope() * 0.8 + 0.2)) / 5)[..., None]
-    hazy = np.asarray(linear_to_srgb(np.asarray(srgb_to_linear(clear)) * arriving + AIR * (1 - arriving)))
+    hazy = np.asarray(linear_to_srgb(jnp.asarray(linear(clear) * arriving + AIR * (1 - arriving))))
     found = measured_haze(hazy, slope(), air=AIR)
     np.testing.assert_allclose(found.veil[[0, -1]], 1 - arriving[[0, -1], 0, 0], atol=0.1)
     back = remove_haze(hazy, slope(), found)
@@ -117,7 +122,7 @@ def test_a_point_gives_the_colour_of_the_haze() -> None:
     picture = texture()
     picture[:16, :16] = (0.9, 0.5, 0.3)
     values = haze(picture, slope(), air=(5.0, 5.0)).values
-    np.testing.assert_allclose(values["air"], srgb_to_linear(np.float32([0.9, 0.5, 0.3])), atol=1e-3)
+    np.testing.assert_allclose(values["air"], linear(np.float32([0.9, 0.5, 0.3])), atol=1e-3)
 
 
 def test_a_dark_distance_gives_pale_haze() -> None:

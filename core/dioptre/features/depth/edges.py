@@ -99,7 +99,7 @@ def network_input(
     return normalized
 
 
-def mirrored_input(picture: Float32[np.ndarray, "h w 3"], entry: Entry) -> tuple[np.ndarray, ...]:
+def mirrored_input(picture: Float32[np.ndarray, "h w 3"], entry: Entry) -> tuple[np.ndarray | np.float32, ...]:
     """Return the inputs with which a depth network sees a picture, and its mirror image, as a batch of two."""
     prepared = entry.preprocessing
     x = network_input(picture, network_shape(picture.shape, prepared), prepared)

@@ -12,7 +12,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float32, UInt8
+from jaxtyping import Array, Bool, Float32, Int, UInt8
 
 from dioptre.imaging.threads import on_all_cores
 
@@ -71,7 +71,8 @@ def _grid(size: tuple[int, int], rows: Array, columns: Array) -> tuple[Array, Ar
     """Return the places of pixels of a frame as (x, y)."""
     height, width = size
     x, y = (columns + 0.5 - width / 2) / width, (rows + 0.5 - height / 2) / width
-    return jnp.broadcast_arrays(x[None, :], y[:, None])  # type: ignore[return-value]
+    across, down = jnp.broadcast_arrays(x[None, :], y[:, None])
+    return across, down
 
 
 @partial(jax.jit, static_argnames="size")
@@ -136,7 +137,7 @@ def _colours(
     distances: Float32[Array, "n H W"],
     camera: Camera,
     lens: Lens,
-    first: int,
+    first: int | Int[Array, ""],
     *,
     rows: int,
     size: tuple[int, int],
@@ -183,7 +184,7 @@ def _unknown(
     distances: Float32[Array, "n H W"],
     camera: Camera,
     lens: Lens,
-    first: int,
+    first: int | Int[Array, ""],
     *,
     rows: int,
     size: tuple[int, int],
