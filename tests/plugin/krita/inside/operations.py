@@ -40,6 +40,7 @@ MENU = [
     "Select by depth…",
     "White balance…",
     "Super-resolution…",
+    "Haze…",
     "Depth map…",
     "Repair depth in selection…",
     "Recipe",
