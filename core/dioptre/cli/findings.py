@@ -312,10 +312,14 @@ def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
 
 
 def _listed_files() -> Iterator[tuple[str, Path, int, str]]:
-    """Yield the name, path, size and SHA-256 (base64) of each file that the packages' lists name."""
+    """Yield the name, path, size and SHA-256 (base64) of each file that the packages' lists name.
+
+    Programs, which lie beside the packages' folder, are left out, because pipx changes their first line.
+    """
     for package in metadata.distributions(path=[sysconfig.get_path("purelib")]):
         for row in csv.reader((package.read_text("RECORD") or "").splitlines()):
-            if len(row) == 3 and row[2].isdecimal() and row[1].startswith("sha256="):
+            listed = len(row) == 3 and row[2].isdecimal() and row[1].startswith("sha256=")
+            if listed and not row[0].startswith(".."):
                 path = Path(str(package.locate_file(row[0])))
                 yield f"{package.name} ({row[0]})", path, int(row[2]), row[1].removeprefix("sha256=")
 

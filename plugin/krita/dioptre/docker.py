@@ -354,7 +354,12 @@ class DioptreDocker(DockWidget):
         try:
             act()
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
-            self._words.setText(LOG.told(error).shown)
+            self._say(LOG.told(error).shown)
+
+    def _say(self, words: str) -> None:
+        """Show words until the user requests something else, whatever is rendered meanwhile."""
+        self._said = words
+        self._words.setText(words)
 
     def _follow_active(self) -> None:
         self.session.drop_closed()
@@ -375,8 +380,7 @@ class DioptreDocker(DockWidget):
         run.failed.connect(lambda error: self._ended(error.shown))
 
     def _ended(self, words: str, *, reread: bool = False) -> None:
-        self._said = words
-        self._words.setText(words)
+        self._say(words)
         if reread and self.isVisible() and self.session.size is not None:
             self.session.look()
         else:
