@@ -10,6 +10,9 @@ from jaxtyping import Float32
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in luma, the brightness of encoded colours as defined for JPEG (ITU-R BT.601)."""
 
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of linear red, green and blue in luminance (IEC 61966-2-1)."""
+
 
 def is_finite(values: Float32[np.ndarray, "*shape"]) -> bool:
     """Return whether all values are finite. The check sums them, which needs no second array of the same size."""

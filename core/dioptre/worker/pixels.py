@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 from dioptre.contract import Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.numbers import LUMINANCE
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
@@ -26,7 +27,6 @@ _LARGE_BAND_BYTES = 32 << 20  # size of a band for compiled operations, which di
 _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # weights of the linear sRGB channels (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 _BAND_ROWS = 256
@@ -104,7 +104,7 @@ def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: P
 def _arranged(band: Picture, layout: PixelFormat) -> Float32[np.ndarray, "h w C"]:
     if layout.channels < 3:
         linear = _converted(band, _DECODE)
-        colour = linear[..., :3] @ _LUMINANCE
+        colour = linear[..., :3] @ LUMINANCE
         colour = (colour if layout.encoding == "linear" else map_chunks(_ENCODE[0], colour))[..., None]
     else:
         ready = _converted(band, _DECODE) if layout.encoding == "linear" else band

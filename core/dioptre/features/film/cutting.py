@@ -86,8 +86,9 @@ def _cut(back: Surface, reach: int, progress: Progress) -> list[tuple[Surface, B
     label = np.searchsorted(_thresholds(back.disparity, rim), back.disparity).astype(np.uint8)
     own = ndimage.maximum_filter(label, 2 * rim + 1)  # rims of nearer objects are mixed with them
     sheets: list[tuple[Surface, Bool[np.ndarray, "h w"]]] = []
-    for number in range(int(own.max()) + 1):
-        progress(number / (int(own.max()) + 1), "Filling in what is hidden")
+    count = int(own.max()) + 1
+    for number in range(count):
+        progress(number / count, "Filling in what is hidden")
         here = own == number
         if not here.any():
             continue

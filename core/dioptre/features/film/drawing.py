@@ -7,6 +7,7 @@ other from back to front.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -17,10 +18,7 @@ from jaxtyping import Array, Bool, Float32, Int, UInt8
 from dioptre.imaging.threads import on_all_cores
 
 from .camera import Camera, Lens, places
-from .cutting import CURVE, Sheets
-from .cutting import FLAG as _FLAG
-from .cutting import MASKS as _MASKS
-from .cutting import SHIFTS as _SHIFTS
+from .cutting import CURVE, FLAG, MASKS, SHIFTS, Sheets
 
 _STEP = 8  # pixels of a frame between the points of the coarse grid
 _ITERATIONS = 4
@@ -56,13 +54,13 @@ def outside(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -
     return bool((jnp.abs(u) > 0.5).any() | (jnp.abs(v) > 0.5 * size[0] / size[1]).any())
 
 
-def _in_bands(draw: object, into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens) -> None:
+def _in_bands(draw: Callable[..., Array], into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens) -> None:
     size = into.shape[0], into.shape[1]
     rows = min(_ROWS, size[0])
     distances = _distances(sheets.inverse, camera, lens, size=size)
 
     def work(first: int) -> None:
-        into[first : first + rows] = draw(distances, camera, lens, first, rows=rows, size=size)  # type: ignore[operator]
+        into[first : first + rows] = draw(distances, camera, lens, first, rows=rows, size=size)
 
     on_all_cores([*range(0, size[0] - rows, rows), size[0] - rows], work, lambda _: None)
 
@@ -171,9 +169,9 @@ def _colours(
         sums = [jnp.zeros((rows, size[1]))] * 4
         for place, weight in taps:
             value = flat.at[place].get(mode="promise_in_bounds")
-            parts = [(value >> shift) & mask for shift, mask in zip(_SHIFTS, _MASKS, strict=True)]
+            parts = [(value >> shift) & mask for shift, mask in zip(SHIFTS, MASKS, strict=True)]
             sums = [sum_ + weight * part.astype(jnp.float32) for sum_, part in zip(sums, parts, strict=True)]
-        through = 1 - sums[3] / _MASKS[3]
+        through = 1 - sums[3] / MASKS[3]
         under = [over + through * below_ for over, below_ in zip(sums[:3], under, strict=True)]
     return jnp.clip(jnp.round(jnp.stack(under, -1)), 0, 255).astype(jnp.uint8)
 
@@ -199,6 +197,6 @@ def _unknown(
         )
         place = (sheet * levels + jnp.round(blur).astype(jnp.int32)) * height + jnp.round(row).astype(jnp.int32)
         value = flat.at[place * width + jnp.round(column).astype(jnp.int32)].get(mode="promise_in_bounds")
-        covers = ((value >> _SHIFTS[3]) & _MASKS[3]) > _MASKS[3] // 2
-        unknown = jnp.where(covers, outside | (value >> _FLAG > 0), unknown)
+        covers = ((value >> SHIFTS[3]) & MASKS[3]) > MASKS[3] // 2
+        unknown = jnp.where(covers, outside | (value >> FLAG > 0), unknown)
     return unknown

@@ -23,7 +23,7 @@ from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress,
 from dioptre.features.depth import Depth, kept_depth
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.guided_filter import guided_filter
-from dioptre.imaging.numbers import without_nan
+from dioptre.imaging.numbers import LUMINANCE, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.imaging.shapes import CHUNK, map_chunks
 from dioptre_link.errors import DioptreError
@@ -47,7 +47,6 @@ _REACH, _PASSES = 0.005, 2  # radius of the alignment with edges, as a fraction 
 _USUAL_VIEW = 0.65  # focal length divided by the diagonal, where it is unknown: 28 mm on full frame
 _LAYER = 0.12  # height in which ground mist thins out, as a fraction of the scene's
 _SIDE = 0.6  # how much brighter than its middle haze is on the side of the light
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 Air = Float32[np.ndarray, "3"]
 
@@ -79,11 +78,10 @@ def air_of(picture: Picture, disparity: Disparity, at: tuple[float, float] | Non
         row, column = (min(int(place), side - 1) for place, side in zip(at[::-1], disparity.shape, strict=True))
         around = picture[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3, :3]
         return _linear(np.median(around, axis=(0, 1)).astype(np.float32)), True
-    light = _linear(picture[..., :3])
-    far = light[disparity <= np.quantile(disparity, _FARTHEST)]
-    luminance = far @ _LUMINANCE
+    far = _linear(picture[disparity <= np.quantile(disparity, _FARTHEST)][:, :3])
+    luminance = far @ LUMINANCE
     air = np.asarray(far[luminance >= np.median(luminance)].mean(axis=0), np.float32)
-    return (air, True) if float(air @ _LUMINANCE) >= _DARK else (_PALE, False)
+    return (air, True) if float(air @ LUMINANCE) >= _DARK else (_PALE, False)
 
 
 def measured_haze(picture: Picture, disparity: Disparity, *, air: Air) -> Haze:
