@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int, Int32
 from scipy import ndimage
 
 from dioptre.contract import Matte, Plane, Rows
@@ -168,50 +170,76 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
     first, last = max(rows.start, patchwork.top), min(rows.stop, patchwork.top + height)
     if first >= last:
         return result
-    down = (np.arange(first, last) - patchwork.top + 0.5) * (cells[0] / height) - 0.5
-    across = (np.arange(width) + 0.5) * (cells[1] / width) - 0.5
-    cover = _bilinear_rows(patchwork.cover, down, across)
+    down = _beside(np.arange(first, last) - patchwork.top, height, cells[0])
+    across = _beside(np.arange(width), width, cells[1])
+    cover = _interpolated(patchwork.cover, down, across)
     at = np.nonzero(cover > 0)
     if not at[0].size:
         return result
-    corners = _corners(down[at[0]], across[at[1]], cells)
+    plain = 1 - patchwork.texture[..., None]
+    added = patchwork.residual + plain * (patchwork.smooth - patchwork.residual)
     place = at[0] + first - patchwork.top, at[1]
-    part = image[patchwork.top :, patchwork.left :]
-    filled = np.zeros((at[0].size, 3), np.float32)
-    plain = np.zeros((at[0].size, 1), np.float32)
-    for cell, weight in corners:
-        moves = patchwork.moves[cell]
-        texture = patchwork.texture[cell][:, None]
-        source = np.clip(place[0] + moves[:, 0], 0, height - 1), np.clip(place[1] + moves[:, 1], 0, width - 1)
-        colours = texture * (part[(*source, slice(3))] + patchwork.residual[cell])
-        filled += weight[:, None] * (colours + (1 - texture) * patchwork.smooth[cell])
-        plain += weight[:, None] * (1 - texture)
-    filled += plain * patchwork.grain[place[0] % len(patchwork.grain), place[1] % len(patchwork.grain)]
+    # Channels come first, because loops over three values are slow.
+    filled = np.stack([_interpolated(added[..., channel], down, across)[at] for channel in range(3)])
+    texture = _interpolated(patchwork.texture, down, across)[at]
+    flat, grain = np.flatnonzero(texture < 1), patchwork.grain
+    filled[:, flat] += (1 - texture[flat]) * grain[tuple(each[flat] % len(grain) for each in place)].T
+    colours, moves = image.reshape(-1, image.shape[2]), patchwork.moves.reshape(-1, 2)
+    # Between cells with equal moves, all four copies are the same pixel.
+    equal = _with_equal_moves(patchwork.moves)[down[0].cell[at[0]], across[0].cell[at[1]]]
+    for some, corners in (
+        (np.flatnonzero(equal & (texture > 0)), [(down[0], across[0])]),
+        (np.flatnonzero(~equal & (texture > 0)), list(product(down, across))),
+    ):
+        (row, column), (y, x) = (each[some] for each in at), (each[some] for each in place)
+        for beside in corners:
+            cell = beside[0].cell[row] * cells[1] + beside[1].cell[column]
+            weight = texture[some]
+            if len(corners) > 1:
+                weight = beside[0].weight[row] * beside[1].weight[column] * patchwork.texture.reshape(-1).take(cell)
+            down_by, across_by = moves.take(cell, 0).T
+            source = (np.clip(y + down_by, 0, height - 1) + patchwork.top) * image.shape[1]
+            source += np.clip(x + across_by, 0, width - 1) + patchwork.left
+            filled[:, some] += weight * colours.take(source, 0).T[:3]
+    np.clip(filled, 0, None, out=filled)
     target = result[first - rows.start : last - rows.start, patchwork.left : patchwork.left + width]
-    share = cover[at][:, None]
-    target[at] += share * (np.clip(filled, 0, None) - target[at])
+    target[at] += (cover[at] * (filled - target[at].T)).T
     return result
 
 
-def _bilinear_rows(plane: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
-    rows, columns = (np.broadcast_to(each, (len(down), len(across))) for each in (down[:, None], across[None]))
-    total = np.zeros(rows.shape, np.float32)
-    for cell, weight in _corners(rows, columns, plane.shape):
-        total += weight * plane[cell]
+@dataclass(frozen=True, kw_only=True)
+class _Beside:
+    """A cell beside each pixel along a side, and its weight in linear interpolation."""
+
+    cell: Int[np.ndarray, " n"]
+    weight: Float32[np.ndarray, " n"]
+
+
+def _beside(places: Int[np.ndarray, " n"], length: int, cells: int) -> tuple[_Beside, _Beside]:
+    """Return the two cells beside each pixel of a side of this length."""
+    positions = (places + 0.5) * (cells / length) - 0.5
+    first = np.floor(positions).astype(np.int64)
+    beyond = (positions - first).astype(np.float32)
+    return (
+        _Beside(cell=np.clip(first, 0, cells - 1), weight=1 - beyond),
+        _Beside(cell=np.clip(first + 1, 0, cells - 1), weight=beyond),
+    )
+
+
+def _interpolated(plane: Plane, down: Sequence[_Beside], across: Sequence[_Beside]) -> Float32[np.ndarray, "n m"]:
+    (top, bottom), (left, right) = down, across
+    start = top.cell[0]
+    rows = plane[start : bottom.cell[-1] + 1]
+    columns = left.weight * rows.take(left.cell, 1) + right.weight * rows.take(right.cell, 1)
+    total: np.ndarray = top.weight[:, None] * columns.take(top.cell - start, 0)
+    total += bottom.weight[:, None] * columns.take(bottom.cell - start, 0)
     return total
 
 
-def _corners(
-    down: np.ndarray, across: np.ndarray, cells: tuple[int, ...]
-) -> list[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
-    """Return the four cells around each position, and their weights in bilinear interpolation."""
-    top, left = np.floor(down).astype(np.int32), np.floor(across).astype(np.int32)
-    below, right = (down - top).astype(np.float32), (across - left).astype(np.float32)
-    return [
-        (
-            (np.clip(top + j, 0, cells[0] - 1), np.clip(left + i, 0, cells[1] - 1)),
-            (below if j else 1 - below) * (right if i else 1 - right),
-        )
-        for j in (0, 1)
-        for i in (0, 1)
-    ]
+def _with_equal_moves(moves: Int32[np.ndarray, "h w 2"]) -> Bool[np.ndarray, "h w"]:
+    """Return whether each cell and those on its right, below it and between them have equal moves."""
+    equal = np.ones(moves.shape[:2], np.bool_)
+    for down, across in ((0, 1), (1, 0), (1, 1)):
+        moved = np.pad(moves, ((0, down), (0, across), (0, 0)), mode="edge")[down:, across:]
+        equal &= (moves == moved).all(axis=-1)
+    return equal
