@@ -13,6 +13,8 @@ from dioptre.contract import Rows
 from .pull_push import pull_push_rows
 
 Pixels = tuple[np.ndarray, np.ndarray] | EllipsisType
+BothColours = Callable[[slice, Pixels], tuple[np.ndarray, np.ndarray]]
+"""The function that `both_colours_rows` returns."""
 
 INSIDE = 0.98
 """Coverage above which only the subject is visible."""
@@ -25,9 +27,7 @@ _TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FR
 _FREEDOM = 0.12  # largest deviation of a colour from the nearby interior's; limits the effect of a wrong alpha
 
 
-def both_colours_rows(
-    image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]
-) -> Callable[[slice, Pixels], tuple[np.ndarray, np.ndarray]]:
+def both_colours_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> BothColours:
     """Return a function that computes the subject's colours and the background's in some rows, as if unmixed.
 
     Each pixel mixes the subject's colour, weighted by alpha, with the background's. The background is extrapolated
@@ -59,21 +59,18 @@ def both_colours_rows(
     return read
 
 
-def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """Return a function that computes rows of the subject's colours; see `both_colours_rows`."""
-    both = both_colours_rows(image, alpha)
-    return lambda rows: both(rows, ...)[0]
-
-
-def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
+def with_own_colours(
+    image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"], *, colours: BothColours | None = None
+) -> Rows:
     """Return a function that computes rows of the isolated subject, for use on any new background.
 
     Args:
         image: the picture; channels after the third are ignored.
         alpha: coverage of the subject, in [0, 1].
+        colours: the result of `both_colours_rows` for both, if it is known.
 
     Returns:
         A function that maps a slice of rows to colours with straight alpha, of shape (n, w, 4).
     """
-    colours = foreground_rows(image, alpha)
-    return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)
+    both = colours or both_colours_rows(image, alpha)
+    return lambda rows: np.concatenate([both(rows, ...)[0], alpha[rows][..., None]], axis=-1)

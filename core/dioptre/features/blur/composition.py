@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -9,7 +11,7 @@ from scipy import ndimage
 
 from dioptre.contract import row_slices
 from dioptre.imaging.encoding import srgb_to_linear
-from dioptre.imaging.foreground import INSIDE, OUTSIDE, both_colours_rows
+from dioptre.imaging.foreground import INSIDE, OUTSIDE, BothColours
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.defocus import Focus
@@ -32,6 +34,7 @@ def soft_edges_of(
     alpha: Float32[np.ndarray, "h w"],
     disparity: Float32[np.ndarray, "h w"],
     *,
+    colours: Callable[[], BothColours],
     focal_disparity: float,
 ) -> SoftEdges | None:
     """Return the pixels that a matte divides between an object and what is beside it; None if there are none.
@@ -43,6 +46,7 @@ def soft_edges_of(
         image: the picture, sRGB-encoded; channels after the third are ignored.
         alpha: the object's coverage, in [0, 1].
         disparity: the disparity to blur by, with its step where `alpha` is 0.5.
+        colours: returns the result of `both_colours_rows` for `image` and `alpha`; called only if there are any.
         focal_disparity: the disparity in focus.
     """
     inside, outside = alpha > INSIDE, alpha < OUTSIDE
@@ -52,7 +56,7 @@ def soft_edges_of(
     step = -(-max(alpha.shape) // _NEAREST_PX)
     within, beside = (_nearest(disparity, known, step) for known in (inside, outside))
     del inside, outside  # the colours need the memory
-    colours = both_colours_rows(image, alpha)
+    both = colours()
     parts = []
     for rows in row_slices(height):
         row, column = np.nonzero(~((alpha[rows] > INSIDE) | (alpha[rows] < OUTSIDE)))
@@ -67,7 +71,7 @@ def soft_edges_of(
             continue
         distance = np.abs(planes - np.float32(focal_disparity))
         blurred = distance[0] > distance[1]
-        mine, others = (each.T for each in colours(rows, (row, column)))
+        mine, others = (each.T for each in both(rows, (row, column)))
         seen = image[rows][row, column, :3].T
         parts.append(((row + rows.start) * width + column, _divided(seen, mine, others, cover, blurred), planes))
     if not parts:

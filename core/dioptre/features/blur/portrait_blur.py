@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from dioptre.contract import (
 from dioptre.features.background import clean_background
 from dioptre.features.depth import Depth, kept_depth
 from dioptre.features.subject import Choice, Subject, chosen_subject, known_subject
-from dioptre.imaging.foreground import with_own_colours
+from dioptre.imaging.foreground import BothColours, both_colours_rows, with_own_colours
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.defocus import Focus
@@ -69,6 +69,7 @@ class Portrait:
         models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
         plate: waits for the clean background and returns its rows; None if it was not begun.
+        colours: the subject's colours and those beside it; None if they are not kept for the layer.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -81,6 +82,7 @@ class Portrait:
     models: Mapping[str, str]
     messages: tuple[str, ...]
     plate: Callable[[], Rows] | None = field(default=None, repr=False)
+    colours: Callable[[], BothColours] | None = field(default=None, repr=False)
 
 
 def portrait(
@@ -152,6 +154,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
         models=composed.models,
         messages=(*composed.messages, *lens.messages, *existing.messages),
         plate=composed.plate,
+        colours=composed.colours,
     )
 
 
@@ -173,6 +176,7 @@ class _Composed:
         models: as in `Portrait`.
         messages: as in `Portrait`, without those of the lens.
         plate: as in `Portrait`.
+        colours: as in `Portrait`.
     """
 
     drawn: Float32[np.ndarray, "h w"]
@@ -188,6 +192,7 @@ class _Composed:
     models: Mapping[str, str]
     messages: tuple[str, ...]
     plate: Callable[[], Rows] | None
+    colours: Callable[[], BothColours] | None
 
 
 def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, share_of_depth: float) -> _Composed:
@@ -223,11 +228,17 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
             background=options.background_strength,
         )
         drawn = sorted_behind(drawn, near, alpha, focus=focus)
+    colours = cache(partial(both_colours_rows, inputs.picture, alpha))
+    edge = alpha if standing is None else standing
     return _Composed(
         drawn=drawn,
         kept_sharp=kept_sharp,
         soft_edges=soft_edges_of(
-            inputs.picture, alpha if standing is None else standing, drawn, focal_disparity=focal_disparity
+            inputs.picture,
+            edge,
+            drawn,
+            colours=colours if edge is alpha else partial(both_colours_rows, inputs.picture, edge),
+            focal_disparity=focal_disparity,
         ),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
@@ -239,14 +250,20 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         models={**depth.models, **subject.models},
         messages=(*depth.messages, *subject.messages),
         plate=_begun_plate(inputs, alpha, near),
+        colours=colours if _keeps_layers(inputs) else None,
     )
+
+
+def _keeps_layers(inputs: Inputs) -> bool:
+    """Return whether all layers will be needed, and what they share fits into memory beside the blur."""
+    return inputs.all_layers and not is_large(inputs.picture.shape[:2])
 
 
 def _begun_plate(
     inputs: Inputs, alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
 ) -> Callable[[], Rows] | None:
     """Begin to fill the place of the subject, if that will be needed, so that a core does it beside the blur."""
-    if not inputs.all_layers or is_large(alpha.shape):
+    if not _keeps_layers(inputs):
         return None
     picture = inputs.picture
 
@@ -281,7 +298,7 @@ def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
             name="Subject",
             role=Role.SUBJECT,
             shape=(height, width, 4),
-            begin=lambda: with_own_colours(picture, alpha),
+            begin=lambda: with_own_colours(picture, alpha, colours=made.colours and made.colours()),
             made_of=(picture, alpha),
             visible=False,
         ),
