@@ -45,6 +45,7 @@ from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
 from .options import PortraitOptions
 from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity
 from .set_aside import SetAside
+from .strands import with_strands
 
 # Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
 _SHARES = 0.3, 0.5
@@ -402,7 +403,10 @@ def _found(inputs: Inputs, depth: Depth, options: PortraitOptions, choice: Choic
     subject = chosen_subject(inputs, depth.disparity, choice, quick=inputs.draft, progress=progress)
     estimated = inputs.disparity is None and options.refine
     if estimated and subject.is_sure and not choice.removed:  # what the user removed must not come back
-        return replace(subject, alpha=continued(subject.alpha, depth.disparity))
+        alpha = continued(subject.alpha, depth.disparity)
+        if not inputs.draft:
+            alpha = with_strands(inputs.picture, alpha, depth.disparity)
+        return replace(subject, alpha=alpha)
     return subject
 
 
