@@ -364,6 +364,14 @@ class Film:
     mask: Callable[[int], np.ndarray]
     masks: bool = False
 
+    def layers(self, position: float) -> tuple[Layer, ...]:
+        """Return the frame at a position in per cent of the film, and the mask of what is invented in it."""
+        number = round(position / 100 * (self.count - 1))
+        return (
+            Layer(name="Film", role=Role.RESULT, pixels=self.frame(number).astype(np.float32) / np.float32(255)),
+            Layer(name="Invented", role=Role.INVENTED, pixels=self.mask(number).astype(np.float32)),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

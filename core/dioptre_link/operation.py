@@ -177,6 +177,7 @@ class Role(Enum):
     DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
     CONFIDENCE = "confidence"
     SELECTION = "selection"  # how much of each pixel is selected, 0 to 1
+    INVENTED = "invented"  # 1 where a frame of a film shows what the picture does not show
 
 
 class Input(Enum):
@@ -262,8 +263,10 @@ class Operation:
         in_series: whether several pictures taken under the same light can share the estimate.
         scaled_by: the option that says how many times wider and taller the result is; "" if it has the picture's
             size.
-        only_files: whether the result is for viewing in a file: editors do not offer the operation, and in a recipe
-            it is the last step.
+        only_files: whether the result is for viewing in a file: in a recipe, the operation is the last step, and
+            editors offer it only if it is a film.
+        framed_by: the option that says which frame of a film is shown, in per cent of the film; "" if the result is
+            no film.
         retired: options of earlier versions, which older recipes and documents contain; they are ignored.
     """
 
@@ -286,6 +289,7 @@ class Operation:
     in_series: bool = False
     scaled_by: str = ""
     only_files: bool = False
+    framed_by: str = ""
     retired: tuple[str, ...] = ()
 
     @property

@@ -82,6 +82,26 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
 
 def execute(request: Request, run: Run, progress: Progress) -> Result:
     """Run the requested operation and return its result; raise DioptreError if it fails, Cancelled if cancelled."""
+    framed_by = request.described.framed_by
+    if not framed_by:
+        return _executed(request, run, progress)
+    picture, key = request.inputs[Input.PICTURE], _film_key(request)
+    known = picture.film if isinstance(picture, Kept) else None
+    result = known[1] if known is not None and known[0] == key else _executed(request, run, progress)
+    assert result.film is not None
+    if isinstance(picture, Kept):
+        picture.film = key, result
+    return replace(result, layers=result.film.layers(request.options[framed_by]))
+
+
+def _film_key(request: Request) -> Any:
+    """Return what identifies a film: everything in its request but the frame."""
+    options = {name: value for name, value in request.options.items() if name != request.described.framed_by}
+    inputs = {name: id(given) if isinstance(given, Kept) else given for name, given in request.inputs.items()}
+    return options, inputs, request.unpainted, request.preview_px, request.opened_file, request.depth_metres
+
+
+def _executed(request: Request, run: Run, progress: Progress) -> Result:
     full = request.picture_size()
     size = full if request.preview_px is None else fitted_size(full, longest_px=request.preview_px)
     memory.check(request.operation, request.options, size)
@@ -110,7 +130,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
                 found=found,
             )
     takes = (*request.described.inputs, *request.described.optional_inputs)
-    if request.preview_px is not None and Input.SELECTION not in takes:
+    if request.preview_px is not None and Input.SELECTION not in takes and result.film is None:
         result = _limited(result, inputs)
     repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result

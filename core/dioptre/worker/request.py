@@ -19,6 +19,8 @@ from .exchange import Folder
 if TYPE_CHECKING:
     import numpy as np
 
+    from dioptre.contract import Result
+
 
 UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that accompany a depth layer with few bits: its original pixels, and the exact values behind them."""
@@ -36,6 +38,7 @@ class Kept:
         repaired: whether NaN or infinite values were replaced.
         digest: digest of the original pixels; "" if it was not computed.
         estimate: for an estimated depth, a name for its picture and options, otherwise ""; see `execution`.
+        film: the film made of the picture most recently, and what identifies its request.
         steps: cached network outputs of the picture if there is no disk cache; see `caching.memory`.
     """
 
@@ -43,6 +46,7 @@ class Kept:
     repaired: bool = False
     digest: str = ""
     estimate: str = ""
+    film: tuple[Any, Result] | None = None
     steps: dict[str, Any] = field(default_factory=dict)
     _small: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _beside: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)

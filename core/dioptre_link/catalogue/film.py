@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 from .depth import DEPTH_PARAMETERS
 
@@ -77,17 +80,41 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
+            name="position",
+            kind=Kind.FLOAT,
+            label="Position",
+            help="The frame that a preview shows: 0 is the first, 100 the last.",
+            default=100.0,
+            minimum=0.0,
+            maximum=100.0,
+            unit="%",
+            simple=True,
+        ),
+        Parameter(
             name="masks",
             kind=Kind.BOOLEAN,
             label="Masks of invented pixels",
-            help="Also writes a film of masks: white marks what the picture does not show.",
+            help="Also makes a film of masks: white marks what the picture does not show.",
             default=False,
         ),
         *DEPTH_PARAMETERS,
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
-    outputs=(Role.RESULT,),
+    outputs=(Role.RESULT, Role.INVENTED),
     memory=Memory(fixed_mib=1500, bytes_per_pixel=160),
+    finds_depth_layer=True,
     only_files=True,
+    framed_by="position",
 )
+
+
+def count_of(options: Mapping[str, Any]) -> int:
+    """Return the number of frames of a film."""
+    return max(2, round(options["seconds"] * options["fps"]))
+
+
+def delays_ms(count: int, fps: int, unit_ms: int) -> list[int]:
+    """Return the duration of each frame in ms, in whole units that add up to the film's length."""
+    ends = [round(1000 / unit_ms * number / fps) * unit_ms for number in range(count + 1)]
+    return [end - start for start, end in zip(ends, ends[1:], strict=False)]

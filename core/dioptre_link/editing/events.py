@@ -83,7 +83,7 @@ class Shown:
         depth_before: the depth layer that the operation changes.
         confidence: confidence of the depth.
         subject: coverage of the subject.
-        selection: how much of each pixel is selected, from 0 to 255 (completely).
+        selection: how much of each pixel is selected, or invented in a film, from 0 to 255 (completely).
         values: values that were decided automatically.
         messages: sentences for the user.
     """

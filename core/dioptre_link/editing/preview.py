@@ -229,7 +229,7 @@ class PreviewSession:
                 inputs["subject"] = self._worker.stored(self._subjects[at][0])
             else:
                 keep[Role.SUBJECT] = self._free_slot()
-        roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, *keep)
+        roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, Role.INVENTED, *keep)
         keep = keep if keeps else {}
         if "selection" in self._stored:
             inputs["selection"] = self._stored["selection"]
@@ -282,7 +282,8 @@ class PreviewSession:
         self, request: Request, result: Result, images: Mapping[Role, Image], at: Hashable, *, draft: bool
     ) -> Shown:
         confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
-        selection, after = images.get(Role.SELECTION), images.get(Role.RESULT)
+        selection = images.get(Role.SELECTION) or images.get(Role.INVENTED)
+        after = images.get(Role.RESULT)
         if at in self._subjects:
             coverage = self._subjects[at][1]
         else:

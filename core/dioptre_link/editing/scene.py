@@ -90,12 +90,10 @@ def overlays(state: State) -> list[Overlay]:
     shown = state.shown
     if shown is None:
         return []
-    if state.view in (views.SELECTED, views.CUT_OUT):
+    if state.view in (views.SELECTED, views.CUT_OUT, views.INVENTED):
         if shown.selection is None or state.phase is Phase.FAILED:
             return []
-        return [
-            Overlay(image=shown.selection, colours=RED if state.view == views.SELECTED else OUTSIDE, smooth=True)
-        ]
+        return [Overlay(image=shown.selection, colours=OUTSIDE if state.view == views.CUT_OUT else RED, smooth=True)]
     if state.view != views.FOCUS or shown.after is None:
         return []
     parts = focus_parts(state)

@@ -22,6 +22,11 @@ def enlarges(operation: Operation) -> bool:
     return operation.enlarges
 
 
+def films(operation: Operation) -> bool:
+    """Return whether the result is a film, which opens as a document of its own."""
+    return bool(operation.framed_by)
+
+
 def takes_depth(operation: Operation) -> bool:
     """Return whether a depth layer can be an input."""
     return Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)

@@ -12,7 +12,7 @@ from .events import Image
 
 AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus"
 OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
-SELECTED, CUT_OUT = "selected", "cut_out"
+SELECTED, CUT_OUT, INVENTED = "selected", "cut_out", "invented"
 
 INSIDE = 128
 """Smallest coverage, out of 255, of a pixel that belongs to the subject."""
@@ -56,6 +56,7 @@ VIEWS = {
         View(name=CONFIDENCE, label="Confidence", tip="White where the depth is reliable, dark where it is not"),
         View(name=SELECTED, label="Selection", tip="Red is selected", shows_after=True),
         View(name=CUT_OUT, label="Cut-out", tip="Only the selected part", shows_after=True),
+        View(name=INVENTED, label="Invented", tip="Red is what the picture does not show", shows_after=True),
         View(name=PLACE, label="Whole layer", tip="Click to choose the area to preview"),
     )
 }
@@ -73,6 +74,8 @@ def _names(operation: Operation) -> tuple[str, ...]:
         return (
             (SELECTED, CUT_OUT, BEFORE, DEPTH) if Role.DEPTH in operation.outputs else (SELECTED, CUT_OUT, BEFORE)
         )
+    if traits.films(operation):
+        return AFTER, INVENTED, BEFORE
     if traits.changes_depth(operation):
         return DEPTH, OLD_DEPTH, BEFORE
     if Role.RESULT not in operation.outputs:

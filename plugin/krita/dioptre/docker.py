@@ -19,7 +19,7 @@ from .dioptre_link.catalogue import IN_EDITORS
 from .dioptre_link.editing import brush, fetching, picking, recipes
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
-from .dioptre_link.editing.traits import changes_depth, enlarges, selects
+from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
@@ -395,7 +395,7 @@ class DioptreDocker(DockWidget):
 
 def action_of(panel: Panel) -> str:
     """Return in the user's language what the main button does."""
-    if panel.whole:
+    if panel.whole or films(panel.state.operation):
         return translated("Create a document")
     if panel.replaces:
         return translated("Replace the result")

@@ -36,7 +36,7 @@ from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, depth_links, picture_links
 from .dioptre_link.wire import PixelFormat
-from .toolkit import QByteArray, QTimer, QUuid
+from .toolkit import QByteArray, QImage, QTimer, QUuid
 
 LOG = EditorLog("krita")
 logger = LOG.logger
@@ -540,6 +540,24 @@ def client(purpose: str = "") -> str:
 def opened(path: str) -> Document | None:
     """Open a file without a window."""
     return Krita.instance().openDocument(path)
+
+
+def animated_document(name: str, files: Sequence[str], fps: int) -> Document:
+    """Return a new document, without a window, whose only layer shows a picture after the other."""
+    size = QImage(files[0]).size()
+    space = (size.width(), size.height(), name, "RGBA", "U8", _ENCODED["RGBA"][0], 72.0)
+    document = Krita.instance().createDocument(*space)
+    document.setBatchmode(True)
+    document.setFramesPerSecond(fps)
+    document.setFullClipRangeStartTime(0)
+    document.setFullClipRangeEndTime(len(files) - 1)
+    others = document.topLevelNodes()
+    if not document.importAnimation(list(files), 0, 1):
+        raise RefusedError("Krita cannot import the film's frames.")
+    for node in others:
+        node.remove()
+    document.setBatchmode(False)
+    return document
 
 
 def show_document(document: Document) -> None:

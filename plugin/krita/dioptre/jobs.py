@@ -9,8 +9,8 @@ from dataclasses import replace
 from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
-from . import depth_editing, layers, selecting
-from .dioptre_link.editing.traits import changes_depth, looks_into_file, selects, takes_selection
+from . import depth_editing, filming, layers, selecting
+from .dioptre_link.editing.traits import changes_depth, films, looks_into_file, selects, takes_selection
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
@@ -209,6 +209,13 @@ class JobManager(QObject):
         found = find(described, document, node, depth)
         if changes_depth(described):
             depth_editing.check_repair(found)
+        if films(described):
+            return self.put(
+                described.title,
+                found.read(),
+                lambda source, *given: filming.work(order_for(described, checked, source), described, *given),
+                lambda done: filming.show(*done),
+            )
         return self.put(
             described.title,
             found.read(),

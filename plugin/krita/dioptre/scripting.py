@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import depth_editing, jobs, updating
+from . import depth_editing, filming, jobs, updating
 from .dioptre_link.catalogue import operation as described_as
 from .dioptre_link.chain import as_operation
 from .dioptre_link.client import Worker
-from .dioptre_link.editing.traits import changes_depth
+from .dioptre_link.editing.traits import changes_depth, films
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import preset
@@ -132,6 +132,9 @@ def _run(
     source = finish(found.read())
     order = jobs.order_for(described, checked, source)
     with Worker(client("script")) as worker:
+        if films(described):
+            frames = filming.work(order, described, worker, Ticket(partial(filming.work, order)), _silent)
+            return finish(filming.show(*frames))[0]
         outcome = compute(order, worker, Ticket(partial(compute, order)), _silent)
     return finish(jobs.make_layers(described, checked, source, outcome, jobs.job_manager().undo_sync))[0]
 

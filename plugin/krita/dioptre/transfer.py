@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .dioptre_link.buffers import Buffer
-from .dioptre_link.client import Job, Progress, Result, Stored, Worker
+from .dioptre_link.client import Job, Progress, Result, Worker
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Role
@@ -182,14 +182,7 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
     worker.connect()
     with ExitStack() as files:
         report(0.02, "Transferring the picture")
-        inputs: dict[str, Buffer | Stored] = {"picture": files.enter_context(upload(worker, order.picture))}
-        if order.depth is not None:
-            inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
-        if order.selection is not None:
-            rect = order.picture.rect
-            buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
-            buffer.write_rows(0, order.selection)
-            inputs["selection"] = buffer
+        inputs = inputs_of(order, worker, files)
         if ticket.cancelled:
             raise Cancelled
         job = worker.submit(
@@ -222,6 +215,19 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
     for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
         raster.sha256  # noqa: B018  (computes the cached hash here, so that the GUI thread need not wait for it)
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
+
+
+def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffer]:
+    """Return the order's inputs in new buffers, which `files` deletes."""
+    inputs = {"picture": files.enter_context(upload(worker, order.picture))}
+    if order.depth is not None:
+        inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
+    if order.selection is not None:
+        rect = order.picture.rect
+        buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
+        buffer.write_rows(0, order.selection)
+        inputs["selection"] = buffer
+    return inputs
 
 
 def upload(worker: Worker, picture: Picture) -> Buffer:

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
-from dioptre.contract import Film, Inputs, Layer, Progress, Result, part_of
+from dioptre.contract import Film, Inputs, Progress, Result, part_of
 from dioptre.features.spatial import Found, scene_of
 from dioptre.imaging.resize import fitted_size
-from dioptre_link.catalogue.film import OPERATION
+from dioptre_link.catalogue.film import count_of
 from dioptre_link.language import Message
-from dioptre_link.operation import Role
 
 from .camera import Camera, Lens, cameras, places
 from .cutting import Sheets, sheets_of
@@ -22,6 +21,7 @@ _USUAL_MM = 35.0  # focal length of a picture that does not tell its own, as the
 _FINER = 1.25  # size of the sheets relative to that of the frames, if the picture is large enough
 _LEAST_DISPARITY = 0.25  # of a target, if distances are not known: nearer objects would be much too near
 _CROPS = np.linspace(1.0, 1.12, 13)
+_COUNTED = 4  # every fourth pixel of every fourth row is counted
 _BLUR = 0.008  # radius of a usual blur, as a fraction of the diagonal
 
 
@@ -34,7 +34,7 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
     pulls = options.move == "focus-pull"
     finer = 1.0 if pulls else max(1.0, min(_FINER, max(height, width) / longest))
     scene = found.scene.resized((round(size[0] * finer), round(size[1] * finer)))
-    count, strength = max(2, round(options.seconds * options.fps)), options.strength / 100
+    count, strength = count_of(vars(options)), options.strength / 100
     lens, near = _lens(found, options.target), _inverse_at(found)
     path = cameras(options.move, count, lens=lens, limits=near, strength=strength)
     blur = strength * _BLUR * math.hypot(*size) if pulls else 0.0
@@ -46,10 +46,10 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
         progress=part_of(progress, 0.6, 0.8),
     )
     lens = _cropped(sheets, path, lens, size)
-    parts = []
+    parts, small = [], (max(2, size[0] // _COUNTED), max(2, size[1] // _COUNTED))
     for number, camera in enumerate(path):
         progress(0.8 + 0.2 * number / count, "Counting what is invented")
-        parts.append(round(float(invented(sheets, camera, lens, size).mean()), 4))
+        parts.append(round(float(invented(sheets, camera, lens, small).mean()), 4))
     film = Film(
         count=count,
         fps=options.fps,
@@ -66,9 +66,8 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
         number=most + 1,
     )
     progress(1.0, "Done")
-    poster = Layer(name=OPERATION.title, role=Role.RESULT, pixels=film.frame(0).astype(np.float32) / 255)
     return Result(
-        layers=(poster,),
+        layers=film.layers(options.position)[:1],
         values={**found.values, "invented": parts},
         messages=(*found.messages, told),
         models=found.models,

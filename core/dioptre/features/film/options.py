@@ -21,6 +21,7 @@ class FilmOptions(DepthOptions):
         size: longer side of the frames in pixels, at most that of the picture.
         strength: how far the camera moves, or how strong the blur is, in per cent of a usual move.
         target: (x, y) of the point that the camera moves to or around, or that becomes sharp; None for the subject.
+        position: the frame that stands for the film, in per cent of the film.
         masks: whether a film of masks is written, too.
     """
 
@@ -32,4 +33,5 @@ class FilmOptions(DepthOptions):
     size: int = 1920
     strength: float = 100.0
     target: tuple[float, float] | None = None
+    position: float = 100.0
     masks: bool = False

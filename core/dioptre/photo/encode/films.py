@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dioptre.contract import Film, Progress, no_progress
-from dioptre_link.catalogue.film import SUFFIXES
+from dioptre_link.catalogue.film import SUFFIXES, delays_ms
 from dioptre_link.language import Message
 
 from .. import problems
@@ -157,7 +157,7 @@ def _animation(
         image = vips().Image.new_from_source(source, "", access="sequential").copy()
         types = vips().GValue
         image.set_type(types.gint_type, "page-height", height)
-        image.set_type(types.array_int_type, "delay", _delays(film, 10 if suffix == ".gif" else 1))
+        image.set_type(types.array_int_type, "delay", delays_ms(film.count, film.fps, 10 if suffix == ".gif" else 1))
         image.set_type(types.gint_type, "loop", 0)
         if xmp is not None:
             image.set_type(types.blob_type, "xmp-data", xmp)
@@ -183,12 +183,6 @@ def _tall_png(film: Film, frames: Iterator[np.ndarray]) -> Iterator[bytes]:
         rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each begins with its filter: 0, none
         yield chunk(b"IDAT", stored.compress(rows.tobytes()) + stored.flush(zlib.Z_SYNC_FLUSH))
     yield chunk(b"IDAT", stored.flush()) + chunk(b"IEND", b"")
-
-
-def _delays(film: Film, unit_ms: int) -> list[int]:
-    """Return the duration of each frame in ms, in whole units that add up to the film's length."""
-    ends = [round(1000 / unit_ms * number / film.fps) * unit_ms for number in range(film.count + 1)]
-    return [after - before for before, after in pairwise(ends)]
 
 
 def _mp4(film: Film, frames: Iterator[np.ndarray], stream: BinaryIO) -> None:

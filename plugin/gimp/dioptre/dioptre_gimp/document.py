@@ -65,6 +65,7 @@ _COLOUR = {
     for channels, model in ((1, "Y'"), (2, "Y'A"), (3, "R'G'B'"), (4, "R'G'B'A"))
     for dtype, babl in (("u8", "u8"), ("u16", "u16"), ("f32", "float"))
 }
+FRAME, FRAME_MASK = _COLOUR[3, "u8"], _COLOUR[1, "u8"]
 DEPTH = _COLOUR[1, "f32"]
 DEPTH_SHOWN = _COLOUR[1, "u16"]  # 16 bits distinguish all values of an 8-bit layer, whatever its profile.
 SELECTION = Format("Y float", PixelFormat("f32", 1))

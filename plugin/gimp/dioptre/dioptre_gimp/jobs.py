@@ -12,7 +12,7 @@ from dioptre_link.editing.events import Steps
 from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry
 
-from . import layers, selecting, transfer
+from . import filming, layers, selecting, transfer
 from .document import Gimp, link_to, mark, record_of, replace_pixels, selection_as_rectangle, undo_step
 from .layers import Outcome
 from .sources import Source, check_still_there
@@ -31,6 +31,8 @@ def run_sent(
     """Run the operation like `run`, with inputs that have already been sent."""
     if traits.selects(operation):
         return (yield from selecting.run_sent(worker, operation, options, source, sent))
+    if traits.films(operation):
+        return (yield from filming.run_sent(worker, operation, options, source, sent))
     result = yield from transfer.work(worker, operation, options, source, sent)
     try:
         check_still_there(source)

@@ -43,6 +43,7 @@ MENU = [
     "Haze…",
     "Depth map…",
     "Repair depth in selection…",
+    "Film…",
     "Recipe",
     "Super-resolution of the whole document…",
     "",
