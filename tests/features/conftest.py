@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import pytest
 
+from dioptre.contract import Inputs
+from dioptre.features.subject import Subject
 from dioptre.models.loaded import Loaded
 from dioptre.models.precision import precision_of
 
@@ -60,3 +62,16 @@ def networks_run_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loaded, "__call__", run_once)
         yield
+
+
+@pytest.fixture
+def subject_by_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use near areas as the subject, instead of running the networks on noise."""
+
+    def near(_: Inputs, disparity: np.ndarray, **__: object) -> Subject:
+        alpha = (disparity > 0.5).astype(np.float32)
+        return Subject(
+            alpha=alpha, disparity_range=(1.0, 1.0), focal_disparity=1.0, kind="subject", found=True, confidence=1.0
+        )
+
+    monkeypatch.setattr("dioptre.features.spatial.scene.kept_subject", near)

@@ -174,7 +174,8 @@ def _operation_command(operation: Operation) -> click.Command:
     make.__doc__ = operation.help
     if Role.DEPTH in operation.outputs and Role.SELECTION not in operation.outputs:
         make = content_options(make)
-    function = _with_inputs(parameter_options(operation.parameters)(common_options(make)), operation)
+    options = [one for one in operation.parameters if one.name != operation.framed_by]
+    function = _with_inputs(parameter_options(options)(common_options(make)), operation)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
     )

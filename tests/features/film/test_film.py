@@ -11,27 +11,15 @@ from scipy import ndimage
 from dioptre.contract import Film, Inputs, Result
 from dioptre.features.film import Camera, Lens, Sheets, cameras, drawn, invented, sheets_of
 from dioptre.features.spatial import Scene
-from dioptre.features.subject import Subject
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, DioptreError
+
+pytestmark = pytest.mark.usefixtures("subject_by_depth")
 
 HEIGHT, WIDTH = 64, 96
 SIZE = HEIGHT, WIDTH
 NEAR = np.s_[20:44, 36:60]
 CENTRED = Lens(focal=1.0, x=0.0, y=0.0)
-
-
-@pytest.fixture(autouse=True)
-def subject_by_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use near areas as the subject, instead of running the networks on noise."""
-
-    def near(_: Inputs, disparity: np.ndarray, **__: object) -> Subject:
-        alpha = (disparity > 0.5).astype(np.float32)
-        return Subject(
-            alpha=alpha, disparity_range=(1.0, 1.0), focal_disparity=1.0, kind="subject", found=True, confidence=1.0
-        )
-
-    monkeypatch.setattr("dioptre.features.spatial.scene.kept_subject", near)
 
 
 def blue_behind_red() -> tuple[np.ndarray, np.ndarray]:

@@ -9,25 +9,13 @@ import pytest
 
 from dioptre.contract import Inputs, Result
 from dioptre.features.spatial import Scene, anaglyph, autostereogram, quilt, side_by_side, view, views
-from dioptre.features.subject import Subject
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError
 
+pytestmark = pytest.mark.usefixtures("subject_by_depth")
+
 HEIGHT, WIDTH, SHIFT = 24, 96, 8
 NEAR = np.s_[6:18, 36:60]
-
-
-@pytest.fixture(autouse=True)
-def subject_by_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use near areas as the subject, instead of running the networks on noise."""
-
-    def near(_: Inputs, disparity: np.ndarray, **__: object) -> Subject:
-        alpha = (disparity > 0.5).astype(np.float32)
-        return Subject(
-            alpha=alpha, disparity_range=(1.0, 1.0), focal_disparity=1.0, kind="subject", found=True, confidence=1.0
-        )
-
-    monkeypatch.setattr("dioptre.features.spatial.scene.kept_subject", near)
 
 
 def texture(*, seed: int = 0) -> np.ndarray:

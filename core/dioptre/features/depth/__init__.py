@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import estimation, repair
 from .coarse import DepthSource
-from .estimation import Depth, estimate_depth, kept_depth
+from .estimation import Depth, estimate_depth, kept_depth, range_of
 from .normals import Normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RepairOptions
 
@@ -18,6 +18,7 @@ __all__ = [
     "kept_depth",
     "network_normals",
     "normals_of_depth",
+    "range_of",
 ]
 
 OPERATIONS = {DepthMapOptions: estimation.run, RepairOptions: repair.run}

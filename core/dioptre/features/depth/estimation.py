@@ -24,6 +24,7 @@ from dioptre.contract import (
 )
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
+from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
@@ -40,6 +41,7 @@ from .coarse import (
 )
 from .options import DepthMapOptions, DepthOptions
 
+_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
 # Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
 # that differs more belongs to another crop.
@@ -191,6 +193,22 @@ def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | No
         near, far = ends_in_words(range_per_m)
         messages = (f"Depth was estimated by {title}, from {near} to {far}.",)
     return messages
+
+
+def range_of(disparity: Disparity) -> tuple[float, float]:
+    """Return the least and the largest disparity of a picture.
+
+    Raises:
+        DioptreError: they are the same.
+    """
+    low, high = float(disparity.min()), float(disparity.max())
+    if high - low < _FLAT:
+        raise DioptreError(
+            "This picture's depth is the same everywhere.",
+            hint="Use another photo, or specify a depth map with --depth FILE.",
+            code="flat-depth",
+        )
+    return low, high
 
 
 def kept_depth(

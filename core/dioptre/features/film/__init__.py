@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import making
-from .camera import Camera, Lens, cameras
+from .camera import Camera, Lens, cameras, places
 from .cutting import Sheets, sheets_of
 from .drawing import drawn, invented
 from .options import FilmOptions
@@ -17,6 +17,7 @@ __all__ = [
     "cameras",
     "drawn",
     "invented",
+    "places",
     "sheets_of",
 ]
 

@@ -30,6 +30,7 @@ _LEVELS = 8
 _CUTS = 3  # sheets of the surface behind the subject, less one
 _STEP = 0.06  # least step in disparity at which a surface is cut
 _SHORT = 0.1  # least total height of the steps that a cut separates, per pixel of the picture's longer side
+_AROUND = 33  # pixels that are looked at around each of these places: more than between two places of a frame
 _COARSE = 4  # pixels of a sheet for each of its inverse distances
 _DISC_PX = 5  # largest radius of a blur at full size; larger ones are blurred at a smaller size
 
@@ -40,11 +41,13 @@ class Sheets(NamedTuple):
     Attributes:
         packed: pixels at each blur level, see `SHIFTS`; sRGB-encoded and premultiplied.
         inverse: inverse distances, 1 for the target, at a quarter of the size.
+        covers: at the places of `inverse`, whether a sheet covers any pixel around, and whether it covers all.
         blur: radius of the blur per unit of inverse distance, as a fraction of the largest one.
     """
 
     packed: UInt32[Array, "n k h w"]
     inverse: Float32[Array, "n h4 w4"]
+    covers: Bool[Array, "n 2 h4 w4"]
     blur: float
 
 
@@ -76,8 +79,18 @@ def sheets_of(
     size = tuple(-(-side // _COARSE) for side in back.disparity.shape)
     near = [resize(surface.disparity, (size[0], size[1]), method="area") for surface, _ in planes]
     return Sheets(
-        packed=jnp.asarray(packed), inverse=jnp.asarray(low + (high - low) * np.stack(near)), blur=1 / (high - low)
+        packed=jnp.asarray(packed),
+        inverse=jnp.asarray(low + (high - low) * np.stack(near)),
+        covers=jnp.asarray(np.stack([_covers(sheet, size) for sheet in packed])),
+        blur=1 / (high - low),
     )
+
+
+def _covers(levels: UInt32[np.ndarray, "k h w"], size: tuple[int, ...]) -> Bool[np.ndarray, "2 h4 w4"]:
+    cover = (levels >> SHIFTS[3]).astype(np.uint8) & MASKS[3]
+    at = np.ix_(*(np.minimum(np.arange(n) * _COARSE + _COARSE // 2, side - 1) for n, side in zip(size, cover.shape[1:], strict=True)))
+    some = ndimage.maximum_filter(cover.max(axis=0), _AROUND)[at] > 0
+    return np.stack([some, ndimage.minimum_filter(cover.min(axis=0), _AROUND)[at] == MASKS[3]])
 
 
 def _cut(back: Surface, reach: int, progress: Progress) -> list[tuple[Surface, Bool[np.ndarray, "h w"]]]:

@@ -2,12 +2,11 @@
 
 Each sheet is looked up backwards: where it shows a pixel of the frame depends on its distance there, which is found
 by fixed-point iteration on a coarse grid, because distances are smooth within a sheet. Sheets are drawn over each
-other from back to front.
+other from back to front, in tiles; a tile leaves out sheets that are empty there or wholly hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -22,7 +21,7 @@ from .cutting import CURVE, FLAG, MASKS, SHIFTS, Sheets
 
 _STEP = 8  # pixels of a frame between the points of the coarse grid
 _ITERATIONS = 4
-_ROWS = 64  # of a frame that are drawn at a time
+_TILE = 64, 256  # largest height and width of the parts that are drawn at a time
 
 
 def drawn(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
@@ -35,34 +34,39 @@ def drawn(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -> 
         size: height and width of the frame.
     """
     frame = np.empty((*size, 3), np.uint8)
-    _in_bands(partial(_colours, sheets), frame, sheets, camera, lens)
+    _in_tiles(frame, sheets, camera, lens, masks=False)
     return frame
 
 
 def invented(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
     """Return which pixels of a frame the photo does not show; the arguments are those of `drawn`."""
     mask = np.empty(size, bool)
-    _in_bands(partial(_unknown, sheets), mask, sheets, camera, lens)
+    _in_tiles(mask, sheets, camera, lens, masks=True)
     return mask
 
 
 def outside(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -> bool:
     """Return whether a frame of the size shows anything beside the photo."""
     x, y = _grid(size, jnp.arange(-(-size[0] // _STEP)) * _STEP, jnp.arange(-(-size[1] // _STEP)) * _STEP)
-    distance = _distances(sheets.inverse[:1], camera, lens, size=size)[0, : x.shape[0], : x.shape[1]]
-    u, v = places(x, y, distance, camera, lens)
+    distance = _distances(sheets.inverse[:1], sheets.covers[:1], camera, lens, size=size)[0]
+    u, v = places(x, y, distance[0, : x.shape[0], : x.shape[1]], camera, lens)
     return bool((jnp.abs(u) > 0.5).any() | (jnp.abs(v) > 0.5 * size[0] / size[1]).any())
 
 
-def _in_bands(draw: Callable[..., Array], into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens) -> None:
+def _in_tiles(into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens, *, masks: bool) -> None:
     size = into.shape[0], into.shape[1]
-    rows = min(_ROWS, size[0])
-    distances = _distances(sheets.inverse, camera, lens, size=size)
+    tall, wide = tile = min(_TILE[0], size[0]), min(_TILE[1], size[1])
+    distances, needed = _distances(sheets.inverse, sheets.covers, camera, lens, size=size)
 
-    def work(first: int) -> None:
-        into[first : first + rows] = draw(distances, camera, lens, first, rows=rows, size=size)
+    def work(corner: tuple[int, int]) -> None:
+        top, left = corner
+        part = _drawn(sheets, distances, needed, camera, lens, corner, tile=tile, size=size, masks=masks)
+        into[top : top + tall, left : left + wide] = part
 
-    on_all_cores([*range(0, size[0] - rows, rows), size[0] - rows], work, lambda _: None)
+    rows, columns = (
+        [*range(0, side - part, part), side - part] for side, part in zip(size, tile, strict=True)
+    )
+    on_all_cores([(row, column) for row in rows for column in columns], work, lambda _: None)
 
 
 def _grid(size: tuple[int, int], rows: Array, columns: Array) -> tuple[Array, Array]:
@@ -75,30 +79,60 @@ def _grid(size: tuple[int, int], rows: Array, columns: Array) -> tuple[Array, Ar
 
 @partial(jax.jit, static_argnames="size")
 def _distances(
-    inverse: Float32[Array, "n h w"], camera: Camera, lens: Lens, *, size: tuple[int, int]
-) -> Float32[Array, "n H W"]:
-    """Return the inverse distance of each sheet at points of a frame, and one beyond each end."""
-    count, height, width = inverse.shape
-    rows, columns = (jnp.arange(-(-side // _STEP) + 1) * _STEP for side in size)
-    x, y = _grid(size, rows, columns)
-    flat = inverse.ravel()
-    found = []
-    for sheet in range(count):
+    inverse: Float32[Array, "n h w"],
+    covers: Bool[Array, "n 2 h w"],
+    camera: Camera,
+    lens: Lens,
+    *,
+    size: tuple[int, int],
+) -> tuple[Float32[Array, "n H W"], Bool[Array, "n H W"]]:
+    """Return the inverse distance of each sheet at points of a frame and one beyond each end, and where to draw it."""
+    shape = inverse.shape[1:]
+    x, y = _grid(size, *(jnp.arange(-(-side // _STEP) + 1) * _STEP for side in size))
+    found, needed, hidden = [], [], jnp.zeros(x.shape, bool)
+    for plane, (some, whole) in zip(inverse[::-1], covers[::-1], strict=True):  # from front to back
         near = jnp.ones_like(x)
         for _ in range(_ITERATIONS):
-            u, v = places(x, y, near, camera, lens)
-            column = jnp.clip((u + 0.5) * width - 0.5, 0, width - 1)
-            row = jnp.clip((v * (size[1] / size[0]) + 0.5) * height - 0.5, 0, height - 1)
-            left = jnp.clip(column.astype(jnp.int32), 0, max(width - 2, 0))
-            top = jnp.clip(row.astype(jnp.int32), 0, max(height - 2, 0))
-            first = (sheet * height + top) * width + left
-            right, below = min(1, width - 1), min(1, height - 1) * width
-            fx, fy = column - left, row - top
-            taps = [flat.at[first + by].get(mode="clip") for by in (0, right, below, below + right)]
-            upper, lower = taps[0] + fx * (taps[1] - taps[0]), taps[2] + fx * (taps[3] - taps[2])
-            near = upper + fy * (lower - upper)
+            row, column = _at(*places(x, y, near, camera, lens), size, shape)
+            near = jnp.zeros_like(x)
+            row, column = jnp.clip(row, 0, shape[0] - 1), jnp.clip(column, 0, shape[1] - 1)
+            for place, weight in _taps(row, column, shape):
+                near += weight * plane.ravel().at[place].get(mode="clip")
+        row, column, _ = _mirrored(*_at(*places(x, y, near, camera, lens), size, shape), shape)
+        cell = jnp.round(row).astype(jnp.int32), jnp.round(column).astype(jnp.int32)
         found.append(near)
-    return jnp.stack(found)
+        needed.append(some[cell] & ~hidden)
+        hidden |= whole[cell]
+    return jnp.stack(found[::-1]), jnp.stack(needed[::-1])
+
+
+def _at(u: Array, v: Array, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return the row and the column of places in an array that shows the whole photo."""
+    return (v * (size[1] / size[0]) + 0.5) * shape[0] - 0.5, (u + 0.5) * shape[1] - 0.5
+
+
+def _mirrored(row: Array, column: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Return places beyond the ends of an array as their mirror images inside, and which they are."""
+    inside, beyond = [], jnp.zeros(row.shape, bool)
+    for place, length in ((row, shape[0]), (column, shape[1])):
+        inside.append(jnp.clip(length - jnp.abs(length - jnp.abs(place + 0.5)) - 0.5, 0, length - 1))
+        beyond |= (place < -0.51) | (place > length - 0.49)
+    return inside[0], inside[1], beyond
+
+
+def _taps(row: Array, column: Array, shape: tuple[int, ...]) -> list[tuple[Array, Array]]:
+    """Return the flat indices and the bilinear weights of the pixels around places inside an array."""
+    height, width = shape
+    top = jnp.clip(row.astype(jnp.int32), 0, max(height - 2, 0))
+    left = jnp.clip(column.astype(jnp.int32), 0, max(width - 2, 0))
+    fy, fx = row - top, column - left
+    place, right, below = top * width + left, min(1, width - 1), min(1, height - 1) * width
+    return [
+        (place, (1 - fy) * (1 - fx)),
+        (place + right, (1 - fy) * fx),
+        (place + below, fy * (1 - fx)),
+        (place + below + right, fy * fx),
+    ]
 
 
 def _fine(coarse: Array, rows: Array, columns: Array) -> Array:
@@ -109,94 +143,57 @@ def _fine(coarse: Array, rows: Array, columns: Array) -> Array:
     return lines[:, column] + fx * (lines[:, column + 1] - lines[:, column])
 
 
-def _looked_up(
-    sheets: Sheets, distances: Array, camera: Camera, lens: Lens, sheet: int, *, rows: Array, size: tuple[int, int]
-) -> tuple[Array, Array, Array, Array]:
-    """Return where a sheet shows pixels of a frame: row and column, whether that is outside, and the blur level."""
-    columns = jnp.arange(size[1])
-    distance = _fine(distances[sheet], rows, columns)
-    u, v = places(*_grid(size, rows, columns), distance, camera, lens)
-    _, levels, height, width = sheets.packed.shape
-    column, beside = _mirrored((u + 0.5) * width - 0.5, width)
-    row, above = _mirrored((v * (size[1] / size[0]) + 0.5) * height - 0.5, height)
-    blur = jnp.minimum(jnp.abs(distance - camera.focus) * sheets.blur, 1.0) ** (1 / CURVE) * (levels - 1)
-    return row, column, beside | above, blur
-
-
-def _mirrored(place: Array, length: int) -> tuple[Array, Array]:
-    """Return places beyond the ends as their mirror images inside, and which they are."""
-    inside = length - jnp.abs(length - jnp.abs(place + 0.5)) - 0.5
-    return jnp.clip(inside, 0, length - 1), (place < -0.51) | (place > length - 0.49)
-
-
-@partial(jax.jit, static_argnames=("rows", "size"))
-def _colours(
+@partial(jax.jit, static_argnames=("tile", "size", "masks"))
+def _drawn(
     sheets: Sheets,
     distances: Float32[Array, "n H W"],
+    needed: Bool[Array, "n H W"],
     camera: Camera,
     lens: Lens,
-    first: int | Int[Array, ""],
+    corner: tuple[int | Int[Array, ""], int | Int[Array, ""]],
     *,
-    rows: int,
+    tile: tuple[int, int],
     size: tuple[int, int],
-) -> UInt8[Array, "rows w 3"]:
-    """Return the colours of some rows of a frame."""
-    count, levels, height, width = sheets.packed.shape
+    masks: bool,
+) -> UInt8[Array, "tall wide 3"] | Bool[Array, "tall wide"]:
+    """Return the colours of a tile of a frame, or its mask of what is invented."""
+    (count, levels), shape = sheets.packed.shape[:2], sheets.packed.shape[2:]
+    rows, columns = (first + jnp.arange(side) for first, side in zip(corner, tile, strict=True))
+    grid = _grid(size, rows, columns)
     flat = sheets.packed.ravel()
-    under = [jnp.zeros((rows, size[1]))] * 3
-    for sheet in range(count):
-        row, column, _, blur = _looked_up(
-            sheets, distances, camera, lens, sheet, rows=first + jnp.arange(rows), size=size
-        )
-        taps: list[tuple[Array, Array]] = []  # places and weights
+
+    def over(sheet: int, under: Array) -> Array:
+        """Draw a sheet over what is behind it."""
+        distance = _fine(distances[sheet], rows, columns)
+        row, column, beyond = _mirrored(*_at(*places(*grid, distance, camera, lens), size, shape), shape)
+        blur = jnp.minimum(jnp.abs(distance - camera.focus) * sheets.blur, 1.0) ** (1 / CURVE) * (levels - 1)
+        nearest = jnp.round(row).astype(jnp.int32) * shape[1] + jnp.round(column).astype(jnp.int32)
+        plane, first = shape[0] * shape[1], sheet * levels * shape[0] * shape[1]
+        if masks:
+            value = flat.at[first + jnp.round(blur).astype(jnp.int32) * plane + nearest].get(mode="promise_in_bounds")
+            covers = ((value >> SHIFTS[3]) & MASKS[3]) > MASKS[3] // 2
+            return jnp.where(covers, beyond | (value >> FLAG > 0), under)
         if levels > 1:  # frames as large as the sheets, from the same camera
             level = jnp.clip(blur.astype(jnp.int32), 0, levels - 2)
-            place = ((sheet * levels + level) * height + jnp.round(row).astype(jnp.int32)) * width
-            place += jnp.round(column).astype(jnp.int32)
-            taps = [(place, 1 - (blur - level)), (place + height * width, blur - level)]
+            place, part = level * plane + nearest, blur - level
+            taps = [(place, 1 - part), (place + plane, part)]
         else:
-            top = jnp.clip(row.astype(jnp.int32), 0, max(height - 2, 0))
-            left = jnp.clip(column.astype(jnp.int32), 0, max(width - 2, 0))
-            fy, fx = row - top, column - left
-            place = (sheet * height + top) * width + left
-            right, below = min(1, width - 1), min(1, height - 1) * width
-            taps = [
-                (place, (1 - fy) * (1 - fx)),
-                (place + right, (1 - fy) * fx),
-                (place + below, fy * (1 - fx)),
-                (place + below + right, fy * fx),
-            ]
-        sums = [jnp.zeros((rows, size[1]))] * 4
+            taps = _taps(row, column, shape)
+        sums = jnp.zeros((4, *tile))
         for place, weight in taps:
-            value = flat.at[place].get(mode="promise_in_bounds")
+            value = flat.at[first + place].get(mode="promise_in_bounds")
             parts = [(value >> shift) & mask for shift, mask in zip(SHIFTS, MASKS, strict=True)]
-            sums = [sum_ + weight * part.astype(jnp.float32) for sum_, part in zip(sums, parts, strict=True)]
-        through = 1 - sums[3] / MASKS[3]
-        under = [over + through * below_ for over, below_ in zip(sums[:3], under, strict=True)]
-    return jnp.clip(jnp.round(jnp.stack(under, -1)), 0, 255).astype(jnp.uint8)
+            sums += weight * jnp.stack(parts).astype(jnp.float32)
+        return sums[:3] + (1 - sums[3] / MASKS[3]) * under
 
-
-@partial(jax.jit, static_argnames=("rows", "size"))
-def _unknown(
-    sheets: Sheets,
-    distances: Float32[Array, "n H W"],
-    camera: Camera,
-    lens: Lens,
-    first: int | Int[Array, ""],
-    *,
-    rows: int,
-    size: tuple[int, int],
-) -> Bool[Array, "rows w"]:
-    """Return which pixels of some rows of a frame are invented."""
-    count, levels, height, width = sheets.packed.shape
-    flat = sheets.packed.ravel()
-    unknown = jnp.zeros((rows, size[1]), bool)
+    if masks:
+        unknown = jnp.zeros(tile, bool)
+        for sheet in range(count):
+            unknown = over(sheet, unknown)
+        return unknown
+    cells = [(part - 1) // _STEP + 2 for part in tile]
+    wanted = jax.lax.dynamic_slice(needed, (0, corner[0] // _STEP, corner[1] // _STEP), (count, *cells))
+    frame = jnp.zeros((3, *tile))
     for sheet in range(count):
-        row, column, outside, blur = _looked_up(
-            sheets, distances, camera, lens, sheet, rows=first + jnp.arange(rows), size=size
-        )
-        place = (sheet * levels + jnp.round(blur).astype(jnp.int32)) * height + jnp.round(row).astype(jnp.int32)
-        value = flat.at[place * width + jnp.round(column).astype(jnp.int32)].get(mode="promise_in_bounds")
-        covers = ((value >> SHIFTS[3]) & MASKS[3]) > MASKS[3] // 2
-        unknown = jnp.where(covers, outside | (value >> FLAG > 0), unknown)
-    return unknown
+        frame = jax.lax.cond(wanted[sheet].any(), partial(over, sheet), lambda under: under, frame)
+    return jnp.clip(jnp.round(jnp.moveaxis(frame, 0, -1)), 0, 255).astype(jnp.uint8)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dioptre.contract import Film, Inputs, Progress, Result, part_of
+from dioptre.contract import FieldOfView, Film, Inputs, Progress, Result, part_of
 from dioptre.features.spatial import Found, scene_of
 from dioptre.imaging.resize import fitted_size
 from dioptre_link.catalogue.film import count_of
@@ -17,11 +17,11 @@ from .cutting import Sheets, sheets_of
 from .drawing import drawn, invented, outside
 from .options import FilmOptions
 
-_USUAL_MM = 35.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
+_USUAL = FieldOfView.of_equivalent(35.0, source="")  # of a picture that does not tell its own
 _FINER = 1.25  # size of the sheets relative to that of the frames, if the picture is large enough
 _LEAST_DISPARITY = 0.25  # of a target, if distances are not known: nearer objects would be much too near
 _CROPS = np.linspace(1.0, 1.12, 13)
-_COUNTED = 4  # every fourth pixel of every fourth row is counted
+_COUNTED_PX = 480  # longer side of the frames in which invented pixels are counted
 _BLUR = 0.008  # radius of a usual blur, as a fraction of the diagonal
 
 
@@ -46,7 +46,8 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
         progress=part_of(progress, 0.6, 0.8),
     )
     lens = _cropped(sheets, path, lens, size)
-    parts, small = [], (max(2, size[0] // _COUNTED), max(2, size[1] // _COUNTED))
+    apart = -(-longest // _COUNTED_PX)
+    parts, small = [], (-(-size[0] // apart), -(-size[1] // apart))
     for number, camera in enumerate(path):
         progress(0.8 + 0.2 * number / count, "Counting what is invented")
         parts.append(round(float(invented(sheets, camera, lens, small).mean()), 4))
@@ -83,7 +84,7 @@ def _even(size: tuple[int, int]) -> tuple[int, int]:
 def _lens(found: Found, target: tuple[float, float] | None) -> Lens:
     """Return the lens of the photo, aimed at the target."""
     height, width = found.disparity.shape
-    focal = found.focal_diagonals or _USUAL_MM / 43.27
+    focal = found.focal_diagonals or _USUAL.focal_diagonals
     x, y = (width / 2, height / 2) if target is None else target
     if target is None and len(found.scene.surfaces) > 1:
         alpha = found.scene.surfaces[-1].coverage

@@ -20,20 +20,18 @@ from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress, Result, part_of
-from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.depth import Depth, kept_depth, range_of
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import LUMINANCE, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.imaging.shapes import CHUNK, map_chunks
-from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .options import HazeOptions
 
 _SMALL_PX = 640  # longer side of the picture in which haze is measured
-_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _FAR = 0.15  # distance of the nearest point divided by that of the farthest, if the depth has no metres
 _FARTHEST = 0.02  # fraction of the pixels whose bright half has the colour of the air
 _PALE = np.array([0.62, 0.66, 0.70], np.float32)  # air of a picture without a bright distance, in linear light
@@ -241,12 +239,7 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
     else:
         depth = Depth(disparity=inputs.disparity, model="", range_per_m=inputs.range_per_m)
     disparity, picture = depth.disparity, without_nan(inputs.picture)
-    if float(np.ptp(disparity)) < _FLAT:
-        raise DioptreError(
-            "This picture's depth is the same everywhere, so haze cannot grow with the distance.",
-            hint="Use another photo, or specify a depth map with --depth FILE.",
-            code="flat-depth",
-        )
+    range_of(disparity)
     progress(0.8, "Measuring the haze")
     air, shown = air_of(picture, disparity, options.air)
     messages: list[str] = [*depth.messages]

@@ -22,15 +22,13 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.background import clean_background
-from dioptre.features.depth import Depth, DepthOptions, kept_depth
+from dioptre.features.depth import Depth, DepthOptions, kept_depth, range_of
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
-from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
-_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _STEP = 0.04  # difference in disparity from which a gap opens beside the subject
 _UNEXPLAINED = 0.03  # sRGB-encoded
 _RIM = 0.002  # as a fraction of the diagonal
@@ -201,13 +199,7 @@ def scene_of(
         depth = Depth(disparity=inputs.disparity, range_per_m=inputs.range_per_m, focal_diagonals=focal)
     else:
         depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
-    low, high = float(depth.disparity.min()), float(depth.disparity.max())
-    if high - low < _FLAT:
-        raise DioptreError(
-            "This picture's depth is the same everywhere, so there is nothing to show in 3D.",
-            hint="Use another photo, or specify a depth map with --depth FILE.",
-            code="flat-depth",
-        )
+    low, high = range_of(depth.disparity)
     disparity = (depth.disparity - np.float32(low)) / np.float32(high - low)
     values = {} if inputs.disparity is not None else depth.values()
     limits = None

@@ -165,6 +165,32 @@ def check_portrait_makes_a_group():
     expect("models", all(len(sha) == 64 for sha in entry["models"].values()) and bool(entry["models"]), True)
 
 
+def check_film_makes_an_image_of_frames():
+    """The lowest layer is the first frame, as GIMP exports animations; the masks are an image of their own."""
+    image, layer = small_photo()
+    before = native(layer)
+    depth = new_depth(image, layer)
+    known = {one.get_id() for one in Gimp.get_images()}
+    options = {"seconds": 0.5, "fps": 8, "masks": True}
+    last = succeed("dioptre-film", image, [layer], depth_layer=depth, **options)
+    film = last.get_image()
+    made = [one for one in Gimp.get_images() if one.get_id() not in known]
+    expect("images", len(made), 2)
+    masks = next(one for one in made if one.get_id() != film.get_id())
+    labels = [f"Frame {number} ({delay}ms) (replace)" for number, delay in enumerate((120, 130, 130, 120), 1)]
+    expect("frames", names(film.get_layers()), labels[::-1])
+    expect("masks", names(masks.get_layers()), labels[::-1])
+    frames = [read(one, "R'G'B' u8") for one in film.get_layers()[::-1]]
+    differences = [abs(a - b) for a, b in zip(frames[0], read(layer, "R'G'B' u8"), strict=True)]
+    expect("the first is the photo", sum(differences) / len(differences) < 4, True)
+    expect("all differ", len(set(frames)), 4)
+    expect("nothing is invented at first", set(read(masks.get_layers()[-1], "Y' u8")), {0})
+    expect("invented at last", set(read(masks.get_layers()[0], "Y' u8")), {0, 255})
+    expect("source", native(layer), before)
+    for one in made:
+        one.delete()
+
+
 def check_lens_blur_uses_the_depth_layer():
     image, layer = new_image()
     depth = new_depth(image, layer)

@@ -92,6 +92,22 @@ def check_depth_from_the_menu():
     expect("removed", names(document.rootNode())[-1], "Photo")
 
 
+def check_film_makes_an_animated_document():
+    document, node = yield from photo()
+    before = pixels(node)
+    known = len(Krita.instance().documents())
+    depth = yield from add_depth(document)
+    yield from finish(dioptre.start("film", document=document, node=node, depth=depth, seconds=0.5, fps=8))
+    documents = Krita.instance().documents()
+    expect("one more document", len(documents), known + 1)
+    film = documents[-1]
+    (layer,) = film.topLevelNodes()
+    expect("animated", (film.framesPerSecond(), film.fullClipRangeEndTime(), layer.animated()), (8, 3, True))
+    expect("frames", [layer.hasKeyframeAtTime(time) for time in range(5)], [True] * 4 + [False])
+    expect("source", pixels(node), before)
+    yield from close(film)
+
+
 def check_portrait_undo_redo():
     document, node = yield from photo()
     trigger("add_new_paint_layer")  # This is the undo step before the one of the result.
