@@ -4,8 +4,9 @@
 
 Each scene has a slanted background and three to six slanted shapes, textured with the example photos and rendered
 with nine samples a pixel. Every method gets the left view and its disparity; the last one also gets the nearest
-object's matte, and fills the background behind it itself. With `--moves`, the views are frames of films. Scores are PSNR in dB and SSIM, on what the left view
-shows and on what it hides. Depth networks are not compared: they see no depth in such scenes.
+object's matte, and fills the background behind it itself. With `--moves`, the views are frames of films. Scores are
+PSNR in dB and SSIM, on what the left view shows and on what it hides. Depth networks are not compared: they see no
+depth in such scenes.
 """
 
 from __future__ import annotations
@@ -111,7 +112,10 @@ def _shown(layers: list[Layer], camera: Camera) -> tuple[np.ndarray, ...]:
         slant, centre = one.slant, one.centre
         # A plane: the inverse distance is linear in the photo.
         normal = slant[0] * LENS.focal, slant[1] * WIDTH / HEIGHT * LENS.focal, 0.0
-        normal = *normal[:2], one.near - slant[0] * _across(centre[0]) - slant[1] * WIDTH / HEIGHT * _down(centre[1])
+        normal = (
+            *normal[:2],
+            one.near - slant[0] * _across(centre[0]) - slant[1] * WIDTH / HEIGHT * _down(centre[1]),
+        )
         length = (1 - np.dot(normal, start)) / sum(n * part for n, part in zip(normal, ray, strict=True))
         point = [begin + length * part for begin, part in zip(start, ray, strict=True)]
         u = LENS.focal * point[0] / point[2] * WIDTH + WIDTH / 2 - 0.5
@@ -127,7 +131,7 @@ def _shown(layers: list[Layer], camera: Camera) -> tuple[np.ndarray, ...]:
     means = picture.reshape(HEIGHT, side, WIDTH, side, 3).mean((1, 3))
     alpha = inside.reshape(HEIGHT, side, WIDTH, side).mean((1, 3), dtype=np.float32)
     middle = np.s_[side // 2 :: side, side // 2 :: side]
-    return means, disparity[middle], which[middle], alpha, source[:, *middle]
+    return means, disparity[middle], which[middle], alpha, source[(slice(None), *middle)]
 
 
 def _across(x: Any) -> Any:
@@ -192,7 +196,9 @@ def speed() -> None:
             drawn(sheets, Camera(forward=0.01 * frame), LENS, size)
             times.append(time.perf_counter() - started)
         used = (time.process_time() - used) / len(times)
-        print(f"{len(sheets.packed)} sheets: {min(times):.3f} s a frame at best, {used:.3f} s of all cores together")
+        print(
+            f"{len(sheets.packed)} sheets: {min(times):.3f} s a frame at best, {used:.3f} s of all cores together"
+        )
 
 
 MOVES = {
@@ -239,7 +245,9 @@ def main() -> None:
     table(given.scenes, RIGHT, METHODS, given.sheet)
 
 
-def table(scenes: int, camera: Camera, methods: Mapping[str, Callable[..., np.ndarray]], sheet: Path | None) -> None:
+def table(
+    scenes: int, camera: Camera, methods: Mapping[str, Callable[..., np.ndarray]], sheet: Path | None
+) -> None:
     """Print the scores of some methods."""
     scores: dict[str, list[list[float]]] = {name: [] for name in methods}
     for seed in range(scenes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
@@ -117,4 +118,4 @@ def count_of(options: Mapping[str, Any]) -> int:
 def delays_ms(count: int, fps: int, unit_ms: int) -> list[int]:
     """Return the duration of each frame in ms, in whole units that add up to the film's length."""
     ends = [round(1000 / unit_ms * number / fps) * unit_ms for number in range(count + 1)]
-    return [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    return [end - start for start, end in pairwise(ends)]

@@ -93,7 +93,9 @@ def overlays(state: State) -> list[Overlay]:
     if state.view in (views.SELECTED, views.CUT_OUT, views.INVENTED):
         if shown.selection is None or state.phase is Phase.FAILED:
             return []
-        return [Overlay(image=shown.selection, colours=OUTSIDE if state.view == views.CUT_OUT else RED, smooth=True)]
+        return [
+            Overlay(image=shown.selection, colours=OUTSIDE if state.view == views.CUT_OUT else RED, smooth=True)
+        ]
     if state.view != views.FOCUS or shown.after is None:
         return []
     parts = focus_parts(state)

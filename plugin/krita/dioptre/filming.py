@@ -13,7 +13,6 @@ from .dioptre_link.operation import Operation, Role
 from .dioptre_link.scratch import Scratch
 from .dioptre_link.wire import PixelFormat
 from .document import Node, animated_document, show_document
-from .sources import Source
 from .toolkit import QImage
 from .transfer import Order, Report, Ticket, in_part, inputs_of
 

@@ -30,7 +30,7 @@ _LEVELS = 8
 _CUTS = 3  # sheets of the surface behind the subject, less one
 _STEP = 0.06  # least step in disparity at which a surface is cut
 _SHORT = 0.1  # least total height of the steps that a cut separates, per pixel of the picture's longer side
-_AROUND = 33  # pixels that are looked at around each of these places: more than between two places of a frame
+_AROUND = 33  # side in pixels of the square around each of these places that `covers` describes
 _COARSE = 4  # pixels of a sheet for each of its inverse distances
 _DISC_PX = 5  # largest radius of a blur at full size; larger ones are blurred at a smaller size
 
@@ -88,7 +88,12 @@ def sheets_of(
 
 def _covers(levels: UInt32[np.ndarray, "k h w"], size: tuple[int, ...]) -> Bool[np.ndarray, "2 h4 w4"]:
     cover = (levels >> SHIFTS[3]).astype(np.uint8) & MASKS[3]
-    at = np.ix_(*(np.minimum(np.arange(n) * _COARSE + _COARSE // 2, side - 1) for n, side in zip(size, cover.shape[1:], strict=True)))
+    at = np.ix_(
+        *(
+            np.minimum(np.arange(n) * _COARSE + _COARSE // 2, side - 1)
+            for n, side in zip(size, cover.shape[1:], strict=True)
+        )
+    )
     some = ndimage.maximum_filter(cover.max(axis=0), _AROUND)[at] > 0
     return np.stack([some, ndimage.minimum_filter(cover.min(axis=0), _AROUND)[at] == MASKS[3]])
 

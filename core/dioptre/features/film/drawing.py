@@ -60,12 +60,10 @@ def _in_tiles(into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens, *, m
 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner
-        part = _drawn(sheets, distances, needed, camera, lens, corner, tile=tile, size=size, masks=masks)
+        part = _drawn(sheets, distances, needed, camera, lens, corner=corner, tile=tile, size=size, masks=masks)
         into[top : top + tall, left : left + wide] = part
 
-    rows, columns = (
-        [*range(0, side - part, part), side - part] for side, part in zip(size, tile, strict=True)
-    )
+    rows, columns = ([*range(0, side - part, part), side - part] for side, part in zip(size, tile, strict=True))
     on_all_cores([(row, column) for row in rows for column in columns], work, lambda _: None)
 
 
@@ -86,7 +84,7 @@ def _distances(
     *,
     size: tuple[int, int],
 ) -> tuple[Float32[Array, "n H W"], Bool[Array, "n H W"]]:
-    """Return the inverse distance of each sheet at points of a frame and one beyond each end, and where to draw it."""
+    """Return each sheet's inverse distance at points of a frame and one beyond each end, and where to draw it."""
     shape = inverse.shape[1:]
     x, y = _grid(size, *(jnp.arange(-(-side // _STEP) + 1) * _STEP for side in size))
     found, needed, hidden = [], [], jnp.zeros(x.shape, bool)
@@ -150,8 +148,8 @@ def _drawn(
     needed: Bool[Array, "n H W"],
     camera: Camera,
     lens: Lens,
-    corner: tuple[int | Int[Array, ""], int | Int[Array, ""]],
     *,
+    corner: tuple[int | Int[Array, ""], int | Int[Array, ""]],
     tile: tuple[int, int],
     size: tuple[int, int],
     masks: bool,
@@ -170,7 +168,9 @@ def _drawn(
         nearest = jnp.round(row).astype(jnp.int32) * shape[1] + jnp.round(column).astype(jnp.int32)
         plane, first = shape[0] * shape[1], sheet * levels * shape[0] * shape[1]
         if masks:
-            value = flat.at[first + jnp.round(blur).astype(jnp.int32) * plane + nearest].get(mode="promise_in_bounds")
+            value = flat.at[first + jnp.round(blur).astype(jnp.int32) * plane + nearest].get(
+                mode="promise_in_bounds"
+            )
             covers = ((value >> SHIFTS[3]) & MASKS[3]) > MASKS[3] // 2
             return jnp.where(covers, beyond | (value >> FLAG > 0), under)
         if levels > 1:  # frames as large as the sheets, from the same camera

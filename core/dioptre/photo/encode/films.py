@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -157,7 +156,9 @@ def _animation(
         image = vips().Image.new_from_source(source, "", access="sequential").copy()
         types = vips().GValue
         image.set_type(types.gint_type, "page-height", height)
-        image.set_type(types.array_int_type, "delay", delays_ms(film.count, film.fps, 10 if suffix == ".gif" else 1))
+        image.set_type(
+            types.array_int_type, "delay", delays_ms(film.count, film.fps, 10 if suffix == ".gif" else 1)
+        )
         image.set_type(types.gint_type, "loop", 0)
         if xmp is not None:
             image.set_type(types.blob_type, "xmp-data", xmp)

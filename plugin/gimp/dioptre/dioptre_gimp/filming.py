@@ -50,7 +50,9 @@ def run_sent(
                     name = f"{translated(Message('Frame {number}', number=number + 1))} ({delay}ms) (replace)"
                     layer = new_layer(images[made.role], name, size, alpha=False)
                     must(images[made.role].insert_layer(layer, None, 0), "insert a layer")
-                    for _ in read_in(made.buffer, layer.get_buffer(), FRAME if made.role is Role.RESULT else FRAME_MASK):
+                    for _ in read_in(
+                        made.buffer, layer.get_buffer(), FRAME if made.role is Role.RESULT else FRAME_MASK
+                    ):
                         pass
                     layer.update(0, 0, *size)
             finally:

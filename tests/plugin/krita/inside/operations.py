@@ -12,6 +12,7 @@ from rig import (
     add_depth,
     child,
     close,
+    docker,
     expect,
     expect_close,
     expect_in,
@@ -96,6 +97,11 @@ def check_film_makes_an_animated_document():
     document, node = yield from photo()
     before = pixels(node)
     known = len(Krita.instance().documents())
+    yield from person.opened("dioptre_film")
+    shown = docker().session
+    yield from until(lambda: shown.state.shown and shown.state.shown.selection, "the preview and its mask")
+    yield from person.click(person.widget(QToolButton, "dioptre_view_invented"))
+    person.screenshot("krita-film.png")
     depth = yield from add_depth(document)
     yield from finish(dioptre.start("film", document=document, node=node, depth=depth, seconds=0.5, fps=8))
     documents = Krita.instance().documents()
