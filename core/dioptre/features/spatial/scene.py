@@ -234,5 +234,5 @@ def scene_of(
         found,
         scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),
         models={**depth.models, **subject.models},
-        messages=(*found.messages, *subject.messages),
+        messages=(*found.messages, *(subject.messages if subject.found else ())),  # else they tell of a blur
     )
