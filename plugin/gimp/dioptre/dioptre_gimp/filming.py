@@ -63,14 +63,16 @@ def run_sent(
         raise
     for image in reversed(images.values()):
         image.undo_enable()
-        Gimp.Display.new(image)
+        if Gimp.default_display() is not None:  # None without windows
+            Gimp.Display.new(image)
     return Outcome(layer=images[Role.RESULT].get_layers()[0], messages=(*sent.messages, *messages))
 
 
 def _stored(worker: Worker, name: str, given: Buffer | Stored) -> Buffer | Stored:
     """Let the worker keep an input, so that it is not read again for each frame."""
-    stays = isinstance(given, Stored) or name not in ("picture", "disparity")
-    return given if stays else worker.store(f"film-{name}", name, given)
+    if isinstance(given, Stored) or name not in ("picture", "disparity"):
+        return given
+    return worker.store(f"film-{name}", name, given)
 
 
 def _new_image(size: tuple[int, int]) -> Gimp.Image:

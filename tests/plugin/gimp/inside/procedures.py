@@ -184,8 +184,8 @@ def check_film_makes_an_image_of_frames():
     differences = [abs(a - b) for a, b in zip(frames[0], read(layer, "R'G'B' u8"), strict=True)]
     expect("the first is the photo", sum(differences) / len(differences) < 4, True)
     expect("all differ", len(set(frames)), 4)
-    expect("nothing is invented at first", set(read(masks.get_layers()[-1], "Y' u8")), {0})
-    expect("invented at last", set(read(masks.get_layers()[0], "Y' u8")), {0, 255})
+    invented = [read(one, "Y' u8").count(255) for one in masks.get_layers()[::-1]]
+    expect(f"more is invented at last {invented}", invented[0] < invented[-1], True)
     expect("source", native(layer), before)
     for one in made:
         one.delete()
