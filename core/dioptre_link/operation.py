@@ -177,7 +177,9 @@ class Role(Enum):
     DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
     CONFIDENCE = "confidence"
     SELECTION = "selection"  # how much of each pixel is selected, 0 to 1
-    INVENTED = "invented"  # 1 where a frame of a film shows what the picture does not show
+    PLACED = "placed"  # a layer that was placed in the picture, without its mask
+    MASK = "mask"  # how much of the placed layer is seen, 0 to 1
+    SHADOW = "shadow"  # shadow of the placed layer
 
 
 class Input(Enum):
@@ -187,6 +189,7 @@ class Input(Enum):
     DISPARITY = "disparity"
     SELECTION = "selection"
     SUBJECT = "subject"  # coverage of a known subject, for previews
+    LAYER = "layer"  # a layer with transparency that is placed in the picture, at the picture's size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +322,11 @@ class Operation:
     def enlarges(self) -> bool:
         """Whether the result has more pixels than the picture."""
         return bool(self.scaled_by)
+
+    @property
+    def places(self) -> bool:
+        """Whether the result is a layer that lies over the unchanged picture."""
+        return Role.PLACED in self.outputs
 
     def scale(self, options: Mapping[str, Any]) -> float:
         """Return how many times wider and taller than the picture the result is."""

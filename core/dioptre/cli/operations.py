@@ -13,7 +13,7 @@ from dioptre_link.catalogue import OPERATIONS, film, portrait
 from dioptre_link.catalogue import depth as depth_map
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
-from dioptre_link.operation import Input, Operation, Role
+from dioptre_link.operation import Input, Kind, Operation, Parameter, Role
 
 from . import log
 from .options import (
@@ -142,6 +142,9 @@ def _operation_command(operation: Operation) -> click.Command:
         selection: Path | None = None,
         metric: bool = False,
         normals: bool = False,
+        layer: Path | None = None,
+        at: str | None = None,
+        size: int | None = None,
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
@@ -164,7 +167,12 @@ def _operation_command(operation: Operation) -> click.Command:
                 source,
                 with_contents(chosen, options),
                 file=output,
-                planes=process.Planes(depth=depth, depth_unit=depth_unit, selection=selection),
+                planes=process.Planes(
+                    depth=depth,
+                    depth_unit=depth_unit,
+                    selection=selection,
+                    layer=None if layer is None else process.LayerFile(path=layer, at=_AT.check(at), width=size),
+                ),
                 force=force,
                 report=report,
                 metric=metric,
@@ -179,6 +187,10 @@ def _operation_command(operation: Operation) -> click.Command:
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
     )
+    if operation.places:
+        function = click.option("--size", type=click.IntRange(1, 65535), metavar="PX", help=_SIZE)(function)
+        function = click.option("--at", metavar="X,Y", help=_AT.help)(function)
+        function = click.argument("layer", type=_PATH, metavar="LAYER")(function)
     function = click.argument("source", type=_PATH, metavar="IN")(function)
     return click.command(name=operation.command, cls=GroupedCommand)(function)
 
@@ -247,6 +259,10 @@ def _white_balance_command(operation: Operation) -> click.Command:
     return white_balance
 
 
+_AT = Parameter(
+    name="at", kind=Kind.POINT, label="Place", help="Centre of the layer in the photo. [default the middle]"
+)
+_SIZE = "Width of the layer in pixels of the photo. [default its own, at most the photo's]"
 _FOLDER = "For several pictures, a folder."
 _REFERENCE = (
     "Balance all pictures for the light in this one, such as a photo of a grey card. --neutral is a point in it."

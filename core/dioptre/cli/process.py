@@ -33,7 +33,7 @@ from dioptre.photo.results import (
     rendition_of_result,
 )
 from dioptre.recipes.apply import runner_of
-from dioptre.recipes.on_file import Followed, follow_on_file
+from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import film, operation, spatial
 from dioptre_link.catalogue.selection import LAYER, RESULT
@@ -71,16 +71,19 @@ class Planes:
         depth: depth map; None to estimate it.
         depth_unit: unit of its distances, as in `photo.read_depth`.
         selection: selection; None for everything.
+        layer: a layer to place in the picture; None for none.
     """
 
     depth: Path | None = None
     depth_unit: str | None = None
     selection: Path | None = None
+    layer: LayerFile | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are given."""
-        return tuple(path for path in (self.depth, self.selection) if path is not None)
+        layer = None if self.layer is None else self.layer.path
+        return tuple(path for path in (self.depth, self.selection, layer) if path is not None)
 
 
 NO_PLANES = Planes()
@@ -240,7 +243,9 @@ def one(
                 progress=part_of(report.progress, _FOLLOWED, 1.0),
             )
         elif suffix == _LAYERED:
-            original = original_layer(job.picture, visible=only_depth)
+            places = operation(last.operation).places
+            layers = tuple(layer for layer in layers if not (places and layer.role is Role.RESULT))
+            original = original_layer(job.picture, visible=only_depth or places)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = photo.dpi_at(job.picture, layers[0].shape)
             shown = rendition_of_result(job.result, job.picture)
@@ -343,6 +348,7 @@ def _follow(
         depth=planes.depth,
         depth_unit=planes.depth_unit,
         selection=planes.selection,
+        layer=planes.layer,
         references=references,
         kind=kind,
         all_layers=all_layers,

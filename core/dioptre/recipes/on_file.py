@@ -49,6 +49,21 @@ class Followed:
     messages: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerFile:
+    """A file with a layer to place in a photo.
+
+    Attributes:
+        path: the file; its transparency is that of the layer.
+        at: (x, y) of the layer's centre in the photo; None for the middle.
+        width: width of the layer in pixels of the photo; None for its own, or that of the photo if it is wider.
+    """
+
+    path: Path
+    at: tuple[float, float] | None = None
+    width: int | None = None
+
+
 def follow_on_file(
     chosen: Recipe,
     source: Path,
@@ -56,6 +71,7 @@ def follow_on_file(
     depth: Path | None = None,
     depth_unit: str | None = None,
     selection: Path | None = None,
+    layer: LayerFile | None = None,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
     all_layers: bool = False,
@@ -72,6 +88,7 @@ def follow_on_file(
         depth: a grey picture with the depth for the first step.
         depth_unit: "m" or "mm" if it contains distances in this unit; None: what the file states.
         selection: a grey picture with the selection for the first step.
+        layer: the layer to place.
         references: as in `Inputs`.
         kind: format of the file for the result; None for the picture's own, if it can be written.
         all_layers: as in `Inputs`.
@@ -117,6 +134,7 @@ def follow_on_file(
             selection=None if selected is None else selected.disparity,
             embedded=embedded,
             field_of_view=view,
+            layer=None if layer is None else _layer(layer, picture, decoding),
             references=references,
             all_layers=all_layers and len(chosen.steps) == 1,  # only the last step's layers are read
             cache=cache,
@@ -209,6 +227,16 @@ def _plane(
     if file is None:
         return None
     return photo.read_depth(file, width=picture.width, height=picture.height, unit=unit, decoding=decoding)
+
+
+def _layer(file: LayerFile, picture: photo.Picture, decoding: Decoding) -> np.ndarray:
+    """Read a layer with transparency, laid out at the photo's size."""
+    from dioptre.features.place import laid_out  # imports JAX, while the photo's own steps do
+
+    pixels = photo.load(file.path, decoding=decoding).pixels
+    if pixels.shape[2] == 3:
+        pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2)
+    return laid_out(pixels, (picture.height, picture.width), at=file.at, width=file.width)
 
 
 def _check(picture: photo.Picture | photo.PictureOnDemand, result: Result) -> None:

@@ -1,0 +1,33 @@
+"""The options of the operation `place`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dioptre.features.depth import DepthOptions
+
+Stance = Literal["facing", "surface"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions(DepthOptions):
+    """The options of `place`.
+
+    Attributes:
+        depth_point: (x, y) of a place in the photo at whose depth the layer stands; None for behind the subject.
+        depth_level: the layer's disparity, instead of a point.
+        stance: "facing" the camera, or lying on the "surface" that the photo shows.
+        blur_radius: radius of the layer's blur in pixels; None for the blur that the photo has at that depth.
+        grain: how much of the photo's grain the layer gets, from 0 to 1.
+        shadow: darkness of the shadow where the layer stands on something, from 0 to 1.
+    """
+
+    operation = "place"
+
+    depth_point: tuple[float, float] | None = None
+    depth_level: float | None = None
+    stance: Stance = "facing"
+    blur_radius: float | None = None
+    grain: float = 1.0
+    shadow: float = 0.0
