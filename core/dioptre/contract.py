@@ -284,8 +284,8 @@ class Inputs:
         embedded: the camera's own depth map of this picture; None if there is none.
         field_of_view: the picture's field of view, from its file or an earlier step; None if unknown.
         range_per_m: inverse depths in 1/m at disparity 0 and 1; None if unknown.
-        layer: float32 (H, W, 4), sRGB-encoded, straight alpha: a layer to place in the picture, at its size; None for
-            none.
+        layer: float32 (H, W, 4), sRGB-encoded, straight alpha: a layer to place in the picture, at its size; None
+            for none.
         references: other pictures of the same series, in the format of `picture` but of any size, from which the
             common illuminant is estimated.
         draft: whether a faster result of similar appearance is enough, because it is shown only briefly.

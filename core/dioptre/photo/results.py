@@ -42,7 +42,12 @@ from .metadata.density import dpi_at
 from .picture import Format, Picture
 from .publish import Staging, staged
 
-_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, Role.MASK)  # roles of layers that hold values rather than colours
+_PLANES = (
+    Role.DEPTH,
+    Role.CONFIDENCE,
+    Role.SELECTION,
+    Role.MASK,
+)  # roles of layers that hold values rather than colours
 
 
 def write_result(

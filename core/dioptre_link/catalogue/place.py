@@ -15,7 +15,8 @@ OPERATION = Operation(
             name="depth_point",
             kind=Kind.POINT,
             label="Place at the depth of",
-            help="A point of the photo; the layer stands just in front of it, or lies on it. Auto: behind the subject.",
+            help="A point of the photo. The layer stands just in front of it, or lies on it. Auto: behind the "
+            "subject.",
             group="Place",
             simple=True,
         ),
@@ -23,7 +24,8 @@ OPERATION = Operation(
             name="depth_level",
             kind=Kind.FLOAT,
             label="Layer depth",
-            help="The depth of the layer, as a value of the depth map: 1 nearest, 0 farthest. Auto: that of the point.",
+            help="The depth of the layer, as a value of the depth map: 1 nearest, 0 farthest. Auto: that of the "
+            "point.",
             minimum=0.0,
             maximum=1.0,
             group="Place",
@@ -34,8 +36,8 @@ OPERATION = Operation(
             name="stance",
             kind=Kind.CHOICE,
             label="Stance",
-            help="Facing the camera, or lying in perspective on the surface that the photo shows at the point, such as "
-            "the ground or a wall.",
+            help="Facing the camera, or lying in perspective on the surface that the photo shows at the point, such "
+            "as the ground or a wall.",
             default="facing",
             choices=("facing", "surface"),
             shown=("Facing the camera", "Lying on the surface"),
@@ -81,7 +83,6 @@ OPERATION = Operation(
     inputs=(Input.PICTURE, Input.LAYER),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SHADOW, Role.PLACED, Role.MASK, Role.DEPTH),
-    memory=Memory(fixed_mib=1000, bytes_per_pixel=150),
-    click_resets={"depth_level": None},
-    finds_depth_layer=True,
+    memory=Memory(fixed_mib=1000, bytes_per_pixel=100),
+    only_files=True,
 )

@@ -1,7 +1,7 @@
 """What a photo shows in front of a layer at a depth, with soft edges, and the layer's colours at these edges.
 
-The subject covers the layer by its matte, whatever else is nearer by the depth map, whose edges are aligned with the
-picture's.
+The subject covers the layer by its matte. Whatever else is nearer covers it by the depth map, whose edges are
+aligned with the picture's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Place a layer at a depth of a photo: what is nearer covers it, and it looks as if taken by the same camera.
 
-A plane has inverse distances that are an affine function of the place in the picture, so a plane fitted to disparity
-gives the perspective of a layer that lies on a surface.
+A plane's inverse distances are an affine function of the place in the picture, so a plane fitted to disparity gives
+the perspective of a layer that lies on a surface.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the
 _FAR = 0.15  # distance of the nearest point divided by that of the farthest, if distances are not known
 _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
-_FOOT, _SHADOW = 0.12, 0.03  # parts of a layer's height: what is near the ground, and the width of the shadow's edge
+_FOOT, _SHADOW = (
+    0.12,
+    0.12,
+)  # parts of a layer's height: what is near the ground, and the width of the shadow's edge
 
 
 def laid_out(
@@ -81,7 +84,9 @@ def laid_out(
     rows = slice(max(top, 0), max(min(top + layer.shape[0], size[0]), 0))
     columns = slice(max(left, 0), max(min(left + layer.shape[1], size[1]), 0))
     if rows.start < rows.stop and columns.start < columns.stop:
-        canvas[rows, columns] = layer[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        canvas[rows, columns] = layer[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
     return canvas
 
 
@@ -199,7 +204,7 @@ def _contact_shadow(layer: RGBA, disparity: Disparity, level: float | Plane, str
 
 
 def plane_at(disparity: Disparity, point: tuple[float, float]) -> tuple[float, float, float]:
-    """Fit a plane to the surface at a point; return its disparity at the picture's centre, and its slopes per pixel.
+    """Fit a plane to the surface at a point; return its disparity at the picture's centre and its slopes per pixel.
 
     Args:
         disparity: 1 = nearest.
@@ -208,7 +213,8 @@ def plane_at(disparity: Disparity, point: tuple[float, float]) -> tuple[float, f
     height, width = disparity.shape
     reach = max(2, round(_FITTED * max(disparity.shape)))
     x, y = (min(max(int(place), 0), side - 1) for place, side in zip(point, (width, height), strict=True))
-    part = np.s_[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+    rows, beside = (slice(max(at - reach, 0), min(at + reach + 1, side)) for at, side in ((y, height), (x, width)))
+    part = rows, beside
     near = disparity[part].astype(np.float64)
     down, across = np.mgrid[part].astype(np.float64)
     columns = np.stack([np.ones(near.size), (across - width / 2).ravel(), (down - height / 2).ravel()], axis=1)
@@ -371,7 +377,10 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         grain=options.grain,
         shadow=options.shadow if options.stance == "facing" else 0.0,
     )
-    values |= {"layer_blur_px": round(float(np.max(blur)), 1), **(depth.values() if inputs.disparity is None else {})}
+    values |= {
+        "layer_blur_px": round(float(np.max(blur)), 1),
+        **(depth.values() if inputs.disparity is None else {}),
+    }
     if not (placed.layer[..., 3] * placed.mask).any():
         messages = (*messages, Message("Nothing of the layer can be seen."))
     progress(1.0, "Done")

@@ -1,0 +1,175 @@
+"""A layer at a depth: what covers it, its perspective, and the look of the photo that it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dioptre.contract import Inputs
+from dioptre.features.place import laid_out, on_surface, place, plane_at
+from dioptre.recipes.apply import apply
+from dioptre_link.errors import DioptreError, UsageError
+
+HEIGHT, WIDTH = 120, 160
+RED = np.array([0.9, 0.1, 0.1], np.float32)
+GREEN = np.array([0.1, 0.8, 0.2], np.float32)
+BLUE = np.array([0.1, 0.2, 0.7], np.float32)
+
+
+def disc(*, softness_px: float) -> np.ndarray:
+    """The coverage of a thing in the middle of the picture."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    away = np.hypot(y - HEIGHT / 2, x - WIDTH / 2)
+    return np.clip(0.5 - (away - 35) / softness_px, 0, 1).astype(np.float32)
+
+
+def scene(softness_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A blue thing in front of green; return the picture, its disparity and the thing's coverage."""
+    alpha = disc(softness_px=softness_px)
+    picture = alpha[..., None] * BLUE + (1 - alpha[..., None]) * GREEN
+    return picture, np.where(alpha > 0.5, 0.8, 0.2).astype(np.float32), alpha
+
+
+def sheet(colour: np.ndarray = RED, alpha: float = 1.0) -> np.ndarray:
+    layer = np.empty((HEIGHT, WIDTH, 4), np.float32)
+    layer[..., :3], layer[..., 3] = colour, alpha
+    return layer
+
+
+def word() -> np.ndarray:
+    """A layer that shows something in a part of the picture only."""
+    layer = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    layer[50:70, 30:130] = (*RED, 1)
+    return layer
+
+
+def test_a_layer_in_front_changes_nothing_beside_it_and_shows_its_own_colours() -> None:
+    picture, disparity, alpha = scene(2)
+    made = place(picture, disparity, word(), level=0.95, alpha=alpha).over(picture)
+    shown = word()[..., 3] > 0
+    np.testing.assert_array_equal(made[~shown], picture[~shown])
+    np.testing.assert_allclose(made[shown], np.broadcast_to(RED, made[shown].shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("softness_px", [2, 12])
+@pytest.mark.parametrize("colour", [RED, np.ones(3, np.float32), np.zeros(3, np.float32)])
+def test_behind_a_soft_edge_the_old_background_is_gone(softness_px: float, colour: np.ndarray) -> None:
+    picture, disparity, alpha = scene(softness_px)
+    made = place(picture, disparity, sheet(colour), level=0.5, alpha=alpha).over(picture)
+    truth = alpha[..., None] * BLUE + (1 - alpha[..., None]) * colour
+    np.testing.assert_allclose(made, truth, atol=0.03)
+    cut = np.where((disparity > 0.5)[..., None], picture, colour)
+    assert np.abs(made - truth).max() < 0.3 * np.abs(cut - truth).max()
+
+
+def test_things_that_no_matte_knows_cover_by_their_depth() -> None:
+    picture, disparity, _ = scene(1)
+    made = place(picture, disparity, sheet(), level=0.5).over(picture)
+    inside, outside = disc(softness_px=1) == 1, disc(softness_px=1) == 0
+    assert np.abs(made[inside] - BLUE).max(axis=1).mean() < 0.01
+    assert np.abs(made[outside] - RED).max(axis=1).mean() < 0.01
+
+
+def test_the_mask_and_the_layer_over_the_photo_are_the_composite() -> None:
+    picture, disparity, alpha = scene(8)
+    placed = place(picture, disparity, sheet(alpha=0.6), level=0.5, alpha=alpha)
+    weight = (placed.layer[..., 3] * placed.mask)[..., None]
+    expected = placed.layer[..., :3] * weight + picture * (1 - weight)
+    np.testing.assert_allclose(placed.over(picture), expected, atol=1e-6)
+    assert (placed.mask[alpha == 1] == 0).all()
+    assert 0 <= placed.layer.min() <= placed.layer.max() <= 1
+
+
+def test_a_transparent_photo_keeps_its_transparency_beside_the_layer() -> None:
+    picture, disparity, alpha = scene(2)
+    clear = np.concatenate([picture, np.full((HEIGHT, WIDTH, 1), 0.5, np.float32)], axis=2)
+    made = place(clear, disparity, word(), level=0.95, alpha=alpha).over(clear)
+    shown = word()[..., 3] > 0
+    np.testing.assert_array_equal(made[~shown], clear[~shown])
+    np.testing.assert_allclose(made[shown], np.broadcast_to((*RED, 1), made[shown].shape), atol=1e-6)
+
+
+def ground(slope: float) -> np.ndarray:
+    """A ground that rises towards the horizon, with a post on it."""
+    row = np.arange(HEIGHT, dtype=np.float32)[:, None] - HEIGHT / 2
+    disparity = np.repeat(0.5 + np.float32(slope) * row, WIDTH, axis=1)
+    disparity[20:60, 75:80] = 0.9
+    return disparity
+
+
+def test_a_plane_is_fitted_beside_other_things() -> None:
+    middle, across, down = plane_at(ground(0.004), (80, 60))
+    assert (middle, across, down) == pytest.approx((0.5, 0, 0.004), abs=2e-3)
+
+
+def test_a_layer_on_the_ground_narrows_with_the_distance() -> None:
+    layer = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    layer[40:80, 50:110] = (*RED, 1)
+    made, level = on_surface(layer, (0.5, 0.0, 0.004), focal_px=200, nearest=0.2)
+    inverse = 0.2 + 0.8 * level[:, WIDTH // 2]
+    width = made[..., 3].sum(axis=1)
+    rows = np.flatnonzero(width > 20)[2:-2]
+    middle = inverse[60]
+    np.testing.assert_allclose(width[rows], 60 * inverse[rows] / middle, atol=1.0)
+    assert rows.size < 40  # it is foreshortened
+
+
+def test_a_plane_that_faces_the_camera_leaves_the_layer_as_it_is() -> None:
+    layer = word()
+    made, level = on_surface(layer, (0.4, 0.0, 0.0), focal_px=200)
+    np.testing.assert_allclose(made[..., 3], layer[..., 3], atol=0.25)
+    assert (level == np.float32(0.4)).all()
+
+
+def test_blur_softens_the_layer_and_grain_gives_it_noise() -> None:
+    picture, disparity, _ = scene(2)
+    picture += np.random.default_rng(0).normal(0, 0.03, picture.shape).astype(np.float32)
+    sharp, soft, grainy = (
+        place(picture, disparity, word(), level=0.95, blur_px=blur, grain=grain).layer
+        for blur, grain in ((0, 0), (4, 0), (0, 1))
+    )
+    assert ((sharp[..., 3] > 0) & (sharp[..., 3] < 1)).sum() == 0
+    assert ((soft[..., 3] > 0.1) & (soft[..., 3] < 0.9)).sum() > 500
+    inside = grainy[52:68, 40:120, :3]
+    assert 0.005 < inside.std(axis=(0, 1)).mean() < 0.05
+    assert sharp[52:68, 40:120, :3].std(axis=(0, 1)).max() < 1e-6
+
+
+def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:
+    picture = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
+    disparity = np.full((HEIGHT, WIDTH), 0.5, np.float32)
+    near = place(picture, disparity, word(), level=0.52, shadow=0.8).shadow
+    far = place(picture, disparity - 0.4, word(), level=0.52, shadow=0.8).shadow
+    assert near is not None
+    assert near[70, 80, 3] > 0.5
+    assert near[100, 80, 3] < 0.01
+    assert near[70, 5, 3] < 0.01
+    assert far is None or far[..., 3].max() < 0.01
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (500, 3)])
+def test_layers_of_any_size_are_laid_out(shape: tuple[int, int]) -> None:
+    layer = np.ones((*shape, 4), np.float32)
+    made = laid_out(layer, (HEIGHT, WIDTH))
+    assert made.shape == (HEIGHT, WIDTH, 4)
+    assert made[HEIGHT // 2, WIDTH // 2, 3] > 0
+    assert laid_out(layer, (HEIGHT, WIDTH), at=(-900, 5000))[..., 3].max() == 0
+    wide = laid_out(layer, (HEIGHT, WIDTH), width=80)[..., 3]
+    assert (wide > 0.5).any(axis=0).sum() == 80
+
+
+def test_an_invisible_layer_leaves_the_photo_as_it_is() -> None:
+    picture, disparity, alpha = scene(2)
+    placed = place(picture, disparity, sheet(alpha=0.0), level=0.5, alpha=alpha, blur_px=5.0, grain=1.0, shadow=1.0)
+    np.testing.assert_array_equal(placed.over(picture), picture)
+
+
+def test_bad_input_is_refused_in_words() -> None:
+    picture, disparity, _ = scene(2)
+    with pytest.raises(UsageError, match="layer"):
+        apply("place", {}, Inputs(picture=picture, disparity=disparity))
+    with pytest.raises(UsageError, match="size"):
+        apply("place", {}, Inputs(picture=picture, disparity=disparity, layer=sheet()[:5]))
+    flat = np.full_like(disparity, 0.3)
+    with pytest.raises(DioptreError, match="same everywhere"):
+        apply("place", {}, Inputs(picture=picture, disparity=flat, layer=sheet()))
