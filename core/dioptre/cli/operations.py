@@ -148,6 +148,8 @@ def _operation_command(operation: Operation) -> click.Command:
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
+        from dioptre.recipes.on_file import LayerFile
+
         from . import process
 
         if metric and normals:
@@ -171,7 +173,7 @@ def _operation_command(operation: Operation) -> click.Command:
                     depth=depth,
                     depth_unit=depth_unit,
                     selection=selection,
-                    layer=None if layer is None else process.LayerFile(path=layer, at=_AT.check(at), width=size),
+                    layer=None if layer is None else LayerFile(path=layer, at=_AT.check(at), width=size),
                 ),
                 force=force,
                 report=report,

@@ -151,9 +151,9 @@ def follow_on_file(
     with own_settings():
         result = follow(chosen, first_inputs.pop, progress=share)
     if own is not None and not any(layer.role is Role.DEPTH for layer in result.layers):
-        layer = Layer(name="Depth", role=Role.DEPTH, pixels=own.disparity, visible=False)
+        added = Layer(name="Depth", role=Role.DEPTH, pixels=own.disparity, visible=False)
         values = {"depth_range_per_m": own.range_per_m, **result.values}
-        result = replace(result, layers=(*result.layers, layer), values=values)
+        result = replace(result, layers=(*result.layers, added), values=values)
     _check(picture, result)
     written = _as_run(chosen, result, input_sha256=picture.sha256)
     messages.extend(_differences(chosen, written))

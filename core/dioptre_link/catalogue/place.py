@@ -36,8 +36,8 @@ OPERATION = Operation(
             name="stance",
             kind=Kind.CHOICE,
             label="Stance",
-            help="Facing the camera, or lying in perspective on the surface that the photo shows at the point, such "
-            "as the ground or a wall.",
+            help="Facing the camera, or lying in perspective on the surface that the photo shows at the point, "
+            "such as the ground or a wall.",
             default="facing",
             choices=("facing", "surface"),
             shown=("Facing the camera", "Lying on the surface"),

@@ -79,9 +79,10 @@ def blended(
         return made, mask
     read = both_colours_rows(picture, cover)
     for rows in row_slices(cover.shape[0]):
-        at = np.nonzero(soft[rows])
-        if not at[0].size:
+        row, column = np.nonzero(soft[rows])
+        if not row.size:
             continue
+        at = row, column
         part = cover[rows][at][:, None]
         own, below = read(rows, at)[0], picture[rows][at][:, :3]
         change = part * own + (1 - part) * layer[rows][at][:, :3] - below
@@ -89,6 +90,6 @@ def blended(
         needed = (np.abs(change) / np.maximum(room, np.float32(_LEAST))).max(axis=1, keepdims=True)
         dense = np.clip(np.maximum(1 - part, needed), _LEAST, 1)
         colour = below + change / dense
-        made[rows][(*at, slice(0, 3))] = colour.clip(0, np.maximum(1, below))
+        made[rows][row, column, :3] = colour.clip(0, np.maximum(1, below))
         mask[rows][at] = dense[:, 0]
     return made, mask

@@ -59,7 +59,11 @@ _FOOT, _SHADOW = (
 
 
 def laid_out(
-    layer: RGBA, size: tuple[int, int], *, at: tuple[float, float] | None = None, width: int | None = None
+    layer: Float32[np.ndarray, "_ _ 4"],
+    size: tuple[int, int],
+    *,
+    at: tuple[float, float] | None = None,
+    width: int | None = None,
 ) -> RGBA:
     """Return a transparent picture of `size` (height, width) that shows a layer.
 
