@@ -177,6 +177,7 @@ class Role(Enum):
     DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
     CONFIDENCE = "confidence"
     SELECTION = "selection"  # how much of each pixel is selected, 0 to 1
+    INVENTED = "invented"  # 1 where a frame of a film shows what the picture does not show
     PLACED = "placed"  # a layer that was placed in the picture, without its mask
     MASK = "mask"  # how much of the placed layer is seen, 0 to 1
     SHADOW = "shadow"  # shadow of the placed layer

@@ -120,4 +120,4 @@ def test_what_is_only_for_files_is_refused_in_editors() -> None:
     recipe = Recipe(steps=(Step(operation="portrait"), Step(operation="spatial")))
     with pytest.raises(UsageError, match="not layers"):
         as_operation(recipe)
-    assert set(OPERATIONS) - set(IN_EDITORS) == {"film", "place", "spatial"}
+    assert set(OPERATIONS) - set(IN_EDITORS) == {"place", "spatial"}

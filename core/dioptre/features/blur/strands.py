@@ -23,11 +23,11 @@ _PLACE = 0.05  # side of the places along the outline that are judged together, 
 _RING = 0.02  # width of the rings around the subject for which they are judged
 _SPAN = 5  # rings that must be quiet
 _ENOUGH = 0.3  # fraction of these rings that must be inside the picture
-_LINES, _CALM = 0.03, 0.12  # largest share of lines in quiet rings, and their contrast in terms of that of the lines
+_LINES, _CALM = 0.03, 0.12  # largest share of lines in quiet rings, and contrast there in terms of that of lines
 _BEHIND = 0.04  # disparity by which the background lies behind the subject; else it is sharp anyway
 _LEAST = 0.012  # least length of a line
 _BEYOND = 0.1  # largest part of a line beyond where it becomes quiet
-_SLENDER, _WIDTH_PX = 1.5, 6.0  # what is longer than the first, in terms of its foot, must be narrower than the second
+_SLENDER, _WIDTH_PX = 1.5, 6.0  # what is longer than the first, in terms of its foot, is at most so wide
 _FOOT_PX = 6
 _OPAQUE = 0.6  # contrast of opaque pixels, relative to the largest nearby
 
@@ -132,7 +132,7 @@ def _quiet_from(
     The background is judged for each place of the outline, in rings of growing distance.
     """
     place, ring = max(4, round(_PLACE * short)), max(2, round(_RING * short))
-    rings = int(_REACH * short / ring) + 1
+    rings = max(_SPAN, int(_REACH * short / ring) + 1)
     rows, columns = nearest[0] // place, nearest[1] // place
     shape = int(rows.max()) + 1, int(columns.max()) + 1, rings
     where = np.ravel_multi_index(

@@ -28,13 +28,13 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.blur import lens_blur
-from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.depth import Depth, kept_depth, range_of
 from dioptre.features.subject import Subject, kept_subject, otsu
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
 from dioptre.optics.grain import add_grain, grain_std
-from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
@@ -44,7 +44,6 @@ from .options import PlaceOptions
 RGBA = Float32[np.ndarray, "h w 4"]
 
 _BEFORE = 0.02  # disparity by which a layer is nearer than the place where it stands, or farther than the subject
-_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _PICK_PX = 4  # half-width of the square around a click whose median disparity counts
 _BINS = 24  # parts of the range of disparities, in each of which the photo's blur is the same
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
@@ -349,12 +348,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     else:
         depth = Depth(disparity=inputs.disparity, range_per_m=inputs.range_per_m)
     disparity = depth.disparity
-    if float(np.ptp(disparity)) < _FLAT:
-        raise DioptreError(
-            "This picture's depth is the same everywhere, so nothing can be in front of a layer.",
-            hint="Use another photo, or specify a depth map with --depth FILE.",
-            code="flat-depth",
-        )
+    range_of(disparity)
     subject = kept_subject(inputs, disparity, at=None, quick=inputs.draft, progress=part_of(progress, 0.6, 0.8))
     progress(0.8, "Placing the layer")
     messages: tuple[str, ...] = ()
