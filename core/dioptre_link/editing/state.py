@@ -107,6 +107,8 @@ class State:
         operation: the operation.
         options: all options; the value None stands for an automatic choice.
         view: name of the current view; see `views`.
+        behind: the view to return to after a comparison with the unchanged layer; "" if there is none.
+        on_canvas: whether the editor's own canvas shows the preview, too.
         phase: phase of the preview.
         fraction: progress of the current step, 0 to 1.
         message: message for the user, in English or as a template.
@@ -126,6 +128,8 @@ class State:
     operation: Operation
     options: Mapping[str, Any]
     view: str
+    behind: str = ""
+    on_canvas: bool = False
     phase: Phase = Phase.EMPTY
     fraction: float = 0.0
     message: str = ""
@@ -279,7 +283,21 @@ def unclicked(state: State) -> State:
 
 def chose_view(state: State, view: str) -> State:
     """Switch to another view."""
-    return replace(state, view=view)
+    return replace(state, view=view, behind="")
+
+
+def compared(state: State, *, holds: bool) -> State:
+    """Show the unchanged layer for as long as the user holds the key or the button, then the chosen view again."""
+    if holds == bool(state.behind):
+        return state
+    if holds:
+        return replace(state, view=views.BEFORE, behind=state.view)
+    return replace(state, view=state.behind, behind="")
+
+
+def showed_on_canvas(state: State, *, on: bool) -> State:
+    """Show the preview on the editor's canvas, or no longer; it is computed again for its size there."""
+    return _with(state, on_canvas=on)
 
 
 def stepped(state: State, step: Step) -> State:

@@ -27,6 +27,7 @@ from .document import Gimp, GLib, GObject
 AUTOMATIC = "automatic"  # Extra choice that stands for None in an optional choice or yes/no option.
 DEPTH_LAYER = "depth-layer"
 WHOLE_IMAGE = "whole-image"
+ON_CANVAS = "on-canvas"
 MAX_POINT_PX = float(1 << 19)  # Largest coordinate of a point: twice the longest side of a GIMP image.
 
 _FLAGS = GObject.ParamFlags.READWRITE
@@ -59,8 +60,21 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
             True,
             _FLAGS,
         )
+    else:
+        add_canvas_argument(procedure)
     if traits.takes_depth(operation):
         add_depth_argument(procedure)
+
+
+def add_canvas_argument(procedure: Gimp.Procedure) -> None:
+    """Add the switch of the preview on the canvas, which belongs to the dialog and not to the operation."""
+    procedure.add_boolean_aux_argument(
+        ON_CANVAS,
+        translated("Show on the can_vas"),
+        translated("Show the preview on the image itself, as a temporary layer"),
+        False,
+        _FLAGS,
+    )
 
 
 def add_depth_argument(procedure: Gimp.Procedure) -> None:
@@ -88,7 +102,7 @@ def nicknames(operation: Operation) -> dict[str, str]:
     """Return each option's label with a unique mnemonic (the letter after "_") if a letter is free."""
     # Mnemonics of Help, Reset, Cancel, OK, Save, Load, depth layer, More options and new group.
     taken = set("hrcosldmn")
-    taken |= set("abepfwtu")  # Mnemonics of a dialog's views, preset and blur amount.
+    taken |= set("aepfvwtu")  # Mnemonics of a dialog's views, canvas switch, preset and blur amount.
     taken |= {"i"} if traits.enlarges(operation) else set()
     nicks = {}
     for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
@@ -322,6 +336,7 @@ def add_recipe_arguments(procedure: Gimp.Procedure) -> None:
     help_text = translated("A recipe as a .json file; every run of Dioptre saves one")
     action = Gimp.FileChooserAction.OPEN
     procedure.add_file_argument(RECIPE_FILE, translated("_File"), help_text, action, True, None, _FLAGS)
+    add_canvas_argument(procedure)
     add_depth_argument(procedure)
 
 

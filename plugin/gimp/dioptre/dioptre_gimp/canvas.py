@@ -69,7 +69,7 @@ class Canvas(Gtk.EventBox):
     ) -> None:
         super().__init__(can_focus=True)
         self._size = size
-        self.viewport = Viewport(lambda: size, on_click, self._draw, on_zoom)
+        self.viewport = Viewport(lambda: self._size, on_click, self._draw, on_zoom)
         self._picture: GdkPixbuf.Pixbuf | None = None
         self._markers: tuple[Marker, ...] = ()
         self._brush_radius = 0.0
@@ -108,6 +108,12 @@ class Canvas(Gtk.EventBox):
         self._picture, self._markers = picture, markers
         self.viewport.picture = (picture.get_width(), picture.get_height())
         self._tags.show_texts(tags)
+        self._draw()
+
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Change the size, in pixels."""
+        self._size = size
+        self._image.set_size_request(*size)
         self._draw()
 
     def set_divider(self, at: float | None, on_move: Callable[[float], None]) -> None:

@@ -21,11 +21,12 @@ from dioptre_link.operation import Input, Operation, Role
 
 from . import arguments, drawing, sources, transfer
 from .arguments import Binding
-from .document import LOG, Gimp, GLib, GObject, has_selection, logger, read_small_selection, size_of
+from .document import LOG, Gimp, GLib, GObject, find_linked, has_selection, logger, read_small_selection, size_of
 from .downloads import Downloads
 from .enlarge import run_image
 from .jobs import run_sent
 from .layers import Outcome
+from .on_canvas import OnCanvas
 from .options import Panel, depth_chooser, presets_of, scrolled, with_preset
 from .preview import Preview
 from .previews import Inputs, Previews
@@ -130,12 +131,17 @@ class OperationDialog:
         self._preview = Preview(store, room, self._layer_size, lambda: self._previews.sharpen())
         self._previews = Previews(store, worker, self._longest_px)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
+        self._on_canvas: OnCanvas | None = None
+        if not enlarges:
+            self._on_canvas = OnCanvas(store, self._dialog, config, lambda: self._source, self._replaced)
         self._side = self._make_side(source)
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
         columns.pack_start(self._side, False, False, 0)
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
+        if self._on_canvas is not None:
+            self._on_canvas.fold(columns)
         store.observe(self._render)
         self._render(store.state, store.state)
 
@@ -157,6 +163,8 @@ class OperationDialog:
         self._watch.end()
         if self._driver is not None:
             self._driver.stop()
+        if self._on_canvas is not None:
+            self._on_canvas.end()
         self._dialog.destroy()
 
     # -- the window ----------------------------------------------------------------------------------------------
@@ -174,9 +182,17 @@ class OperationDialog:
         side.pack_start(scrolled(panel), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
+        if self._on_canvas is not None:
+            side.pack_start(self._on_canvas.switch, False, False, 0)
         if self._edited is not None:
             side.pack_start(self._replaces_row(self._edited), False, False, 0)
         return side
+
+    def _replaced(self) -> Gimp.Layer | None:
+        """Return the layer whose pixels OK replaces; None if it adds a layer."""
+        if self._edited is None or not self._store.state.replaces:
+            return None
+        return find_linked(self._source.image, self._edited.entry.outputs.get(Role.RESULT.value))
 
     def _replaces_row(self, edited: Edited) -> Gtk.Widget:
         tick = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
@@ -223,6 +239,8 @@ class OperationDialog:
         """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
             return SMALL_PX  # The preview is an enlarged crop; a larger one would take too long.
+        if self._store.state.on_canvas:
+            return min(MOST_PX * self._preview.get_scale_factor(), max(self._layer_size))
         zoom = min(self._preview.canvas.viewport.zoom, 2.0)
         seen = round(max(self._size) * self._preview.get_scale_factor() * (1.0 if zoom < 1.3 else zoom))
         return min(seen, max(self._layer_size))

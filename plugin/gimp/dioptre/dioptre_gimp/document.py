@@ -393,9 +393,73 @@ def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
     return found
 
 
+PREVIEW = "dioptre-preview"
+
+
+@contextmanager
+def unrecorded(image: Gimp.Image, *, as_saved: bool = True) -> Iterator[None]:
+    """Leave the changes in the `with` block out of the undo history.
+
+    GIMP counts them as changes since the image was saved all the same. A saved image counts as saved afterwards if
+    `as_saved` is set, and a changed one always as changed.
+    """
+    dirty = image.is_dirty()
+    image.undo_freeze()
+    try:
+        yield
+        if dirty and not image.is_dirty():  # Undone changes count negatively, so the sum may be 0.
+            store(image, PREVIEW, b"{}")
+            image.detach_parasite(PREVIEW)
+    finally:
+        image.undo_thaw()
+    if as_saved and not dirty:
+        image.clean_all()
+
+
+def mark_preview(image: Gimp.Image, top: Gimp.Layer, hidden: Sequence[Gimp.Layer]) -> None:
+    """Record on the preview's topmost layer which layers it hides, and when the file was saved last."""
+    known = {"hidden": [layer.get_tattoo() for layer in hidden], "saved": _saved_ns(image)}
+    store(top, PREVIEW, json.dumps(known).encode("ascii"))
+
+
+def clear_preview(image: Gimp.Image) -> bool:
+    """Remove the preview from the canvas, which may be in the file or left by a dialog that was killed.
+
+    Returns:
+        Whether there was one.
+    """
+    tops = [layer for layer in all_layers(image.get_layers()) if stored(layer, PREVIEW)]
+    for top in tops:
+        hidden, saved_ns = _known_of(top)
+        with unrecorded(image, as_saved=saved_ns == _saved_ns(image)):
+            for layer in map(image.get_layer_by_tattoo, hidden):
+                if layer is not None:
+                    layer.set_visible(True)
+            image.remove_layer(top)
+    return bool(tops)
+
+
+def _known_of(top: Gimp.Layer) -> tuple[list[int], int]:
+    try:
+        known = strict_json.parsed(stored(top, PREVIEW))
+        return [int(tattoo) for tattoo in known["hidden"]], int(known["saved"])
+    except (ValueError, TypeError, KeyError, OverflowError):  # The parasite is damaged.
+        return [], -1
+
+
+def _saved_ns(image: Gimp.Image) -> int:
+    """Return when the image's XCF file was last written, in nanoseconds; 0 if there is none."""
+    file = image.get_xcf_file()
+    try:
+        return 0 if file is None else os.stat(file.get_path()).st_mtime_ns
+    except (OSError, TypeError):
+        return 0
+
+
 @contextmanager
 def undo_step(image: Gimp.Image) -> Iterator[None]:
-    """Group all changes in the `with` block into one undo step."""
+    """Group all changes in the `with` block into one undo step; the preview leaves the canvas before it."""
+    clear_preview(image)
     image.undo_group_start()
     try:
         yield

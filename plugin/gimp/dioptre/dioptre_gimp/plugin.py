@@ -19,7 +19,7 @@ from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
 
 from . import arguments, depth_editing, sources, transfer, updating
-from .document import LOG, Gimp, GLib, GObject, logger
+from .document import LOG, Gimp, GLib, GObject, clear_preview, logger
 from .enlarge import run_image
 from .jobs import run
 from .updating import run_change
@@ -111,6 +111,9 @@ def _procedure(do: Callable[[Call], Gimp.Layer | None]) -> Function:
     def run(*given: Any) -> Gimp.ValueArray:
         names = ("procedure", "run_mode", "image", "drawables", "config", "operation")
         call = Call(**dict(zip(names, given, strict=True)))
+        if clear_preview(call.image):
+            Gimp.message(translated("A preview that an earlier run left in the image was removed."))
+            call = replace(call, drawables=call.image.get_selected_layers())
         return _guarded(call, lambda: do(call))
 
     return run

@@ -16,7 +16,7 @@ from dioptre_link.operation import PLACES, Kind
 from . import drawing
 from .canvas import Canvas, Marker
 from .controls import no_wheel
-from .toolkit import GdkPixbuf, Gtk, Pango, add_class, remove_class
+from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, remove_class
 
 SLIDER_PX = 90
 
@@ -90,7 +90,6 @@ class BrushRow(Gtk.Box):
 
 MNEMONICS = {
     "after": "a",
-    "before": "b",
     "split": "p",
     "depth": "e",
     "focus": "f",
@@ -106,6 +105,7 @@ none.
 
 _RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
 SCROLL = "Scroll to zoom, drag to pan."
+FOLDED_PX = (440, 200)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
 LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
 
 
@@ -138,7 +138,8 @@ class Preview(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._store, self._layer_size = store, layer_size
         self._on_click, self._marked = on_click, marked
-        self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
+        own = tuple(view.name for view in views.views_of(store.state.operation))
+        self._names = tuple(name for name in names or own if name != views.BEFORE)  # A button shows it while held.
         self._own: GdkPixbuf.Pixbuf | None = None  # The reduced original layer.
         self._selection: Image | None = None
         self._divider = 0.5
@@ -148,7 +149,8 @@ class Preview(Gtk.Box):
         self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
         self._dot = drawing.dot()
         self._buttons: dict[str, Gtk.RadioButton] = {}
-        self.canvas = Canvas((max(size[0], LEAST_WIDTH_PX), size[1]), self._clicked, on_zoom)
+        self._size = (max(size[0], LEAST_WIDTH_PX), size[1])
+        self.canvas = Canvas(self._size, self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
@@ -167,6 +169,7 @@ class Preview(Gtk.Box):
         self.pack_start(frame, True, True, 0)
         self.pack_start(self._status, False, False, 0)
         store.observe(self._render)
+        self.connect("realize", self._watch_key)
         self.show_all()
 
     def show_layer(self, picture: GdkPixbuf.Pixbuf, selection: Image | None = None) -> None:
@@ -193,7 +196,13 @@ class Preview(Gtk.Box):
             self._buttons[view.name] = button
             first = first or button
         row.pack_start(group, False, False, 0)
-        zoom = Gtk.Box()
+        held = Gtk.Button(label=translated(views.VIEWS[views.BEFORE].label))
+        add_class(held, "dioptre-view")
+        held.set_tooltip_text(translated("Hold to see the unchanged layer, or hold the key \\ (backslash)"))
+        held.connect("pressed", lambda _: self._compare(holds=True))
+        held.connect("released", lambda _: self._compare(holds=False))
+        row.pack_start(held, False, False, 0)
+        zoom = self._zoom = Gtk.Box()
         add_class(zoom, "linked")
         ways = (
             ("-", "Zoom out", 1 / STEP),
@@ -215,6 +224,21 @@ class Preview(Gtk.Box):
         if button.get_active():
             self._store.set(states.chose_view(self._store.state, name))
 
+    def _compare(self, *, holds: bool) -> None:
+        self._store.set(states.compared(self._store.state, holds=holds))
+
+    def _watch_key(self, _: Gtk.Widget) -> None:
+        def turned(_window: Gtk.Window, event: Gdk.EventKey) -> bool:
+            if event.keyval != Gdk.KEY_backslash:
+                return False
+            self._compare(holds=event.type == Gdk.EventType.KEY_PRESS)
+            return True
+
+        window = self.get_toplevel()
+        window.connect("key-press-event", turned)
+        window.connect("key-release-event", turned)
+        window.connect("focus-out-event", lambda *_: self._compare(holds=False))
+
     def _clicked(self, x: float, y: float, click: Click) -> None:
         state = self._store.state
         if state.working or (traits.enlarges(state.operation) and state.view != views.PLACE):
@@ -232,9 +256,12 @@ class Preview(Gtk.Box):
     def _render(self, old: State | None, state: State) -> None:
         self._status.render(state, self._marked(state))
         self._waiting.render(state)
-        button = self._buttons[state.view]
-        if not button.get_active():
+        button = self._buttons.get(state.view)
+        if button is not None and not button.get_active():
             button.set_active(True)
+        if old is None or old.on_canvas != state.on_canvas:
+            self._zoom.set_visible(not state.on_canvas)
+            self.canvas.set_size(FOLDED_PX if state.on_canvas else self._size)
         if self._paints:
             painting = self._painting if brush.is_active(state) else None
             self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)

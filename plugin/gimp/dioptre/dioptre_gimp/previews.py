@@ -72,7 +72,7 @@ class Inputs:
             crop=self._crop,
             depth_image=self._depth_image,
             depth_metres=self._depth_metres,
-            coverage=self._coverage,
+            coverage=None if state.on_canvas else self._coverage,  # The layer on the canvas has the same mask.
         )
 
     def for_result(self, session: PreviewSession) -> Steps[transfer.Sent]:
@@ -247,7 +247,8 @@ class Previews:
         if not self._ready or state.operation is not old.operation:
             return
         fetched = old.phase is Phase.MISSING and state.phase is Phase.WAITING
-        if fetched or (old.options, old.place) != (state.options, state.place):
+        asked = (old.options, old.place, old.on_canvas) != (state.options, state.place, state.on_canvas)
+        if fetched or asked:
             self._settle()
 
     def _settle(self) -> None:

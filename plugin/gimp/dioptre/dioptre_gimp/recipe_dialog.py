@@ -23,12 +23,13 @@ from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
 from .document import Gimp, GObject, size_of
+from .on_canvas import OnCanvas
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
 from .tiles import PICTURE_PX, Tiles
-from .toolkit import SMALL_PX, GimpUi, Gtk, Watch, fitted, use_colours
+from .toolkit import MOST_PX, SMALL_PX, GimpUi, Gtk, Watch, fitted, use_colours
 
 SourceOf = Callable[[Operation], Source]
 
@@ -99,6 +100,7 @@ class RecipeDialog:
         self._previews = Previews(self._store, worker, self._longest_px)
         self._store.observe(self._picture_chosen)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
+        self._on_canvas = OnCanvas(self._store, self._dialog, config, lambda: self._source)
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
         self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
         columns = Gtk.Box(spacing=12, border_width=12)
@@ -106,6 +108,7 @@ class RecipeDialog:
         columns.pack_start(self._side(replaces=replaces), False, False, 0)
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
+        self._on_canvas.fold(columns)
         self._adds.set_visible(replaces)
         for name in (arguments.PRESET, arguments.RECIPE_FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
@@ -123,6 +126,7 @@ class RecipeDialog:
     def close(self) -> None:
         self._previews.stop()
         self._watch.end()
+        self._on_canvas.end()
         self._dialog.destroy()
 
     def _lost(self, error: DioptreError) -> None:
@@ -155,6 +159,7 @@ class RecipeDialog:
         side.pack_start(self._words, False, False, 0)
         self._file = self._dialog.get_widget(arguments.RECIPE_FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
+        side.pack_start(self._on_canvas.switch, False, False, 0)
         if replaces:
             side.pack_start(self._adds, False, False, 0)
         return side
@@ -179,6 +184,7 @@ class RecipeDialog:
             self._words.set_text("")
             state = states.opened(white_balance.OPERATION)
             state = replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=error.message, hint=error.hint)
+            state = replace(state, on_canvas=self._store.state.on_canvas)
             self._store.set(state)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, self._recipe is not None)
 
@@ -195,7 +201,7 @@ class RecipeDialog:
         self._recipe = recipe
         self._previews.forget()
         opened = replace(states.opened(preview.operation, preview.options), fixed=True)
-        state = replace(states.reading(opened), view=view, shown=shown)
+        state = replace(states.reading(opened), view=view, shown=shown, on_canvas=self._store.state.on_canvas)
         if self._inputs.has_been_read:
             self._store.set(states.read(state))
             self._previews.resume()
@@ -221,7 +227,7 @@ class RecipeDialog:
         return replace(states.opened(*found), shown=shown.shown, decided=shown.decided, view=shown.view)
 
     def _longest_px(self) -> int:
-        longest = max(self._size)
+        longest = min(MOST_PX, max(self._layer_size)) if self._store.state.on_canvas else max(self._size)
         return min(longest, SMALL_PX) if traits.enlarges(self._store.state.operation) else longest
 
     # -- pictures of the recipes ---------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Inside the sandbox with a screen: show previews on GIMP's canvas like a person, on $OUT/start.xcf.
+#   canvas.sh GIMP-PROGRAM
+set -u
+# shellcheck source=tests/plugin/gimp/inside/gui.sh
+. "${0%/*}/gui.sh"
+full='Preview by portrait'
+aside() { xdotool windowmove "$(dialog)" 1240 60; sleep 0.5; }    # Drag the dialog off the canvas.
+seen() { import -window root -crop 200x160+300+200 rgba:- | md5sum; }    # The pixels of a part of the canvas.
+wait_seen() {    # wait_seen PIXELS: wait until the canvas shows them
+    for _ in $(seq 100); do [[ $(seen) == "$1" ]] && return 0; sleep 0.1; done
+    stop "$2"
+}
+wait_unseen() {    # wait_unseen PIXELS WHY: wait until the canvas shows something else
+    for _ in $(seq 100); do [[ $(seen) != "$1" ]] && { sleep 0.5; return 0; }; sleep 0.1; done
+    stop "$2"
+}
+
+start_gimp "$1"
+xdotool windowactivate --sync "$window" key ctrl+shift+d
+wait_title 10 '*2 layers)*'
+xdotool key ctrl+z
+wait_title 10 '*1 layer)*'
+sleep 1
+photo=$(seen)
+
+# The switch puts the preview on the canvas, the dialog's own shrinks; a held key or button shows the photo.
+mark "$full"
+open_dialog 'Portrait blur' p
+aside
+wait_new "$full"
+scrot -o "$OUT/off.png"
+[[ $(seen) == "$photo" ]] || stop 'the canvas shows a preview that nobody asked for'
+press alt+v
+wait_unseen "$photo" 'the canvas shows no preview'
+aside
+scrot -o "$OUT/on.png"
+[[ $(title) != *'*'* ]] || stop 'the preview counts as a change'
+sleep 3
+result=$(seen)
+xdotool windowactivate --sync "$(dialog)" keydown backslash
+wait_seen "$photo" 'the key does not show the photo'
+scrot -o "$OUT/held.png"
+xdotool keyup backslash
+wait_seen "$result" 'the key stays'
+mark "$full"
+press alt+u
+xdotool key --delay 60 Left Left Left Left Left Left
+wait_unseen "$result" 'the canvas does not follow an option'
+wait_new "$full"
+sleep 1
+scrot -o "$OUT/followed.png"
+
+# Cancel leaves nothing: neither on the canvas nor in the undo history, where the undone step is still there.
+press Escape
+closed 10
+wait_title 5 'start*1 layer)*'
+wait_seen "$photo" 'Cancel leaves the preview'
+xdotool windowactivate --sync "$window" key ctrl+y
+wait_title 10 '[*]start*2 layers)*'
+xdotool key ctrl+z
+wait_title 10 'start*1 layer)*'
+scrot -o "$OUT/undone.png"
