@@ -141,3 +141,20 @@ def test_advice_about_options_is_left_out_where_there_are_none() -> None:
 def test_what_changes_besides_the_options_asks_for_another_preview() -> None:
     assert states.asked(shown_state()).phase is Phase.WAITING
     assert states.asked(states.opened(PORTRAIT)).phase is Phase.EMPTY
+
+
+def test_a_comparison_lasts_for_as_long_as_it_is_held() -> None:
+    state = states.chose_view(shown_state(), views.DEPTH)
+    held = states.compared(states.compared(state, holds=True), holds=True)  # A held key repeats.
+    assert held.view == views.BEFORE
+    assert states.compared(held, holds=False) == state
+    assert states.compared(state, holds=False) == state
+    other = states.chose_view(held, views.FOCUS)
+    assert states.compared(other, holds=False).view == views.FOCUS
+
+
+def test_the_canvas_asks_for_a_preview_of_its_own_size() -> None:
+    state = states.showed_on_canvas(shown_state(), on=True)
+    assert (state.on_canvas, state.phase) == (True, Phase.WAITING)
+    assert states.showed_on_canvas(state, on=True) == state
+    assert states.showed_on_canvas(states.opened(PORTRAIT), on=True).phase is Phase.EMPTY

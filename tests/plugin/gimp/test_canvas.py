@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from .conftest import Gimp
@@ -9,5 +11,7 @@ from .conftest import Gimp
 pytestmark = pytest.mark.editor
 
 
-def test_the_canvas_shows_the_preview_and_nothing_stays(gimp: Gimp) -> None:
-    gimp.person("canvas.sh", start="dialog.py", named="canvas-", sandbox=("--screen", "1920x1080"))
+@pytest.mark.parametrize("start", ["dialog.py", "canvas.py"])
+def test_the_canvas_shows_the_preview_and_nothing_stays(make_gimp: Callable[[], Gimp], start: str) -> None:
+    gimp = make_gimp()  # GIMP remembers the switch.
+    gimp.person("canvas.sh", start=start, named=f"canvas-{start[:-3]}-", sandbox=("--screen", "1920x1080"))

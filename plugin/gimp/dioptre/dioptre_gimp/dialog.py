@@ -141,7 +141,7 @@ class OperationDialog:
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
         if self._on_canvas is not None:
-            self._on_canvas.fold(columns)
+            self._on_canvas.fold(columns, self._preview)
         store.observe(self._render)
         self._render(store.state, store.state)
 

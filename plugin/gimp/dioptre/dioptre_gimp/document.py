@@ -451,7 +451,7 @@ def _saved_ns(image: Gimp.Image) -> int:
     """Return when the image's XCF file was last written, in nanoseconds; 0 if there is none."""
     file = image.get_xcf_file()
     try:
-        return 0 if file is None else os.stat(file.get_path()).st_mtime_ns
+        return 0 if file is None else Path(file.get_path()).stat().st_mtime_ns
     except (OSError, TypeError):
         return 0
 

@@ -14,7 +14,6 @@ from dioptre_link.operation import Role
 from . import arguments, drawing, layers
 from .document import (
     LOG,
-    Gegl,
     Gimp,
     GObject,
     bands,
@@ -27,7 +26,7 @@ from .document import (
     unrecorded,
 )
 from .sources import Source, check_still_there
-from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk
+from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, place_beside
 
 NAME = Message("Preview (Dioptre)")
 
@@ -69,17 +68,17 @@ class OnCanvas:
         self._switched(config)
         self._forget = store.observe(self._changed)
 
-    def fold(self, columns: Gtk.Box) -> None:
-        """Put the small preview above the options while the canvas shows the large one."""
+    def fold(self, columns: Gtk.Box, preview: Gtk.Widget) -> None:
+        """Put the small preview above the options, at the screen's edge, while the canvas shows the large one."""
 
         def render(old: State | None, state: State) -> None:
-            if old is not None and old.on_canvas == state.on_canvas:
+            if (old is not None and old.on_canvas) == state.on_canvas:
                 return
-            kinds = Gtk.Orientation
-            columns.set_orientation(kinds.VERTICAL if state.on_canvas else kinds.HORIZONTAL)
-            window = columns.get_toplevel()
-            if isinstance(window, Gtk.Window):
-                window.resize(1, window.get_size().height)
+            on, window = state.on_canvas, columns.get_toplevel()
+            columns.set_orientation(Gtk.Orientation.VERTICAL if on else Gtk.Orientation.HORIZONTAL)
+            columns.set_child_packing(preview, not on, True, 0, Gtk.PackType.START)
+            columns.set_child_packing(columns.get_children()[1], on, True, 0, Gtk.PackType.START)
+            place_beside(window) if on else window.resize(1, 1)
 
         self._store.observe(render)
         render(None, self._store.state)
@@ -117,8 +116,9 @@ class OnCanvas:
         logger.info("No preview on the canvas: %s", LOG.told(error).message)
 
     def _steps(self, state: State) -> Steps[None]:
-        source, replaced = self._source_of(), self._replaced()
+        source = self._source_of()
         check_still_there(source)
+        replaced = self._replaced()
         self._seen = wanted, content = _seen_of(state)
         place = _role_of(state), source.picture.get_id(), None if replaced is None else replaced.get_id()
         if not wanted or place != self._place:
@@ -153,14 +153,16 @@ class OnCanvas:
         selected = image.get_selected_layers()
         one = layers.Filled(layer=layer, role=role, visible=True, sha256="")
         with unrecorded(image):
+            takes_place = role is Role.RESULT and not source.plain
+            covered = replaced or (source.picture if takes_place else None)
+            hides = [covered] if covered is not None and covered.get_visible() else []
             if replaced is not None:
-                self._top, hides = layer, [replaced]
+                self._top = layer
+                replaced.set_visible(False)
                 place = image.get_item_position(replaced)
                 layers.put(image, one, replaced.get_parent(), place, replaced.get_offsets()[1:])
                 take_over_look(image, replaced, layer)
             else:
-                hides = [source.picture] if role is Role.RESULT and not source.plain else []
-                hides = [one for one in hides if one.get_visible()]
                 self._top = layers.insert(source, state.operation, [one])
                 self._top.set_name(translated(NAME))
             mark_preview(image, self._top, hides)

@@ -108,7 +108,7 @@ class RecipeDialog:
         columns.pack_start(self._side(replaces=replaces), False, False, 0)
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
-        self._on_canvas.fold(columns)
+        self._on_canvas.fold(columns, self._preview)
         self._adds.set_visible(replaces)
         for name in (arguments.PRESET, arguments.RECIPE_FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())

@@ -115,6 +115,13 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def place_beside(window: Gtk.Window) -> None:
+    """Make the window narrow and tall, and move it to the screen's right edge, off the canvas."""
+    area, width = _workarea(), window.get_preferred_width().natural_width
+    window.resize(width, room_px())
+    window.move(area.x + area.width - width, area.y)
+
+
 def _workarea() -> Gdk.Rectangle:
     display = Gdk.Display.get_default()
     monitor = display.get_primary_monitor() or display.get_monitor(0)

@@ -50,6 +50,12 @@ wait_unseen "$result" 'the canvas does not follow an option'
 wait_new "$full"
 sleep 1
 scrot -o "$OUT/followed.png"
+result=$(seen)
+press alt+f
+wait_unseen "$result" 'the canvas does not follow the view'
+scrot -o "$OUT/focus.png"
+press alt+a
+wait_seen "$result" 'the canvas does not go back to the result'
 
 # Cancel leaves nothing: neither on the canvas nor in the undo history, where the undone step is still there.
 press Escape
@@ -60,4 +66,41 @@ xdotool windowactivate --sync "$window" key ctrl+y
 wait_title 10 '[*]start*2 layers)*'
 xdotool key ctrl+z
 wait_title 10 'start*1 layer)*'
-scrot -o "$OUT/undone.png"
+
+# OK turns it into the result, which looks the same and is one step to undo.
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"
+press alt+v
+wait_unseen "$photo" 'the canvas shows no second preview'
+wait_new "$full"
+sleep 2
+import -window root -crop 200x160+300+200 "$OUT/seen-before.png"
+mark 'dioptre-portrait: '
+press alt+o
+wait_new 'dioptre-portrait: '
+wait_title 20 '[*]start*6 layers)*'
+sleep 2
+scrot -o "$OUT/result.png"
+import -window root -crop 200x160+300+200 "$OUT/seen-after.png"
+off=$(compare -metric MAE "$OUT/seen-before.png" "$OUT/seen-after.png" null: 2>&1 | sed 's/.*(\(.*\))/\1/')
+[[ $(awk "BEGIN { print ($off < 0.01) }") == 1 ]] || stop "the preview was $off off the result"
+xdotool windowactivate --sync "$window" key ctrl+z
+wait_title 10 'start*1 layer)*'
+wait_seen "$photo" 'the undone result is not the photo'
+
+# The image is saved with the preview, and the plug-in is killed: the next entry removes it and says so.
+xdotool key ctrl+shift+d
+wait_title 10 '[*]start*2 layers)*'
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"    # The switch is remembered.
+wait_title 20 '[*]start*4 layers)*'
+xdotool windowactivate --sync "$window" key ctrl+s
+wait_title 20 'start*4 layers)*'
+kill -9 $(pgrep -f 'dioptre[.]py')
+for _ in $(seq 100); do [[ -z $(dialog) ]] && break; sleep 0.1; done
+xdotool key Escape
+run_entry u 'dioptre-update was refused'
+wait_title 10 '[*]start*2 layers)*'
+scrot -o "$OUT/removed.png"

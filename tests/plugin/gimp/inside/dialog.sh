@@ -46,7 +46,7 @@ mark "$full"
 press alt+i    # Make the focus automatic again.
 wait_new "$full"
 scrot -o "$OUT/automatic.png"
-for view in e:depth f:focus p:split b:before a:after; do
+for view in e:depth f:focus p:split a:after; do
     press "alt+${view%:*}"
     sleep 0.5
     scrot -o "$OUT/${view#*:}.png"
