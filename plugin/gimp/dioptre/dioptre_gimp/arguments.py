@@ -71,7 +71,7 @@ def add_canvas_argument(procedure: Gimp.Procedure) -> None:
     procedure.add_boolean_aux_argument(
         ON_CANVAS,
         translated("Show on the can_vas"),
-        translated("Show the preview on the image itself, as a temporary layer"),
+        translated("Preview the result in the document itself, on a temporary layer"),
         False,
         _FLAGS,
     )

@@ -28,7 +28,7 @@ from .document import (
 from .sources import Source, check_still_there
 from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, place_beside
 
-NAME = Message("Preview (Dioptre)")
+NAME = Message("Dioptre: preview")
 
 
 class OnCanvas:

@@ -112,7 +112,7 @@ def _procedure(do: Callable[[Call], Gimp.Layer | None]) -> Function:
         names = ("procedure", "run_mode", "image", "drawables", "config", "operation")
         call = Call(**dict(zip(names, given, strict=True)))
         if clear_preview(call.image):
-            Gimp.message(translated("A preview that an earlier run left in the image was removed."))
+            Gimp.message(translated("Removed the preview that was left on the canvas."))
             call = replace(call, drawables=call.image.get_selected_layers())
         return _guarded(call, lambda: do(call))
 

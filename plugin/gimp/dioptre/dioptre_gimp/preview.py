@@ -198,7 +198,7 @@ class Preview(Gtk.Box):
         row.pack_start(group, False, False, 0)
         held = Gtk.Button(label=translated(views.VIEWS[views.BEFORE].label))
         add_class(held, "dioptre-view")
-        held.set_tooltip_text(translated("Hold to see the unchanged layer, or hold the key \\ (backslash)"))
+        held.set_tooltip_text(translated("Hold to compare (key: Y)."))
         held.connect("pressed", lambda _: self._compare(holds=True))
         held.connect("released", lambda _: self._compare(holds=False))
         row.pack_start(held, False, False, 0)
@@ -229,7 +229,8 @@ class Preview(Gtk.Box):
 
     def _watch_key(self, _: Gtk.Widget) -> None:
         def turned(_window: Gtk.Window, event: Gdk.EventKey) -> bool:
-            if event.keyval != Gdk.KEY_backslash:
+            others = event.state & (Gdk.ModifierType.CONTROL_MASK | Gdk.ModifierType.MOD1_MASK)
+            if Gdk.keyval_to_lower(event.keyval) != Gdk.KEY_y or others:
                 return False
             self._compare(holds=event.type == Gdk.EventType.KEY_PRESS)
             return True

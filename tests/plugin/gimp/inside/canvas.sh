@@ -38,10 +38,10 @@ scrot -o "$OUT/on.png"
 [[ $(title) != *'*'* ]] || stop 'the preview counts as a change'
 sleep 3
 result=$(seen)
-xdotool windowactivate --sync "$(dialog)" keydown backslash
+xdotool windowactivate --sync "$(dialog)" keydown y
 wait_seen "$photo" 'the key does not show the photo'
 scrot -o "$OUT/held.png"
-xdotool keyup backslash
+xdotool keyup y
 wait_seen "$result" 'the key stays'
 mark "$full"
 press alt+u
