@@ -401,7 +401,7 @@ def unrecorded(image: Gimp.Image, *, as_saved: bool = True) -> Iterator[None]:
     """Leave the changes in the `with` block out of the undo history.
 
     GIMP counts them as changes since the image was saved all the same. A saved image counts as saved afterwards if
-    `as_saved` is set, and a changed one always as changed.
+    `as_saved` is set, and a changed one always as changed, even when its own changes are undone later.
     """
     dirty = image.is_dirty()
     image.undo_freeze()

@@ -85,8 +85,25 @@ scrot -o "$OUT/result.png"
 import -window root -crop 200x160+300+200 "$OUT/seen-after.png"
 off=$(compare -metric MAE "$OUT/seen-before.png" "$OUT/seen-after.png" null: 2>&1 | sed 's/.*(\(.*\))/\1/')
 [[ $(awk "BEGIN { print ($off < 0.01) }") == 1 ]] || stop "the preview was $off off the result"
+
+# Edit shows the change in the place of the result, and Cancel shows the result again.
+result=$(seen)
+mark "$full"
+open_dialog 'Portrait blur' e
+wait_new "$full"
+press alt+v
+wait_title 20 '[*]start*7 layers)*'
+press alt+u
+xdotool key --delay 60 Left Left Left Left Left Left Left Left
+wait_unseen "$result" 'the canvas does not show the edited result'
+sleep 2
+scrot -o "$OUT/edited.png"
+press Escape
+closed 10
+wait_title 10 '[*]start*6 layers)*'
+wait_seen "$result" 'the result is not back'
 xdotool windowactivate --sync "$window" key ctrl+z
-wait_title 10 'start*1 layer)*'
+wait_title 10 '*1 layer)*'
 wait_seen "$photo" 'the undone result is not the photo'
 
 # The image is saved with the preview, and the plug-in is killed: the next entry removes it and says so.
