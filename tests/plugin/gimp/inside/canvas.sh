@@ -116,8 +116,10 @@ wait_title 20 '[*]start*4 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*4 layers)*'
 kill -9 $(pgrep -f 'dioptre[.]py')
-for _ in $(seq 100); do [[ -z $(dialog) ]] && break; sleep 0.1; done
+for _ in $(seq 600); do window_named 'GIMP Message' && break; sleep 0.1; done    # GIMP tells of the crash.
+sleep 0.5
 xdotool key Escape
+sleep 0.5
 run_entry u 'dioptre-update was refused'
 wait_title 10 '[*]start*2 layers)*'
 scrot -o "$OUT/removed.png"
