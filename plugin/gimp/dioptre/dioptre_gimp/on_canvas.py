@@ -210,14 +210,13 @@ def _filled(layer: Gimp.Layer, picture: GdkPixbuf.Pixbuf) -> Iterator[None]:
     """Fill the layer with the picture, enlarged to its size, one band per step."""
     width, height = size_of(layer)
     across, down = width / picture.get_width(), height / picture.get_height()
-    if width % 4 and not picture.get_has_alpha():
-        picture = picture.add_alpha(False, 0, 0, 0)  # GdkPixbuf would pad the rows of three channels.
-    alpha = picture.get_has_alpha()
+    if not picture.get_has_alpha():
+        picture = picture.add_alpha(False, 0, 0, 0)  # GdkPixbuf pads the rows of three channels.
     buffer = layer.get_buffer()
     for band in bands(width, height):
-        rows = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, alpha, 8, width, band.height)
+        rows = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, True, 8, width, band.height)
         size, kind = (width, band.height), GdkPixbuf.InterpType.BILINEAR
         picture.scale(rows, 0, 0, *size, 0.0, -band.y, across, down, kind)
-        buffer.set(band, "R'G'B'A u8" if alpha else "R'G'B' u8", rows.read_pixel_bytes().get_data())
+        buffer.set(band, "R'G'B'A u8", rows.read_pixel_bytes().get_data())
         yield
     buffer.flush()

@@ -89,6 +89,7 @@ def inform(words: str, hint: str) -> None:
 AROUND_PX = 278  # Height in pixels of the dialog's title, settings, buttons and progress bar.
 BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_HIGH_PX = 240
+TITLE_PX = 40  # Height in pixels of a window's title and frame.
 SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
 MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
 
@@ -118,7 +119,7 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
 def place_beside(window: Gtk.Window) -> None:
     """Make the window narrow and tall, and move it to the screen's right edge, off the canvas."""
     area, width = _workarea(), window.get_preferred_width().natural_width
-    window.resize(width, room_px())
+    window.resize(width, area.height - TITLE_PX)
     window.move(area.x + area.width - width, area.y)
 
 

@@ -106,12 +106,35 @@ xdotool windowactivate --sync "$window" key ctrl+z
 wait_title 10 '*1 layer)*'
 wait_seen "$photo" 'the undone result is not the photo'
 
-# The image is saved with the preview, and the plug-in is killed: the next entry removes it and says so.
-xdotool key ctrl+shift+d
-wait_title 10 '[*]start*2 layers)*'
+# An image whose saved changes are undone counts as changed, however often the preview is written.
+for _ in $(seq 12); do xdotool key --delay 100 ctrl+shift+d; done
+wait_title 20 '[*]start*13 layers)*'
+xdotool key ctrl+s
+wait_title 20 'start*13 layers)*'
+for _ in $(seq 12); do xdotool key --delay 100 ctrl+z; done
+wait_title 20 '[*]start*1 layer)*'
 mark "$full"
 open_dialog 'Portrait blur' p
 wait_new "$full"    # The switch is remembered.
+wait_title 20 '[*]start*3 layers)*'
+for _ in $(seq 4); do
+    press alt+f
+    sleep 1
+    press alt+a
+    sleep 1
+    [[ $(title) == '*start'* ]] || stop 'an undone image counts as saved'
+done
+press Escape
+closed 10
+wait_title 5 '[*]start*1 layer)*'
+clean
+
+# The image is saved with the preview, and the plug-in is killed: the next entry removes it and says so.
+xdotool windowactivate --sync "$window" key ctrl+shift+d
+wait_title 10 '[*]start*2 layers)*'
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"
 wait_title 20 '[*]start*4 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*4 layers)*'
