@@ -265,7 +265,7 @@ class OperationDialog:
     def _picture_request(self, name: str) -> Request:
         state = self._store.state
         options = with_preset(state.options, name, self._operation)
-        return self._inputs.request(replace(state, options=options), PICTURE_PX)
+        return self._inputs.request(replace(state, options=options, on_canvas=False), PICTURE_PX)
 
     def _reading(self, inputs: Inputs, connecting: Steps[None] | None) -> Steps[None]:
         if connecting is not None:
