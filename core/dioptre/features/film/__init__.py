@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import making
 from .camera import Camera, Lens, cameras, places
-from .cutting import Sheets, sheets_of
+from .cutting import Sheets, sheets_of, thresholds
 from .drawing import drawn, invented
 from .options import FilmOptions
 
@@ -19,6 +19,7 @@ __all__ = [
     "invented",
     "places",
     "sheets_of",
+    "thresholds",
 ]
 
 OPERATIONS = {FilmOptions: making.run}

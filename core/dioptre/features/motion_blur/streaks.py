@@ -1,0 +1,273 @@
+"""Draw surfaces over each other, each as it looks while it moves past an open shutter.
+
+A surface is averaged along the motion, over streaks whose length varies smoothly: prefix sums along lines give any
+mean by two differences. The sums run over premultiplied linear light. What a surface shows counts more than what is
+made up behind nearer ones, so streaks beside a subject have the colours of what is visible on their line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from dioptre.contract import Matte, Picture, Plane
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.resize import enlarge
+from dioptre.imaging.shapes import cut
+from dioptre.imaging.threads import on_all_cores
+
+CELL = 8
+"""Pixels of a side for each value of a sheet's coarse planes."""
+_ROWS, _COLUMNS = 64, 2048  # of a tile, if streaks are short; with slanted streaks, tiles are square
+_SLANTED = 512
+_SLOPES = (0.25, 0.5, 1.0)  # lines of a tile are allotted for the next larger one
+_INVENTED = 1 / 16  # weight of what the photo does not show, relative to what it shows
+_BLOCK = 64  # values of a line that are summed by one product
+_LEAST = 1 / 255  # part of a pixel from which it counts as moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A surface, with coarse planes for what varies smoothly.
+
+    Attributes:
+        index: number of the sheet from the back.
+        length: length of the streaks in pixels.
+        fill: colours behind nearer sheets, in linear light.
+        hidden: where the surface goes on behind nearer sheets; 1 or 0.
+    """
+
+    index: int
+    length: Float32[np.ndarray, "h8 w8"]
+    fill: Float32[np.ndarray, "h8 w8 3"]
+    hidden: Float32[np.ndarray, "h8 w8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheets:
+    """A picture as sheets, from back to front, and what is in front of them all.
+
+    Attributes:
+        behind: sRGB-encoded colours behind the subject.
+        number: the sheet that each pixel of it belongs to.
+        known: where the photo shows it.
+        sheets: the sheets.
+        alpha: coverage of the subject; None for none.
+        length: length of the subject's streaks in pixels, coarse.
+    """
+
+    behind: Float32[np.ndarray, "h w 3"]
+    number: np.ndarray
+    known: np.ndarray
+    sheets: Sequence[Sheet]
+    alpha: Matte | None
+    length: Float32[np.ndarray, "h8 w8"]
+
+
+def streaked(
+    picture: Picture, scene: Sheets, angle: float, watch: Callable[[float], None] = lambda fraction: None
+) -> Picture:
+    """Return the picture with the streaks of its sheets; pixels that nothing moving reaches are bit-identical.
+
+    Args:
+        picture: sRGB-encoded, straight alpha; alpha is preserved.
+        scene: the picture's sheets.
+        angle: direction of the motion in degrees, counter-clockwise from the horizontal.
+        watch: called with the fraction done; raises Cancelled to stop.
+    """
+    result = picture.copy()
+    turn = math.radians((angle + 90) % 180 - 90)
+    upright = abs(turn) > math.pi / 4 + 1e-9
+    along = abs(math.sin(turn)) if upright else math.cos(turn)  # columns of a streak for each pixel of its length
+    slope = -(math.cos(turn) / math.sin(turn) if upright else math.tan(turn))
+    slope = 0.0 if abs(slope) < 1e-6 else slope
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        return values.swapaxes(0, 1) if upright else values
+
+    longest = max(float(each.length.max()) for each in scene.sheets)
+    longest = max(longest, float(scene.length.max()) if scene.alpha is not None else 0.0)
+    into, source = flat(result), flat(picture)
+    height, width = into.shape[:2]
+    margin = _to_cells(longest * along / 2 + 2)
+    columns = 1 << (max(_BLOCK, min(width + 2 * margin, max(_COLUMNS, 4 * margin))) - 1).bit_length()
+    rows = _SLANTED if slope else _ROWS
+    around = _to_cells(abs(slope) * margin + 2) if slope else 0
+    lines = rows + 2 * around
+    if slope:
+        lines = rows + 2 * _to_cells(_next(abs(slope)) * margin + 2)
+        around = (lines - rows) // 2
+        lines += math.ceil(_next(abs(slope)) * columns)
+
+    def tile(corner: tuple[int, int]) -> None:
+        top, left = corner
+        shape = rows + 2 * around, columns
+        start = top - around, left - margin
+
+        def part(values: np.ndarray) -> np.ndarray:
+            return cut(flat(values), start, shape)
+
+        def coarse(values: np.ndarray) -> np.ndarray:
+            return cut(flat(values), (start[0] // CELL, start[1] // CELL), (shape[0] // CELL, columns // CELL))
+
+        own, behind, known = part(picture[..., :3]), part(scene.behind), part(scene.known)
+        number = part(scene.number)
+        light = jnp.zeros((*shape, 3))
+        moved = jnp.zeros(shape)
+        for sheet in scene.sheets:
+            hidden, length = coarse(sheet.hidden), coarse(sheet.length) * np.float32(along)
+            if sheet.index and not (number == sheet.index).any() and not hidden.any():
+                continue
+            given = behind, known, number, coarse(sheet.fill), hidden
+            planes = _of_sheet(*given, sheet.index)
+            light, moved = _over(light, moved, planes, length, slope, lines)
+        if scene.alpha is not None and (alpha := part(scene.alpha)).any():
+            length = coarse(scene.length) * np.float32(along)
+            light, moved = _over(light, moved, _of_subject(own, behind, alpha), length, slope, lines)
+        inner = np.s_[around : around + min(rows, height - top), margin : margin + min(columns - 2 * margin, width - left)]
+        here = np.s_[top : top + rows, left : left + columns - 2 * margin]
+        into[here][..., :3] = np.asarray(_encoded(light, moved, own))[inner]
+
+    step = columns - 2 * margin
+    corners = [(top, left) for top in range(0, height, rows) for left in range(0, width, step)]
+    on_all_cores(corners, tile, watch)
+    del source
+    return result
+
+
+def _to_cells(length: float) -> int:
+    return -(-math.ceil(length) // CELL) * CELL
+
+
+def _next(slope: float) -> float:
+    return next(one for one in _SLOPES if slope <= one + 1e-6)
+
+
+@jax.jit
+def _of_sheet(
+    behind: Float[Array, "h w 3"],
+    known: Array,
+    number: Array,
+    fill: Float[Array, "h8 w8 3"],
+    hidden: Float[Array, "h8 w8"],
+    index: int,
+) -> Float[Array, "h w 5"]:
+    """Return light times weight, weight, and coverage of a sheet of the background."""
+    here = number == index
+    beyond = (enlarge(hidden[..., None], CELL)[..., 0] > 0.5) & (number > index)
+    weight = jnp.where(here & known, 1.0, _INVENTED)
+    light = jnp.where(here[..., None], srgb_to_linear(behind), enlarge(fill, CELL))
+    cover = jnp.where((index == 0) | here | beyond, 1.0, 0.0)
+    weight *= cover
+    return jnp.concatenate([light * weight[..., None], weight[..., None], cover[..., None]], axis=-1)
+
+
+@jax.jit
+def _of_subject(
+    picture: Float[Array, "h w 3"], behind: Float[Array, "h w 3"], alpha: Float[Array, "h w"]
+) -> Float[Array, "h w 5"]:
+    """Return the same planes of the subject, which explain the picture together with what is behind it."""
+    light, cover = srgb_to_linear(picture), alpha[..., None]
+    most = jnp.maximum(light.max(), 1.0) * cover
+    light = jnp.clip(light - (1 - cover) * srgb_to_linear(behind), 0, most)
+    return jnp.concatenate([light, cover, cover], axis=-1)
+
+
+def _over(
+    light: Array, moved: Array, planes: Array, length: np.ndarray, slope: float, lines: int
+) -> tuple[Array, Array]:
+    """Draw a sheet over those behind it."""
+    if length.max() <= 1:
+        return _composited(light, moved, planes, jnp.zeros(moved.shape))
+    streaks = enlarge(jnp.asarray(length)[..., None], CELL)[..., 0]
+    means = _means(planes, streaks, jnp.float32(slope), lines=lines, slanted=slope != 0)
+    return _composited(light, moved, means, streaks)
+
+
+@jax.jit
+def _composited(
+    light: Float[Array, "h w 3"], moved: Float[Array, "h w"], planes: Float[Array, "h w 5"], length: Float[Array, "h w"]
+) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"]]:
+    cover = planes[..., 4]
+    over = planes[..., :3] * (cover / jnp.maximum(planes[..., 3], 1e-6))[..., None]
+    light = light * (1 - cover[..., None]) + over
+    return light, moved * (1 - cover) + jnp.where(length > 1, cover, 0)
+
+
+@partial(jax.jit, static_argnames=("lines", "slanted"))
+def _means(
+    planes: Float[Array, "h w 5"],
+    length: Float[Array, "h w"],
+    slope: Float[Array, ""],
+    *,
+    lines: int,
+    slanted: bool,
+) -> Float[Array, "h w 5"]:
+    """Return the means over streaks, each centred at its pixel; those of at most a pixel change nothing.
+
+    Args:
+        planes: what is averaged.
+        length: how many columns the streak of each pixel crosses.
+        slope: how many rows down the streaks go for each column to the right.
+        lines: number of lines that are drawn through the tile.
+        slanted: whether the slope is not 0.
+    """
+    height, width, _ = planes.shape
+    column = jnp.arange(width)
+    means, widths = planes, length
+    if slanted:
+        fall = slope * (column - width / 2)
+        place = jnp.arange(lines)[:, None] - (lines - height) / 2 + fall
+        means, widths = _between_rows(planes, place), _between_rows(length[..., None], place)[..., 0]
+    means = _along_lines(means, jnp.maximum(widths, 1.0))
+    if slanted:
+        means = _between_rows(means, jnp.arange(height)[:, None] + (lines - height) / 2 - fall)
+    return planes + (means - planes) * jnp.clip(length - 1, 0, 1)[..., None]
+
+
+def _between_rows(values: Float[Array, "h w c"], place: Float[Array, "n w"]) -> Float[Array, "n w c"]:
+    """Look values up between the rows, in each column."""
+    height, width, channels = values.shape
+    place = jnp.clip(place, 0, height - 1)
+    row = jnp.clip(place.astype(jnp.int32), 0, max(height - 2, 0))
+    flat, first = values.reshape(-1, channels), row * width + jnp.arange(width)
+    upper = flat.at[first].get(mode="promise_in_bounds")
+    lower = flat.at[jnp.minimum(first + width, height * width - 1)].get(mode="promise_in_bounds")
+    return upper + (lower - upper) * (place - row)[..., None]
+
+
+def _along_lines(values: Float[Array, "n w c"], length: Float[Array, "n w"]) -> Float[Array, "n w c"]:
+    count, width, channels = values.shape
+    blocks = values.reshape(count, width // _BLOCK, _BLOCK, channels)
+    exact = jax.lax.Precision.HIGHEST
+    inside = jnp.einsum("nbkc,kj->nbjc", blocks, jnp.triu(jnp.ones((_BLOCK, _BLOCK)), 1), precision=exact)
+    totals = inside[:, :, -1] + blocks[:, :, -1]
+    before = jnp.einsum(
+        "nbc,ba->nac", totals, jnp.triu(jnp.ones((width // _BLOCK,) * 2), 1), precision=exact
+    )
+    flat, own = (inside + before[:, :, None]).reshape(-1, channels), values.reshape(-1, channels)
+    first = jnp.arange(count)[:, None] * width
+
+    def until(place: Array) -> Array:
+        place = jnp.clip(place, 0, width)
+        whole = jnp.minimum(place.astype(jnp.int32), width - 1)
+        at = first + whole
+        share = (place - whole)[..., None]
+        return flat.at[at].get(mode="promise_in_bounds") + share * own.at[at].get(mode="promise_in_bounds")
+
+    middle = jnp.arange(width) + 0.5
+    return (until(middle + length / 2) - until(middle - length / 2)) / length[..., None]
+
+
+@jax.jit
+def _encoded(
+    light: Float[Array, "h w 3"], moved: Float[Array, "h w"], picture: Float[Array, "h w 3"]
+) -> Float[Array, "h w 3"]:
+    return jnp.where((moved > _LEAST)[..., None], linear_to_srgb(jnp.maximum(light, 0)), picture)
