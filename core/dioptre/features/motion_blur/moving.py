@@ -7,16 +7,18 @@ stays aimed at a target ("travel") gives streaks as long as the differences in i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
-from dioptre.contract import Inputs, Layer, Picture, Plane, Progress, Result, no_progress, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
+from dioptre.features.depth import Depth, kept_depth
 from dioptre.features.film import thresholds
-from dioptre.features.spatial import Scene, Surface, rim_px, scene_of
+from dioptre.features.spatial import rim_px
+from dioptre.features.subject import kept_subject
 from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.imaging.foreground import OUTSIDE
 from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.pull_push import extend_colours, pull_push
 from dioptre.imaging.resize import resize
@@ -25,61 +27,73 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 from .options import MotionBlurOptions
-from .streaks import CELL, Sheet, Sheets, streaked
+from .streaks import CELL, Sheet, streaked
 
+_FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _SOLID = 0.5  # coverage from which a place is on the subject
 
 
 def motion_blur(
     picture: Picture,
-    scene: Scene,
+    disparity: Disparity,
     *,
     length_px: float,
     angle: float = 0.0,
-    travel: bool = False,
+    aim: tuple[float, float] | None = None,
+    alpha: Matte | None = None,
     still: bool = True,
     progress: Progress = no_progress,
 ) -> Picture:
-    """Blur a picture as if the camera had moved.
+    """Blur a picture as if its camera had moved.
 
     Args:
         picture: sRGB-encoded, straight alpha; alpha is preserved.
-        scene: its surfaces. With `travel`, the disparity of the screen stays sharp.
+        disparity: 1 = nearest.
         length_px: length of the longest streaks.
         angle: their direction in degrees, counter-clockwise from the horizontal.
-        travel: whether the camera moves sideways, so that streaks depend on the distance, instead of turning.
+        aim: the range of disparities that stays sharp while the camera moves sideways; None if the camera turns
+            with the subject, which gives all streaks the same length.
+        alpha: coverage of the subject; None for none.
         still: whether all of the subject stays sharp.
         progress: called with the fraction done; raises Cancelled to stop.
     """
-    screen = np.float32(scene.screen)
-    per_disparity = np.float32(length_px / max(scene.screen, 1 - scene.screen))
+    progress(0.0, "Filling in what is hidden")
+    low, high = float(disparity.min()), float(disparity.max())
 
     def lengths(near: Plane) -> Plane:
-        return np.abs(near - screen) * per_disparity if travel else np.full_like(near, length_px)
+        if aim is None:
+            return np.full_like(near, length_px)
+        far, close = np.float32(aim[0]), np.float32(aim[1])
+        apart = np.maximum(np.maximum(far - near, near - close), 0)
+        return np.asarray(apart * np.float32(length_px / max(far - low, high - close, _FLAT)))
 
-    back, *front = scene.surfaces
-    progress(0.0, "Filling in what is hidden")
-    near = _picked(back.disparity)
-    cuts = thresholds(near, 1) if travel else []
-    label = np.searchsorted(np.asarray(cuts, np.float32), back.disparity).astype(np.uint8)
-    if cuts:  # rims of nearer objects are mixed with them
-        label = ndimage.maximum_filter(label, 2 * rim_px(label.shape) + 1)
-    known = np.ones(label.shape, bool) if back.unknown is None else ~back.unknown
-    alpha = front[-1].coverage if front else None
+    rim = rim_px(disparity.shape)
+    near, visible = _picked(disparity), np.ones(disparity.shape, bool)
+    own_length = np.zeros_like(near)
+    behind = disparity
     if alpha is not None:
-        known &= alpha < _SOLID
+        visible = alpha < OUTSIDE
+        solid = (_picked(alpha) > _SOLID).astype(np.float32)
+        if not still and solid.any():
+            own_length = lengths(pull_push(near, solid))
+        visible = ndimage.minimum_filter(visible, 2 * rim + 1)
+        seen = _picked(visible).astype(np.float32)
+        if aim is not None and seen.any():
+            near = np.where(seen > 0, near, np.minimum(near, pull_push(near, seen)))
+            behind = np.where(visible, disparity, resize(near, disparity.shape, method="bilinear"))
+    cuts = [] if aim is None else thresholds(near, 1)
+    number = np.searchsorted(np.asarray(cuts, np.float32), behind).astype(np.uint8)
+    if cuts:  # rims of nearer objects are mixed with them
+        number = ndimage.maximum_filter(number, 2 * rim + 1)
     return streaked(
         picture,
-        Sheets(
-            behind=back.colours,
-            number=label,
-            known=known,
-            sheets=_sheets(back, label, known, lengths, length_px),
-            alpha=alpha,
-            length=np.zeros_like(near) if still or alpha is None else lengths(_picked(front[-1].disparity)),
-        ),
-        angle,
-        lambda fraction: progress(0.2 + 0.8 * fraction, "Drawing the streaks"),
+        number,
+        visible,
+        _sheets(picture, near, number, visible, lengths, length_px, upright=abs(angle) > 45),
+        alpha=alpha,
+        own_length=own_length,
+        angle=angle,
+        watch=lambda fraction: progress(0.3 + 0.7 * fraction, "Drawing the streaks"),
     )
 
 
@@ -90,70 +104,109 @@ def _picked(plane: np.ndarray) -> np.ndarray:
 
 
 def _sheets(
-    back: Surface,
-    label: UInt8[np.ndarray, "h w"],
-    known: Bool[np.ndarray, "h w"],
+    picture: Picture,
+    near: Plane,
+    number: UInt8[np.ndarray, "h w"],
+    visible: Bool[np.ndarray, "h w"],
     lengths: Callable[[Plane], Plane],
     reach_px: float,
+    *,
+    upright: bool,
 ) -> list[Sheet]:
-    """Describe the sheets of the rearmost surface by coarse planes."""
-    near, owner, shown = _picked(back.disparity), _picked(label), _picked(known)
-    light = map_chunks(srgb_to_linear, resize(back.colours, (near.shape[0], near.shape[1]), method="area"))
-    reach = -(-round(reach_px + rim_px(label.shape)) // CELL)
+    """Describe the sheets by coarse planes."""
+    owner, shown = _picked(number), _picked(visible)
+    small = resize(np.ascontiguousarray(picture[..., :3]), (near.shape[0], near.shape[1]), method="area")
+    light = map_chunks(srgb_to_linear, small)
+    reach = -(-round(reach_px + rim_px(number.shape)) // CELL)
     sheets = []
-    for index in range(int(label.max()) + 1):
+    for index in range(int(number.max()) + 1):
         here = owner == index
-        if not here.any() and index:
+        if index and not here.any():
             continue
-        inner = ndimage.minimum_filter(here, 3) & shown
-        inner = inner if inner.any() else here if here.any() else np.ones_like(here)
-        weight = inner.astype(np.float32)
+        inner = ndimage.minimum_filter(here & shown, 3)
+        for weight in (inner, here & shown, here, np.ones_like(here)):
+            if weight.any():
+                break
+        known = weight.astype(np.float32)
         hidden = ndimage.maximum_filter(here, 2 * reach + 1) & (owner > index)
-        sheets.append(
-            Sheet(
-                index=index,
-                length=lengths(pull_push(near, weight)),
-                fill=pull_push(light, weight),
-                hidden=hidden.astype(np.float32),
-            )
-        )
+        length = lengths(pull_push(near, known))
+        window = max(1, round(float(np.median(length[weight])) / CELL))
+        fill = _continued(light, weight, window, 0 if upright else 1)
+        sheets.append(Sheet(index=index, length=length, fill=fill, hidden=hidden.astype(np.float32)))
     return sheets
+
+
+def _continued(
+    light: Float32[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"], window: int, axis: int
+) -> Float32[np.ndarray, "h w 3"]:
+    """Continue the known colours along the motion, so that streaks go on behind what hides them."""
+    if axis == 0:
+        return _continued(light.swapaxes(0, 1), known.swapaxes(0, 1), window, 1).swapaxes(0, 1)
+    weight = ndimage.uniform_filter1d(known.astype(np.float32), window, axis=1)[..., None]
+    means = ndimage.uniform_filter1d(light * known[..., None], window, axis=1) / np.maximum(weight, 1e-6)
+    row, column = np.indices(known.shape)
+    last = known.shape[1]
+    before = np.maximum.accumulate(np.where(known, column, -last), axis=1)
+    after = np.minimum.accumulate(np.where(known, column, 2 * last)[:, ::-1], axis=1)[:, ::-1]
+    share = ((column - before) / np.maximum(after - before, 1))[..., None].astype(np.float32)
+    share = np.where((before < 0)[..., None], 1, np.where((after > last)[..., None], 0, share))
+    along = means[row, before.clip(0)] * (1 - share) + means[row, after.clip(0, last - 1)] * share
+    return pull_push(along, np.broadcast_to(known.any(axis=1, keepdims=True), known.shape).astype(np.float32))
 
 
 def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Result:
     """Run the operation `motion_blur`. If the depth is estimated, the result includes it as a layer."""
-    picture, travel = without_nan(inputs.picture), options.motion == "travel"
-    opaque = extend_colours(picture) if picture.shape[2] == 4 else picture
-    found = scene_of(
-        replace(inputs, picture=opaque),
-        options,
-        at=options.target,
-        follows=not travel,
-        progress=part_of(progress, 0.0, 0.8),
-    )
-    alpha = found.scene.surfaces[-1].coverage
-    if alpha is None and not travel:
+    picture, travels = without_nan(inputs.picture), options.motion == "travel"
+    if inputs.disparity is None:
+        view = inputs.chosen_field_of_view(options.equivalent_mm)
+        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
+    else:
+        depth = Depth(disparity=inputs.disparity)
+    disparity = depth.disparity
+    if travels and float(np.ptp(disparity)) < _FLAT:
+        raise DioptreError(
+            "This picture's depth is the same everywhere, so no streaks can grow with the distance.",
+            hint="Use another photo, or specify a depth map with --depth FILE.",
+            code="flat-depth",
+        )
+    at = None if travels else options.target
+    subject = kept_subject(inputs, disparity, at=at, progress=part_of(progress, 0.5, 0.8))
+    alpha = subject.alpha if subject.found and (subject.alpha > _SOLID).any() else None
+    aim, still = None, True
+    if travels:
+        if options.target is not None:
+            row, column = (min(int(v), side - 1) for v, side in zip(options.target[::-1], disparity.shape, strict=True))
+            still = alpha is not None and bool(alpha[row, column] > _SOLID)
+            aim = (float(disparity[row, column]),) * 2
+        if still:
+            aim = subject.disparity_range if alpha is not None else None
+            aim = aim or (float(np.median(disparity)),) * 2
+    elif alpha is None:
         raise DioptreError(
             "No subject was found that the camera could follow.",
             hint="Click on what stays sharp, or choose that the camera travels.",
             code="no-subject",
         )
-    still = options.target is None or not travel
-    if not still and alpha is not None:
-        height, width = alpha.shape
-        x, y = options.target
-        still = bool(alpha[min(int(y), height - 1), min(int(x), width - 1)] > _SOLID)
+    transparent = picture.shape[2] == 4
     made = motion_blur(
-        picture,
-        found.scene,
+        np.concatenate([extend_colours(picture), picture[..., 3:]], axis=2) if transparent else picture,
+        disparity,
         length_px=options.length / 100 * max(picture.shape[:2]),
         angle=options.angle,
-        travel=travel,
+        aim=aim,
+        alpha=alpha,
         still=still,
         progress=part_of(progress, 0.8, 1.0),
     )
+    if transparent:
+        made = np.where(picture[..., 3:] > 0, made, picture)
     layers = [Layer(name="Motion blur", role=Role.RESULT, pixels=made)]
     if inputs.disparity is None:
-        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=found.disparity, visible=False))
+        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False))
     progress(1.0, "Done")
-    return Result(layers=tuple(layers), values=found.values, messages=found.messages, models=found.models)
+    return Result(
+        layers=tuple(layers),
+        values={} if inputs.disparity is not None else depth.values(),
+        messages=(*depth.messages, *subject.messages),
+        models={**depth.models, **subject.models},
+    )

@@ -15,10 +15,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32, Int, UInt8
 
-from dioptre.contract import Matte, Picture, Plane
+from dioptre.contract import Matte, Picture
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.foreground import OUTSIDE
 from dioptre.imaging.resize import enlarge
 from dioptre.imaging.shapes import cut
 from dioptre.imaging.threads import on_all_cores
@@ -50,35 +51,26 @@ class Sheet:
     hidden: Float32[np.ndarray, "h8 w8"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sheets:
-    """A picture as sheets, from back to front, and what is in front of them all.
-
-    Attributes:
-        behind: sRGB-encoded colours behind the subject.
-        number: the sheet that each pixel of it belongs to.
-        known: where the photo shows it.
-        sheets: the sheets.
-        alpha: coverage of the subject; None for none.
-        length: length of the subject's streaks in pixels, coarse.
-    """
-
-    behind: Float32[np.ndarray, "h w 3"]
-    number: np.ndarray
-    known: np.ndarray
-    sheets: Sequence[Sheet]
-    alpha: Matte | None
-    length: Float32[np.ndarray, "h8 w8"]
-
-
 def streaked(
-    picture: Picture, scene: Sheets, angle: float, watch: Callable[[float], None] = lambda fraction: None
+    picture: Picture,
+    number: UInt8[np.ndarray, "h w"],
+    visible: Bool[np.ndarray, "h w"],
+    sheets: Sequence[Sheet],
+    *,
+    alpha: Matte | None,
+    own_length: Float32[np.ndarray, "h8 w8"],
+    angle: float,
+    watch: Callable[[float], None] = lambda fraction: None,
 ) -> Picture:
-    """Return the picture with the streaks of its sheets; pixels that nothing moving reaches are bit-identical.
+    """Return the picture with streaks; pixels that nothing moving reaches are bit-identical.
 
     Args:
         picture: sRGB-encoded, straight alpha; alpha is preserved.
-        scene: the picture's sheets.
+        number: the sheet of each pixel.
+        visible: where the photo shows it.
+        sheets: the sheets, from back to front.
+        alpha: coverage of the subject, which is in front of them; None for none.
+        own_length: length of the subject's streaks in pixels, coarse.
         angle: direction of the motion in degrees, counter-clockwise from the horizontal.
         watch: called with the fraction done; raises Cancelled to stop.
     """
@@ -92,9 +84,8 @@ def streaked(
     def flat(values: np.ndarray) -> np.ndarray:
         return values.swapaxes(0, 1) if upright else values
 
-    longest = max(float(each.length.max()) for each in scene.sheets)
-    longest = max(longest, float(scene.length.max()) if scene.alpha is not None else 0.0)
-    into, source = flat(result), flat(picture)
+    longest = max(float(each.max()) for each in (own_length, *(sheet.length for sheet in sheets)))
+    into = flat(result)
     height, width = into.shape[:2]
     margin = _to_cells(longest * along / 2 + 2)
     columns = 1 << (max(_BLOCK, min(width + 2 * margin, max(_COLUMNS, 4 * margin))) - 1).bit_length()
@@ -117,20 +108,18 @@ def streaked(
         def coarse(values: np.ndarray) -> np.ndarray:
             return cut(flat(values), (start[0] // CELL, start[1] // CELL), (shape[0] // CELL, columns // CELL))
 
-        own, behind, known = part(picture[..., :3]), part(scene.behind), part(scene.known)
-        number = part(scene.number)
-        light = jnp.zeros((*shape, 3))
-        moved = jnp.zeros(shape)
-        for sheet in scene.sheets:
+        own, names, shown = part(picture[..., :3]), part(number), part(visible)
+        cover = np.zeros(shape, np.float32) if alpha is None else part(alpha)
+        light, moved, back = jnp.zeros((*shape, 3)), jnp.zeros(shape), jnp.zeros((*shape, 3))
+        for sheet in sheets:
             hidden, length = coarse(sheet.hidden), coarse(sheet.length) * np.float32(along)
-            if sheet.index and not (number == sheet.index).any() and not hidden.any():
+            if sheet.index and not hidden.any() and not (names == sheet.index).any():
                 continue
-            given = behind, known, number, coarse(sheet.fill), hidden
-            planes = _of_sheet(*given, sheet.index)
+            planes, back = _of_sheet(own, cover, shown, names, back, coarse(sheet.fill), hidden, sheet.index)
             light, moved = _over(light, moved, planes, length, slope, lines)
-        if scene.alpha is not None and (alpha := part(scene.alpha)).any():
-            length = coarse(scene.length) * np.float32(along)
-            light, moved = _over(light, moved, _of_subject(own, behind, alpha), length, slope, lines)
+        if cover.any():
+            length = coarse(own_length) * np.float32(along)
+            light, moved = _over(light, moved, _of_subject(own, back, cover), length, slope, lines)
         inner = np.s_[around : around + min(rows, height - top), margin : margin + min(columns - 2 * margin, width - left)]
         here = np.s_[top : top + rows, left : left + columns - 2 * margin]
         into[here][..., :3] = np.asarray(_encoded(light, moved, own))[inner]
@@ -138,7 +127,6 @@ def streaked(
     step = columns - 2 * margin
     corners = [(top, left) for top in range(0, height, rows) for left in range(0, width, step)]
     on_all_cores(corners, tile, watch)
-    del source
     return result
 
 
@@ -152,31 +140,34 @@ def _next(slope: float) -> float:
 
 @jax.jit
 def _of_sheet(
-    behind: Float[Array, "h w 3"],
-    known: Array,
-    number: Array,
+    picture: Float[Array, "h w 3"],
+    cover: Float[Array, "h w"],
+    visible: Bool[Array, "h w"],
+    number: UInt8[Array, "h w"],
+    back: Float[Array, "h w 3"],
     fill: Float[Array, "h8 w8 3"],
     hidden: Float[Array, "h8 w8"],
-    index: int,
-) -> Float[Array, "h w 5"]:
-    """Return light times weight, weight, and coverage of a sheet of the background."""
+    index: Int[Array, ""] | int,
+) -> tuple[Float[Array, "h w 5"], Float[Array, "h w 3"]]:
+    """Return light times weight, weight, and coverage of a sheet, and the fill behind the subject so far."""
     here = number == index
     beyond = (enlarge(hidden[..., None], CELL)[..., 0] > 0.5) & (number > index)
-    weight = jnp.where(here & known, 1.0, _INVENTED)
-    light = jnp.where(here[..., None], srgb_to_linear(behind), enlarge(fill, CELL))
-    cover = jnp.where((index == 0) | here | beyond, 1.0, 0.0)
-    weight *= cover
-    return jnp.concatenate([light * weight[..., None], weight[..., None], cover[..., None]], axis=-1)
+    filling = enlarge(fill, CELL)
+    light = jnp.where((here & (cover < OUTSIDE))[..., None], srgb_to_linear(picture), filling)
+    covers = jnp.where((index == 0) | here | beyond, 1.0, 0.0)
+    weight = jnp.where(here & visible, 1.0, _INVENTED) * covers
+    planes = jnp.concatenate([light * weight[..., None], weight[..., None], covers[..., None]], axis=-1)
+    return planes, jnp.where(here[..., None], filling, back)
 
 
 @jax.jit
 def _of_subject(
-    picture: Float[Array, "h w 3"], behind: Float[Array, "h w 3"], alpha: Float[Array, "h w"]
+    picture: Float[Array, "h w 3"], back: Float[Array, "h w 3"], alpha: Float[Array, "h w"]
 ) -> Float[Array, "h w 5"]:
-    """Return the same planes of the subject, which explain the picture together with what is behind it."""
+    """Return the same planes of the subject."""
     light, cover = srgb_to_linear(picture), alpha[..., None]
     most = jnp.maximum(light.max(), 1.0) * cover
-    light = jnp.clip(light - (1 - cover) * srgb_to_linear(behind), 0, most)
+    light = jnp.clip(light - (1 - cover) * back, 0, most)
     return jnp.concatenate([light, cover, cover], axis=-1)
 
 

@@ -171,7 +171,6 @@ def scene_of(
     options: DepthOptions,
     *,
     at: tuple[float, float] | None,
-    follows: bool = False,
     divided: bool = True,
     progress: Progress = no_progress,
 ) -> Found:
@@ -181,7 +180,6 @@ def scene_of(
         inputs: the picture, and its depth if it is known.
         options: where the depth comes from.
         at: (x, y) of the point in the plane of the screen; None for the subject.
-        follows: whether that point is on the subject.
         divided: whether to find the subject and its background; if not, the scene is a single surface.
         progress: called with the fraction done and the phase; raises Cancelled to stop.
 
@@ -220,7 +218,7 @@ def scene_of(
     )
     if not divided:
         return found
-    subject = kept_subject(inputs, depth.disparity, at=at if follows else None, progress=part_of(progress, 0.5, 0.7))
+    subject = kept_subject(inputs, depth.disparity, at=None, progress=part_of(progress, 0.5, 0.7))
     alpha, plate, at_screen = None, None, float(np.median(disparity))
     if subject.found:
         alpha = subject.alpha
