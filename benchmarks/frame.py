@@ -166,3 +166,19 @@ def _ask(process: subprocess.Popen[str]) -> None:
 def _reply(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+def psnr(made: np.ndarray, truth: np.ndarray) -> float:
+    """Return the PSNR in dB of values from 0 to 1."""
+    return float(-10 * np.log10(np.mean(np.square(made - truth))))
+
+
+def ssim_map(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return SSIM at each pixel, mean of the channels, with a 7 x 7 window (Wang et al. 2004)."""
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return ndimage.uniform_filter(values, (7, 7, 0))
+
+    a, b = mean(one), mean(other)
+    va, vb, c = mean(one * one) - a * a, mean(other * other) - b * b, mean(one * other) - a * b
+    return (((2 * a * b + 1e-4) * (2 * c + 9e-4)) / ((a * a + b * b + 1e-4) * (va + vb + 9e-4))).mean(-1)

@@ -24,9 +24,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from benchmarks.frame import read, table
+from benchmarks.frame import psnr, read, ssim_map, table
 from benchmarks.measured_depth import measured_pictures
-from benchmarks.stereo import ssim_map
 from dioptre.features.depth import estimate_depth
 from dioptre.features.haze.haze import air_of, measured_haze, remove_haze
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
@@ -59,7 +58,7 @@ def main() -> None:
             hazy = with_haze(clear, disparity, density, np.random.default_rng(number))
             made = {name: np.clip(method(hazy, disparity), 0, 1) for name, method in methods.items()}
             for name, picture in made.items():
-                scores[name].append((psnr(picture, clear), ssim(picture, clear), noise(picture, hazy, disparity)))
+                scores[name].append((psnr(picture, clear), float(ssim_map(picture, clear).mean()), noise(picture, hazy, disparity)))
             rows.append(np.concatenate([clear, *made.values()], axis=1))
     print(
         table(
@@ -120,14 +119,6 @@ def dark_channel_prior(hazy: np.ndarray) -> np.ndarray:
     arriving = (1 - 0.95 * dark(hazy / np.maximum(air, 1e-3))).astype(np.float32)
     arriving = np.maximum(guided_filter(hazy, arriving, radius_px=40.0, epsilon=1e-3), 0.1)[..., None]
     return (hazy - air) / arriving + air
-
-
-def psnr(made: np.ndarray, truth: np.ndarray) -> float:
-    return float(-10 * np.log10(np.mean(np.square(made - truth))))
-
-
-def ssim(made: np.ndarray, truth: np.ndarray) -> float:
-    return float(ssim_map(made, truth).mean())
 
 
 def noise(made: np.ndarray, hazy: np.ndarray, disparity: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmarks.frame import table
-from benchmarks.stereo import HEIGHT, WIDTH, _layer, _shown
+from benchmarks.stereo import HEIGHT, WIDTH, _layer, shown
 from dioptre.features.film import Camera
 from dioptre.features.place import place
 
@@ -49,8 +49,8 @@ def case(seed: int, photos: list[np.ndarray]) -> Case:
     plain = np.broadcast_to(_COLOURS[seed % len(_COLOURS)], (8, 8, 3)).copy()
     plane = _layer(random, [plain], near=level, background=True)
     plane.slant[:] = 0
-    picture, disparity, _, alpha, _ = _shown(layers, Camera())
-    truth = _shown([*layers[:-1], plane, layers[-1]], Camera())[0]
+    picture, disparity, _, alpha, _ = shown(layers, Camera())
+    truth = shown([*layers[:-1], plane, layers[-1]], Camera())[0]
     layer = np.ones((HEIGHT, WIDTH, 4), np.float32)
     layer[..., :3] = plain[0, 0]
     return Case(picture=picture, disparity=disparity, alpha=alpha, layer=layer, level=level, truth=truth)

@@ -27,6 +27,7 @@ from dioptre import runtime
 
 runtime.prepare()
 
+from benchmarks.frame import ssim_map
 from dioptre.contract import all_rows
 from dioptre.features.background import clean_background
 from dioptre.features.film import Camera, Lens, cameras, drawn, places, sheets_of
@@ -50,14 +51,18 @@ class Rendered:
     hidden: np.ndarray
 
 
-def rendered(seed: int, camera: Camera = RIGHT) -> Rendered:
-    random = np.random.default_rng(seed)
+def layers_of(random: np.random.Generator) -> list[Layer]:
+    """Return the layers of a random scene, from back to front."""
     photos = [np.asarray(Image.open(path), np.float32) / 255 for path in sorted(EXAMPLES.glob("*.jpg"))]
     layers = [_layer(random, photos, near=0.05 + 0.1 * random.random(), background=True)]
     count = random.integers(3, 7)
-    layers += [_layer(random, photos, near=near) for near in np.linspace(0.3, 0.95, count)]
-    left, near, which, alpha, _ = _shown(layers, Camera())
-    right, _, other, _, source = _shown(layers, camera)
+    return layers + [_layer(random, photos, near=near) for near in np.linspace(0.3, 0.95, count)]
+
+
+def rendered(seed: int, camera: Camera = RIGHT) -> Rendered:
+    layers = layers_of(np.random.default_rng(seed))
+    left, near, which, alpha, _ = shown(layers, Camera())
+    right, _, other, _, source = shown(layers, camera)
     column, row = np.rint(source).astype(int)
     inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
     hidden = ~inside | (which[row.clip(0, HEIGHT - 1), column.clip(0, WIDTH - 1)] != other)
@@ -95,12 +100,20 @@ def _layer(
     )
 
 
-def _shown(layers: list[Layer], camera: Camera) -> tuple[np.ndarray, ...]:
-    """Render from back to front; return the picture, and disparity, layer, coverage and source at centres."""
-    side = SAMPLES
+def shown(
+    layers: list[Layer], camera: Camera, *, side: int = SAMPLES, offset: tuple[float, float] = (0.0, 0.0)
+) -> tuple[np.ndarray, ...]:
+    """Render from back to front; return the picture, and disparity, layer, coverage and source at centres.
+
+    Args:
+        layers: the scene.
+        camera: the camera.
+        side: samples of a pixel along each side.
+        offset: by how many pixels the samples are moved.
+    """
     y, x = np.mgrid[0 : HEIGHT * side, 0 : WIDTH * side].astype(np.float32)
-    x, y = (x + 0.5) / side - 0.5, (y + 0.5) / side - 0.5
-    away = [((side - LENS.x) / camera.zoom + LENS.x) / LENS.focal for side in (_across(x), _down(y))]
+    x, y = (x + 0.5) / side - 0.5 + offset[0], (y + 0.5) / side - 0.5 + offset[1]
+    away = [((at - LENS.x) / camera.zoom + LENS.x) / LENS.focal for at in (_across(x), _down(y))]
     cos, sin = np.cos(camera.yaw), np.sin(camera.yaw)
     ray = cos * away[0] + sin, away[1], cos - sin * away[0]
     start = camera.right, camera.down, camera.forward
@@ -123,7 +136,7 @@ def _shown(layers: list[Layer], camera: Camera) -> tuple[np.ndarray, ...]:
         angle = np.arctan2(v - centre[1], u - centre[0]) + one.turn
         outline = one.radius * (1 + 0.25 * np.cos(one.corners * angle))
         inside = np.hypot(u - centre[0], v - centre[1]) < outline
-        place = [(side * one.zoom + o)[inside] for side, o in ((v, one.offset[1]), (u, one.offset[0]))]
+        place = [(at * one.zoom + o)[inside] for at, o in ((v, one.offset[1]), (u, one.offset[0]))]
         for band in range(3):
             picture[inside, band] = ndimage.map_coordinates(one.photo[..., band], place, order=1, mode="mirror")
         disparity[inside] = 1 / point[2][inside]
@@ -213,17 +226,6 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] =
     "depth, matte and plate": with_matte,
     "frame of a film": filmed,
 }
-
-
-def ssim_map(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return SSIM at each pixel, mean of the channels, with a 7 x 7 window (Wang et al. 2004)."""
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return ndimage.uniform_filter(values, (7, 7, 0))
-
-    a, b = mean(one), mean(other)
-    va, vb, c = mean(one * one) - a * a, mean(other * other) - b * b, mean(one * other) - a * b
-    return (((2 * a * b + 1e-4) * (2 * c + 9e-4)) / ((a * a + b * b + 1e-4) * (va + vb + 9e-4))).mean(-1)
 
 
 def main() -> None:

@@ -26,8 +26,7 @@ from dioptre.imaging.threads import on_all_cores
 
 CELL = 8
 """Pixels of a side for each value of a sheet's coarse planes."""
-_ROWS, _COLUMNS = 64, 2048  # of a tile, if streaks are short; with slanted streaks, tiles are square
-_SLANTED = 512
+_ROWS, _COLUMNS, _SLANTED = 64, 2048, 512  # of a tile, if streaks are short; with slanted ones, it is square
 _SLOPES = (0.25, 0.5, 1.0)  # lines of a tile are allotted for the next larger one
 _INVENTED = 1 / 16  # weight of what the photo does not show, relative to what it shows
 _BLOCK = 64  # values of a line that are summed by one product
@@ -87,15 +86,16 @@ def streaked(
     longest = max(float(each.max()) for each in (own_length, *(sheet.length for sheet in sheets)))
     into = flat(result)
     height, width = into.shape[:2]
-    margin = _to_cells(longest * along / 2 + 2)
-    columns = 1 << (max(_BLOCK, min(width + 2 * margin, max(_COLUMNS, 4 * margin))) - 1).bit_length()
-    rows = _SLANTED if slope else _ROWS
-    around = _to_cells(abs(slope) * margin + 2) if slope else 0
-    lines = rows + 2 * around
+    reach = longest * along / 2 + 2
+    margin = _BLOCK // 2 << max(0, math.ceil(math.log2(reach / (_BLOCK // 2))))  # a few, so that little is compiled
+    most = (_SLANTED if slope else max(_COLUMNS, 4 * margin)) - (0 if slope else 2 * margin)
+    step = -(-math.ceil(width / math.ceil(width / most)) // CELL) * CELL
+    columns = -(-(step + 2 * margin) // _BLOCK) * _BLOCK
+    rows, around, lines = _ROWS, 0, _ROWS
     if slope:
-        lines = rows + 2 * _to_cells(_next(abs(slope)) * margin + 2)
-        around = (lines - rows) // 2
-        lines += math.ceil(_next(abs(slope)) * columns)
+        steepest = next(each for each in _SLOPES if abs(slope) <= each + 1e-6)
+        rows, around = _SLANTED, -(-math.ceil(steepest * margin + 2) // CELL) * CELL
+        lines = rows + 2 * around + math.ceil(steepest * columns)
 
     def tile(corner: tuple[int, int]) -> None:
         top, left = corner
@@ -120,22 +120,13 @@ def streaked(
         if cover.any():
             length = coarse(own_length) * np.float32(along)
             light, moved = _over(light, moved, _of_subject(own, back, cover), length, slope, lines)
-        inner = np.s_[around : around + min(rows, height - top), margin : margin + min(columns - 2 * margin, width - left)]
-        here = np.s_[top : top + rows, left : left + columns - 2 * margin]
+        inner = np.s_[around : around + min(rows, height - top), margin : margin + min(step, width - left)]
+        here = np.s_[top : top + rows, left : left + step]
         into[here][..., :3] = np.asarray(_encoded(light, moved, own))[inner]
 
-    step = columns - 2 * margin
     corners = [(top, left) for top in range(0, height, rows) for left in range(0, width, step)]
     on_all_cores(corners, tile, watch)
     return result
-
-
-def _to_cells(length: float) -> int:
-    return -(-math.ceil(length) // CELL) * CELL
-
-
-def _next(slope: float) -> float:
-    return next(one for one in _SLOPES if slope <= one + 1e-6)
 
 
 @jax.jit
