@@ -170,11 +170,14 @@ def _reply(process: subprocess.Popen[str]) -> str:
 
 def psnr(made: np.ndarray, truth: np.ndarray) -> float:
     """Return the PSNR in dB of values from 0 to 1."""
+    import numpy as np
+
     return float(-10 * np.log10(np.mean(np.square(made - truth))))
 
 
 def ssim_map(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return SSIM at each pixel, mean of the channels, with a 7 x 7 window (Wang et al. 2004)."""
+    from scipy import ndimage
 
     def mean(values: np.ndarray) -> np.ndarray:
         return ndimage.uniform_filter(values, (7, 7, 0))

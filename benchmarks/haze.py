@@ -58,7 +58,9 @@ def main() -> None:
             hazy = with_haze(clear, disparity, density, np.random.default_rng(number))
             made = {name: np.clip(method(hazy, disparity), 0, 1) for name, method in methods.items()}
             for name, picture in made.items():
-                scores[name].append((psnr(picture, clear), float(ssim_map(picture, clear).mean()), noise(picture, hazy, disparity)))
+                scores[name].append(
+                    (psnr(picture, clear), float(ssim_map(picture, clear).mean()), noise(picture, hazy, disparity))
+                )
             rows.append(np.concatenate([clear, *made.values()], axis=1))
     print(
         table(

@@ -3,9 +3,10 @@
     python -m benchmarks.motion [--scenes 8] [--sheet OUT.png] [--speed]
 
 The scenes are those of `stereo.py`. The truth is the mean, in linear light, of 128 frames of a camera that moves
-sideways, aimed at the background, at the middle of the depth or at the nearest object; every frame has one sample a
-pixel, at another place in it. Each method gets the frame of the middle, rendered with nine samples a pixel. The naive
-one averages each pixel along a line as long as its own streak. Scores are PSNR in dB and SSIM of the whole picture.
+sideways, aimed at the background, at the middle of the depth or at the nearest object; every frame has one sample
+a pixel, at another place in it. Each method gets the frame of the middle, rendered with nine samples a pixel. The
+naive one averages each pixel along a line as long as its own streak. Scores are PSNR in dB and SSIM of the whole
+picture.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def naive(picture: np.ndarray, near: np.ndarray, aim: float) -> np.ndarray:
     total = np.zeros_like(light)
     for place in (np.arange(64) + 0.5) / 64 - 0.5:
         at = [y, x + place * BUDGET_PX * (near - aim)]
-        total += np.stack([ndimage.map_coordinates(light[..., k], at, order=1, mode="mirror") for k in range(3)], -1)
+        total += np.stack(
+            [ndimage.map_coordinates(light[..., k], at, order=1, mode="mirror") for k in range(3)], -1
+        )
     return np.asarray(linear_to_srgb(total / 64))
 
 

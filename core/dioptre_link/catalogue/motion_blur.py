@@ -57,6 +57,6 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.DEPTH),
-    memory=Memory(fixed_mib=1000, bytes_per_pixel=100),
+    memory=Memory(fixed_mib=1000, bytes_per_pixel=70),
     finds_depth_layer=True,
 )

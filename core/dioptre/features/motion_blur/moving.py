@@ -1,7 +1,7 @@
 """Blur a photo as if the camera had moved during the exposure.
 
-A camera that turns with its subject ("pan") gives everything else the same streaks. One that moves sideways while it
-stays aimed at a target ("travel") gives streaks as long as the differences in inverse distance from the target's.
+A camera that turns with its subject ("pan") gives everything else the same streaks. One that moves sideways while
+it stays aimed at a target ("travel") gives streaks as long as the differences in inverse distance from the target's.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def motion_blur(
         if aim is not None and seen.any():
             near = np.where(seen > 0, near, np.minimum(near, pull_push(near, seen)))
             behind = np.where(visible, disparity, resize(near, disparity.shape, method="bilinear"))
-    cuts = [] if aim is None else thresholds(near, 1)
+    cuts = [] if aim is None else thresholds(near, 0)
     number = np.searchsorted(np.asarray(cuts, np.float32), behind).astype(np.uint8)
     if cuts:  # rims of nearer objects are mixed with them
         number = ndimage.maximum_filter(number, 2 * rim + 1)
@@ -89,7 +89,7 @@ def motion_blur(
         picture,
         number,
         visible,
-        _sheets(picture, near, number, visible, lengths, length_px, upright=abs(angle) > 45),
+        _sheets(picture, near, number, visible, lengths=lengths, reach_px=length_px, upright=abs(angle) > 45),
         alpha=alpha,
         own_length=own_length,
         angle=angle,
@@ -108,9 +108,9 @@ def _sheets(
     near: Plane,
     number: UInt8[np.ndarray, "h w"],
     visible: Bool[np.ndarray, "h w"],
+    *,
     lengths: Callable[[Plane], Plane],
     reach_px: float,
-    *,
     upright: bool,
 ) -> list[Sheet]:
     """Describe the sheets by coarse planes."""
@@ -175,7 +175,9 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
     aim, still = None, True
     if travels:
         if options.target is not None:
-            row, column = (min(int(v), side - 1) for v, side in zip(options.target[::-1], disparity.shape, strict=True))
+            row, column = (
+                min(int(v), side - 1) for v, side in zip(options.target[::-1], disparity.shape, strict=True)
+            )
             still = alpha is not None and bool(alpha[row, column] > _SOLID)
             aim = (float(disparity[row, column]),) * 2
         if still:

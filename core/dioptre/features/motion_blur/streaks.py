@@ -115,11 +115,13 @@ def streaked(
             hidden, length = coarse(sheet.hidden), coarse(sheet.length) * np.float32(along)
             if sheet.index and not hidden.any() and not (names == sheet.index).any():
                 continue
-            planes, back = _of_sheet(own, cover, shown, names, back, coarse(sheet.fill), hidden, sheet.index)
-            light, moved = _over(light, moved, planes, length, slope, lines)
+            planes, back = _of_sheet(
+                own, cover, shown, back, number=names, fill=coarse(sheet.fill), hidden=hidden, index=sheet.index
+            )
+            light, moved = _over((light, moved), planes, length, slope, lines)
         if cover.any():
             length = coarse(own_length) * np.float32(along)
-            light, moved = _over(light, moved, _of_subject(own, back, cover), length, slope, lines)
+            light, moved = _over((light, moved), _of_subject(own, back, cover), length, slope, lines)
         inner = np.s_[around : around + min(rows, height - top), margin : margin + min(step, width - left)]
         here = np.s_[top : top + rows, left : left + step]
         into[here][..., :3] = np.asarray(_encoded(light, moved, own))[inner]
@@ -134,8 +136,9 @@ def _of_sheet(
     picture: Float[Array, "h w 3"],
     cover: Float[Array, "h w"],
     visible: Bool[Array, "h w"],
-    number: UInt8[Array, "h w"],
     back: Float[Array, "h w 3"],
+    *,
+    number: UInt8[Array, "h w"],
     fill: Float[Array, "h8 w8 3"],
     hidden: Float[Array, "h8 w8"],
     index: Int[Array, ""] | int,
@@ -163,19 +166,22 @@ def _of_subject(
 
 
 def _over(
-    light: Array, moved: Array, planes: Array, length: np.ndarray, slope: float, lines: int
+    under: tuple[Array, Array], planes: Array, length: np.ndarray, slope: float, lines: int
 ) -> tuple[Array, Array]:
-    """Draw a sheet over those behind it."""
+    """Draw a sheet over those behind it, which are given as light and as the part of each pixel that moved."""
     if length.max() <= 1:
-        return _composited(light, moved, planes, jnp.zeros(moved.shape))
+        return _composited(*under, planes, jnp.zeros(planes.shape[:2]))
     streaks = enlarge(jnp.asarray(length)[..., None], CELL)[..., 0]
     means = _means(planes, streaks, jnp.float32(slope), lines=lines, slanted=slope != 0)
-    return _composited(light, moved, means, streaks)
+    return _composited(*under, means, streaks)
 
 
 @jax.jit
 def _composited(
-    light: Float[Array, "h w 3"], moved: Float[Array, "h w"], planes: Float[Array, "h w 5"], length: Float[Array, "h w"]
+    light: Float[Array, "h w 3"],
+    moved: Float[Array, "h w"],
+    planes: Float[Array, "h w 5"],
+    length: Float[Array, "h w"],
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"]]:
     cover = planes[..., 4]
     over = planes[..., :3] * (cover / jnp.maximum(planes[..., 3], 1e-6))[..., None]
@@ -231,9 +237,7 @@ def _along_lines(values: Float[Array, "n w c"], length: Float[Array, "n w"]) -> 
     exact = jax.lax.Precision.HIGHEST
     inside = jnp.einsum("nbkc,kj->nbjc", blocks, jnp.triu(jnp.ones((_BLOCK, _BLOCK)), 1), precision=exact)
     totals = inside[:, :, -1] + blocks[:, :, -1]
-    before = jnp.einsum(
-        "nbc,ba->nac", totals, jnp.triu(jnp.ones((width // _BLOCK,) * 2), 1), precision=exact
-    )
+    before = jnp.einsum("nbc,ba->nac", totals, jnp.triu(jnp.ones((width // _BLOCK,) * 2), 1), precision=exact)
     flat, own = (inside + before[:, :, None]).reshape(-1, channels), values.reshape(-1, channels)
     first = jnp.arange(count)[:, None] * width
 

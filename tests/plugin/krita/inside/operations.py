@@ -42,6 +42,7 @@ MENU = [
     "White balance…",
     "Super-resolution…",
     "Haze…",
+    "Motion blur…",
     "Depth map…",
     "Repair depth in selection…",
     "Film…",
