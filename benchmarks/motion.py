@@ -1,8 +1,8 @@
 """How near motion blur comes to the mean of the frames of a moving camera, on rendered scenes with exact depth.
 
-    python -m benchmarks.motion [--scenes 8] [--sheet OUT.png] [--speed]
+    python -m benchmarks.motion [--scenes 3] [--sheet OUT.png] [--speed]
 
-The scenes are those of `stereo.py`. The truth is the mean, in linear light, of 128 frames of a camera that moves
+The scenes are those of `stereo.py`. The truth is the mean, in linear light, of 64 frames of a camera that moves
 sideways, aimed at the background, at the middle of the depth or at the nearest object; every frame has one sample
 a pixel, at another place in it. Each method gets the frame of the middle, rendered with nine samples a pixel. The
 naive one averages each pixel along a line as long as its own streak. Scores are PSNR in dB and SSIM of the whole
@@ -26,14 +26,14 @@ from dioptre.features.depth import estimate_depth
 from dioptre.features.motion_blur import motion_blur
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
-FRAMES = 128
+FRAMES = 64
 AIMS = (0.1, 0.5, 0.95)
 GOLDEN = np.array([0.7548777, 0.5698403])  # of two dimensions: M. Roberts, "Quasirandom Sequences", 2018
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--scenes", type=int, default=8)
+    parser.add_argument("--scenes", type=int, default=3)
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--speed", action="store_true", help="time 12 megapixels instead")
     given = parser.parse_args()

@@ -1,7 +1,7 @@
 """Blur a photo as if the camera had moved during the exposure.
 
 A camera that turns with its subject ("pan") gives everything else the same streaks. One that moves sideways while
-it stays aimed at a target ("travel") gives streaks as long as the differences in inverse distance from the target's.
+it stays aimed at a target ("travel") gives streaks as long as the difference in inverse distance from the target's.
 """
 
 from __future__ import annotations
