@@ -151,7 +151,9 @@ def _continued(
     share = ((column - before) / np.maximum(after - before, 1))[..., None].astype(np.float32)
     share = np.where((before < 0)[..., None], 1, np.where((after > last)[..., None], 0, share))
     along = means[row, before.clip(0)] * (1 - share) + means[row, after.clip(0, last - 1)] * share
-    return pull_push(along, np.broadcast_to(known.any(axis=1, keepdims=True), known.shape).astype(np.float32))
+    return pull_push(
+        along.astype(np.float32), np.broadcast_to(known.any(axis=1, keepdims=True), known.shape).astype(np.float32)
+    )
 
 
 def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Result:

@@ -102,14 +102,15 @@ def streaked(
         shape = rows + 2 * around, columns
         start = top - around, left - margin
 
-        def part(values: np.ndarray) -> np.ndarray:
-            return cut(flat(values), start, shape)
+        def part(values: np.ndarray) -> Array:
+            return jnp.asarray(cut(flat(values), start, shape))
 
-        def coarse(values: np.ndarray) -> np.ndarray:
-            return cut(flat(values), (start[0] // CELL, start[1] // CELL), (shape[0] // CELL, columns // CELL))
+        def coarse(values: np.ndarray) -> Array:
+            first, size = (start[0] // CELL, start[1] // CELL), (shape[0] // CELL, columns // CELL)
+            return jnp.asarray(cut(flat(values), first, size))
 
         own, names, shown = part(picture[..., :3]), part(number), part(visible)
-        cover = np.zeros(shape, np.float32) if alpha is None else part(alpha)
+        cover = jnp.zeros(shape) if alpha is None else part(alpha)
         light, moved, back = jnp.zeros((*shape, 3)), jnp.zeros(shape), jnp.zeros((*shape, 3))
         for sheet in sheets:
             hidden, length = coarse(sheet.hidden), coarse(sheet.length) * np.float32(along)
@@ -166,12 +167,12 @@ def _of_subject(
 
 
 def _over(
-    under: tuple[Array, Array], planes: Array, length: np.ndarray, slope: float, lines: int
+    under: tuple[Array, Array], planes: Array, length: Array, slope: float, lines: int
 ) -> tuple[Array, Array]:
     """Draw a sheet over those behind it, which are given as light and as the part of each pixel that moved."""
     if length.max() <= 1:
         return _composited(*under, planes, jnp.zeros(planes.shape[:2]))
-    streaks = enlarge(jnp.asarray(length)[..., None], CELL)[..., 0]
+    streaks = enlarge(length[..., None], CELL)[..., 0]
     means = _means(planes, streaks, jnp.float32(slope), lines=lines, slanted=slope != 0)
     return _composited(*under, means, streaks)
 
