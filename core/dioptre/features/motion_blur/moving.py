@@ -105,7 +105,7 @@ def _picked(plane: np.ndarray) -> np.ndarray:
 
 def _sheets(
     picture: Picture,
-    near: Plane,
+    near: Float32[np.ndarray, "h8 w8"],
     number: UInt8[np.ndarray, "h w"],
     visible: Bool[np.ndarray, "h w"],
     *,
