@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -55,7 +56,7 @@ def blurred(picture: np.ndarray, disparity: np.ndarray, **options: Any) -> Resul
 
 
 def linear(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(srgb_to_linear(picture), np.float64)
+    return np.asarray(srgb_to_linear(jnp.asarray(picture)), np.float64)
 
 
 def box(picture: np.ndarray, length: float, axis: int = 1) -> np.ndarray:
@@ -70,7 +71,7 @@ def box(picture: np.ndarray, length: float, axis: int = 1) -> np.ndarray:
 
     ends = (middle + side * length / 2 for side in (1, -1))
     high, low = (until(np.clip(end, 0, len(light))) for end in ends)
-    return np.asarray(linear_to_srgb(np.moveaxis((high - low) / length, 0, axis).astype(np.float32)))
+    return np.asarray(linear_to_srgb(jnp.asarray(np.moveaxis((high - low) / length, 0, axis), jnp.float32)))
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -141,7 +142,7 @@ def test_hair_keeps_its_colour_over_the_streaks() -> None:
     alpha[26:38, 42:54] = 1.0
     behind = np.full((HEIGHT, WIDTH, 3), 0.2, np.float32)
     light = linear(behind) * (1 - alpha[..., None]) + linear(np.float32([0.9, 0.6, 0.3])) * alpha[..., None]
-    picture = np.asarray(linear_to_srgb(light.astype(np.float32)))
+    picture = np.asarray(linear_to_srgb(jnp.asarray(light, jnp.float32)))
     made = motion_blur(picture, square(), length_px=12, alpha=alpha)
     np.testing.assert_allclose(made, picture, atol=1 / 255)
 
