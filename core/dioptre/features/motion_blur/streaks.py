@@ -95,7 +95,7 @@ def streaked(
     if slope:
         steepest = next(each for each in _SLOPES if abs(slope) <= each + 1e-6)
         rows, around = _SLANTED, -(-math.ceil(steepest * margin + 2) // CELL) * CELL
-        lines = rows + 2 * around + math.ceil(steepest * columns)
+        lines = rows + math.ceil(steepest * (columns - 2 * margin)) + 2  # those through what the tile is for
 
     def tile(corner: tuple[int, int]) -> None:
         top, left = corner
