@@ -8,6 +8,7 @@ made up behind nearer ones, so streaks beside a subject have the colours of what
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,7 @@ _ROWS, _COLUMNS, _SLANTED = 64, 2048, 512  # of a tile, if streaks are short; wi
 _SLOPES = (0.25, 0.5, 1.0)  # lines of a tile are allotted for the next larger one
 _INVENTED = 1 / 16  # weight of what the photo does not show, relative to what it shows
 _BLOCK = 64  # values of a line that are summed by one product
+_VALUES = 3_000_000  # pixels of the tiles that are computed at a time; about 200 bytes each
 _LEAST = 1 / 255  # part of a pixel from which it counts as moved
 
 
@@ -128,7 +130,8 @@ def streaked(
         into[here][..., :3] = np.asarray(_encoded(light, moved, own))[inner]
 
     corners = [(top, left) for top in range(0, height, rows) for left in range(0, width, step)]
-    on_all_cores(corners, tile, watch)
+    at_a_time = max(1, min(os.cpu_count() or 1, _VALUES // (max(lines, rows + 2 * around) * columns)))
+    on_all_cores(corners, tile, watch, threads=at_a_time)
     return result
 
 
