@@ -14,19 +14,24 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
 from benchmarks.frame import psnr, ssim_map, table
-from benchmarks.stereo import BUDGET_PX, Layer, layers_of, shown
+from benchmarks.stereo import BUDGET_PX, WIDTH, Layer, layers_of, shown
 from dioptre.features.depth import estimate_depth
+from dioptre.features.film import Camera
 from dioptre.features.motion_blur import motion_blur
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
 FRAMES = 64
+_linear = cast("Callable[[np.ndarray], np.ndarray]", srgb_to_linear)
+_encoded = cast("Callable[[np.ndarray], np.ndarray]", linear_to_srgb)
 AIMS = (0.1, 0.5, 0.95)
 GOLDEN = np.array([0.7548777, 0.5698403])  # of two dimensions: M. Roberts, "Quasirandom Sequences", 2018
 
@@ -44,7 +49,7 @@ def main() -> None:
     rows = []
     for seed in range(given.scenes):
         layers = layers_of(np.random.default_rng(seed))
-        middle, near, _, alpha, _ = shown(layers, 0.0)
+        middle, near, _, alpha, _ = shown(layers, Camera())
         aim = AIMS[seed % len(AIMS)]
         true = truth(layers, aim)
         estimated = estimate_depth(middle).disparity
@@ -71,13 +76,14 @@ def truth(layers: list[Layer], aim: float) -> np.ndarray:
     for frame in range(FRAMES):
         offset = (GOLDEN * frame + 0.5) % 1 - 0.5
         shift = BUDGET_PX * ((frame + 0.5) / FRAMES - 0.5)
-        picture = shown(layers, shift, aim=aim, side=1, offset=(float(offset[0]), float(offset[1])))[0]
-        total = total + np.asarray(srgb_to_linear(picture), np.float64)
-    return np.asarray(linear_to_srgb((total / FRAMES).astype(np.float32)))
+        camera, across = Camera(right=-shift / WIDTH), float(offset[0]) + shift * aim
+        picture = shown(layers, camera, side=1, offset=(across, float(offset[1])))[0]
+        total = total + np.asarray(_linear(picture), np.float64)
+    return np.asarray(_encoded((total / FRAMES).astype(np.float32)))
 
 
 def naive(picture: np.ndarray, near: np.ndarray, aim: float) -> np.ndarray:
-    light = np.asarray(srgb_to_linear(picture))
+    light = np.asarray(_linear(picture))
     y, x = np.indices(near.shape).astype(np.float32)
     total = np.zeros_like(light)
     for place in (np.arange(64) + 0.5) / 64 - 0.5:
@@ -85,7 +91,7 @@ def naive(picture: np.ndarray, near: np.ndarray, aim: float) -> np.ndarray:
         total += np.stack(
             [ndimage.map_coordinates(light[..., k], at, order=1, mode="mirror") for k in range(3)], -1
         )
-    return np.asarray(linear_to_srgb(total / 64))
+    return np.asarray(_encoded((total / 64).astype(np.float32)))
 
 
 def ours(picture: np.ndarray, near: np.ndarray, aim: float, alpha: np.ndarray | None = None) -> np.ndarray:

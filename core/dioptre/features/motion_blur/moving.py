@@ -63,8 +63,8 @@ def motion_blur(
     def lengths(near: Plane) -> Plane:
         if aim is None:
             return np.full_like(near, length_px)
-        far, close = np.float32(aim[0]), np.float32(aim[1])
-        apart = np.maximum(np.maximum(far - near, near - close), 0)
+        far, close = aim
+        apart: Plane = np.maximum(np.maximum(np.float32(far) - near, near - np.float32(close)), 0)
         return np.asarray(apart * np.float32(length_px / max(far - low, high - close, _FLAT)))
 
     rim = rim_px(disparity.shape)
