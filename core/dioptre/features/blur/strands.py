@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32
 from scipy import ndimage
 
 from dioptre.contract import row_slices
+from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 
 _WORKING_PX = 1280  # longer side at which lines are sought
@@ -29,7 +30,7 @@ _LEAST = 0.012  # least length of a line
 _BEYOND = 0.1  # largest part of a line beyond where it becomes quiet
 _SLENDER, _WIDTH_PX = 1.5, 6.0  # what is longer than the first, in terms of its foot, is at most so wide
 _FOOT_PX = 6
-_OPAQUE = 0.6  # contrast of opaque pixels, relative to the largest nearby
+_OPAQUE = 0.8  # difference of opaque pixels from the background, relative to the subject's and the largest nearby
 
 
 def with_strands(
@@ -102,8 +103,12 @@ def _strands(
     found = kept & np.append(False, (first < 4) & (length > least) & narrow)[parts]
     # What lies beside the outline and leads nowhere is a rim of the subject.
     found &= ndimage.binary_dilation(found & (away > least), iterations=int(least) + 3)
-    largest = ndimage.maximum_filter(np.where(found, contrast, 0), 7)
-    opaque = np.clip(contrast / np.maximum(np.float32(_OPAQUE) * largest, 1e-3), 0, 1)
+    # Between bright hairs, the background looks like dark lines.
+    behind = pull_push(picture, (zone & ~lines).astype(np.float32))
+    differs = np.abs(picture - behind).max(axis=2)
+    own = ndimage.uniform_filter(picture, (5, 5, 0))[tuple(inner)]  # colour of the subject where the strand begins
+    whole = np.maximum(np.abs(own - behind).max(axis=2), ndimage.maximum_filter(np.where(found, differs, 0), 7))
+    opaque = np.clip(differs / np.maximum(np.float32(_OPAQUE) * whole, _FAINT), 0, 1)
     return np.where(ndimage.binary_dilation(found) & ~subject, opaque, 0).astype(np.float32)
 
 

@@ -51,10 +51,8 @@ _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the
 _FAR = 0.15  # distance of the nearest point divided by that of the farthest, if distances are not known
 _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
-_FOOT, _SHADOW = (
-    0.12,
-    0.12,
-)  # parts of a layer's height: what is near the ground, and the width of the shadow's edge
+_FOOT = 0.12  # part of a layer's height that is near the ground
+_SHADOW = 0.12  # width of the shadow's edge, as a part of that height
 
 
 def laid_out(
