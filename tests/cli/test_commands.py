@@ -16,11 +16,16 @@ from PIL import Image
 from dioptre.cli.main import group
 from dioptre.contract import Inputs
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.operation import Kind
+from dioptre_link.operation import Kind, Parameter
 from dioptre_link.recipe import Recipe
 
 Dioptre = Callable[..., tuple[int, str, str]]
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
+
+
+def options_of(name: str) -> list[Parameter]:
+    """Return an operation's options, without the frame that a dialog shows of a film."""
+    return [one for one in OPERATIONS[name].parameters if one.name != OPERATIONS[name].framed_by]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -29,7 +34,7 @@ def test_every_described_option_is_an_option(name: str) -> None:
     spellings = {
         spelling for parameter in command.params for spelling in (*parameter.opts, *parameter.secondary_opts)
     }
-    for parameter in OPERATIONS[name].parameters:
+    for parameter in options_of(name):
         flag = "--" + parameter.name.replace("_", "-")
         assert flag in spellings
         if parameter.kind is Kind.BOOLEAN:
@@ -41,7 +46,7 @@ def test_help_shows_help_range_and_default_of_every_option(name: str, dioptre: D
     code, out, _ = dioptre("run" if name == "portrait" else OPERATIONS[name].command, "--help")
     text = " ".join(out.split())
     assert code == 0
-    for parameter in OPERATIONS[name].parameters:
+    for parameter in options_of(name):
         assert parameter.help in text
         if parameter.minimum is not None:
             assert f"{parameter.minimum:g} to {parameter.maximum:g}" in text

@@ -38,19 +38,19 @@ def place(dioptre: Dioptre, files: dict[str, Path], output: Path, *more: object)
 
 
 def test_the_near_covers_and_the_far_is_covered(files: dict[str, Path], tmp_path: Path, dioptre: Dioptre) -> None:
-    printed = place(dioptre, files, tmp_path / "o.png", "--depth-point", "5,5", "--grain", "0")
+    printed = place(dioptre, files, tmp_path / "o.png", "--stands-at", "5,5", "--grain", "0")
     made, photo = (np.asarray(Image.open(path).convert("RGB")) for path in (tmp_path / "o.png", files["photo"]))
     assert tuple(made[32, 12]) == (250, 20, 20)  # in front of the background
     assert tuple(made[32, 48]) == (200, 180, 40)  # behind the square
     np.testing.assert_array_equal(made[:20], photo[:20])
     result = [json.loads(line) for line in printed.splitlines()][-1]
-    assert 0.15 < result["values"]["depth_level"] < 0.3
+    assert 0.15 < result["values"]["layer_depth"] < 0.3
 
 
 def test_the_layered_file_keeps_the_photo_and_the_parts(
     files: dict[str, Path], tmp_path: Path, dioptre: Dioptre
 ) -> None:
-    flat = ("--depth-level", "0.5", "--grain", "0")
+    flat = ("--layer-depth", "0.5", "--grain", "0")
     place(dioptre, files, tmp_path / "o.ora", *flat)
     place(dioptre, files, tmp_path / "o.png", *flat)
     with zipfile.ZipFile(tmp_path / "o.ora") as archive:
@@ -72,7 +72,7 @@ def test_the_layered_file_keeps_the_photo_and_the_parts(
 
 
 def test_place_and_size_are_those_that_are_given(files: dict[str, Path], tmp_path: Path, dioptre: Dioptre) -> None:
-    place(dioptre, files, tmp_path / "o.png", "--depth-level", "1", "--at", "20,10", "--size", "30", "--grain", "0")
+    place(dioptre, files, tmp_path / "o.png", "--layer-depth", "1", "--at", "20,10", "--size", "30", "--grain", "0")
     red = np.asarray(Image.open(tmp_path / "o.png").convert("RGB"))[..., 0] > 240
     rows, columns = np.nonzero(red)
     assert (columns.mean(), rows.mean()) == (pytest.approx(19.5, abs=1), pytest.approx(9.5, abs=1))
@@ -96,6 +96,6 @@ def test_a_layer_outside_the_photo_is_told(files: dict[str, Path], tmp_path: Pat
 def test_layers_of_any_kind_are_placed(mode: str, files: dict[str, Path], tmp_path: Path, dioptre: Dioptre) -> None:
     values = np.full((8, 8), 60000, np.uint16) if mode == "I;16" else np.full((8, 8, len(mode)), 200, np.uint8)
     Image.fromarray(values.squeeze()).save(files["layer"])
-    place(dioptre, files, tmp_path / "o.png", "--depth-level", "1", "--grain", "0")
+    place(dioptre, files, tmp_path / "o.png", "--layer-depth", "1", "--grain", "0")
     made, photo = (np.asarray(Image.open(path).convert("RGB")) for path in (tmp_path / "o.png", files["photo"]))
     assert (made[32, 48] != photo[32, 48]).any()

@@ -131,6 +131,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("photo.jpg", "other.jpg", "portrait.jpg", "photos/a.jpg", "photos/b.jpg", "examples/coffee.jpg"):
         photo.save(place / name)
     photo.convert("L").save(place / "depth.png")
+    for name in ("title.png", "sign.png", "word.png"):
+        photo.convert("RGBA").save(place / name)
     recipe = Recipe.from_dict({"version": 1, "steps": [{"operation": "portrait"}]})
     for name in ("portrait.json", "photo-portrait.json"):
         (place / name).write_text(recipe.to_json(), encoding="utf-8")

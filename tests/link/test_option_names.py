@@ -28,6 +28,11 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "core/dioptre/recipes/follow.py": ({"depth_source"}, "a value of the result"),
     "core/dioptre_link/editing/bokeh.py": (SHAPE, "draws the disc of these options for dialogs, with presets"),
     "core/dioptre_link/editing/depth_names.py": ({"equivalent_mm"}, "a field of DepthMetres"),
+    "plugin/gimp/dioptre/dioptre_gimp/filming.py": (
+        {"fps", "masks"},
+        "writes the file of a film, which only films have",
+    ),
+    "plugin/krita/dioptre/filming.py": ({"fps", "masks"}, "writes films alone"),
     "core/dioptre_link/metres.py": ({"equivalent_mm"}, "a field of DepthMetres"),
 }
 """Names that are allowed in a file, and why."""

@@ -12,7 +12,7 @@ OPERATION = Operation(
     help="Place a layer, such as text, at a depth of the photo: nearer things cover it with their soft edges.",
     parameters=(
         Parameter(
-            name="depth_point",
+            name="stands_at",
             kind=Kind.POINT,
             label="Place at the depth of",
             help="A point of the photo. The layer stands just in front of it, or lies on it. Auto: behind the "
@@ -21,7 +21,7 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
-            name="depth_level",
+            name="layer_depth",
             kind=Kind.FLOAT,
             label="Layer depth",
             help="The depth of the layer, as a value of the depth map: 1 nearest, 0 farthest. Auto: that of the "
@@ -59,7 +59,7 @@ OPERATION = Operation(
         Parameter(
             name="grain",
             kind=Kind.FLOAT,
-            label="Photo grain",
+            label="Grain",
             help="How much of the photo's grain the layer gets: 0 none, 1 the same amount.",
             default=1.0,
             minimum=0.0,

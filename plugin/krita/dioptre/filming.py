@@ -16,7 +16,6 @@ from .document import Node, animated_document, show_document
 from .toolkit import QImage
 from .transfer import Order, Report, Ticket, in_part, inputs_of
 
-_FORMATS = {Role.RESULT: QImage.Format.Format_RGB888, Role.INVENTED: QImage.Format.Format_Grayscale8}
 _QUALITY = 80  # Qt's name for little compression, which is fast.
 
 Frames = tuple[Scratch, Operation, Mapping[str, Any], list[str]]
@@ -25,7 +24,7 @@ Frames = tuple[Scratch, Operation, Mapping[str, Any], list[str]]
 def work(order: Order, described: Operation, worker: Worker, ticket: Ticket, report: Report) -> Frames:
     """Write one frame after the other, and their masks if they are wanted, to a folder, on the worker thread."""
     worker.connect()
-    options, count = order.options, count_of(order.options)
+    options, count, formats = order.options, count_of(order.options), QImage.Format
     messages: tuple[str, ...] = ()
     scratch = Scratch()
     try:
@@ -51,7 +50,8 @@ def work(order: Order, described: Operation, worker: Worker, ticket: Ticket, rep
                 for made in result.layers:
                     pixels = made.buffer.pixels
                     data = made.buffer.read_rows(0, pixels.height)
-                    image = QImage(data, pixels.width, pixels.height, pixels.row_bytes, _FORMATS[made.role])
+                    format_ = formats.Format_RGB888 if made.role is Role.RESULT else formats.Format_Grayscale8
+                    image = QImage(data, pixels.width, pixels.height, pixels.row_bytes, format_)
                     if not image.save(str(scratch.path / f"{made.role.value}-{number:05d}.png"), "PNG", _QUALITY):
                         raise DioptreError("The film's frames could not be written.", hint="Free some disk space.")
             finally:

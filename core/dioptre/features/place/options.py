@@ -15,8 +15,8 @@ class PlaceOptions(DepthOptions):
     """The options of `place`.
 
     Attributes:
-        depth_point: (x, y) of a place in the photo at whose depth the layer stands; None for behind the subject.
-        depth_level: the layer's disparity, instead of a point.
+        stands_at: (x, y) of a place in the photo at whose depth the layer stands; None for behind the subject.
+        layer_depth: the layer's disparity, instead of a point.
         stance: "facing" the camera, or lying on the "surface" that the photo shows.
         blur_radius: radius of the layer's blur in pixels; None for the blur that the photo has at that depth.
         grain: how much of the photo's grain the layer gets, from 0 to 1.
@@ -25,8 +25,8 @@ class PlaceOptions(DepthOptions):
 
     operation = "place"
 
-    depth_point: tuple[float, float] | None = None
-    depth_level: float | None = None
+    stands_at: tuple[float, float] | None = None
+    layer_depth: float | None = None
     stance: Stance = "facing"
     blur_radius: float | None = None
     grain: float = 1.0

@@ -305,10 +305,10 @@ def disparity_at(disparity: Disparity, point: tuple[float, float]) -> float:
 
 def _level(disparity: Disparity, options: PlaceOptions, subject: Subject) -> tuple[float, tuple[str, ...]]:
     """Return the disparity of a layer that faces the camera, and messages."""
-    if options.depth_level is not None:
-        return options.depth_level, ()
-    if options.depth_point is not None:
-        return disparity_at(disparity, options.depth_point) + _BEFORE, ()
+    if options.layer_depth is not None:
+        return options.layer_depth, ()
+    if options.stands_at is not None:
+        return disparity_at(disparity, options.stands_at) + _BEFORE, ()
     if subject.found and subject.disparity_range is not None:
         return subject.disparity_range[0] - _BEFORE, ()
     words = Message("There is no single subject, so the layer is between what is near and what is far.")
@@ -353,15 +353,15 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     level: float | Plane
     if options.stance == "surface":
         view = view or depth.field_of_view or FieldOfView.of_equivalent(_USUAL_MM, source="")
-        plane = plane_at(disparity, options.depth_point or centre_of(layer))
+        plane = plane_at(disparity, options.stands_at or centre_of(layer))
         nearest = _FAR if depth.range_per_m is None else depth.range_per_m[0] / max(depth.range_per_m[1], 1e-6)
         focal = view.focal_px((disparity.shape[0], disparity.shape[1]))
         layer, level = on_surface(layer, plane, focal_px=focal, nearest=float(np.clip(nearest, 0.01, 0.9)))
         level = level + np.float32(_BEFORE)
-        values = {"depth_level": round(plane[0], 4)}
+        values = {"layer_depth": round(plane[0], 4)}
     else:
         level, messages = _level(disparity, options, subject)
-        values = {"depth_level": round(level, 4)}
+        values = {"layer_depth": round(level, 4)}
     blur = _own_blur(inputs, disparity, level) if options.blur_radius is None else options.blur_radius
     placed = place(
         picture,
