@@ -205,6 +205,20 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
     return all(alpha.count(b"\xff") == len(alpha) for alpha in read_bands(drawable, "A u8"))
 
 
+def new_image(size: tuple[int, int]) -> Gimp.Image:
+    """Return a new 8-bit image of `size` (width, height), without undo."""
+    image = Gimp.Image.new_with_precision(*size, Gimp.ImageBaseType.RGB, Gimp.Precision.U8_NON_LINEAR)
+    image.undo_disable()
+    return image
+
+
+def show_image(image: Gimp.Image) -> None:
+    """Show a new image, with undo from now on."""
+    image.undo_enable()
+    if Gimp.default_display() is not None:  # None without windows
+        Gimp.Display.new(image)
+
+
 def check_room(nbytes: int) -> None:
     """Check that GIMP has room for another `nbytes`, because it loses pixels silently when it runs out.
 

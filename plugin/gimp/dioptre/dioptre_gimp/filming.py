@@ -14,7 +14,18 @@ from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation, Role
 
 from . import transfer
-from .document import FRAME, FRAME_MASK, Gimp, check_room, must, new_layer, opened_file, read_in
+from .document import (
+    FRAME,
+    FRAME_MASK,
+    Gimp,
+    check_room,
+    must,
+    new_image,
+    new_layer,
+    opened_file,
+    read_in,
+    show_image,
+)
 from .layers import Outcome
 from .sources import Source
 
@@ -46,7 +57,7 @@ def run_sent(
                     size = made.buffer.pixels.width, made.buffer.pixels.height
                     if made.role not in images:
                         check_room(made.buffer.pixels.nbytes * count)
-                        images[made.role] = _new_image(size)
+                        images[made.role] = new_image(size)
                     name = f"{translated(Message('Frame {number}', number=number + 1))} ({delay}ms) (replace)"
                     layer = new_layer(images[made.role], name, size, alpha=False)
                     must(images[made.role].insert_layer(layer, None, 0), "insert a layer")
@@ -62,9 +73,7 @@ def run_sent(
             image.delete()
         raise
     for image in reversed(images.values()):
-        image.undo_enable()
-        if Gimp.default_display() is not None:  # None without windows
-            Gimp.Display.new(image)
+        show_image(image)
     return Outcome(layer=images[Role.RESULT].get_layers()[0], messages=(*sent.messages, *messages))
 
 
@@ -73,9 +82,3 @@ def _stored(worker: Worker, name: str, given: Buffer | Stored) -> Buffer | Store
     if isinstance(given, Stored) or name not in ("picture", "disparity"):
         return given
     return worker.store(f"film-{name}", name, given)
-
-
-def _new_image(size: tuple[int, int]) -> Gimp.Image:
-    image = Gimp.Image.new_with_precision(*size, Gimp.ImageBaseType.RGB, Gimp.Precision.U8_NON_LINEAR)
-    image.undo_disable()
-    return image
