@@ -45,6 +45,7 @@ CASES = [
     for options in CHOICES.get(name, [{}])
     for selected in (False, True)
     if not IN_EDITORS[name].enlarges and (selected or Input.SELECTION not in IN_EDITORS[name].inputs)
+    if not (selected and IN_EDITORS[name].framed_by)  # a film shows the whole photo
 ]
 
 
