@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
-from dioptre.features.depth import Depth, kept_depth
+from dioptre.features.depth import Depth, kept_depth, range_of
 from dioptre.features.film import thresholds
 from dioptre.features.spatial import rim_px
 from dioptre.features.subject import kept_subject
@@ -165,12 +165,8 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
     else:
         depth = Depth(disparity=inputs.disparity)
     disparity = depth.disparity
-    if travels and float(np.ptp(disparity)) < _FLAT:
-        raise DioptreError(
-            "This picture's depth is the same everywhere, so no streaks can grow with the distance.",
-            hint="Use another photo, or specify a depth map with --depth FILE.",
-            code="flat-depth",
-        )
+    if travels:
+        range_of(disparity)  # refuses depth that is the same everywhere
     at = None if travels else options.target
     subject = kept_subject(inputs, disparity, at=at, progress=part_of(progress, 0.5, 0.8))
     alpha = subject.alpha if subject.found and (subject.alpha > _SOLID).any() else None
