@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.contract import Inputs
+from dioptre.features.depth import disparity_around
 from dioptre.features.subject import kept_subject
 from dioptre.models.loading import unload_after
 from dioptre.runtime import release_after
@@ -101,19 +102,9 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
             width=width - 1,
             height=height - 1,
         )
-    return _around(disparity, x, y)
+    return disparity_around(disparity, point)
 
 
 def known_distances(disparity: Float32[np.ndarray, "h w"], options: BlurOptions) -> tuple[tuple[float, float], ...]:
     """Return pairs of the disparity and the distance in metres of the points whose distance the user knows."""
-    height, width = disparity.shape
-    return tuple(
-        (_around(disparity, min(max(x, 0), width - 1), min(max(y, 0), height - 1)), metres)
-        for x, y, metres in options.known_distance
-    )
-
-
-def _around(disparity: Float32[np.ndarray, "h w"], x: float, y: float) -> float:
-    row, column = int(y), int(x)
-    around = disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
-    return float(np.median(around))
+    return tuple((disparity_around(disparity, (x, y)), metres) for x, y, metres in options.known_distance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import estimation, repair
 from .coarse import DepthSource
-from .estimation import Depth, estimate_depth, kept_depth, range_of
+from .estimation import Depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RepairOptions
 
@@ -14,6 +14,7 @@ __all__ = [
     "DepthOptions",
     "DepthSource",
     "Normals",
+    "disparity_around",
     "estimate_depth",
     "kept_depth",
     "network_normals",

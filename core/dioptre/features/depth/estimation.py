@@ -211,6 +211,14 @@ def range_of(disparity: Disparity) -> tuple[float, float]:
     return low, high
 
 
+def disparity_around(disparity: Disparity, point: tuple[float, float]) -> float:
+    """Return the median of the 9 x 9 pixels around a point (x, y), or around the nearest one inside the picture."""
+    column, row = (
+        min(max(int(place), 0), side - 1) for place, side in zip(point, disparity.shape[::-1], strict=True)
+    )
+    return float(np.median(disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]))
+
+
 def kept_depth(
     inputs: Inputs,
     options: DepthOptions,

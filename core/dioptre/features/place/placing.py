@@ -28,7 +28,7 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.blur import lens_blur
-from dioptre.features.depth import Depth, kept_depth, range_of
+from dioptre.features.depth import Depth, disparity_around, kept_depth, range_of
 from dioptre.features.subject import Subject, kept_subject, otsu
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -44,7 +44,6 @@ from .options import PlaceOptions
 RGBA = Float32[np.ndarray, "h w 4"]
 
 _BEFORE = 0.02  # disparity by which a layer is nearer than the place where it stands, or farther than the subject
-_PICK_PX = 4  # half-width of the square around a click whose median disparity counts
 _BINS = 24  # parts of the range of disparities, in each of which the photo's blur is the same
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
@@ -219,7 +218,7 @@ def plane_at(disparity: Disparity, point: tuple[float, float]) -> tuple[float, f
     near = disparity[part].astype(np.float64)
     down, across = np.mgrid[part].astype(np.float64)
     columns = np.stack([np.ones(near.size), (across - width / 2).ravel(), (down - height / 2).ravel()], axis=1)
-    error = near.ravel() - disparity_at(disparity, point)
+    error = near.ravel() - disparity_around(disparity, point)
     fit = np.zeros(3)
     for scale in (0.06, 0.04, 0.02, 0.01, 0.01):  # other things beside the surface weigh less and less
         weight = np.exp(-0.5 * (error / scale) ** 2)[:, None]
@@ -294,21 +293,12 @@ def on_surface(
     return made, level
 
 
-def disparity_at(disparity: Disparity, point: tuple[float, float]) -> float:
-    """Return the median disparity around a point (x, y)."""
-    column, row = (
-        min(max(int(place), 0), side - 1) for place, side in zip(point, disparity.shape[::-1], strict=True)
-    )
-    around = (slice(max(0, place - _PICK_PX), place + _PICK_PX + 1) for place in (row, column))
-    return float(np.median(disparity[tuple(around)]))
-
-
 def _level(disparity: Disparity, options: PlaceOptions, subject: Subject) -> tuple[float, tuple[str, ...]]:
     """Return the disparity of a layer that faces the camera, and messages."""
     if options.layer_depth is not None:
         return options.layer_depth, ()
     if options.stands_at is not None:
-        return disparity_at(disparity, options.stands_at) + _BEFORE, ()
+        return disparity_around(disparity, options.stands_at) + _BEFORE, ()
     if subject.found and subject.disparity_range is not None:
         return subject.disparity_range[0] - _BEFORE, ()
     words = Message("There is no single subject, so the layer is between what is near and what is far.")
