@@ -11,9 +11,9 @@ import lzma
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +186,20 @@ def damages(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"cut at {at}", data[:at]
 
 
+@cache
+def magick() -> str | None:
+    """Return ImageMagick's program, if it is installed. A `convert` may be another: Windows has one for disks."""
+    for name in ("magick", "convert"):
+        if program := shutil.which(name):
+            says = subprocess.run([program, "-version"], capture_output=True, check=False)
+            if says.returncode == 0 and b"ImageMagick" in says.stdout:
+                return program
+    return None
+
+
 def magick_complains(path: Path) -> bool:
     """Return whether ImageMagick is installed and warns about a file."""
-    program = shutil.which("magick") or shutil.which("convert")
-    if program is None or sys.platform == "win32":  # `convert` is a tool for disks there
+    if (program := magick()) is None:
         return False
     return subprocess.run([program, path, "null:"], capture_output=True, check=False).returncode != 0
 
