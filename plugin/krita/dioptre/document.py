@@ -542,8 +542,11 @@ def opened(path: str) -> Document | None:
     return Krita.instance().openDocument(path)
 
 
-def animated_document(name: str, files: Sequence[str], fps: int) -> Document:
-    """Return a new document, without a window, whose only layer shows a picture after the other."""
+def animated_document(name: str, files: Sequence[str], fps: int) -> Generator[None, None, Document]:
+    """Make, in steps, a document without a window whose only layer shows a picture after the other.
+
+    Krita adds the frames on threads of its own, and may crash if layers are removed or shown meanwhile.
+    """
     size = QImage(files[0]).size()
     space = (size.width(), size.height(), name, "RGBA", "U8", _ENCODED["RGBA"][0], 72.0)
     document = Krita.instance().createDocument(*space)
@@ -554,8 +557,12 @@ def animated_document(name: str, files: Sequence[str], fps: int) -> Document:
     others = document.topLevelNodes()
     if not document.importAnimation(list(files), 0, 1):
         raise RefusedError("Krita cannot import the film's frames.")
+    while not is_idle(document):
+        yield
     for node in others:
         node.remove()
+    while not is_idle(document):
+        yield
     document.setBatchmode(False)
     return document
 

@@ -70,7 +70,7 @@ def show(
         for role in (Role.INVENTED, Role.RESULT):
             files = sorted(map(str, scratch.path.glob(f"{role.value}-*.png")))
             if files:
-                document = animated_document(described.title, files, options["fps"])
+                document = yield from animated_document(described.title, files, options["fps"])
                 show_document(document)
                 yield
     finally:
