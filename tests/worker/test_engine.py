@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -148,3 +149,25 @@ def test_a_running_step_of_warming_up_ends_as_soon_as_one_may_be_asked_for(engin
     assert began.wait(ENOUGH_S)
     engine.hold(engine, needed=True)
     assert gave_way.wait(ENOUGH_S)
+
+
+def test_a_step_that_tasks_interrupt_waits_twice_as_long_each_time(engines) -> None:
+    began, starts, ends = threading.Semaphore(0), [], []
+
+    def endless(progress) -> None:
+        starts.append(time.monotonic())
+        began.release()
+        while True:
+            progress(0.0, "")
+            time.sleep(0.001)
+
+    engine = engines(endless, quiet_s=0.05)
+    engine.start()
+    for _ in range(4):
+        assert began.acquire(timeout=ENOUGH_S)
+        done = threading.Event()
+        engine.put(Task(lambda done=done: (ends.append(time.monotonic()), done.set())))
+        assert done.wait(ENOUGH_S)
+    assert began.acquire(timeout=ENOUGH_S)
+    pauses = [start - end for start, end in zip(starts[1:], ends, strict=True)]
+    assert all(pause >= wanted for pause, wanted in zip(pauses, (0.1, 0.2, 0.4, 0.8), strict=True))

@@ -35,6 +35,9 @@ WarmUpStep = Callable[[Callable[[float, str], None]], None]
 QUIET_S = 1.5
 """Quiet time after a task before the warm-up continues, so that a user who moves a slider never waits for it."""
 
+LONGEST_QUIET_S = 60.0
+"""The quiet time doubles up to this, each time that a task has to wait for a step that then starts over."""
+
 
 class Engine:
     """A thread that runs tasks one at a time and, after a quiet time without tasks, warm-up steps.
@@ -48,7 +51,7 @@ class Engine:
         self._warm_up = deque(warm_up)
         self._order = itertools.count()
         self._condition = threading.Condition()
-        self._quiet_s = quiet_s
+        self._least_quiet_s = self._quiet_s = quiet_s
         self._quiet_from_s = 0.0
         self._holders: set[object] = set()
         self._busy = False
@@ -125,12 +128,14 @@ class Engine:
         began = time.monotonic()
         try:
             step(lambda _fraction, _phase: self._make_way(step))
-        except Cancelled:
-            return  # the step is run again when no task is waiting
+        except Cancelled:  # the step is run again when no task is waiting
+            self._quiet_s = min(2 * self._quiet_s, LONGEST_QUIET_S)
+            return
         except Exception:  # the job that needs the step's result will report the error  # noqa: BLE001
             _log.warning("Warming up: %s failed", _name(step), exc_info=True)
         else:
             _log.info("Warming up: %s, %.1f s", _name(step), time.monotonic() - began)
+            self._quiet_s = self._least_quiet_s
         with self._condition:
             if step in self._warm_up:
                 self._warm_up.remove(step)
