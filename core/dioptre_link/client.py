@@ -59,6 +59,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from . import start
@@ -245,6 +246,29 @@ class Worker:
         assert self._connection is not None
         self._count += 1
         return self._connection.submit({"type": "fetch", "job": self._count, "network": network_id})
+
+    def export(
+        self, file: Path, picture: Buffer, disparity: Buffer, *, depth_metres: DepthMetres | None = None
+    ) -> Job:
+        """Let the worker write a JPEG that contains its depth; return at once. An existing file is replaced.
+
+        The job ends with a Result without layers.
+
+        Args:
+            file: the JPEG.
+            picture: the picture.
+            disparity: its depth, of the same size.
+            depth_metres: the metres of the depth, if they are known.
+        """
+        self.connect()
+        connection = self._connection
+        assert connection is not None
+        self._count += 1
+        inputs = {"picture": connection.reference(picture), "disparity": connection.reference(disparity)}
+        message = {"type": "export", "job": self._count, "file": str(file.absolute()), **inputs}
+        if depth_metres is not None:
+            message["depth_metres"] = depth_metres.to_dict()
+        return connection.submit(message)
 
     def expect(self, operation: str) -> None:
         """Announce the next operation, so that a worker that is still warming up prepares that operation first."""

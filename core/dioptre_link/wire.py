@@ -353,6 +353,13 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
         "expect": {"operation": _text},
         "networks": {},
         "fetch": {"job": _JOB, "network": _text},
+        "export": {
+            "job": _JOB,
+            "file": _text,
+            "picture": Pixels.from_dict,
+            "disparity": Pixels.from_dict,
+            "depth_metres": _Optional(_depth_metres),
+        },
         "shutdown": {"when_idle": _flag},
     },
     "worker": {

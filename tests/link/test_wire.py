@@ -59,6 +59,14 @@ VALID = {
         {"type": "expect", "operation": "portrait"},
         {"type": "networks"},
         {"type": "fetch", "job": 2, "network": "realesrgan-x4plus"},
+        {
+            "type": "export",
+            "job": 3,
+            "file": "/x/photo.jpg",
+            "picture": PIXELS,
+            "disparity": PIXELS,
+            "depth_metres": SUBMIT["depth_metres"],
+        },
         {"type": "shutdown", "when_idle": True},
     ],
     "worker": [

@@ -21,7 +21,7 @@ from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.models.registry import chosen_depth_network
-from dioptre.photo import apart
+from dioptre.photo import DepthInFile, apart
 from dioptre.photo.metadata import field_of_view
 from dioptre.recipes import apply, memory
 from dioptre.recipes.apply import BadResultError, without_idle_alpha
@@ -257,6 +257,28 @@ def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
         return False
     traits = chosen_depth_network(network).depth
     return traits is not None and traits.metric
+
+
+def export(
+    folder: Folder, file: Path, inputs: Mapping[Input, Pixels], metres: DepthMetres | None, progress: Progress
+) -> tuple[str, ...]:
+    """Write a picture and its depth to a JPEG, without other metadata; replace an existing file.
+
+    Returns:
+        Messages for the user.
+
+    Raises:
+        UsageError: the sizes differ.
+        UnwritableFile: the file is not a JPEG or cannot be written.
+    """
+    picture, disparity = inputs[Input.PICTURE], inputs[Input.DISPARITY]
+    if (disparity.width, disparity.height) != (picture.width, picture.height):
+        raise UsageError("The depth map and the picture differ in size.", hint="Both must be the same size.")
+    progress(0.0, "Reading the picture")
+    shown, depth = load(folder, Input.PICTURE, picture), load(folder, Input.DISPARITY, disparity)
+    progress(0.5, "Writing the result")
+    inside = DepthInFile(disparity=depth.values, range_per_m=None if metres is None else metres.range_per_m)
+    return photo.save(shown.values, file, depth=inside, force=True)
 
 
 def values_of(request: Request, result: Result) -> dict[str, Any]:

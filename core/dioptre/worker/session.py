@@ -34,7 +34,9 @@ from .request import UNPAINTED, Kept, Request
 from .warm_up import load_libraries
 
 if TYPE_CHECKING:
-    from .execution import Run  # this module imports NumPy, which a new worker loads later
+    from dioptre.contract import Progress  # these modules import NumPy, which a new worker loads later
+
+    from .execution import Run
 
 MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
 MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
@@ -203,6 +205,7 @@ class Session:
             "submit": self._submit,
             "networks": self._list_networks,
             "fetch": self._fetch,
+            "export": self._export,
             "cancel": self._cancel,
             "expect": lambda message: self._server.engine.expect(message["operation"]),
             "store": self._store,
@@ -257,16 +260,44 @@ class Session:
             )
 
     def _fetch(self, message: Mapping[str, Any]) -> None:
-        """Download a network on a separate thread, so that the engine can continue computing."""
-        self._check_number(message["job"])
+        """Download a network."""
         network = message["network"]
 
-        def compute(job: Job) -> Outcome:
-            _fetch(network, partial(self._progress, job))
-            fields = {"layers": [], "values": {"network": network}, "messages": [], "models": {}}
+        def compute(progress: Progress) -> Mapping[str, Any]:
+            _fetch(network, progress)
+            return {"values": {"network": network}}
+
+        self._without_engine(message["job"], f"Download of {network[:80]!r}", compute)
+
+    def _export(self, message: Mapping[str, Any]) -> None:
+        """Write a JPEG that contains its depth."""
+        file = Path(message["file"])
+        inputs = {name: message[name.value] for name in (Input.PICTURE, Input.DISPARITY)}
+
+        def compute(progress: Progress) -> Mapping[str, Any]:
+            progress(0.0, "Preparing")
+            load_libraries()
+            from . import execution
+
+            return {"messages": execution.export(self._folder, file, inputs, message["depth_metres"], progress)}
+
+        self._without_engine(message["job"], "Export with depth", compute)
+
+    def _without_engine(self, number: int, subject: str, compute: Callable[[Progress], Mapping[str, Any]]) -> None:
+        """Start a job without layers on a separate thread, so that the engine can continue computing."""
+        self._check_number(number)
+
+        def result(job: Job) -> Outcome:
+            fields = {
+                "layers": [],
+                "values": {},
+                "messages": [],
+                "models": {},
+                **compute(partial(self._progress, job)),
+            }
             return Outcome(encode({"type": "result", "job": job.number, **fields}))
 
-        job = self._jobs[message["job"]] = Job(message["job"], f"Download of {network[:80]!r}", compute)
+        job = self._jobs[number] = Job(number, subject, result)
         self._server.in_background(lambda: self._work(job))
 
     def _submit(self, message: Mapping[str, Any]) -> None:

@@ -119,11 +119,11 @@ class Refusals:
 
     menu: str
 
-    def needs_depth(self, operation: Operation) -> RefusedError:
+    def needs_depth(self, title: str) -> RefusedError:
         return RefusedError(
             "{operation} needs a depth layer.",
             hint="Create one with {menu} ▸ {depth} first.",
-            operation=Message(operation.title),
+            operation=Message(title),
             menu=self.menu,
             depth=Message(DEPTH.title),
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from krita import Extension, Krita, Window
 
-from . import depth_editing, updating
+from . import depth_editing, exporting, updating
 from .dioptre_link.catalogue import IN_EDITORS, super_resolution
+from .dioptre_link.editing import exporting as exports
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
@@ -18,7 +20,8 @@ from .docker import DOCKER_ID, DioptreDocker, painting_hint
 from .document import LOG, active, say
 from .jobs import in_short, job_manager
 from .lists import ABOUT_FILES, FROM_A_FILE
-from .toolkit import QApplication, QMenu, QMessageBox, Qt, QTimer
+from .sources import opened_file
+from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
 SETTINGS, PLACED = "dioptre", "placed"
@@ -117,6 +120,7 @@ class DioptreExtension(Extension):
                 translated("Recompute the selected result."),
                 _update,
             ),
+            ("export_depth", f"{translated(exports.TITLE)}…", translated(exports.HELP), _export),
             (
                 "panel",
                 translated("Show the docker"),
@@ -126,7 +130,7 @@ class DioptreExtension(Extension):
             ("stop", translated("Cancel all jobs"), translated("Cancel all of Dioptre's jobs."), cancel),
         ):
             _add(window, name, title, tip, act)
-        order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]
+        order += ["", "edit", "edit_depth", "update", "export_depth", "", "panel", "stop"]
         self._menus.append(menu)
         in_order = functools.partial(_sort, menu, order)
         menu.aboutToShow.connect(in_order)
@@ -208,6 +212,25 @@ def _update() -> None:
         tell(LOG.told(error))
         return
     show_panel()
+    run.failed.connect(tell)
+    run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
+
+
+def _export() -> None:
+    """Ask for a file and write the active picture with its depth to it."""
+    document, node = active()
+    try:
+        found = exporting.found(document, node)
+        suggested = str(exports.suggested(opened_file(found.document)))
+        file, _ = QFileDialog.getSaveFileName(
+            Krita.instance().activeWindow().qwindow(), translated(exports.TITLE), suggested, exports.PATTERN
+        )
+        if not file:
+            return
+        run = exporting.start(job_manager(), found, exports.with_suffix(Path(file)))
+    except Exception as error:  # noqa: BLE001  (as above)
+        tell(LOG.told(error))
+        return
     run.failed.connect(tell)
     run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
 

@@ -389,7 +389,7 @@ def find(
         elif looks_for_depth and finds_depth_layer(described):
             depth = depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None and Input.DISPARITY in described.inputs:
-                raise IN_KRITA.needs_depth(described)
+                raise IN_KRITA.needs_depth(described.title)
         elif Role.DEPTH not in described.outputs:
             depth = depth_of(document, entries, picture)  # Here a missing depth layer is not an error.
     if depth is not None and own_id(depth) == own_id(picture):

@@ -322,7 +322,7 @@ class Binding:
         return False
 
 
-PRESET, RECIPE_FILE = "preset", "file"
+PRESET, FILE = "preset", "file"
 FROM_FILE = "file"  # The choice that uses the recipe file instead of a preset.
 
 
@@ -335,14 +335,25 @@ def add_recipe_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_choice_argument(PRESET, translated("Reci_pe"), help_text, choice, FROM_FILE, _FLAGS)
     help_text = translated("A recipe as a .json file; every run of Dioptre saves one")
     action = Gimp.FileChooserAction.OPEN
-    procedure.add_file_argument(RECIPE_FILE, translated("_File"), help_text, action, True, None, _FLAGS)
+    procedure.add_file_argument(FILE, translated("_File"), help_text, action, True, None, _FLAGS)
     add_canvas_argument(procedure)
     add_depth_argument(procedure)
 
 
+def add_export_argument(procedure: Gimp.Procedure) -> None:
+    action = Gimp.FileChooserAction.SAVE
+    procedure.add_file_argument(FILE, translated("_File"), translated("A JPEG"), action, True, None, _FLAGS)
+
+
+def chosen_export(config: Gimp.ProcedureConfig) -> Path | None:
+    """Return the file to export to; None if there is none."""
+    file = config.get_property(FILE)
+    return None if file is None or file.get_path() is None else Path(file.get_path())
+
+
 def is_recipe_unchosen(config: Gimp.ProcedureConfig) -> bool:
     """Return whether neither a preset nor a file is chosen."""
-    return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(RECIPE_FILE) is None)
+    return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(FILE) is None)
 
 
 def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
@@ -355,7 +366,7 @@ def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
     name = config.get_property(PRESET)
     if name != FROM_FILE:
         return preset(name)
-    file = config.get_property(RECIPE_FILE)
+    file = config.get_property(FILE)
     if file is None or file.get_path() is None:
         raise UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
     return Recipe.read(Path(file.get_path()))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dioptre_link.catalogue import IN_EDITORS
 from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
+from dioptre_link.editing import exporting as exports
 from dioptre_link.editing import first_start, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import Cancelled, RefusedError, UsageError
@@ -18,8 +19,8 @@ from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
 
-from . import arguments, depth_editing, sources, transfer, updating
-from .document import LOG, Gimp, GLib, GObject, clear_preview, logger
+from . import arguments, depth_editing, exporting, sources, transfer, updating
+from .document import LOG, Gimp, GLib, GObject, clear_preview, logger, opened_file
 from .enlarge import run_image
 from .jobs import run
 from .updating import run_change
@@ -29,6 +30,7 @@ RECIPE = "dioptre-recipe"
 EDIT = "dioptre-edit"
 EDIT_DEPTH = "dioptre-edit-depth"
 UPDATE = "dioptre-update"
+EXPORT = "dioptre-export-depth"
 # "Dioptre" has no mnemonic, because GIMP's own 17 entries in the Filters menu use all of its letters.
 MENU = "<Image>/Filters/Dioptre"
 AUTHORS = "The Dioptre developers"
@@ -53,6 +55,8 @@ class Dioptre(Gimp.PlugIn):
             procedure = self._image_procedure(name, run, None, translated(label), translated(text))
             if name == RECIPE:
                 arguments.add_recipe_arguments(procedure)
+            elif name == EXPORT:
+                arguments.add_export_argument(procedure)
             return procedure
         operation = next(op for op in IN_EDITORS.values() if PREFIX + op.command == name)
         label, text = f"{arguments.menu_labels()[operation.name]}…", translated(operation.help)
@@ -213,6 +217,24 @@ def run_update(call: Call) -> Gimp.Layer | None:
     return updated.outcome.layer
 
 
+@_procedure
+def run_export(call: Call) -> Gimp.Layer | None:
+    _set_up(call)
+    source = exporting.find(call.image, call.drawables)
+    if call.interactive:
+        from .toolkit import ask_for_file  # Imported here because it needs a display, which a script may lack.
+
+        file = ask_for_file(translated(exports.TITLE), exports.suggested(opened_file(call.image)))
+        if file is None:
+            raise Cancelled
+    elif (file := arguments.chosen_export(call.config)) is None:
+        raise UsageError("No file was chosen.", hint="Specify a file that ends in .jpg.")
+    written = exports.with_suffix(file)
+    outcome = _with_progress(exports.TITLE, lambda worker: exporting.run(worker, source, written))
+    _tell(call, outcome.messages)
+    return outcome.layer
+
+
 _OTHERS: dict[str, tuple[Function, str, str]] = {
     RECIPE: (
         run_recipe,
@@ -233,6 +255,7 @@ _OTHERS: dict[str, tuple[Function, str, str]] = {
         Message("_Update"),
         Message("Recompute the selected result after you change its picture or paint on its depth layer."),
     ),
+    EXPORT: (run_export, Message("E_xport with depth…"), exports.HELP),
 }
 """The procedures that are not one operation: what runs, menu label and help."""
 

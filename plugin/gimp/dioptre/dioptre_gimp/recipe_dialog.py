@@ -110,7 +110,7 @@ class RecipeDialog:
         columns.show_all()
         self._on_canvas.fold(columns, self._preview)
         self._adds.set_visible(replaces)
-        for name in (arguments.PRESET, arguments.RECIPE_FILE):
+        for name in (arguments.PRESET, arguments.FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
 
     def run(self) -> tuple[Recipe, bool]:
@@ -157,7 +157,7 @@ class RecipeDialog:
         self._words.set_max_width_chars(1)  # Wrap at the tiles' width.
         self._words.set_size_request(-1, WORDS_LINES * self._words.create_pango_layout("Ay").get_pixel_size()[1])
         side.pack_start(self._words, False, False, 0)
-        self._file = self._dialog.get_widget(arguments.RECIPE_FILE, GObject.TYPE_NONE)
+        self._file = self._dialog.get_widget(arguments.FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         side.pack_start(self._on_canvas.switch, False, False, 0)
         if replaces:

@@ -81,7 +81,7 @@ def find(
         needs = Input.DISPARITY in operation.inputs
         depth = (depth_of if needs else fitting_depth)(image, entries, picture)
         if depth is None and needs:
-            raise REFUSALS.needs_depth(operation)
+            raise REFUSALS.needs_depth(operation.title)
     if depth is not None:
         _check_depth(depth, picture)
     into_selection = into_selection and not traits.selects(operation)

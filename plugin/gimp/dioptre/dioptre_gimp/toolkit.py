@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import gi
@@ -20,6 +21,7 @@ from gi.repository import Pango as Pango  # noqa: E402
 
 from dioptre_link.editing.events import Step  # noqa: E402
 from dioptre_link.errors import RefusedError  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
 
 try:
     gi.require_foreign("cairo")
@@ -69,6 +71,20 @@ def use_colours() -> None:
     Gtk.StyleContext.add_provider_for_screen(
         Gdk.Screen.get_default(), provider, Gtk.STYLE_PROVIDER_PRIORITY_USER + 1
     )
+
+
+def ask_for_file(title: str, suggested: Path) -> Path | None:
+    """Let the user choose a file to write, which may replace another; return None if the user declined."""
+    GimpUi.init("dioptre")
+    chooser = Gtk.FileChooserDialog(title=title, action=Gtk.FileChooserAction.SAVE)
+    chooser.add_buttons(translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Export"), Gtk.ResponseType.OK)
+    chooser.set_default_response(Gtk.ResponseType.OK)
+    chooser.set_do_overwrite_confirmation(True)
+    chooser.set_current_folder(str(suggested.parent))
+    chooser.set_current_name(suggested.name)
+    chosen = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
+    chooser.destroy()
+    return None if chosen is None else Path(chosen)
 
 
 def inform(words: str, hint: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rig import (
     NONINTERACTIVE,
     OK,
+    OUT,
     Gegl,
     Gimp,
     Gio,
@@ -189,6 +190,20 @@ def check_film_makes_an_image_of_frames():
     expect("source", native(layer), before)
     for one in made:
         one.delete()
+
+
+def check_export_writes_a_jpeg_with_depth():
+    image, layer = small_photo()
+    file = Gio.File.new_for_path(str(OUT / "exported.jpg"))
+    refuse("dioptre-export-depth", image, [layer], CALLING, "needs a depth layer", file=file)
+    new_depth(image, layer)
+    before = native(layer)
+    expect("a layer", succeed("dioptre-export-depth", image, [layer], file=file).get_tattoo(), layer.get_tattoo())
+    expect("GDepth", b"GDepth:Data" in Path(file.get_path()).read_bytes(), True)
+    (again,) = Gimp.file_load(NONINTERACTIVE, file).get_layers()
+    differences = [abs(a - b) for a, b in zip(read(again, "R'G'B' u8"), read(layer, "R'G'B' u8"), strict=True)]
+    expect("the picture", sum(differences) / len(differences) < 4, True)
+    expect("source", native(layer), before)
 
 
 def check_lens_blur_uses_the_depth_layer():

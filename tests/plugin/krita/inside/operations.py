@@ -1,11 +1,12 @@
 """The operations on a plain document: menu, layers, undo, Update, saving and opening."""
 
 import array
+from pathlib import Path
 
 import person
 from dioptre.document import record_of
 from krita import Krita
-from qt import QLabel, QToolButton
+from qt import QApplication, QLabel, QToolButton
 from rig import (
     BLUR,
     OUT,
@@ -32,7 +33,7 @@ from rig import (
 )
 
 import dioptre
-from dioptre import jobs, updating
+from dioptre import jobs, plugin, updating
 
 MENU = [
     "Portrait blur…",
@@ -52,6 +53,7 @@ MENU = [
     "Edit…",
     "Edit depth",
     "Update",
+    "Export with depth…",
     "",
     "Show the docker",
     "Cancel all jobs",
@@ -113,6 +115,26 @@ def check_film_makes_an_animated_document():
     expect("frames", [layer.hasKeyframeAtTime(time) for time in range(5)], [True] * 4 + [False])
     expect("source", pixels(node), before)
     yield from close(film)
+
+
+def check_export_writes_a_jpeg_with_depth():
+    document, node = yield from photo()
+    file, before = Path(OUT) / "exported.jpg", pixels(node)
+    plugin.QFileDialog.getSaveFileName = lambda *_: (str(file), "*.jpg")
+
+    def begin():
+        trigger("dioptre_export_depth")
+        yield
+
+    yield from begin()
+    shown = [one for one in QApplication.topLevelWidgets() if one.objectName() == "dioptre_message"]
+    expect("refused", ["needs a depth layer" in one.text() for one in shown if one.isVisible()], [True])
+    shown[-1].close()
+    yield from add_depth(document)
+    document.setActiveNode(node)
+    yield from next_end(jobs.job_manager(), begin())
+    expect("GDepth", b"GDepth:Data" in file.read_bytes(), True)
+    expect("source", pixels(node), before)
 
 
 def check_portrait_undo_redo():
