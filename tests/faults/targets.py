@@ -9,7 +9,6 @@ import base64
 import hashlib
 import io
 import json
-import mmap
 import pickle
 import struct
 import warnings
@@ -208,14 +207,10 @@ def _decoders_answer(data: bytes, folder: Path) -> None:
         answer = json.loads(data)
         if "error" in answer:
             assert isinstance(parcel.to_error(answer["error"], BY_CODE), DioptreError)
-        with mmap.mmap(-1, 4096) as mapped:
-            arrays = parcel.arrays_in(answer["arrays"], mapped)
-            try:
-                for kind in (Decoded, EmbeddedDepth | None, tuple[int, int]):
-                    with suppress(*expected):
-                        parcel.unpacked(kind, answer["result"], arrays)
-            finally:
-                del arrays
+        arrays = parcel.received(answer["arrays"], io.BytesIO(bytes(4096)))
+        for kind in (Decoded, EmbeddedDepth | None, tuple[int, int]):
+            with suppress(*expected):
+                parcel.unpacked(kind, answer["result"], arrays)
 
 
 def _outcome(data: bytes, folder: Path) -> None:
@@ -329,9 +324,8 @@ def _answers() -> tuple[bytes, ...]:
         sha256="0" * 64,
     )
     content = parcel.packed(decoded, arrays)
-    described, _ = parcel.layout(arrays)
     error = parcel.of_error(DioptreError("{name} is bad", hint="h", name=path))
-    return _told({"result": content, "arrays": described}, {"error": error}, {"result": [3, 4], "arrays": []})
+    return _told({"result": content, "arrays": parcel.described(arrays)}, {"error": error}, {"result": [3, 4], "arrays": []})
 
 
 def _outcomes() -> tuple[bytes, ...]:

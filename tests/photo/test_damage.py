@@ -412,8 +412,7 @@ def damaged_jpeg(values: np.ndarray) -> bytes:
 def test_message_names_the_line_and_comes_from_the_other_process(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(damaged_jpeg(photo(320, 96)))
-    with apart.reader().decoding(path) as decoded:
-        (message,) = decoded.messages
+    (message,) = apart.reader().decoding(path).messages
     assert message == decode(path).messages[0]
     line = int(message.partition("from line ")[2].partition(" ")[0])
     assert 100 < line <= 192

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -426,10 +424,9 @@ def test_loading_takes_the_memory_of_the_picture(kind: type) -> None:
     """The caller of a separate decoder holds the picture; steps on all of its pixels took 1.5 times more."""
     codes = np.broadcast_to(np.array([[[0, 0, 0, 1]]], kind), (2000, 3000, 4))
 
-    @contextmanager
-    def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
+    def decoding(path: Path, *, max_megapixels: float | None = None) -> Decoded:
         source = Source(format=Format.TIFF, alpha=True, floating=kind is np.float32)
-        yield Decoded(codes=codes, source=source, premultiplied=True)
+        return Decoded(codes=codes, source=source, premultiplied=True)
 
     load("small.tif", decoding=decoding)  # tables that are kept
     tracemalloc.start()

@@ -1,9 +1,8 @@
 """Read files in a separate process, which can be limited and killed at any time.
 
 The process keeps running from one file to the next. A file that takes too long, needs too much memory or crashes
-its decoder ends only that process, which is restarted for the next file. Pixels are returned through a file that
-both processes map into memory, so they are copied only once. The process is not a sandbox: it runs with the user's
-permissions.
+its decoder ends only that process, which is restarted for the next file. The process is not a sandbox: it runs with
+the user's permissions.
 """
 
 from __future__ import annotations
@@ -11,18 +10,16 @@ from __future__ import annotations
 import atexit
 import json
 import math
-import mmap
 import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,6 @@ import numpy as np
 
 from dioptre.contract import EmbeddedDepth
 from dioptre_link.errors import DioptreError
-from dioptre_link.scratch import Scratch
 
 from . import parcel, problems
 from .budget import Limits
@@ -42,12 +38,14 @@ START_S = 60.0  # time limit for starting the process; long enough for a machine
 _PATIENCE = 6  # limit for the time on the clock, in processor times: the machine may be busy
 _LOOK_S = 0.05  # seconds between checks of memory, time and cancellation, so cancelling seems immediate
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
-_KEPT_BYTES = 96 << 20  # shared memory up to this size is reused, not freed; fits 24 megapixels of 8-bit RGBA
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would otherwise translate line ends
 _GONE_S = 2.0  # time to wait for a killed process to end; if it hangs on a dead mount, it is abandoned
 
 Check = Callable[[], None]
 """Called about 20 times a second while a file is read. It may raise an exception to cancel."""
+
+_Answer = tuple[dict[str, Any], list[np.ndarray]]
+"""The fields of an answer, and its arrays."""
+_Answers = queue.Queue[_Answer | None]
 
 
 def no_check() -> None:
@@ -67,19 +65,15 @@ class Reader:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._listening: threading.Thread | None = None
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        self._shared = _Shared()
+        self._answers: _Answers = queue.Queue()
 
     def start(self) -> None:
         """Start the process in advance, so that it is ready when a file is to be read."""
         with self._lock:
             self._started()
 
-    @contextmanager
-    def decoding(
-        self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check
-    ) -> Iterator[Decoded]:
-        """Decode a file, as `decode.decoding` does; the values are valid only inside the `with` block.
+    def decoding(self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check) -> Decoded:
+        """Decode a file, as `decode.decode` does.
 
         Args:
             path: the file.
@@ -91,25 +85,15 @@ class Reader:
             DioptreError: as in `decode.decode`.
         """
         with self._lock:
-            decoded = self._ask(Decoded, "decode", path, check, max_megapixels=max_megapixels)
-            if decoded.gain_map is not None:  # copied, because the shared file will be overwritten
-                decoded.gain_map = replace(decoded.gain_map, codes=decoded.gain_map.codes.copy())
-            require_finite(decoded, path)
-            try:
-                yield decoded
-            finally:
-                decoded.codes = np.empty((0, 0, 0), np.uint8)
-                self._shared.rest()
+            decoded: Decoded = self._ask(Decoded, "decode", path, check, max_megapixels=max_megapixels)
+        require_finite(decoded, path)
+        return decoded
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
         """Read the depth map in a file, as `embedded_depth.read_embedded_depth` does."""
         with self._lock:
             depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
-            if depth is not None:
-                confidence = None if depth.confidence is None else depth.confidence.copy()
-                depth = replace(depth, disparity=depth.disparity.copy(), confidence=confidence)
-            self._shared.rest()
-            return depth
+        return depth
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
         """Read a file's properties, as `decode.describe` does."""
@@ -127,10 +111,9 @@ class Reader:
             return size
 
     def close(self) -> None:
-        """Stop the process and free the shared file."""
+        """Stop the process."""
         with self._lock:
             self._kill()
-            self._shared.close()
 
     # -- the process -----------------------------------------------------------------------------------------------
 
@@ -139,15 +122,14 @@ class Reader:
             return self._process
         self._kill()
         self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-            [*self._command, self._shared.name],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # keeps the libraries' messages off the terminal
             env={**os.environ, **_FEW_THREADS},
-            pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
         )
-        self._lines = queue.Queue()
-        arguments = (self._process.stdout, self._lines)
+        self._answers = queue.Queue()
+        arguments = (self._process.stdout, self._answers)
         self._listening = threading.Thread(target=_forward, args=arguments, daemon=True)
         self._listening.start()
         return self._process
@@ -165,37 +147,28 @@ class Reader:
             self._listening.join(_GONE_S)
 
     def _ask(self, kind: Any, what: str, path: Path, check: Check, *, max_megapixels: float | None = None) -> Any:
-        """Send a request; return the answer, a value of `kind` whose arrays are in the shared file."""
+        """Send a request; return the answer, a value of `kind`."""
         request = {
             "do": what,
             "path": os.fsencode(path).hex(),
             "folder": os.fsencode(_current_folder()).hex(),
             "max_megapixels": max_megapixels,
         }
-        process = self._requested(json.dumps(request).encode() + b"\n")
+        self._send(json.dumps(request).encode() + b"\n")
         try:
-            answer = self._answer(path, time.monotonic() + START_S + OPEN_S, math.inf, check)
-            if "bytes" in answer:
-                limits, opened = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels), time.monotonic()
-                answer = {"pixels": 0}
-                while "pixels" in answer:
-                    pixels = int(answer["pixels"])
-                    deadline = opened + _PATIENCE * limits.seconds(pixels)
-                    answer = self._answer(path, deadline, 2 * limits.memory_bytes(pixels), check)
-            if "error" in answer:
-                raise parcel.to_error(answer["error"], problems.BY_CODE)
-            arrays = parcel.arrays_in(answer["arrays"], self._shared.mapped())
-            return parcel.unpacked(kind, answer["result"], arrays)
-        except (parcel.BadParcel, KeyError, TypeError, ValueError) as error:
-            self._kill()
-            raise problems.decoder_ended(path) from error
+            answer, arrays = self._last_answer(path, max_megapixels, check)
+            if "error" not in answer:
+                return parcel.unpacked(kind, answer["result"], arrays)
+            refusal = parcel.to_error(answer["error"], problems.BY_CODE)
         except BaseException as error:
-            if not isinstance(error, DioptreError) or process.poll() is not None:
-                self._kill()
+            self._kill()
+            if isinstance(error, parcel.BadParcel | KeyError | TypeError | ValueError):
+                raise problems.decoder_ended(path) from error
             raise
+        raise refusal
 
-    def _requested(self, request: bytes) -> subprocess.Popen[bytes]:
-        """Send a request and return the process; restart it first if it has ended since the last file."""
+    def _send(self, request: bytes) -> None:
+        """Send a request; restart the process first if it has ended since the last file."""
         for _ in range(2):
             process = self._started()
             assert process.stdin is not None
@@ -206,36 +179,32 @@ class Reader:
                 self._kill()
             else:
                 break
-        return process
 
-    def _answer(self, path: Path, deadline: float, most_bytes: float, check: Check) -> dict[str, Any]:
+    def _last_answer(self, path: Path, max_megapixels: float | None, check: Check) -> _Answer:
+        """Wait for the result or the error, in the time and memory that the answers before it allow."""
+        answer, arrays = self._answer(path, time.monotonic() + START_S + OPEN_S, math.inf, check)
+        if "bytes" in answer:
+            limits, opened = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels), time.monotonic()
+            answer = {"pixels": 0}
+            while "pixels" in answer:
+                pixels = int(answer["pixels"])
+                deadline = opened + _PATIENCE * limits.seconds(pixels)
+                answer, arrays = self._answer(path, deadline, 2 * limits.memory_bytes(pixels), check)
+        return answer, arrays
+
+    def _answer(self, path: Path, deadline: float, most_bytes: float, check: Check) -> _Answer:
+        """Wait for an answer; raise if the process exceeds its time or memory or ends, or if the user cancels."""
         while True:
-            try:
-                line = self._lines.get(timeout=_LOOK_S)
-            except queue.Empty:
-                line = None
-            if line == b"":
-                raise self._obituary(path)
-            if line is not None:
-                answer = json.loads(line)
-                if not isinstance(answer, dict):
-                    raise parcel.BadParcel("no answer")
+            with suppress(queue.Empty):
+                answer = self._answers.get(timeout=_LOOK_S)
+                if answer is None:
+                    raise self._obituary(path)
                 return answer
-            self._watch(path, deadline, most_bytes, check)
-
-    def _watch(self, path: Path, deadline: float, most_bytes: float, check: Check) -> None:
-        """Kill the process and raise if it exceeds its time or memory limit, or if the user cancels."""
-        try:
             check()
-        except BaseException:
-            self._kill()
-            raise
-        if time.monotonic() > deadline:
-            self._kill()
-            raise problems.too_slow(path)
-        if self._resident_bytes() > most_bytes:
-            self._kill()
-            raise problems.too_much_memory(path)
+            if time.monotonic() > deadline:
+                raise problems.too_slow(path)
+            if self._resident_bytes() > most_bytes:
+                raise problems.too_much_memory(path)
 
     def _resident_bytes(self) -> int:
         """Return the process's resident memory, for systems that ignore the limits that it sets on itself."""
@@ -257,69 +226,6 @@ class Reader:
                 if status == -signal.SIGXCPU:
                     return problems.too_slow(path)
         return problems.decoder_ended(path)
-
-
-class _Shared:
-    """The file for arrays that both processes map: in memory if the system supports that, else a temporary file."""
-
-    def __init__(self, *, named: bool = sys.platform == "win32") -> None:
-        """Create the file.
-
-        Args:
-            named: give the file a name, which Windows needs because the child inherits no descriptors. The next
-                process deletes it if this one is killed.
-        """
-        self._map: mmap.mmap | None = None
-        self._path: Path | None = None
-        self._scratch: Scratch | None = None
-        if named:
-            self._scratch = Scratch()
-            self._path = self._scratch.path / "pixels"
-            self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
-        elif sys.platform == "linux":
-            self.descriptor = os.memfd_create("dioptre")
-        else:
-            self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
-            Path(name).unlink()
-
-    @property
-    def name(self) -> str:
-        """The command-line argument that tells the child where the file is: a descriptor or a path."""
-        return str(self.descriptor) if self._path is None else str(self._path)
-
-    def mapped(self) -> mmap.mmap:
-        """Return a memory map of the whole file.
-
-        The map is recreated only if the file's size has changed, because the first access to each page is slow.
-        """
-        size = os.fstat(self.descriptor).st_size
-        if size == 0:
-            os.ftruncate(self.descriptor, size := mmap.PAGESIZE)
-        if self._map is None or len(self._map) != size:
-            self._forget()
-            self._map = mmap.mmap(self.descriptor, size, access=mmap.ACCESS_READ)
-        return self._map
-
-    def rest(self) -> None:
-        """Free the shared memory if the last picture was large."""
-        if self._map is not None and len(self._map) > _KEPT_BYTES:
-            self._forget()
-            with suppress(OSError):  # fails on Windows while the other process has the file mapped
-                os.ftruncate(self.descriptor, 0)
-
-    def _forget(self) -> None:
-        if self._map is not None:
-            with suppress(BufferError):  # an array still uses the map, which is freed together with that array
-                self._map.close()
-            self._map = None
-
-    def close(self) -> None:
-        """Unmap, close and delete the file."""
-        self._forget()
-        with suppress(OSError):
-            os.close(self.descriptor)
-        if self._scratch is not None:
-            self._scratch.remove()
 
 
 def child_command() -> list[str]:
@@ -344,9 +250,10 @@ def _current_folder() -> str:
         return os.sep
 
 
-def _forward(stream: Any, lines: queue.Queue[bytes]) -> None:
-    """Put each line of the process's output into the queue, and empty bytes when the output ends."""
-    with suppress(ValueError, OSError), stream:
+def _forward(stream: BufferedIOBase, answers: _Answers) -> None:
+    """Put each answer of the process into the queue, and None when its output ends or makes no sense."""
+    with suppress(ValueError, OSError, KeyError, TypeError, AttributeError, MemoryError, parcel.BadParcel), stream:
         for line in stream:
-            lines.put(line)
-    lines.put(b"")
+            answer = json.loads(line)
+            answers.put((answer, parcel.received(answer.get("arrays", []), stream)))
+    answers.put(None)

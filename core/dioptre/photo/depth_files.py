@@ -34,7 +34,7 @@ from .budget import MAX_MEGAPIXELS, Budget
 from .colour_profile import quantise
 from .curves import in_bands
 from .decode.decoded import Decoded, require_finite, turned
-from .decode.decoding import budget_of, decoded_grey, decoding, opened
+from .decode.decoding import budget_of, decode, decoded_grey, opened
 from .decode.loading import Decoding
 from .encode.encoding import PLAIN, Extras, encode
 from .metadata import containers, exif, xmp
@@ -120,7 +120,7 @@ def read_depth(
     width: int,
     height: int,
     unit: str | None = None,
-    decoding: Decoding = decoding,
+    decoding: Decoding = decode,
 ) -> DepthMap:
     """Read a depth map for a picture: grey PNG, TIFF, JPEG or WebP with 8, 16 or 32 bits.
 
@@ -139,11 +139,10 @@ def read_depth(
         DioptreError: as in `load`.
     """
     place = Path(path)
-    with decoding(place, max_megapixels=MAX_MEGAPIXELS) as decoded:
-        unit = depth_unit(decoded.source.xmp) if unit is None else unit
-        found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
-        noted = decoded.messages
-    messages = [*noted, *found.messages]
+    decoded = decoding(place, max_megapixels=MAX_MEGAPIXELS)
+    unit = depth_unit(decoded.source.xmp) if unit is None else unit
+    found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
+    messages = [*decoded.messages, *found.messages]
     found_height, found_width = found.disparity.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)

@@ -1,4 +1,4 @@
-"""The messages of the decoding process: a line of JSON, and arrays in a file that both processes have mapped.
+"""The messages of the decoding process: a line of JSON, and the values of arrays after it.
 
 Pickle is not used, so that a malicious file that has taken over the decoder cannot attack the parent. Everything is
 checked on arrival, against the annotations of the dataclasses.
@@ -7,12 +7,12 @@ checked on arrival, against the annotations of the dataclasses.
 from __future__ import annotations
 
 import base64
-import mmap
 import re
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from io import BufferedIOBase
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -27,7 +27,6 @@ from .picture import Colour
 
 _DTYPES = ("uint8", "uint16", "float32")
 _MAX_SIDE = 1 << 24
-_ALIGNED = 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,35 +34,32 @@ class BadParcel(Exception):  # noqa: N818  (named as the state it reports)
     """A message from the decoding process is invalid."""
 
 
-def layout(arrays: Iterable[np.ndarray]) -> tuple[list[dict[str, Any]], int]:
-    """Return each array's dtype, shape and position as JSON types, and the total size in bytes."""
-    described, at = [], 0
+def described(arrays: Iterable[np.ndarray]) -> list[dict[str, Any]]:
+    """Return each array's dtype and shape as JSON types."""
+    return [{"dtype": array.dtype.name, "shape": list(array.shape)} for array in arrays]
+
+
+def send(arrays: Iterable[np.ndarray], stream: BufferedIOBase) -> None:
+    """Write the values of arrays, by rows, so that turned pictures are not copied as a whole."""
     for array in arrays:
-        described.append({"dtype": array.dtype.name, "shape": list(array.shape), "at": at})
-        at += -(-array.nbytes // _ALIGNED) * _ALIGNED
-    return described, at
+        for row in array:
+            stream.write(np.ascontiguousarray(row))
+    stream.flush()
 
 
-def put(arrays: Iterable[np.ndarray], described: list[dict[str, Any]], mapped: mmap.mmap) -> None:
-    """Copy arrays to their positions in the mapped file."""
-    for array, place in zip(arrays, described, strict=True):
-        target = np.ndarray(array.shape, array.dtype, buffer=mapped, offset=place["at"])
-        np.copyto(target, array)
-
-
-def arrays_in(described: list[dict[str, Any]], mapped: mmap.mmap) -> list[np.ndarray]:
-    """Return views of the arrays in the mapped file; raise BadParcel if they do not fit in it."""
-    found = []
-    for place in described:
-        shape, at = tuple(place["shape"]), place["at"]
+def received(described: list[dict[str, Any]], stream: BufferedIOBase) -> list[np.ndarray]:
+    """Read arrays that `send` wrote; raise BadParcel if they are of no known kind or the stream ends before."""
+    arrays = []
+    for each in described:
+        shape = tuple(each["shape"])
         sane = all(type(side) is int and 0 <= side <= _MAX_SIDE for side in shape) and len(shape) in (2, 3)
-        if not sane or place["dtype"] not in _DTYPES or type(at) is not int or at < 0:
+        if not sane or each["dtype"] not in _DTYPES:
             raise BadParcel("an array of no known kind")
-        dtype = np.dtype(place["dtype"])
-        if at + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > len(mapped):
-            raise BadParcel("an array beyond its file")
-        found.append(np.ndarray(shape, dtype, buffer=mapped, offset=at))
-    return found
+        array = np.empty(shape, each["dtype"])
+        if stream.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:
+            raise BadParcel("an incomplete array")
+        arrays.append(array)
+    return arrays
 
 
 def packed(value: Any, arrays: list[np.ndarray]) -> Any:

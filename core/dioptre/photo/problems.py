@@ -205,15 +205,6 @@ def too_many_channels(path: Path, bands: int) -> NotAPicture:
     )
 
 
-def no_room(path: Path) -> DioptreError:
-    """Return the error for a full disk that prevents reading a file."""
-    return NotEnoughMemory(
-        "The disk is full: reading {name} needs temporary space.",
-        hint="Free some disk space and run the command again.",
-        name=shown(path),
-    )
-
-
 def too_slow(path: Path) -> DioptreError:
     """Return the error for a file that exceeded its time limit."""
     return TooSlow(

@@ -103,12 +103,6 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     return decoded
 
 
-@contextmanager
-def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
-    """Yield a decoded picture, valid inside the `with` block. `apart` does the same in another process."""
-    yield decode(path, max_megapixels=max_megapixels)
-
-
 def describe(path: Path) -> Source:
     """Read a picture file's properties without its pixels. Raises the errors of `decode`."""
     with opened(path) as file:

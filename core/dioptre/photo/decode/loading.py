@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -20,7 +19,7 @@ from ..metadata import exif
 from ..picture import Colour, Picture, Source
 from ..problems import changed, reading
 from .decoded import Decoded, require_finite, unusable_profile
-from .decoding import decoding
+from .decoding import decode
 from .hdr_signal import divide
 
 _PART = 1 << 20  # pixels that are converted at a time
@@ -30,13 +29,13 @@ LARGEST = np.float32(65504.0)
 
 @runtime_checkable
 class Decoding(Protocol):
-    """A function that decodes a file for the duration of a `with` block, in this process or another one."""
+    """A function that decodes a file, in this process or another one."""
 
-    def __call__(self, path: Path, *, max_megapixels: float | None = None) -> AbstractContextManager[Decoded]: ...
+    def __call__(self, path: Path, *, max_megapixels: float | None = None) -> Decoded: ...
 
 
 def load(
-    path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decoding
+    path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decode
 ) -> Picture:
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC, JPEG XL and RAW if their extras are installed.
 
@@ -61,19 +60,19 @@ def load(
         MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory
     """
     place = Path(path)
-    with decoding(place, max_megapixels=max_megapixels) as decoded:
-        require_finite(decoded, place, maps=True)
-        divide(decoded)
-        model, source, message = _model(decoded)
-        messages = (*decoded.messages, *message)
-        return Picture(
-            pixels=_all_pixels(decoded, model),
-            source=source,
-            path=place,
-            messages=messages,
-            sha256=decoded.sha256,
-            gain_map=decoded.gain_map,
-        )
+    decoded = decoding(place, max_megapixels=max_megapixels)
+    require_finite(decoded, place, maps=True)
+    divide(decoded)
+    model, source, message = _model(decoded)
+    messages = (*decoded.messages, *message)
+    return Picture(
+        pixels=_all_pixels(decoded, model),
+        source=source,
+        path=place,
+        messages=messages,
+        sha256=decoded.sha256,
+        gain_map=decoded.gain_map,
+    )
 
 
 class PictureOnDemand(Picture):
@@ -88,7 +87,7 @@ class PictureOnDemand(Picture):
 
     _decoding: Decoding
 
-    def __init__(self, loaded: Picture, *, decoding: Decoding = decoding) -> None:
+    def __init__(self, loaded: Picture, *, decoding: Decoding = decode) -> None:
         """Create the picture from a loaded one, without keeping its pixels.
 
         Args:
@@ -121,9 +120,7 @@ class PictureOnDemand(Picture):
         """
         if _state(self.path) != self._state:
             raise changed(self.path)
-        with self._decoding(self.path, max_megapixels=(self._shape[0] * self._shape[1] + 1) / 1e6) as found:
-            own = found.codes if self._decoding is decoding else found.codes.copy()
-            decoded = replace(found, codes=own)
+        decoded = self._decoding(self.path, max_megapixels=(self._shape[0] * self._shape[1] + 1) / 1e6)
         if decoded.sha256 != self.sha256:
             raise changed(self.path)
         divide(decoded)
