@@ -27,8 +27,6 @@ MAX_MEGAPIXELS = 200.0
 _SMALL_PIXELS = 4_000_000  # pixels allowed however small the file is; they take 64 MB as float32 RGBA
 _PIXELS_PER_BYTE = 20_000  # additional pixels allowed; photos have under 200 per byte, a single-colour PNG has 8000
 _SENSOR_PIXELS_PER_BYTE = 16  # the same for RAW photos, whose noise no compression removes; most have under 5
-# An archive's entries may have this many bytes, plus this many for each byte of the file.
-_SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
 _METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps from phones, take a few MB
 # Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
@@ -48,7 +46,6 @@ class Limits:
     Attributes:
         file_bytes: the file's size.
         pixels: number of pixels of a single picture in the file.
-        unpacked_bytes: total size of an archive's unpacked entries.
         metadata_bytes: total size of the assembled XMP packets.
         nodes: number of XML elements and attributes.
         megapixels: the user's limit for a picture, which messages mention.
@@ -56,7 +53,6 @@ class Limits:
 
     file_bytes: int
     pixels: int
-    unpacked_bytes: int
     metadata_bytes: int
     nodes: int
     megapixels: float
@@ -70,7 +66,6 @@ class Limits:
         return Limits(
             file_bytes=file_bytes,
             pixels=min(most, plausible),
-            unpacked_bytes=_SMALL_UNPACKED + _UNPACKED_PER_BYTE * file_bytes,
             metadata_bytes=min(_METADATA_BYTES, _METADATA_SMALL + _METADATA_PER_BYTE * file_bytes),
             nodes=_NODES,
             megapixels=allowed,
@@ -95,7 +90,6 @@ class Budget:
     def __init__(self, limits: Limits, path: Path) -> None:
         self.limits = limits
         self.path = path
-        self._unpacked = limits.unpacked_bytes
         self._metadata = limits.metadata_bytes
         self._nodes = limits.nodes
 
@@ -133,11 +127,6 @@ class Budget:
         """Raise NotEnoughMemory if less than `needed_bytes` are free."""
         if needed_bytes > _UNCHECKED_BYTES and needed_bytes > (free := free_bytes() - RESERVE_BYTES):
             raise problems.not_enough_memory(self.path, needed_bytes, free_bytes=max(0, free))
-
-    def take_unpacked(self, count: int) -> bool:
-        """Deduct an archive's entry of `count` bytes; return whether it may be unpacked."""
-        self._unpacked -= count
-        return self._unpacked >= 0
 
     def take_metadata(self, count: int) -> bool:
         """Deduct a metadata block of `count` bytes; return whether it may be assembled or parsed."""

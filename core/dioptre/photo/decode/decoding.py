@@ -354,7 +354,9 @@ def _describe(
         resolution_dpi=_resolution(image),
     )
     pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
-    if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
+    if kind is Format.PNG and b"acTL" in dict(containers.png_chunks(start, after_pixels=False)):
+        pages = 2
+    if pages > 1:
         note_several(found.messages, path, "layers or pages" if kind is Format.TIFF else "frames")
     if kind is Format.JPEG:
         _describe_jpeg(found, segments)

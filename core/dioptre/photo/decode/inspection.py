@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import problems
-from ..budget import MAX_MEGAPIXELS, Budget
 from ..metadata import markup, xmp
 from ..metadata.xmp import Note
 from ..picture import Source
-from .decoding import budget_of, describe, opened
+from .decoding import describe, opened
 
 RECIPE = "dioptre/recipe.json"
 """The archive's entry with the recipe."""
@@ -84,37 +83,29 @@ def read_recipe(path: Path) -> Mapping[str, Any]:
 
     Raises:
         DamagedPicture: the archive or the recipe is damaged, or packed in an unsupported way.
-        PictureTooLarge: the recipe exceeds the limit or the budget.
+        PictureTooLarge: the recipe exceeds the limit.
     """
     with opened(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 if RECIPE not in archive.namelist():
                     return {}
-                budget = budget_of(file, path, max_megapixels=MAX_MEGAPIXELS)
-                content = _unpacked(archive, archive.getinfo(RECIPE), budget)
-            return markup.json_object(content)
+                entry = archive.getinfo(RECIPE)
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _damaged(path)  # the format allows no other methods
+                with archive.open(entry) as content:
+                    data = content.read(_MAX_RECIPE + 1)  # no more, whatever the entry declares
+            if len(data) <= _MAX_RECIPE:
+                return markup.json_object(data)
         except (*_ZIP_DAMAGES, markup.BadMarkup) as error:
             raise _damaged(path) from error
-
-
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> bytes:
-    """Read an entry, but never more than its limit or the remaining budget, whatever its header declares."""
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no other methods
-        raise _damaged(budget.path)
-    if entry.file_size > _MAX_RECIPE or not budget.take_unpacked(entry.file_size):
-        raise problems.PictureTooLarge(
-            "{file} contains {filename} of {file_size} MB, which is too large.",
-            hint="Open it in an editor and save it again.",
-            file=problems.shown(budget.path),
-            filename=repr(entry.filename),
-            file_size=format(entry.file_size / 1e6, ".0f"),
-        )
-    with archive.open(entry) as file:
-        data = file.read(entry.file_size + 1)
-    if len(data) > entry.file_size:
-        raise _damaged(budget.path)
-    return data
+    raise problems.PictureTooLarge(
+        "{file} contains {filename} of {file_size} MB, which is too large.",
+        hint="Open it in an editor and save it again.",
+        file=problems.shown(path),
+        filename=repr(entry.filename),
+        file_size=format(entry.file_size / 1e6, ".0f"),
+    )
 
 
 def _damaged(path: Path) -> problems.DamagedPicture:

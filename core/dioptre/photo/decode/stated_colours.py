@@ -115,7 +115,7 @@ def apply(found: Decoded, data: mmap.mmap, path: Path) -> None:
 
 
 def _apply_png(found: Decoded, data: mmap.mmap, path: Path) -> None:
-    chunks = containers.png_colour_chunks(data)
+    chunks = dict(reversed([*containers.png_chunks(data, after_pixels=False)]))  # the first of equal ones counts
     points = None
     if len(given := chunks.get(b"cICP", b"")) == 4:
         points = CodePoints(primaries=given[0], transfer=given[1], full_range=bool(given[3]))

@@ -267,33 +267,13 @@ def png_chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
-def png_is_animated(start: bytes) -> bool:
-    """Return whether the first bytes of a PNG file declare an animation."""
-    return any(kind == b"acTL" for kind, _ in _png_chunks_before_pixels(start))
-
-
-def png_colour_chunks(data: bytes | mmap.mmap) -> dict[bytes, bytes]:
-    """Return the content of the chunks of a PNG file that state its colours, by their names."""
-    found: dict[bytes, bytes] = {}
-    for kind, payload in _png_chunks_before_pixels(data):
-        if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
-            found.setdefault(kind, payload)
-    return found
-
-
-def png_chunks(data: Data) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(data: Data, *, after_pixels: bool = True) -> Iterator[tuple[bytes, bytes]]:
     """Yield the kind and content of the chunks of a PNG, except its pixels; stop without an error if damaged."""
     at = len(_PNG_SIGNATURE)
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), bytes(data[at + 4 : at + 8])
         if kind not in (b"IDAT", b"fdAT"):
             yield kind, bytes(data[at + 8 : at + 8 + size])
-        at += 12 + size
-
-
-def _png_chunks_before_pixels(start: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
-    at = len(_PNG_SIGNATURE)
-    while at + 8 <= len(start) and (kind := start[at + 4 : at + 8]) != b"IDAT":
-        size = int.from_bytes(start[at : at + 4], "big")
-        yield kind, start[at + 8 : at + 8 + size]
+        elif not after_pixels:
+            return
         at += 12 + size
