@@ -181,7 +181,7 @@ def test_nclx_of_avif_and_heic(
     np.testing.assert_allclose(seen(load(path)), expected(coded, xy, exponent), atol=2)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".avif", ".jxl", ".heic"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".avif", ".heic"])
 def test_every_format_carries_the_colours(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "a.png").write_bytes(png(ramp(), cicp(9, 8)))
     right = expected(ramp(), REC_2020, 1.0)

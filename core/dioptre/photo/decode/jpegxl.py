@@ -99,20 +99,10 @@ def read_header(data: bytes) -> JpegXlHeader:
         BadHeader: the header is damaged, or extends beyond the data.
     """
     codestream, repacked = _codestream(data)
-    bits = Bits(codestream[len(JPEGXL_CODESTREAM) : _HEADER_BYTES])
-    return read_bits(bits, repacked=repacked)[0]
-
-
-def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
-    """Read a header from the bits that follow the signature; see `read_header`.
-
-    Returns:
-        The header, and the positions in bits where the colour encoding starts and ends; both are 0
-        if the header omits it.
-    """
+    bits = _Bits(codestream[len(JPEGXL_CODESTREAM) : _HEADER_BYTES])
     width, height = _size(bits)
     if bits.take(1):  # all fields have their default values
-        return JpegXlHeader(width=width, height=height), 0, 0
+        return JpegXlHeader(width=width, height=height)
     orientation, animated = 1, False
     if bits.take(1):
         orientation = 1 + bits.take(3)
@@ -129,9 +119,8 @@ def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
         raise BadHeader("too many channels")
     alphas = [found for _ in range(extra) if (found := _extra_channel(bits)) is not None]
     xyb = bool(bits.take(1))
-    start = bits.at
     colour = _colour_encoding(bits)
-    header = JpegXlHeader(
+    return JpegXlHeader(
         width=height if orientation >= 5 else width,
         height=width if orientation >= 5 else height,
         bits=depth,
@@ -148,22 +137,19 @@ def read_bits(bits: Bits, *, repacked: bool) -> tuple[JpegXlHeader, int, int]:
         transfer=colour.transfer,
         primaries=colour.primaries,
     )
-    return header, start, bits.at
 
 
-class Bits:
-    """Reads bits from bytes, the lowest bit of each byte first; `at` is the position in bits."""
+class _Bits:
+    """Reads bits from bytes, the lowest bit of each byte first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "little")
         self._left = 8 * len(data)
-        self.at = 0
 
     def take(self, count: int) -> int:
         if count > self._left:
             raise BadHeader("incomplete header")
         self._left -= count
-        self.at += count
         value = self._value & ((1 << count) - 1)
         self._value >>= count
         return value
@@ -195,11 +181,11 @@ def _codestream(data: bytes) -> tuple[bytes, bool]:
     return codestream, repacked
 
 
-def _size(bits: Bits) -> tuple[int, int]:
+def _size(bits: _Bits) -> tuple[int, int]:
     return _sides(bits, ((5, 1),) * 4, _SIZE, selected=False)
 
 
-def _sides(bits: Bits, by_8: _Field, whole: _Field, *, selected: bool = True) -> tuple[int, int]:
+def _sides(bits: _Bits, by_8: _Field, whole: _Field, *, selected: bool = True) -> tuple[int, int]:
     """Read a width and a height; if `selected`, sides that are multiples of 8 are variable-length fields too."""
     small = bits.take(1)
 
@@ -213,14 +199,14 @@ def _sides(bits: Bits, by_8: _Field, whole: _Field, *, selected: bool = True) ->
     return (side() if ratio is None else height * ratio[0] // ratio[1]), height
 
 
-def _skip_animation(bits: Bits) -> None:
+def _skip_animation(bits: _Bits) -> None:
     bits.number(((0, 100), (0, 1000), (10, 1), (30, 1)))
     bits.number(((0, 1), (0, 1001), (8, 1), (10, 1)))
     bits.number(((0, 0), (3, 0), (16, 0), (32, 0)))
     bits.take(1)
 
 
-def _bit_depth(bits: Bits) -> tuple[bool, int]:
+def _bit_depth(bits: _Bits) -> tuple[bool, int]:
     """Return whether samples are floats, and the number of bits per sample."""
     if not bits.take(1):
         return False, bits.number(((0, 8), (0, 10), (0, 12), (6, 1)))
@@ -229,7 +215,7 @@ def _bit_depth(bits: Bits) -> tuple[bool, int]:
     return True, depth
 
 
-def _extra_channel(bits: Bits) -> bool | None:
+def _extra_channel(bits: _Bits) -> bool | None:
     """Skip a channel's description; return whether colour is premultiplied by it, or None if it is not alpha."""
     if bits.take(1):  # all fields have their default values
         return False
@@ -255,7 +241,7 @@ class _Colour:
     primaries: int = 0
 
 
-def _colour_encoding(bits: Bits) -> _Colour:
+def _colour_encoding(bits: _Bits) -> _Colour:
     if bits.take(1):  # all fields have their default values
         return _Colour(srgb=True)
     profile = bool(bits.take(1))
@@ -280,7 +266,7 @@ def _colour_encoding(bits: Bits) -> _Colour:
     return _Colour(grey=grey, srgb=plain, transfer=transfer, primaries=primaries)
 
 
-def _skip_points(bits: Bits, count: int) -> None:
+def _skip_points(bits: _Bits, count: int) -> None:
     for _ in range(2 * count):
         bits.number(_COORDINATE)
 

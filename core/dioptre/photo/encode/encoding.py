@@ -18,13 +18,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..colour_profile import is_srgb
 from ..metadata import containers, png_texts, tiff_tags
 from ..metadata import xmp as notes
 from ..picture import Format
 from ..vips import vips
 from . import boxes
-from .boxes import with_metadata
 
 DEPTHS: dict[Format, tuple[int, ...]] = {
     Format.JPEG: (8,),
@@ -224,14 +222,12 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
 
 
 def _jpegxl(codes: np.ndarray, extras: Extras) -> bytes:
-    """Encode JPEG XL, without loss for profiles other than sRGB, which pyjpegxl's lossy coding cannot hold."""
+    """Encode JPEG XL in sRGB, the only colours that pyjpegxl writes."""
     import pyjpegxl
 
-    icc = None if extras.icc is None or is_srgb(extras.icc) else extras.icc
-    lossless = extras.lossless or icc is not None
-    speed = pyjpegxl.EncoderSpeed.Falcon if lossless else pyjpegxl.EncoderSpeed.Cheetah
-    jxl = pyjpegxl.encode_from_numpy(codes, lossless=lossless, quality=_JPEGXL_DISTANCE, speed=speed)
-    return with_metadata(jxl, icc=icc, exif=extras.exif, xmp=extras.xmp)
+    speed = pyjpegxl.EncoderSpeed.Falcon if extras.lossless else pyjpegxl.EncoderSpeed.Cheetah
+    jxl = pyjpegxl.encode_from_numpy(codes, lossless=extras.lossless, quality=_JPEGXL_DISTANCE, speed=speed)
+    return boxes.with_metadata(jxl, exif=extras.exif, xmp=extras.xmp)
 
 
 def packed(codes: np.ndarray, *, bits: int) -> np.ndarray:

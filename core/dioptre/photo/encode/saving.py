@@ -326,9 +326,18 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
     if source is not None and source.floating and dtype.kind != "f" and pixels[..., :3].max(initial=0) > _WHITE:
         messages.append(f"{kind.value} cannot store highlights above white; they were clipped. TIFF keeps them.")
+    if kind is Format.JPEGXL and source is not None and not _is_srgb(source):
+        if source.colour is not Colour.GREY:
+            messages.append("JPEG XL cannot store the original's colour profile; the result is in sRGB.")
+        source = replace(source, icc=None)
     grey = holds_grey(kind, bits=bits, alpha=alpha)
     model, icc = _model(pixels, source, messages, holds_grey=grey)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
+
+
+def _is_srgb(source: Source) -> bool:
+    """Return whether a file's colours are sRGB, or become sRGB anyway because they are CMYK."""
+    return source.icc is None or source.colour is Colour.CMYK or colour_profile.is_srgb(source.icc)
 
 
 def _all_light(pixels: np.ndarray) -> _Target:
