@@ -409,13 +409,11 @@ def damaged_jpeg(values: np.ndarray) -> bytes:
     return data[: len(data) // 2] + b"\xff\xd9" + data[len(data) // 2 + 2 :]
 
 
-def test_message_names_the_line_and_comes_from_the_other_process(tmp_path: Path) -> None:
+def test_message_comes_from_the_other_process(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(damaged_jpeg(photo(320, 96)))
     (message,) = apart.reader().decoding(path).messages
     assert message == decode(path).messages[0]
-    line = int(message.partition("from line ")[2].partition(" ")[0])
-    assert 100 < line <= 192
     assert "a.jpg is damaged" in message
     assert message in load(path).messages
 

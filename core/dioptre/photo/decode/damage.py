@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,18 +19,6 @@ END_OF_JPEG = b"\xff\xd9"
 _AFTER_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # any marker except restarts and the escape of 255
 _ONE_SCAN = (0xC0, 0xC1)  # frames with Huffman codes that are not progressive
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
-_BAND = 16  # rows that are decoded at once to find the first damaged one
-
-
-def first_damaged_line(image: Any) -> int | None:
-    """Return the number of the first line, a multiple of 16, at which libvips warns; None if it is unknown."""
-    region = vips().Region.new(image)
-    for top in range(0, image.height, _BAND):
-        with warned() as lines:
-            region.fetch(0, top, image.width, min(_BAND, image.height - top))
-        if lines:
-            return top or None
-    return None
 
 
 def whole_picture(blob: bytes, *, budget: Budget) -> np.ndarray | None:

@@ -159,27 +159,12 @@ def unusable_profile(*, cmyk: bool = False) -> Message:
     return Message("The embedded colour profile cannot be used; the picture is treated as sRGB.")
 
 
-def note_damage(messages: list[str], path: Path, *, line: int | None = None) -> None:
-    """Add the message for a damaged picture that can still be used.
-
-    Args:
-        messages: the file's messages.
-        path: the file.
-        line: first line that is known to be damaged, counted from 0; None if it is unknown.
-    """
-    name = problems.shown(Path(path.name))
-    if line is None:
-        words = Message(
-            "{file} is damaged; parts of the picture are wrong. Copy it again from the camera or its source.",
-            file=name,
-        )
-    else:
-        words = Message(
-            "{file} is damaged, at the latest from line {line} on; what follows can be wrong or grey. "
-            "Copy it again from the camera or its source.",
-            file=name,
-            line=line + 1,
-        )
+def note_damage(messages: list[str], path: Path) -> None:
+    """Add the message for a damaged picture that can still be used."""
+    words = Message(
+        "{file} is damaged; parts of the picture are wrong. Copy it again from the camera or its source.",
+        file=problems.shown(Path(path.name)),
+    )
     if words not in messages:
         messages.append(words)
 

@@ -275,11 +275,7 @@ def _checked_values(image: Any, file: BinaryIO, path: Path, found: Decoded) -> n
                 note_damage(found.messages, path)
             elif damage.jpeg_lacks_end(view):
                 _note_end(found.messages, path)
-    elif warnings:
-        upright = kind is Format.JPEG and found.source.orientation == 1
-        line = damage.first_damaged_line(_opened(file, kind)) if upright else None
-        note_damage(found.messages, path, line=line)
-    elif kind is Format.GIF and damage.gif_is_damaged(file):
+    elif warnings or (kind is Format.GIF and damage.gif_is_damaged(file)):
         note_damage(found.messages, path)
     return codes
 
