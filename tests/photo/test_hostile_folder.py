@@ -61,7 +61,7 @@ def plant_journal(out: Path) -> None:
     """Plant a forged journal in the output folder, with an entry like those in the user's own journal."""
     notes = [
         {"folder": str(out), "device": out.stat().st_dev, "inode": out.stat().st_ino},
-        {"moves": [{"name": "thesis", "temporary": 0, "stamp": [0, 0, 0], "kept": None, "kept_stamp": None}]},
+        [{"name": "thesis", "temporary": 0, "stamp": [0, 0, 0], "old": None}],
     ]
     (out / "writing").mkdir(mode=0o700)
     (out / "writing" / "0.jsonl").write_text("".join(json.dumps(note) + "\n" for note in notes), encoding="utf-8")
@@ -216,18 +216,15 @@ def test_a_journal_of_another_user_is_not_believed(shared: Path, tmp_path: Path)
     os.chown(tmp_path / "home" / "data", VICTIM, VICTIM)
     notes = [
         {"folder": str(shared), "device": shared.stat().st_dev, "inode": shared.stat().st_ino},
-        {
-            "moves": [
-                {
-                    "name": name,
-                    "temporary": 0,
-                    "stamp": [found.st_ino, found.st_size, found.st_mtime_ns],
-                    "kept": None,
-                    "kept_stamp": None,
-                }
-                for name in ("thesis", "absent")
-            ]
-        },
+        [
+            {
+                "name": name,
+                "temporary": number,
+                "stamp": [found.st_ino, found.st_size, found.st_mtime_ns],
+                "old": None,
+            }
+            for number, name in enumerate(("thesis", "absent"))
+        ],
     ]
     entry = journal / f"{'0' * 32}.jsonl"
     entry.write_text("".join(json.dumps(note) + "\n" for note in notes), encoding="utf-8")

@@ -6,8 +6,8 @@ recipe, which lists the others with their sha256, is opened last. Without `force
 replaced, not even one that appears during the work.
 
 A killed process leaves its temporary files and possibly part of the set. The journal in the user's own data folder
-records them: first the folder, then each temporary file with its number and inode, and finally, before any file is
-renamed, all moves of the set. The next writer to that folder undoes a partial set and removes the files. Nothing in
+records them: first the folder, then each temporary file, and finally, before any file is renamed, all of them as they
+are to be placed. The next writer to that folder undoes a partial set and removes the files. Nothing in
 the folder itself is trusted, because others can put files there, through an archive or a shared folder.
 """
 
@@ -142,7 +142,7 @@ class Staging:
         self._streams: dict[str, BufferedRandom] = {}
         self._complete: dict[str, Future[tuple[int, str]]] = {}
         self._beside = ThreadPoolExecutor(1)
-        self._entry.note(folder=str(folder.path.absolute()), device=folder.device, inode=folder.inode)
+        self._entry.note({"folder": str(folder.path.absolute()), "device": folder.device, "inode": folder.inode})
 
     def open(self, name: str) -> BufferedRandom:
         """Create a file of the set for writing and reading, and leave it open.
@@ -161,8 +161,8 @@ class Staging:
         temporary = self._entry.temporary_name(len(self._members))
         descriptor = self._folder.create(temporary, mode=self._allowed)
         found = os.fstat(descriptor)
-        self._members.append(_Member(name=name, temporary=temporary, stamp=Stamp.of(found)))
-        self._entry.note(temporary=len(self._members) - 1, inode=found.st_ino)
+        self._members.append(_Member(name=name, temporary=temporary, stamp=Stamp(found.st_ino, 0, 0)))
+        self._entry.note([self._members[-1].noted(len(self._members) - 1)])
         self._streams[name] = os.fdopen(descriptor, "w+b")
         if sys.platform != "win32" and self._group not in (None, found.st_gid):
             # The system assigned a different group, which must not get more permissions than all other users.
@@ -190,7 +190,7 @@ class Staging:
         for member in self._members:
             old = self._folder.stat(member.name) if self._force else None
             member.old = None if old is None else Stamp.of(old)
-        self._entry.note(moves=[member.noted(number) for number, member in enumerate(self._members)])
+        self._entry.note([member.noted(number) for number, member in enumerate(self._members)])
         self._entry.sync()
         placed: set[str] = set()
         try:
@@ -298,7 +298,7 @@ class _Member:
 
     def noted(self, number: int) -> dict[str, Any]:
         """Return what the journal notes of the file."""
-        return {"name": self.name, "temporary": number, "stamp": self.stamp, "kept_stamp": self.old}
+        return {"name": self.name, "temporary": number, "stamp": self.stamp, "old": self.old}
 
 
 class _Entry:
@@ -315,17 +315,17 @@ class _Entry:
         """Return the name of a temporary file of the writer."""
         return f".dioptre-{self._path.stem}-{number}"
 
-    def note(self, **what: Any) -> None:
+    def note(self, what: dict[str, Any] | list[dict[str, Any]]) -> None:
         """Append a note. If that fails, for example on a full disk, a recovery does without the note."""
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(what).encode() + b"\n")
 
-    def notes(self) -> list[dict[str, Any]]:
+    def notes(self) -> list[Any]:
         """Return the complete notes, without a truncated last one."""
-        notes: list[dict[str, Any]] = []
-        with suppress(ValueError, TypeError):
+        notes = []
+        with suppress(ValueError):
             for line in self._path.read_bytes().split(b"\n")[:-1]:
-                notes.append(dict(json.loads(line)))
+                notes.append(json.loads(line))
         return notes
 
     def is_abandoned(self) -> bool:
@@ -413,31 +413,21 @@ def _clean(folder: Folder) -> None:
 def _recover(folder: Folder, entry: _Entry) -> None:
     """Undo what the entry's dead writer left in `folder`, unless the entry concerns another folder."""
     where, *notes = entry.notes()  # read under the lock: the writer may have added notes before it ended
-    same_path = where.get("folder") == str(folder.path.absolute())  # a disk's number may change on remounting
-    if where.get("inode") != folder.inode or not (where.get("device") == folder.device or same_path):
+    same_path = where["folder"] == str(folder.path.absolute())  # a disk's number may change on remounting
+    if where["inode"] != folder.inode or not (where["device"] == folder.device or same_path):
         return
-    members = [
-        _Member(
-            name="",
-            temporary=entry.temporary_name(int(note["temporary"])),
-            stamp=Stamp(int(note["inode"]), 0, 0),
+    members = {}
+    for note in (member for note in notes for member in note):  # the last note of each file counts
+        number = int(note["temporary"])
+        members[number] = _Member(
+            name=str(note["name"]),
+            temporary=entry.temporary_name(number),
+            stamp=Stamp(*map(int, note["stamp"])),
+            old=Stamp(*map(int, note["old"])) if note["old"] else None,
         )
-        for note in notes
-        if "inode" in note
-    ]
-    moves = [
-        _Member(
-            name=str(move["name"]),
-            temporary=entry.temporary_name(int(move["temporary"])),
-            stamp=Stamp(*map(int, move["stamp"])),
-            old=Stamp(*map(int, move["kept_stamp"])) if move["kept_stamp"] else None,
-        )
-        for note in notes
-        for move in note.get("moves", ())
-    ]
     with _turn():
-        _take_back(folder, moves)
-    if _remove(folder, moves or members, begun=entry.temporary_name(len(members))):
+        _take_back(folder, list(members.values()))
+    if _remove(folder, list(members.values()), begun=entry.temporary_name(len(members))):
         entry.drop()
 
 
