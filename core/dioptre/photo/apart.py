@@ -30,7 +30,7 @@ from dioptre_link.errors import DioptreError
 
 from . import parcel, problems
 from .budget import Limits
-from .decode.decoded import Decoded, require_finite
+from .decode.decoded import Decoded
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
@@ -86,14 +86,13 @@ class Reader:
         """
         with self._lock:
             decoded: Decoded = self._ask(Decoded, "decode", path, check, max_megapixels=max_megapixels)
-        require_finite(decoded, path)
-        return decoded
+            return decoded
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
         """Read the depth map in a file, as `embedded_depth.read_embedded_depth` does."""
         with self._lock:
             depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
-        return depth
+            return depth
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
         """Read a file's properties, as `decode.describe` does."""

@@ -97,8 +97,7 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     with opened(path) as file, _unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
         decoded.sha256 = sha256
-        credentials = decoded.source.credentials or containers.has_credentials(file)
-        decoded.source = replace(decoded.source, credentials=credentials)
+        decoded.source = replace(decoded.source, credentials=containers.has_credentials(file))
     require_finite(decoded, path)
     return decoded
 
@@ -374,7 +373,6 @@ def _describe_jpeg(found: Decoded, segments: list[tuple[int, bytes]]) -> None:
         quantisation=containers.quantisation_tables(segments),
         photoshop=containers.photoshop_resources(segments),
         texts=containers.comments(segments),
-        credentials=any(marker == containers.APP11 and b"jumb" in payload[:64] for marker, payload in segments),
         xmp=None if xmp is None else notes.joined(xmp, containers.extended_xmp(segments)),
     )
 
@@ -393,7 +391,6 @@ def _describe_png(found: Decoded, file: BinaryIO) -> None:
         xmp=source.xmp or texts.xmp,
         photoshop=texts.photoshop,
         texts=tuple(texts.texts),
-        credentials=texts.credentials,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -125,17 +125,13 @@ def read_header(data: bytes) -> JpegXlHeader:
         height=width if orientation >= 5 else height,
         bits=depth,
         floating=floating,
-        grey=colour.grey,
         extra_channels=extra,
         alpha=bool(alphas),
         premultiplied=bool(alphas) and alphas[0],
         animated=animated,
         lossless=not xyb and not repacked,
         xyb=xyb,
-        profile=colour.profile,
-        srgb=colour.srgb,
-        transfer=colour.transfer,
-        primaries=colour.primaries,
+        **colour,
     )
 
 
@@ -232,23 +228,15 @@ def _extra_channel(bits: _Bits) -> bool | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Colour:
-    grey: bool = False
-    profile: bool = False
-    srgb: bool = False
-    transfer: int = 0
-    primaries: int = 0
-
-
-def _colour_encoding(bits: _Bits) -> _Colour:
-    if bits.take(1):  # all fields have their default values
-        return _Colour(srgb=True)
+def _colour_encoding(bits: _Bits) -> dict[str, Any]:
+    """Return the fields of the header that describe colours, except those with their default values."""
+    if bits.take(1):
+        return {}
     profile = bool(bits.take(1))
     space = bits.number(_ENUM)
     grey = space == _GREY
     if profile or space == _XYB:
-        return _Colour(grey=grey, profile=profile)
+        return {"grey": grey, "profile": profile, "srgb": False}
     white = bits.number(_ENUM)
     if white == _CUSTOM:
         _skip_points(bits, 1)
@@ -263,7 +251,7 @@ def _colour_encoding(bits: _Bits) -> _Colour:
     bits.number(_ENUM)  # skips the rendering intent
     plain = (white, primaries, transfer) == (_D65, _SRGB, _SRGB_TRANSFER)
     primaries = _P3_D65 if (white, primaries) == (_D65, _P3) else primaries
-    return _Colour(grey=grey, srgb=plain, transfer=transfer, primaries=primaries)
+    return {"grey": grey, "srgb": plain, "transfer": transfer, "primaries": primaries}
 
 
 def _skip_points(bits: _Bits, count: int) -> None:

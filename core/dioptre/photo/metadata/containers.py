@@ -32,7 +32,7 @@ _CREDENTIALS = (
     b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71",  # a manifest store, in a file of any format
     b"uuid\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81",  # its box in HEIF files
 )
-APP1, APP2, APP11, APP13, COM, DQT = 0xE1, 0xE2, 0xEB, 0xED, 0xFE, 0xDB
+APP1, APP2, APP13, COM, DQT = 0xE1, 0xE2, 0xED, 0xFE, 0xDB
 COMMENT = "Comment"
 """The keyword of a text that is a JPEG's comment."""
 

@@ -28,14 +28,12 @@ class PngTexts:
         exif: EXIF blob, starting with its TIFF header.
         xmp: XMP packet.
         photoshop: Photoshop image containers.
-        credentials: whether the file has content credentials.
     """
 
     texts: list[tuple[str, str]] = field(default_factory=list)
     exif: bytes | None = None
     xmp: bytes | None = None
     photoshop: bytes | None = None
-    credentials: bool = False
 
 
 def read_texts(data: Data) -> PngTexts:
@@ -58,7 +56,6 @@ def _texts(data: Data, found: PngTexts) -> Iterator[tuple[str, str]]:
     for kind, content in png_chunks(data):
         if kind == b"eXIf":  # libvips overlooks it after the pixels
             found.exif = exif.strip_prefix(content)
-        found.credentials |= kind == b"caBX"
         if kind not in (b"tEXt", b"zTXt", b"iTXt") or count == _MAX_TEXTS:
             continue
         count += 1
