@@ -27,6 +27,7 @@ from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Format
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
+from tests.photo.three_gains import map_jpeg
 
 SIZE = (20, 28)
 RECIPE = Recipe(steps=(Step(operation="portrait"),), models={"a": "0" * 64}, input_sha256="1" * 64)
@@ -142,7 +143,7 @@ _CAMERA = [
 def _with_gains(codes: np.ndarray) -> bytes:
     """Return an Ultra HDR JPEG whose gain map has three channels, which exercises all of its fields."""
     gains = GainMap(codes=codes[::2, ::2], stops_max=(1.0, 2.0, 3.0), headroom=(0.0, 3.0))
-    behind = ultra_hdr.map_jpeg(gains)
+    behind = map_jpeg(gains)
     xmp = ultra_hdr.with_directory(None, map_bytes=len(behind))
     return ultra_hdr.joined(encode(codes, Format.JPEG, extras=Extras(xmp=xmp)), behind)
 

@@ -24,6 +24,7 @@ from dioptre.photo.vips import vips
 from dioptre_link.operation import Role
 
 from .layered import read_layers
+from .three_gains import map_jpeg
 
 SIZE = (96, 144)
 LAMPS = ((30, 40, 8.0), (60, 110, 4.0))
@@ -173,7 +174,7 @@ def _first_picture(path: Path) -> bytes:
 
 def _file(gains: GainMap, *, exif: bytes | None = None, drop: bytes = b"") -> bytes:
     """Return an Ultra HDR JPEG of a grey picture, with the text `drop` overwritten in its gain map's metadata."""
-    behind = ultra_hdr.map_jpeg(gains)
+    behind = map_jpeg(gains)
     if drop:
         behind = behind.replace(drop, b"?" * len(drop))
     xmp = ultra_hdr.with_directory(None, map_bytes=len(behind))

@@ -12,7 +12,7 @@ from io import BytesIO
 import numpy as np
 
 from ..decode.gain_maps import HDRGM, ISO_HEADER, MPF_HEADER
-from ..gain_map import GainMap, Three
+from ..gain_map import GainMap
 from ..metadata import containers
 from ..metadata import xmp as notes
 
@@ -25,12 +25,11 @@ _DENOMINATOR = 1 << 20
 
 
 def map_jpeg(gains: GainMap) -> bytes:
-    """Encode a gain map as the second JPEG of the file, with its properties."""
+    """Encode a gain map of one channel as the second JPEG of the file, with its properties."""
     from PIL import Image
 
-    codes = gains.codes[..., 0] if gains.codes.shape[2] == 1 else gains.codes
     file = BytesIO()
-    Image.fromarray(np.ascontiguousarray(codes)).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    Image.fromarray(np.ascontiguousarray(gains.codes[..., 0])).save(file, "JPEG", quality=_QUALITY, subsampling=0)
     jpeg = containers.into_jpeg(file.getvalue(), xmp=_properties(gains))
     return _with_segment(jpeg, containers.APP2, ISO_HEADER + _binary(gains))
 
@@ -88,37 +87,26 @@ def _with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
 
 
 def _properties(gains: GainMap) -> bytes:
-    names = {
-        "GainMapMin": gains.stops_min,
-        "GainMapMax": gains.stops_max,
-        "Gamma": gains.gamma,
-        "OffsetSDR": gains.offset_base,
-        "OffsetHDR": gains.offset_bright,
+    values = {
+        "GainMapMin": gains.stops_min[0],
+        "GainMapMax": gains.stops_max[0],
+        "Gamma": gains.gamma[0],
+        "OffsetSDR": gains.offset_base[0],
+        "OffsetHDR": gains.offset_bright[0],
+        "HDRCapacityMin": gains.headroom[0],
+        "HDRCapacityMax": gains.headroom[1],
     }
-    simple = {name: values[0] for name, values in names.items() if _is_grey(values)}
-    simple |= {"HDRCapacityMin": gains.headroom[0], "HDRCapacityMax": gains.headroom[1]}
-    attributes = "".join(f' hdrgm:{name}="{value:.6g}"' for name, value in simple.items())
-    lists = ""
-    for name, values in names.items():
-        items = "".join(f"<rdf:li>{value:.6g}</rdf:li>" for value in values)
-        lists += "" if _is_grey(values) else f"<hdrgm:{name}><rdf:Seq>{items}</rdf:Seq></hdrgm:{name}>"
+    attributes = "".join(f' hdrgm:{name}="{value:.6g}"' for name, value in values.items())
     description = (
         f'<rdf:Description rdf:about="" xmlns:hdrgm="{HDRGM}" hdrgm:Version="1.0"'
-        f'{attributes} hdrgm:BaseRenditionIsHDR="False">{lists}</rdf:Description>'
+        f'{attributes} hdrgm:BaseRenditionIsHDR="False"/>'
     )
     return notes.with_descriptions(None, description.encode())
 
 
 def _binary(gains: GainMap) -> bytes:
-    values = (gains.stops_min, gains.stops_max, gains.gamma, gains.offset_base, gains.offset_bright)
-    channels = 1 if all(map(_is_grey, values)) and gains.codes.shape[2] == 1 else 3
-    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: the gains are for the picture's primaries
-    data += b"".join(struct.pack(">II", round(value * _DENOMINATOR), _DENOMINATOR) for value in gains.headroom)
-    for channel in range(channels):
-        for value, code in zip(values, ("i", "i", "I", "i", "i"), strict=True):
-            data += struct.pack(f">{code}I", round(value[channel] * _DENOMINATOR), _DENOMINATOR)
-    return data
-
-
-def _is_grey(values: Three) -> bool:
-    return values[0] == values[1] == values[2]
+    flags = bytes([64])  # one channel, whose gains are for the picture's primaries
+    channel = (gains.stops_min, gains.stops_max, gains.gamma, gains.offset_base, gains.offset_bright)
+    numbers = (*gains.headroom, *(values[0] for values in channel))
+    fractions = (struct.pack(">iI", round(number * _DENOMINATOR), _DENOMINATOR) for number in numbers)
+    return _VERSIONS + flags + b"".join(fractions)
