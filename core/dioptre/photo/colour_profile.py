@@ -3,8 +3,8 @@
 Most profiles consist of a matrix and tone curves (Adobe RGB, Display P3, ProPhoto, Rec. 2020, cameras, monitors;
 grey with a curve). They are applied here in float, so nothing is clipped and unedited pixels get their codes back.
 Each is first compared with LittleCMS (through libvips), which is the authority: where the two disagree, and for
-profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel. It is not used for all profiles
-because it rounds to 16 bits and clips to the profile's range.
+profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel; these are only read. It is not used
+for all profiles because it rounds to 16 bits and clips to the profile's range.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ class BadProfile(Exception):  # noqa: N818  (never reaches the user: it becomes 
 
 
 @runtime_checkable
-class ColourModel(Protocol):
-    """Conversion between the colour values of a file and sRGB-encoded float."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether `from_srgb` works; some profiles can only be read."""
+class ReadOnlyModel(Protocol):
+    """Conversion from the colour values of a file to sRGB-encoded float."""
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
+
+
+@runtime_checkable
+class ColourModel(ReadOnlyModel, Protocol):
+    """Conversion between the colour values of a file and sRGB-encoded float."""
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
         """Convert float32 (H, W, 3) to file values (H, W, C). Integers are clamped, and 8-bit values dithered."""
@@ -61,9 +62,14 @@ def is_srgb(profile: bytes) -> bool:
     return channels(profile) == 3 and isinstance(model(profile, bands=3), _Identity)
 
 
+def srgb(*, bands: int = 3) -> ColourModel:
+    """Return the conversion for sRGB, or for grey with its curve if `bands` is 1."""
+    return _Identity(bands=bands)
+
+
 @lru_cache(maxsize=8)
-def model(profile: bytes | None, *, bands: int) -> ColourModel:
-    """Return the conversion for a profile.
+def model(profile: bytes | None, *, bands: int) -> ReadOnlyModel:
+    """Return the conversion for a profile; one for sRGB, or for a matrix and curves, is a `ColourModel`.
 
     Args:
         profile: the ICC profile; None for sRGB, grey with sRGB's curve, or a generic CMYK.
@@ -73,13 +79,13 @@ def model(profile: bytes | None, *, bands: int) -> ColourModel:
         BadProfile: the profile is damaged or has another number of channels.
     """
     if profile is None:
-        return _Lookup(None, bands=bands) if bands == 4 else _Identity(bands=bands)
+        return _Lookup(profile=None) if bands == 4 else _Identity(bands=bands)
     if channels(profile) != bands:
         raise BadProfile(f"made for {channels(profile)} channels, the picture has {bands}")
     _check(profile, bands)
     shaper = None if bands == 4 else _shaper(profile)
     if shaper is None:
-        return _Lookup(profile, bands=bands)
+        return _Lookup(profile=profile)
     codes = _probes(bands)
     seen = np.empty((1, codes.shape[1], 3), np.float32)
     shaper.to_srgb(codes, out=seen)
@@ -161,7 +167,6 @@ class _Identity:
     """Conversion for files in sRGB, or in grey with sRGB's curve."""
 
     bands: int
-    writes: bool = True
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         in_bands(out.shape, lambda rows: normalise(codes[rows], out=out[rows]))
@@ -185,12 +190,10 @@ class _Shaper:
     Attributes:
         curves: one curve per channel.
         matrix: (3, 3) from the file's linear values to linear sRGB; None for grey.
-        writes: always true.
     """
 
     curves: tuple[Curve, ...]
     matrix: np.ndarray | None
-    writes: bool = True
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         tables = None
@@ -228,36 +231,14 @@ class _Shaper:
         return result
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Lookup:
-    """A profile with tables: LittleCMS converts every pixel, using 16 bits when writing. CMYK is read only.
+    """A profile with tables: LittleCMS converts every pixel. Without a profile, libvips' generic CMYK."""
 
-    Without a profile, CMYK is converted with libvips' generic one.
-    """
-
-    def __init__(self, profile: bytes | None, *, bands: int) -> None:
-        self._profile = profile
-        self._bands = bands
-        self.writes = bands < 4 and self._returns()
-
-    def _returns(self) -> bool:
-        """Return whether colours survive the conversion to sRGB and back."""
-        probe = np.linspace(8192, 57344, 7).astype(np.uint16)
-        codes = np.repeat(probe[None, :, None], self._bands, 2)
-        seen = np.empty((1, len(probe), 3), np.float32)
-        self.to_srgb(codes, out=seen)
-        try:
-            again = self.from_srgb(seen, dtype=np.dtype(np.uint16))
-        except BadProfile:
-            return False
-        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1% of the range of 16-bit codes
+    profile: bytes | None
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
-        lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
-
-    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        if self._profile is None or self._bands == 4:
-            raise BadProfile("CMYK is read only")
-        return _from_lcms(srgb_encoded, self._profile, dtype=dtype)
+        lab_to_srgb(_through_lcms(_integers(codes), self.profile), out=out)
 
 
 def _shaper(profile: bytes) -> _Shaper | None:
@@ -305,18 +286,6 @@ def _through_lcms(codes: np.ndarray, profile: bytes | None) -> np.ndarray:
     return lab
 
 
-def _from_lcms(srgb_encoded: np.ndarray, profile: bytes, *, dtype: np.dtype[Any]) -> np.ndarray:
-    """Convert sRGB-encoded float32 (H, W, 3) to a profile's codes (H, W, C) with LittleCMS."""
-    image = _image(srgb_to_lab(srgb_encoded), "lab", profile)
-    depth = 8 if dtype == np.uint8 else 16
-    try:
-        codes: np.ndarray = image.icc_export(pcs="lab", depth=depth, intent="relative").numpy()
-    except vips().Error as error:
-        raise BadProfile(str(error)) from error
-    codes = codes.reshape(*srgb_encoded.shape[:2], -1)
-    return codes.astype(np.float32) / np.float32(65535) if dtype.kind == "f" else codes
-
-
 def _image(codes: np.ndarray, space: str, profile: bytes | None) -> Any:
     codes = np.ascontiguousarray(codes)
     height, width, bands = codes.shape
@@ -362,25 +331,6 @@ def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:
             out[rows][..., c] = srgb_curve().encode(mixed(xyz, to_srgb[c]))
 
     in_bands(out.shape, work)
-
-
-def srgb_to_lab(srgb_encoded: np.ndarray) -> np.ndarray:
-    """Convert sRGB-encoded float32 (H, W, 3) to CIE L*a*b* (D50), L* from 0 to 100."""
-    lab = np.empty(srgb_encoded.shape, np.float32)
-    to_xyz = SRGB_TO_XYZ / D50_XYZ[:, None]
-
-    def work(rows: slice) -> None:
-        linear = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
-        xyz = [mixed(linear, to_xyz[c]) for c in range(3)]
-        fx, fy, fz = (
-            np.where(t > (6 / 29) ** 3, np.cbrt(t), t * np.float32(841 / 108) + np.float32(4 / 29)) for t in xyz
-        )
-        lab[rows][..., 0] = 116 * fy - 16
-        lab[rows][..., 1] = 500 * (fx - fy)
-        lab[rows][..., 2] = 200 * (fy - fz)
-
-    in_bands(lab.shape, work)
-    return lab
 
 
 def mixed(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:

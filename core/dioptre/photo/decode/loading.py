@@ -12,7 +12,7 @@ import numpy as np
 from dioptre.contract import Rows, all_rows
 
 from .. import colour_profile, matrix_profile
-from ..colour_profile import BadProfile, ColourModel, LabModel
+from ..colour_profile import BadProfile, LabModel, ReadOnlyModel
 from ..curves import in_bands, srgb_curve
 from ..gain_map import GainMap
 from ..metadata import exif
@@ -136,7 +136,7 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str, ...]]:
+def _model(decoded: Decoded) -> tuple[ReadOnlyModel, Source, tuple[str, ...]]:
     """Choose how to convert the colours. An unusable profile is removed from the source."""
     source = decoded.source
     if source.colour is Colour.LAB:
@@ -158,7 +158,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | LabModel, Source, tuple[str,
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 
-def _all_pixels(decoded: Decoded, model: ColourModel | LabModel) -> np.ndarray:
+def _all_pixels(decoded: Decoded, model: ReadOnlyModel) -> np.ndarray:
     """Return the pixels of the whole picture; what is computed on the way takes little memory."""
     height, width = decoded.codes.shape[:2]
     pixels, step = np.empty((height, width, 4 if decoded.source.alpha else 3), np.float32), max(1, _PART // width)
@@ -168,7 +168,7 @@ def _all_pixels(decoded: Decoded, model: ColourModel | LabModel) -> np.ndarray:
     return pixels
 
 
-def _pixels(decoded: Decoded, model: ColourModel | LabModel, rows: slice) -> np.ndarray:
+def _pixels(decoded: Decoded, model: ReadOnlyModel, rows: slice) -> np.ndarray:
     codes, alpha = decoded.codes[rows], decoded.source.alpha
     pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
     colours = codes[..., :-1] if alpha else codes

@@ -16,7 +16,7 @@ from dioptre.photo.metadata.exif import Frame
 from dioptre_link.language import Message
 
 from .. import colour_profile, problems
-from ..colour_profile import BadProfile, ColourModel
+from ..colour_profile import ColourModel
 from ..curves import in_bands
 from ..matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from ..metadata import containers, density, exif, xmp
@@ -344,6 +344,7 @@ def _all_light(pixels: np.ndarray) -> _Target:
     """Return the representation as linear floats, 1 at white, as programs expect in a TIFF with HDR light."""
     icc = _linear_profile()
     model = colour_profile.model(icc, bands=3)
+    assert isinstance(model, ColourModel)
     return _Target(model=model, icc=icc, dtype=np.dtype(np.float32), alpha=pixels.shape[2] == 4)
 
 
@@ -358,8 +359,8 @@ def _bits(kind: Format, source: Source | None) -> int:
 def _model(
     pixels: np.ndarray, source: Source | None, messages: list[str], *, holds_grey: bool
 ) -> tuple[ColourModel, bytes | None]:
-    """Choose the file's colour profile: the original's, or an embedded sRGB profile if that cannot be written."""
-    plain = colour_profile.model(None, bands=3)
+    """Choose the file's colour profile: the original's, or an embedded sRGB profile if that has tables."""
+    plain = colour_profile.srgb()
     if source is None:
         return plain, None
     if source.colour in (Colour.CMYK, Colour.LAB):
@@ -372,14 +373,13 @@ def _model(
             messages.append("The original is grey; the result has colour and is RGB (sRGB).")
             return plain, srgb_profile()
         if source.icc is None or colour_profile.channels(source.icc) == 3:
-            return colour_profile.model(None, bands=1), source.icc
+            return colour_profile.srgb(bands=1), source.icc
         if not holds_grey:  # a grey profile does not suit three channels
             return plain, srgb_profile()
-        return colour_profile.model(source.icc, bands=1), source.icc
-    if source.icc is None:
+    elif source.icc is None:
         return plain, None
-    model = colour_profile.model(source.icc, bands=3)
-    if model.writes:
+    model = colour_profile.model(source.icc, bands=colour_profile.channels(source.icc))
+    if isinstance(model, ColourModel):
         return model, source.icc
     messages.append("The original's colour profile cannot be used for output; the result is in sRGB.")
     return plain, srgb_profile()
@@ -395,12 +395,7 @@ def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
     has_alpha = pixels.shape[2] == 4
     if has_alpha and not target.alpha and not bool((pixels[..., 3] == 1.0).all()):
         colours = colours * pixels[..., 3:] + (1.0 - pixels[..., 3:])
-    try:
-        codes = target.model.from_srgb(colours, dtype=target.dtype)
-    except BadProfile as error:
-        raise problems.UnwritableFile(
-            "The result cannot be converted to the original's colour profile.", hint="Convert the original to sRGB."
-        ) from error
+    codes = target.model.from_srgb(colours, dtype=target.dtype)
     if not target.alpha:
         return codes
     result = np.empty((*codes.shape[:2], codes.shape[2] + 1), codes.dtype)
