@@ -325,7 +325,8 @@ def _answers() -> tuple[bytes, ...]:
     )
     content = parcel.packed(decoded, arrays)
     error = parcel.of_error(DioptreError("{name} is bad", hint="h", name=path))
-    return _told({"result": content, "arrays": parcel.described(arrays)}, {"error": error}, {"result": [3, 4], "arrays": []})
+    answer = {"result": content, "arrays": parcel.described(arrays)}
+    return _told(answer, {"error": error}, {"result": [3, 4], "arrays": []})
 
 
 def _outcomes() -> tuple[bytes, ...]:

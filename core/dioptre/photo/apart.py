@@ -89,7 +89,7 @@ class Reader:
             return decoded
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
-        """Read the depth map in a file, as `embedded_depth.read_embedded_depth` does."""
+        """Read the depth map in a file, as `depth_files.read_embedded_depth` does."""
         with self._lock:
             depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
             return depth
@@ -101,7 +101,7 @@ class Reader:
             return source
 
     def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
-        """Read a picture's size, as `dimensions.size_of` does."""
+        """Read a picture's size, as `decode.size_of` does."""
         with self._lock:
             try:
                 size: tuple[int, int] = self._ask(tuple[int, int], "size", path, check)

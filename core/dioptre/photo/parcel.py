@@ -43,7 +43,7 @@ def send(arrays: Iterable[np.ndarray], stream: BufferedIOBase) -> None:
     """Write the values of arrays, by rows, so that turned pictures are not copied as a whole."""
     for array in arrays:
         for row in array:
-            stream.write(np.ascontiguousarray(row))
+            stream.write(np.ascontiguousarray(row).data)
     stream.flush()
 
 
@@ -56,7 +56,7 @@ def received(described: list[dict[str, Any]], stream: BufferedIOBase) -> list[np
         if not sane or each["dtype"] not in _DTYPES:
             raise BadParcel("an array of no known kind")
         array = np.empty(shape, each["dtype"])
-        if stream.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:
+        if stream.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:
             raise BadParcel("an incomplete array")
         arrays.append(array)
     return arrays

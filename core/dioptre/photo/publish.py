@@ -6,9 +6,9 @@ recipe, which lists the others with their sha256, is opened last. Without `force
 replaced, not even one that appears during the work.
 
 A killed process leaves its temporary files and possibly part of the set. The journal in the user's own data folder
-records them: first the folder, then each temporary file, and finally, before any file is renamed, all of them as they
-are to be placed. The next writer to that folder undoes a partial set and removes the files. Nothing in
-the folder itself is trusted, because others can put files there, through an archive or a shared folder.
+records them: first the folder, then each temporary file, and finally, before any file is renamed, all of them as
+they are to be placed. The next writer to that folder undoes a partial set and removes the files. Nothing in the
+folder itself is trusted, because others can put files there, through an archive or a shared folder.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedRandom
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -417,7 +418,7 @@ def _recover(folder: Folder, entry: _Entry) -> None:
     if where["inode"] != folder.inode or not (where["device"] == folder.device or same_path):
         return
     members = {}
-    for note in (member for note in notes for member in note):  # the last note of each file counts
+    for note in chain.from_iterable(notes):  # the last note of each file counts
         number = int(note["temporary"])
         members[number] = _Member(
             name=str(note["name"]),
