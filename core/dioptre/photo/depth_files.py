@@ -15,7 +15,7 @@ import binascii
 import math
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -308,7 +308,7 @@ def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
 
 def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
     segments = list(containers.jpeg_segments(data))
-    packets = list(_packets(segments, budget))
+    packets = list(xmp.packets(segments, budget=budget))
     turn = exif.orientation(containers.exif_of(segments))
     properties = _depth_properties(packets)
     blob = _base64(properties.get("Data"))
@@ -319,17 +319,6 @@ def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
         confidence = appended.get("Confidence")
         return _google(appended["Depth"], properties, turn, confidence, kind="dynamic depth", budget=budget)
     return None
-
-
-def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
-    """Yield the parsed XMP packets: the main ones, then the extended ones."""
-    start = containers.XMP_HEADER
-    blobs = [payload[len(start) :] for m, payload in segments if m == containers.APP1 and payload.startswith(start)]
-    blobs += [blob for _, blob in containers.extended_xmp(segments)]
-    for blob in blobs:
-        root = xmp.parsed(blob, budget=budget)
-        if root is not None:
-            yield root
 
 
 def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:

@@ -132,7 +132,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     """
     for picture in _further_pictures(data):
         segments = list(containers.jpeg_segments(picture))
-        xmp = _xmp(segments, budget)
+        xmp = next(notes.packets(segments, budget=budget), None)
         found = _binary(segments) or _in_xmp(xmp)
         headroom = None
         if found is None and is_apple(xmp):
@@ -213,13 +213,6 @@ def _parse_binary(data: bytes) -> GainMap | None:
     ]
     low, high, gamma, base, bright = (_three(list(values)) for values in zip(*channels, strict=True))
     return _checked((low, high, gamma, base, bright), headroom)
-
-
-def _xmp(segments: list[tuple[int, bytes]], budget: Budget) -> ElementTree.Element | None:
-    for marker, payload in segments:
-        if marker == containers.APP1 and payload.startswith(containers.XMP_HEADER):
-            return notes.parsed(payload[len(containers.XMP_HEADER) :], budget=budget)
-    return None
 
 
 def _in_xmp(xmp: ElementTree.Element | None) -> GainMap | None:

@@ -16,7 +16,7 @@ from dioptre_link.catalogue.film import SUFFIXES, delays_ms
 from dioptre_link.language import Message
 
 from .. import problems
-from ..metadata import xmp
+from ..metadata import containers, xmp
 from ..metadata.exif import Frame
 from ..metadata.xmp import Note
 from ..picture import Format
@@ -173,10 +173,7 @@ def _animation(
 def _tall_png(film: Film, frames: Iterator[np.ndarray]) -> Iterator[bytes]:
     """Yield the parts of a PNG, not compressed, with all frames below each other, as libvips reads them."""
     height, width = film.shape
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
+    chunk = containers.png_chunk
     header = struct.pack(">IIBBBBB", width, height * film.count, 8, 2, 0, 0, 0)
     yield b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
     stored = zlib.compressobj(0)

@@ -365,6 +365,16 @@ def parsed(xmp: bytes | None, *, budget: Budget | None = None) -> ElementTree.El
     return None if document is None else document.root
 
 
+def packets(segments: Iterable[tuple[int, bytes]], *, budget: Budget) -> Iterator[ElementTree.Element]:
+    """Yield the parsed packets in the segments of a JPEG: the main ones, then the extended ones."""
+    start, segments = containers.XMP_HEADER, list(segments)
+    blobs = [payload[len(start) :] for m, payload in segments if m == containers.APP1 and payload.startswith(start)]
+    blobs += [blob for _, blob in containers.extended_xmp(segments)]
+    for blob in blobs:
+        if (root := parsed(blob, budget=budget)) is not None:
+            yield root
+
+
 def _document(xmp: bytes | None, *, budget: Budget | None = None) -> markup.Document | None:
     text = (xmp or b"").strip(b"\0")
     if not text:
