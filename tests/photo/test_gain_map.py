@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import Format, PictureOnDemand, apart, load, save
+from dioptre.photo import Format, apart, load, save
 from dioptre.photo.curves import srgb_curve
 from dioptre.photo.decode.decoding import decode
 from dioptre.photo.encode import ultra_hdr
@@ -152,10 +152,8 @@ def test_layers_and_sheet_show_what_the_camera_showed(photo_hdr: Path, tmp_path:
         assert np.abs(layer.pixels[..., :3] - expected).max() < 0.01
 
 
-def test_rows_and_another_process_give_the_same(photo_hdr: Path) -> None:
+def test_another_process_gives_the_same(photo_hdr: Path) -> None:
     picture = load(photo_hdr)
-    read = PictureOnDemand(picture).reader()
-    np.testing.assert_array_equal(read(slice(10, 50)), picture.pixels[10:50])
     reader = apart.Reader()
     try:
         other = load(photo_hdr, decoding=reader.decoding)

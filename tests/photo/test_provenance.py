@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import PictureOnDemand, load, problems, replacing, save, write_openraster, write_result
+from dioptre.photo import load, problems, replacing, save, write_openraster, write_result
 from dioptre.photo.depth_files import encoded_depth
 from dioptre_link.operation import Role
 
@@ -63,20 +63,6 @@ def test_a_file_that_changes_while_it_is_decoded_is_refused(
     monkeypatch.setattr(DECODE, "_decode_open", racing)
     with pytest.raises(problems.UnreadableFile, match="changed while"):
         load(path)
-
-
-def test_a_picture_read_again_is_the_same_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    write(path, 10)
-    picture = PictureOnDemand(load(path))
-    before = path.stat()
-    content = path.read_bytes()
-    changed = bytearray(content)
-    changed[content.index(b"IDAT") + 12] ^= 1
-    path.write_bytes(bytes(changed))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises((problems.UnreadableFile, problems.DamagedPicture)):
-        picture.reader()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,10 @@ def test_the_original_is_below_whatever_is_held(
     ramp = np.linspace(0.1, 0.9, 60, dtype=np.float32)
     photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :48], np.float32(0.5)), axis=-1)
     files.save(photo, tmp_path / "in.png")
+    loads = []
+    monkeypatch.setattr(files, "load", lambda *args, load=files.load, **kw: loads.append(1) or load(*args, **kw))
     made = follow_on_file(TWO, tmp_path / "in.png")
-    assert isinstance(made.picture, files.PictureOnDemand) == (released_pixels == 1)
+    assert len(loads) == (2 if released_pixels == 1 else 1)
     written = files.write_result(
         made.result, made.picture, tmp_path / "out", "in", force=False, recipe=made.recipe.to_dict()
     )
@@ -43,6 +46,19 @@ def test_the_original_is_below_whatever_is_held(
     np.testing.assert_allclose(layers[-1].pixels[..., :3], photo, atol=1 / 255)
     assert zipfile.is_zipfile(next(path for path in written if path.suffix == ".ora"))
     assert any(path.name.endswith("-sheet.jpg") for path in written)
+
+
+def test_a_file_that_changes_during_the_steps_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_file, "_RELEASED_PIXELS", 1)
+    files.save(np.full((32, 48, 3), 0.5, np.float32), tmp_path / "in.png")
+
+    def follow(*args: object, follow: Any = on_file.follow, **options: object) -> Any:
+        files.save(np.full((32, 48, 3), 0.4, np.float32), tmp_path / "in.png", force=True)
+        return follow(*args, **options)
+
+    monkeypatch.setattr(on_file, "follow", follow)
+    with pytest.raises(files.problems.UnreadableFile, match="changed"):
+        follow_on_file(TWO, tmp_path / "in.png")
 
 
 def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:

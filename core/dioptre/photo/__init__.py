@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decode import PictureOnDemand, inspect, load, opened, size_of
+from .decode import inspect, load, opened, size_of
 from .depth_files import DepthMap, read_depth, read_embedded_depth
 from .encode import DepthInFile, Panel, save, sheet, write_openraster
 from .metadata import Note, dpi_at
@@ -18,7 +18,6 @@ __all__ = [
     "Note",
     "Panel",
     "Picture",
-    "PictureOnDemand",
     "Source",
     "dpi_at",
     "inspect",

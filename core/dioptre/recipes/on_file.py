@@ -29,7 +29,7 @@ from . import apply
 from .follow import follow, with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
-_RELEASED_PIXELS = 16_000_000  # larger originals are freed during the steps and reread for writing
+_RELEASED_PIXELS = 16_000_000  # larger originals are freed during the steps and read again at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +140,9 @@ def follow_on_file(
             cache=cache,
         )
     ]
-    if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
-        picture = photo.PictureOnDemand(picture, decoding=reader.decoding)
+    released = len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS
+    if released:
+        picture = replace(picture, pixels=np.empty((0, 0, 3), np.float32))
     own = given if chosen.depth_in_file else None
     del given, selected
 
@@ -150,6 +151,11 @@ def follow_on_file(
 
     with own_settings():
         result = follow(chosen, first_inputs.pop, progress=share)
+    if released:
+        again = photo.load(source, decoding=decoding)
+        if again.sha256 != picture.sha256:
+            raise problems.changed(source)
+        picture = replace(picture, pixels=again.pixels)
     if own is not None and not any(layer.role is Role.DEPTH for layer in result.layers):
         added = Layer(name="Depth", role=Role.DEPTH, pixels=own.disparity, visible=False)
         values = {"depth_range_per_m": own.range_per_m, **result.values}
@@ -239,7 +245,7 @@ def _layer(file: LayerFile, picture: photo.Picture, decoding: Decoding) -> np.nd
     return laid_out(pixels, (picture.height, picture.width), at=file.at, width=file.width)
 
 
-def _check(picture: photo.Picture | photo.PictureOnDemand, result: Result) -> None:
+def _check(picture: photo.Picture, result: Result) -> None:
     if (found := apply.fault(lambda: picture.pixels, result)) is not None:
         raise apply.BadResultError(
             "The computation failed: {found}.",

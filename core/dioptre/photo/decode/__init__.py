@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from .decoding import opened, size_of
 from .inspection import inspect
-from .loading import Decoding, PictureOnDemand, load
+from .loading import Decoding, load
 
 __all__ = [
     "Decoding",
-    "PictureOnDemand",
     "inspect",
     "load",
     "opened",

@@ -9,15 +9,12 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dioptre.contract import Rows, all_rows
-
 from .. import colour_profile, matrix_profile
 from ..colour_profile import BadProfile, LabModel, ReadOnlyModel
 from ..curves import in_bands, srgb_curve
 from ..gain_map import GainMap
 from ..metadata import exif
 from ..picture import Colour, Picture, Source
-from ..problems import changed, reading
 from .decoded import Decoded, require_finite, unusable_profile
 from .decoding import decode
 from .hdr_signal import divide
@@ -73,67 +70,6 @@ def load(
         sha256=decoded.sha256,
         gain_map=decoded.gain_map,
     )
-
-
-class PictureOnDemand(Picture):
-    """A picture whose pixels are read from its file on every access instead of being kept.
-
-    Later steps work on the results of earlier ones, so the original is needed again only when the results
-    are written.
-    """
-
-    _shape: tuple[int, ...]
-    _state: tuple[int, int]
-
-    _decoding: Decoding
-
-    def __init__(self, loaded: Picture, *, decoding: Decoding = decode) -> None:
-        """Create the picture from a loaded one, without keeping its pixels.
-
-        Args:
-            loaded: the result of `load`.
-            decoding: as in `load`.
-        """
-        given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256", "gain_map")}
-        given["_decoding"] = decoding
-        for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
-            object.__setattr__(self, name, value)  # pictures are frozen dataclasses
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """All pixels in one array, as in `Picture`."""
-        return all_rows(self._shape, self.reader())
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of `pixels`."""
-        return self._shape
-
-    def reader(self) -> Rows:
-        """Read the file again and return a function that reads rows of its pixels.
-
-        The function keeps the file's own values in memory; 8-bit values take a quarter of the memory of the pixels.
-
-        Raises:
-            UnreadableFile: the file has changed since it was loaded.
-            DioptreError: as in `load`.
-        """
-        if _state(self.path) != self._state:
-            raise changed(self.path)
-        decoded = self._decoding(self.path, max_megapixels=(self._shape[0] * self._shape[1] + 1) / 1e6)
-        if decoded.sha256 != self.sha256:
-            raise changed(self.path)
-        divide(decoded)
-        model, _, _ = _model(decoded)
-        return lambda rows: _pixels(decoded, model, rows)
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise reading(error, path) from error
-    return found.st_mtime_ns, found.st_size
 
 
 def _model(decoded: Decoded) -> tuple[ReadOnlyModel, Source, tuple[str, ...]]:
