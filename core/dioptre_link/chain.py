@@ -79,8 +79,8 @@ def as_operation(recipe: Recipe) -> tuple[Operation, dict[str, Any]]:
     last = operation(recipe.steps[-1].operation)
     if last.only_files:
         raise UsageError(
-            "{title} makes files for screens and glasses, not layers.",
-            hint="Run the recipe on the photo's file: dioptre run --recipe FILE PHOTO",
+            "{title} cannot be a step of a recipe for layers.",
+            hint="Run it by itself, or run the recipe on the photo's file: dioptre run --recipe FILE PHOTO",
             title=Message(last.title),
         )
     if len(recipe.steps) == 1:

@@ -268,7 +268,7 @@ class Operation:
         scaled_by: the option that says how many times wider and taller the result is; "" if it has the picture's
             size.
         only_files: whether the result is for viewing in a file: in a recipe, the operation is the last step, and
-            editors offer it only if it is a film.
+            editors offer it only if it is a film or a placed layer.
         framed_by: the option that says which frame of a film is shown, in per cent of the film; "" if the result is
             no film.
         retired: options of earlier versions, which older recipes and documents contain; they are ignored.

@@ -61,8 +61,8 @@ def test_the_layered_file_keeps_the_photo_and_the_parts(
         with archive.open("data/layer0.png") as file:
             top = np.asarray(Image.open(file))
     assert shown == {
-        "Placed layer": "visible",
-        "Without its mask": "hidden",
+        "Placed layer, cut out": "visible",
+        "Placed layer": "hidden",
         "Mask": "hidden",
         "Original": "visible",
     }

@@ -118,6 +118,6 @@ def test_a_documents_record_knows_what_made_a_result() -> None:
 
 def test_what_is_only_for_files_is_refused_in_editors() -> None:
     recipe = Recipe(steps=(Step(operation="portrait"), Step(operation="spatial")))
-    with pytest.raises(UsageError, match="not layers"):
+    with pytest.raises(UsageError, match="for layers"):
         as_operation(recipe)
-    assert set(OPERATIONS) - set(IN_EDITORS) == {"place", "spatial"}
+    assert set(OPERATIONS) - set(IN_EDITORS) == {"spatial"}

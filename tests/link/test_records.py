@@ -184,7 +184,7 @@ def test_a_damaged_record_of_metres_counts_as_none(limits: object) -> None:
 )
 def test_a_deleted_input_is_called_by_its_name(name: str, words: str) -> None:
     link = {"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")}[name]
-    error = input_gone(operation("lens_blur"), is_depth=name == "disparity", name=link.name)
+    error = input_gone(operation("lens_blur"), name, name=link.name)
     assert f"its {words} was deleted" in error.message
 
 

@@ -46,6 +46,7 @@ CASES = [
     for selected in (False, True)
     if not IN_EDITORS[name].enlarges and (selected or Input.SELECTION not in IN_EDITORS[name].inputs)
     if not (selected and IN_EDITORS[name].framed_by)  # a film shows the whole photo
+    if not (selected and IN_EDITORS[name].places)  # a placed layer has a mask of its own
 ]
 
 
@@ -144,7 +145,10 @@ def expect_limited(name: str, options: Mapping[str, Any], every: Mapping[Input, 
 @pytest.fixture(scope="module")
 def every(photo: np.ndarray, near: np.ndarray, selection: np.ndarray) -> Mapping[Input, Kept]:
     """All inputs; the picture keeps the networks' outputs, as in the worker."""
-    return {Input.PICTURE: Kept(photo), Input.DISPARITY: Kept(near), Input.SELECTION: Kept(selection)}
+    layer = np.zeros((*SIZE, 4), np.float32)
+    layer[60:240, 40:360] = (0.9, 0.1, 0.1, 1.0)
+    given = {Input.PICTURE: photo, Input.DISPARITY: near, Input.SELECTION: selection, Input.LAYER: layer}
+    return {kind: Kept(values) for kind, values in given.items()}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -74,6 +74,8 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
             if choice.is_on():
                 digest = names.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
             read = without_idle_alpha(pixels.read_picture(file, given))
+        elif as_input is Input.LAYER:
+            read = pixels.read_picture(file, given)
         else:
             read = pixels.read_plane(file, given)
         values, repaired = apply.repaired(read)

@@ -49,7 +49,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 """The operations by name, in the order of menus: by use."""
 
-IN_EDITORS = {name: one for name, one in OPERATIONS.items() if one.framed_by or not one.only_files}
+IN_EDITORS = {name: one for name, one in OPERATIONS.items() if one.framed_by or one.places or not one.only_files}
 """Those that the editors offer."""
 
 

@@ -84,5 +84,7 @@ OPERATION = Operation(
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SHADOW, Role.PLACED, Role.MASK, Role.DEPTH),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=100),
+    click_resets={"layer_depth": None},
+    finds_depth_layer=True,
     only_files=True,
 )

@@ -141,7 +141,7 @@ class PreviewSession:
         """Store inputs that the worker does not have yet; a new picture discards all earlier results."""
         if self._keys.get("picture") != request.inputs["picture"].key:
             self._forget()
-        for name in ("picture", "disparity", "selection"):
+        for name in ("picture", "layer", "disparity", "selection"):
             given = request.inputs.get(name)
             if given is None:
                 self._keys.pop(name, None)
@@ -231,8 +231,7 @@ class PreviewSession:
                 keep[Role.SUBJECT] = self._free_slot()
         roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, Role.INVENTED, *keep)
         keep = keep if keeps else {}
-        if "selection" in self._stored:
-            inputs["selection"] = self._stored["selection"]
+        inputs |= {name: self._stored[name] for name in ("layer", "selection") if name in self._stored}
         if Role.CONFIDENCE in operation.outputs:
             options[CONFIDENCE] = True  # costs no extra time, and the dialog has a view that shows it
         job = self._worker.submit(

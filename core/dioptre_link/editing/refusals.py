@@ -52,6 +52,14 @@ def layer_deleted(name: str) -> RefusedError:
     )
 
 
+def nothing_below(name: str) -> RefusedError:
+    return RefusedError(
+        "There is no photo below the layer “{name}”.",
+        hint="Select a layer above the photo's layer: text, a cut-out or another picture.",
+        name=name,
+    )
+
+
 def document_closed() -> RefusedError:
     return RefusedError("The document was closed in the meantime. No layers were added.")
 
@@ -98,11 +106,13 @@ def only_painted_depth() -> RefusedError:
     )
 
 
-def input_gone(operation: Operation, *, is_depth: bool, name: str) -> RefusedError:
+def input_gone(operation: Operation, given: str, *, name: str) -> RefusedError:
     return RefusedError(
-        "{operation} cannot be updated: its depth layer “{name}” was deleted."
-        if is_depth
-        else "{operation} cannot be updated: its picture layer “{name}” was deleted.",
+        {
+            "picture": "{operation} cannot be updated: its picture layer “{name}” was deleted.",
+            "layer": "{operation} cannot be updated: the layer “{name}”, which it places, was deleted.",
+            "disparity": "{operation} cannot be updated: its depth layer “{name}” was deleted.",
+        }[given],
         hint="Undo the deletion, or run the operation again on another layer.",
         operation=Message(operation.title),
         name=name,

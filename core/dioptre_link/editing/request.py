@@ -43,7 +43,7 @@ class Request:
     Attributes:
         operation: the operation.
         options: its options.
-        inputs: "picture" and, if available, "disparity" and "selection".
+        inputs: "picture" and, if available, "layer", "disparity" and "selection".
         size: (width, height) of the picture in pixels.
         longest_px: longest side of the preview.
         opened_file: path of the file that the picture was opened from.

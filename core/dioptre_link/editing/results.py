@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from ..operation import Operation, Role
+from ..operation import Input, Operation, Role
 from ..records import GROUP, Entry, Link, Record
 from . import refusals, traits
 
@@ -31,6 +31,29 @@ class Results(Record, ABC, Generic[L]):
     def parent_of(self, layer: L) -> L | None:
         """Return the group that contains the layer."""
 
+    @abstractmethod
+    def below(self, layer: L) -> Sequence[L]:
+        """Return the visible layers below a layer in its group, the uppermost first; masks are none."""
+
+    def photo_below(self, layer: L, name: str) -> L:
+        """Return the picture that a layer lies over; raise RefusedError if there is none.
+
+        Earlier placed layers are passed over, so that several can be placed in one photo, and so is depth.
+        """
+        placed = {
+            link.id
+            for entry in self.readable()
+            for role, link in entry.outputs.items()
+            if role == Role.DEPTH.value or (entry.known is not None and entry.known.places)
+        }
+        at: L | None = layer
+        while at is not None:
+            for each in self.below(at):
+                if self.id_of(each) not in placed:
+                    return each
+            at = self.parent_of(at)
+        raise refusals.nothing_below(name)
+
     def layers(self, entry: Entry) -> list[L]:
         """Return the result's own layers that still exist."""
         return [layer for link in entry.outputs.values() if (layer := self.find(link)) is not None]
@@ -51,17 +74,26 @@ class Results(Record, ABC, Generic[L]):
 
     def picture(self, entry: Entry) -> L:
         """Return the picture that a result was computed from; raise RefusedError if it was deleted."""
-        picture = self.find(entry.inputs["picture"])
-        if picture is None:
-            raise refusals.input_gone(entry.described, is_depth=False, name=entry.inputs["picture"].name)
-        return picture
+        return self._input(entry, Input.PICTURE)
+
+    def layer(self, entry: Entry) -> L | None:
+        """Return the layer that a result places, None if it places none; raise RefusedError if it was deleted."""
+        return self._input(entry, Input.LAYER) if entry.described.places else None
+
+    def _input(self, entry: Entry, given: Input) -> L:
+        link = entry.inputs.get(given.value)
+        layer = self.find(link)
+        if layer is None:
+            name = "" if link is None else link.name
+            raise refusals.input_gone(entry.described, given.value, name=name)
+        return layer
 
     def given_depth(self, entry: Entry) -> L | None:
         """Return the depth layer that a result was given; raise RefusedError if it needs one that was deleted."""
         given = entry.inputs.get("disparity")
         depth = self.find(given)
         if given is not None and depth is None and traits.finds_depth_layer(entry.described):
-            raise refusals.input_gone(entry.described, is_depth=True, name=given.name)
+            raise refusals.input_gone(entry.described, "disparity", name=given.name)
         return depth
 
     def to_update(self, selected: Sequence[L | None]) -> list[Entry]:
@@ -104,17 +136,19 @@ def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
 def to_replace(
     entries: Sequence[Entry], operation: Operation, picture: int | str, present: Concerns
 ) -> Entry | None:
-    """Return the newest result of the same operation on the same picture that is still in the document.
+    """Return the newest result of the same operation on the same layer that is still in the document.
 
     An interactive run replaces that result instead of adding another group.
 
     Args:
         entries: the recorded results, oldest first.
         operation: the operation.
-        picture: id of the picture's layer.
+        picture: id of the picture, or of the layer that the operation places in one.
         present: returns whether a result is in the document.
     """
+    given = (Input.LAYER if operation.places else Input.PICTURE).value
     for entry in reversed(entries):
-        if entry.operation == operation.name and entry.inputs["picture"].id == picture and present(entry):
+        link = entry.inputs.get(given)
+        if entry.operation == operation.name and link is not None and link.id == picture and present(entry):
             return entry
     return None

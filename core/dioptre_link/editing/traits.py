@@ -72,6 +72,11 @@ def focuses(operation: Operation) -> bool:
     return any(parameter.name == FOCAL_DISPARITY for parameter in operation.parameters)
 
 
+def roles_wanted(operation: Operation) -> tuple[Role, ...] | None:
+    """Return the roles of the layers that become layers of a document; None for all of the result."""
+    return (Role.PLACED, Role.MASK, Role.SHADOW, Role.DEPTH) if operation.places else None
+
+
 def depth_options(operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that affect the estimated depth."""
     names = [parameter.name for parameter in operation.parameters if parameter.group == DEPTH_GROUP]

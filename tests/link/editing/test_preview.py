@@ -302,6 +302,17 @@ def test_a_selection_limits_every_preview(session: PreviewSession, worker: FakeW
     assert worker.submitted[-1][1] == {"picture": "given-picture", "selection": "given-selection"}
 
 
+def test_a_layer_to_place_is_uploaded_again_only_when_it_changes(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    asked = request("place")
+    for key in ("one", "one", "moved"):
+        run(session, replace(asked, inputs={**asked.inputs, "layer": Given(key=key, upload=upload)}))
+    assert worker.uploaded == ["given-picture", "given-layer", "given-layer"]
+    given = {"picture": "given-picture", "layer": "given-layer", "disparity": "preview-depth"}
+    assert worker.submitted[-1][1] == given
+
+
 def test_another_operation_beside_the_preview_leaves_what_it_keeps(
     session: PreviewSession, worker: FakeWorker
 ) -> None:

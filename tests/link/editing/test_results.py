@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
@@ -30,6 +32,10 @@ class Document(Results[str]):
 
     def parent_of(self, layer: str) -> str | None:
         return PARENTS[layer] or None
+
+    def below(self, layer: str) -> list[str]:
+        beside = [one for one in PARENTS if PARENTS[one] == PARENTS[layer]]
+        return beside[beside.index(layer) + 1 :]
 
 
 def entry(
@@ -97,3 +103,25 @@ def test_the_newest_result_is_edited_or_replaced() -> None:
         with pytest.raises(RefusedError) as refused:
             to_edit(given, lambda _: False)
         assert refused.value.message == expected.message
+
+
+def test_a_layer_is_placed_in_the_visible_picture_below_it_but_not_in_depth_or_another_placed_layer() -> None:
+    placed = entry(operation="place", outputs=GROUP)
+    document = Document(placed)
+    assert document.photo_below("photo", "Photo") == "other"
+    with pytest.raises(RefusedError, match="no photo below the layer “Text”"):
+        document.photo_below("other", "Text")
+    assert document.photo_below("result", "Result") == "depth"
+    assert Document(entry(outputs="depth")).photo_below("result", "Result") == "other"
+
+
+def test_a_placed_layer_is_found_again_and_replaced_by_itself_alone() -> None:
+    one = entry(operation="place")
+    one = replace(one, inputs={**one.inputs, "layer": Link(id="other", name="Text")})
+    document = Document(one)
+    assert (document.layer(one), document.layer(entry())) == ("other", None)
+    assert to_replace([one], OPERATIONS["place"], "other", lambda _: True) is one
+    assert to_replace([one], OPERATIONS["place"], "photo", lambda _: True) is None
+    document.gone = {"other"}
+    with pytest.raises(RefusedError, match="the layer “Text”, which it places, was deleted"):
+        document.layer(one)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from . import estimation, repair
 from .coarse import DepthSource
-from .estimation import Depth, disparity_around, estimate_depth, kept_depth, range_of
+from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RepairOptions
 
 __all__ = [
     "OPERATIONS",
+    "USUAL_NEAREST",
     "Depth",
     "DepthOptions",
     "DepthSource",
     "Normals",
+    "chosen_depth",
     "disparity_around",
     "estimate_depth",
     "kept_depth",

@@ -42,6 +42,9 @@ from .coarse import (
 from .options import DepthMapOptions, DepthOptions
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
+USUAL_NEAREST = 0.15
+"""Distance of a picture's nearest point divided by that of the farthest, where distances are not known."""
+_GIVEN = "given"  # source of depth that was not estimated
 _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
 # Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
 # that differs more belongs to another crop.
@@ -72,6 +75,20 @@ class Depth(DepthSource):
         return None if self.range_per_m is None else inverse_distance(self.disparity, self.range_per_m)
 
     @property
+    def nearest(self) -> float:
+        """Distance of the nearest point divided by that of the farthest, from 0.01 to 0.9; usual if unknown."""
+        if self.range_per_m is None or self.range_per_m[1] <= 0:
+            return USUAL_NEAREST
+        return min(max(self.range_per_m[0] / self.range_per_m[1], 0.01), 0.9)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The depth as a hidden layer of a result; none if it was given."""
+        if self.source == _GIVEN:
+            return ()
+        return (Layer(name="Depth", role=Role.DEPTH, pixels=self.disparity, visible=False),)
+
+    @property
     def metric_source(self) -> str:
         """Source of the metric scale: the kind of the camera's map or the network's title; "" without a scale."""
         if self.range_per_m is None:
@@ -86,7 +103,9 @@ class Depth(DepthSource):
         return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
 
     def values(self) -> dict[str, Any]:
-        """Return the values that are reported along with the pixels, as JSON types."""
+        """Return the values that are reported along with the pixels, as JSON types; none if the depth was given."""
+        if self.source == _GIVEN:
+            return {}
         values: dict[str, Any] = {"depth_source": self.source}
         if self.model:
             values["depth_model"] = self.model
@@ -281,6 +300,17 @@ def kept_depth(
     ready = inputs.cache.result(step, sized, compute, makes=StepResult.names(Depth, without=without))
     progress(1.0, "Depth")
     return ready.to(Depth)
+
+
+def chosen_depth(inputs: Inputs, options: DepthOptions, *, progress: Progress = no_progress) -> Depth:
+    """Return the given depth, or else the estimated one (see `kept_depth`)."""
+    view = inputs.chosen_field_of_view(options.equivalent_mm)
+    if inputs.disparity is None:
+        return kept_depth(inputs, options, field_of_view=view, progress=progress)
+    focal = None if view is None else view.focal_diagonals
+    return Depth(
+        disparity=inputs.disparity, source=_GIVEN, range_per_m=inputs.range_per_m, focal_diagonals=focal
+    )
 
 
 def run(inputs: Inputs, options: DepthMapOptions, progress: Progress) -> Result:

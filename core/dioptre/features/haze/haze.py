@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress, Result, part_of
-from dioptre.features.depth import Depth, kept_depth, range_of
+from dioptre.features.depth import USUAL_NEAREST, chosen_depth, range_of
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import LUMINANCE, without_nan
@@ -32,7 +32,7 @@ from dioptre_link.operation import Role
 from .options import HazeOptions
 
 _SMALL_PX = 640  # longer side of the picture in which haze is measured
-_FAR = 0.15  # distance of the nearest point divided by that of the farthest, if the depth has no metres
+_SHALLOW = 0.5  # nearest distance divided by the farthest, above which haze would look flat
 _FARTHEST = 0.02  # fraction of the pixels whose bright half has the colour of the air
 _PALE = np.array([0.62, 0.66, 0.70], np.float32)  # air of a picture without a bright distance, in linear light
 _DARK = 0.15  # luminance below which a distance is not bright
@@ -128,7 +128,7 @@ def add_haze(
     air: Air,
     mist: float = 0.0,
     side_light: float = 0.0,
-    nearest: float = _FAR,
+    nearest: float = USUAL_NEAREST,
     focal_diagonals: float = _USUAL_VIEW,
 ) -> Picture:
     """Add haze to a picture.
@@ -233,17 +233,13 @@ def _by_pixel(function: Callable[..., Array], picture: Picture, *planes: np.ndar
 
 def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
     """Run the operation `haze`. If the depth is estimated, the result includes it as a layer."""
-    view = inputs.chosen_field_of_view(options.equivalent_mm)
-    if inputs.disparity is None:
-        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.8))
-    else:
-        depth = Depth(disparity=inputs.disparity, model="", range_per_m=inputs.range_per_m)
+    depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.8))
     disparity, picture = depth.disparity, without_nan(inputs.picture)
     range_of(disparity)
     progress(0.8, "Measuring the haze")
     air, shown = air_of(picture, disparity, options.air)
     messages: list[str] = [*depth.messages]
-    values = {} if inputs.disparity is not None else depth.values()
+    values = depth.values()
     if options.density < 0:
         haze = measured_haze(picture, disparity, air=air)
         values["veil"] = round(float(haze.veil[0]), 3)
@@ -253,7 +249,7 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
         made = remove_haze(picture, disparity, haze, amount=-options.density)
     else:
         progress(0.9, "Adding the haze")
-        view = view or depth.field_of_view
+        view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view
         made = add_haze(
             picture,
             disparity,
@@ -261,20 +257,10 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
             air=air,
             mist=options.mist,
             side_light=options.side_light,
-            nearest=_nearest_of(depth),
+            nearest=min(depth.nearest, _SHALLOW),
             focal_diagonals=_USUAL_VIEW if view is None else view.focal_diagonals,
         )
     values["air"] = [round(float(value), 4) for value in air]
-    layers = [Layer(name="Haze", role=Role.RESULT, pixels=made)]
-    if inputs.disparity is None:
-        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False))
+    layers = (Layer(name="Haze", role=Role.RESULT, pixels=made), *depth.layers)
     progress(1.0, "Done")
-    return Result(layers=tuple(layers), values=values, messages=tuple(messages), models=depth.models)
-
-
-def _nearest_of(depth: Depth) -> float:
-    """Return the distance of the nearest point divided by that of the farthest, within what looks right."""
-    if depth.range_per_m is None:
-        return _FAR
-    low, high = depth.range_per_m
-    return float(np.clip(low / high, 0.01, 0.5)) if high > 0 else _FAR
+    return Result(layers=layers, values=values, messages=tuple(messages), models=depth.models)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
-from dioptre.features.depth import Depth, kept_depth, range_of
+from dioptre.features.depth import chosen_depth, range_of
 from dioptre.features.film import thresholds
 from dioptre.features.spatial import rim_px
 from dioptre.features.subject import kept_subject
@@ -159,11 +159,7 @@ def _continued(
 def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Result:
     """Run the operation `motion_blur`. If the depth is estimated, the result includes it as a layer."""
     picture, travels = without_nan(inputs.picture), options.motion == "travel"
-    if inputs.disparity is None:
-        view = inputs.chosen_field_of_view(options.equivalent_mm)
-        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
-    else:
-        depth = Depth(disparity=inputs.disparity)
+    depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.5))
     disparity = depth.disparity
     if travels:
         range_of(disparity)  # refuses depth that is the same everywhere
@@ -200,13 +196,10 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
     )
     if transparent:
         made = np.where(picture[..., 3:] > 0, made, picture)
-    layers = [Layer(name="Motion blur", role=Role.RESULT, pixels=made)]
-    if inputs.disparity is None:
-        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False))
     progress(1.0, "Done")
     return Result(
-        layers=tuple(layers),
-        values={} if inputs.disparity is not None else depth.values(),
+        layers=(Layer(name="Motion blur", role=Role.RESULT, pixels=made), *depth.layers),
+        values=depth.values(),
         messages=(*depth.messages, *subject.messages),
         models={**depth.models, **subject.models},
     )

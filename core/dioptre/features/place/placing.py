@@ -28,7 +28,7 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.blur import lens_blur
-from dioptre.features.depth import Depth, disparity_around, kept_depth, range_of
+from dioptre.features.depth import USUAL_NEAREST, Depth, chosen_depth, disparity_around, range_of
 from dioptre.features.subject import Subject, kept_subject, otsu
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -47,7 +47,6 @@ _BEFORE = 0.02  # disparity by which a layer is nearer than the place where it s
 _BINS = 24  # parts of the range of disparities, in each of which the photo's blur is the same
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
-_FAR = 0.15  # distance of the nearest point divided by that of the farthest, if distances are not known
 _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
@@ -228,7 +227,7 @@ def plane_at(disparity: Disparity, point: tuple[float, float]) -> tuple[float, f
 
 
 def on_surface(
-    layer: RGBA, plane: tuple[float, float, float], *, focal_px: float, nearest: float = _FAR
+    layer: RGBA, plane: tuple[float, float, float], *, focal_px: float, nearest: float = USUAL_NEAREST
 ) -> tuple[RGBA, Plane]:
     """Lay a layer on a plane, about its centre, where its width stays; return it in perspective, and its disparity.
 
@@ -325,16 +324,12 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     picture, layer = without_nan(inputs.picture), inputs.layer
     if layer is None:
         raise UsageError("Place at depth needs a layer to place.", hint="Use 'dioptre place PHOTO LAYER'.")
-    if layer.shape[:2] != picture.shape[:2]:
+    if layer.shape != (*picture.shape[:2], 4):
         raise UsageError(
             "The layer and the photo differ in size.", hint="Lay the layer out at the photo's size first."
         )
     layer = within_unit(without_nan(layer, infinite=1.0))
-    view = inputs.chosen_field_of_view(options.equivalent_mm)
-    if inputs.disparity is None:
-        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.6))
-    else:
-        depth = Depth(disparity=inputs.disparity, range_per_m=inputs.range_per_m)
+    depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.6))
     disparity = depth.disparity
     range_of(disparity)
     subject = kept_subject(inputs, disparity, at=None, quick=inputs.draft, progress=part_of(progress, 0.6, 0.8))
@@ -342,11 +337,11 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     messages: tuple[str, ...] = ()
     level: float | Plane
     if options.stance == "surface":
-        view = view or depth.field_of_view or FieldOfView.of_equivalent(_USUAL_MM, source="")
+        view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view
+        view = view or FieldOfView.of_equivalent(_USUAL_MM, source="")
         plane = plane_at(disparity, options.stands_at or centre_of(layer))
-        nearest = _FAR if depth.range_per_m is None else depth.range_per_m[0] / max(depth.range_per_m[1], 1e-6)
         focal = view.focal_px((disparity.shape[0], disparity.shape[1]))
-        layer, level = on_surface(layer, plane, focal_px=focal, nearest=float(np.clip(nearest, 0.01, 0.9)))
+        layer, level = on_surface(layer, plane, focal_px=focal, nearest=depth.nearest)
         level = level + np.float32(_BEFORE)
         values = {"layer_depth": round(plane[0], 4)}
     else:
@@ -365,32 +360,31 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     )
     values |= {
         "layer_blur_px": round(float(np.max(blur)), 1),
-        **(depth.values() if inputs.disparity is None else {}),
+        **depth.values(),
     }
     if not (placed.layer[..., 3] * placed.mask).any():
         messages = (*messages, Message("Nothing of the layer can be seen."))
     progress(1.0, "Done")
     return Result(
-        layers=tuple(_layers(placed, picture, depth.disparity if inputs.disparity is None else None)),
+        layers=tuple(_layers(placed, picture, depth)),
         values=values,
         messages=(*depth.messages, *messages),
         models={**depth.models, **subject.models},
     )
 
 
-def _layers(placed: Placed, picture: Picture, disparity: Disparity | None) -> Iterator[Layer]:
+def _layers(placed: Placed, picture: Picture, depth: Depth) -> Iterator[Layer]:
     """Yield the layers of a result from the top: as they are seen, then the hidden parts of which they are made."""
     yield LayerOnDemand(
-        name="Placed layer",
+        name="Placed layer, cut out",
         role=Role.FOREGROUND,
         shape=placed.layer.shape,
         begin=lambda: placed.cut.__getitem__,
         made_of=(placed.layer, placed.mask),
     )
+    yield Layer(name="Placed layer", role=Role.PLACED, pixels=placed.layer, visible=False)
+    yield Layer(name="Mask", role=Role.MASK, pixels=placed.mask, visible=False)
     if placed.shadow is not None:
         yield Layer(name="Contact shadow", role=Role.SHADOW, pixels=placed.shadow)
-    yield Layer(name="Without its mask", role=Role.PLACED, pixels=placed.layer, visible=False)
-    yield Layer(name="Mask", role=Role.MASK, pixels=placed.mask, visible=False)
     yield Layer(name="Photo with the layer", role=Role.RESULT, pixels=placed.over(picture), visible=False)
-    if disparity is not None:
-        yield Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False)
+    yield from depth.layers

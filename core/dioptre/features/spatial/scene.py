@@ -22,7 +22,7 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.background import clean_background
-from dioptre.features.depth import Depth, DepthOptions, kept_depth, range_of
+from dioptre.features.depth import DepthOptions, chosen_depth, range_of
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
@@ -193,15 +193,9 @@ def scene_of(
     if picture.shape[2] == 4:
         picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
         messages = (Message("Transparent areas are white."),)
-    view = inputs.chosen_field_of_view(options.equivalent_mm)
-    if inputs.disparity is not None:
-        focal = None if view is None else view.focal_diagonals
-        depth = Depth(disparity=inputs.disparity, range_per_m=inputs.range_per_m, focal_diagonals=focal)
-    else:
-        depth = kept_depth(inputs, options, field_of_view=view, progress=part_of(progress, 0.0, 0.5))
+    depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.5))
     low, high = range_of(depth.disparity)
     disparity = (depth.disparity - np.float32(low)) / np.float32(high - low)
-    values = {} if inputs.disparity is not None else depth.values()
     limits = None
     if depth.range_per_m is not None:
         ends = inverse_distance(np.array([low, high], np.float32), depth.range_per_m)
@@ -210,7 +204,7 @@ def scene_of(
         scene=Scene.of(picture, disparity),
         picture=picture,
         disparity=disparity,
-        values=values,
+        values=depth.values(),
         models=depth.models,
         range_per_m=limits,
         focal_diagonals=depth.focal_diagonals,
