@@ -259,17 +259,26 @@ def test_not_finite_inputs_are_repaired_and_told(folder: Folder) -> None:
     assert "NaN or infinite" in execute(request, echo, quiet).messages[-1]
 
 
+def test_a_layer_to_place_keeps_its_alpha_channel(folder: Folder) -> None:
+    with folder.create("a.raw", 4) as file:
+        file.write(bytes((9, 9, 9, 255)))
+    given = Pixels("a.raw", 1, 1, PixelFormat("u8"))
+    assert load(folder, Input.PICTURE, given).values.shape == (1, 1, 3)
+    assert load(folder, Input.LAYER, given).values.shape == (1, 1, 4)
+
+
 def test_layers_are_written_as_asked(request_for, folder: Folder) -> None:
     layers = (
         Layer(name="Result", role=Role.RESULT, pixels=picture(channels=4)),
         Layer(name="Subject", role=Role.SUBJECT, pixels=picture()),
         Layer(name="Depth", role=Role.DEPTH, pixels=picture()[..., 0], visible=False),
+        Layer(name="Mask", role=Role.MASK, pixels=picture()[..., 0]),
     )
-    wanted = frozenset({Role.RESULT, Role.DEPTH})
+    wanted = frozenset({Role.RESULT, Role.DEPTH, Role.MASK})
     request = request_for(colour_format=PixelFormat("u8"), depth_dtype="u16", roles=wanted)
     written = write(request, Result(layers=layers), "w1", quiet)
-    assert [(each.name, each.visible) for each in written] == [("Result", True), ("Depth", False)]
-    assert [each.pixels.nbytes for each in written] == [24 * 32 * 4, 24 * 32 * 2]
+    assert [(each.name, each.visible) for each in written] == [("Result", True), ("Depth", False), ("Mask", True)]
+    assert [each.pixels.nbytes for each in written] == [24 * 32 * 4, 24 * 32 * 2, 24 * 32]
     for each in written:
         assert (folder.path / each.pixels.file).stat().st_size == each.pixels.nbytes
 

@@ -294,7 +294,10 @@ def values_of(request: Request, result: Result) -> dict[str, Any]:
 
 
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
-    """Write the requested layers as `prefix`-0.raw and so on; leave no files behind if an error occurs."""
+    """Write the requested layers as `prefix`-0.raw and so on; leave no files behind if an error occurs.
+
+    Masks have 8 bits, as in Krita.
+    """
     written: list[Written] = []
     try:
         for layer in result.layers:
@@ -303,7 +306,7 @@ def write(request: Request, result: Result, prefix: str, progress: Progress) -> 
             progress(1.0, "Transferring the layers")
             layout = request.colour_format
             if len(layer.shape) == 2:
-                layout = PixelFormat(request.depth_dtype, channels=1)
+                layout = PixelFormat("u8" if layer.role is Role.MASK else request.depth_dtype, channels=1)
             height, width = layer.shape[:2]
             target = Pixels(f"{prefix}-{len(written)}.raw", width, height, layout)
             written.append(Written(layer.name, layer.role, layer.visible, target))

@@ -108,11 +108,11 @@ def only_painted_depth() -> RefusedError:
 
 def input_gone(operation: Operation, given: str, *, name: str) -> RefusedError:
     return RefusedError(
-        {
-            "picture": "{operation} cannot be updated: its picture layer “{name}” was deleted.",
-            "layer": "{operation} cannot be updated: the layer “{name}”, which it places, was deleted.",
-            "disparity": "{operation} cannot be updated: its depth layer “{name}” was deleted.",
-        }[given],
+        "{operation} cannot be updated: its depth layer “{name}” was deleted."
+        if given == "disparity"
+        else "{operation} cannot be updated: the layer “{name}”, which it places, was deleted."
+        if given == "layer"
+        else "{operation} cannot be updated: its picture layer “{name}” was deleted.",
         hint="Undo the deletion, or run the operation again on another layer.",
         operation=Message(operation.title),
         name=name,

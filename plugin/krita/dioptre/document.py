@@ -276,15 +276,17 @@ def convert(node: Node, space: Space) -> None:
 class Snapshot:
     """The current pixels of a paint layer, or the current appearance of a group, vector layer or other layer."""
 
-    def __init__(self, node: Node, rect: Rect) -> None:
+    def __init__(self, node: Node, rect: Rect, *, masked: bool = False) -> None:
+        """Take the snapshot, of a paint layer with its masks applied if `masked` is set."""
         self.rect = rect
         self.space = Space.of(node)
         self._whole: Raster | None = None
-        if node.type() == "paintlayer" and not node.animated():
+        if node.type() == "paintlayer" and not (masked or node.animated()):
             # The copy shares its tiles with the layer until someone paints on the layer.
             self._node = node.duplicate()
         else:
-            read = node.pixelData if node.type() == "paintlayer" else node.projectionPixelData
+            plain = node.type() == "paintlayer" and not masked
+            read = node.pixelData if plain else node.projectionPixelData
             data = bytes(read(*rect))
             row_bytes = len(data) // rect.height
             if row_bytes == 0:
@@ -376,6 +378,7 @@ def _rows_per_strip(row_bytes: int, width: int, *, converting: bool) -> int:
     return max(1, CONVERTED_PX // width) if converting else strip_rows(row_bytes)
 
 
+_NO_PIXELS = ("mask", "filterlayer")  # Ends of the types of nodes without pixels of their own.
 SAID_MS = 4000  # How long a message is shown over the canvas.
 ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
@@ -401,6 +404,13 @@ class DocumentResults(Results[Node]):
 
     def parent_of(self, layer: Node) -> Node | None:
         return layer.parentNode()
+
+    def below(self, layer: Node) -> list[Node]:
+        if (parent := layer.parentNode()) is None:
+            return []
+        beside = [each for each in parent.childNodes() if each is not None]
+        place = [own_id(each) for each in beside].index(own_id(layer))
+        return [each for each in beside[:place][::-1] if each.visible() and not each.type().endswith(_NO_PIXELS)]
 
 
 def record_of(document: Document) -> DocumentResults:

@@ -10,7 +10,14 @@ from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 from . import depth_editing, filming, layers, selecting
-from .dioptre_link.editing.traits import changes_depth, films, looks_into_file, selects, takes_selection
+from .dioptre_link.editing.traits import (
+    changes_depth,
+    films,
+    looks_into_file,
+    roles_wanted,
+    selects,
+    takes_selection,
+)
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
@@ -198,6 +205,7 @@ class JobManager(QObject):
         node: Node,
         depth: Node | None = None,
         *,
+        layer: Node | None = None,
         notes: tuple[str, ...] = (),
     ) -> Run:
         """Start an operation on a layer; the finished run's messages begin with `notes`.
@@ -206,7 +214,7 @@ class JobManager(QObject):
             RefusedError: The operation cannot work on this layer.
         """
         checked = described.check(options)
-        found = find(described, document, node, depth)
+        found = find(described, document, node, depth, layer=layer)
         if changes_depth(described):
             depth_editing.check_repair(found)
         if films(described):
@@ -268,10 +276,11 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
         operation=described.name,
         options=options,
         picture=source.picture,
+        layer=source.layer,
         depth=source.depth,
         selection=source.selection if takes_selection(described) else None,
         opened_file=source.opened_file if looks_into_file(described) else None,
-        roles=SELECTION_ROLES if selects(described) else None,
+        roles=SELECTION_ROLES if selects(described) else roles_wanted(described),
         depth_metres=source.depth_metres,
     )
 
@@ -290,15 +299,14 @@ def make_layers(
         copy = None
         if layers.needs_copy(source, described, built):
             copy = yield from layers.copying(source, scratch)
-        picture = source.node()
-        was_visible = picture.visible()
+        given = [one for one in (source.node(), source.layer_node()) if one is not None and one.visible()]
         top = layers.insert(source, described, built, copy, scratch)
         made = layers.entry(described, dict(options), source, outcome=outcome, built=built, top=top)
         notes = layers.notes(source.document, made, built)
         record_of(source.document).add(made)
         source.document.setModified(True)
-        if was_visible and not picture.visible():
-            undo_sync.hidden(source.document, picture, top)
+        for hidden in (one for one in given if not one.visible()):
+            undo_sync.hidden(source.document, hidden, top)
         scratch.close_soon()
     return top, (*outcome.messages, *notes)
 

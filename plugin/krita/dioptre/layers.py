@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .dioptre_link.editing.depth_names import with_metres
@@ -35,16 +35,18 @@ from .sources import Source
 from .transfer import DATA_ROLES, Made, Outcome
 
 MASK_NAME = "Selection"
+PLACED_MASK_NAME = "Nearer things"
 _NOT_WHOLLY = b"\xff" * 255 + b"\0"  # Maps a selection to where it selects a pixel in part or not at all.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A new node that is not in the document yet."""
+    """A new node that is not in the document yet, and the values of a placed layer's mask."""
 
     node: Node
     made: Made
     rect: Rect
+    mask: bytes | None = None
 
 
 def given_space(made: Made, source: Source) -> Space:
@@ -59,10 +61,13 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
     """Create a node in `scratch` for each layer of the result, in steps."""
     built = []
     for made in outcome.layers:
+        if made.role is Role.MASK:
+            built[-1] = replace(built[-1], mask=b"".join(made.raster.strips))
+            continue
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
         node = scratch.layer(_name(made, outcome), given if made.role in DATA_ROLES else source.picture.space)
         yield from writing(node, rect, made.raster, given, scratch)
-        node.setVisible(made.visible)
+        node.setVisible(made.visible or made.role is Role.PLACED)
         built.append(Built(node=node, made=made, rect=rect))
     return built
 
@@ -92,9 +97,9 @@ def insert(
     Returns:
         The group, or the single data layer.
     """
-    document, picture = source.document, source.node()
-    parent = picture.parentNode()
-    above = _below_new(document, picture, described)
+    document, picture, layer = source.document, source.node(), source.layer_node()
+    above = _below_new(document, picture, described) if layer is None else layer
+    parent = above.parentNode()
     if len(built) == 1 and built[0].made.role in DATA_ROLES:
         parent.addChildNode(built[0].node, above)
         return own(document, built[0].node)
@@ -120,7 +125,13 @@ def insert(
                 _add_mask(document, source, one.node, source.selection)
         if copy is not None:  # Translucent pixels of the copy would show through those of the result.
             _add_mask(document, source, copy, source.selection.translate(_NOT_WHOLLY))
+    for one in built:
+        if one.mask is not None:
+            _add_mask(document, source, one.node, one.mask, name=PLACED_MASK_NAME)
     parent.addChildNode(group, above)
+    if layer is not None:
+        take_over_look(layer, group, ())
+        layer.setVisible(False)
     if takes_place:
         picture.setVisible(False)
     document.refreshProjection()  # Without this call, Krita does not composite the masks of a new group.
@@ -226,10 +237,11 @@ def entry(
 
 
 def input_links(source: Source) -> dict[str, Link]:
-    given = {"picture": source.picture} | ({} if source.depth is None else {"disparity": source.depth})
+    given = {"picture": source.picture, "layer": source.layer, "disparity": source.depth}
     return {
         name: Link(id=picture.node, name=picture.name, sha256=picture.raster.sha256, rect=picture.rect)
         for name, picture in given.items()
+        if picture is not None
     }
 
 
@@ -310,8 +322,15 @@ def _follows(node: Node, below: Node) -> bool:
     return own_id(_above(below)[0]) == own_id(node)
 
 
-def _add_mask(document: Document, source: Source, node: Node, values: bytes) -> None:
-    mask = document.createTransparencyMask(MASK_NAME)
+def remask(node: Node, rect: Rect, outcome: Outcome) -> None:
+    """Replace the mask of a placed layer that is not in a document; a mask that the user deleted stays away."""
+    made = next(one for one in outcome.layers if one.role is Role.MASK)
+    for mask in [child for child in node.childNodes() if child.type() == "transparencymask"][:1]:
+        mask.setPixelData(b"".join(made.raster.strips), *rect)
+
+
+def _add_mask(document: Document, source: Source, node: Node, values: bytes, *, name: str = MASK_NAME) -> None:
+    mask = document.createTransparencyMask(name)
     node.addChildNode(mask, None)
     mask.setPixelData(values, *source.picture.rect)
 

@@ -162,6 +162,8 @@ def request_of(state: State, source: Source) -> Request:
     """Return the request for the worker. Pixels are uploaded only when the worker needs them."""
     picture, depth, selection = source.picture, source.depth, source.selection
     inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
+    if (layer := source.layer) is not None:
+        inputs["layer"] = Given(key=_Same(layer), upload=lambda worker: _uploading(worker, layer))
     if depth is not None and takes_depth(state.operation):
         inputs["disparity"] = Given(key=_Same(depth), upload=lambda worker: _uploading_depth(worker, depth))
     if selection is not None:

@@ -27,7 +27,7 @@ from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .dioptre_link.records import Entry
-from .document import LOG, Document, Node, Rect, active, find_node, is_open, own_id
+from .document import LOG, Document, Node, Rect, active, find_node, is_open, node_id, own_id
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
@@ -292,7 +292,8 @@ class Session(QObject):
         options = dict(self.state.options)
         if target.entry is not None and self.store.state.replaces:
             return updating.start_edit(job_manager(), target.document, target.entry, options)
-        return job_manager().start(operation, options, target.document, target.picture, target.depth)
+        document, picture, depth = target.document, target.picture, target.depth
+        return job_manager().start(operation, options, document, picture, depth, layer=target.layer)
 
     # -- reading and previews ------------------------------------------------------------------------------------
 
@@ -346,7 +347,8 @@ class Session(QObject):
             RefusedError: The operation cannot work on it.
         """
         target = self._find_target(*active())
-        return target, find(self.state.operation, target.document, target.picture, target.depth, fresh=False)
+        operation, document, picture = self.state.operation, target.document, target.picture
+        return target, find(operation, document, picture, target.depth, layer=target.layer, fresh=False)
 
     def _serves(self, recipe: Recipe) -> bool:
         """Return whether the layers that have been read are those that the recipe takes."""
@@ -377,7 +379,8 @@ class Session(QObject):
         source = self._source
         if source is None or source.document != target.document:
             return False
-        return source.picture.node == target.node
+        layer = None if target.layer is None else node_id(target.document, target.layer)
+        return (source.picture.node, source.layer and source.layer.node) == (target.node, layer)
 
     def _adopt(self, target: Target) -> None:
         """Take over the settings of the result that a run replaces, or keep the style for another layer.
@@ -394,7 +397,8 @@ class Session(QObject):
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
             state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
             # A new selection asks for a new result, unless the user has selected the earlier one.
-            adds = not target.chosen and selection_mark(target.document) != NO_SELECTION
+            limits = not state.operation.places and selection_mark(target.document) != NO_SELECTION
+            adds = limits and not target.chosen
         elif moves:
             state = states.of_next_picture(state)
         self._set(state, entry=entry, replaced=target.replaced, adds=adds and entry is not None)
@@ -417,7 +421,7 @@ class Session(QObject):
         """Return the source with the selection, masks and opacity as they are now; None if they are the same."""
         operation, mark = self.state.operation, NO_SELECTION
         if takes_selection(operation) or not (
-            selects(operation) or enlarges(operation) or self.store.state.replaces
+            selects(operation) or enlarges(operation) or operation.places or self.store.state.replaces
         ):
             mark = selection_mark(source.document)
         node, rect = find_node(source.document, source.picture.node), source.picture.rect

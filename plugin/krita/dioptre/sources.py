@@ -201,6 +201,7 @@ class Source:
     Attributes:
         document: The document.
         picture: The picture to work on.
+        layer: The layer to place in the picture, over the picture's rectangle, if any.
         depth: The depth layer, if any.
         plain: Whether a layer above the picture looks the same as a layer in its place.
         selection: 8-bit values over the picture's rectangle; None without a selection.
@@ -211,6 +212,7 @@ class Source:
 
     document: Document
     picture: Picture
+    layer: Picture | None
     depth: Picture | None
     plain: bool
     selection: bytes | None
@@ -224,10 +226,17 @@ class Source:
         Raises:
             RefusedError: The layer was deleted or the document was closed.
         """
+        return self._now(self.picture)
+
+    def layer_node(self) -> Node | None:
+        """Return the current node of the layer to place; raise RefusedError if it was deleted."""
+        return None if self.layer is None else self._now(self.layer)
+
+    def _now(self, read: Picture) -> Node:
         check_open(self.document)
-        node = find_node(self.document, self.picture.node)
+        node = find_node(self.document, read.node)
         if node is None:
-            raise refusals.layer_deleted(self.picture.name)
+            raise refusals.layer_deleted(read.name)
         return node
 
 
@@ -237,6 +246,7 @@ class Found:
 
     document: Document
     picture: Node
+    layer: Node | None
     depth: Node | None
     plain: bool
     selection: bytes | None
@@ -251,20 +261,24 @@ class Found:
         frozen = self._freeze() if is_idle(self.document) else None
         return self._read(frozen)
 
-    def _freeze(self) -> tuple[_Frozen, _Frozen | None]:
+    def _freeze(self) -> tuple[_Frozen, _Frozen | None, _Frozen | None]:
         check_size(self.picture)
         rect = Rect.of(self.picture)
         depth = None if self.depth is None else _frozen(self.document, self.depth, rect)
-        return _frozen(self.document, self.picture, rect), depth
+        layer = None
+        if self.layer is not None:
+            layer = _frozen(self.document, self.layer, rect, masked=has_masks(self.layer))
+        return _frozen(self.document, self.picture, rect), layer, depth
 
-    def _read(self, frozen: tuple[_Frozen, _Frozen | None] | None) -> Generator[None, None, Source]:
+    def _read(self, frozen: tuple[_Frozen, _Frozen | None, _Frozen | None] | None) -> Generator[None, None, Source]:
         while frozen is None:
             yield
             check_open(self.document)
             frozen = self._freeze() if is_idle(self.document) else None
-        (of_picture, of_depth), whole = frozen, frozen[0].pixels.rect
+        (of_picture, of_layer, of_depth), whole = frozen, frozen[0].pixels.rect
         rect = yield from taking_part(of_picture.pixels, canvas_of(self.document))
         picture = yield from of_picture.read(rect)
+        layer = None if of_layer is None else (yield from of_layer.read(rect))
         depth = None
         if of_depth is not None:
             depth = yield from of_depth.read(of_depth.place(rect), DEPTH)
@@ -278,6 +292,7 @@ class Found:
         return Source(
             document=self.document,
             picture=picture,
+            layer=layer,
             depth=depth,
             plain=self.plain and picture.opaque,
             selection=selection,
@@ -323,10 +338,24 @@ class _Frozen:
         )
 
 
-def _frozen(document: Document, node: Node, rect: Rect) -> _Frozen:
-    return _Frozen(
-        node=node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=Snapshot(node, rect)
-    )
+def _frozen(document: Document, node: Node, rect: Rect, *, masked: bool = False) -> _Frozen:
+    pixels = Snapshot(node, rect, masked=masked)
+    return _Frozen(node=node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=pixels)
+
+
+def has_masks(node: Node) -> bool:
+    """Return whether visible masks change how the layer looks."""
+    return any(child.type().endswith("mask") and child.visible() for child in node.childNodes())
+
+
+def layer_and_photo(document: Document, node: Node | None) -> tuple[Node, Node]:
+    """Return the layer that would be placed if `node` is selected, and the picture below it.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    layer = _layer(node)
+    return layer, record_of(document).photo_below(layer, layer.name())
 
 
 def canvas_of(document: Document) -> Rect:
@@ -360,6 +389,7 @@ def find(
     node: Node | None,
     depth: Node | None = None,
     *,
+    layer: Node | None = None,
     fresh: bool = True,
     looks_for_depth: bool = True,
 ) -> Found:
@@ -370,6 +400,8 @@ def find(
         document: The document to work on.
         node: The selected layer.
         depth: The depth layer given by the user, if any.
+        layer: The layer to place in `node`. Default: an operation that places one takes `node`, and the picture
+            below it.
         fresh: Whether the run creates new layers, which the selection limits.
         looks_for_depth: Whether to use the picture's own depth layer if `depth` is None.
 
@@ -381,10 +413,12 @@ def find(
     """
     if document is None:
         raise refusals.no_document()
+    if described.places and layer is None:
+        layer, node = layer_and_photo(document, node)
     picture = _layer(node)
     entries = record_of(document).readable()
     if takes_depth(described) and depth is None:
-        if (source := picture_of(document, entries, picture)) is not None:
+        if layer is None and (source := picture_of(document, entries, picture)) is not None:
             picture, depth = source, picture  # The selected layer is itself a depth layer.
         elif looks_for_depth and finds_depth_layer(described):
             depth = depth_of(document, entries, picture) or _named_depth(document, picture)
@@ -395,7 +429,7 @@ def find(
     if depth is not None and own_id(depth) == own_id(picture):
         raise refusals.same_layer()
     if fresh:
-        _check_place(picture)
+        _check_place(layer or picture)
     check_size(picture)
     if _balances_colour(described) and picture.colorModel() == "GRAYA":
         raise RefusedError(
@@ -411,9 +445,10 @@ def find(
             hint="Use Filter ▸ Dioptre ▸ Super-resolution of the whole document, or remove the masks.",
             name=picture.name(),
         )
-    fresh_or_needed = (fresh and not selects(described)) or Input.SELECTION in described.inputs
-    selection = selection_in(document, Rect.of(picture)) if fresh_or_needed else None
-    if selection is None and Input.SELECTION in described.inputs:
+    needed = Input.SELECTION in described.inputs
+    limited = fresh and not (selects(described) or described.places)
+    selection = selection_in(document, Rect.of(picture)) if limited or needed else None
+    if selection is None and needed:
         raise refusals.needs_selection(described)
     if selection is not None and enlarging:
         raise refusals.selection_enlarged(described)
@@ -423,6 +458,7 @@ def find(
     return Found(
         document=document,
         picture=picture,
+        layer=layer,
         depth=depth,
         plain=plain,
         selection=selection,

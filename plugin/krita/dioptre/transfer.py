@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .dioptre_link.buffers import Buffer
@@ -37,6 +37,7 @@ class Order:
     operation: str
     options: Mapping[str, Any]
     picture: Picture
+    layer: Picture | None = None
     depth: Picture | None = None
     selection: bytes | None = None  # 8-bit values, one per pixel of the picture.
     opened_file: str | None = None  # File that may contain the camera's own depth.
@@ -209,17 +210,31 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
                 )
                 for layer in result.layers
             )
+            layers += _without_shadow(order, layers)
         finally:
             result.delete()
-    given = [order.picture.raster, *([] if order.depth is None else [order.depth.raster])]
+    given = [one.raster for one in (order.picture, order.layer, order.depth) if one is not None]
     for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
         raster.sha256  # noqa: B018  (computes the cached hash here, so that the GUI thread need not wait for it)
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
 
 
+def _without_shadow(order: Order, layers: tuple[Made, ...]) -> tuple[Made, ...]:
+    """Return an empty layer for the shadow of a placed layer that has none, so that Edit can add one later."""
+    roles = {one.role: one for one in layers}
+    if Role.PLACED not in roles or Role.SHADOW in roles:
+        return ()
+    placed = roles[Role.PLACED]
+    row_bytes = placed.raster.row_bytes
+    empty = Raster.of(bytes(row_bytes * placed.height), row_bytes)
+    return (replace(placed, name="Contact shadow", role=Role.SHADOW, visible=True, raster=empty),)
+
+
 def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffer]:
     """Return the order's inputs in new buffers, which `files` deletes."""
     inputs = {"picture": files.enter_context(upload(worker, order.picture))}
+    if order.layer is not None:
+        inputs["layer"] = files.enter_context(upload(worker, order.layer))
     if order.depth is not None:
         inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
     if order.selection is not None:

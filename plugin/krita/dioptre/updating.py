@@ -34,7 +34,7 @@ from .document import (
     wire_format,
 )
 from .jobs import JobManager, Run, order_for
-from .sources import Found, Picture, Source, depth_place, find, snapshot
+from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, snapshot
 from .transfer import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .undo_sync import UndoSync
 
@@ -46,6 +46,7 @@ class Target:
     Attributes:
         document: The document.
         picture: The layer to work on.
+        layer: The layer to place in it, if any.
         depth: The depth layer to use instead of searching for one.
         entry: The result to replace, if any.
         chosen: Whether the user selected that result itself, and not the picture behind it.
@@ -53,6 +54,7 @@ class Target:
 
     document: Document
     picture: Node
+    layer: Node | None = None
     depth: Node | None = None
     entry: Entry | None = None
     chosen: bool = False
@@ -88,8 +90,10 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
     for entry in reversed(entries):
         if entry.operation == operation.name and record.belongs(entry, node) and record.layers(entry):
             return replace(_behind(document, entry), chosen=True)
-    earlier = to_replace(entries, operation, record.id_of(node), lambda entry: bool(record.layers(entry)))
-    return Target(document=document, picture=node) if earlier is None else _behind(document, earlier)
+    layer, picture = layer_and_photo(document, node) if operation.places else (None, node)
+    earlier = to_replace(entries, operation, record.id_of(layer or node), lambda entry: bool(record.layers(entry)))
+    target = Target(document=document, picture=picture, layer=layer)
+    return target if earlier is None else _behind(document, earlier)
 
 
 def changeable(document: Document | None, node: Node | None) -> tuple[bool, bool]:
@@ -123,7 +127,9 @@ def find_edited(document: Document | None, node: Node | None) -> tuple[Target, E
 def _behind(document: Document, entry: Entry) -> Target:
     """Return the picture and the given depth that a result was computed from."""
     depth = find_linked(document, entry.inputs.get("disparity"))
-    return Target(document=document, picture=record_of(document).picture(entry), depth=depth, entry=entry)
+    record = record_of(document)
+    picture, layer = record.picture(entry), record.layer(entry)
+    return Target(document=document, picture=picture, layer=layer, depth=depth, entry=entry)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +213,8 @@ def plan_of(document: Document, entry: Entry) -> Plan:
         if node.locked():
             raise refusals.layer_locked(node.name())
     _check_clones(document, made)
-    found = find(entry.described, document, picture, depth, fresh=False, looks_for_depth=False)
+    layer = record.layer(entry)
+    found = find(entry.described, document, picture, depth, layer=layer, fresh=False, looks_for_depth=False)
     own = current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
     return Plan(entry=entry, found=found, own=own)
 
@@ -287,6 +294,8 @@ def apply(
                 if made.role is Role.DEPTH:
                     new.setName(renewed(old.name(), DepthMetres.of_values(outcome.values)))
                 yield from layers.refilling(new, rect, made, given, scratch)
+                if made.role is Role.PLACED:
+                    layers.remask(new, rect, outcome)
                 if is_edited and made.role is Role.RESULT:
                     for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
                         node.setVisible(True)
@@ -296,7 +305,11 @@ def apply(
                 outputs[made.role.value] = link
                 add_version(document, replace(was, id=own_id(old)), replace(link, id=own_id(new)))
                 yield
-        inputs = {**entry.inputs, "picture": layers.input_links(source)["picture"]}
+        links = layers.input_links(source)
+        inputs = {**entry.inputs, **{name: link for name, link in links.items() if name != "disparity"}}
+        if (layer := source.layer_node()) is not None and layer.visible():
+            layer.setVisible(False)
+            document.refreshProjection()
         record = record_of(document)
         before = next((one for one in record.load() if one.id == entry.id), entry)
         values, models = dict(outcome.values), dict(outcome.models)

@@ -22,6 +22,7 @@ SCRIPTS = (
     "enlarging.py",
     "repairing.py",
     "drawn.py",
+    "placing.py",
     "selecting.py",
 )
 

@@ -16,7 +16,7 @@ from .conftest import Krita, check_names
 
 pytestmark = pytest.mark.editor
 SCRIPTS = ("operations.py", "following.py", "documents.py", "kinds.py", "trouble.py")
-SCRIPTS += ("shown.py", "panel.py", "brushing.py", "changing.py", "selecting.py", "copying.py")
+SCRIPTS += ("shown.py", "panel.py", "brushing.py", "changing.py", "selecting.py", "copying.py", "placing.py")
 
 
 @pytest.fixture(scope="session")

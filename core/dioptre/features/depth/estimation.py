@@ -308,9 +308,7 @@ def chosen_depth(inputs: Inputs, options: DepthOptions, *, progress: Progress = 
     if inputs.disparity is None:
         return kept_depth(inputs, options, field_of_view=view, progress=progress)
     focal = None if view is None else view.focal_diagonals
-    return Depth(
-        disparity=inputs.disparity, source=_GIVEN, range_per_m=inputs.range_per_m, focal_diagonals=focal
-    )
+    return Depth(disparity=inputs.disparity, source=_GIVEN, range_per_m=inputs.range_per_m, focal_diagonals=focal)
 
 
 def run(inputs: Inputs, options: DepthMapOptions, progress: Progress) -> Result:

@@ -91,7 +91,7 @@ def _first_state(
     options = arguments.read_options(operation, config)
     if edited is None:
         return states.opened(operation, options)
-    adds = not edited.chosen and has_selection(source.image)
+    adds = not edited.chosen and has_selection(source.image) and not operation.places
     return states.opened(operation, edited.entry.chosen_options, replaces="" if adds else edited.entry.id)
 
 

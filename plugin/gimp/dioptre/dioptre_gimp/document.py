@@ -37,7 +37,7 @@ from dioptre_link import strict_json  # noqa: E402
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.editing.results import Results  # noqa: E402
 from dioptre_link.editor_log import EditorLog  # noqa: E402
-from dioptre_link.errors import DioptreError  # noqa: E402
+from dioptre_link.errors import DioptreError, RefusedError  # noqa: E402
 from dioptre_link.files import keep_newest  # noqa: E402
 from dioptre_link.metres import DepthMetres  # noqa: E402
 from dioptre_link.paths import cache_dir  # noqa: E402
@@ -69,6 +69,7 @@ FRAME, FRAME_MASK = _COLOUR[3, "u8"], _COLOUR[1, "u8"]
 DEPTH = _COLOUR[1, "f32"]
 DEPTH_SHOWN = _COLOUR[1, "u16"]  # 16 bits distinguish all values of an 8-bit layer, whatever its profile.
 SELECTION = Format("Y float", PixelFormat("f32", 1))
+MASK = Format("Y u8", PixelFormat("u8", 1))
 
 _EXACT = {
     Gimp.Precision.U8_NON_LINEAR: "u8",
@@ -177,6 +178,35 @@ def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int,
     for band in bands(*size_of(layer)):
         rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
         yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
+
+
+def laid_out(layer: Gimp.Layer, picture: Gimp.Layer, babl: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the part of `layer` over `picture`, with its mask applied, as (first row, rows) from the top.
+
+    It is transparent where the layer does not reach.
+
+    Raises:
+        RefusedError: The layer is a group with a mask, which GIMP cannot apply.
+    """
+    seen = layer
+    if layer.get_mask() is not None and layer.get_apply_mask():
+        if layer.is_group():
+            raise RefusedError(
+                "The group “{name}” has a mask.",
+                hint="Merge the group into one layer first.",
+                name=layer.get_name(),
+            )
+        seen = layer.copy()
+        seen.remove_mask(Gimp.MaskApplyMode.APPLY)
+    x, y = (own - other for own, other in zip(picture.get_offsets()[1:], layer.get_offsets()[1:], strict=True))
+    try:
+        source = seen.get_buffer()
+        for band in bands(*size_of(picture)):
+            rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
+            yield band.y, source.get(rect, 1.0, babl, Gegl.AbyssPolicy.NONE)
+    finally:
+        if seen is not layer:
+            seen.delete()
 
 
 def read_small_selection(image: Gimp.Image, layer: Gimp.Layer, size: tuple[int, int]) -> bytes:
@@ -375,6 +405,11 @@ class ImageResults(Results[Gimp.Item]):
 
     def parent_of(self, layer: Gimp.Item) -> Gimp.Item | None:
         return layer.get_parent()
+
+    def below(self, layer: Gimp.Item) -> list[Gimp.Layer]:
+        parent, place = layer.get_parent(), self._image.get_item_position(layer)
+        beside = self._image.get_layers() if parent is None else parent.get_children()
+        return [each for each in beside[place + 1 :] if each.get_visible()]
 
 
 def record_of(image: Gimp.Image) -> ImageResults:
@@ -614,14 +649,19 @@ def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
 
 def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.Layer) -> None:
     """Give a group or a cut-out the mode, opacity and mask of the layer that it replaces."""
-    if not layer.is_group() or layer.get_mode() != Gimp.LayerMode.PASS_THROUGH:
-        group.set_mode(layer.get_mode())
-    group.set_opacity(layer.get_opacity())
+    take_over_mode(layer, group)
     if (mask := layer.get_mask()) is not None:
         copied = group.create_mask(Gimp.AddMaskType.WHITE)
         _fill_mask(image, copied, mask)
         must(group.add_mask(copied), "add a layer mask")
         group.set_apply_mask(layer.get_apply_mask())
+
+
+def take_over_mode(layer: Gimp.Layer, group: Gimp.Layer) -> None:
+    """Give a group or a cut-out the mode and opacity of the layer that it replaces."""
+    if not layer.is_group() or layer.get_mode() != Gimp.LayerMode.PASS_THROUGH:
+        group.set_mode(layer.get_mode())
+    group.set_opacity(layer.get_opacity())
 
 
 def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: bool) -> Gimp.Layer:
@@ -638,6 +678,12 @@ def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: boo
             "GIMP cannot create a layer of {width} × {height} pixels.", width=size[0], height=size[1]
         )
     return layer
+
+
+def blend_encoded(layer: Gimp.Layer) -> None:
+    """Make a layer cover what is below it as sRGB-encoded values; GIMP's default is linear light."""
+    layer.set_blend_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
+    layer.set_composite_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
 
 
 def new_group(image: Gimp.Image, name: str) -> Gimp.GroupLayer:

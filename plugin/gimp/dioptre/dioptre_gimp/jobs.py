@@ -10,7 +10,7 @@ from dioptre_link.client import Result, Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
 from dioptre_link.operation import Operation
-from dioptre_link.records import GROUP, Entry
+from dioptre_link.records import GROUP, Entry, Link
 
 from . import filming, layers, selecting, transfer
 from .document import Gimp, link_to, mark, record_of, replace_pixels, selection_as_rectangle, undo_step
@@ -55,6 +55,14 @@ def run_sent(
     return Outcome(layer=top, messages=(*sent.messages, *result.messages))
 
 
+def given_links(source: Source, sent: transfer.Sent) -> dict[str, Link]:
+    """Return the links to the picture and to the layer that is placed in it."""
+    links = {"picture": link_to(source.picture, sha256=sent.picture_sha256)}
+    if source.layer is not None:
+        links["layer"] = link_to(source.layer, sha256=sent.layer_sha256)
+    return links
+
+
 def _change_depth(source: Source, sent: transfer.Sent, result: Result, filled: list[layers.Filled]) -> Outcome:
     """Replace the depth layer's values instead of adding a layer; Update treats them like painted values."""
     depth, (made, *_) = source.depth, filled
@@ -80,7 +88,7 @@ def entry(
     top: Gimp.Layer,
 ) -> Entry:
     """Return the record of this result for the document."""
-    inputs = {"picture": link_to(source.picture, sha256=sent.picture_sha256)}
+    inputs = given_links(source, sent)
     if source.depth is not None:
         inputs["disparity"] = link_to(source.depth, sha256=sent.depth_sha256)
     outputs = {one.role.value: link_to(one.layer, sha256=one.sha256) for one in filled}

@@ -18,8 +18,10 @@ from dioptre_link.records import made_from
 
 from .document import (
     DEPTH,
+    MASK,
     Format,
     Gimp,
+    blend_encoded,
     check_room,
     content_hash,
     depth_hash,
@@ -40,6 +42,7 @@ from .document import (
     selection_mask,
     size_of,
     take_over_look,
+    take_over_mode,
 )
 from .sources import Source
 from .transfer import BEFORE_LAYERS
@@ -66,6 +69,7 @@ class Filled:
         visible: Whether it will be visible.
         sha256: Its `content_hash`.
         metres: The metres of a depth layer, if they are known.
+        mask: The mask of a placed layer.
     """
 
     layer: Gimp.Layer
@@ -73,6 +77,7 @@ class Filled:
     visible: bool
     sha256: str
     metres: DepthMetres | None = None
+    mask: Gimp.LayerMask | None = None
 
     def mark_depth(self, layer: Gimp.Layer) -> None:
         """Store on `layer`, which has this depth now, its content hash and its metres."""
@@ -88,13 +93,17 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     began = time.monotonic()
     try:
         for number, made in enumerate(wanted):
+            if made.role is Role.MASK:
+                filled[-1] = _masked(filled[-1], made)
+                continue
             # The group has the operation's name.
             name = "Result" if made.role is Role.RESULT else made.name
             alpha = made.role not in DATA_ROLES and (made.role is not Role.RESULT or source.picture.has_alpha())
             size = made.buffer.pixels.width, made.buffer.pixels.height
             layer = new_layer(source.image, name, size, alpha=alpha)
             metres = DepthMetres.of_values(result.values) if made.role is Role.DEPTH else None
-            filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256="", metres=metres))
+            visible = made.visible or made.role is Role.PLACED
+            filled.append(Filled(layer=layer, role=made.role, visible=visible, sha256="", metres=metres))
             for share in read_in(made.buffer, layer.get_buffer(), _format(source, made)):
                 done = (number + share) / len(wanted)
                 yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Creating layers")
@@ -109,6 +118,19 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     return filled
 
 
+def _masked(one: Filled, made: ResultLayer) -> Filled:
+    """Return the placed layer `one` with its mask."""
+    mask = one.layer.create_mask(Gimp.AddMaskType.WHITE)
+    for _ in read_in(made.buffer, mask.get_buffer(), MASK):
+        pass
+    return replace(one, mask=mask, sha256=_with_mask(one.sha256, mask))
+
+
+def _with_mask(sha256: str, mask: Gimp.LayerMask | None) -> str:
+    """Return a hash of the same length for the content of a layer and its mask."""
+    return sha256[:32] + ("" if mask is None else content_hash(mask)[:32])
+
+
 def discard(filled: list[Filled]) -> None:
     """Free layers that were not inserted into the document."""
     for one in filled:
@@ -118,6 +140,7 @@ def discard(filled: list[Filled]) -> None:
 def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.Layer:
     """Insert the layers above their source, in a group unless they are only data; call it inside an `undo_step`.
 
+    A placed layer's group lies above the layer that it is made of, with its mode and opacity, and hides that layer.
     If the source is not plain and opaque (it has transparency, a mask, or another mode or opacity), the group
     replaces it: the group takes the source's mode, opacity and mask, and the source is hidden. Otherwise the source
     does not change.
@@ -126,7 +149,9 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         The group, or the first layer if there is no group.
     """
     image, picture = source.image, source.picture
-    parent, position = picture.get_parent(), _position(image, picture)
+    parent, position, layer = picture.get_parent(), _position(image, picture), source.layer
+    if layer is not None:
+        parent, position = layer.get_parent(), image.get_item_position(layer)
     x, y = picture.get_offsets()[1:]
     if all(one.role in DATA_ROLES for one in filled):
         for one in reversed(filled):
@@ -144,6 +169,11 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         if not source.plain and any(one.role is Role.RESULT for one in filled):
             _take_place(image, picture, group, below_result=selected and same_size(picture, group))
         _make_room(image, picture, filled)
+        if layer is not None:
+            if any(one.role is Role.PLACED for one in filled):
+                blend_encoded(group)
+                take_over_mode(layer, group)
+            layer.set_visible(False)
     except BaseException:
         image.remove_layer(group)
         raise
@@ -160,6 +190,8 @@ def insert_cut_out(source: Source, one: Filled) -> None:
 
 def layer_hash(layer: Gimp.Layer, role: Role) -> str:
     """Return the SHA-256 of a result layer's content, as in `Filled.sha256`."""
+    if role is Role.PLACED:
+        return _with_mask(content_hash(layer), layer.get_mask())
     return depth_hash(layer) if role is Role.DEPTH else content_hash(layer)
 
 
@@ -180,6 +212,10 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
     one.layer.set_offsets(*offsets)
     one.layer.set_visible(one.visible)
     must(image.insert_layer(one.layer, parent, position), "insert a layer")
+    if one.mask is not None:
+        must(one.layer.add_mask(one.mask), "add a layer mask")
+    if one.role in (Role.PLACED, Role.SHADOW):
+        blend_encoded(one.layer)
     if one.role is Role.DEPTH:
         one.mark_depth(one.layer)
 

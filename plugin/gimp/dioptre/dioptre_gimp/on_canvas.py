@@ -155,7 +155,7 @@ class OnCanvas:
         with unrecorded(image):
             takes_place = role is Role.RESULT and not source.plain
             covered = replaced or (source.picture if takes_place else None)
-            hides = [covered] if covered is not None and covered.get_visible() else []
+            hides = [each for each in (covered, source.layer) if each is not None and each.get_visible()]
             if replaced is not None:
                 self._top = layer
                 replaced.set_visible(False)

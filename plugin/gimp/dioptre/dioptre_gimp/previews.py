@@ -95,7 +95,7 @@ class Inputs:
         assert self._sent is not None
         return {
             name: Given(key=self._key(name), upload=self._upload(name))
-            for name in ("picture", "disparity", "selection")
+            for name in ("picture", "layer", "disparity", "selection")
             if name in self._sent.inputs
         }
 
@@ -103,6 +103,7 @@ class Inputs:
         assert self._sent is not None
         shas = {
             "picture": self._sent.picture_sha256,
+            "layer": self._sent.layer_sha256,
             "disparity": self._sent.depth_sha256,
             "selection": self._sent.selection_sha256,
         }

@@ -35,6 +35,7 @@ class Source:
     Attributes:
         image: The image that holds the layers.
         picture: The layer to work on.
+        layer: The layer to place in the picture.
         depth: The depth layer.
         plain: Whether a layer above `picture` looks the same as a layer in its place.
         takes_selection: Whether the operation, or the preview of its result, is limited to the image's selection.
@@ -42,6 +43,7 @@ class Source:
 
     image: Gimp.Image
     picture: Gimp.Layer
+    layer: Gimp.Layer | None = None
     depth: Gimp.Layer | None = None
     plain: bool = True
     takes_selection: bool = False
@@ -53,6 +55,7 @@ def find(
     drawables: Sequence[Gimp.Drawable],
     depth: Gimp.Layer | None,
     *,
+    layer: Gimp.Layer | None = None,
     into_selection: bool = True,
     looks_for_depth: bool = True,
 ) -> Source:
@@ -63,6 +66,8 @@ def find(
         image: The image that holds the layers.
         drawables: The selected drawables.
         depth: The depth layer given by the user, if any.
+        layer: The layer to place in `drawables`. Default: an operation that places one takes the selected layer and
+            the picture below it.
         into_selection: Whether the result will be limited to the selection, which must then overlap the layer.
         looks_for_depth: Whether to use the picture's own depth layer if `depth` is None.
 
@@ -75,16 +80,21 @@ def find(
     _check_image(image)
     picture = only_layer(drawables)
     entries = record_of(image).readable()
+    if operation.places and layer is None:
+        layer = picture
+        picture = only_layer([record_of(image).photo_below(layer, layer.get_name())])
+    origin = picture
     if depth is None:
-        picture, depth = _original(image, entries, picture, operation)
+        origin, depth = _original(image, entries, picture, operation)
+        picture = origin if layer is None else picture  # It is placed in what is seen, such as a blurred photo.
     if depth is None and looks_for_depth and traits.finds_depth_layer(operation):
         needs = Input.DISPARITY in operation.inputs
-        depth = (depth_of if needs else fitting_depth)(image, entries, picture)
+        depth = (depth_of if needs else fitting_depth)(image, entries, origin)
         if depth is None and needs:
             raise REFUSALS.needs_depth(operation.title)
     if depth is not None:
         _check_depth(depth, picture)
-    into_selection = into_selection and not traits.selects(operation)
+    into_selection = into_selection and not (traits.selects(operation) or operation.places)
     if into_selection and has_selection(image) and not picture.mask_intersect()[0]:
         raise refusals.selection_outside(picture.get_name())
     takes_selection = into_selection or traits.takes_selection(operation)
@@ -99,7 +109,9 @@ def find(
             hint="Unlock its visibility first.",
             name=picture.get_name(),
         )
-    return Source(image=image, picture=picture, depth=depth, plain=plain, takes_selection=takes_selection)
+    return Source(
+        image=image, picture=picture, layer=layer, depth=depth, plain=plain, takes_selection=takes_selection
+    )
 
 
 def check_still_there(source: Source) -> None:
@@ -110,7 +122,7 @@ def check_still_there(source: Source) -> None:
     """
     if not source.image.is_valid():
         raise refusals.document_closed()
-    for layer in (source.picture, source.depth):
+    for layer in (source.picture, source.layer, source.depth):
         if layer is not None and not layer.is_valid():
             raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")
 
@@ -138,7 +150,8 @@ def fitting_depth(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Lay
 def depth_candidates(source: Source) -> list[Gimp.Layer]:
     """Return the layers that could be the picture's depth: the chosen one first, then those named "depth"."""
     chosen = [] if source.depth is None else [source.depth]
-    taken = {source.picture.get_tattoo(), *(layer.get_tattoo() for layer in chosen)}
+    placed = [] if source.layer is None else [source.layer]
+    taken = {layer.get_tattoo() for layer in (source.picture, *placed, *chosen)}
     others = [
         layer
         for layer in all_layers(source.image.get_layers())

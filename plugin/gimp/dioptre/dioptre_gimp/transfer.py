@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ from .document import (
     find_kept,
     has_selection,
     is_eight_bit,
+    laid_out,
     logger,
     made_hash,
     metres_of,
@@ -56,6 +57,12 @@ BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
 
 T = TypeVar("T")
+OnRows = Callable[[int, bytes], object]
+"""Receives the number of the first row, and rows of pixels."""
+
+
+def _ignored(_top: int, _rows: bytes) -> None:
+    """Take no notice of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +71,7 @@ class Sent:
 
     inputs: Mapping[str, Buffer | Stored]
     picture_sha256: str
+    layer_sha256: str = ""
     depth_sha256: str = ""
     selection_sha256: str = ""
     messages: tuple[str, ...] = ()
@@ -131,6 +139,7 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     return Sent(
         inputs=inputs,
         picture_sha256=digest.hexdigest(),
+        layer_sha256=_send_layer(worker, source, files, inputs),
         depth_sha256=depth_sha256,
         selection_sha256=_send_selection(worker, source, files, inputs),
         messages=tuple(messages),
@@ -146,6 +155,8 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
         digest.update(band)
         yield Step(fraction=0.0, phase="Reading the layer")
     if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
+        return True
+    if _layer_hash(source) != sent.layer_sha256:
         return True
     return source.depth is not None and depth_hash(source.depth) != sent.depth_sha256
 
@@ -167,7 +178,7 @@ def work(
         options: Its validated options.
         source: The layers to work on.
         sent: The inputs from `send`.
-        roles: Roles of the layers to return; None returns all.
+        roles: Roles of the layers to return; None returns all that become layers of the image.
 
     Returns:
         The worker's result.
@@ -180,7 +191,7 @@ def work(
         colour_format=colour_format,
         opened_file=opened_file(source.image) if traits.looks_into_file(operation) else None,
         depth_metres=depth_metres(source),
-        roles=roles,
+        roles=roles or traits.roles_wanted(operation),
     )
     return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
 
@@ -240,11 +251,33 @@ def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: di
     return _selection_hash(source, buffer.write_rows)
 
 
-def _selection_hash(source: Source, on_rows: Callable[[int, bytes], object] = lambda _top, _rows: None) -> str:
+def _selection_hash(source: Source, on_rows: OnRows = _ignored) -> str:
     if not source.takes_selection or not has_selection(source.image):
         return ""
+    return _hash_of(selection_bands(source.image, source.picture), on_rows)
+
+
+def _send_layer(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
+    """Put the part of the layer to place that lies over the picture into `inputs`; return its hash."""
+    if source.layer is None:
+        return ""
+    inputs["layer"] = buffer = _new_buffer(worker, source.picture, _layer_format(source), files)
+    return _layer_hash(source, buffer.write_rows)
+
+
+def _layer_hash(source: Source, on_rows: OnRows = _ignored) -> str:
+    if source.layer is None:
+        return ""
+    return _hash_of(laid_out(source.layer, source.picture, _layer_format(source).babl), on_rows)
+
+
+def _layer_format(source: Source) -> Format:
+    return picture_format(source.image, alpha=True)
+
+
+def _hash_of(rows_from_top: Iterator[tuple[int, bytes]], on_rows: OnRows) -> str:
     digest = hashlib.sha256()
-    for top, rows in selection_bands(source.image, source.picture):
+    for top, rows in rows_from_top:
         on_rows(top, rows)
         digest.update(rows)
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,7 @@ from .document import (
     size_of,
     undo_step,
 )
+from .jobs import given_links
 from .layers import Outcome
 from .sources import Source, check_still_there
 
@@ -83,8 +84,9 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
             outputs, kept = _replace(change, filled, used)
             if change.renews:
                 _rename(source.image, change)
-            inputs = {"picture": link_to(source.picture, sha256=sent.picture_sha256)}
-            inputs |= _disparity(change, sent)
+            inputs = given_links(source, sent) | _disparity(change, sent)
+            if source.layer is not None:
+                source.layer.set_visible(False)
             record_of(source.image).put(
                 entry,
                 operation=change.operation.name,
@@ -128,6 +130,10 @@ def _replace(
             kept.append(_keep_copy(image, layer))
         larger = fills(image, layer) and not same_size(layer, one.layer)
         replace_pixels(layer, one.layer)
+        if one.mask is not None and layer.get_mask() is not None:
+            replace_pixels(layer.get_mask(), one.mask)
+        elif one.mask is not None:
+            must(layer.add_mask(one.mask), "add a layer mask")
         if larger:
             must(image.resize(*size_of(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
@@ -231,14 +237,17 @@ def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     for layer in record.layers(entry):
         if not layer.is_group() and layer.get_lock_content():
             raise refusals.layer_locked(layer.get_name())
-    source = sources.find(described, image, [picture], depth, into_selection=False, looks_for_depth=False)
+    placed = record.layer(entry)
+    source = sources.find(
+        described, image, [picture], depth, layer=placed, into_selection=False, looks_for_depth=False
+    )
     made = entry.outputs.get(Role.DEPTH.value)
     own = find_linked(image, made)
     if depth is not None or made is None or own is None or depth_hash(own) == made.sha256:
         return source
     if Input.DISPARITY not in described.optional_inputs:
         return None
-    return Source(image=image, picture=picture, depth=own, plain=source.plain)
+    return replace(source, depth=own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,8 +298,9 @@ def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation
     try:
         if own:
             return _edited_now(image, own[-1], chosen=True)
-        picture = sources.find(operation, image, drawables, None).picture.get_tattoo()
-        entry = results.to_replace(entries, operation, picture, lambda entry: _is_there(image, entry))
+        source = sources.find(operation, image, drawables, None)
+        made_from = (source.layer or source.picture).get_tattoo()
+        entry = results.to_replace(entries, operation, made_from, lambda entry: _is_there(image, entry))
         return None if entry is None else _edited_now(image, entry, chosen=False)
     except RefusedError:  # The picture is missing or a layer is locked, so this result cannot be replaced.
         return None
@@ -323,4 +333,4 @@ def _is_there(image: Gimp.Image, entry: Entry) -> bool:
 
 
 def _is_from(entry: Entry, layer: Gimp.Layer) -> bool:
-    return bool(entry.inputs["picture"].id == layer.get_tattoo())
+    return layer.get_tattoo() in (link.id for given, link in entry.inputs.items() if given != "disparity")

@@ -44,6 +44,7 @@ MENU = [
     "Super-resolution…",
     "Haze…",
     "Motion blur…",
+    "Place at depth…",
     "Depth map…",
     "Repair depth in selection…",
     "Film…",
