@@ -59,7 +59,7 @@ def given_space(made: Made, source: Source) -> Space:
 
 def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Generator[None, None, list[Built]]:
     """Create a node in `scratch` for each layer of the result, in steps."""
-    built = []
+    built: list[Built] = []
     for made in outcome.layers:
         if made.role is Role.MASK:
             built[-1] = replace(built[-1], mask=b"".join(made.raster.strips))

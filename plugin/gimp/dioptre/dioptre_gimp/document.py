@@ -734,11 +734,17 @@ def read_part(layer: Gimp.Layer, part: tuple[int, int, int, int]) -> bytes:
     return layer.get_buffer().get(Gegl.Rectangle.new(*part), 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE)
 
 
+def new_mask(layer: Gimp.Layer, buffer: Buffer, pixel_format: Format) -> Gimp.LayerMask:
+    """Return a mask for the layer, which does not have it yet."""
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    for _ in read_in(buffer, mask.get_buffer(), pixel_format):
+        pass
+    return mask
+
+
 def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
     """Add the pixels of a selection as the layer's mask."""
-    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
-    for _ in read_in(buffer, mask.get_buffer(), SELECTION):
-        pass
+    mask = new_mask(layer, buffer, SELECTION)
     must(layer.add_mask(mask), "add a layer mask")
     mask.update(0, 0, *size_of(mask))
 

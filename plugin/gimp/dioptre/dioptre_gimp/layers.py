@@ -34,6 +34,7 @@ from .document import (
     must,
     new_group,
     new_layer,
+    new_mask,
     picture_format,
     plain_copy,
     read_in,
@@ -120,9 +121,7 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
 
 def _masked(one: Filled, made: ResultLayer) -> Filled:
     """Return the placed layer `one` with its mask."""
-    mask = one.layer.create_mask(Gimp.AddMaskType.WHITE)
-    for _ in read_in(made.buffer, mask.get_buffer(), MASK):
-        pass
+    mask = new_mask(one.layer, made.buffer, MASK)
     return replace(one, mask=mask, sha256=_with_mask(one.sha256, mask))
 
 
