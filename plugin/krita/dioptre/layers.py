@@ -66,7 +66,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
             continue
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
         node = scratch.layer(_name(made, outcome), given if made.role in DATA_ROLES else source.picture.space)
-        yield from writing(node, rect, made.raster, given, scratch)
+        yield from refilling(node, rect, made, given, scratch)
         node.setVisible(made.visible or made.role is Role.PLACED)
         built.append(Built(node=node, made=made, rect=rect))
     return built
@@ -168,9 +168,10 @@ def refilling(
 ) -> Generator[None, None, None]:
     """Replace the pixels of a node that is not in a document, in steps."""
     old = Rect.of(node)
-    if old != rect:
+    if old != rect or not made.raster.strips:
         yield from clearing(node, old)
-    yield from writing(node, rect, made.raster, given, scratch)
+    if made.raster.strips:
+        yield from writing(node, rect, made.raster, given, scratch)
 
 
 class Active:

@@ -51,7 +51,10 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A layer of a result. `raster` is in the order's colour format, or float grey and alpha for depth."""
+    """A layer of a result.
+
+    `raster` is in the order's colour format, float grey and alpha for depth, or without strips for an empty layer.
+    """
 
     name: str
     role: Role
@@ -224,10 +227,8 @@ def _without_shadow(order: Order, layers: tuple[Made, ...]) -> tuple[Made, ...]:
     roles = {one.role: one for one in layers}
     if Role.PLACED not in roles or Role.SHADOW in roles:
         return ()
-    placed = roles[Role.PLACED]
-    row_bytes = placed.raster.row_bytes
-    empty = Raster.of(bytes(row_bytes * placed.height), row_bytes)
-    return (replace(placed, name="Contact shadow", role=Role.SHADOW, visible=True, raster=empty),)
+    empty = Raster(row_bytes=0, strips=())
+    return (replace(roles[Role.PLACED], name="Contact shadow", role=Role.SHADOW, visible=True, raster=empty),)
 
 
 def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffer]:
