@@ -76,7 +76,7 @@ closed() {    # closed SECONDS: wait until the dialog has closed
     for _ in $(seq $(($1 * 50))); do [[ -z $(dialog) ]] && return 0; sleep 0.02; done
     stop 'the dialog stays'
 }
-start_gimp() {    # start_gimp: start GIMP with $OUT/start.xcf
+start_gimp() {    # start_gimp PROGRAM [TITLE]: start GIMP with $OUT/start.xcf
     xdotool mousemove 1270 760     # Keeps tooltips out of the screenshots.
     "$1" --no-splash "$OUT/start.xcf" >"$OUT/gimp.log" 2>&1 &
     gimp=$!
@@ -87,7 +87,7 @@ start_gimp() {    # start_gimp: start GIMP with $OUT/start.xcf
         sleep 0.1
     done
     [[ -n $window ]] || stop 'no window'
-    wait_title 10 '*1 layer)*'
+    wait_title 10 "${2:-*1 layer)*}"
 }
 quit_gimp() {    # quit_gimp [discard]: quit, and discard the changes that have not been saved
     xdotool windowactivate --sync "$window" key ctrl+q
