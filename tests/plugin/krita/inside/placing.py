@@ -25,6 +25,7 @@ from rig import (
     redo,
     settle,
     soon,
+    toggle_visibility,
     top,
     undo,
     until,
@@ -45,8 +46,6 @@ def red(document, rect=(10, 8, 60, 40), name="Red"):
 def scene(**kind):
     document, node = yield from photo(**kind)
     depth = yield from add_depth(document)
-    document.refreshProjection()
-    yield from settle(document)
     before = shown(document)
     layer = yield from red(document)
     return document, node, depth, layer, before
@@ -115,7 +114,7 @@ def check_text_is_placed_again_after_it_was_moved():
     dioptre.update(document=document, node=vector)
     yield from settle(document)
     expect_close("the same while hidden", pixels(child(group, "Placed layer")), first)
-    vector.setVisible(True)
+    yield from toggle_visibility(document, vector)
     for shape in vector.shapes():
         place = shape.position()
         place.setX(place.x() + 12)
