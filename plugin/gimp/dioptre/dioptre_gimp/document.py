@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 import re
 import shutil
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ from dioptre_link import strict_json  # noqa: E402
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.editing.results import Results  # noqa: E402
 from dioptre_link.editor_log import EditorLog  # noqa: E402
-from dioptre_link.errors import DioptreError, RefusedError  # noqa: E402
+from dioptre_link.errors import DioptreError  # noqa: E402
 from dioptre_link.files import keep_newest  # noqa: E402
 from dioptre_link.metres import DepthMetres  # noqa: E402
 from dioptre_link.paths import cache_dir  # noqa: E402
@@ -180,33 +182,29 @@ def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int,
         yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
 
 
-def laid_out(layer: Gimp.Layer, picture: Gimp.Layer, babl: str) -> Iterator[tuple[int, bytes]]:
+def laid_out(layer: Gimp.Layer, picture: Gimp.Layer, pixel_format: Format) -> Iterator[tuple[int, bytes]]:
     """Yield the part of `layer` over `picture`, with its mask applied, as (first row, rows) from the top.
 
-    It is transparent where the layer does not reach.
-
-    Raises:
-        RefusedError: The layer is a group with a mask, which GIMP cannot apply.
+    It is transparent where the layer does not reach. `pixel_format` has alpha.
     """
-    seen = layer
-    if layer.get_mask() is not None and layer.get_apply_mask():
-        if layer.is_group():
-            raise RefusedError(
-                "The group “{name}” has a mask.",
-                hint="Merge the group into one layer first.",
-                name=layer.get_name(),
-            )
-        seen = layer.copy()
-        seen.remove_mask(Gimp.MaskApplyMode.APPLY)
     x, y = (own - other for own, other in zip(picture.get_offsets()[1:], layer.get_offsets()[1:], strict=True))
-    try:
-        source = seen.get_buffer()
-        for band in bands(*size_of(picture)):
-            rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
-            yield band.y, source.get(rect, 1.0, babl, Gegl.AbyssPolicy.NONE)
-    finally:
-        if seen is not layer:
-            seen.delete()
+    source = layer.get_buffer()
+    mask = layer.get_mask().get_buffer() if layer.get_mask() is not None and layer.get_apply_mask() else None
+    for band in bands(*size_of(picture)):
+        rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
+        rows = source.get(rect, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+        if mask is not None:
+            rows = _faded(rows, mask.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE), pixel_format.wire)
+        yield band.y, rows
+
+
+def _faded(rows: bytes, mask: bytes, wire: PixelFormat) -> bytes:
+    """Return pixels with their alpha multiplied by a mask of floats; GIMP applies no mask to a copy of a layer."""
+    faded, code = bytearray(rows), {"u8": "B", "u16": "H", "f32": "f"}[wire.dtype]
+    alphas = memoryview(faded).cast(code)[wire.channels - 1 :: wire.channels]
+    seen = map(operator.mul, alphas, memoryview(mask).cast("f"))
+    alphas[:] = array(code, seen if code == "f" else map(round, seen))
+    return bytes(faded)
 
 
 def read_small_selection(image: Gimp.Image, layer: Gimp.Layer, size: tuple[int, int]) -> bytes:

@@ -268,7 +268,7 @@ def _send_layer(worker: Worker, source: Source, files: ExitStack, inputs: dict[s
 def _layer_hash(source: Source, on_rows: OnRows = _ignored) -> str:
     if source.layer is None:
         return ""
-    return _hash_of(laid_out(source.layer, source.picture, _layer_format(source).babl), on_rows)
+    return _hash_of(laid_out(source.layer, source.picture, _layer_format(source)), on_rows)
 
 
 def _layer_format(source: Source) -> Format:
