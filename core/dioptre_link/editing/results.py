@@ -14,6 +14,7 @@ Concerns = Callable[[Entry], bool]
 """Test whether a result is in the document and has the selected layer as input or output, or in its group."""
 
 L = TypeVar("L")
+_LEAST_PHOTO = 0.25  # area of the photo in which a layer is placed, as a fraction of the largest layer's below it
 
 
 class Results(Record, ABC, Generic[L]):
@@ -35,10 +36,15 @@ class Results(Record, ABC, Generic[L]):
     def below(self, layer: L) -> Sequence[L]:
         """Return the visible layers below a layer in its group, the uppermost first; masks are none."""
 
+    @abstractmethod
+    def area_of(self, layer: L) -> int:
+        """Return the number of pixels of the layer's rectangle."""
+
     def photo_below(self, layer: L, name: str) -> L:
         """Return the picture that a layer lies over; raise RefusedError if there is none.
 
-        Earlier placed layers are passed over, so that several can be placed in one photo, and so is depth.
+        It is the uppermost one that is not much smaller than the largest, as other texts would be. Earlier placed
+        layers are passed over, so that several can be placed in one photo, and so is depth.
         """
         placed = {
             link.id
@@ -46,12 +52,15 @@ class Results(Record, ABC, Generic[L]):
             for role, link in entry.outputs.items()
             if role == Role.DEPTH.value or (entry.known is not None and entry.known.places)
         }
+        found: list[L] = []
         at: L | None = layer
         while at is not None:
-            for each in self.below(at):
-                if self.id_of(each) not in placed:
-                    return each
+            found += [each for each in self.below(at) if self.id_of(each) not in placed]
             at = self.parent_of(at)
+        largest = max(map(self.area_of, found), default=0)
+        for each in found:
+            if self.area_of(each) >= _LEAST_PHOTO * largest > 0:
+                return each
         raise refusals.nothing_below(name)
 
     def layers(self, entry: Entry) -> list[L]:

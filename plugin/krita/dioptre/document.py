@@ -412,6 +412,10 @@ class DocumentResults(Results[Node]):
         place = [own_id(each) for each in beside].index(own_id(layer))
         return [each for each in beside[:place][::-1] if each.visible() and not each.type().endswith(_NO_PIXELS)]
 
+    def area_of(self, layer: Node) -> int:
+        rect = Rect.of(layer)
+        return rect.width * rect.height
+
 
 def record_of(document: Document) -> DocumentResults:
     """Return the record of results in `document`."""

@@ -21,6 +21,7 @@ class Document(Results[str]):
     def __init__(self, *entries: Entry) -> None:
         self.stored = b""
         self.gone: set[str] = set()
+        self.areas: dict[str, int] = {}
         super().__init__(lambda: self.stored, lambda data: setattr(self, "stored", data))
         self.save(entries)
 
@@ -36,6 +37,9 @@ class Document(Results[str]):
     def below(self, layer: str) -> list[str]:
         beside = [one for one in PARENTS if PARENTS[one] == PARENTS[layer]]
         return beside[beside.index(layer) + 1 :]
+
+    def area_of(self, layer: str) -> int:
+        return self.areas.get(layer, 100)
 
 
 def entry(
@@ -112,6 +116,8 @@ def test_a_layer_is_placed_in_the_visible_picture_below_it_but_not_in_depth_or_a
     with pytest.raises(RefusedError, match="no photo below the layer “Text”"):
         document.photo_below("other", "Text")
     assert document.photo_below("result", "Result") == "depth"
+    document.areas = {"depth": 20}  # like another text
+    assert document.photo_below("result", "Result") == "other"
     assert Document(entry(outputs="depth")).photo_below("result", "Result") == "other"
 
 

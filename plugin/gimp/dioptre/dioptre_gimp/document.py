@@ -409,6 +409,10 @@ class ImageResults(Results[Gimp.Item]):
         beside = self._image.get_layers() if parent is None else parent.get_children()
         return [each for each in beside[place + 1 :] if each.get_visible()]
 
+    def area_of(self, layer: Gimp.Item) -> int:
+        width, height = size_of(layer)
+        return width * height
+
 
 def record_of(image: Gimp.Image) -> ImageResults:
     """Return the record of results in `image`."""
