@@ -200,11 +200,11 @@ def laid_out(layer: Gimp.Layer, picture: Gimp.Layer, pixel_format: Format) -> It
 
 def _faded(rows: bytes, mask: bytes, wire: PixelFormat) -> bytes:
     """Return pixels with their alpha multiplied by a mask of floats; GIMP applies no mask to a copy of a layer."""
-    faded, code = bytearray(rows), {"u8": "B", "u16": "H", "f32": "f"}[wire.dtype]
-    alphas = memoryview(faded).cast(code)[wire.channels - 1 :: wire.channels]
-    seen = map(operator.mul, alphas, memoryview(mask).cast("f"))
-    alphas[:] = array(code, seen if code == "f" else map(round, seen))
-    return bytes(faded)
+    pixels = array({"u8": "B", "u16": "H", "f32": "f"}[wire.dtype], rows)
+    alphas = slice(wire.channels - 1, None, wire.channels)
+    seen = map(operator.mul, pixels[alphas], memoryview(mask).cast("f"))
+    pixels[alphas] = array(pixels.typecode, seen if pixels.typecode == "f" else map(round, seen))
+    return pixels.tobytes()
 
 
 def read_small_selection(image: Gimp.Image, layer: Gimp.Layer, size: tuple[int, int]) -> bytes:

@@ -142,7 +142,8 @@ def check_masks_opacity_and_a_selection():
     after = shown(document)
     expect("opacity", group.opacity(), 128)
     half = [(a + b) // 2 for a, b in zip(pixel(before, 30, FAR)[:3], RED["U8"], strict=False)]
-    expect("half of it", max(abs(a - b) for a, b in zip(pixel(after, 30, FAR)[:3], half, strict=True)) <= 2, True)
+    seen = list(pixel(after, 30, FAR)[:3])
+    expect(f"half of it: {seen}, {half}", max(abs(a - b) for a, b in zip(seen, half, strict=True)) <= 2, True)
     expect("masked", pixel(after, 50, FAR), pixel(before, 50, FAR))
     expect("its mask stays", names(layer), ["Mine"])
 
