@@ -134,6 +134,8 @@ def check_masks_opacity_and_a_selection():
     mask = document.createTransparencyMask("Mine")
     layer.addChildNode(mask, None)
     mask.setPixelData(bytes(255 if x < 40 else 0 for _ in range(HEIGHT) for x in range(WIDTH)), 0, 0, WIDTH, HEIGHT)
+    for _ in range(2):  # A script's change of a mask is not composited.
+        yield from toggle_visibility(document, mask)
     layer.setOpacity(128)
     yield from settle(document, 20)
     trigger("select_all")
