@@ -39,6 +39,17 @@ def test_processes_share_a_part_of_the_cards_memory(processes: int) -> None:
     assert runtime.CARD_FRACTION < 0.75  # JAX's own limit leaves an editor on a small card too little
 
 
+def test_a_task_keeps_the_threads_of_its_process() -> None:
+    """XLA reads the variable when it is loaded, which happens during the first task."""
+    code = (
+        "import os\nfrom pathlib import Path\nfrom dioptre.batch import work\nwork.prepare(threads=1)\n"
+        "task = work.Task(name='a', stem='a', source=Path('none.jpg'), sha256='', recipe={})\n"
+        "assert isinstance(work.make(task), work.Failed)\nprint(os.environ['NPROC'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "1"
+
+
 @pytest.mark.parametrize(
     ("packages", "driver", "environment", "expected"),
     [

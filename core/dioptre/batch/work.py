@@ -137,7 +137,6 @@ def _make(task: Task) -> Outcome:
             message=f"A worker runs Dioptre {version('dioptre')}, but this machine runs {task.dioptre_version}.",
             hint="Install the same version on every machine.",
         )
-    prepare(threads=os.cpu_count() or 1)
     from dioptre.recipes.on_file import follow_on_file, sha256_of
     from dioptre_link.recipe import Recipe
 
