@@ -89,6 +89,7 @@ def check_a_preset_from_the_menu_is_one_undo_step():
     yield from redo(document)
     yield from soon("after redo", lambda: names(document.rootNode()), [*was[:-1], "Product on a table", was[-1]])
     yield from undo(document)
+    yield from soon("after another undo", lambda: names(document.rootNode()), was)
     yield from undo(document)
     yield from soon("no step in between", lambda: names(document.rootNode()), was[:-1])
 
