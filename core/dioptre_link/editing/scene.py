@@ -196,7 +196,10 @@ def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
 
 
 def automatic_words(state: State) -> str:
-    """Describe, in the user's language, what is in focus if the user clicked no point."""
+    """Describe, in the user's language, what is in focus or where a layer stands if the user clicked no point."""
+    if state.operation.places:
+        fixed = any(state.options.get(name) is not None for name in state.operation.click_resets)
+        return translated("at a fixed depth" if fixed else "behind the subject")
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
     if state.released is not None:

@@ -47,6 +47,8 @@ def test_the_automatic_focus_is_marked_where_it_is_and_a_chosen_one_is_not() -> 
         ("portrait", {}, "the subject"),
         ("portrait", {"focal_disparity": 0.5}, "at a fixed depth"),
         ("white_balance", {}, "none: click the picture"),
+        ("place", {}, "behind the subject"),
+        ("place", {"layer_depth": 0.4}, "at a fixed depth"),
     ],
 )
 def test_words_for_a_point_that_was_not_clicked(operation: str, options: dict[str, float], words: str) -> None:

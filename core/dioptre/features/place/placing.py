@@ -359,7 +359,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         shadow=options.shadow if options.stance == "facing" else 0.0,
     )
     values |= {
-        "layer_blur_px": round(float(np.max(blur)), 1),
+        "blur_radius": round(float(np.max(blur)), 1),
         **depth.values(),
     }
     if not (placed.layer[..., 3] * placed.mask).any():
