@@ -109,21 +109,23 @@ def test_what_cannot_be_made_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("layout", "ending"), [("crossed", ".jpg"), ("quilt", "_qs8x6a1.5.jpg"), ("mpo", ".mpo"), ("wiggle", ".webp")]
 )
-def test_folders_of_results_have_the_right_names(
-    layout: str, ending: str, scene: Scene, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_of_results_have_the_right_names(layout: str, ending: str, scene: Scene, dioptre: Dioptre) -> None:
     steps, out = scene.recipe(("depth", {}), ("spatial", {"layout": layout})), scene.folder / "out"
     code, _, err = dioptre("run", scene.photo, "-o", out, "--recipe", steps, "--depth", scene.depth)
     assert code == 0, err
     names = {f"photo-spatial{end}" for end in (ending, ".ora", "-sheet.jpg", ".json")}
     assert {path.name for path in out.iterdir()} == names
+
+
+def test_batches_have_the_right_names(scene: Scene, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = scene.recipe(("depth", {}), ("spatial", {"layout": "quilt"}))
     monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     folder, many = scene.folder / "in", scene.folder / "many"
     folder.mkdir()
     scene.photo.rename(folder / "photo.jpg")
     code, _, err = dioptre("batch", folder, "-o", many, "--recipe", steps)
     assert code == 0, err
-    assert (many / f"photo-spatial{ending}").is_file()
+    assert (many / "photo-spatial_qs8x6a1.5.jpg").is_file()
 
 
 def test_it_is_the_last_step_and_has_no_depth_inside(

@@ -75,6 +75,6 @@ def test_more_blur_is_a_smaller_f_number() -> None:
 
 
 def test_refusals_name_the_menu_and_the_operation() -> None:
-    error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["repair_depth"])
+    error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["repair_depth"].title)
     assert error.message.startswith(OPERATIONS["repair_depth"].title)
     assert "Filters ▸ Dioptre ▸" in error.hint
