@@ -124,6 +124,8 @@ def check_still_there(source: Source) -> None:
         raise refusals.document_closed()
     for layer in (source.picture, source.layer, source.depth):
         if layer is not None and not layer.is_valid():
+            if not source.image.get_layers():  # GIMP closes an image layer by layer.
+                raise refusals.document_closed()
             raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")
 
 
