@@ -33,7 +33,7 @@ from rig import (
 )
 
 import dioptre
-from dioptre import jobs, plugin, updating
+from dioptre import jobs, updating
 
 MENU = [
     "Portrait blur…",
@@ -121,13 +121,12 @@ def check_film_makes_an_animated_document():
 def check_export_writes_a_jpeg_with_depth():
     document, node = yield from photo()
     file, before = Path(OUT) / "exported.jpg", pixels(node)
-    plugin.QFileDialog.getSaveFileName = lambda *_: (str(file), "*.jpg")
 
     def begin():
-        trigger("dioptre_export_depth")
-        yield
+        person.choose("dioptre_export_depth")
+        yield from person.answer_with(file)
 
-    yield from begin()
+    trigger("dioptre_export_depth")
     shown = [one for one in QApplication.topLevelWidgets() if one.objectName() == "dioptre_message"]
     expect("refused", ["needs a depth layer" in one.text() for one in shown if one.isVisible()], [True])
     shown[-1].close()
