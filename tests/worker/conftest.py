@@ -13,7 +13,9 @@ import pytest
 
 from dioptre.contract import Layer, Result
 from dioptre.worker.server import Server
+from dioptre_link import start as starting
 from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.client import Worker
 from dioptre_link.operation import Input, Memory, Operation, Role
 from dioptre_link.start import Rendezvous, meeting_dir, private_dir
 
@@ -92,3 +94,12 @@ def serve(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         assert not thread.is_alive()
         serving.server.engine.join(JOIN_S)
         assert serving.faults == []
+
+
+@pytest.fixture
+def worker(serve: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """A client of a server in this process."""
+    rendezvous = serve().rendezvous
+    monkeypatch.setattr(starting, "find_or_start", lambda **_: (rendezvous, rendezvous.connect()))
+    with Worker("test") as connected:
+        yield connected

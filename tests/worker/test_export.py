@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from dioptre import photo
-from dioptre_link import start
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Worker
 from dioptre_link.editing.exporting import suggested, with_suffix
@@ -20,15 +19,6 @@ from dioptre_link.metres import DepthMetres
 from dioptre_link.wire import PixelFormat
 
 HEIGHT, WIDTH = 48, 64
-
-
-@pytest.fixture
-def worker(serve: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    """A client of a server in this process."""
-    rendezvous = serve().rendezvous
-    monkeypatch.setattr(start, "find_or_start", lambda **_: (rendezvous, rendezvous.connect()))
-    with Worker("test") as connected:
-        yield connected
 
 
 @pytest.fixture

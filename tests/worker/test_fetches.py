@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dioptre.checkpoints.locate import added_folder
-from dioptre_link import start
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Worker
 from dioptre_link.errors import Cancelled, DioptreError
@@ -25,15 +24,6 @@ WAIT_S = 60.0
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with package_index.used_alone(tmp_path / "home", monkeypatch) as running:
         yield running
-
-
-@pytest.fixture
-def worker(serve: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    """A client of a server in this process."""
-    rendezvous = serve().rendezvous
-    monkeypatch.setattr(start, "find_or_start", lambda **_: (rendezvous, rendezvous.connect()))
-    with Worker("test") as connected:
-        yield connected
 
 
 def state(worker: Worker, name: str) -> tuple[bool, bool]:

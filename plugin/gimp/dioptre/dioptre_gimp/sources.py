@@ -86,7 +86,7 @@ def find(
     origin = picture
     if depth is None:
         origin, depth = _original(image, entries, picture, operation)
-        picture = origin if layer is None else picture  # It is placed in what is seen, such as a blurred photo.
+        picture = origin if layer is None else picture  # A blurred photo shows the layer, too.
     if depth is None and looks_for_depth and traits.finds_depth_layer(operation):
         needs = Input.DISPARITY in operation.inputs
         depth = (depth_of if needs else fitting_depth)(image, entries, origin)
