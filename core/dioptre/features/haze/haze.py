@@ -194,8 +194,7 @@ def _on_edges(picture: Picture, arriving: Plane) -> Plane:
 def _base(picture: Picture) -> Float32[np.ndarray, "h w 3"]:
     """Return the encoded colours without their finest texture."""
     colour = _opaque(picture)
-    channels = [np.ascontiguousarray(colour[..., channel]) for channel in range(3)]
-    return np.stack([guided_filter(colour, each, radius_px=2.0, epsilon=4e-4) for each in channels], axis=2)
+    return guided_filter(colour, colour, radius_px=2.0, epsilon=4e-4)
 
 
 @jax.jit

@@ -74,9 +74,9 @@ def light_field(image: Picture, *, disparity: Disparity | None = None) -> LightF
         guide[..., 0] = guide[..., 2] - guide[..., 0]
         guide[..., 2] = resize(disparity, size, method="area")
     radius = 0.12 * max(size)
-    planes = [guided_filter(guide, field[..., k], radius_px=radius, epsilon=_EDGE_EPSILON) for k in (0, 1)]
+    aligned = guided_filter(guide, field, radius_px=radius, epsilon=_EDGE_EPSILON)
     low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # the limits prevent overshoot at edges
-    return LightField(chroma=np.clip(np.stack(planes, axis=-1), low, high).astype(np.float32), count=count)
+    return LightField(chroma=np.clip(aligned, low, high).astype(np.float32), count=count)
 
 
 def _fitted(estimates: np.ndarray, surety: np.ndarray, whole: np.ndarray) -> Float32[np.ndarray, "n n 2"]:
