@@ -179,7 +179,7 @@ class Role(Enum):
     SELECTION = "selection"  # how much of each pixel is selected, 0 to 1
     INVENTED = "invented"  # 1 where a frame of a film shows what the picture does not show
     PLACED = "placed"  # a layer that was placed in the picture, without its mask
-    MASK = "mask"  # how much of the placed layer is seen, 0 to 1
+    MASK = "mask"  # mask of the layer above it in the result, 0 to 1
     SHADOW = "shadow"  # shadow of the placed layer
 
 
@@ -328,6 +328,12 @@ class Operation:
     def places(self) -> bool:
         """Whether the result is a layer that lies over the unchanged picture."""
         return Role.PLACED in self.outputs
+
+    @property
+    def limitable(self) -> bool:
+        """Whether a selection can limit the effect: the result is a picture of the same size."""
+        returns = Role.RESULT in self.outputs and not (self.enlarges or self.only_files)
+        return returns and Input.SELECTION not in (*self.inputs, *self.optional_inputs)
 
     def scale(self, options: Mapping[str, Any]) -> float:
         """Return how many times wider and taller than the picture the result is."""

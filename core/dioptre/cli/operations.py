@@ -211,7 +211,7 @@ def _with_inputs(function: Callable[..., Any], operation: Operation) -> Callable
         otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(_depth_unit(function))
-    if Input.SELECTION in operation.inputs:
+    if Input.SELECTION in operation.inputs or operation.limitable:
         text = "Selection, a grey picture: white is selected. [default everything]"
         function = click.option("--selection", type=_PATH, metavar="FILE", help=text)(function)
     return function

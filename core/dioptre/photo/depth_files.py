@@ -148,8 +148,15 @@ def read_depth(
         aspect = (found_width / found_height) / (width / height)
         if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # room for rounding
             messages.append(
-                f"The depth map ({found_width} × {found_height}) was stretched to the shape of the picture "
-                f"({width} × {height})."
+                Message(
+                    "{file} ({found_width} × {found_height}) was stretched to the shape of the picture "
+                    "({width} × {height}).",
+                    file=problems.shown(place),
+                    found_width=found_width,
+                    found_height=found_height,
+                    width=width,
+                    height=height,
+                )
             )
         resized = resize_depth(found.disparity, width=width, height=height)
         found = replace(found, disparity=resized)
@@ -229,8 +236,8 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
     in_bands(values.shape, work)
     if max(spread) > _SAME * max(largest):
         raise problems.NotAPicture(
-            "{file} is a colour picture, not a depth map.",
-            hint="A depth map is grey: white is near, black is far.",
+            "{file} is a colour picture, not a grey one.",
+            hint="In a depth map, white is near and black is far; in a selection, white is selected.",
             file=problems.shown(path),
         )
     return values

@@ -25,6 +25,8 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
 
+from .limit import with_range
+
 _BLACK = 1e-6
 _NOT_BLACK = 0.02  # a picture whose brightest value is lower may legitimately give a black result
 _LARGEST = 65504.0  # the largest half float, brighter than any photo
@@ -102,13 +104,13 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     typed = kind(**checked)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
-        return run(ready, typed, progress)
+        return with_range(run(ready, typed, progress), ready, checked)
     except Exception as error:
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
     with on_processor():  # outside `except`, because the traceback keeps alive the arrays that filled the memory
-        made = run(ready, typed, progress)
+        made = with_range(run(ready, typed, progress), ready, checked)
     messages = (
         *made.messages,
         "The graphics card does not have enough memory, so the slower processor was used.",

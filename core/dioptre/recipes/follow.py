@@ -16,6 +16,7 @@ from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe, Step
 
 from .apply import apply
+from .limit import blended
 
 
 def follow_described(
@@ -41,6 +42,7 @@ def follow_described(
 def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: Progress = no_progress) -> Result:
     """Run the steps; each step gets the picture, depth and selection that the earlier steps produced.
 
+    A selection limits the effect of the steps after it that return a picture of the same size.
     If the inputs contain a depth map, steps that only estimate depth are skipped, except for the last step.
 
     Args:
@@ -72,7 +74,9 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         def share(fraction: float, phase: str, index: int = index) -> None:
             progress((index + fraction) / count, phase)
 
+        limits = operation(step.operation).limitable
         result = apply(step.operation, step.options, inputs, progress=share)
+        result = blended(result, inputs, selection=inputs.selection) if limits else result
         values |= result.values
         messages += [*step.messages, *result.messages]
         models |= result.models

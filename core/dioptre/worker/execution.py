@@ -17,7 +17,7 @@ import numpy as np
 from dioptre import photo
 from dioptre.caching import choice, names
 from dioptre.caching.caches import MemoryCache
-from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Layer, Progress, Result, StepCache, row_slices
+from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.models.registry import chosen_depth_network
@@ -25,6 +25,7 @@ from dioptre.photo import DepthInFile, apart
 from dioptre.photo.metadata import field_of_view
 from dioptre.recipes import apply, memory
 from dioptre.recipes.apply import BadResultError, without_idle_alpha
+from dioptre.recipes.limit import blended
 from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
@@ -120,6 +121,9 @@ def _executed(request: Request, run: Run, progress: Progress) -> Result:
         field_of_view=_field_of_view(request, full, progress),
     )
     inputs = _with_metres(inputs, request.depth_metres)
+    selection = inputs.selection
+    if request.described.limitable:  # editors mask the layer of the result with the selection
+        inputs = replace(inputs, selection=None)
     result = run(request.operation, options, inputs, progress)
     if (found := apply.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
@@ -131,30 +135,10 @@ def _executed(request: Request, run: Run, progress: Progress) -> Result:
                 again=again,
                 found=found,
             )
-    takes = (*request.described.inputs, *request.described.optional_inputs)
-    if request.preview_px is not None and Input.SELECTION not in takes and result.film is None:
-        result = _limited(result, inputs)
+    if request.preview_px is not None and request.described.limitable:
+        result = blended(result, inputs, selection=selection)
     repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
-
-
-def _limited(result: Result, inputs: Inputs) -> Result:
-    """Keep the picture outside the selection, because editors mask the result's layer with the selection."""
-    if (selection := inputs.selection) is None:
-        return result
-    before, inside = inputs.picture, selection[..., None]
-
-    def mixed(layer: Layer) -> Layer:
-        if layer.role is not Role.RESULT or layer.shape[:2] != before.shape[:2]:
-            return layer
-        after = layer.pixels
-        alphas = [each[..., 3:] if each.shape[-1] == 4 else np.ones_like(inside) for each in (before, after)]
-        weights = alphas[0] * (1.0 - inside), alphas[1] * inside
-        alpha = weights[0] + weights[1]
-        colour = (before[..., :3] * weights[0] + after[..., :3] * weights[1]) / np.maximum(alpha, 1e-6)
-        return replace(layer, pixels=np.concatenate([colour, alpha], axis=-1))
-
-    return replace(result, layers=tuple(map(mixed, result.layers)))
 
 
 def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 from .depth import DEPTH_PARAMETERS
+from .limit import RANGE_PARAMETERS
 
 OPERATION = Operation(
     name="haze",
@@ -54,11 +55,12 @@ OPERATION = Operation(
             group="Haze",
             simple=True,
         ),
+        *RANGE_PARAMETERS,
         *DEPTH_PARAMETERS,
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
-    outputs=(Role.RESULT, Role.DEPTH),
+    outputs=(Role.RESULT, Role.MASK, Role.DEPTH),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=60),
     finds_depth_layer=True,
 )

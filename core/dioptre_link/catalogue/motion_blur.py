@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 from .depth import DEPTH_PARAMETERS
+from .limit import RANGE_PARAMETERS
 
 OPERATION = Operation(
     name="motion_blur",
@@ -20,6 +21,7 @@ OPERATION = Operation(
             default="pan",
             choices=("pan", "travel"),
             shown=("Pan with the subject", "Travel sideways"),
+            group="Motion",
             simple=True,
         ),
         Parameter(
@@ -32,6 +34,7 @@ OPERATION = Operation(
             maximum=20.0,
             slider=(0.0, 10.0),
             unit="%",
+            group="Motion",
             simple=True,
         ),
         Parameter(
@@ -43,6 +46,7 @@ OPERATION = Operation(
             minimum=-90.0,
             maximum=90.0,
             unit="°",
+            group="Motion",
             simple=True,
         ),
         Parameter(
@@ -50,13 +54,15 @@ OPERATION = Operation(
             kind=Kind.POINT,
             label="Target",
             help="A place on what stays sharp. Auto: the subject.",
+            group="Motion",
             simple=True,
         ),
+        *RANGE_PARAMETERS,
         *DEPTH_PARAMETERS,
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
-    outputs=(Role.RESULT, Role.DEPTH),
+    outputs=(Role.RESULT, Role.MASK, Role.DEPTH),
     memory=Memory(fixed_mib=1000, bytes_per_pixel=70),
     finds_depth_layer=True,
 )

@@ -6,7 +6,7 @@ from . import estimation, repair
 from .coarse import DepthSource
 from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, network_normals, normals_of_depth
-from .options import DepthMapOptions, DepthOptions, RepairOptions
+from .options import DepthMapOptions, DepthOptions, RangedOptions, RepairOptions
 
 __all__ = [
     "OPERATIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "DepthOptions",
     "DepthSource",
     "Normals",
+    "RangedOptions",
     "chosen_depth",
     "disparity_around",
     "estimate_depth",

@@ -27,6 +27,21 @@ class DepthOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RangedOptions(DepthOptions):
+    """The options of effects by depth that can be limited to a range of it (see `dioptre.recipes.limit`).
+
+    Attributes:
+        range_farthest: disparity below which nothing changes.
+        range_nearest: disparity above which nothing changes.
+        range_feather: width of the transition at each end, in disparities.
+    """
+
+    range_farthest: float = 0.0
+    range_nearest: float = 1.0
+    range_feather: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
 class DepthMapOptions(DepthOptions):
     """The options of `depth`."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dioptre.features.depth import DepthOptions
+from dioptre.features.depth import RangedOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class HazeOptions(DepthOptions):
+class HazeOptions(RangedOptions):
     """The options of `haze`.
 
     Attributes:

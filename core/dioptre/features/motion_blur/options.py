@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dioptre.features.depth import DepthOptions
+from dioptre.features.depth import RangedOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotionBlurOptions(DepthOptions):
+class MotionBlurOptions(RangedOptions):
     """The options of `motion_blur`.
 
     Attributes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from . import by_depth, by_subject
-from .by_depth import select_depth
+from .by_depth import depth_mask, select_depth
 from .by_subject import select_subject
 from .options import SelectDepthOptions, SelectSubjectOptions
 from .selected import Selected
 
-__all__ = ["OPERATIONS", "Selected", "select_depth", "select_subject"]
+__all__ = ["OPERATIONS", "Selected", "depth_mask", "select_depth", "select_subject"]
 
 OPERATIONS = {SelectSubjectOptions: by_subject.run, SelectDepthOptions: by_depth.run}
 """The functions that run the operations of this feature, by their options."""

@@ -84,9 +84,15 @@ def _selected(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -
     _check(inputs.picture, disparity)
     progress(_SHARE_DEPTH, "Selecting")
     level = _level(disparity, options)
-    mask = _band(disparity, level, options)
-    if options.picture_edges:
-        mask = _onto_edges(inputs.picture, mask)
+    reach = options.depth_range
+    mask = depth_mask(
+        inputs.picture,
+        disparity,
+        farthest=0.0 if options.side == FARTHER else level - reach,
+        nearest=1.0 if options.side == NEARER else level + reach,
+        feather=options.depth_feather,
+        on_edges=options.picture_edges,
+    )
     if inputs.picture.shape[2] == 4:
         mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
     if float(mask.max()) < _LEAST:
@@ -120,15 +126,32 @@ def _level(disparity: Disparity, options: SelectDepthOptions) -> float:
     return float(np.clip(between + reach if options.side == NEARER else between - reach, 0.0, 1.0))
 
 
-def _band(disparity: Disparity, level: float, options: SelectDepthOptions) -> Plane:
-    """Return a mask that is 1 within the selected depth range and falls to 0 over the feather."""
-    reach, feather = np.float32(options.depth_range), np.float32(max(options.depth_feather, 1e-4))
+def depth_mask(
+    picture: Picture,
+    disparity: Disparity,
+    *,
+    farthest: float,
+    nearest: float,
+    feather: float,
+    on_edges: bool = True,
+) -> Matte:
+    """Return a mask that is 1 within a range of depth and falls to 0 over the feather.
+
+    Args:
+        picture: sRGB-encoded.
+        disparity: 1 = nearest.
+        farthest: disparity at the far end of the range; up to 0, the range has no far end.
+        nearest: disparity at its near end; from 1, it has no near end.
+        feather: width of the transition at each end, in disparities.
+        on_edges: whether to align the edges of the mask with those of the picture.
+    """
+    width = np.float32(max(feather, 1e-4))
     mask = np.ones_like(disparity)
-    if options.side != FARTHER:
-        mask *= _rising((disparity - np.float32(level) + reach) / feather + 1)
-    if options.side != NEARER:
-        mask *= _rising((np.float32(level) + reach - disparity) / feather + 1)
-    return mask
+    if farthest > 0:
+        mask *= _rising((disparity - np.float32(farthest)) / width + 1)
+    if nearest < 1:
+        mask *= _rising((np.float32(nearest) - disparity) / width + 1)
+    return _onto_edges(picture, mask) if on_edges else mask
 
 
 def _rising(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,41 @@
+"""The options that limit an effect to a range of depth, shared by all effects of light and air."""
+
+from __future__ import annotations
+
+from ..operation import Kind, Parameter
+
+FARTHEST, NEAREST, FEATHER = "range_farthest", "range_nearest", "range_feather"
+
+RANGE_PARAMETERS = (
+    Parameter(
+        name=FARTHEST,
+        kind=Kind.FLOAT,
+        label="Farthest depth",
+        help="What is farther than this value of the depth map stays as it is; 0 is the farthest point.",
+        default=0.0,
+        minimum=0.0,
+        maximum=1.0,
+        group="Range of depth",
+    ),
+    Parameter(
+        name=NEAREST,
+        kind=Kind.FLOAT,
+        label="Nearest depth",
+        help="What is nearer than this value of the depth map stays as it is; 1 is the nearest point.",
+        default=1.0,
+        minimum=0.0,
+        maximum=1.0,
+        group="Range of depth",
+    ),
+    Parameter(
+        name=FEATHER,
+        kind=Kind.FLOAT,
+        label="Feather of the range",
+        help="Width of the transition at each end of the range, in values of the depth map.",
+        default=0.05,
+        minimum=0.0,
+        maximum=1.0,
+        slider=(0.0, 0.5),
+        group="Range of depth",
+    ),
+)
