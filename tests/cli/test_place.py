@@ -88,8 +88,11 @@ def test_a_bad_place_is_refused(at: str, files: dict[str, Path], tmp_path: Path,
 
 
 def test_a_layer_outside_the_photo_is_told(files: dict[str, Path], tmp_path: Path, dioptre: Dioptre) -> None:
-    printed = place(dioptre, files, tmp_path / "o.png", "--at", "-500,-500")
-    assert "Nothing of the layer can be seen." in printed
+    output = tmp_path / "o.png"
+    code, _, err = dioptre("place", files["photo"], files["layer"], "-o", output, "--at", "-500,-500")
+    assert code == 2
+    assert "No part of the layer lies in the photo" in err
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("mode", ["L", "I;16", "RGB", "LA"])

@@ -181,7 +181,7 @@ def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None
     ((options, inputs),) = seen
     assert options == {"focus": (8.0, 6.0), "max_radius": 5.0, "f_number": 2.8, "focal_disparity": None}
     assert inputs.picture.shape == (12, 16, 3)
-    assert inputs.disparity.shape == inputs.selection.shape == (12, 16)
+    assert inputs.disparity.shape == (12, 16)
     np.testing.assert_allclose(inputs.disparity, 0.5, atol=1e-6)
 
 

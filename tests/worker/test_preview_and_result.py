@@ -73,6 +73,14 @@ def selection() -> np.ndarray:
 
 def run(operation: str, options: Mapping[str, Any], inputs: Mapping[Input, Kept], folder: Path, **how: Any):
     """Return the role and the pixels of the layer that a preview shows."""
+    roles = layers_of(operation, options, inputs, folder, **how)
+    return next((role, roles[role]) for role in SHOWN if role in roles)
+
+
+def layers_of(
+    operation: str, options: Mapping[str, Any], inputs: Mapping[Input, Kept], folder: Path, **how: Any
+) -> dict[Role, np.ndarray]:
+    """Return the pixels of the result's layers by role."""
     opened = Folder(folder)
     try:
         request = Request(
@@ -87,8 +95,7 @@ def run(operation: str, options: Mapping[str, Any], inputs: Mapping[Input, Kept]
         )
     finally:
         opened.close()
-    roles = {layer.role: layer.pixels for layer in result.layers}
-    return next((role, roles[role]) for role in SHOWN if role in roles)
+    return {layer.role: layer.pixels for layer in result.layers}
 
 
 def expect_alike(shown: np.ndarray, composed: np.ndarray) -> None:
@@ -163,6 +170,20 @@ def test_a_preview_equals_the_reduced_result(
     limited = Input.SELECTION in inputs and Input.SELECTION not in own and role is Role.RESULT
     same = expect_alike_in_its_layer if role is Role.RESULT else expect_alike
     same(shown, masked(every, after) if limited else after)
+
+
+def test_a_preview_within_a_range_of_depth_equals_the_masked_result(
+    every: Mapping[Input, Kept], tmp_path: Path
+) -> None:
+    own = {kind: every[kind] for kind in (Input.PICTURE, Input.DISPARITY, Input.SELECTION)}
+    options = {"density": 0.8, "range_farthest": 0.2, "range_nearest": 0.8}
+    result = layers_of("haze", options, own, tmp_path)
+    after, mask = result[Role.RESULT], result[Role.MASK]
+    assert 0.01 < mask.mean() < 0.99
+    assert mask[every[Input.SELECTION].values == 0].max() == 0
+    _, shown = run("haze", options, own, tmp_path, preview_px=PREVIEW_PX)
+    inside = mask[..., None]
+    expect_alike(shown, opaque(every[Input.PICTURE].values) * (1 - inside) + opaque(after) * inside)
 
 
 @pytest.mark.parametrize("place", [(0.5, 0.5), (1.0, 0.0)])

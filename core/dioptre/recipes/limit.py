@@ -41,6 +41,17 @@ def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Re
     return replace(result, layers=(*result.layers[:below], added, *result.layers[below:]))
 
 
+def within(result: Result, selection: Matte) -> Result:
+    """Multiply the mask of a result, if it has one, by a selection."""
+    layers = (
+        replace(layer, pixels=layer.pixels * within_unit(without_nan(selection)))
+        if layer.role is Role.MASK
+        else layer
+        for layer in result.layers
+    )
+    return replace(result, layers=tuple(layers))
+
+
 def blended(result: Result, inputs: Inputs, *, selection: Matte | None) -> Result:
     """Blend a result with the picture by its mask and a selection, as editors show a layer with a mask.
 

@@ -242,7 +242,13 @@ def _layer(file: LayerFile, picture: photo.Picture, decoding: Decoding) -> np.nd
     pixels = photo.load(file.path, decoding=decoding).pixels
     if pixels.shape[2] == 3:
         pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2)
-    return laid_out(pixels, (picture.height, picture.width), at=file.at, width=file.width)
+    made = laid_out(pixels, (picture.height, picture.width), at=file.at, width=file.width)
+    if not made[..., 3].any():
+        raise UsageError(
+            "No part of the layer lies in the photo, or it is transparent.",
+            hint="Choose another place with --at, another --size, or another layer.",
+        )
+    return made
 
 
 def _check(picture: photo.Picture, result: Result) -> None:

@@ -25,7 +25,7 @@ from dioptre.photo import DepthInFile, apart
 from dioptre.photo.metadata import field_of_view
 from dioptre.recipes import apply, memory
 from dioptre.recipes.apply import BadResultError, without_idle_alpha
-from dioptre.recipes.limit import blended
+from dioptre.recipes.limit import blended, within
 from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
@@ -135,8 +135,10 @@ def _executed(request: Request, run: Run, progress: Progress) -> Result:
                 again=again,
                 found=found,
             )
-    if request.preview_px is not None and request.described.limitable:
+    if request.described.limitable and request.preview_px is not None:
         result = blended(result, inputs, selection=selection)
+    elif request.described.limitable and selection is not None:
+        result = within(result, selection)
     repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
 

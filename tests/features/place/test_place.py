@@ -173,3 +173,38 @@ def test_bad_input_is_refused_in_words() -> None:
     flat = np.full_like(disparity, 0.3)
     with pytest.raises(DioptreError, match="same everywhere"):
         apply("place", {}, Inputs(picture=picture, disparity=flat, layer=sheet()))
+
+
+def test_the_photos_haze_lies_over_the_layer_by_its_depth() -> None:
+    rows = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None]
+    disparity = np.repeat(rows, WIDTH, axis=1)
+    checks = np.indices((HEIGHT, WIDTH)).sum(axis=0) // 6 % 2
+    clear = np.where(checks[..., None] == 1, GREEN, np.float32(0.02)).astype(np.float32)
+    air = np.array([0.75, 0.78, 0.8], np.float32)
+    picture = clear * rows[..., None] + air * (1 - rows[..., None])
+    black = sheet(np.zeros(3, np.float32))
+
+    def brightness(level: float, haze: float) -> float:
+        options = {"layer_depth": level, "haze": haze, "grain": 0.0, "blur_radius": 0.0}
+        result = apply("place", options, Inputs(picture=picture, disparity=disparity, layer=black))
+        placed = next(layer for layer in result.layers if layer.name == "Placed layer").pixels
+        return float(placed[2, WIDTH // 2, :3].mean())
+
+    assert brightness(0.1, 0.0) == 0
+    assert brightness(0.1, 1.0) > brightness(0.6, 1.0) + 0.1
+    assert brightness(0.1, 1.0) > brightness(0.1, 0.5) > 0.05
+
+
+def test_the_layer_takes_the_colour_of_the_photos_light() -> None:
+    shades = np.random.default_rng(3).uniform(0.1, 0.8, (HEIGHT // 8, WIDTH // 8, 1)).astype(np.float32)
+    warm = shades.repeat(8, 0).repeat(8, 1) * np.array([1.0, 0.72, 0.4], np.float32)
+    disparity = np.repeat(np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None], WIDTH, axis=1)
+
+    def colour(light: float) -> np.ndarray:
+        options = {"layer_depth": 0.9, "light": light, "grain": 0.0, "blur_radius": 0.0}
+        given = Inputs(picture=warm, disparity=disparity, layer=sheet(np.full(3, 0.6, np.float32)))
+        result = apply("place", options, given)
+        return next(layer for layer in result.layers if layer.name == "Placed layer").pixels[5, 5, :3]
+
+    assert np.ptp(colour(0.0)) < 1e-3
+    assert colour(1.0)[0] > colour(0.5)[0] > colour(1.0)[2] + 0.05

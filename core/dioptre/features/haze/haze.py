@@ -120,6 +120,20 @@ def remove_haze(picture: Picture, disparity: Disparity, haze: Haze, *, amount: f
     return _by_pixel(_cleared, picture, arriving, _base(picture), air=haze.air)
 
 
+def in_haze(layer: Picture, level: float | Plane, haze: Haze, *, strength: float) -> Picture:
+    """Return a layer as the haze of a picture shows it at a depth.
+
+    Args:
+        layer: sRGB-encoded, straight alpha; alpha is preserved.
+        level: its disparity, 1 = nearest.
+        haze: the haze in the picture.
+        strength: fraction of the haze that the layer gets, in [0, 1].
+    """
+    veil = np.interp(np.broadcast_to(level, layer.shape[:2]), haze.places, haze.veil)
+    arriving = (1 - np.float32(strength) * veil).astype(np.float32)
+    return _by_pixel(_veiled, layer, arriving, np.ones_like(arriving), air=haze.air)
+
+
 def add_haze(
     picture: Picture,
     disparity: Disparity,

@@ -20,6 +20,8 @@ class PlaceOptions(DepthOptions):
         stance: "facing" the camera, or lying on the "surface" that the photo shows.
         blur_radius: radius of the layer's blur in pixels; None for the blur that the photo has at that depth.
         grain: how much of the photo's grain the layer gets, from 0 to 1.
+        haze: how much of the photo's haze at that depth the layer gets, from 0 to 1.
+        light: how much of the colour of the photo's light the layer gets, from 0 to 1.
         shadow: darkness of the shadow where the layer stands on something, from 0 to 1.
     """
 
@@ -30,4 +32,6 @@ class PlaceOptions(DepthOptions):
     stance: Stance = "facing"
     blur_radius: float | None = None
     grain: float = 1.0
+    haze: float = 0.0
+    light: float = 0.0
     shadow: float = 0.0

@@ -29,7 +29,9 @@ from dioptre.contract import (
 )
 from dioptre.features.blur import lens_blur
 from dioptre.features.depth import USUAL_NEAREST, Depth, chosen_depth, disparity_around, range_of
+from dioptre.features.haze import air_of, in_haze, measured_haze
 from dioptre.features.subject import Subject, kept_subject, otsu
+from dioptre.features.white_balance import lit_like
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
@@ -347,6 +349,14 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     else:
         level, messages = _level(disparity, options, subject)
         values = {"layer_depth": round(level, 4)}
+    models = {**depth.models, **subject.models}
+    if options.light and layer[..., 3].any():
+        layer, estimate = lit_like(layer, inputs.full_picture, strength=options.light)
+        models |= estimate.models
+    if options.haze:
+        air, _ = air_of(picture, disparity)
+        haze = measured_haze(picture, disparity, air=air)
+        layer = in_haze(layer, level, haze, strength=options.haze)
     blur = _own_blur(inputs, disparity, level) if options.blur_radius is None else options.blur_radius
     placed = place(
         picture,
@@ -369,7 +379,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         layers=tuple(_layers(placed, picture, depth)),
         values=values,
         messages=(*depth.messages, *messages),
-        models={**depth.models, **subject.models},
+        models=models,
     )
 
 

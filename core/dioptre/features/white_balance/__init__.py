@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import balance
-from .balance import Balanced, white_balance
+from .balance import Balanced, lit_like, white_balance
 from .illuminant import estimate_light, thumbnail
 from .options import WhiteBalanceOptions
 from .series import groups, speakers
@@ -14,6 +14,7 @@ __all__ = [
     "WhiteBalanceOptions",
     "estimate_light",
     "groups",
+    "lit_like",
     "speakers",
     "thumbnail",
     "white_balance",

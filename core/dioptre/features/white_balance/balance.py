@@ -130,6 +130,21 @@ def white_balance(
     return _balanced(inputs, chosen, progress)
 
 
+def lit_like(layer: Picture, picture: Float32[np.ndarray, "H W C"], *, strength: float) -> tuple[Picture, Estimate]:
+    """Return a layer whose colours are those of daylight as it looks in the light of a picture.
+
+    Args:
+        layer: sRGB-encoded, straight alpha; alpha is preserved.
+        picture: sRGB-encoded, straight alpha.
+        strength: fraction of the cast that the layer gets, in [0, 1].
+
+    Returns:
+        The layer, and the estimate of the picture's light.
+    """
+    estimate = estimate_light(picture)
+    return apply_correction(layer, source=NEUTRAL, target=between(NEUTRAL, estimate.light, strength)), estimate
+
+
 def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Balanced:
     image, strength, references = inputs.picture, options.strength, inputs.references
     if strength == 0:
