@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from ..language import Message
 from ..operation import Input, Operation, Role
 from ..records import GROUP, Entry, Link, Record
 from . import refusals, traits
@@ -161,3 +162,8 @@ def to_replace(
         if entry.operation == operation.name and link is not None and link.id == picture and present(entry):
             return entry
     return None
+
+
+def mask_stays(name: str) -> Message:
+    """Return the message that Update keeps the mask of this layer."""
+    return Message("You painted on the mask of “{name}”, so it stays. Edit makes it again.", name=name)

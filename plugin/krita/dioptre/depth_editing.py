@@ -1,7 +1,7 @@
 """Depth layers that users change: Edit depth shows them for painting, Repair depth replaces them.
 
-Edit depth shows the depth layer instead of the results made with it; Update shows the results again. Krita's undo
-history does not include visibility, but Update or the layer list can restore it.
+Edit depth shows the depth layer over the photo instead of the results made with it; Update shows the results again.
+Krita's undo history includes neither visibility nor opacity, but Update or the layer list can restore them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from .sources import Found, Source
 from .transfer import Outcome
 from .undo_sync import UndoSync
 
+SHOWN_THROUGH, OPAQUE = 153, 255  # Opacities of a depth layer: over its photo, which is 60 %, and as it is.
+
 
 def begin(document: Document | None, node: Node | None) -> Node:
-    """Show and activate the depth layer behind the result that `node` belongs to.
+    """Show the depth layer behind the result that `node` belongs to over the photo, and activate it.
 
     Raises:
         RefusedError: There is no document, no result, or no depth layer.
@@ -52,10 +54,20 @@ def begin(document: Document | None, node: Node | None) -> Node:
             for role in (Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.FOREGROUND):
                 if (result := find_linked(document, entry.outputs.get(role.value))) is not None:
                     result.setVisible(False)
+    depth.setOpacity(SHOWN_THROUGH)
     _show_with_groups(depth)
     document.refreshProjection()
     document.setActiveNode(depth)
     return depth
+
+
+def lift(document: Document, entry: Entry) -> None:
+    """Show a depth layer as it is if it is shown for painting, whatever opacity the user has chosen meanwhile."""
+    depth = find_linked(document, _depth_link(entry))
+    result = find_linked(document, entry.outputs.get(Role.RESULT.value))
+    if depth is not None and depth.visible() and depth.opacity() < OPAQUE and (result is None or not result.visible()):
+        depth.setOpacity(OPAQUE)
+        document.refreshProjection()
 
 
 def has_depth(document: Document, entry: Entry) -> bool:

@@ -17,6 +17,7 @@ from .document import (
     EXCHANGE,
     Document,
     Node,
+    Raster,
     Rect,
     ScratchDocuments,
     Space,
@@ -46,7 +47,7 @@ class Built:
     node: Node
     made: Made
     rect: Rect
-    mask: bytes | None = None
+    mask: Raster | None = None
 
 
 def given_space(made: Made, source: Source) -> Space:
@@ -62,7 +63,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
     built: list[Built] = []
     for made in outcome.layers:
         if made.role is Role.MASK:
-            built[-1] = replace(built[-1], mask=b"".join(made.raster.strips))
+            built[-1] = replace(built[-1], mask=made.raster)
             continue
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
         node = scratch.layer(_name(made, outcome), given if made.role in DATA_ROLES else source.picture.space)
@@ -127,7 +128,7 @@ def insert(
             _add_mask(document, source, copy, source.selection.translate(_NOT_WHOLLY))
     for one in built:
         if one.mask is not None:
-            _add_mask(document, source, one.node, one.mask, name=PLACED_MASK_NAME)
+            _add_mask(document, source, one.node, b"".join(one.mask.strips), name=PLACED_MASK_NAME)
     parent.addChildNode(group, above)
     if layer is not None:
         take_over_look(layer, group, ())
@@ -224,7 +225,7 @@ def entry(
 ) -> Entry:
     """Return the record of this result for the document."""
     document = source.document
-    outputs = {one.made.role.value: output_link(document, one.node, one.made, one.rect) for one in built}
+    outputs = {one.made.role.value: output_link(document, one.node, one.made, one.rect, one.mask) for one in built}
     if top.type() == "grouplayer":
         outputs[GROUP] = link_to(document, top)
     return Entry(
@@ -246,9 +247,10 @@ def input_links(source: Source) -> dict[str, Link]:
     }
 
 
-def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
-    """Return the link to record for a node. For a depth layer it has a hash, which later reveals painting."""
-    return link_to(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
+def output_link(document: Document, node: Node, made: Made, rect: Rect, mask: Raster | None = None) -> Link:
+    """Return the link to record for a node. The hash of a depth layer, or of a mask, later reveals painting."""
+    hashed = made.raster if made.role is Role.DEPTH else mask
+    return link_to(document, node, sha256="" if hashed is None else hashed.sha256, rect=rect)
 
 
 def _name(made: Made, outcome: Outcome) -> str:
@@ -323,11 +325,21 @@ def _follows(node: Node, below: Node) -> bool:
     return own_id(_above(below)[0]) == own_id(node)
 
 
-def remask(node: Node, rect: Rect, outcome: Outcome) -> None:
+def has_painted_mask(node: Node, was: Link) -> bool:
+    """Return whether the mask of a placed layer has changed since Dioptre filled it; False for old records."""
+    if (mask := _mask_of(node)) is None or not was.sha256:
+        return False
+    return Raster.of(bytes(mask.pixelData(*was.rect)), was.rect[2]).sha256 != was.sha256
+
+
+def remask(node: Node, rect: Rect, made: Raster) -> None:
     """Replace the mask of a placed layer that is not in a document; a mask that the user deleted stays away."""
-    made = next(one for one in outcome.layers if one.role is Role.MASK)
-    for mask in [child for child in node.childNodes() if child.type() == "transparencymask"][:1]:
-        mask.setPixelData(b"".join(made.raster.strips), *rect)
+    if (mask := _mask_of(node)) is not None:
+        mask.setPixelData(b"".join(made.strips), *rect)
+
+
+def _mask_of(node: Node) -> Node | None:
+    return next((child for child in node.childNodes() if child.type() == "transparencymask"), None)
 
 
 def _add_mask(document: Document, source: Source, node: Node, values: bytes, *, name: str = MASK_NAME) -> None:

@@ -71,6 +71,11 @@ class Outcome:
     messages: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def mask(self) -> Raster | None:
+        """The mask of a placed layer."""
+        return next((one.raster for one in self.layers if one.role is Role.MASK), None)
+
 
 Report = Callable[[float, str], None]
 Work = Callable[[Worker, "Ticket", Report], Any]
@@ -217,7 +222,7 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
         finally:
             result.delete()
     given = [one.raster for one in (order.picture, order.layer, order.depth) if one is not None]
-    for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
+    for raster in (*given, *(one.raster for one in layers if one.role in (Role.DEPTH, Role.MASK))):
         raster.sha256  # noqa: B018  (computes the cached hash here, so that the GUI thread need not wait for it)
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
 

@@ -11,7 +11,7 @@ from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import renewed
-from .dioptre_link.editing.results import to_edit, to_replace
+from .dioptre_link.editing.results import mask_stays, to_edit, to_replace
 from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
@@ -223,6 +223,7 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
     """Read the current inputs of all results, in steps."""
     tasks = []
     for one in plans:
+        depth_editing.lift(one.found.document, one.entry)
         source = yield from one.found.read()
         task = Task(entry=one.entry, source=source)
         if one.own is not None:
@@ -261,7 +262,7 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
 
 
 def apply(
-    done: Sequence[Done], undo_sync: UndoSync, *, said: str = ""
+    done: Sequence[Done], undo_sync: UndoSync, *, said: str = "", remasks: bool = False
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Replace the old layers as one undo step; the new ones take over their names, masks, mode and opacity.
 
@@ -269,6 +270,7 @@ def apply(
         done: The recomputed results.
         undo_sync: Completes the undo steps.
         said: Message for the user instead of the list of updated results.
+        remasks: Whether to replace a mask that the user painted on, too.
 
     Returns:
         The group or layer of the last result, and messages for the user.
@@ -278,11 +280,11 @@ def apply(
     tops: list[Node] = []
     entries: list[tuple[Entry, Entry]] = []
     first = done[0][0].source.document
-    active, was_edited = layers.Active(first), False
-    for task, outcome in done:
+    active, edited = layers.Active(first), [depth_editing.is_edited(first, task.entry) for task, _ in done]
+    for (task, outcome), is_edited in zip(done, edited, strict=True):
         entry, source, document = task.entry, task.source, task.source.document
         source.node()
-        outputs, is_edited = dict(entry.outputs), depth_editing.is_edited(document, entry)
+        outputs = dict(entry.outputs)
         with ScratchDocuments() as scratch:
             for made in outcome.layers:
                 found = current(document, entry.outputs.get(made.role.value))
@@ -294,14 +296,18 @@ def apply(
                 if made.role is Role.DEPTH:
                     new.setName(renewed(old.name(), DepthMetres.of_values(outcome.values)))
                 yield from layers.refilling(new, rect, made, given, scratch)
-                if made.role is Role.PLACED:
-                    layers.remask(new, rect, outcome)
+                mask = outcome.mask if made.role is Role.PLACED else None
+                link = layers.output_link(document, old, made, rect, mask)
+                if mask is not None and not remasks and layers.has_painted_mask(old, was):
+                    link = replace(link, sha256=was.sha256)
+                    messages.append(mask_stays(old.name()))
+                elif mask is not None:
+                    layers.remask(new, rect, mask)
                 if is_edited and made.role is Role.RESULT:
                     for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
                         node.setVisible(True)
                 layers.swap(document, old, new)
                 swapped.append((old, new))
-                link = layers.output_link(document, old, made, rect)
                 outputs[made.role.value] = link
                 add_version(document, replace(was, id=own_id(old)), replace(link, id=own_id(new)))
                 yield
@@ -321,12 +327,11 @@ def apply(
         tops.append(record.top(entry))
         if is_edited:
             depth_editing.end(document, entry)
-        was_edited = was_edited or is_edited
     undo_sync.swapped(first, swapped, entries)
-    if was_edited:
+    if any(edited):
         first.refreshProjection()
         first.setActiveNode(tops[-1])
-    undo_sync.activated(first, tops[-1] if was_edited else active.restore(swapped), swapped)
+    undo_sync.activated(first, tops[-1] if any(edited) else active.restore(swapped), swapped)
     names = ", ".join(f"“{top.name()}”" for top in tops)
     return tops[-1], (*messages, said or Message("Updated {names}.", names=names))
 
@@ -387,5 +392,5 @@ def start_edit(manager: JobManager, document: Document, entry: Entry, options: M
         title,
         read(plans),
         work,
-        lambda done: apply(done, manager.undo_sync, said=said),
+        lambda done: apply(done, manager.undo_sync, said=said, remasks=True),
     )

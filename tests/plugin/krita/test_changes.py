@@ -5,10 +5,11 @@ from __future__ import annotations
 import array
 import types
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from .fake_krita import Document, Krita
+from .fake_krita import Document, Krita, Node
 from .logic import HEIGHT, WIDTH, made, names, outcome, photo, read, tasks
 
 
@@ -63,6 +64,28 @@ def test_painted_depth_alone_is_not_made_again(plugin: types.SimpleNamespace, do
     (task,) = tasks(plugin, document, depth)
     with pytest.raises(plugin.errors.DioptreError, match="painted on"):
         plugin.updating.work([task], None, None, None)
+
+
+def test_update_shows_painted_depth_without_a_result_as_it_is(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    depth = made(plugin, "depth", document, photo(document), roles=("depth",))
+    depth.setVisible(False)
+    plugin.depth_editing.begin(document, depth)
+    assert (depth.visible(), depth.opacity()) == (True, 153)
+    painted = array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes()
+    depth.setPixelData(painted, 0, 0, WIDTH, HEIGHT)
+    before = document.refreshed
+    (task,) = tasks(plugin, document, depth)
+    with pytest.raises(plugin.errors.DioptreError, match="no result uses it"):
+        plugin.updating.work([task], None, None, None)
+    assert (depth.visible(), depth.opacity(), document.refreshed) == (True, 255, before + 1)
+    assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
+    for visible, wanted in ((True, 255), (False, 99)):
+        depth.setVisible(visible)
+        depth.setOpacity(99)  # The user's choice, which counts while the depth is shown.
+        tasks(plugin, document, depth)
+        assert depth.opacity() == wanted
 
 
 def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, document: Document) -> None:
@@ -237,7 +260,7 @@ def test_edit_depth_and_update_change_places_of_depth_and_result(
     depth, result = group.childNodes()
     plugin.depth_editing.begin(document, group)
     assert (depth.visible(), result.visible(), document.activeNode()) == (True, False, depth)
-    assert document.refreshed > 0
+    assert (depth.opacity(), document.refreshed > 0) == (153, True)
     said = plugin.jobs.finish(
         plugin.updating.apply(
             [(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.undo_sync.UndoSync(None)
@@ -245,6 +268,7 @@ def test_edit_depth_and_update_change_places_of_depth_and_result(
     )[1]
     depth, result = group.childNodes()
     assert (depth.visible(), result.visible(), document.activeNode()) == (False, True, group)
+    assert depth.opacity() == 255
     assert said == ("Updated “Portrait blur”.",)
     with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
         plugin.depth_editing.begin(document, photo(document))
@@ -324,3 +348,63 @@ def test_an_undo_of_update_after_edit_depth_shows_the_old_result(
     depth, result = group.childNodes()
     assert result != old
     assert (depth.visible(), result.visible(), old.visible()) == (False, True, True)
+
+
+def test_update_shows_every_result_that_edit_depth_has_hidden(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    node = photo(document)
+    depth = made(plugin, "depth", document, node, roles=("depth",))
+    results = [made(plugin, name, document, node, roles=("result",)) for name in ("lens_blur", "haze")]
+    plugin.depth_editing.begin(document, depth)
+    assert [group.childNodes()[-1].visible() for group in results] == [False, False]
+    done = [(task, outcome(plugin, roles=("result",))) for task in tasks(plugin, document, depth)[1:]]
+    plugin.jobs.finish(plugin.updating.apply(done, plugin.undo_sync.UndoSync(None)))
+    assert [group.childNodes()[-1].visible() for group in results] == [True, True]
+    assert (depth.visible(), depth.opacity()) == (False, 255)
+
+
+def placed(plugin: types.SimpleNamespace, value: int) -> Any:
+    """Return the outcome of a layer placed with a mask of one value."""
+    first = outcome(plugin, roles=("result",)).layers[0]
+    role, raster = plugin.operation.Role, plugin.document.Raster
+    mask = raster.of(bytes([value]) * (WIDTH * HEIGHT), WIDTH)
+    layers = (
+        replace(first, name="Placed layer", role=role.PLACED, visible=False),
+        replace(first, name="Mask", role=role.MASK, visible=False, raster=mask),
+    )
+    return plugin.transfer.Outcome(layers=layers)
+
+
+def test_update_keeps_a_painted_mask_and_edit_replaces_it(plugin: types.SimpleNamespace, document: Document) -> None:
+    photo(document)
+    layer = photo(document, rect=(1, 1, 3, 2))
+    described = plugin.catalogue.operation("place")
+    source = read(plugin, described, document, layer)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    steps = plugin.jobs.make_layers(described, described.check({}), source, placed(plugin, 100), undo_sync)
+    group, _ = plugin.jobs.finish(steps)
+
+    def updated(value: int, **how: bool) -> tuple[int, str]:
+        done = [(tasks(plugin, document, group)[0], placed(plugin, value))]
+        _, messages = plugin.jobs.finish(plugin.updating.apply(done, undo_sync, **how))
+        (now,) = set(mask().pixelData(0, 0, WIDTH, HEIGHT))
+        return now, messages[0]
+
+    def mask() -> Node:
+        (found,) = group.childNodes()[-1].childNodes()
+        return found
+
+    for value in (110, 120):
+        assert updated(value) == (value, "Updated “Place at depth”.")
+    mask().setPixelData(bytes([50]) * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    for value in (130, 140):
+        now, words = updated(value)
+        assert (now, words) == (50, "You painted on the mask of “Placed layer”, so it stays. Edit makes it again.")
+    assert updated(150, remasks=True)[0] == 150
+    assert updated(160)[0] == 160
+    mask().remove()
+    plugin.jobs.finish(
+        plugin.updating.apply([(tasks(plugin, document, group)[0], placed(plugin, 170))], undo_sync)
+    )
+    assert group.childNodes()[-1].childNodes() == []

@@ -1,4 +1,4 @@
-"""Edit depth: show and select the depth layer for painting; Update shows the result again.
+"""Edit depth: show the depth layer over the photo for painting; Update shows the result again.
 
 A parasite records the layers that were hidden, so that exactly these reappear, even after saving and reopening.
 """
@@ -13,21 +13,23 @@ from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
-from dioptre_link.records import GROUP, Entry, Link
+from dioptre_link.records import GROUP, Entry, Link, picture_links
 
 from . import sources
-from .document import Gimp, find_linked, record_of, store, stored, undo_step
+from .document import Gimp, find_linked, record_of, show_plainly, show_through, store, stored, undo_step
 from .layers import Outcome
 
 PARASITE = "dioptre-edit-depth"
 
 
 def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
-    """Show and select the depth layer of the selected result or picture, and hide the layers that cover it."""
+    """Show the depth of the selected result or picture over the photo, select it, and hide what covers it."""
     entries = record_of(image).load()
     depth = _depth_layer(image, entries, drawables)
     covering = [layer for layer in _covering(image, entries, depth) if layer.get_visible()]
-    shown = [layer for layer in (depth, *_parents(depth)) if not layer.get_visible()]
+    photos = (find_linked(image, link) for link in picture_links(entries, depth.get_tattoo()))
+    photo = [layer for layer in photos if layer is not None][:1]  # A result may have taken its place.
+    shown = [layer for layer in (depth, *_parents(depth), *photo) if not layer.get_visible()]
     with undo_step(image):
         if covering or shown:
             _remember(image, covering, shown)
@@ -35,9 +37,10 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
             layer.set_visible(False)
         for layer in shown:
             layer.set_visible(True)
+        show_through(depth)
     image.set_selected_layers([depth])
     # The message is short, because a status bar may truncate it.
-    words = Message("Paint, then choose Update. White is near, black is far.")
+    words = Message("Paint, then choose Update. White is near (orange), black is far (blue).")
     return Outcome(layer=depth, messages=(words,))
 
 
@@ -52,6 +55,7 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
         entry: The result's record.
         changed: The layer to select if the selected layers are hidden.
     """
+    show_plainly(image)
     hidden, shown = _remembered(image)
     for tattoo in hidden:
         _set_visible(image.get_layer_by_tattoo(tattoo), visible=True)

@@ -51,6 +51,9 @@ logger = LOG.logger
 
 
 CHANNEL_COLOUR = "#e03030"  # Colour in which a channel appears over the picture.
+SHOWN_THROUGH = 60.0  # Opacity in percent of a depth layer over its photo.
+# Hue from black, which becomes blue, to white, which becomes orange: a rising sine in red, a falling one in blue.
+_COLD_TO_WARM = {"cpn-1-frequency": 0.5, "cpn-2-frequency": 0.05, "cpn-3-frequency": 0.5, "cpn-3-phaseshift": 180.0}
 BAND_ROWS = 256  # Rows per band: two rows of GEGL tiles, or 25 MB of a 24-megapixel float picture.
 
 
@@ -277,7 +280,7 @@ def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
     write.flush()
 
 
-DEPTH_HASH, DEPTH_METRES = "dioptre-depth", "dioptre-depth-metres"
+DEPTH_HASH, DEPTH_METRES, COLOURED = "dioptre-depth", "dioptre-depth-metres", "dioptre-depth-colours"
 _HASH = re.compile("[0-9a-f]{64}")
 # Size limit of the cache: about 25 depth maps of 24 megapixels. The least recently used are deleted first.
 LIMIT_BYTES = 4 << 30
@@ -358,6 +361,34 @@ def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
     except ValueError:
         return None
     return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
+
+
+def show_through(layer: Gimp.Layer) -> None:
+    """Show a grey layer over what is below it, coloured by its values; call it inside an `undo_step`.
+
+    The pixels stay grey for whoever paints on them, picks them or reads them.
+    """
+    if stored(layer, COLOURED):
+        return
+    store(layer, COLOURED, b"{}")
+    layer.set_opacity(SHOWN_THROUGH)
+    if not layer.is_gray():
+        colours = Gimp.DrawableFilter.new(layer, "gegl:alien-map", COLOURED)
+        for name, value in _COLD_TO_WARM.items():
+            colours.get_config().set_property(name, value)
+        layer.append_filter(colours)
+
+
+def show_plainly(image: Gimp.Image) -> None:
+    """Undo `show_through` on all layers, in one undo step."""
+    if coloured := [layer for layer in all_layers(image.get_layers()) if stored(layer, COLOURED)]:
+        with undo_step(image):
+            for layer in coloured:
+                layer.detach_parasite(COLOURED)
+                layer.set_opacity(100.0)
+                for each in layer.get_filters():
+                    if each.get_name() == COLOURED:
+                        each.delete()
 
 
 def made_hash(layer: Gimp.Layer) -> str:

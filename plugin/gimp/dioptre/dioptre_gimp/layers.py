@@ -57,6 +57,7 @@ class Outcome:
     messages: tuple[str, ...]
 
 
+HALF = 32  # Digits of a SHA-256 that stand for a placed layer's pixels, and for its mask.
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
 
 
@@ -122,12 +123,12 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
 def _masked(one: Filled, made: ResultLayer) -> Filled:
     """Return the placed layer `one` with its mask."""
     mask = new_mask(one.layer, made.buffer, MASK)
-    return replace(one, mask=mask, sha256=_with_mask(one.sha256, mask))
+    return replace(one, mask=mask, sha256=one.sha256[:HALF] + mask_hash(mask))
 
 
-def _with_mask(sha256: str, mask: Gimp.LayerMask | None) -> str:
-    """Return a hash of the same length for the content of a layer and its mask."""
-    return sha256[:32] + ("" if mask is None else content_hash(mask)[:32])
+def mask_hash(mask: Gimp.LayerMask | None) -> str:
+    """Return the second half of the hash of a placed layer, whose first half is that of its pixels."""
+    return "" if mask is None else content_hash(mask)[:HALF]
 
 
 def discard(filled: list[Filled]) -> None:
@@ -187,10 +188,10 @@ def insert_cut_out(source: Source, one: Filled) -> None:
     picture.set_visible(False)
 
 
-def layer_hash(layer: Gimp.Layer, role: Role) -> str:
-    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`."""
+def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str | None = None) -> str:
+    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`, with this `mask_hash` if there is one."""
     if role is Role.PLACED:
-        return _with_mask(content_hash(layer), layer.get_mask())
+        return content_hash(layer)[:HALF] + (mask_hash(layer.get_mask()) if mask is None else mask)
     return depth_hash(layer) if role is Role.DEPTH else content_hash(layer)
 
 

@@ -33,6 +33,7 @@ from .document import (
     record_of,
     replace_pixels,
     same_size,
+    show_plainly,
     size_of,
     undo_step,
 )
@@ -104,9 +105,18 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
     return Outcome(layer=record_of(source.image).top(entry), messages=messages)
 
 
-def is_painted(layer: Gimp.Layer, role: Role, link: Link) -> bool:
-    """Return whether the layer has changed since Dioptre filled it; False for old records without a hash."""
-    return bool(link.sha256) and layers.layer_hash(layer, role) != link.sha256
+def is_painted(layer: Gimp.Layer, role: Role, link: Link, *, mask: str | None = None) -> bool:
+    """Return whether the layer has changed since Dioptre filled it; False for old records without a hash.
+
+    Its mask does not count if `mask` is the hash that it had.
+    """
+    return bool(link.sha256) and layers.layer_hash(layer, role, mask=mask) != link.sha256
+
+
+def _painted_mask(layer: Gimp.Layer, link: Link) -> str | None:
+    """Return the hash that the mask of a placed layer had, or None if the user has not changed the mask."""
+    made, mask = link.sha256[layers.HALF :], layer.get_mask()
+    return made if made and mask is not None and layers.mask_hash(mask) != made else None
 
 
 def _replace(
@@ -126,19 +136,22 @@ def _replace(
                 used.add(one.layer.get_id())
                 outputs[one.role.value] = link_to(one.layer, sha256=one.sha256)
             continue
-        if link is not None and is_painted(layer, one.role, link):
+        mask = None if change.renews or one.mask is None or link is None else _painted_mask(layer, link)
+        if mask is not None:
+            kept.append(results.mask_stays(layer.get_name()))
+        if link is not None and is_painted(layer, one.role, link, mask=mask):
             kept.append(_keep_copy(image, layer))
         larger = fills(image, layer) and not same_size(layer, one.layer)
         replace_pixels(layer, one.layer)
-        if one.mask is not None and layer.get_mask() is not None:
+        if one.mask is not None and mask is None and layer.get_mask() is not None:
             replace_pixels(layer.get_mask(), one.mask)
-        elif one.mask is not None:
+        elif one.mask is not None and mask is None:
             must(layer.add_mask(one.mask), "add a layer mask")
         if larger:
             must(image.resize(*size_of(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
             one.mark_depth(layer)
-        outputs[one.role.value] = link_to(layer, sha256=layers.layer_hash(layer, one.role))
+        outputs[one.role.value] = link_to(layer, sha256=layers.layer_hash(layer, one.role, mask=mask))
     if change.renews:
         _remove_stale(change, {one.role.value for one in filled}, outputs)
     return outputs, tuple(kept)
@@ -213,6 +226,7 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     messages: list[str] = []
     plans = [source_now(image, entry) for entry in chosen]  # All refusals are raised here, before any work starts.
     if all(plan is None for plan in plans):
+        show_plainly(image)
         raise refusals.only_painted_depth()
     changed: list[Gimp.Layer] = []
     for entry, source in zip(chosen, plans, strict=True):

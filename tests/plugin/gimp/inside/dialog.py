@@ -64,10 +64,30 @@ def check_edit_is_one_step_to_undo():
     expect("document", fingerprint(load("unedited.xcf")), fingerprint(load("done.xcf")))
 
 
-def check_edit_depth_shows_the_depth_and_update_the_result():
-    depth, updated = load("depth.xcf"), load("updated.xcf")
-    expect("depth is seen", shown(depth), read(child(depth.get_layers()[0], "Depth"), "R'G'B'A u8"))
-    expect("result is seen", shown(updated), read(child(updated.get_layers()[0], "Result"), "R'G'B'A u8"))
+def depth_in(image):
+    return child(image.get_layers()[0], "Depth")
+
+
+def check_edit_depth_shows_the_depth_over_the_photo_and_update_the_result():
+    for name in ("depth", "depth_redone", "updated_undone"):
+        image = load(f"{name}.xcf")
+        depth = depth_in(image)
+        facts = depth.get_visible(), depth.get_opacity(), len(depth.get_filters())
+        expect(f"{name}: the depth", facts, (True, 60.0, 1))
+        expect(f"{name}: the same pixels", native(depth), native(depth_in(load("done.xcf"))))
+        expect(f"{name}: what is seen", shown(image), shown(load("depth.xcf")))
+    seen, alone = shown(image), read(depth, "R'G'B'A u8")
+    near, far = alone.index(max(alone[::4])), alone.index(min(alone[::4]))
+    expect(f"warm and cold: {seen[near]} {seen[far]}", seen[near] - seen[near + 2] > seen[far] - seen[far + 2], True)
+    for name in ("updated", "updated_redone"):
+        image = load(f"{name}.xcf")
+        depth = depth_in(image)
+        facts = depth.get_visible(), depth.get_opacity(), len(depth.get_filters())
+        expect(f"{name}: the depth", facts, (False, 100.0, 0))
+        expect(f"{name}: the result", shown(image), read(child(image.get_layers()[0], "Result"), "R'G'B'A u8"))
+    undone, before = load("depth_undone.xcf"), load("unedited.xcf")
+    expect("undone", fingerprint(undone), fingerprint(before))
+    expect("undone: seen", (shown(undone), depth_in(undone).get_filters()), (shown(before), []))
 
 
 if os.environ["DIALOG"] == "make":

@@ -116,13 +116,25 @@ xdotool key ctrl+s
 wait_title 20 'start*6 layers)*'
 cp "$OUT/start.xcf" "$OUT/unedited.xcf"
 
-# Edit depth shows the depth, Update the result.
+# Edit depth shows the depth over the photo, Update the result; undo and redo follow in one step each.
+stepped() {    # stepped KEY NAME: undo or redo a step, and keep a copy of the document
+    xdotool windowactivate --sync "$window" key "$1"
+    wait_title 10 '[*]start*6 layers)*'
+    sleep 0.5
+    scrot -o "$OUT/$2.png"
+    save_as "$2"
+}
 run_entry h 'dioptre-edit-depth: '
+sleep 1
 scrot -o "$OUT/edit_depth.png"
 save_as depth
+stepped ctrl+z depth_undone
+stepped ctrl+y depth_redone
 run_entry u 'dioptre-update: '
 scrot -o "$OUT/update.png"
 save_as updated
+stepped ctrl+z updated_undone
+stepped ctrl+y updated_redone
 
 # The same menu entry replaces the result again, unless the user wants another one.
 mark "$full"

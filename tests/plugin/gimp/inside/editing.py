@@ -1,9 +1,14 @@
 """Edit depth, and the layers that Update shows afterwards; painted layers stay. Runs inside GIMP."""
 
+import math
+
 from rig import (
+    Failed,
     Gimp,
+    call,
     child,
     expect,
+    expect_in,
     load,
     names,
     native,
@@ -41,17 +46,58 @@ def every_layer(layers):
     ]
 
 
-def check_edit_depth_shows_the_depth_of_a_portrait():
-    image, _, group = portrait()
+def check_edit_depth_shows_the_depth_over_the_photo():
+    image, photo, group = portrait()
     depth = child(group, "Depth")
+    values = native(depth)
     expect("result", succeed("dioptre-edit-depth", image, [group]).get_tattoo(), depth.get_tattoo())
     expect("selected", selected(image), [depth.get_tattoo()])
-    expect("what is seen", shown(image), alone(depth))
+    expect("pixels", (native(depth), depth.get_opacity()), (values, 60.0))
+    expect_over("portrait", image, depth, photo)
+    during = shown(image)
+    succeed("dioptre-edit-depth", image, [group])
+    expect("the same again", shown(image), during)
 
 
-def alone(layer):
-    """Return the visible pixels of an uncovered layer of the canvas's size."""
-    return read(layer, "R'G'B'A u8")
+def check_paint_on_the_depth_is_coloured_and_picked_as_it_is():
+    image, photo, group = portrait()
+    depth = succeed("dioptre-edit-depth", image, [group])
+    for x, value in ((4, 0.0), (24, 0.5), (44, 1.0)):
+        paint(depth, x, 4, 16, 16, value)
+    expect_over("painted", image, depth, photo)
+    photo.fill(Gimp.FillType.WHITE)
+    seen = shown(image)
+    cold, middle, warm = (seen[4 * (12 * image.get_width() + x) :][:3] for x in (12, 32, 52))
+    expect(f"colours {[*cold], [*middle], [*warm]}", cold[0] + 60 < cold[2] and warm[2] + 60 < warm[0], True)
+    expect("from cold to warm", (cold[0] < middle[0] < warm[0], cold[2] > middle[2] > warm[2]), (True, True))
+    _, picked = image.pick_color([depth], 32, 12, False, False, 0)
+    rgba = tuple(picked.get_rgba())
+    expect(f"picked {rgba}", max(abs(encoded(value) - 0.5) for value in rgba[:3]) < 0.01, True)
+
+
+def expect_over(what, image, depth, photo):
+    """Expect the depth, coloured, in linear light at 60 % over the photo."""
+    grey, under, seen = read(depth, "Y' u8"), read(photo, "R'G'B'A u8"), shown(image)
+    for at, value in enumerate(grey):
+        for channel, colour in enumerate(coloured(value / 255)):
+            place = 4 * at + channel
+            wanted = encoded(0.6 * linear(colour) + 0.4 * linear(under[place] / 255))
+            if abs(255 * wanted - seen[place]) > 2:
+                raise Failed(f"{what}: {255 * wanted:.1f} instead of {seen[place]} at {at}")
+
+
+def coloured(value):
+    """Return the colour of a depth: blue where it is 0, orange where it is 1."""
+    turn = math.pi * (2 * value - 1)
+    return [0.5 + 0.5 * math.sin(angle) for angle in (0.5 * turn, 0.05 * turn, math.pi + 0.5 * turn)]
+
+
+def linear(value):
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def encoded(value):
+    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
 def check_edit_depth_of_a_lens_blur_hides_its_group():
@@ -62,16 +108,85 @@ def check_edit_depth_of_a_lens_blur_hides_its_group():
     for chosen in (group, layer, depth, child(group, "Result")):
         succeed("dioptre-edit-depth", image, [chosen])
         expect("selected", selected(image), [depth.get_tattoo()])
-        expect("what is seen", shown(image), alone(depth))
+        expect_over("lens blur", image, depth, layer)
     save(image, "editing.xcf")
     opened = load("editing.xcf")
     depth = opened.get_layer_by_tattoo(depth.get_tattoo())
+    expect_over("opened", opened, depth, opened.get_layer_by_tattoo(layer.get_tattoo()))
     paint(depth, 70, 2, 20, 8, 0.9)
+    painted = native(depth)
     succeed("dioptre-update", opened, [depth])
     group = opened.get_layer_by_tattoo(group.get_tattoo())
     expect("selected", selected(opened), [group.get_tattoo()])
     expect("what is seen", shown(opened), alone(child(group, "Result")))
-    expect("depth", depth.get_visible(), False)
+    expect("depth", (depth.get_visible(), depth.get_opacity(), depth.get_filters()), (False, 100.0, []))
+    expect("painting", native(depth), painted)
+
+
+def alone(layer):
+    """Return the visible pixels of an uncovered layer of the canvas's size."""
+    return read(layer, "R'G'B'A u8")
+
+
+def check_update_reads_the_depth_without_its_colours():
+    """The same painting gives the same result, whether or not the depth is shown over the photo."""
+    results = []
+    for edits in (False, True):
+        image, layer = new_image()
+        depth = succeed("dioptre-depth", image, [layer])
+        group = succeed("dioptre-lens-blur", image, [layer], **BLUR)
+        if edits:
+            succeed("dioptre-edit-depth", image, [group])
+        paint(depth, 70, 2, 20, 8, 0.9)
+        succeed("dioptre-update", image, [depth])
+        results.append(native(child(group, "Result")))
+    expect("results", results[0], results[1])
+
+
+def check_update_estimates_an_unpainted_depth_again_in_its_colours():
+    image, layer, group = portrait()
+    depth = succeed("dioptre-edit-depth", image, [group])
+    succeed("dioptre-update", image, [depth])
+    updated = native(depth), native(child(group, "Result"))
+    expect("depth", (depth.get_visible(), depth.get_opacity(), depth.get_filters()), (False, 100.0, []))
+    image, layer, group = portrait()
+    expect("the same as without", updated, (native(child(group, "Depth")), native(child(group, "Result"))))
+
+
+def check_a_photo_whose_place_was_taken_is_shown_below_its_depth():
+    image, layer = new_image()
+    layer.set_opacity(50.0)
+    group = succeed("dioptre-portrait", image, [layer], f_number=1.4)
+    before = visibility(image)
+    expect("hidden", layer.get_visible(), False)
+    depth = succeed("dioptre-edit-depth", image, [group])
+    expect("shown", layer.get_visible(), True)
+    succeed("dioptre-update", image, [depth])
+    expect("visibility", visibility(image), before)
+
+
+def check_a_grey_image_has_its_depth_half_transparent():
+    image, layer = new_image(base=Gimp.ImageBaseType.GRAY)
+    group = succeed("dioptre-portrait", image, [layer], f_number=1.4)
+    depth = succeed("dioptre-edit-depth", image, [group])
+    expect("depth", (depth.get_opacity(), depth.get_filters()), (60.0, []))
+    succeed("dioptre-update", image, [depth])
+    expect("as before", depth.get_opacity(), 100.0)
+
+
+def check_painted_depth_without_a_result_is_shown_as_it_is():
+    image, layer = new_image()
+    depth = succeed("dioptre-depth", image, [layer])
+    succeed("dioptre-edit-depth", image, [layer])
+    paint(depth, 60, 2, 30, 20, 0.5)
+    painted = native(depth)
+    expect("over the photo", shown(image) != alone(depth), True)
+    status, words = call("dioptre-update", image, [depth])
+    expect("status", status, CALLING)
+    expect_in("words", "You painted on the depth layer, but no result uses it.", words)
+    expect("depth", (native(depth), depth.get_opacity(), depth.get_filters()), (painted, 100.0, []))
+    expect("what is seen", shown(image), alone(depth))
+    refuse("dioptre-update", image, [depth], CALLING, "no result uses it")
 
 
 def check_update_shows_exactly_what_was_shown():

@@ -4,6 +4,7 @@ import struct
 
 from rig import (
     Gimp,
+    call,
     child,
     expect,
     expect_close,
@@ -188,17 +189,32 @@ def check_text_is_placed_again_after_it_was_retyped_and_moved():
     expect("nothing changes", (native(layer), native(layer.get_mask())), (second, mask))
 
 
-def check_a_painted_mask_is_kept_as_a_copy():
+def check_update_keeps_a_painted_mask():
     image, red, _ = scene()
     group = placed(image, red)
     layer = child(group, "Placed layer")
-    wanted = native(layer.get_mask())
-    Gimp.context_set_foreground(grey(0.0))
-    layer.get_mask().fill(Gimp.FillType.FOREGROUND)
+    red.set_offsets(14, 8)
     succeed("dioptre-update", image, [group])
-    expect("layers", names(group.get_children()), ["Placed layer", "Placed layer (painted)"])
-    expect("mask", native(layer.get_mask()), wanted)
-    expect("painted", any(native(group.get_children()[1].get_mask())), False)
+    made = native(layer.get_mask())
+    Gimp.context_set_foreground(grey(0.25))
+    layer.get_mask().fill(Gimp.FillType.FOREGROUND)
+    painted = native(layer.get_mask())
+    for left in (24, 4):
+        red.set_offsets(left, 8)
+        before = native(layer)
+        status, words = call("dioptre-update", image, [layer.get_mask()])
+        expect(f"status ({words})", status, Gimp.PDBStatusType.SUCCESS)
+        expect("mask", native(layer.get_mask()), painted)
+        expect("the layer follows", native(layer) != before, True)
+        expect("no copy", names(group.get_children()), ["Placed layer"])
+    Gimp.context_set_foreground(grey(1.0))
+    layer.fill(Gimp.FillType.FOREGROUND)
+    succeed("dioptre-update", image, [group])
+    expect("a copy of a painted layer", names(group.get_children()), ["Placed layer", "Placed layer (painted)"])
+    expect("mask", native(layer.get_mask()), painted)
+    layer.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    succeed("dioptre-update", image, [group])
+    expect("made again", native(layer.get_mask()) not in (painted, made[:0]), True)
 
 
 def grey(value):

@@ -15,6 +15,7 @@ from rig import (
     expect,
     expect_close,
     expect_in,
+    fail,
     finish,
     names,
     next_end,
@@ -145,7 +146,7 @@ def check_a_document_of_version_0_1_0():
 
 
 def check_editing_depth():
-    """Edit depth shows and activates only the depth; Update shows the result again."""
+    """Edit depth shows the depth over the photo and activates it; Update shows the result again."""
     document, node = yield from open_photo()
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.0}, document, node))
     before = yield from person.canvas_picture("edit-depth-before.png")
@@ -153,6 +154,7 @@ def check_editing_depth():
     yield from soon("active", lambda: document.activeNode().name(), "Depth")
     seen = {one.name(): one.visible() for one in group.childNodes()}
     expect("visible", (seen["Depth"], seen["Result"]), (True, False))
+    yield from soon("over the photo", lambda: over_photo(document, child(group, "Depth"), node), True)
     during = yield from person.canvas_picture("edit-depth-during.png")
     expect("the canvas shows the depth", person.apart(before, during)[1] > 5, True)
     near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
@@ -164,6 +166,9 @@ def check_editing_depth():
     expect_in("words", "Updated “Portrait blur”", " ".join(ending.messages))
     seen = {one.name(): one.visible() for one in group.childNodes()}
     expect("visible again", (seen["Depth"], seen["Result"]), (False, True))
+    expect("opaque again", child(group, "Depth").opacity(), 255)
+    shown = bytes(document.pixelData(*WHOLE))
+    expect_close("the result alone", shown, pixels(child(group, "Result"), WHOLE))
     after = yield from person.canvas_picture("edit-depth-after.png")
     expect("the canvas shows a result", person.apart(after, during)[1] > 5, True)
     expect("the painting counts", person.apart(after, before)[1] > 0.05, True)
@@ -179,6 +184,40 @@ def check_editing_depth():
     yield from until(
         lambda: state().shown is not None and state().shown.depth not in (None, depth), "the new depth"
     )
+
+
+def over_photo(document, depth, photo):
+    """Return whether the image shows the depth at 60 % over the photo."""
+    grey = array.array("f", pixels(depth, WHOLE))[::2]
+    below, seen = pixels(photo, WHOLE), bytes(document.pixelData(*WHOLE))
+    wanted = (0.6 * 255 * grey[at // 4] + 0.4 * value for at, value in enumerate(below))
+    return all(at % 4 == 3 or abs(seen[at] - value) <= 2 for at, value in enumerate(wanted))
+
+
+def check_painted_depth_without_a_result():
+    """Update refuses it and shows the depth as it is."""
+    document, node = yield from open_photo()
+    depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
+    document.setActiveNode(depth)
+    yield from soon("active", lambda: document.activeNode().uniqueId(), depth.uniqueId())
+    trigger("dioptre_edit_depth")
+    yield from soon("over the photo", lambda: over_photo(document, depth, node), True)
+    during = yield from person.canvas_picture("depth-alone-during.png")
+    near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
+    depth.setPixelData(near, 0, 0, PHOTO_PX, 60)
+    painted = pixels(depth, WHOLE)
+    error = yield from fail(updating.start(jobs.job_manager(), document, depth))
+    expect_in("words", "You painted on the depth layer, but no result uses it", str(error.message))
+    expect("depth", (depth.visible(), depth.opacity(), pixels(depth, WHOLE) == painted), (True, 255, True))
+    yield from soon("as it is", lambda: shows_alone(document, depth), True)
+    after = yield from person.canvas_picture("depth-alone-after.png")
+    expect("the canvas", person.apart(during, after)[1] > 5, True)
+
+
+def shows_alone(document, depth):
+    grey = array.array("f", pixels(depth, WHOLE))[::2]
+    seen = bytes(document.pixelData(*WHOLE))
+    return all(at % 4 == 3 or abs(value - 255 * grey[at // 4]) <= 2 for at, value in enumerate(seen))
 
 
 def check_each_job_has_its_own_cancel():

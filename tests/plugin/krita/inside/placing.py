@@ -11,6 +11,7 @@ from qt import QPushButton
 from rig import (
     HEIGHT,
     WIDTH,
+    Ending,
     add_depth,
     add_layer,
     child,
@@ -33,7 +34,7 @@ from rig import (
 )
 
 import dioptre
-from dioptre import jobs
+from dioptre import jobs, updating
 
 BETWEEN = {"layer_depth": 0.5, "grain": 0.0, "blur_radius": 0.0}
 FAR, NEAR = 20, HEIGHT - 6  # Rows in the farther and in the nearer part of the depth layer.
@@ -127,6 +128,35 @@ def check_text_is_placed_again_after_it_was_moved():
     second = pixels(child(group, "Placed layer"))
     expect("moved", second != first and any(second[3::4]), True)
     expect("hidden again", vector.visible(), False)
+
+
+def check_update_keeps_a_painted_mask():
+    document, _node, depth, layer, _ = yield from scene()
+    group = yield from placed(document, layer, depth)
+
+    def mask():
+        return child(child(group, "Placed layer"), "Nearer things")
+
+    def update():
+        shown_before = shown(document)
+        layer.move(layer.position().x() + 4, layer.position().y())
+        run = updating.start(jobs.job_manager(), document, group)
+        ending = Ending(run)
+        yield from until(lambda: ending.over, "the update")
+        expect("error", ending.error, None)
+        yield from settle(document)
+        expect("the layer follows", shown(document) != shown_before, True)
+        return " ".join(map(str, ending.messages))
+
+    made = pixels(mask())
+    expect_in("words", "Updated", (yield from update()))
+    expect("unpainted", pixels(mask()), made)
+    mask().setPixelData(bytes([200]) * (WIDTH * 10), 0, FAR, WIDTH, 10)
+    painted = pixels(mask())
+    expect("painted", painted != made, True)
+    for _ in range(2):
+        expect_in("words", "You painted on the mask of “Placed layer”", (yield from update()))
+        expect("painted", pixels(mask()), painted)
 
 
 def check_masks_opacity_and_a_selection():
