@@ -65,7 +65,8 @@ def lift(document: Document, entry: Entry) -> None:
     """Show a depth layer as it is if it is shown for painting, whatever opacity the user has chosen meanwhile."""
     depth = find_linked(document, _depth_link(entry))
     result = find_linked(document, entry.outputs.get(Role.RESULT.value))
-    if depth is not None and depth.visible() and depth.opacity() < OPAQUE and (result is None or not result.visible()):
+    alone = result is None or not result.visible()
+    if alone and depth is not None and depth.visible() and depth.opacity() < OPAQUE:
         depth.setOpacity(OPAQUE)
         document.refreshProjection()
 

@@ -376,7 +376,9 @@ def placed(plugin: types.SimpleNamespace, value: int) -> Any:
     return plugin.transfer.Outcome(layers=layers)
 
 
-def test_update_keeps_a_painted_mask_and_edit_replaces_it(plugin: types.SimpleNamespace, document: Document) -> None:
+def test_update_keeps_a_painted_mask_and_edit_replaces_it(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
     photo(document)
     layer = photo(document, rect=(1, 1, 3, 2))
     described = plugin.catalogue.operation("place")
@@ -404,7 +406,5 @@ def test_update_keeps_a_painted_mask_and_edit_replaces_it(plugin: types.SimpleNa
     assert updated(150, remasks=True)[0] == 150
     assert updated(160)[0] == 160
     mask().remove()
-    plugin.jobs.finish(
-        plugin.updating.apply([(tasks(plugin, document, group)[0], placed(plugin, 170))], undo_sync)
-    )
+    plugin.jobs.finish(plugin.updating.apply([(tasks(plugin, document, group)[0], placed(plugin, 170))], undo_sync))
     assert group.childNodes()[-1].childNodes() == []

@@ -189,7 +189,7 @@ def insert_cut_out(source: Source, one: Filled) -> None:
 
 
 def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str | None = None) -> str:
-    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`, with this `mask_hash` if there is one."""
+    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`, if its mask had this `mask_hash`."""
     if role is Role.PLACED:
         return content_hash(layer)[:HALF] + (mask_hash(layer.get_mask()) if mask is None else mask)
     return depth_hash(layer) if role is Role.DEPTH else content_hash(layer)

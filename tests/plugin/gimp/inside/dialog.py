@@ -78,7 +78,9 @@ def check_edit_depth_shows_the_depth_over_the_photo_and_update_the_result():
         expect(f"{name}: what is seen", shown(image), shown(load("depth.xcf")))
     seen, alone = shown(image), read(depth, "R'G'B'A u8")
     near, far = alone.index(max(alone[::4])), alone.index(min(alone[::4]))
-    expect(f"warm and cold: {seen[near]} {seen[far]}", seen[near] - seen[near + 2] > seen[far] - seen[far + 2], True)
+    expect(
+        f"warm and cold: {seen[near]} {seen[far]}", seen[near] - seen[near + 2] > seen[far] - seen[far + 2], True
+    )
     for name in ("updated", "updated_redone"):
         image = load(f"{name}.xcf")
         depth = depth_in(image)

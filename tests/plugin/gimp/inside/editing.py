@@ -144,12 +144,12 @@ def check_update_reads_the_depth_without_its_colours():
 
 
 def check_update_estimates_an_unpainted_depth_again_in_its_colours():
-    image, layer, group = portrait()
+    image, _, group = portrait()
     depth = succeed("dioptre-edit-depth", image, [group])
     succeed("dioptre-update", image, [depth])
     updated = native(depth), native(child(group, "Result"))
     expect("depth", (depth.get_visible(), depth.get_opacity(), depth.get_filters()), (False, 100.0, []))
-    image, layer, group = portrait()
+    _, _, group = portrait()
     expect("the same as without", updated, (native(child(group, "Depth")), native(child(group, "Result"))))
 
 
