@@ -72,8 +72,8 @@ def check_edit_depth_shows_the_depth_over_the_photo_and_update_the_result():
     for name in ("depth", "depth_redone", "updated_undone"):
         image = load(f"{name}.xcf")
         depth = depth_in(image)
-        facts = depth.get_visible(), depth.get_opacity(), len(depth.get_filters())
-        expect(f"{name}: the depth", facts, (True, 60.0, 1))
+        facts = depth.get_visible(), round(depth.get_opacity()), len(depth.get_filters())
+        expect(f"{name}: the depth", facts, (True, 60, 1))
         expect(f"{name}: the same pixels", native(depth), native(depth_in(load("done.xcf"))))
         expect(f"{name}: what is seen", shown(image), shown(load("depth.xcf")))
     seen, alone = shown(image), read(depth, "R'G'B'A u8")
@@ -84,8 +84,8 @@ def check_edit_depth_shows_the_depth_over_the_photo_and_update_the_result():
     for name in ("updated", "updated_redone"):
         image = load(f"{name}.xcf")
         depth = depth_in(image)
-        facts = depth.get_visible(), depth.get_opacity(), len(depth.get_filters())
-        expect(f"{name}: the depth", facts, (False, 100.0, 0))
+        facts = depth.get_visible(), round(depth.get_opacity()), len(depth.get_filters())
+        expect(f"{name}: the depth", facts, (False, 100, 0))
         expect(f"{name}: the result", shown(image), read(child(image.get_layers()[0], "Result"), "R'G'B'A u8"))
     undone, before = load("depth_undone.xcf"), load("unedited.xcf")
     expect("undone", fingerprint(undone), fingerprint(before))

@@ -131,7 +131,7 @@ def check_text_is_placed_again_after_it_was_moved():
 
 
 def check_update_keeps_a_painted_mask():
-    document, _node, depth, layer, _ = yield from scene()
+    document, _node, depth, layer, before = yield from scene()
     group = yield from placed(document, layer, depth)
 
     def mask():
@@ -157,6 +157,11 @@ def check_update_keeps_a_painted_mask():
     for _ in range(2):
         expect_in("words", "You painted on the mask of “Placed layer”", (yield from update()))
         expect("painted", pixels(mask()), painted)
+        under = pixel(before, 40, FAR + 5)
+        wanted = [a + (b - a) * 200 / 255 for a, b in zip(under[:3], RED["U8"], strict=False)]
+        seen = pixel(shown(document), 40, FAR + 5)
+        close = max(abs(a - b) for a, b in zip(seen, wanted, strict=False)) <= 2
+        expect(f"the canvas has the painted mask: {[*seen]}, {wanted}", close, True)
 
 
 def check_masks_opacity_and_a_selection():
