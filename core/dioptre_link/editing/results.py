@@ -164,6 +164,11 @@ def to_replace(
     return None
 
 
-def mask_stays(name: str) -> Message:
-    """Return the message that Update keeps the mask of this layer."""
-    return Message("You painted on the mask of “{name}”, so it stays. Edit makes it again.", name=name)
+def mask_stays(name: str, *, made: bool = True) -> Message:
+    """Return the message that a layer keeps its mask: the user painted on it, or Dioptre has not made it."""
+    if made:
+        return Message("You painted on the mask of “{name}”, so it stays. Edit makes it again.", name=name)
+    return Message(
+        "“{name}” keeps its mask, so the range of depth has no effect. Delete the mask, then choose Edit.",
+        name=name,
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from .dioptre_link.editing.depth_names import with_metres
@@ -36,13 +38,14 @@ from .sources import Source
 from .transfer import DATA_ROLES, Made, Outcome
 
 MASK_NAME = "Selection"
-PLACED_MASK_NAME = "Nearer things"
+OWN_MASK_NAMES = {Role.PLACED: "Nearer things", Role.RESULT: "Range of depth"}
+"""Names of the masks that are a part of a result, by the role of their layer."""
 _NOT_WHOLLY = b"\xff" * 255 + b"\0"  # Maps a selection to where it selects a pixel in part or not at all.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A new node that is not in the document yet, and the values of a placed layer's mask."""
+    """A new node that is not in the document yet, and the values of its mask."""
 
     node: Node
     made: Made
@@ -106,11 +109,11 @@ def insert(
         return own(document, built[0].node)
     maker = scratch.document(Space(document.colorModel(), document.colorDepth(), document.colorProfile()))
     group = maker.createGroupLayer(described.title)
-    masked = source.selection is not None and not takes_selection(described)
+    limits = _limits(source, described, built)
     nodes = [one.node for one in reversed(built)]
     shown = [one.node for one in built if one.made.role is Role.RESULT]
     takes_place = _takes_place(source, built)
-    if copy is not None:  # The picture must stay visible outside the selection.
+    if copy is not None:  # The picture must stay visible outside the masks.
         shown.append(copy)
         nodes.insert(0, copy)
     below = None
@@ -119,16 +122,17 @@ def insert(
         below = node
     if takes_place:
         take_over_look(picture, group, shown)
-    if masked:
-        assert source.selection is not None
+    if source.selection is not None and not takes_selection(described):
         for one in built:
             if one.made.role is Role.RESULT:
-                _add_mask(document, source, one.node, source.selection)
-        if copy is not None:  # Translucent pixels of the copy would show through those of the result.
-            _add_mask(document, source, copy, source.selection.translate(_NOT_WHOLLY))
+                _add_mask(document, one.node, source.selection, source.picture.rect, MASK_NAME)
+    if copy is not None:  # Translucent pixels of the copy would show through those of the result.
+        outside = (int.from_bytes(each.translate(_NOT_WHOLLY), "big") for each in limits)
+        values = reduce(or_, outside).to_bytes(len(limits[0]), "big")
+        _add_mask(document, copy, values, source.picture.rect, MASK_NAME)
     for one in built:
         if one.mask is not None:
-            _add_mask(document, source, one.node, b"".join(one.mask.strips), name=PLACED_MASK_NAME)
+            remask(document, one.node, one.made.role, source.picture.rect, one.mask)
     parent.addChildNode(group, above)
     if layer is not None:
         take_over_look(layer, group, ())
@@ -140,8 +144,16 @@ def insert(
 
 
 def needs_copy(source: Source, described: Operation, built: list[Built]) -> bool:
-    """Return whether the group needs a copy of the picture below a result that is limited to the selection."""
-    return _takes_place(source, built) and source.selection is not None and not takes_selection(described)
+    """Return whether the group needs a copy of the picture below a result that masks limit."""
+    return _takes_place(source, built) and bool(_limits(source, described, built))
+
+
+def _limits(source: Source, described: Operation, built: list[Built]) -> list[bytes]:
+    """Return the values of the masks that limit the result: the selection, and the range of depth."""
+    limits = [b"".join(one.mask.strips) for one in built if one.mask is not None and one.made.role is Role.RESULT]
+    if source.selection is not None and not takes_selection(described):
+        limits.append(source.selection)
+    return limits
 
 
 def copying(source: Source, scratch: ScratchDocuments) -> Generator[None, None, Node]:
@@ -325,27 +337,35 @@ def _follows(node: Node, below: Node) -> bool:
     return own_id(_above(below)[0]) == own_id(node)
 
 
-def has_painted_mask(node: Node, was: Link) -> bool:
-    """Return whether the mask of a placed layer has changed since Dioptre filled it; False for old records."""
-    if (mask := _mask_of(node)) is None or not was.sha256:
+def has_painted_mask(node: Node, role: Role, was: Link) -> bool:
+    """Return whether the mask that Dioptre made for a layer has changed; False for old records."""
+    if (mask := own_mask(node, role)) is None or not was.sha256:
         return False
     return Raster.of(bytes(mask.pixelData(*was.rect)), was.rect[2]).sha256 != was.sha256
 
 
-def remask(node: Node, rect: Rect, made: Raster) -> None:
-    """Replace the mask of a placed layer that is not in a document; a mask that the user deleted stays away."""
-    if (mask := _mask_of(node)) is not None:
+def remask(document: Document, node: Node, role: Role, rect: Rect, made: Raster | None) -> None:
+    """Replace, add or remove the mask that Dioptre makes for a layer, which is not in a document."""
+    mask = own_mask(node, role)
+    if made is None:
+        if mask is not None:
+            mask.remove()
+    elif mask is None:
+        _add_mask(document, node, b"".join(made.strips), rect, OWN_MASK_NAMES[role])
+    else:
         mask.setPixelData(b"".join(made.strips), *rect)
 
 
-def _mask_of(node: Node) -> Node | None:
-    return next((child for child in node.childNodes() if child.type() == "transparencymask"), None)
+def own_mask(node: Node, role: Role) -> Node | None:
+    """Return the mask that Dioptre made for a layer with this role, or None."""
+    masks = [child for child in node.childNodes() if child.type() == "transparencymask"]
+    return next((mask for mask in masks if mask.name() == OWN_MASK_NAMES.get(role)), None)
 
 
-def _add_mask(document: Document, source: Source, node: Node, values: bytes, *, name: str = MASK_NAME) -> None:
+def _add_mask(document: Document, node: Node, values: bytes, rect: Rect, name: str) -> None:
     mask = document.createTransparencyMask(name)
     node.addChildNode(mask, None)
-    mask.setPixelData(values, *source.picture.rect)
+    mask.setPixelData(values, *rect)
 
 
 def take_over_look(picture: Node, node: Node, shown: Iterable[Node]) -> None:

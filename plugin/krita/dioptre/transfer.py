@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def mask(self) -> Raster | None:
-        """The mask of a placed layer."""
+        """The mask of a placed layer, or of a result that is limited to a range of depth."""
         return next((one.raster for one in self.layers if one.role is Role.MASK), None)
 
 

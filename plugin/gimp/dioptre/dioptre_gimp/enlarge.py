@@ -17,7 +17,7 @@ from dioptre_link.client import Result, Worker
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Operation, Role
-from dioptre_link.records import GROUP, Entry
+from dioptre_link.records import GROUP, Entry, Link
 
 from . import layers, sources, transfer
 from .document import (
@@ -172,17 +172,19 @@ def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
     links = [(Role(role), link) for entry in entries for role, link in entry.outputs.items() if role != GROUP]
     found = [(role, link, find_linked(image, link)) for role, link in links if link.sha256]
     return {
-        link.id
-        for role, link, layer in found
-        if layer is not None and layers.layer_hash(layer, role) == link.sha256
+        link.id for role, link, layer in found if layer is not None and _hash_now(layer, role, link) == link.sha256
     }
+
+
+def _hash_now(layer: Gimp.Layer, role: Role, link: Link) -> str:
+    return layers.layer_hash(layer, role, mask=layers.made_mask(link.sha256) and layers.mask_hash(layer.get_mask()))
 
 
 def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | str]) -> Entry:
     """Return the record as if the result had been created at the new size, so that Update keeps working."""
     described = entry.known
     outputs = {
-        role: link_to(layer, sha256=layers.layer_hash(layer, Role(role)))
+        role: link_to(layer, sha256=_hash_now(layer, Role(role), link))
         if link.id in unpainted and (layer := find_linked(image, link)) is not None
         else link
         for role, link in entry.outputs.items()

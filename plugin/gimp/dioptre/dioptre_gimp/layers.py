@@ -57,7 +57,7 @@ class Outcome:
     messages: tuple[str, ...]
 
 
-HALF = 32  # Digits of a SHA-256 that stand for a placed layer's pixels, and for its mask.
+_HALF, _MASK = 32, "+"  # Digits of a SHA-256 that stand for pixels, or for their mask; what stands between them.
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
 
 
@@ -71,7 +71,7 @@ class Filled:
         visible: Whether it will be visible.
         sha256: Its `content_hash`.
         metres: The metres of a depth layer, if they are known.
-        mask: The mask of a placed layer.
+        mask: The mask that belongs to it.
     """
 
     layer: Gimp.Layer
@@ -96,7 +96,7 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     try:
         for number, made in enumerate(wanted):
             if made.role is Role.MASK:
-                filled[-1] = _masked(filled[-1], made)
+                filled[-1] = _masked(source, filled[-1], made)
                 continue
             # The group has the operation's name.
             name = "Result" if made.role is Role.RESULT else made.name
@@ -120,15 +120,25 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
     return filled
 
 
-def _masked(one: Filled, made: ResultLayer) -> Filled:
-    """Return the placed layer `one` with its mask."""
+def _masked(source: Source, one: Filled, made: ResultLayer) -> Filled:
+    """Return `one` with its mask; one that contains the selection is not recorded, so that Update keeps it."""
     mask = new_mask(one.layer, made.buffer, MASK)
-    return replace(one, mask=mask, sha256=one.sha256[:HALF] + mask_hash(mask))
+    recorded = not (source.takes_selection and has_selection(source.image))
+    return replace(one, mask=mask, sha256=_joined(one.sha256, mask_hash(mask)) if recorded else one.sha256)
 
 
 def mask_hash(mask: Gimp.LayerMask | None) -> str:
-    """Return the second half of the hash of a placed layer, whose first half is that of its pixels."""
-    return "" if mask is None else content_hash(mask)[:HALF]
+    """Return the hash of a mask, as in the hash of the layer that Dioptre made it for."""
+    return "" if mask is None else content_hash(mask)[:_HALF]
+
+
+def made_mask(sha256: str) -> str:
+    """Return the `mask_hash` in the recorded hash of a layer, or "" if Dioptre made no mask for it."""
+    return sha256.partition(_MASK)[2]
+
+
+def _joined(pixels: str, mask: str) -> str:
+    return f"{pixels[:_HALF]}{_MASK}{mask}"
 
 
 def discard(filled: list[Filled]) -> None:
@@ -164,10 +174,12 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
             put(image, one, group, place, (x, y))
         selected = has_selection(image)
         for one in filled:
-            if selected and one.role is Role.RESULT:
+            if selected and one.role is Role.RESULT and one.mask is None:
                 must(one.layer.add_mask(selection_mask(image, picture, one.layer)), "add a layer mask")
-        if not source.plain and any(one.role is Role.RESULT for one in filled):
-            _take_place(image, picture, group, below_result=selected and same_size(picture, group))
+        shown = [one for one in filled if one.role is Role.RESULT]
+        if not source.plain and shown:
+            limited = selected or any(one.mask is not None for one in shown)
+            _take_place(image, picture, group, below_result=limited and same_size(picture, group))
         _make_room(image, picture, filled)
         if layer is not None:
             if any(one.role is Role.PLACED for one in filled):
@@ -188,11 +200,10 @@ def insert_cut_out(source: Source, one: Filled) -> None:
     picture.set_visible(False)
 
 
-def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str | None = None) -> str:
-    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`, if its mask had this `mask_hash`."""
-    if role is Role.PLACED:
-        return content_hash(layer)[:HALF] + (mask_hash(layer.get_mask()) if mask is None else mask)
-    return depth_hash(layer) if role is Role.DEPTH else content_hash(layer)
+def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str = "") -> str:
+    """Return the SHA-256 of a layer's content, as in `Filled.sha256`, with the `mask_hash` of its own mask."""
+    pixels = depth_hash(layer) if role is Role.DEPTH else content_hash(layer)
+    return _joined(pixels, mask) if mask else pixels
 
 
 def _format(source: Source, made: ResultLayer) -> Format:
@@ -214,14 +225,14 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
     must(image.insert_layer(one.layer, parent, position), "insert a layer")
     if one.mask is not None:
         must(one.layer.add_mask(one.mask), "add a layer mask")
-    if one.role in (Role.PLACED, Role.SHADOW):
+    if one.mask is not None or one.role is Role.SHADOW:
         blend_encoded(one.layer)
     if one.role is Role.DEPTH:
         one.mark_depth(one.layer)
 
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
-    if below_result:  # The picture must stay visible outside the selection.
+    if below_result:  # The picture must stay visible outside the mask.
         copy = plain_copy(image, picture)
         must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
         copy.set_visible(True)

@@ -23,6 +23,7 @@ from dioptre_link.records import GROUP, Entry, Link
 from . import depth_editing, layers, sources, transfer
 from .document import (
     Gimp,
+    blend_encoded,
     depth_hash,
     fills,
     find_linked,
@@ -105,18 +106,9 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
     return Outcome(layer=record_of(source.image).top(entry), messages=messages)
 
 
-def is_painted(layer: Gimp.Layer, role: Role, link: Link, *, mask: str | None = None) -> bool:
-    """Return whether the layer has changed since Dioptre filled it; False for old records without a hash.
-
-    Its mask does not count if `mask` is the hash that it had.
-    """
-    return bool(link.sha256) and layers.layer_hash(layer, role, mask=mask) != link.sha256
-
-
-def _painted_mask(layer: Gimp.Layer, link: Link) -> str | None:
-    """Return the hash that the mask of a placed layer had, or None if the user has not changed the mask."""
-    made, mask = link.sha256[layers.HALF :], layer.get_mask()
-    return made if made and mask is not None and layers.mask_hash(mask) != made else None
+def is_painted(layer: Gimp.Layer, role: Role, link: Link) -> bool:
+    """Return whether the layer's pixels have changed since Dioptre filled it; False for records without a hash."""
+    return bool(link.sha256) and layers.layer_hash(layer, role, mask=layers.made_mask(link.sha256)) != link.sha256
 
 
 def _replace(
@@ -136,25 +128,39 @@ def _replace(
                 used.add(one.layer.get_id())
                 outputs[one.role.value] = link_to(one.layer, sha256=one.sha256)
             continue
-        mask = None if change.renews or one.mask is None or link is None else _painted_mask(layer, link)
-        if mask is not None:
-            kept.append(results.mask_stays(layer.get_name()))
-        if link is not None and is_painted(layer, one.role, link, mask=mask):
+        made = "" if link is None else layers.made_mask(link.sha256)
+        changed = layer.get_mask() is not None and layers.mask_hash(layer.get_mask()) != made
+        keeps = changed and not (change.renews and made and one.mask is not None)
+        if keeps and one.mask is not None:
+            kept.append(results.mask_stays(layer.get_name(), made=bool(made)))
+        if link is not None and (is_painted(layer, one.role, link) or (changed and made and not keeps)):
             kept.append(_keep_copy(image, layer))
         larger = fills(image, layer) and not same_size(layer, one.layer)
         replace_pixels(layer, one.layer)
-        if one.mask is not None and mask is None and layer.get_mask() is not None:
-            replace_pixels(layer.get_mask(), one.mask)
-        elif one.mask is not None and mask is None:
-            must(layer.add_mask(one.mask), "add a layer mask")
+        if not keeps:
+            _remask(layer, one.mask)
+            made = layers.mask_hash(layer.get_mask())
         if larger:
             must(image.resize(*size_of(one.layer), 0, 0), "resize the canvas")
         if one.role is Role.DEPTH:
             one.mark_depth(layer)
-        outputs[one.role.value] = link_to(layer, sha256=layers.layer_hash(layer, one.role, mask=mask))
+        outputs[one.role.value] = link_to(layer, sha256=layers.layer_hash(layer, one.role, mask=made))
     if change.renews:
         _remove_stale(change, {one.role.value for one in filled}, outputs)
     return outputs, tuple(kept)
+
+
+def _remask(layer: Gimp.Layer, new: Gimp.LayerMask | None) -> None:
+    """Give a layer a new mask, or none, in the place of the one that Dioptre made."""
+    mask = layer.get_mask()
+    if new is None:
+        if mask is not None:
+            must(layer.remove_mask(Gimp.MaskApplyMode.DISCARD), "remove a layer mask")
+    elif mask is None:
+        must(layer.add_mask(new), "add a layer mask")
+        blend_encoded(layer)
+    else:
+        replace_pixels(mask, new)
 
 
 def _add(change: Change, one: layers.Filled) -> None:
