@@ -11,6 +11,7 @@ from rig import (
     expect_close,
     load,
     native,
+    new_depth,
     new_image,
     new_layer,
     paint,
@@ -18,6 +19,7 @@ from rig import (
     run_checks,
     sample_pixels,
     save,
+    shown,
     succeed,
     write,
 )
@@ -169,6 +171,72 @@ def check_update_keeps_mask_mode_and_selection():
     expect("mode", result.get_mode() == Gimp.LayerMode.SCREEN, True)
     expect("selection", tuple(Gimp.Selection.bounds(image))[2:], (0, 0, 4, 4))
     expect("channels", image.get_channels(), [])
+
+
+RANGE = {"density": 0.9, "range_nearest": 0.5, "range_feather": 0.02}
+FAR, NEAR = slice(4 * 96 * 2, 4 * 96 * 20), slice(4 * 96 * 50, None)  # Rows far from and near the camera, shown.
+
+
+def hazy_document(*, selected=False, **options):
+    """Create an image of a photo with haze in its farther part; return what it showed before, too."""
+    image, layer = new_image()
+    new_depth(image, layer)
+    layer.set_opacity(options.pop("opacity", 100.0))
+    before = shown(image)
+    if selected:
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 48, 64)
+    return image, succeed("dioptre-haze", image, [layer], **RANGE, **options), before
+
+
+def set_options(image, **options):
+    """Change the options of the newest result, as another run of Edit does, without computing it."""
+    record = recorded(image)
+    record["results"][-1]["options"] |= options
+    data = json.dumps(record).encode("ascii")
+    image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE, data))
+
+
+def check_a_range_of_depth_is_a_mask_that_follows_the_options():
+    image, group, before = hazy_document()
+    result, after = child(group, "Result"), shown(image)
+    expect_close("near", after[NEAR], before[NEAR])
+    expect("far", max(abs(a - b) for a, b in zip(after[FAR], before[FAR], strict=True)) > 20, True)
+    mask = native(result.get_mask())
+    expect("some and not all", (min(mask), max(mask)), (0, 255))
+    succeed("dioptre-update", image, [group])
+    expect("unchanged", native(result.get_mask()), mask)
+    set_options(image, range_nearest=1.0)
+    succeed("dioptre-update", image, [group])
+    expect("no range, no mask", result.get_mask(), None)
+    set_options(image, range_nearest=0.5)
+    succeed("dioptre-update", image, [group])
+    expect("again", native(result.get_mask()), mask)
+    paint(result.get_mask(), 0, 40, 90, 20, 1.0)
+    painted = native(result.get_mask())
+    for nearest in (0.4, 1.0):
+        set_options(image, range_nearest=nearest)
+        succeed("dioptre-update", image, [group])
+        expect(f"painted, then {nearest}", native(result.get_mask()), painted)
+    expect("no copy", len(group.get_children()), 1)
+
+
+def check_a_range_and_a_selection_limit_together():
+    image, group, before = hazy_document(selected=True)
+    after = shown(image)
+    expect_close("near", after[NEAR], before[NEAR])
+    row = slice(4 * 96 * 10, 4 * 96 * 11)
+    expect("selected", after[row][: 4 * 40] != before[row][: 4 * 40], True)
+    expect_close("beside", after[row][4 * 50 :], before[row][4 * 50 :])
+    mask = native(child(group, "Result").get_mask())
+    Gimp.Selection.none(image)
+    succeed("dioptre-update", image, [group])
+    expect("mask", native(child(group, "Result").get_mask()), mask)
+
+
+def check_a_translucent_photo_shows_outside_the_range():
+    for selected in (False, True):
+        image, _, before = hazy_document(selected=selected, opacity=60.0)
+        expect_close("near", shown(image)[NEAR], before[NEAR])
 
 
 def check_says_what_is_gone():
