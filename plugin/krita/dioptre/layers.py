@@ -132,7 +132,8 @@ def insert(
         _add_mask(document, copy, values, source.picture.rect, MASK_NAME)
     for one in built:
         if one.mask is not None:
-            remask(document, one.node, one.made.role, source.picture.rect, one.mask)
+            values = b"".join(one.mask.strips)
+            _add_mask(document, one.node, values, source.picture.rect, OWN_MASK_NAMES[one.made.role])
     parent.addChildNode(group, above)
     if layer is not None:
         take_over_look(layer, group, ())
@@ -339,25 +340,18 @@ def _follows(node: Node, below: Node) -> bool:
 
 def has_painted_mask(node: Node, role: Role, was: Link) -> bool:
     """Return whether the mask that Dioptre made for a layer has changed; False for old records."""
-    if (mask := own_mask(node, role)) is None or not was.sha256:
+    if (mask := _own_mask(node, role)) is None or not was.sha256:
         return False
     return Raster.of(bytes(mask.pixelData(*was.rect)), was.rect[2]).sha256 != was.sha256
 
 
-def remask(document: Document, node: Node, role: Role, rect: Rect, made: Raster | None) -> None:
-    """Replace, add or remove the mask that Dioptre makes for a layer, which is not in a document."""
-    mask = own_mask(node, role)
-    if made is None:
-        if mask is not None:
-            mask.remove()
-    elif mask is None:
-        _add_mask(document, node, b"".join(made.strips), rect, OWN_MASK_NAMES[role])
-    else:
+def remask(node: Node, role: Role, rect: Rect, made: Raster) -> None:
+    """Replace Dioptre's mask of a layer that is not in a document; a mask that the user deleted stays away."""
+    if (mask := _own_mask(node, role)) is not None:
         mask.setPixelData(b"".join(made.strips), *rect)
 
 
-def own_mask(node: Node, role: Role) -> Node | None:
-    """Return the mask that Dioptre made for a layer with this role, or None."""
+def _own_mask(node: Node, role: Role) -> Node | None:
     masks = [child for child in node.childNodes() if child.type() == "transparencymask"]
     return next((mask for mask in masks if mask.name() == OWN_MASK_NAMES.get(role)), None)
 

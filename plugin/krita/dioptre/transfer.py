@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .dioptre_link.buffers import Buffer
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.client import Job, Progress, Result, Worker
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.metres import DepthMetres
@@ -218,7 +219,7 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
                 )
                 for layer in result.layers
             )
-            layers += _without_shadow(order, layers)
+            layers = _ready_for_edit(order, layers)
         finally:
             result.delete()
     given = [one.raster for one in (order.picture, order.layer, order.depth) if one is not None]
@@ -227,13 +228,23 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
 
 
-def _without_shadow(order: Order, layers: tuple[Made, ...]) -> tuple[Made, ...]:
-    """Return an empty layer for the shadow of a placed layer that has none, so that Edit can add one later."""
+def _ready_for_edit(order: Order, layers: tuple[Made, ...]) -> tuple[Made, ...]:
+    """Add an empty shadow to a placed layer, or a white mask to an effect, that Edit may fill later.
+
+    Krita adds nothing to a layer that an undo step is to replace.
+    """
     roles = {one.role: one for one in layers}
-    if Role.PLACED not in roles or Role.SHADOW in roles:
-        return ()
-    empty = Raster(row_bytes=0, strips=())
-    return (replace(roles[Role.PLACED], name="Contact shadow", role=Role.SHADOW, visible=True, raster=empty),)
+    if Role.PLACED in roles and Role.SHADOW not in roles:
+        empty = Raster(row_bytes=0, strips=())
+        shadow = replace(roles[Role.PLACED], name="Contact shadow", role=Role.SHADOW, visible=True, raster=empty)
+        return (*layers, shadow)
+    known = OPERATIONS.get(order.operation)
+    if known is not None and known.limitable and Role.MASK in known.outputs and Role.MASK not in roles:
+        shown = roles[Role.RESULT]
+        white = Raster.of(b"\xff" * (shown.width * shown.height), shown.width)
+        place = layers.index(shown) + 1
+        return (*layers[:place], replace(shown, name="Mask", role=Role.MASK, raster=white), *layers[place:])
+    return layers
 
 
 def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffer]:

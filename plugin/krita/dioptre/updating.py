@@ -298,11 +298,11 @@ def apply(
                 yield from layers.refilling(new, rect, made, given, scratch)
                 mask = outcome.mask if made.role in layers.OWN_MASK_NAMES else None
                 link = layers.output_link(document, old, made, rect, mask)
-                if layers.has_painted_mask(old, made.role, was) and not (remasks and mask is not None):
+                if mask is not None and not remasks and layers.has_painted_mask(old, made.role, was):
                     link = replace(link, sha256=was.sha256)
-                    messages += [] if mask is None else [mask_stays(old.name())]
-                elif remasks or not was.sha256 or layers.own_mask(old, made.role) is not None:
-                    layers.remask(document, new, made.role, rect, mask)
+                    messages.append(mask_stays(old.name()))
+                elif mask is not None:
+                    layers.remask(new, made.role, rect, mask)
                 if is_edited and made.role is Role.RESULT:
                     for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
                         node.setVisible(True)

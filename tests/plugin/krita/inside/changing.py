@@ -114,6 +114,38 @@ def check_editing_a_result_in_place():
     expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
 
 
+def check_a_range_of_depth_is_a_mask():
+    """The mask limits what is shown, follows the range at Edit, and comes back with an undo."""
+    document, node = yield from open_photo()
+    yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
+    before = bytes(document.pixelData(*WHOLE))
+    hazy = {"density": 0.9, "range_nearest": 0.5}
+    group = yield from finish(jobs.job_manager().start(operation("haze"), hazy, document, node))
+    result = child(group, "Result")
+    expect("mask", names(result), ["Range of depth"])
+    values = bytes(child(result, "Range of depth").pixelData(*WHOLE))
+    expect("some and not all", {0, 255} <= set(values), True)
+    outside = [at for at, value in enumerate(values) if value == 0]
+    changed = [at for at, value in enumerate(values) if value == 255]
+
+    def differing(places):
+        now = bytes(document.pixelData(*WHOLE))
+        return sum(now[4 * at : 4 * at + 3] != before[4 * at : 4 * at + 3] for at in places)
+
+    yield from until(lambda: differing(changed) > len(changed) / 2, "the haze")
+    expect("outside", differing(outside), 0)
+    (entry,) = [one for one in record_of(document).load() if one.operation == "haze"]
+    whole = {**entry.options, "range_nearest": 1.0}
+    yield from finish(updating.start_edit(jobs.job_manager(), document, entry, whole))
+    expect("no range", set(bytes(child(child(group, "Result"), "Range of depth").pixelData(*WHOLE))), {255})
+    yield from until(lambda: differing(outside) > len(outside) / 20, "haze everywhere")
+    yield from settle(document, 10)
+    trigger("edit_undo")
+    yield from until(lambda: record_of(document).load()[-1].options["range_nearest"] == 0.5, "the undo")
+    yield from settle(document, 10)
+    expect("undone", bytes(child(child(group, "Result"), "Range of depth").pixelData(*WHOLE)) == values, True)
+
+
 def check_a_document_of_version_0_1_0():
     """The document was saved by version 0.1.0 with a portrait, a depth layer, a lens blur and a white balance."""
     document = yield from person.open_file(OLD)
