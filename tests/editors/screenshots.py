@@ -173,7 +173,7 @@ def publish(what: str, out: Path) -> None:
             # xdotool counts the height of the title bar twice.
             _cut(out, name, published, (left - 1, top - 2 * TITLE_PX, left + width + 1, top + height - TITLE_PX))
         _cut(out, "layers", "gimp-layers")
-        _cut(out, "edit_depth", "edit-depth")
+        _cut(out, "edit_depth", "edit-depth", (190, 44, 1280, 900))
     else:
         _cut(out, "menu", "krita-menu", (0, 0, 930, 680))
         left, top, width, height = _place(out, "automatic")

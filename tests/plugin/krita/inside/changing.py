@@ -1,11 +1,12 @@
 """Changing results from the docker: repaired depth, Edit, Edit depth and Update; jobs and their cancellation."""
 
 import array
+import subprocess
 
 import person
 from dioptre.dioptre_link.catalogue import operation
 from dioptre.document import record_of
-from krita import Selection
+from krita import Krita, Selection
 from person import click, docker, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
 from qt import QCheckBox, QPushButton, QToolButton
@@ -244,6 +245,29 @@ def check_painted_depth_without_a_result():
     yield from soon("as it is", lambda: shows_alone(document, depth), True)
     after = yield from person.canvas_picture("depth-alone-after.png")
     expect("the canvas", person.apart(during, after)[1] > 5, True)
+
+
+def check_a_click_takes_the_depth_under_the_pointer():
+    """A click with a brush, Ctrl and Alt takes the value of the layer, not of the canvas with the photo."""
+    document, node = yield from open_photo()
+    depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
+    grey = array.array("f", [0.25, 1.0] * (PHOTO_PX * PHOTO_PX)).tobytes()
+    depth.setPixelData(grey, *WHOLE)
+    document.setActiveNode(depth)
+    yield from soon("active", lambda: document.activeNode().uniqueId(), depth.uniqueId())
+    trigger("dioptre_edit_depth")
+    yield from soon("over the photo", lambda: over_photo(document, depth, node), True)
+    trigger("KritaShape/KisToolBrush")
+    yield from settle(document)
+    place, view = person.canvas(), Krita.instance().activeWindow().activeView()
+    middle = place.x() + place.width() // 2, place.y() + place.height() // 2
+    for command in (("mousemove", *map(str, middle)), ("keydown", "ctrl", "keydown", "alt"), ("click", "1")):
+        subprocess.run(["xdotool", *command], check=True)
+        yield from settle(document, 10)
+    subprocess.run(["xdotool", "keyup", "alt", "keyup", "ctrl"], check=True)
+    yield from settle(document, 10)
+    picked = view.foregroundColor()
+    expect(f"{picked.colorModel()} {picked.components()}", abs(picked.components()[0] - 0.25) < 0.01, True)
 
 
 def shows_alone(document, depth):
