@@ -48,6 +48,7 @@ def red(document, rect=(10, 8, 60, 40), name="Red"):
 def scene(**kind):
     document, node = yield from photo(**kind)
     depth = yield from add_depth(document)
+    yield from settle(document)  # Krita composites without the depth, which has just been hidden.
     before = shown(document)
     layer = yield from red(document)
     return document, node, depth, layer, before
