@@ -24,6 +24,7 @@ from .document import (
     current,
     find_linked,
     own_id,
+    picture_of,
     record_of,
     writing,
 )
@@ -54,7 +55,9 @@ def begin(document: Document | None, node: Node | None) -> Node:
             for role in (Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.FOREGROUND):
                 if (result := find_linked(document, entry.outputs.get(role.value))) is not None:
                     result.setVisible(False)
-    depth.setOpacity(SHOWN_THROUGH)
+    photo = picture_of(document, entries, depth)
+    if photo is None or photo.visible():  # Otherwise a result has taken its place.
+        depth.setOpacity(SHOWN_THROUGH)
     _show_with_groups(depth)
     document.refreshProjection()
     document.setActiveNode(depth)

@@ -350,6 +350,16 @@ def test_an_undo_of_update_after_edit_depth_shows_the_old_result(
     assert (depth.visible(), result.visible(), old.visible()) == (False, True, True)
 
 
+def test_depth_is_opaque_over_a_photo_whose_place_was_taken(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    node = photo(document, alpha=100)
+    group = made(plugin, "portrait", document, node)
+    assert not node.visible()
+    depth = plugin.depth_editing.begin(document, group)
+    assert (depth.visible(), depth.opacity()) == (True, 255)
+
+
 def test_update_shows_every_result_that_edit_depth_has_hidden(
     plugin: types.SimpleNamespace, document: Document
 ) -> None:
