@@ -130,7 +130,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photo = Image.fromarray(np.stack([x * 4, y * 5, (x + y) * 2], -1).astype(np.uint8))
     for name in ("photo.jpg", "other.jpg", "portrait.jpg", "photos/a.jpg", "photos/b.jpg", "examples/coffee.jpg"):
         photo.save(place / name)
-    for name in ("depth.png", "mask.png"):
+    for name in ("depth.png", "selected.png"):
         photo.convert("L").save(place / name)
     for name in ("title.png", "sign.png", "word.png"):
         photo.convert("RGBA").save(place / name)

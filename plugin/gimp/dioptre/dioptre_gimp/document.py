@@ -775,6 +775,19 @@ def new_mask(layer: Gimp.Layer, buffer: Buffer, pixel_format: Format) -> Gimp.La
     return mask
 
 
+def set_mask(layer: Gimp.Layer, new: Gimp.LayerMask | None) -> None:
+    """Give a layer a new mask, or none, in the place of its own; call it inside an `undo_step`."""
+    mask = layer.get_mask()
+    if new is None:
+        if mask is not None:
+            must(layer.remove_mask(Gimp.MaskApplyMode.DISCARD), "remove a layer mask")
+    elif mask is None:
+        must(layer.add_mask(new), "add a layer mask")
+        blend_encoded(layer)
+    else:
+        replace_pixels(mask, new)
+
+
 def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
     """Add the pixels of a selection as the layer's mask."""
     mask = new_mask(layer, buffer, SELECTION)

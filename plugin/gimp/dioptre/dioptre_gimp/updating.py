@@ -23,7 +23,6 @@ from dioptre_link.records import GROUP, Entry, Link
 from . import depth_editing, layers, sources, transfer
 from .document import (
     Gimp,
-    blend_encoded,
     depth_hash,
     fills,
     find_linked,
@@ -34,6 +33,7 @@ from .document import (
     record_of,
     replace_pixels,
     same_size,
+    set_mask,
     show_plainly,
     size_of,
     undo_step,
@@ -138,7 +138,7 @@ def _replace(
         larger = fills(image, layer) and not same_size(layer, one.layer)
         replace_pixels(layer, one.layer)
         if not keeps:
-            _remask(layer, one.mask)
+            set_mask(layer, one.mask)
             made = layers.mask_hash(layer.get_mask())
         if larger:
             must(image.resize(*size_of(one.layer), 0, 0), "resize the canvas")
@@ -148,19 +148,6 @@ def _replace(
     if change.renews:
         _remove_stale(change, {one.role.value for one in filled}, outputs)
     return outputs, tuple(kept)
-
-
-def _remask(layer: Gimp.Layer, new: Gimp.LayerMask | None) -> None:
-    """Give a layer a new mask, or none, in the place of the one that Dioptre made."""
-    mask = layer.get_mask()
-    if new is None:
-        if mask is not None:
-            must(layer.remove_mask(Gimp.MaskApplyMode.DISCARD), "remove a layer mask")
-    elif mask is None:
-        must(layer.add_mask(new), "add a layer mask")
-        blend_encoded(layer)
-    else:
-        replace_pixels(mask, new)
 
 
 def _add(change: Change, one: layers.Filled) -> None:
