@@ -24,12 +24,16 @@ from dioptre.imaging.pull_push import extend_colours, pull_push
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .options import MotionBlurOptions
 from .streaks import CELL, Sheet, streaked
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
+_MIDDLE = Message(
+    "No single subject was found, so what is at a middle distance stays sharp. To change this, click on what should."
+)
 _SOLID = 0.5  # coverage from which a place is on the subject
 
 
@@ -183,6 +187,7 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
             hint="Click on what stays sharp, or choose that the camera travels.",
             code="no-subject",
         )
+    words = subject.messages if alpha is not None else (_MIDDLE,) if options.target is None else ()
     transparent = picture.shape[2] == 4
     made = motion_blur(
         np.concatenate([extend_colours(picture), picture[..., 3:]], axis=2) if transparent else picture,
@@ -200,6 +205,6 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
     return Result(
         layers=(Layer(name="Motion blur", role=Role.RESULT, pixels=made), *depth.layers),
         values=depth.values(),
-        messages=(*depth.messages, *subject.messages),
+        messages=(*depth.messages, *words),
         models={**depth.models, **subject.models},
     )
