@@ -104,6 +104,23 @@ def pad_to(
     raise ValueError(f"mode is {mode!r}; choose reflect, edge or zero")
 
 
+def map_pixels(function: Callable[..., Array], *values: np.ndarray) -> np.ndarray:
+    """Apply a jitted function of pixels in chunks of one size, so that it is compiled only once.
+
+    Args:
+        function: takes the values of a number of pixels and returns one row for each.
+        values: arrays with one row or value for each pixel.
+    """
+    count, size = values[0].shape[0], CHUNK // 4
+    rows: list[np.ndarray] = []
+    for start in range(0, count, size):
+        parts = [each[start : start + size] for each in values]
+        short = size - parts[0].shape[0]
+        padded = [np.pad(each, [(0, short)] + [(0, 0)] * (each.ndim - 1), "edge") for each in parts]
+        rows.append(np.asarray(function(*padded))[: size - short])
+    return np.concatenate(rows)
+
+
 def map_chunks(
     function: Callable[[Float[Array, " chunk"]], Float[Array, " chunk"]],
     values: Float32[np.ndarray, "*shape"],

@@ -86,10 +86,10 @@ def clicked(
         return {**options, **operation.click_resets, parameter.name: mark or point}
     adds, removes = operation.click_adds, operation.click_removes
     to, other = (adds, removes) if click is Click.ADD else (removes, adds)
-    near = _nearest(options[other], point, reach)
+    near = _nearest(options[other], point, reach) if other else None
     if near is not None:
         return {**options, other: tuple(each for each in options[other] if each != near)}
-    return {**options, to: (*options[to], point)}
+    return {**options, to: (*options[to], point)} if to else None
 
 
 def boxed(
@@ -170,6 +170,8 @@ def hint(operation: Operation) -> str:
     """Describe the effect of clicks in the user's language; "" if they select neither objects nor a depth."""
     if not picks(operation):
         return translated("Click a place at the depth to select.") if traits.selects(operation) else ""
+    if not operation.click_removes:
+        return translated("Click where the light stands. Shift+click adds a light; Alt+click removes it.")
     if traits.point_of(operation) is not None:
         return translated(
             "Click the part that should be sharp. Shift+click adds another subject; Alt+click removes one."

@@ -68,6 +68,13 @@ def test_keys_are_nothing_to_an_operation_that_picks_nothing() -> None:
     assert click(state, 0.5, 0.5, Click.REMOVE).options["focus"] == (100.0, 50.0)
 
 
+def test_lights_are_added_and_taken_back() -> None:
+    state = click(click(states.opened(OPERATIONS["light"]), 0.5, 0.5), 0.25, 0.5, Click.ADD)
+    assert (state.options["light_at"], state.options["more_lights"]) == ((100.0, 50.0), ((50.0, 50.0),))
+    assert click(state, 0.9, 0.9, Click.REMOVE) is state
+    assert click(state, 0.252, 0.5, Click.REMOVE).options["more_lights"] == ()
+
+
 def test_a_box_starts_over_and_a_tiny_one_is_none() -> None:
     state = click(states.opened(WITHOUT_POINT), 0.5, 0.5)
     boxed = states.boxed(state, (0.75, 1.2), (0.25, 0.5), SIZE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import estimation, repair
 from .coarse import DepthSource
 from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
-from .normals import Normals, network_normals, normals_of_depth
+from .normals import Normals, depth_normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RangedOptions, RepairOptions
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Normals",
     "RangedOptions",
     "chosen_depth",
+    "depth_normals",
     "disparity_around",
     "estimate_depth",
     "kept_depth",

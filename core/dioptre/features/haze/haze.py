@@ -19,13 +19,13 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
-from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress, Result, part_of
+from dioptre.contract import Disparity, Inputs, Layer, Picture, Plane, Progress, Result, part_of, row_slices
 from dioptre.features.depth import USUAL_NEAREST, chosen_depth, range_of
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import LUMINANCE, without_nan
 from dioptre.imaging.resize import fitted_size, resize
-from dioptre.imaging.shapes import CHUNK, map_chunks
+from dioptre.imaging.shapes import map_chunks, map_pixels
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
@@ -231,16 +231,12 @@ def _cleared(
 
 
 def _by_pixel(function: Callable[..., Array], picture: Picture, *planes: np.ndarray, air: Air) -> Picture:
-    """Return the picture with its colours computed by a jitted function of pixels, in chunks of one size."""
+    """Return the picture with its colours computed by a jitted function of pixels."""
     made = picture.copy()
-    colour, flat = picture[..., :3].reshape(-1, 3), [each.reshape(-1, *each.shape[2:]) for each in planes]
-    result = made.reshape(-1, picture.shape[2])
-    size = CHUNK // 4
-    for start in range(0, colour.shape[0], size):
-        parts = [each[start : start + size] for each in (colour, *flat)]
-        count = parts[0].shape[0]
-        padded = [np.pad(each, [(0, size - count)] + [(0, 0)] * (each.ndim - 1), "edge") for each in parts]
-        result[start : start + count, :3] = np.asarray(function(*padded, air))[:count]
+    for rows in row_slices(picture.shape[0]):
+        parts = [each[rows].reshape(-1, *each.shape[2:]) for each in (picture[..., :3], *planes)]
+        colour = map_pixels(lambda *values: function(*values, air), *parts)
+        made[rows, :, :3] = colour.reshape(made[rows, :, :3].shape)
     return made
 
 

@@ -32,7 +32,8 @@ from .streaks import CELL, Sheet, streaked
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _MIDDLE = Message(
-    "No single subject was found, so what is at a middle distance stays sharp. To change this, click on what should."
+    "No single subject was found, so what is at a middle distance stays sharp. To change this, click on something "
+    "else."
 )
 _SOLID = 0.5  # coverage from which a place is on the subject
 

@@ -51,7 +51,17 @@ def paint(layer, height, grey):
 def check_presets_are_choices():
     procedure = Gimp.get_pdb().lookup_procedure("dioptre-recipe")
     expect("menu", procedure.get_menu_label().replace("_", ""), "Recipe…")
-    for name in ("portrait", "pet", "product", "night-street", "old-scan", "landscape", "print", "file"):
+    for name in (
+        "portrait",
+        "pet",
+        "product",
+        "night-street",
+        "old-scan",
+        "landscape",
+        "print",
+        "rim-light",
+        "file",
+    ):
         config = procedure.create_config()
         config.set_property("preset", name)
         expect("taken", config.get_property("preset"), name)

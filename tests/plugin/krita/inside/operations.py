@@ -43,6 +43,7 @@ MENU = [
     "White balance…",
     "Super-resolution…",
     "Haze…",
+    "Light…",
     "Motion blur…",
     "Place at depth…",
     "Depth map…",

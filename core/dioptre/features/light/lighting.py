@@ -1,0 +1,355 @@
+"""Light a photo again: lamps are placed in its depth, and each pixel is multiplied by the light that they add.
+
+Only ratios of light are multiplied, in linear light, so nothing is made up: the photo's own light counts as 1, a
+part of it stays, and lamps add to it by the surface's slope, its distance and soft shadows (see `transport`). That
+is computed in a small picture and enlarged along the edges of the depth and of the subject's hair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from dioptre.colour.adaptation import xy_to_linear_rgb
+from dioptre.colour.white_point import WhitePoint
+from dioptre.contract import (
+    Disparity,
+    Inputs,
+    Layer,
+    Matte,
+    Picture,
+    Plane,
+    Progress,
+    Result,
+    no_progress,
+    part_of,
+    row_slices,
+)
+from dioptre.features.depth import USUAL_NEAREST, chosen_depth, disparity_around, range_of
+from dioptre.features.subject import kept_subject
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.guided_filter import guided_coefficients
+from dioptre.imaging.numbers import LUMA, LUMINANCE, without_nan
+from dioptre.imaging.resize import fitted_size, resize, resized_rows
+from dioptre.imaging.shapes import map_pixels
+from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
+
+from .options import Kind, LightOptions
+from .outline import Outline
+from .transport import Source, Surface, alike, incident, smoothed
+
+_SMALL_PX, _DRAFT_PX = 512, 240  # longer side of the picture in which light is computed
+_RAYS, _DRAFT_RAYS = (6, 14), (4, 10)  # to each light, and places along each of them
+_USUAL_VIEW = 0.9  # focal length divided by the diagonal, where it is unknown: 39 mm on full frame
+_LEAST, _MOST = 0.1, 4.0  # least ratio of light; largest light of a lamp, relative to that on its target
+_REACH, _EPSILON = 0.008, 1e-4  # of the alignment with edges: radius as a fraction of the longer side, and contrast
+_PICTURE = 0.5  # weight of the picture in that, beside its depth and its subject
+_HUE = 0.4  # how far highlights keep their hue instead of turning white
+_FLAGGED = 0.2  # light that a lamp behind the subject throws on anything else
+_BESIDE = 0.75  # distance of a light beside the subject from its middle, as a fraction of the subject's size
+_WHITE_K = 6504.0  # colour temperature of the photo's white
+_SEEN = 1e-3  # least change of the light that counts
+
+_MOST_LIGHTS = 4
+
+Colour = Float32[np.ndarray, "3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Light:
+    """A light in the photo.
+
+    Attributes:
+        at: (x, y) in pixels of the photo; may lie outside it.
+        distance: its distance from the camera, as a multiple of the nearest point's.
+        kind: "point" shines all around and "area" towards the target; of a "directional" one, only the direction
+            from the target counts.
+        size: its diameter, as a fraction of its distance from the target.
+        warmth: colour temperature in kelvin; 6504 K is the photo's white.
+        strength: its light on a surface at the target that faces it, relative to the photo's own.
+    """
+
+    at: tuple[float, float]
+    distance: float
+    kind: Kind = "area"
+    size: float = 0.5
+    warmth: float = _WHITE_K
+    strength: float = 1.0
+
+    @property
+    def colour(self) -> Colour:
+        """Its linear colour, of luminance 1, relative to the photo's white."""
+        light = np.asarray(xy_to_linear_rgb(jnp.asarray(WhitePoint(cct_kelvin=self.warmth).xy)), np.float32)
+        white = np.asarray(xy_to_linear_rgb(jnp.asarray(WhitePoint(cct_kelvin=_WHITE_K).xy)), np.float32)
+        colour = np.maximum(light / white, 0)
+        return np.asarray(colour / (colour @ LUMINANCE), np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the lights are aimed at.
+
+    Attributes:
+        at: (x, y) in pixels of the photo.
+        disparity: its disparity.
+        size_px: size of the subject.
+    """
+
+    at: tuple[float, float]
+    disparity: float
+    size_px: float
+
+    @staticmethod
+    def of(disparity: Disparity, alpha: Matte | None) -> Target:
+        """Return the middle of the subject, or that of the picture if there is none."""
+        height, width = disparity.shape
+        solid = None if alpha is None else alpha > 0.5
+        if solid is None or not solid.any():
+            level = float(np.median(disparity))
+            return Target(at=(width / 2, height / 2), disparity=level, size_px=0.5 * min(height, width))
+        rows, columns = (np.flatnonzero(solid.any(axis=axis)) for axis in (1, 0))
+        row, column = (
+            int(np.median(np.repeat(np.arange(n), solid.sum(axis=a)))) for n, a in ((height, 1), (width, 0))
+        )
+        size = math.sqrt((rows[-1] - rows[0] + 1.0) * (columns[-1] - columns[0] + 1.0))
+        return Target(at=(column, row), disparity=float(np.median(disparity[solid])), size_px=size)
+
+
+def relight(
+    picture: Picture,
+    disparity: Disparity,
+    *,
+    lights: Sequence[Light],
+    ambient: float = 0.5,
+    alpha: Matte | None = None,
+    nearest: float = USUAL_NEAREST,
+    focal_diagonals: float = _USUAL_VIEW,
+    draft: bool = False,
+    progress: Progress = no_progress,
+) -> Picture:
+    """Light a picture again.
+
+    Args:
+        picture: sRGB-encoded, straight alpha; alpha is preserved.
+        disparity: 1 = nearest.
+        lights: the lights.
+        ambient: fraction of the photo's own light that stays.
+        alpha: coverage of the subject, which lights are aimed at; None for none.
+        nearest: distance of the nearest point divided by that of the farthest.
+        focal_diagonals: focal length of the photo divided by its diagonal.
+        draft: compute fewer rays in a smaller picture.
+        progress: called with the fraction done; raises Cancelled to stop.
+    """
+    lights = [each for each in lights if each.strength > 0]
+    if not lights and ambient == 1:
+        return picture.copy()
+    size = fitted_size(disparity.shape, longest_px=_DRAFT_PX if draft else _SMALL_PX)
+    scale = size[0] / disparity.shape[0]
+    target = Target.of(disparity, alpha)
+    outline = None if alpha is None else Outline.of(picture, disparity, alpha, size)
+    guide = _guide(picture, disparity, outline)
+    small = resize(guide, size, method="area")
+    cover = None if outline is None else small[..., 1]
+    inverse = _inverse(small[..., 0] if outline is None else outline.small(small[..., 1]), nearest)
+    surface = Surface.of(
+        inverse, cover, focal_px=focal_diagonals * math.hypot(*size), subject_px=target.size_px * scale
+    )
+    arriving: dict[float, Plane] = {}  # by the colour of the light
+    for number, light in enumerate(lights):
+        progress(number / (len(lights) + 1), "Following the light")
+        source = _source(light, target, surface, scale, nearest)
+        rays, steps = _DRAFT_RAYS if draft else _RAYS
+        direct, bounced, seen = incident(surface, source, rays=rays, steps=steps)
+        seen = smoothed(seen[..., None], alike(inverse, cover), passes=2)[..., 0]
+        added = (_limited(direct) * seen + bounced) * np.float32(light.strength)
+        if (
+            cover is not None
+            and light.kind != "directional"
+            and light.distance > 1 / _inverse(target.disparity, nearest)
+        ):
+            added *= np.float32(_FLAGGED) + np.float32(1 - _FLAGGED) * cover
+        arriving[light.warmth] = added + arriving.get(light.warmth, np.float32(0))
+    progress(len(lights) / (len(lights) + 1), "Lighting the picture")
+    colours = (
+        np.stack([replace(lights[0], warmth=each).colour for each in arriving]) if lights else np.zeros((0, 3))
+    )
+    return _multiplied(picture, guide, list(arriving.values()), colours.astype(np.float32), ambient)
+
+
+def _limited(arriving: Plane) -> Plane:
+    """Keep the light beside a lamp from burning out; a photographer would move the lamp away."""
+    return arriving / (1 + (arriving / np.float32(_MOST)) ** 4) ** np.float32(0.25)
+
+
+def _guide(picture: Picture, disparity: Disparity, outline: Outline | None) -> Float32[np.ndarray, "h w 3"]:
+    """Return the planes whose edges the light has: disparity, coverage of the subject, and the picture."""
+    guide = np.zeros((*disparity.shape, 3), np.float32)
+    for rows in row_slices(disparity.shape[0]):
+        guide[rows, :, 2] = picture[rows, :, :3].clip(0, 1) @ (LUMA * np.float32(_PICTURE))
+        if outline is None:
+            guide[rows, :, 0] = disparity[rows]
+        else:
+            guide[rows, :, 0], guide[rows, :, 1] = outline.rows(rows)
+    return guide
+
+
+def _inverse(disparity: Plane | float, nearest: float) -> Any:
+    return disparity * np.float32(1 - nearest) + np.float32(nearest)
+
+
+def _source(light: Light, target: Target, surface: Surface, scale: float, nearest: float) -> Source:
+    """Return a light as `incident` takes it."""
+    height, width = surface.inverse.shape
+
+    def point(at: tuple[float, float], distance: float) -> np.ndarray:
+        x, y = (at[0] + 0.5) * scale - width / 2, (at[1] + 0.5) * scale - height / 2
+        return np.array([x / surface.focal_px, y / surface.focal_px, 1.0]) * distance
+
+    lit = point(target.at, 1 / float(_inverse(target.disparity, nearest)))
+    position = point(light.at, light.distance)
+    way = lit - position
+    reach = max(float(np.linalg.norm(way)), 1e-3)
+    aim = way / reach
+    directional = light.kind == "directional"
+    return Source(
+        position=np.asarray(-aim if directional else position, np.float32),
+        radius=light.size / 2 * (1 if directional else reach),
+        aim=np.asarray(aim, np.float32),
+        reach=reach,
+        directional=float(directional),
+        aimed=float(light.kind == "area"),
+    )
+
+
+def _multiplied(
+    picture: Picture,
+    guide: Float32[np.ndarray, "h w 3"],
+    arriving: Sequence[Float32[np.ndarray, "sh sw"]],
+    colours: Float32[np.ndarray, "k 3"],
+    ambient: float,
+) -> Picture:
+    """Return the picture in its own and new light, which a small picture gives, along the edges of the guide."""
+    full = guide.shape[:2]
+    size = arriving[0].shape if arriving else (1, 1)
+    fitted = np.zeros((*size, 0), np.float32)
+    if arriving:
+        fitted = guided_coefficients(
+            resize(guide, size, method="area"),
+            np.stack(arriving, axis=2),
+            radius_px=max(2.0, _REACH * max(size)),
+            epsilon=_EPSILON,
+        )
+    made = picture.copy()
+    for rows in row_slices(full[0]):
+        parts = resized_rows(fitted, full, rows, method="bilinear"), guide[rows], picture[rows, :, :3]
+        flat = [each.reshape(-1, each.shape[2]) for each in parts]
+        lit = map_pixels(lambda *values: _lit(*values, colours, np.float32(ambient)), *flat)
+        made[rows, :, :3] = lit.reshape(parts[2].shape)
+    return made
+
+
+@jax.jit
+def _lit(
+    fitted: Float[Array, "n k4"],
+    guide: Float[Array, "n 3"],
+    colour: Float[Array, "n 3"],
+    colours: Float[Array, "k 3"],
+    ambient: Float[Array, ""],
+) -> Float[Array, "n 3"]:
+    """Return colours in the new light, whose highlights bend towards white instead of being cut off."""
+    fitted = fitted.reshape(guide.shape[0], -1, 4)
+    arriving = jnp.maximum((fitted[..., :3] * guide[:, None]).sum(axis=2) + fitted[..., 3], 0)
+    ratio = jnp.maximum(ambient + arriving @ colours, _LEAST)
+    light = srgb_to_linear(colour)
+    lit = light * ratio
+    highest = [jnp.broadcast_to(each.max(axis=1, keepdims=True), each.shape) for each in (light, lit)]
+    bent = (1 - _HUE) * _bend(light, lit) + _HUE * _bend(*highest)
+    made = lit * bent
+    return jnp.where(jnp.abs(ratio - 1) < _SEEN, colour, linear_to_srgb(made))
+
+
+def _bend(before: Float[Array, "n 3"], after: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
+    """Return the factor that keeps values below 1 if they were, and never makes them less than they were."""
+    before, after = jnp.maximum(before, 0), jnp.maximum(after, 1e-6)
+    more = jnp.maximum((after * after) ** 2 - (jnp.minimum(before, 1) ** 2) ** 2, 0)
+    return jnp.maximum(jax.lax.rsqrt(jnp.sqrt(1 + more)), jnp.minimum(before / after, 1))
+
+
+def placed_lights(
+    options: LightOptions, disparity: Disparity, alpha: Matte | None, *, nearest: float = USUAL_NEAREST
+) -> list[Light]:
+    """Return the lights that the options describe.
+
+    Args:
+        options: the options.
+        disparity: 1 = nearest.
+        alpha: coverage of the subject, beside which a light without a place stands.
+        nearest: distance of the nearest point divided by that of the farthest.
+    """
+    target = Target.of(disparity, alpha)
+    turn, away = math.radians(options.light_angle), _BESIDE * target.size_px
+    beside = target.at[0] + away * math.cos(turn), target.at[1] - away * math.sin(turn)
+    levels = [(beside, target.disparity)] if options.light_at is None else []
+    levels += [
+        (at, disparity_around(disparity, at)) for at in (options.light_at, *options.more_lights) if at is not None
+    ]
+    lit = float(_inverse(target.disparity, nearest))
+
+    def distance(level: float) -> float:
+        here = float(_inverse(level, nearest))
+        subject = here if alpha is None else lit
+        if options.light_depth >= 0:  # never inside of what the photo shows there
+            return (1 - min(options.light_depth, 0.9)) / max(here, subject)
+        return 1 / (subject + options.light_depth * (subject - min(here, subject / 2)))
+
+    return [
+        Light(
+            at=at,
+            distance=distance(max(level, disparity_around(disparity, at))),
+            kind=options.kind,
+            size=options.light_size,
+            warmth=options.warmth,
+            strength=options.strength,
+        )
+        for at, level in levels
+    ]
+
+
+def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
+    """Run the operation `light`. If the depth is estimated, the result includes it as a layer."""
+    if len(options.more_lights) > _MOST_LIGHTS - 1:
+        raise UsageError("There may be at most four lights.", hint="Remove some of the places in More lights.")
+    picture = without_nan(inputs.picture)
+    depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.5))
+    range_of(depth.disparity)  # refuses depth that is the same everywhere
+    subject = kept_subject(
+        inputs, depth.disparity, at=None, quick=inputs.draft, progress=part_of(progress, 0.5, 0.8)
+    )
+    alpha = subject.alpha if subject.found else None
+    view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view
+    made = relight(
+        picture,
+        depth.disparity,
+        lights=placed_lights(options, depth.disparity, alpha, nearest=depth.nearest),
+        ambient=options.ambient,
+        alpha=alpha,
+        nearest=depth.nearest,
+        focal_diagonals=_USUAL_VIEW if view is None else view.focal_diagonals,
+        draft=inputs.draft,
+        progress=part_of(progress, 0.8, 1.0),
+    )
+    progress(1.0, "Done")
+    return Result(
+        layers=(Layer(name="Light", role=Role.RESULT, pixels=made), *depth.layers),
+        values=depth.values(),
+        messages=(*depth.messages, *(subject.messages if alpha is not None else ())),
+        models={**depth.models, **subject.models},
+    )
