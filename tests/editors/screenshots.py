@@ -181,6 +181,7 @@ def publish(what: str, out: Path) -> None:
         with Image.open(out / "result.png") as whole:
             beside = (left + width, top, whole.width, top + height)  # The canvas and the layers.
         _cut(out, "result", "krita-result", beside)
+        _cut(out, "on_canvas", "krita-on-canvas", (left, *beside[1:]))
         names = [f"place_{view}" for view in ("place", "before", "after")]
         _side_by_side(out, names, "krita-place", KRITA_PLACE_PX)
 

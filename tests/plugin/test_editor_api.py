@@ -11,7 +11,7 @@ MOST_FILES = 5
 FOLDERS = {"gi": "plugin/gimp/dioptre/dioptre_gimp", "krita": "plugin/krita/dioptre"}
 # What only one editor has: GIMP's procedures and dialogs, and Krita's docker, scripts and undo history.
 ONE_EDITORS = {
-    "gi": {"arguments", "dialog", "drawing", "on_canvas", "recipe_dialog", "tiles"},
+    "gi": {"arguments", "dialog", "drawing", "recipe_dialog", "tiles"},
     "krita": {"docker", "lists", "scripting", "session", "undo_sync"},
 }
 

@@ -121,8 +121,9 @@ def failed(state: State, error: DioptreError) -> State:
 
 
 def carried(state: State, earlier: State) -> State:
-    """Carry the known networks and a running download over to the state of another operation in the same dialog."""
-    return states.listed(replace(state, fetch=earlier.fetch), earlier.networks)
+    """Carry the known networks, a running download and the canvas's switch over to another operation's state."""
+    kept = replace(state, fetch=earlier.fetch, on_canvas=earlier.on_canvas)
+    return states.listed(kept, earlier.networks)
 
 
 def _parameter_of(operation: Operation, network: Network) -> Parameter | None:

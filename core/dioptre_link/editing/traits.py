@@ -27,6 +27,11 @@ def films(operation: Operation) -> bool:
     return bool(operation.framed_by)
 
 
+def stays_in_place(operation: Operation) -> bool:
+    """Return whether the result lies where the picture is, so that an editor's canvas can show it there."""
+    return not (enlarges(operation) or films(operation))
+
+
 def takes_depth(operation: Operation) -> bool:
     """Return whether a depth layer can be an input."""
     return Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)

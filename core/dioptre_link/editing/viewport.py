@@ -27,6 +27,7 @@ class Viewport:
     Attributes:
         picture: (width, height) of the picture, in any unit; None without a picture.
         zoom: 1 shows the whole picture.
+        laid: where the whole picture lies, if something else decides that; it neither zooms nor pans then.
         painting: receives the strokes of the left button; None turns the brush off.
         brush_at: position of the brush; None while the pointer is elsewhere.
         on_box: called with two opposite corners of a box that the left button has drawn; None makes a drag pan.
@@ -52,6 +53,7 @@ class Viewport:
         """
         self._room, self._on_click, self._on_change, self._on_zoom = room, on_click, on_change, on_zoom
         self.picture: Point | None = None
+        self.laid: Box | None = None
         self.painting: Painting | None = None
         self.brush_at: Point | None = None
         self.on_box: Callable[[Point, Point], None] | None = None
@@ -73,6 +75,8 @@ class Viewport:
         """Return the position of the whole picture in the widget; it has no gaps where it is larger than that."""
         if self.picture is None or min(self.picture) <= 0:
             return 0.0, 0.0, 0.0, 0.0
+        if self.laid is not None:
+            return self.laid
         room = self._room()
         fit = min(space / side for space, side in zip(room, self.picture, strict=True)) * self.zoom
         width, height = (side * fit for side in self.picture)
@@ -167,7 +171,7 @@ class Viewport:
         if self.painting is not None and control:
             self.painting.resized(notches)
             return True
-        if self.picture is None or (notches < 0 and self.zoom <= 1.0):
+        if self.picture is None or self.laid is not None or (notches < 0 and self.zoom <= 1.0):
             return False
         self.set_zoom(self.zoom * STEP**notches, self.point(at))
         return True

@@ -44,6 +44,8 @@ INVITATION = "Click here to preview the active layer with these settings"
 class Canvas(QLabel):
     """Widget that shows the picture. `on_click` receives fractions of it, or (0.5, 0.5) without a picture."""
 
+    DIMS = True  # Whether it is darker while it does not match the options.
+
     def __init__(self, on_click: Callable[[float, float, Click], None]) -> None:
         super().__init__()
         self.setObjectName("dioptre_preview")
@@ -54,10 +56,11 @@ class Canvas(QLabel):
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setWordWrap(True)
         self.setText(translated(INVITATION))
-        self.viewport = Viewport(lambda: (self.width(), self.height()), on_click, self.update)
+        self.viewport = Viewport(self._room, on_click, self.update)
         self.viewport.on_divider = self._move_divider
         self._divider = 0.5
         self._shape: tuple[int, int] = (3, 2)  # Width and height of the latest picture: at first, of any photo.
+        self._shown: tuple[object, ...] = ()
         self._image: QImage | None = None
         self._over: Sequence[QImage] = ()
         self._left: QImage | None = None
@@ -84,6 +87,10 @@ class Canvas(QLabel):
             frame: Box to outline, in fractions of the picture.
             marks: Points to mark.
         """
+        shown = image, tuple(over), left, frame, marks
+        if shown == self._shown:
+            return
+        self._shown = shown
         self.viewport.picture = None if image is None else (image.width(), image.height())
         if image is None:
             self.viewport.reset()
@@ -121,6 +128,8 @@ class Canvas(QLabel):
             painting: Receives the strokes; None turns the brush off.
             radius: Radius of the brush's outline, as a fraction of the picture's longer side.
         """
+        if (painting, radius) == (self.viewport.painting, self._brush_radius):
+            return
         self._brush_radius = radius
         self.viewport.set_painting(painting)
         self.setMouseTracking(painting is not None)
@@ -134,37 +143,34 @@ class Canvas(QLabel):
             sign: Text of the band over the picture, or "" for no band.
             fraction: Progress from 0 to 1, or None for no bar.
         """
-        self._sign, self._fraction = sign, -1.0 if fraction is None else fraction
-        self.update()
+        fraction = -1.0 if fraction is None else fraction
+        changed, self._sign, self._fraction = (bool(sign) != bool(self._sign)), sign, fraction
+        # Only the band, as the picture is large on Krita's canvas.
+        self.update(self.rect() if changed else self.rect().adjusted(0, self.height() * 2 // 3, 0, 0))
 
     def place(self) -> Box:
         """Return the position of the whole picture in the widget: left, top, width, height."""
         return self.viewport.place()
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if self._image is None:
+        if self.viewport.picture is None:
             super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._image is not None:
-            self._paint_picture(painter)
+        if self.viewport.picture is not None:
+            self._paint_picture(painter, QRectF(*self.place()))
         if self._sign:
             self._paint_sign(painter)
         painter.end()
 
-    def _paint_picture(self, painter: QPainter) -> None:
-        left, top, width, height = self.place()
-        whole = QRectF(left, top, width, height)
-        painter.fillRect(whole, BEHIND)
-        for image in (self._image, *self._over):
-            if image is not None:
-                painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
+    def _room(self) -> Point:
+        return self.width(), self.height()
+
+    def _paint_picture(self, painter: QPainter, whole: QRectF) -> None:
+        left, top, width, height = whole.getRect()
+        self._paint_images(painter, whole)
         if self._left is not None:
-            part = QRectF(left, top, width * self._divider, height)
-            source = QRectF(0, 0, self._left.width() * self._divider, self._left.height())
-            painter.fillRect(part, BEHIND)
-            painter.drawPixmap(part, QPixmap.fromImage(self._left), source)
             self._paint_divider(painter, left + width * self._divider)
         if (box := self.viewport.box or self._frame) is not None:
             x, y, w, h = box
@@ -179,12 +185,26 @@ class Canvas(QLabel):
                 painter.setPen(QPen(colour, line / 2))
                 painter.drawEllipse(QPointF(*brush), radius, radius)
 
+    def _paint_images(self, painter: QPainter, whole: QRectF) -> None:
+        painter.fillRect(whole, BEHIND)
+        self._paint_layers(painter, whole)
+        if self._left is not None:
+            part = QRectF(whole.x(), whole.y(), whole.width() * self._divider, whole.height())
+            source = QRectF(0, 0, self._left.width() * self._divider, self._left.height())
+            painter.fillRect(part, BEHIND)
+            painter.drawPixmap(part, QPixmap.fromImage(self._left), source)
+
+    def _paint_layers(self, painter: QPainter, whole: QRectF) -> None:
+        for image in (self._image, *self._over):
+            if image is not None:
+                painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
+
     def _paint_divider(self, painter: QPainter, x: float) -> None:
         """Draw the line between before and after, with a handle that invites to drag it."""
         for colour, line in OUTLINE:
             painter.setPen(QPen(colour, line))
-            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
-        middle = QPointF(x, self.height() / 2)
+            painter.drawLine(QPointF(x, 0), QPointF(x, self._room()[1]))
+        middle = QPointF(x, self._room()[1] / 2)
         painter.setPen(QPen(*OUTLINE[0]))
         painter.setBrush(OUTLINE[1][0])
         painter.drawEllipse(middle, HANDLE_PX, HANDLE_PX)
@@ -227,7 +247,7 @@ class Canvas(QLabel):
         painter.setBrush(MEASURED)
         painter.drawEllipse(middle, DOT_PX, DOT_PX)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        room = float(self.width()), float(self.height())
+        room = self._room()
         text = painter.boundingRect(QRectF(0, 0, *room), int(Qt.TextFlag.TextSingleLine), words)
         tag = (text.width() + INDENT_PX, text.height())
         band = QRectF(*picking.tag_place((middle.x(), middle.y()), tag, room), *tag)
@@ -237,7 +257,7 @@ class Canvas(QLabel):
 
     def _paint_sign(self, painter: QPainter) -> None:
         """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""
-        if self._image is not None:
+        if self._image is not None and self.DIMS:
             painter.fillRect(QRectF(*self.place()), QColor(0, 0, 0, 70))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
         room = QRectF(0, 0, self.width() - 2 * INDENT_PX, self.height())
@@ -258,19 +278,24 @@ class Canvas(QLabel):
         """Zoom around the pointer; at the smallest zoom, zooming out scrolls the panel instead."""
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         notches = 1.0 if event.angleDelta().y() > 0 else -1.0
-        if self.viewport.scrolled(_at(event), notches, control=control):
+        if self.viewport.scrolled(self._at(event), notches, control=control):
             event.accept()
         else:
             event.ignore()
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        self.viewport.pressed(_at(event), _click_of(event), left=event.button() == Qt.MouseButton.LeftButton)
+        self.viewport.pressed(self._at(event), _click_of(event), left=event.button() == Qt.MouseButton.LeftButton)
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        self.viewport.moved(_at(event))
+        self.viewport.moved(self._at(event))
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        self.viewport.released(_at(event), _click_of(event), left=event.button() == Qt.MouseButton.LeftButton)
+        self.viewport.released(self._at(event), _click_of(event), left=event.button() == Qt.MouseButton.LeftButton)
+
+    def _at(self, event: Any) -> Point:
+        """Return an event's position; Qt 5 names it differently for a mouse, a wheel and a pen."""
+        where = next(getattr(event, name) for name in ("position", "localPos", "posF") if hasattr(event, name))()
+        return where.x(), where.y()
 
     def leaveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         self.viewport.left()
@@ -298,9 +323,3 @@ def _click_of(event: Any) -> Click:
     held, keys = event.modifiers(), Qt.KeyboardModifier
     shift, alt, control = (bool(held & key) for key in (keys.ShiftModifier, keys.AltModifier, keys.ControlModifier))
     return picking.click_of(shift=shift, alt=alt, control=control)
-
-
-def _at(event: Any) -> Point:
-    """Return an event's position; Qt 5's mouse events name it differently from its wheel events."""
-    where = event.localPos() if hasattr(event, "localPos") else event.position()
-    return where.x(), where.y()

@@ -87,6 +87,7 @@ class DioptreDocker(DockWidget):
         self._list_results()
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
+        QTimer.singleShot(0, self._follow_canvas)
         QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
 
     def open(self, operation: Operation, *, keep: bool = False, whole: bool = False) -> None:
@@ -122,7 +123,8 @@ class DioptreDocker(DockWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush, self.session.box)
+        self._view = PictureView(self.session)
+        self.installEventFilter(self._view)
         layout = QVBoxLayout()
         layout.setContentsMargins(LEFT_PX, 3, RIGHT_PX, 3)
         layout.setSpacing(4)
@@ -250,15 +252,7 @@ class DioptreDocker(DockWidget):
         chosen = (RECIPES, "") if panel.recipe else ("operation", state.operation.name)
         places = [self._choice.itemData(place) for place in range(self._choice.count())]
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
-        focusing = None if panel.followed is None else recipes.focusing(panel.followed)
-        self._view.render(
-            state,
-            self.session.before,
-            self.session.size,
-            selected=self.session.selected,
-            brushes=not panel.recipe,
-            focusing=focusing,
-        )
+        self._view.render(panel)
         self._about.setVisible(bool(panel.recipe))
         self._recipes.setVisible(bool(panel.recipe))
         if panel.followed is not None:
@@ -365,7 +359,14 @@ class DioptreDocker(DockWidget):
         self.session.drop_closed()
         if self.isVisible():
             self.session.follow_active()
+            self._follow_canvas()
             self._offer_changes()
+
+    def _follow_canvas(self) -> None:
+        """Show the preview at its place on the canvas, at the size at which the user sees it."""
+        if self._view.follow_canvas():
+            self._render(self.session.store.state, self.session.store.state)
+        self.session.follow_zoom()
 
     def _offer_changes(self) -> None:
         """Grey what changes an earlier result unless one is active."""

@@ -27,6 +27,7 @@ from krita import Document as Document
 from krita import Krita
 from krita import Node as Node
 from krita import Selection as Selection
+from krita import View as View
 
 from .dioptre_link import strict_json
 from .dioptre_link.editing import refusals
@@ -36,7 +37,7 @@ from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, depth_links, picture_links
 from .dioptre_link.wire import PixelFormat
-from .toolkit import QByteArray, QImage, QTimer, QUuid
+from .toolkit import QAbstractScrollArea, QByteArray, QImage, QMdiArea, QTimer, QUuid, QWidget
 
 LOG = EditorLog("krita")
 logger = LOG.logger
@@ -515,7 +516,7 @@ def _nodes_found(document: Document, links: Iterable[Link]) -> list[Node]:
 
 
 def active() -> tuple[Document | None, Node | None]:
-    """Return the active document and layer."""
+    """Return the active document and layer. Krita handles all waiting events meanwhile: never call it to render."""
     document = Krita.instance().activeDocument()
     return document, document.activeNode() if document is not None else None
 
@@ -586,6 +587,30 @@ def show_document(document: Document) -> None:
     window = Krita.instance().activeWindow()
     if window is not None:
         window.addView(document)
+
+
+def shown_view(document: Document) -> View | None:
+    """Return the active view if it shows the document."""
+    window, shown = Krita.instance().activeWindow(), Krita.instance().activeDocument()
+    return window.activeView() if window is not None and shown == document else None
+
+
+def canvas_widget() -> QWidget | None:
+    """Return the widget on which the active view draws its document."""
+    areas = Krita.instance().activeWindow().qwindow().findChildren(QMdiArea)
+    views = [each for area in areas if (each := area.activeSubWindow()) is not None]
+    canvases = [each.viewport() for view in views for each in view.findChildren(QAbstractScrollArea)]
+    widgets = [each for canvas in canvases for each in canvas.children() if isinstance(each, QWidget)]
+    return widgets[0] if widgets else None
+
+
+def remembered(setting: str) -> bool:
+    """Return a setting of the plug-in, which Krita keeps; False at first."""
+    return bool(Krita.instance().readSetting("dioptre", setting, "") == "yes")
+
+
+def remember(setting: str, on: bool) -> None:
+    Krita.instance().writeSetting("dioptre", setting, "yes" if on else "")
 
 
 def empty_selection() -> Selection:

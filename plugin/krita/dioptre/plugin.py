@@ -17,23 +17,21 @@ from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .docker import DOCKER_ID, DioptreDocker, painting_hint
-from .document import LOG, active, say
+from .document import LOG, active, remember, remembered, say
 from .jobs import in_short, job_manager
 from .lists import ABOUT_FILES, FROM_A_FILE
 from .sources import opened_file
 from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
-SETTINGS, PLACED = "dioptre", "placed"
+PLACED = "placed"
 TOOLBOX = "ToolBox"
 
 
 def show_docker(window: Any, docker: Any) -> None:
     """Show the docker. The first time, place it next to the toolbox: a stack of dockers would be too short."""
-    krita = Krita.instance()
-    first = krita.readSetting(SETTINGS, PLACED, "") == ""
-    if first:
-        krita.writeSetting(SETTINGS, PLACED, "yes")
+    if not remembered(PLACED):
+        remember(PLACED, on=True)
         _dock(window, docker)
     docker.setVisible(True)
     docker.raise_()

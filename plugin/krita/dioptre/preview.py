@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from .canvas import INVITATION, Canvas
-from .dioptre_link.editing import brush, fetching, picking, scene, traits, views
+from .dioptre_link.editing import brush, fetching, picking, recipes, scene, traits, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State, Tool
 from .dioptre_link.language import translated
-from .dioptre_link.operation import Operation
+from .on_canvas import OnCanvas, Overlay, is_key
+from .session import Panel, Session
 from .toolkit import (
     VIEW_STYLE,
     QButtonGroup,
+    QCheckBox,
     QColor,
+    QEvent,
     QHBoxLayout,
     QImage,
     QLabel,
@@ -108,23 +110,21 @@ _GREYS: views.Colours = tuple((value, value, value, 255) for value in range(256)
 
 
 class PictureView(Shared):
-    """View buttons with the picture below them. `on_click` receives fractions of the layer, 0 to 1."""
+    """View buttons with the picture below them, unless Krita's canvas shows it."""
 
-    def __init__(
-        self,
-        on_click: Callable[[float, float, Click], None],
-        on_view: Callable[[str], None],
-        on_brush: brush.Change,
-        on_box: Callable[[tuple[float, float], tuple[float, float]], None],
-    ) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
-        self._painting = brush.Painting(on_brush, lambda: self._size)
-        self._brush_row = BrushRow(on_brush)
+        self._session = session
+        self._painting = brush.Painting(session.brush, lambda: session.size)
+        self._brush_row = BrushRow(session.brush)
         self._strokes = brush.Overlay()
-        self._size: tuple[int, int] | None = None  # Width and height of the layer, in pixels.
         self.canvas = Canvas(self._clicked)
-        self._on_click, self._on_box = on_click, on_box
-        self._state: State | None = None
+        self._on_canvas = OnCanvas(self._clicked, self._takes_key)
+        self._over: Overlay | None = None  # The canvas that shows the picture in place of the docker's.
+        self._switch = QCheckBox(translated("Show on the canvas"))
+        self._switch.setObjectName("dioptre_on_canvas_switch")
+        self._switch.setToolTip(translated("Preview the result in the document itself"))
+        self._switch.toggled.connect(session.show_on_canvas)
         self._buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         row = self._row = QHBoxLayout()
@@ -133,49 +133,43 @@ class PictureView(Shared):
         for name, view in views.VIEWS.items():
             button = self._buttons[name] = QToolButton()
             button.setText(translated(view.label))
-            button.setToolTip(translated(view.tip))
-            button.setAccessibleDescription(translated(view.tip))
-            button.setCheckable(True)
+            holds = name == views.BEFORE
+            tip = translated("Hold to compare (key: Y)." if holds else view.tip)
+            button.setToolTip(tip)
+            button.setAccessibleDescription(tip)
             button.setStyleSheet(VIEW_STYLE)
             button.setObjectName(f"dioptre_view_{name}")
-            button.clicked.connect(lambda *_, n=name: on_view(n))
-            group.addButton(button)
+            if holds:
+                button.pressed.connect(lambda: session.compare(holds=True))
+                button.released.connect(lambda: session.compare(holds=False))
+            else:
+                button.setCheckable(True)
+                button.clicked.connect(lambda *_, n=name: session.choose_view(n))
+                group.addButton(button)
             row.addWidget(button)
         row.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(row)
+        layout.addWidget(self._switch)
         layout.addWidget(self._brush_row)
         layout.addWidget(self.canvas, 1)
 
-    def render(
-        self,
-        state: State,
-        before: QImage | None,
-        size: tuple[int, int] | None,
-        *,
-        selected: Image | None = None,
-        brushes: bool = True,
-        focusing: tuple[Operation, Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Show a state.
-
-        Args:
-            state: The state to show.
-            before: The reduced original layer.
-            size: Width and height of the layer, in pixels.
-            selected: The selection that limits the result, whose edge is shown; None without one.
-            brushes: Whether strokes can be painted.
-            focusing: The step of a recipe that clicks concern, and its options; None without a recipe.
-        """
+    def render(self, panel: Panel) -> None:
+        """Show the state of the docker."""
+        state, before, size = panel.state, self._session.before, self._session.size
+        brushes = not panel.recipe
+        focusing = None if panel.followed is None else recipes.focusing(panel.followed)
         self._offer([view.name for view in views.views_of(state.operation)])
-        self._buttons[state.view].setChecked(True)
-        self._state, self._size = state, size
+        self._buttons[state.behind or state.view].setChecked(True)
+        self._switch.setVisible(traits.stays_in_place(state.operation))
+        self._switch.blockSignals(True)
+        self._switch.setChecked(state.on_canvas)
+        self._switch.blockSignals(False)
         self._brush_row.setVisible(brushes and brush.is_offered(state))
         self._brush_row.render(state)
         painting = self._painting if brushes and brush.is_active(state) and size is not None else None
-        self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         own = before if state.shown is None or state.shown.before is None else coloured(state.shown.before)
         picture = scene.picture_of(state)
         image = before if picture is None else _converted(picture)
@@ -185,25 +179,70 @@ class PictureView(Shared):
         part = None if state.shown is None or state.view != views.PLACE else state.shown.part
         if size is None:
             marks = replace(marks, point=None, box=None)
-        self.canvas.show_images(
-            image,
-            over=self._overlays(state, selected),
-            left=own if state.view == views.SPLIT else None,
-            frame=part or marks.box,
-            marks=marks,
-        )
         boxes = brushes and picking.box_of(state.operation) is not None
-        self.canvas.set_box(self._on_box if boxes else None)
-        # A tooltip would cover the picture while the user paints.
+        shown: dict[str, Any] = {
+            "over": self._overlays(state, self._session.selected),
+            "left": own if state.view == views.SPLIT else None,
+            "frame": part or marks.box,
+            "marks": marks,
+        }
+        self._over = over = self._canvas_over()
+        if over is not None:
+            see_through = panel.entry is None  # Otherwise the canvas shows an earlier result in place of the layer.
+            over.show_images(None if picture is None and see_through else image, see_through=see_through, **shown)
+            clicks = traits.point_of(clickable.operation) is not None or picking.picks(clickable.operation)
+            over.take(clicks or boxes or painting is not None or state.view == views.SPLIT)
+        self.canvas.setVisible(over is None)
+        self.canvas.show_images(image, **shown)
+        # A tooltip would cover the picture while the user paints, and on Krita's canvas.
         self.canvas.setToolTip("" if painting is not None else picking.hint(clickable.operation))
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
-        self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
+        for canvas in (self.canvas,) if over is None else (self.canvas, over):
+            canvas.set_brush(painting, brush.SEEN * state.brush.radius)
+            canvas.set_box(self._session.box if boxes else None)
+            canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
         self.fit()
 
     def fit(self) -> None:
         """Grow no higher than the picture, so that no space around it is empty while the options need it."""
-        rows = self.layout().sizeHint().height() - self.canvas.sizeHint().height()
-        self.setMaximumHeight(rows + self.canvas.height_for(self.width()))
+        rows = self.layout().sizeHint().height()
+        if self._over is None:
+            rows += self.canvas.height_for(self.width()) - self.canvas.sizeHint().height()
+        self.setMaximumHeight(rows)
+
+    def follow_canvas(self) -> bool:
+        """Follow Krita's canvas; return whether to render the state again, for another canvas or the docker's."""
+        return self._canvas_over() is not self._over
+
+    def _canvas_over(self) -> Overlay | None:
+        """Return the canvas over Krita's at the previewed layer; None if the docker's own canvas shows it."""
+        state, placed, over = self._session.state, self._session.placed, None
+        if placed is not None and state.on_canvas and self.isVisible() and traits.stays_in_place(state.operation):
+            over = self._on_canvas.over(*placed)
+        else:
+            self._on_canvas.remove()
+        self._session.seen_px = 0.0 if over is None else over.longest_px
+        return over
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        super().hideEvent(event)
+        self._canvas_over()  # None now.
+
+    def eventFilter(self, _docker: QWidget, event: Any) -> bool:  # noqa: N802  (Qt's name)
+        """Watch the keys of the docker; the window misses their release while another one is active."""
+        if event.type() == QEvent.Type.WindowDeactivate:
+            self._session.compare(holds=False)
+        return self._takes_key(event)
+
+    def _takes_key(self, event: Any) -> bool:
+        """Compare for as long as the key is held, also on Krita's canvas; return whether it is that key."""
+        if not is_key(event) or event.key() != Qt.Key.Key_Y or event.modifiers():
+            return False
+        event.accept()
+        kind = event.type()
+        if kind != QEvent.Type.ShortcutOverride and not event.isAutoRepeat():
+            self._session.compare(holds=kind == QEvent.Type.KeyPress)
+        return True
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         super().resizeEvent(event)
@@ -224,17 +263,17 @@ class PictureView(Shared):
         over = [_table(one.image, one.colours) for one in scene.overlays(state)]
         if selected is not None and views.VIEWS[state.view].shows_after:
             over.append(_table(scene.outline(selected), SELECTED_EDGE))
-        painted = None if self._size is None else self._strokes.picture(state, self._size)
+        size = self._session.size
+        painted = None if size is None else self._strokes.picture(state, size)
         return over if painted is None else [*over, _table(painted, brush.COLOURS)]
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
         """Convert a click's position from fractions of the visible crop to fractions of the layer."""
-        state = self._state
-        shown = None if state is None else state.shown
-        if state is not None and shown is not None and shown.part is not None and state.view != views.PLACE:
-            left, top, width, height = shown.part
+        state = self._session.state
+        if state.shown is not None and (part := state.shown.part) is not None and state.view != views.PLACE:
+            left, top, width, height = part
             x, y = left + x * width, top + y * height
-        self._on_click(x, y, click)
+        self._session.click(x, y, click)
 
 
 def _sign(state: State) -> str:

@@ -36,14 +36,16 @@ class Previews(QObject):
     failed = pyqtSignal(object)
     pictured = pyqtSignal(str, object)  # Name and picture of a recipe; None if it failed.
 
-    def __init__(self, wanted: Callable[[], tuple[State, Source] | None]) -> None:
+    def __init__(self, wanted: Callable[[], tuple[State, Source, int] | None]) -> None:
         """Start nothing yet.
 
         Args:
-            wanted: Returns the state and the layer to show, or None if there is no layer.
+            wanted: Returns the state, the layer to show and the longest side to show it at, or None if there is no
+                layer.
         """
         super().__init__()
         self._wanted = wanted
+        self.asked_px = 0  # Longest side of the latest preview; 0 before the first one.
         self._thread: LinkThread | None = None
         self._session: PreviewSession | None = None
         self._ticket: Ticket | None = None
@@ -67,16 +69,17 @@ class Previews(QObject):
         """Request a preview with the current options, or ask again later if the running one should finish first."""
         if (wanted := self._wanted()) is None:
             return
-        state, source = wanted
+        state, source, longest_px = wanted
         if state.missing is not None and not self._lists:
             self._drop()
             return
-        request = request_of(state, source)
+        request = request_of(state, source, longest_px)
         running = None if self._ticket is None or self._recipe else self._session
         if running is not None and running.should_wait(request):
             self._settling.start()
             return
         self._drop()
+        self.asked_px = longest_px
         thread = self._started_thread()
         lists, self._lists = self._lists, False
 
@@ -105,7 +108,7 @@ class Previews(QObject):
         session, wanted = self._session, self._wanted()
         if session is None or wanted is None or self._ticket is not None or self._settling.isActive():
             return
-        request = request_of(state, wanted[1])
+        request = request_of(state, wanted[1], LONGEST_PX)
 
         def work(worker: Worker, ticket: Ticket, _report: Report) -> Image | None:
             worker.connect()
@@ -158,7 +161,7 @@ class Previews(QObject):
             self.ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
 
 
-def request_of(state: State, source: Source) -> Request:
+def request_of(state: State, source: Source, longest_px: int) -> Request:
     """Return the request for the worker. Pixels are uploaded only when the worker needs them."""
     picture, depth, selection = source.picture, source.depth, source.selection
     inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
@@ -174,7 +177,7 @@ def request_of(state: State, source: Source) -> Request:
         options=state.options,
         inputs=inputs,
         size=(picture.rect.width, picture.rect.height),
-        longest_px=LONGEST_PX,
+        longest_px=longest_px,
         opened_file=source.opened_file if looks_into_file(state.operation) else None,
         place=state.place,
         crop=lambda worker, part: _cropped(worker, source, part),

@@ -27,7 +27,19 @@ from .dioptre_link.operation import LISTS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .dioptre_link.records import Entry
-from .document import LOG, Document, Node, Rect, active, find_node, is_open, node_id, own_id
+from .document import (
+    LOG,
+    Document,
+    Node,
+    Rect,
+    active,
+    find_node,
+    is_open,
+    node_id,
+    own_id,
+    remember,
+    remembered,
+)
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
@@ -35,6 +47,9 @@ from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
+# Previews on the canvas are a multiple of STEP_PX long; one of MOST_PX can still be blurred quickly.
+STEP_PX, MOST_PX = 128, 1536
+ON_CANVAS = "on_canvas"  # The setting that keeps the switch.
 FROM_FILE = "file"  # Name of the recipe from a file, beside those of the presets.
 
 
@@ -87,7 +102,9 @@ class Session(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
+        self.store: Store[Panel] = Store(
+            Panel(state=replace(states.opened(next(iter(OPERATIONS.values()))), on_canvas=remembered(ON_CANVAS)))
+        )
         self.recipes = dict(presets())  # By name, as they were before a click.
         self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
@@ -100,7 +117,10 @@ class Session(QObject):
         self._limits_mark: tuple[object, ...] | None = None  # Of the selection, masks and opacity; see `_limited`.
         self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
-        self._previews = Previews(lambda: None if self._source is None else (self.state, self._source))
+        self.seen_px = 0.0  # Longer side of the picture on Krita's canvas; 0 if the docker shows it.
+        self._previews = Previews(
+            lambda: None if self._source is None else (self.state, self._source, self._longest_px())
+        )
         self._previews.noted.connect(self._event)
         self._previews.failed.connect(self._failed)
         self._previews.pictured.connect(self._pictured)
@@ -117,6 +137,11 @@ class Session(QObject):
     def size(self) -> tuple[int, int] | None:
         """Size of the previewed layer, in pixels."""
         return None if self._source is None else self._source.picture.rect[2:]
+
+    @property
+    def placed(self) -> tuple[Document, Rect] | None:
+        """The document of the previewed layer, and the layer's place in it."""
+        return None if self._source is None else (self._source.document, self._source.picture.rect)
 
     def _set(self, state: State, **changes: Any) -> None:
         self.store.set(replace(self.store.state, state=state, **changes))
@@ -251,6 +276,22 @@ class Session(QObject):
 
     def choose_view(self, view: str) -> None:
         self._set(states.chose_view(self.state, view))
+
+    def compare(self, *, holds: bool) -> None:
+        """Show the unchanged layer for as long as the user holds the key or the button."""
+        self._set(states.compared(self.state, holds=holds))
+
+    def show_on_canvas(self, on: bool) -> None:
+        """Show the preview on Krita's canvas, or in the docker."""
+        remember(ON_CANVAS, on)
+        self._set(states.showed_on_canvas(self.state, on=on))
+        self._previews.ask_soon()
+
+    def follow_zoom(self) -> None:
+        """Ask for another preview if the picture's size on the screen has changed."""
+        if self._previews.asked_px not in (0, self._longest_px()) and self._source is not None:
+            self._set(states.asked(self.state))
+            self._previews.ask_soon()
 
     def show_more(self, on: bool) -> None:
         self._set(replace(self.state, more=on))
@@ -463,6 +504,10 @@ class Session(QObject):
         handle = next(handle for kind, handle in _EVENTS.items() if isinstance(event, kind))
         self._set(handle(self.state, event))
         self._ask_picture()
+
+    def _longest_px(self) -> int:
+        """Return the longest side of a preview that fits the picture's size on the screen."""
+        return min(max(LONGEST_PX, -round(-self.seen_px // STEP_PX) * STEP_PX), MOST_PX)
 
     def _ask_picture(self) -> None:
         """Request the picture of the next recipe once the preview itself is ready."""

@@ -127,6 +127,8 @@ def test_a_network_that_nobody_publishes_has_no_button() -> None:
 def test_another_operation_knows_the_networks_and_shows_no_offer() -> None:
     state = fetching.carried(states.opened(OPERATIONS["portrait"]), fetching.began(chosen(), PHOTOS))
     assert fetching.offer_of(state) is None
+    on_canvas = states.showed_on_canvas(state, on=True)
+    assert fetching.carried(states.opened(ENLARGE), on_canvas).on_canvas
     back = fetching.offer_of(fetching.carried(states.opened(ENLARGE), state))
     assert back is not None
     assert back.fraction == 0.0

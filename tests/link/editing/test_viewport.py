@@ -44,6 +44,15 @@ def test_the_picture_is_in_the_middle_and_has_no_gaps_when_enlarged(view: Viewpo
     assert view.place() == (0, 50, 200, 100)
 
 
+def test_a_picture_that_something_else_lays_neither_zooms_nor_pans(view: Viewport, heard: Heard) -> None:
+    view.laid = (-100.0, 10.0, 400.0, 200.0)
+    assert not view.scrolled((50.0, 60.0), 1.0, control=False)
+    drag(view, (50.0, 60.0), (90.0, 90.0))
+    assert (view.place(), heard) == (view.laid, [])
+    drag(view, (100.0, 60.0))
+    assert heard == [(0.5, 0.25, Click.CHOOSE)]
+
+
 @pytest.mark.parametrize("at", [(30.0, 70.0), (150.0, 140.0)])
 def test_the_wheel_keeps_the_place_under_the_pointer(view: Viewport, at: tuple[float, float]) -> None:
     view.picture = (100, 100)

@@ -17,6 +17,7 @@ from .conftest import Krita, check_names
 pytestmark = pytest.mark.editor
 SCRIPTS = ("operations.py", "following.py", "documents.py", "kinds.py", "trouble.py")
 SCRIPTS += ("shown.py", "panel.py", "brushing.py", "changing.py", "selecting.py", "copying.py", "placing.py")
+SCRIPTS += ("on_canvas.py",)
 
 
 @pytest.fixture(scope="session")

@@ -612,10 +612,13 @@ def check_masks_and_opacity_show_in_the_preview_as_on_the_canvas():
     yield from soon("masked", seen_sides, (255, 0))
     node.setOpacity(128)
     yield from soon("faded", seen_sides, (128, 0))
-    yield from click(widget(QToolButton, "dioptre_view_before"))
+    before = widget(QToolButton, "dioptre_view_before")
+    where = before.mapToGlobal(before.rect().center())
+    person.hold([(where.x(), where.y())])
     yield from soon("view", lambda: state().view, "before")
     person.screenshot("krita-masked.png")
-    yield from click(widget(QToolButton, "dioptre_view_after"))
+    person.release()
+    yield from soon("view", lambda: state().view, "after")
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     for other in document.rootNode().childNodes():
         if other.visible() and other.uniqueId() != group.uniqueId():

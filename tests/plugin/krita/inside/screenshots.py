@@ -11,7 +11,7 @@ from dioptre.dioptre_link.editing.state import Phase
 from dioptre.dioptre_link.presets import presets
 from krita import Selection
 from person import click, docker, opened, widget
-from qt import QPoint, QPushButton, QScrollArea, QToolButton, QWidget
+from qt import QCheckBox, QPoint, QPushButton, QScrollArea, QToolButton, QWidget
 from rig import OUT, next_end, until
 
 from dioptre import jobs
@@ -68,6 +68,10 @@ def check_portrait():
     yield from click(*at(*FACE))
     yield from until(lambda: state().shown is not shown and not state().busy, "another preview")
     yield from shot("clicked")
+    for name in ("on_canvas", "off_canvas"):
+        yield from click(widget(QCheckBox, "dioptre_on_canvas_switch"), 0.05)
+        yield from settled()
+        yield from shot(name)
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     yield from settled()
     yield from shot("result")
@@ -118,7 +122,10 @@ def check_place():
     shown = state().shown
     yield from click(*at(*RIM))
     yield from until(lambda: state().shown is not shown and not state().busy, "another preview")
-    for name in (views.PLACE, views.BEFORE, views.AFTER):
+    for name in (views.PLACE, views.AFTER):
         yield from click(widget(QToolButton, f"dioptre_view_{name}"))
         yield from shot(f"place_{name}")
+    docker().session.compare(holds=True)
+    yield from shot("place_before")
+    docker().session.compare(holds=False)
     document.setModified(False)
