@@ -7,9 +7,10 @@ float32 (H, W) in [0, 1], 1 = nearest. Mattes and selections are float32 (H, W),
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float32
@@ -322,6 +323,23 @@ class Inputs:
         if equivalent_mm is None:
             return self.field_of_view
         return FieldOfView.of_equivalent(equivalent_mm, source="as given")
+
+
+def kept_for(
+    kept: dict[str, Any], name: str, disparity: Float32[np.ndarray, "h w"], *, compute: Callable[[], T]
+) -> T:
+    """Return the value of `name` for a disparity map; compute it unless the last one was for equal disparity.
+
+    Args:
+        kept: dictionary that belongs to the picture, such as `Inputs.kept`; it keeps one value per name.
+        name: name of the value.
+        disparity: the disparity map from which the value is computed.
+        compute: computes the value.
+    """
+    key = zlib.crc32(np.ascontiguousarray(disparity).data)
+    if kept.get(name, (None,))[0] != key:
+        kept[name] = key, compute()
+    return cast("T", kept[name][1])
 
 
 @dataclass(frozen=True, kw_only=True)

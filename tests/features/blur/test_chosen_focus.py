@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dioptre.contract import kept_for
 from dioptre.features.blur.chosen_focus import disparity_at
-from dioptre.features.blur.existing_blur import kept_for
 from dioptre_link.errors import UsageError
 
 SIZE = (96, 128)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs
+from dioptre.contract import Inputs, kept_for
 from dioptre.features.depth import disparity_around
 from dioptre.features.subject import kept_subject
 from dioptre.models.loading import unload_after
@@ -20,7 +20,6 @@ from dioptre.runtime import release_after
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of
 
-from .existing_blur import kept_for
 from .options import BlurOptions
 
 

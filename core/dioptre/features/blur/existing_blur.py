@@ -5,20 +5,17 @@ A value computed from depth is kept for further previews of the same picture.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Progress
+from dioptre.contract import Inputs, Progress, kept_for
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
 
 from .options import BlurOptions
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +71,3 @@ def _measured(edges: PictureEdges, disparity: Float32[np.ndarray, "h w"]) -> Exi
     return ExistingBlur(
         radius_px=radius, values={"existing_blur_px": round(float(radius.max()), 1)}, messages=messages
     )
-
-
-def kept_for(
-    kept: dict[str, Any], name: str, disparity: Float32[np.ndarray, "h w"], *, compute: Callable[[], T]
-) -> T:
-    """Return the value of `name` for a disparity map; compute it unless the last one was for equal disparity.
-
-    Args:
-        kept: dictionary that belongs to the picture, such as `Inputs.kept`; it keeps one value per name.
-        name: name of the value.
-        disparity: the disparity map from which the value is computed.
-        compute: computes the value.
-    """
-    key = zlib.crc32(np.ascontiguousarray(disparity).data)
-    if kept.get(name, (None,))[0] != key:
-        kept[name] = key, compute()
-    return cast("T", kept[name][1])

@@ -19,6 +19,7 @@ from dioptre.contract import (
     Progress,
     Result,
     Rows,
+    kept_for,
     no_progress,
     part_of,
 )
@@ -40,7 +41,7 @@ from .chosen_focus import focused_at, known_distances
 from .composition import soft_edges_of, sorted_behind
 from .continuation import continued
 from .depth_edge_snap import snap_to_matte
-from .existing_blur import ExistingBlur, edges_of, existing_blur, kept_for
+from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
 from .options import PortraitOptions
 from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity

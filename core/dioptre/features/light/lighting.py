@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ from dioptre.contract import (
     Plane,
     Progress,
     Result,
+    kept_for,
     no_progress,
     part_of,
     row_slices,
@@ -148,40 +150,87 @@ def relight(
         draft: compute fewer rays in a smaller picture.
         progress: called with the fraction done; raises Cancelled to stop.
     """
+    scene = Scene.of(picture, disparity, alpha, nearest=nearest, focal_diagonals=focal_diagonals, draft=draft)
+    return _lit(picture, scene, lights, ambient=ambient, draft=draft, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What lights of a photo have in common.
+
+    Attributes:
+        guide: the planes whose edges the light has: disparity, coverage of the subject, and the picture.
+        target: what the lights are aimed at.
+        surface: the surface in a small picture.
+        cover: coverage of the subject in the small picture; None for none.
+        scale: the small picture's size divided by the photo's.
+        nearest: distance of the nearest point divided by that of the farthest.
+    """
+
+    guide: Float32[np.ndarray, "h w 3"]
+    target: Target
+    surface: Surface
+    cover: Float32[np.ndarray, "sh sw"] | None
+    scale: float
+    nearest: float
+
+    @staticmethod
+    def of(
+        picture: Picture,
+        disparity: Disparity,
+        alpha: Matte | None,
+        *,
+        nearest: float,
+        focal_diagonals: float,
+        draft: bool,
+    ) -> Scene:
+        """Return the scene of a photo; arguments as in `relight`."""
+        size = fitted_size(disparity.shape, longest_px=_DRAFT_PX if draft else _SMALL_PX)
+        scale, target = size[0] / disparity.shape[0], Target.of(disparity, alpha)
+        outline = None if alpha is None else Outline.of(picture, disparity, alpha, size)
+        guide = _guide(picture, disparity, outline)
+        small = resize(guide, size, method="area")
+        cover = None if outline is None else small[..., 1]
+        inverse = _inverse(small[..., 0] if outline is None else outline.small(small[..., 1]), nearest)
+        focal_px, subject_px = focal_diagonals * math.hypot(*size), target.size_px * scale
+        surface = Surface.of(inverse, cover, focal_px=focal_px, subject_px=subject_px)
+        return Scene(guide=guide, target=target, surface=surface, cover=cover, scale=scale, nearest=nearest)
+
+    def arriving(self, light: Light, *, draft: bool) -> Plane:
+        """Return the light that arrives in the small picture."""
+        rays, steps = _DRAFT_RAYS if draft else _RAYS
+        source = _source(light, self.target, self.surface, self.scale, self.nearest)
+        direct, bounced, seen = incident(self.surface, source, rays=rays, steps=steps)
+        seen = smoothed(seen[..., None], alike(self.surface.inverse, self.cover), passes=2)[..., 0]
+        arriving = (_limited(direct) * seen + bounced) * np.float32(light.strength)
+        behind = light.distance > 1 / _inverse(self.target.disparity, self.nearest)
+        if self.cover is not None and light.kind != "directional" and behind:
+            arriving *= np.float32(_FLAGGED) + np.float32(1 - _FLAGGED) * self.cover
+        return np.asarray(arriving)
+
+
+def _lit(
+    picture: Picture,
+    scene: Scene,
+    lights: Sequence[Light],
+    *,
+    ambient: float,
+    draft: bool,
+    progress: Progress,
+) -> Picture:
     lights = [each for each in lights if each.strength > 0]
     if not lights and ambient == 1:
         return picture.copy()
-    size = fitted_size(disparity.shape, longest_px=_DRAFT_PX if draft else _SMALL_PX)
-    scale = size[0] / disparity.shape[0]
-    target = Target.of(disparity, alpha)
-    outline = None if alpha is None else Outline.of(picture, disparity, alpha, size)
-    guide = _guide(picture, disparity, outline)
-    small = resize(guide, size, method="area")
-    cover = None if outline is None else small[..., 1]
-    inverse = _inverse(small[..., 0] if outline is None else outline.small(small[..., 1]), nearest)
-    surface = Surface.of(
-        inverse, cover, focal_px=focal_diagonals * math.hypot(*size), subject_px=target.size_px * scale
-    )
-    arriving: dict[float, Plane] = {}  # by the colour of the light
+    by_warmth: dict[float, Plane] = {}
     for number, light in enumerate(lights):
         progress(number / (len(lights) + 1), "Following the light")
-        source = _source(light, target, surface, scale, nearest)
-        rays, steps = _DRAFT_RAYS if draft else _RAYS
-        direct, bounced, seen = incident(surface, source, rays=rays, steps=steps)
-        seen = smoothed(seen[..., None], alike(inverse, cover), passes=2)[..., 0]
-        added = (_limited(direct) * seen + bounced) * np.float32(light.strength)
-        if (
-            cover is not None
-            and light.kind != "directional"
-            and light.distance > 1 / _inverse(target.disparity, nearest)
-        ):
-            added *= np.float32(_FLAGGED) + np.float32(1 - _FLAGGED) * cover
-        arriving[light.warmth] = added + arriving.get(light.warmth, np.float32(0))
+        arriving = scene.arriving(light, draft=draft)
+        by_warmth[light.warmth] = arriving + by_warmth.get(light.warmth, np.float32(0))
     progress(len(lights) / (len(lights) + 1), "Lighting the picture")
-    colours = (
-        np.stack([replace(lights[0], warmth=each).colour for each in arriving]) if lights else np.zeros((0, 3))
-    )
-    return _multiplied(picture, guide, list(arriving.values()), colours.astype(np.float32), ambient)
+    colours = np.zeros((0, 3), np.float32)
+    if lights:
+        colours = np.stack([replace(lights[0], warmth=each).colour for each in by_warmth])
+    return _multiplied(picture, scene.guide, list(by_warmth.values()), colours, ambient)
 
 
 def _limited(arriving: Plane) -> Plane:
@@ -251,13 +300,13 @@ def _multiplied(
     for rows in row_slices(full[0]):
         parts = resized_rows(fitted, full, rows, method="bilinear"), guide[rows], picture[rows, :, :3]
         flat = [each.reshape(-1, each.shape[2]) for each in parts]
-        lit = map_pixels(lambda *values: _lit(*values, colours, np.float32(ambient)), *flat)
+        lit = map_pixels(lambda *values: _in_new_light(*values, colours, np.float32(ambient)), *flat)
         made[rows, :, :3] = lit.reshape(parts[2].shape)
     return made
 
 
 @jax.jit
-def _lit(
+def _in_new_light(
     fitted: Float[Array, "n k4"],
     guide: Float[Array, "n 3"],
     colour: Float[Array, "n 3"],
@@ -335,14 +384,22 @@ def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
     )
     alpha = subject.alpha if subject.found else None
     view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view
-    made = relight(
+    focal_diagonals = _USUAL_VIEW if view is None else view.focal_diagonals
+    compute = partial(
+        Scene.of,
         picture,
         depth.disparity,
-        lights=placed_lights(options, depth.disparity, alpha, nearest=depth.nearest),
-        ambient=options.ambient,
-        alpha=alpha,
+        alpha,
         nearest=depth.nearest,
-        focal_diagonals=_USUAL_VIEW if view is None else view.focal_diagonals,
+        focal_diagonals=focal_diagonals,
+        draft=inputs.draft,
+    )
+    name = f"lit scene, {focal_diagonals}"
+    made = _lit(
+        picture,
+        kept_for(inputs.kept, name, depth.disparity, compute=compute) if inputs.draft else compute(),
+        placed_lights(options, depth.disparity, alpha, nearest=depth.nearest),
+        ambient=options.ambient,
         draft=inputs.draft,
         progress=part_of(progress, 0.8, 1.0),
     )
