@@ -89,12 +89,13 @@ def test_a_selection_that_an_earlier_step_makes_limits_the_later_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"range_farthest": 0.8, "range_nearest": 0.2}, {"range_farthest": 1.0, "range_feather": 0.0}]
+    ("farthest", "nearest", "words"),
+    [(0.8, 0.2, "nearer than the nearest"), (0.9, 1.0, "nothing in the range")],
 )
-def test_an_empty_range_is_refused(options: dict[str, float]) -> None:
-    disparity = slope() * 0.5 + 0.2
-    with pytest.raises(UsageError, match="nothing in the range"):
-        apply("haze", options, inputs(disparity=disparity))
+def test_an_empty_range_is_refused(farthest: float, nearest: float, words: str) -> None:
+    options = {"range_farthest": farthest, "range_nearest": nearest, "range_feather": 0.0}
+    with pytest.raises(UsageError, match=words):
+        apply("haze", options, inputs(disparity=slope() * 0.5 + 0.2))
 
 
 def test_an_empty_selection_is_refused() -> None:

@@ -24,17 +24,19 @@ def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Re
         options: its checked options; without a range, the result stays as it is.
 
     Raises:
-        UsageError: nothing lies in the range.
+        UsageError: nothing lies in the range, or its ends are swapped.
     """
     farthest, nearest = options.get(FARTHEST, 0.0), options.get(NEAREST, 1.0)
     depths = [layer.pixels for layer in result.layers if layer.role is Role.DEPTH]
     disparity = depths[0] if depths else inputs.disparity
     if (farthest <= 0 and nearest >= 1) or disparity is None:
         return result
+    if farthest > nearest:
+        raise UsageError("The farthest depth is nearer than the nearest depth.", hint="Swap the two values.")
     from dioptre.features.select import depth_mask  # imports JAX
 
     mask = depth_mask(inputs.picture, disparity, farthest=farthest, nearest=nearest, feather=options[FEATHER])
-    if farthest > nearest or not mask.any():
+    if not mask.any():
         raise UsageError("There is nothing in the range of depth.", hint="Widen the range.")
     below = 1 + next(place for place, layer in enumerate(result.layers) if layer.role is Role.RESULT)
     added = Layer(name="Mask", role=Role.MASK, pixels=mask, visible=False)

@@ -114,6 +114,17 @@ def test_a_layer_on_the_ground_narrows_with_the_distance() -> None:
     assert rows.size < 40  # it is foreshortened
 
 
+@pytest.mark.parametrize(("level", "slope"), [(0.02, 0.0005), (0.3, 0.004), (-0.1, 0.01), (-0.3, 0.02)])
+def test_the_head_of_a_layer_on_the_ground_is_above_its_foot(level: float, slope: float) -> None:
+    layer = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    layer[80:95, 50:110], layer[95:110, 50:110] = (*RED, 1), (*BLUE, 1)
+    made, _ = on_surface(layer, (level, 0.0, slope), focal_px=200, nearest=0.05)
+    red, blue = (np.flatnonzero(made[:, 80, channel] > 0.5) for channel in (0, 2))
+    assert red.size
+    assert blue.size
+    assert red.max() <= blue.min()
+
+
 def test_a_plane_that_faces_the_camera_leaves_the_layer_as_it_is() -> None:
     layer = word()
     made, level = on_surface(layer, (0.4, 0.0, 0.0), focal_px=200)
@@ -200,11 +211,15 @@ def test_the_layer_takes_the_colour_of_the_photos_light() -> None:
     warm = shades.repeat(8, 0).repeat(8, 1) * np.array([1.0, 0.72, 0.4], np.float32)
     disparity = np.repeat(np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None], WIDTH, axis=1)
 
-    def colour(light: float) -> np.ndarray:
+    def colour(light: float, grey: float) -> np.ndarray:
         options = {"layer_depth": 0.9, "light": light, "grain": 0.0, "blur_radius": 0.0}
-        given = Inputs(picture=warm, disparity=disparity, layer=sheet(np.full(3, 0.6, np.float32)))
+        given = Inputs(picture=warm, disparity=disparity, layer=sheet(np.full(3, grey, np.float32)))
         result = apply("place", options, given)
         return next(layer for layer in result.layers if layer.name == "Placed layer").pixels[5, 5, :3]
 
-    assert np.ptp(colour(0.0)) < 1e-3
-    assert colour(1.0)[0] > colour(0.5)[0] > colour(1.0)[2] + 0.05
+    for grey in (0.6, 1.0):
+        none, half, all_of_it = (colour(share, grey) for share in (0.0, 0.5, 1.0))
+        assert np.ptp(none) < 1e-3
+        assert none[2] > half[2] > all_of_it[2]
+        assert all_of_it[2] < all_of_it[0] - 0.05
+        assert all_of_it.max() <= none.max() + 1e-6

@@ -62,6 +62,8 @@ def motion_blur(
         still: whether all of the subject stays sharp.
         progress: called with the fraction done; raises Cancelled to stop.
     """
+    if length_px == 0:
+        return picture.copy()
     progress(0.0, "Filling in what is hidden")
     low, high = float(disparity.min()), float(disparity.max())
 
@@ -189,7 +191,7 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
             code="no-subject",
         )
     words = subject.messages if alpha is not None else (_MIDDLE,) if options.target is None else ()
-    transparent = picture.shape[2] == 4
+    transparent = picture.shape[2] == 4 and options.length > 0
     made = motion_blur(
         np.concatenate([extend_colours(picture), picture[..., 3:]], axis=2) if transparent else picture,
         disparity,

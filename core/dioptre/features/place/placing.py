@@ -254,7 +254,7 @@ def on_surface(
     right = np.array([1.0, 0, 0]) - normal * normal[0] / (normal @ normal)
     right /= np.linalg.norm(right)
     down = np.cross(normal, right) / np.linalg.norm(normal)
-    down *= 1 if down[1] >= 0 else -1
+    down *= 1 if down[1] >= ray[1] * down[2] else -1  # its foot is below its head in the picture
 
     def source(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the row and column of the layer that are seen at a place; far outside beyond the horizon."""

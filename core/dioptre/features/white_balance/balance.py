@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.colour import TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
+from dioptre.colour.adaptation import xy_to_linear_rgb
 from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result, no_progress
-from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.numbers import is_finite, without_nan
+from dioptre.imaging.shapes import map_chunks
 from dioptre_link.catalogue.white_balance import SET_LIGHT, SET_WARMTH
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -133,6 +135,8 @@ def white_balance(
 def lit_like(layer: Picture, picture: Float32[np.ndarray, "H W C"], *, strength: float) -> tuple[Picture, Estimate]:
     """Return a layer whose colours are those of daylight as it looks in the light of a picture.
 
+    White becomes the light's own colour, so nothing gets brighter.
+
     Args:
         layer: sRGB-encoded, straight alpha; alpha is preserved.
         picture: sRGB-encoded, straight alpha.
@@ -142,7 +146,13 @@ def lit_like(layer: Picture, picture: Float32[np.ndarray, "H W C"], *, strength:
         The layer, and the estimate of the picture's light.
     """
     estimate = estimate_light(picture)
-    return apply_correction(layer, source=NEUTRAL, target=between(NEUTRAL, estimate.light, strength)), estimate
+    light = np.maximum(xy_to_linear_rgb(jnp.asarray(between(NEUTRAL, estimate.light, strength).xy)), 0)
+    white = xy_to_linear_rgb(jnp.asarray(NEUTRAL.xy))
+    colour = np.asarray(light / white, np.float32)
+    lit = layer.copy()
+    linear = map_chunks(srgb_to_linear, np.ascontiguousarray(layer[..., :3]))
+    lit[..., :3] = map_chunks(linear_to_srgb, linear * (colour / colour.max()))
+    return lit, estimate
 
 
 def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Balanced:
