@@ -37,7 +37,7 @@ printf '{"version": 2, "title": "Mine", "steps": [{"operation": "lens_blur"}]}' 
 mark 'Preview by portrait'
 open_dialog 'Recipe' c
 wait_new 'Preview by portrait'
-xdotool key --delay 100 Down    # From a file; the tiles have the focus, on Portrait.
+xdotool key --delay 100 Down Right Right    # From a file; the tiles have the focus, on Portrait.
 mark 'Preview by lens_blur'
 press alt+f
 sleep 1
@@ -50,20 +50,20 @@ scrot -o "$OUT/recipe-file.png"
 press Escape
 closed 10
 
-# The first recipe (Landscape) on this picture. Without a file, OK does nothing.
+# Another recipe (Landscape) on this picture. Without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'
-xdotool key --delay 100 Up Left
+xdotool key --delay 100 Up Up Right Right
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
-xdotool key --delay 100 Down Down Right    # From a file
+xdotool key --delay 100 Down Down Down    # From a file
 sleep 0.5
 scrot -o "$OUT/recipe-none.png"
 press alt+o
 sleep 1
 [[ -n $(dialog) ]] || stop 'OK works without a recipe'
 mark 'Preview by white_balance'
-xdotool key --delay 100 Up Up Left
+xdotool key --delay 100 Up Up Up
 wait_new 'Preview by white_balance'
 
 # One undo step.
