@@ -191,6 +191,7 @@ def check_clicks_and_strokes_on_the_canvas():
     yield from soon("taken back", lambda: list(state().options["strokes"]), [])
     yield from ready()
     expect("modified, history", (document.modified(), history()), (False, entries))
+    yield from click(widget(QToolButton, "dioptre_tool_point"))
     yield from closed(document)
 
 
