@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -227,10 +227,9 @@ def _lit(
         arriving = scene.arriving(light, draft=draft)
         by_warmth[light.warmth] = arriving + by_warmth.get(light.warmth, np.float32(0))
     progress(len(lights) / (len(lights) + 1), "Lighting the picture")
-    colours = np.zeros((0, 3), np.float32)
-    if lights:
-        colours = np.stack([replace(lights[0], warmth=each).colour for each in by_warmth])
-    return _multiplied(picture, scene.guide, list(by_warmth.values()), colours, ambient)
+    colours = {light.warmth: light.colour for light in lights}  # in the order of `by_warmth`
+    table = np.array([*colours.values()], np.float32).reshape(-1, 3)
+    return _multiplied(picture, scene.guide, list(by_warmth.values()), table, ambient)
 
 
 def _limited(arriving: Plane) -> Plane:

@@ -75,7 +75,7 @@ def check_edit_depth_shows_the_depth_over_the_photo_and_update_the_result():
         facts = depth.get_visible(), round(depth.get_opacity()), len(depth.get_filters())
         expect(f"{name}: the depth", facts, (True, 60, 1))
         expect(f"{name}: the same pixels", native(depth), native(depth_in(load("done.xcf"))))
-        expect(f"{name}: what is seen", shown(image), shown(load("depth.xcf")))
+        expect(f"{name}: the canvas", shown(image), shown(load("depth.xcf")))
     seen, alone = shown(image), read(depth, "R'G'B'A u8")
     near, far = alone.index(max(alone[::4])), alone.index(min(alone[::4]))
     expect(

@@ -118,7 +118,7 @@ def check_edit_depth_of_a_lens_blur_hides_its_group():
     succeed("dioptre-update", opened, [depth])
     group = opened.get_layer_by_tattoo(group.get_tattoo())
     expect("selected", selected(opened), [group.get_tattoo()])
-    expect("what is seen", shown(opened), alone(child(group, "Result")))
+    expect("the canvas", shown(opened), alone(child(group, "Result")))
     expect("depth", (depth.get_visible(), depth.get_opacity(), depth.get_filters()), (False, 100.0, []))
     expect("painting", native(depth), painted)
 
@@ -185,7 +185,7 @@ def check_painted_depth_without_a_result_is_shown_as_it_is():
     expect("status", status, CALLING)
     expect_in("words", "You painted on the depth layer, but no result uses it.", words)
     expect("depth", (native(depth), depth.get_opacity(), depth.get_filters()), (painted, 100.0, []))
-    expect("what is seen", shown(image), alone(depth))
+    expect("the canvas", shown(image), alone(depth))
     refuse("dioptre-update", image, [depth], CALLING, "no result uses it")
 
 
