@@ -25,7 +25,7 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
 
-from .limit import with_range
+from .limit import check_range, with_range
 
 _BLACK = 1e-6
 _NOT_BLACK = 0.02  # a picture whose brightest value is lower may legitimately give a black result
@@ -94,6 +94,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     """
     described = operation(name)
     checked = described.check(options)
+    check_range(checked)
     if not inputs.references:  # with references, a neutral point belongs to a reference, not to this picture
         described.check_points(checked, (inputs.picture.shape[1], inputs.picture.shape[0]))
     if Input.DISPARITY in described.inputs and inputs.disparity is None:

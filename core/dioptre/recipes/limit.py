@@ -15,6 +15,12 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 
+def check_range(options: Mapping[str, Any]) -> None:
+    """Raise UsageError if the ends of a range of depth are swapped, before anything is computed."""
+    if options.get(FARTHEST, 0.0) > options.get(NEAREST, 1.0):
+        raise UsageError("The farthest depth is nearer than the nearest depth.", hint="Swap the two values.")
+
+
 def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Result:
     """Add the mask of a range of depth below the result that it limits.
 
@@ -24,15 +30,13 @@ def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Re
         options: its checked options; without a range, the result stays as it is.
 
     Raises:
-        UsageError: nothing lies in the range, or its ends are swapped.
+        UsageError: nothing lies in the range.
     """
     farthest, nearest = options.get(FARTHEST, 0.0), options.get(NEAREST, 1.0)
     depths = [layer.pixels for layer in result.layers if layer.role is Role.DEPTH]
     disparity = depths[0] if depths else inputs.disparity
     if (farthest <= 0 and nearest >= 1) or disparity is None:
         return result
-    if farthest > nearest:
-        raise UsageError("The farthest depth is nearer than the nearest depth.", hint="Swap the two values.")
     from dioptre.features.select import depth_mask  # imports JAX
 
     mask = depth_mask(inputs.picture, disparity, farthest=farthest, nearest=nearest, feather=options[FEATHER])
