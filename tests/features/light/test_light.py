@@ -11,7 +11,7 @@ import pytest
 from dioptre.contract import Inputs, Result
 from dioptre.features.light import Light, relight
 from dioptre.features.subject import Subject
-from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operation import Role
@@ -110,6 +110,26 @@ def test_a_light_behind_the_subject_lights_its_rim_and_hardly_the_wall() -> None
     assert lit[row, column + radius - 2, 1] > 1.2
     assert lit[row, column, 1] < 1.2
     assert lit[alpha == 0].max() < 1.3
+
+
+def test_light_on_hair_leaves_the_wall_between_it() -> None:
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    random = np.random.default_rng(0).uniform(-6, 6, (HEIGHT, WIDTH)).astype(np.float32)
+    alpha = np.clip((BALL[2] - np.hypot(y - BALL[0], x - BALL[1]) + random) / 8 + 0.5, 0, 1).astype(np.float32)
+    disparity = np.where(alpha > 0.5, 0.8, 0.2).astype(np.float32)
+    dark, bright = (np.asarray(srgb_to_linear(jnp.asarray(grey(each)))) for each in (0.15, 0.85))
+    cover = alpha[..., None]
+    picture = np.asarray(linear_to_srgb(jnp.asarray(cover * dark + (1 - cover) * bright)))
+    lamp = Light(at=(BALL[1], BALL[0]), distance=0.5, strength=3.0)
+    factor = ratio(picture, relight(picture, disparity, lights=[lamp], ambient=0.15, alpha=alpha))
+    around = np.hypot(y - BALL[0], x - BALL[1]) < BALL[2] + 12
+    on_hair, on_wall = factor[alpha == 1].mean(), factor[around & (alpha == 0)].mean()
+    band = (alpha > 0.1) & (alpha < 0.9)
+    truth = (cover * dark * on_hair + (1 - cover) * bright * on_wall)[band]
+    mixed = ((cover * dark + (1 - cover) * bright) * (cover * on_hair + (1 - cover) * on_wall))[band]
+    made = (np.asarray(srgb_to_linear(jnp.asarray(picture))) * factor)[band]
+    assert on_hair > 3 * on_wall
+    assert np.abs(made - truth).mean() < 0.4 * np.abs(mixed - truth).mean()
 
 
 def test_flat_surfaces_have_no_shadow_acne() -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
+from scipy import ndimage
 
 from dioptre.colour.adaptation import xy_to_linear_rgb
 from dioptre.colour.white_point import WhitePoint
@@ -39,6 +40,7 @@ from dioptre.features.subject import kept_subject
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.guided_filter import guided_coefficients
 from dioptre.imaging.numbers import LUMA, LUMINANCE, without_nan
+from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_pixels
 from dioptre_link.errors import UsageError
@@ -56,8 +58,9 @@ _REACH, _EPSILON = 0.008, 1e-4  # of the alignment with edges: radius as a fract
 _PICTURE = 0.5  # weight of the picture in that, beside its depth and its subject
 _HUE = 0.4  # how far highlights keep their hue instead of turning white
 _FLAGGED = 0.2  # light that a lamp behind the subject throws on anything else
-_BESIDE = 0.75  # distance of a light beside the subject from its middle, as a fraction of the subject's size
+_BESIDE = 1.1  # distance of a light beside the subject from its middle, as a fraction of the subject's size
 _WHITE_K = 6504.0  # colour temperature of the photo's white
+_HALF = 0.5  # coverage of the subject from which a pixel of the small picture belongs to it
 _SEEN = 1e-3  # least change of the light that counts
 
 _MOST_LIGHTS = 4
@@ -159,7 +162,8 @@ class Scene:
     """What lights of a photo have in common.
 
     Attributes:
-        guide: the planes whose edges the light has: disparity, coverage of the subject, and the picture.
+        guide: the planes whose edges the light has: disparity of what is behind the subject and, if there is one,
+            its own, the subject's share of the light, and the picture.
         target: what the lights are aimed at.
         surface: the surface in a small picture.
         cover: coverage of the subject in the small picture; None for none.
@@ -167,7 +171,7 @@ class Scene:
         nearest: distance of the nearest point divided by that of the farthest.
     """
 
-    guide: Float32[np.ndarray, "h w 3"]
+    guide: Float32[np.ndarray, "h w g"]
     target: Target
     surface: Surface
     cover: Float32[np.ndarray, "sh sw"] | None
@@ -190,23 +194,31 @@ class Scene:
         outline = None if alpha is None else Outline.of(picture, disparity, alpha, size)
         guide = _guide(picture, disparity, outline)
         small = resize(guide, size, method="area")
-        cover = None if outline is None else small[..., 1]
-        inverse = _inverse(small[..., 0] if outline is None else outline.small(small[..., 1]), nearest)
+        cover = None if outline is None else outline.cover
+        inverse = _inverse(small[..., 0] if outline is None else outline.small(), nearest)
         focal_px, subject_px = focal_diagonals * math.hypot(*size), target.size_px * scale
         surface = Surface.of(inverse, cover, focal_px=focal_px, subject_px=subject_px)
         return Scene(guide=guide, target=target, surface=surface, cover=cover, scale=scale, nearest=nearest)
 
-    def arriving(self, light: Light, *, draft: bool) -> Plane:
-        """Return the light that arrives in the small picture."""
+    def arriving(self, light: Light, *, draft: bool) -> Float32[np.ndarray, "sh sw s"]:
+        """Return the light that arrives in the small picture behind the subject and, if there is one, on it."""
         rays, steps = _DRAFT_RAYS if draft else _RAYS
         source = _source(light, self.target, self.surface, self.scale, self.nearest)
         direct, bounced, seen = incident(self.surface, source, rays=rays, steps=steps)
         seen = smoothed(seen[..., None], alike(self.surface.inverse, self.cover), passes=2)[..., 0]
         arriving = (_limited(direct) * seen + bounced) * np.float32(light.strength)
-        behind = light.distance > 1 / _inverse(self.target.disparity, self.nearest)
-        if self.cover is not None and light.kind != "directional" and behind:
-            arriving *= np.float32(_FLAGGED) + np.float32(1 - _FLAGGED) * self.cover
-        return np.asarray(arriving)
+        if self.cover is None:
+            return arriving[..., None]
+        sides = [_continued(arriving, side) for side in (self.cover <= _HALF, self.cover > _HALF)]
+        if light.kind != "directional" and light.distance > 1 / _inverse(self.target.disparity, self.nearest):
+            sides[0] *= np.float32(_FLAGGED)
+        return np.stack(sides, axis=2)
+
+
+def _continued(arriving: Plane, side: Bool[np.ndarray, "h w"]) -> Plane:
+    """Continue light beyond the side of the outline on which it arrives."""
+    inner = ndimage.minimum_filter(side, 3)  # pixels at the outline are a mixture
+    return pull_push(arriving, (inner if inner.any() else side).astype(np.float32))
 
 
 def _lit(
@@ -221,7 +233,7 @@ def _lit(
     lights = [each for each in lights if each.strength > 0]
     if not lights and ambient == 1:
         return picture.copy()
-    by_warmth: dict[float, Plane] = {}
+    by_warmth: dict[float, Float32[np.ndarray, "sh sw s"]] = {}
     for number, light in enumerate(lights):
         progress(number / (len(lights) + 1), "Following the light")
         arriving = scene.arriving(light, draft=draft)
@@ -237,15 +249,15 @@ def _limited(arriving: Plane) -> Plane:
     return arriving / (1 + (arriving / np.float32(_MOST)) ** 4) ** np.float32(0.25)
 
 
-def _guide(picture: Picture, disparity: Disparity, outline: Outline | None) -> Float32[np.ndarray, "h w 3"]:
-    """Return the planes whose edges the light has: disparity, coverage of the subject, and the picture."""
-    guide = np.zeros((*disparity.shape, 3), np.float32)
+def _guide(picture: Picture, disparity: Disparity, outline: Outline | None) -> Float32[np.ndarray, "h w g"]:
+    """Return the planes whose edges the light has (see `Scene`)."""
+    guide = np.zeros((*disparity.shape, 3 if outline is None else 4), np.float32)
+    if outline is None:
+        guide[..., 0] = disparity
+    else:
+        guide[..., :2], guide[..., 2] = outline.planes()
     for rows in row_slices(disparity.shape[0]):
-        guide[rows, :, 2] = picture[rows, :, :3].clip(0, 1) @ (LUMA * np.float32(_PICTURE))
-        if outline is None:
-            guide[rows, :, 0] = disparity[rows]
-        else:
-            guide[rows, :, 0], guide[rows, :, 1] = outline.rows(rows)
+        guide[rows, :, -1] = picture[rows, :, :3].clip(0, 1) @ (LUMA * np.float32(_PICTURE))
     return guide
 
 
@@ -279,22 +291,27 @@ def _source(light: Light, target: Target, surface: Surface, scale: float, neares
 
 def _multiplied(
     picture: Picture,
-    guide: Float32[np.ndarray, "h w 3"],
-    arriving: Sequence[Float32[np.ndarray, "sh sw"]],
+    guide: Float32[np.ndarray, "h w g"],
+    arriving: Sequence[Float32[np.ndarray, "sh sw s"]],
     colours: Float32[np.ndarray, "k 3"],
     ambient: float,
 ) -> Picture:
     """Return the picture in its own and new light, which a small picture gives, along the edges of the guide."""
     full = guide.shape[:2]
-    size = arriving[0].shape if arriving else (1, 1)
+    size = arriving[0].shape[:2] if arriving else (1, 1)
     fitted = np.zeros((*size, 0), np.float32)
     if arriving:
-        fitted = guided_coefficients(
-            resize(guide, size, method="area"),
-            np.stack(arriving, axis=2),
-            radius_px=max(2.0, _REACH * max(size)),
-            epsilon=_EPSILON,
-        )
+        small, light = resize(guide, size, method="area"), np.stack(arriving, axis=3)
+        fits = [
+            guided_coefficients(
+                small[..., [side, -2, -1]],
+                light[..., side, :],
+                radius_px=max(2.0, _REACH * max(size)),
+                epsilon=_EPSILON,
+            )
+            for side in range(light.shape[2])
+        ]
+        fitted = np.concatenate(fits, axis=2)
     made = picture.copy()
     for rows in row_slices(full[0]):
         parts = resized_rows(fitted, full, rows, method="bilinear"), guide[rows], picture[rows, :, :3]
@@ -306,16 +323,21 @@ def _multiplied(
 
 @jax.jit
 def _in_new_light(
-    fitted: Float[Array, "n k4"],
-    guide: Float[Array, "n 3"],
+    fitted: Float[Array, "n sk4"],
+    guide: Float[Array, "n g"],
     colour: Float[Array, "n 3"],
     colours: Float[Array, "k 3"],
     ambient: Float[Array, ""],
 ) -> Float[Array, "n 3"]:
     """Return colours in the new light, whose highlights bend towards white instead of being cut off."""
-    fitted = fitted.reshape(guide.shape[0], -1, 4)
-    arriving = jnp.maximum((fitted[..., :3] * guide[:, None]).sum(axis=2) + fitted[..., 3], 0)
-    ratio = jnp.maximum(ambient + arriving @ colours, _LEAST)
+    sides = guide.shape[1] - 2
+    fitted = fitted.reshape(guide.shape[0], sides, -1, 4)
+    arriving = [
+        jnp.maximum((fitted[:, k, :, :3] * guide[:, None, [k, -2, -1]]).sum(axis=2) + fitted[:, k, :, 3], 0)
+        for k in range(sides)
+    ]
+    mixed = arriving[0] if sides == 1 else arriving[0] + guide[:, 2:3] * (arriving[1] - arriving[0])
+    ratio = jnp.maximum(ambient + mixed @ colours, _LEAST)
     light = srgb_to_linear(colour)
     lit = light * ratio
     highest = [jnp.broadcast_to(each.max(axis=1, keepdims=True), each.shape) for each in (light, lit)]

@@ -24,14 +24,16 @@ from dioptre.imaging.shapes import bucket, pad_to
 
 _WRAP = 0.06  # cosine by which light reaches around a surface, for its terminator is never a line
 _ALIKE = 0.04  # relative difference of distance across which surfaces are smoothed together
-_FAR = 0.06  # inverse distance that is added to all, for the slopes of far things are mostly noise
+_FAR = 0.1  # inverse distance that is added to all, for the slopes of far things are mostly noise
 _NEAR = 0.3  # inverse distance from that of the farthest point, from which slopes are more than noise
-_SMOOTH = 0.02  # scale on which normals are smoothed, as a fraction of the subject's size
+_SMOOTH = 0.03  # scale on which normals are smoothed, as a fraction of the subject's size
 _RIM = 0.028  # width of the subject's rounded rim, as a fraction of its size
 _BULGE = 1.6  # how far normals at the outline turn away from the camera
 _BOUNCED = 0.05  # fraction of the light that arrives from all sides
 _BIAS = 0.005  # relative distance within which a surface does not shade itself
 _NOISE = 0.005  # and difference of inverse distance
+_UNEVEN = 0.015  # the same for what is far, for estimated walls are uneven
+_CLOSE = 0.4  # inverse distance from which that no longer counts
 _THICK = 0.1  # thickness of what throws a shadow, as a fraction of its distance
 _GOLDEN = np.pi * (3 - np.sqrt(5.0))
 
@@ -187,8 +189,9 @@ def _incident(
     square = (away**2).sum(axis=2)
     distance = jnp.sqrt(square)
     towards = away / jnp.maximum(distance, 1e-6)[..., None]
-    facing = jnp.maximum(((normals * towards).sum(axis=2) + _WRAP) / (1 + _WRAP), 0)
     near = source.radius**2
+    half = jnp.where(source.directional > 0, source.radius, jnp.sqrt(near / (square + near)))
+    facing = _above((normals * towards).sum(axis=2), jnp.clip(half, _WRAP, 1))
     fading = jnp.where(source.directional > 0, 1.0, (source.reach**2 + near) / (square + near))
     cosine = jnp.clip(-(towards * source.aim).sum(axis=2), 0, 1)
     fading *= jnp.where(source.aimed > 0, cosine, 1.0)
@@ -220,7 +223,7 @@ def _incident(
                 jnp.clip(jnp.rint(row), 0, height - 1) * width + jnp.clip(jnp.rint(column), 0, width - 1)
             ).astype(int)
             nearer = flat[place] - own
-            bias = _BIAS * own + _NOISE
+            bias = _BIAS * own + _NOISE + _UNEVEN * jnp.clip(1 - own / _CLOSE, 0, 1)
             thick = _THICK * own + jnp.abs(last[2] - first[2]) * span * 1.5 / steps  # no ray steps through it
             blocked = jnp.clip(nearer / bias - 1, 0, 1) * jnp.clip(2 - nearer / thick, 0, 1)
             return jnp.maximum(most, jnp.where(inside, blocked, 0)), None
@@ -230,6 +233,16 @@ def _incident(
 
     total, _ = jax.lax.scan(seen, jnp.zeros((height, width)), jnp.arange(rays, dtype=jnp.float32))
     return facing * fading, _BOUNCED * jnp.minimum(fading, 1), total / rays
+
+
+def _above(cosine: Float[Array, "h w"], half: Float[Array, "h w"]) -> Float[Array, "h w"]:
+    """Return the light of a sphere, part of which may lie below the horizon.
+
+    Args:
+        cosine: between the normal and the direction to its middle.
+        half: sine of half the angle that it fills.
+    """
+    return jnp.where(cosine > half, cosine, jnp.maximum(cosine + half, 0) ** 2 / (4 * half))
 
 
 def _on_map(
