@@ -111,7 +111,7 @@ def _split(
     """
     near, alpha = given[:, 2:3], given[:, 3:]
     here = jnp.stack(
-        [map_coordinates(sides[..., k], given[:, :2].T, order=1, mode="nearest") for k in range(10)], 1
+        [map_coordinates(sides[..., k], [given[:, 0], given[:, 1]], order=1, mode="nearest") for k in range(10)], 1
     )
     levels, band, gaps, behind, front = jnp.split(here, (2, 3, 4, 7), axis=1)
     away, contrast = colour - behind, front - behind
