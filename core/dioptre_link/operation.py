@@ -83,7 +83,7 @@ class Parameter:
             raise UsageError(
                 Message(
                     "{label}: {value} is not {words}.",
-                    label=Message(self.label),
+                    label=self.mention(),
                     value=repr(value),
                     words=Message(_WORDS[self.kind]),
                 ),
@@ -91,9 +91,7 @@ class Parameter:
             ) from error
         if self.kind is Kind.CHOICE and checked not in self.choices:
             raise UsageError(
-                Message(
-                    "{label}: {value} is not one of the choices.", label=Message(self.label), value=repr(value)
-                ),
+                Message("{label}: {value} is not one of the choices.", label=self.mention(), value=repr(value)),
                 hint=self._range_hint(),
             )
         if self.kind in (Kind.FLOAT, Kind.INTEGER):
@@ -101,10 +99,23 @@ class Parameter:
             high = math.inf if self.maximum is None else self.maximum
             if not low <= checked <= high:
                 raise UsageError(
-                    Message("{label}: {value} is out of range.", label=Message(self.label), value=value),
+                    Message("{label}: {value} is out of range.", label=self.mention(), value=value),
                     hint=self._range_hint(),
                 )
         return checked
+
+    @property
+    def flag(self) -> str:
+        """The spelling on the command line: `f_number` becomes `--f-number`."""
+        return "--" + self.name.replace("_", "-")
+
+    def mention(self, choice: str = "") -> Message:
+        """Return the option's name, or one of its choices, for a message; on the command line, as it is typed."""
+        label = Message(self.label)
+        if not choice:
+            return Message(label, typed=self.flag)
+        shown = Message(self.shown_choice(choice))
+        return Message("{label}: {choice}", label=label, choice=shown, typed=f"{self.flag} {choice}")
 
     @property
     def of_one_picture(self) -> bool:
@@ -301,6 +312,10 @@ class Operation:
         """The name on the command line and, after `dioptre-`, in GIMP's procedure database."""
         return self.name.replace("_", "-")
 
+    def mention(self, name: str, choice: str = "") -> Message:
+        """Return the name of the option `name`, or one of its choices, for a message."""
+        return next(each for each in self.parameters if each.name == name).mention(choice)
+
     def defaults(self) -> dict[str, Any]:
         """Return the default of every option."""
         return {parameter.name: parameter.default for parameter in self.parameters}
@@ -374,7 +389,7 @@ class Operation:
                 raise UsageError(
                     "{label}: {x},{y} is outside the picture.",
                     hint="Use x from 0 to {right} and y from 0 to {bottom}.",
-                    label=Message(parameter.label),
+                    label=parameter.mention(),
                     x=f"{point[0]:g}",
                     y=f"{point[1]:g}",
                     right=max(0, round(size[0]) - 1),

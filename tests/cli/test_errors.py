@@ -41,7 +41,7 @@ def test_json_errors_carry_code_message_and_hint(tmp_path: Path, dioptre: Dioptr
         (["super-resolution", "a.ora", "-o", "b.ora"], "a.ora has layers", "GIMP or Krita"),
         (["run", "a.jpg", "-o", "x", "--f-number", "99"], "out of range", "0.7 to 32"),
         (["run", "a.jpg", "-o", "x", "--f-number", "nan"], "not a number", "0.7 to 32"),
-        (["run", "a.jpg", "-o", "x", "--focus", "left"], "not a point", "X,Y"),
+        (["run", "a.jpg", "-o", "x", "--focus", "left"], "--focus: 'left' is not a point", "X,Y"),
         (["run", "a.jpg", "-o", "x", "--set", "f_numer=2"], "'f_numer'", "'f_number'"),
         (["run", "a.jpg", "-o", "x", "--set", "f_number"], "the form key=value", "f_number=2"),
         (

@@ -95,11 +95,6 @@ def parameter_options(parameters: Iterable[Parameter]) -> Callable[[F], F]:
     return add
 
 
-def flag(parameter: Parameter) -> str:
-    """Return the spelling of the option: `f_number` becomes `--f-number`."""
-    return "--" + parameter.name.replace("_", "-")
-
-
 def given(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return those arguments of a command that are options of the operation and were given."""
     names = [parameter.name for parameter in operation.parameters]
@@ -156,7 +151,7 @@ def common_options(function: F) -> F:
 
 
 def _option(parameter: Parameter) -> Callable[[F], F]:
-    name = flag(parameter)
+    name = parameter.flag
     attributes: dict[str, Any] = {"cls": GroupedOption, "section": parameter.group, "default": None}
     if parameter.kind is Kind.BOOLEAN:
         spelling = f"{name}/--no-{name[2:]}"

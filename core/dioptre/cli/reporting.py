@@ -44,6 +44,18 @@ def for_reader(text: str) -> str:
     return _COMMAND.sub(lambda _: program(), text)
 
 
+def in_flags(text: str) -> str:
+    """Return a message that names options as they are typed, instead of by their labels in a dialog."""
+    if not isinstance(text, Message):
+        return text
+    named = {name: in_flags(value) for name, value in text.values.items() if isinstance(value, Message)}
+    return text.values.get("typed") or Message(text.template, **{**text.values, **named})
+
+
+def _shown(text: str) -> str:
+    return for_reader(translated(in_flags(text)))
+
+
 class Reporter:
     """The receiver of progress, results and errors, for one input after another.
 
@@ -122,12 +134,18 @@ class JsonReporter(Reporter):
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
     ) -> None:
         paths = [str(path) for path in files]
-        line = {"type": "result", "input": name, "files": paths, "values": dict(values), "messages": list(messages)}
+        line = {
+            "type": "result",
+            "input": name,
+            "files": paths,
+            "values": dict(values),
+            "messages": [in_flags(message) for message in messages],
+        }
         with self._remembering(files):
             self._write(line)
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
-        line: dict[str, Any] = {"type": "error", **error.to_dict()}
+        line: dict[str, Any] = {"type": "error", **{key: in_flags(text) for key, text in error.to_dict().items()}}
         if name:
             line["input"] = name
         if log is not None:
@@ -179,16 +197,16 @@ class WordReporter(Reporter):
     ) -> None:
         self.close()
         for message in messages:
-            say(f"{Path(name).name}: {for_reader(translated(message))}", error=True)
+            say(f"{Path(name).name}: {_shown(message)}", error=True)
         with self._remembering(files):
             for file in files:
                 say(str(file))
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         self.close()
-        say(f"{translated('Error')}: {for_reader(translated(error.message))}", error=True)
+        say(f"{translated('Error')}: {_shown(error.message)}", error=True)
         if error.hint:
-            say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", error=True)
+            say(f"{translated('Hint')}: {_shown(error.hint)}", error=True)
         if log is not None:
             say(f"{translated('Log')}: {log}", error=True)
 

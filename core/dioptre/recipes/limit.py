@@ -10,15 +10,22 @@ import numpy as np
 
 from dioptre.contract import Inputs, Layer, Matte, Picture, Result
 from dioptre.imaging.numbers import within_unit, without_nan
-from dioptre_link.catalogue.limit import FARTHEST, FEATHER, NEAREST
+from dioptre_link.catalogue.limit import FARTHEST, FEATHER, NEAREST, RANGE_PARAMETERS
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
+
+_FARTHEST, _NEAREST = (each.mention() for each in RANGE_PARAMETERS if each.name != FEATHER)
 
 
 def check_range(options: Mapping[str, Any]) -> None:
     """Raise UsageError if the ends of a range of depth are swapped, before anything is computed."""
     if options.get(FARTHEST, 0.0) > options.get(NEAREST, 1.0):
-        raise UsageError("The farthest depth is nearer than the nearest depth.", hint="Swap the two values.")
+        raise UsageError(
+            "The farthest depth is nearer than the nearest depth.",
+            hint="Swap the values of {farthest} and {nearest}.",
+            farthest=_FARTHEST,
+            nearest=_NEAREST,
+        )
 
 
 def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Result:
@@ -41,7 +48,12 @@ def with_range(result: Result, inputs: Inputs, options: Mapping[str, Any]) -> Re
 
     mask = depth_mask(inputs.picture, disparity, farthest=farthest, nearest=nearest, feather=options[FEATHER])
     if not mask.any():
-        raise UsageError("There is nothing in the range of depth.", hint="Widen the range.")
+        raise UsageError(
+            "There is nothing in the range of depth.",
+            hint="Widen it: {farthest}, {nearest}.",
+            farthest=_FARTHEST,
+            nearest=_NEAREST,
+        )
     below = 1 + next(place for place, layer in enumerate(result.layers) if layer.role is Role.RESULT)
     added = Layer(name="Mask", role=Role.MASK, pixels=mask, visible=False)
     return replace(result, layers=(*result.layers[:below], added, *result.layers[below:]))

@@ -43,6 +43,7 @@ from dioptre.imaging.numbers import LUMA, LUMINANCE, without_nan
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_pixels
+from dioptre_link.catalogue.light import OPERATION
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -396,7 +397,11 @@ def placed_lights(
 def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
     """Run the operation `light`. If the depth is estimated, the result includes it as a layer."""
     if len(options.more_lights) > _MOST_LIGHTS - 1:
-        raise UsageError("There may be at most four lights.", hint="Remove some of the places in More lights.")
+        raise UsageError(
+            "There may be at most four lights.",
+            hint="Choose at most three places for {more}.",
+            more=OPERATION.mention("more_lights"),
+        )
     picture = without_nan(inputs.picture)
     depth = chosen_depth(inputs, options, progress=part_of(progress, 0.0, 0.5))
     range_of(depth.disparity)  # refuses depth that is the same everywhere

@@ -23,6 +23,7 @@ from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.pull_push import extend_colours, pull_push
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
+from dioptre_link.catalogue.motion_blur import OPERATION
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -32,8 +33,8 @@ from .streaks import CELL, Sheet, streaked
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 _MIDDLE = Message(
-    "No single subject was found, so what is at a middle distance stays sharp. To change this, click on something "
-    "else."
+    "No single subject was found, so what is at a middle distance stays sharp. To change this, choose a {target}.",
+    target=OPERATION.mention("target"),
 )
 _SOLID = 0.5  # coverage from which a place is on the subject
 
@@ -187,8 +188,10 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
     elif alpha is None:
         raise DioptreError(
             "No subject was found that the camera could follow.",
-            hint="Click on what stays sharp, or choose that the camera travels.",
+            hint="Choose what stays sharp ({target}), or let the camera travel ({travel}).",
             code="no-subject",
+            target=OPERATION.mention("target"),
+            travel=OPERATION.mention("motion", "travel"),
         )
     words = subject.messages if alpha is not None else (_MIDDLE,) if options.target is None else ()
     transparent = picture.shape[2] == 4 and options.length > 0

@@ -15,7 +15,7 @@ from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import is_finite, within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER
+from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER, OPERATION
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
@@ -96,7 +96,12 @@ def _selected(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -
     if inputs.picture.shape[2] == 4:
         mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
     if float(mask.max()) < _LEAST:
-        raise UsageError("There is nothing at that depth.", hint="Click another place, or widen the range.")
+        raise UsageError(
+            "There is nothing at that depth.",
+            hint="Choose another place ({point}), or a wider range ({range}).",
+            point=OPERATION.mention("depth_point"),
+            range=OPERATION.mention("depth_range"),
+        )
     values = {"depth_level": round(level, 4), "selected": round(float(mask.mean()), 4)}
     return Selected(mask=mask, values=values, models=models, messages=messages), disparity
 

@@ -7,6 +7,8 @@ from typing import Any
 from dioptre.contract import Disparity, Inputs, Picture, Progress, Result, no_progress, part_of
 from dioptre.features.depth import DepthOptions, kept_depth
 from dioptre.features.subject import Choice, chosen_subject
+from dioptre_link.catalogue.select_subject import OPERATION
+from dioptre_link.catalogue.subject import ADDS
 from dioptre_link.errors import UsageError
 
 from .options import SelectSubjectOptions
@@ -72,9 +74,16 @@ def _selected(inputs: Inputs, options: SelectSubjectOptions, progress: Progress)
     )
     if not subject.found:
         if choice != Choice():
-            raise UsageError("The selection is empty.", hint="Click the object to select, or start again.")
+            raise UsageError(
+                "The selection is empty.",
+                hint="Choose the object to select ({added}), or start again.",
+                added=OPERATION.mention(ADDS),
+            )
         raise UsageError(
-            "No single subject was found.", hint="Click the object to select, or drag a box around it."
+            "No single subject was found.",
+            hint="Choose the object to select ({added}), or a box around it ({box}).",
+            added=OPERATION.mention(ADDS),
+            box=OPERATION.mention("box"),
         )
     values = {"subject_chance": round(subject.chance, 2), "selected": round(float(subject.alpha.mean()), 4)}
     models.update(subject.models)

@@ -91,7 +91,7 @@ def chosen_subject(
                 np.maximum(alpha, _region(sight, (point,), choice.removed), out=alpha)
     alpha = _corrected(sight, alpha, choice, disparity)
     found = bool((alpha > 0.5).any())
-    messages = () if found else ("No subject is left. Click to choose one.",)
+    messages = () if found else ("No subject is left. Choose one.",)
     faces = None if choice.at is not None else Faces.of(sight.views)
     focal, extent, focus_at = focus_of(seen, alpha, disparity, at=choice.at, faces=faces)
     return replace(
