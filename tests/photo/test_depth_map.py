@@ -12,6 +12,7 @@ from dioptre.photo import load, matrix_profile, problems, read_depth
 from dioptre.photo.depth_files import require_plane_suffix
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.picture import Format
+from dioptre_link.errors import UsageError
 
 from .planes import write_depth, write_metres
 
@@ -91,6 +92,16 @@ def test_other_sizes_are_resized_to_the_picture(tmp_path: Path, size: tuple[int,
     inner = slice(size[0] // 10, -size[0] // 10)
     # A ramp sampled at pixel centres remains a ramp; over 35 samples, its slope is 35/34.
     np.testing.assert_allclose(values[size[1] // 2][inner], ((expected * 35 - 0.5) / 34)[inner], atol=0.01)
+
+
+def test_a_selection_must_have_the_shape_of_the_picture(tmp_path: Path) -> None:
+    write_depth(DEPTH, tmp_path / "a.tif")
+    height, width = DEPTH.shape
+    found = read_depth(tmp_path / "a.tif", width=2 * width, height=2 * height, selection=True)
+    assert found.disparity.shape == (2 * height, 2 * width)
+    assert "was scaled to the size of the picture" in found.messages[0]
+    with pytest.raises(UsageError, match="does not have the shape of the picture"):
+        read_depth(tmp_path / "a.tif", width=50, height=50, selection=True)
 
 
 def test_another_shape_is_said(tmp_path: Path) -> None:

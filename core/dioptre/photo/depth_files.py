@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.contract import EmbeddedDepth
+from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
 
@@ -120,9 +121,10 @@ def read_depth(
     width: int,
     height: int,
     unit: str | None = None,
+    selection: bool = False,
     decoding: Decoding = decode,
 ) -> DepthMap:
-    """Read a depth map for a picture: grey PNG, TIFF, JPEG or WebP with 8, 16 or 32 bits.
+    """Read a depth map for a picture, or a selection: grey PNG, TIFF, JPEG or WebP with 8, 16 or 32 bits.
 
     White is near, unless the file contains distances. Integers are scaled to [0, 1]. Floats outside [0, 1] are
     rescaled to that range. If the size differs, the map is resized linearly, with averaging when it is reduced.
@@ -132,10 +134,12 @@ def read_depth(
         width: width of the picture in pixels.
         height: height of the picture in pixels.
         unit: "m" or "mm" if the file contains distances in this unit; None: what the file's XMP states.
+        selection: whether the file is a selection, whose shape must be that of the picture.
         decoding: as in `load`.
 
     Raises:
         NotAPicture: the file is a colour picture.
+        UsageError: a selection has another shape.
         DioptreError: as in `load`.
     """
     place = Path(path)
@@ -143,23 +147,27 @@ def read_depth(
     unit = depth_unit(decoded.source.xmp) if unit is None else unit
     found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
     messages = [*decoded.messages, *found.messages]
-    found_height, found_width = found.disparity.shape
-    if (found_height, found_width) != (height, width):
+    if found.disparity.shape != (height, width):
+        found_height, found_width = found.disparity.shape
+        file, size = f"{problems.shown(place)} ({found_width} × {found_height})", f"{width} × {height}"
         aspect = (found_width / found_height) / (width / height)
-        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # room for rounding
-            messages.append(
-                Message(
-                    "{file} ({found_width} × {found_height}) was stretched to the shape of the picture "
-                    "({width} × {height}).",
-                    file=problems.shown(place),
-                    found_width=found_width,
-                    found_height=found_height,
-                    width=width,
-                    height=height,
-                )
+        alike = abs(aspect - 1.0) <= _SAME + 1.0 / min(
+            width, height, found_width, found_height
+        )  # room for rounding
+        if not alike and selection:
+            raise UsageError(
+                "{file} does not have the shape of the picture ({size}).",
+                hint="Specify a selection of the picture's size.",
+                file=file,
+                size=size,
             )
-        resized = resize_depth(found.disparity, width=width, height=height)
-        found = replace(found, disparity=resized)
+        if not alike:
+            messages.append(
+                Message("{file} was stretched to the shape of the picture ({size}).", file=file, size=size)
+            )
+        elif selection:
+            messages.append(Message("{file} was scaled to the size of the picture ({size}).", file=file, size=size))
+        found = replace(found, disparity=resize_depth(found.disparity, width=width, height=height))
     return replace(found, messages=tuple(messages))
 
 

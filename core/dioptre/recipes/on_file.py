@@ -118,8 +118,9 @@ def follow_on_file(
         raise UsageError(
             "{title} needs a depth map.", hint="Specify one with --depth FILE.", title=Message(first.title)
         )
-    given = _plane(depth, picture, decoding, unit=depth_unit)
-    selected = _plane(selection, picture, decoding)
+    read = partial(photo.read_depth, width=picture.width, height=picture.height, decoding=decoding)
+    given = None if depth is None else read(depth, unit=depth_unit)
+    selected = None if selection is None else read(selection, selection=True)
     messages = [*picture.messages, *(message for plane in (given, selected) if plane for message in plane.messages)]
     embedded = None
     if given is None and _wants_embedded(chosen):
@@ -224,15 +225,6 @@ def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
         depth_range_per_m=result.values.get("depth_range_per_m"),
         invented=result.values.get("invented", ()),
     )
-
-
-def _plane(
-    file: Path | None, picture: photo.Picture, decoding: Decoding, *, unit: str | None = None
-) -> photo.DepthMap | None:
-    """Read a grey picture, at the photo's size."""
-    if file is None:
-        return None
-    return photo.read_depth(file, width=picture.width, height=picture.height, unit=unit, decoding=decoding)
 
 
 def _layer(file: LayerFile, picture: photo.Picture, decoding: Decoding) -> np.ndarray:
