@@ -37,6 +37,20 @@ def test_one_picture_gives_one_file(photo: Path, tmp_path: Path, dioptre: Run, p
     assert pipelines[0][2].references == ()
 
 
+def test_a_selection_limits_one_picture(
+    series: Path, photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls
+) -> None:
+    half = np.zeros((32, 48), np.uint8)
+    half[:, 24:] = 255
+    Image.fromarray(half).save(tmp_path / "half.png")
+    chosen = ("--selection", tmp_path / "half.png")
+    assert dioptre("white-balance", photo, "-o", tmp_path / "out.png", *chosen)[0] == 0
+    np.testing.assert_array_equal(pipelines[0][2].selection, half / 255)
+    code, _, err = dioptre("white-balance", series, "-o", tmp_path / "out", *chosen)
+    assert code == 2
+    assert "--selection can be used only with a single picture" in err
+
+
 def test_a_folder_is_a_series(series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
     code, out, _ = dioptre("white-balance", series, "-o", tmp_path / "out")
     assert code == 0

@@ -104,11 +104,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         Writes a layered file, a flat result, the depth, a preview sheet and the recipe for each picture.
         """
         changes = {**given(portrait, options), **settings(pairs)}
-        if (depth or selection) is not None and len(inputs) > 1:
-            name = "--depth" if depth is not None else "--selection"
-            raise UsageError(
-                "{name} can be used only with a single picture.", hint="Process them one by one.", name=name
-            )
+        _require_single(inputs, depth=depth, selection=selection)
         log.start(verbose=verbose)
         from . import process
 
@@ -224,6 +220,9 @@ def _white_balance_command(operation: Operation) -> click.Command:
         "-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)} {_FOLDER}"
     )
     @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map: white is near. For a single input.")
+    @click.option(
+        "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
+    )
     @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
     @parameter_options(operation.parameters)
     @common_options
@@ -232,6 +231,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         sources: tuple[Path, ...],
         output: Path,
         depth: Path | None,
+        selection: Path | None,
         reference: Path | None,
         as_json: bool,
         verbose: bool,
@@ -242,8 +242,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
 
         Several pictures, or a folder of pictures, form a series: pictures in similar light are balanced alike.
         """
-        if depth is not None and (len(sources) > 1 or sources[0].is_dir()):
-            raise UsageError("--depth can be used only with a single picture.", hint="Process them one by one.")
+        _require_single(sources, depth=depth, selection=selection)
         log.start(verbose=verbose)
         from . import process, series
 
@@ -253,12 +252,21 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 given(operation, options),
                 output=output,
                 reference=reference,
-                depth=depth,
+                planes=process.Planes(depth=depth, selection=selection),
                 force=force,
                 report=report,
             )
 
     return white_balance
+
+
+def _require_single(sources: tuple[Path, ...], **files: Path | None) -> None:
+    """Raise UsageError if a file of one picture is given, but several pictures."""
+    name = next((f"--{option}" for option, file in files.items() if file is not None), None)
+    if name is not None and (len(sources) > 1 or sources[0].is_dir()):
+        raise UsageError(
+            "{name} can be used only with a single picture.", hint="Process them one by one.", name=name
+        )
 
 
 _AT = Parameter(

@@ -46,7 +46,7 @@ def balance(
     *,
     output: Path,
     reference: Path | None,
-    depth: Path | None,
+    planes: process.Planes,
     force: bool,
     report: Reporter,
 ) -> None:
@@ -59,7 +59,7 @@ def balance(
         options: options of the operation `white_balance`.
         output: file or folder for the results.
         reference: picture whose light is used for all.
-        depth: depth map of a single picture.
+        planes: depth map and selection of a single picture.
         force: replace existing files.
 
     Raises:
@@ -74,7 +74,7 @@ def balance(
             found[0],
             chosen,
             file=output,
-            planes=process.Planes(depth=depth),
+            planes=planes,
             force=force,
             report=report,
             references=references,
