@@ -34,6 +34,29 @@ def test_a_mask_of_16_bits_is_written(given: list[object], tmp_path: Path, diopt
     assert (int(values[4, 5]), int(values[-5, 5])) == (0, 65535)
 
 
+@pytest.mark.parametrize(
+    ("command", "more", "name"),
+    [
+        ("depth", [], "photo-depth.png"),
+        ("haze", [], "photo-haze.jpg"),
+        ("select-depth", [], "photo-select-depth-mask.png"),
+        ("select-depth", ["--result", "layer"], "photo-select-depth.png"),
+        ("spatial", ["--layout", "mpo"], "photo-spatial.mpo"),
+        ("white-balance", [], "photo.jpg"),
+    ],
+)
+def test_a_result_in_a_folder_is_named_after_its_photo(
+    *, command: str, more: list[str], name: str, photo: Path, given: list[Path], tmp_path: Path, dioptre: Dioptre
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    depth = ["--depth", given[2]] if command != "depth" else []
+    code, said, err = dioptre(command, photo, "-o", out, *depth, *more)
+    assert code == 0, err
+    assert Path(said.strip()) == out / name
+    assert [file.name for file in out.iterdir()] == [name]
+
+
 def test_a_cut_out_is_a_transparent_picture(given: list[object], tmp_path: Path, dioptre: Dioptre) -> None:
     code, _, err = dioptre("select-depth", *given, "-o", tmp_path / "cut.png", "--result", "layer")
     assert code == 0, err

@@ -216,9 +216,7 @@ def _with_inputs(function: Callable[..., Any], operation: Operation) -> Callable
 def _white_balance_command(operation: Operation) -> click.Command:
     @click.command(name=operation.command, cls=GroupedCommand, short_help=operation.help)
     @click.argument("sources", nargs=-1, required=True, type=_PATH, metavar="IN...")
-    @click.option(
-        "-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)} {_FOLDER}"
-    )
+    @click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)}")
     @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map: white is near. For a single input.")
     @click.option(
         "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
@@ -273,7 +271,6 @@ _AT = Parameter(
     name="at", kind=Kind.POINT, label="Place", help="Centre of the layer in the photo. [default the middle]"
 )
 _SIZE = "Width of the layer in pixels of the photo. [default its own, at most the photo's]"
-_FOLDER = "For several pictures, a folder."
 _REFERENCE = (
     "Balance all pictures for the light in this one, such as a photo of a grey card. --neutral is a point in it."
 )
@@ -303,13 +300,13 @@ def _makes_depth(operation: Operation) -> bool:
 
 
 def _outputs(operation: Operation) -> str:
-    if traits.selects(operation):
-        return (
-            "File for the mask: .png (16 bit), .tif, .pfm, .npy (float), .ora or .exr; with --result layer for the "
-            "cut-out picture."
-        )
     if operation.name == film.OPERATION.name:
         return "File for the film: .mp4, .webp or .gif; a name without a suffix is a folder for PNG frames."
-    if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
-        return "File for the depth: .png (16 bit), .tif, .pfm or .npy (float), or .ora or .exr (with the picture)."
-    return "File for the result: .ora or .exr for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."
+    if traits.selects(operation):
+        text = "File for the mask: .png (16 bit), .tif, .pfm, .npy (float), .ora or .exr; with --result layer for "
+        text += "the cut-out picture."
+    elif set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
+        text = "File for the depth: .png (16 bit), .tif, .pfm or .npy (float), or .ora or .exr (with the picture)."
+    else:
+        text = "File for the result: .ora or .exr for layers, else .jpg, .png, .tif, .webp, .heic, .avif or .jxl."
+    return f"{text} {'For several pictures, a folder' if operation.in_series else 'Or an existing folder'}."

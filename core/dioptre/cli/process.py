@@ -181,12 +181,12 @@ def one(
     metric: bool = False,
     normals: bool = False,
 ) -> None:
-    """Apply the recipe to one picture and write one file, in the format of its suffix.
+    """Apply the recipe to one picture and write one file, in the format of its suffix, or into a folder.
 
     Args:
         source: the picture.
         chosen: the recipe.
-        file: the result.
+        file: the result, or a folder for it.
         force: replace an existing file.
         planes: the picture's depth map and selection.
         references: pictures whose common light is used, as in `dioptre.contract.Inputs`.
@@ -200,9 +200,18 @@ def one(
     if chosen.depth_in_file and (metric or normals):
         raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
     only_depth = only_depth and not chosen.depth_in_file
-    suffix = file.suffix.lower()
     kind = photo.Format.PNG  # for layers, which are PNG files
     needed = spatial.suffix_of(last.operation, last.options)
+    films = last.operation == film.OPERATION.name
+    if file.is_dir() and not films:
+        described = operation(last.operation)
+        selects = Role.SELECTION in described.outputs
+        stem = f"{source.stem}-{described.command}" + ("-mask" if selects and only_depth else "")
+        ending = needed or (".jpg" if chosen.depth_in_file else source.suffix)
+        if selects or only_depth:  # a picture with transparency, or values
+            ending = ".png"
+        file = file / f"{stem}{ending}" if needed else in_folder(file, stem, ending)
+    suffix = file.suffix.lower()
     if needed is not None and suffix not in (needed, _LAYERED):
         raise UsageError(
             "This layout needs a file name that ends in {suffix}.",
@@ -210,7 +219,6 @@ def one(
             suffix=needed,
             file=file.with_suffix(needed),
         )
-    films = last.operation == film.OPERATION.name
     if films:
         require_film_suffix(file)
     elif suffix == EXR and not chosen.depth_in_file:
@@ -275,6 +283,16 @@ def one(
                 inputs=inputs,
             )
         report.result(str(source), written, values=job.result.values, messages=messages)
+
+
+def in_folder(folder: Path, stem: str, suffix: str) -> Path:
+    """Return the path of a result in a folder, with .png instead of a suffix whose format cannot be written."""
+    file = folder / f"{stem}{suffix}"
+    try:
+        format_of(file)
+    except problems.UnwritableFile:
+        return folder / f"{stem}.png"
+    return file
 
 
 def _encoded_planes(job: Followed, suffix: str, *, metric: bool, normals: bool) -> tuple[bytes, tuple[str, ...]]:

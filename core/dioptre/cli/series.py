@@ -11,8 +11,6 @@ import numpy as np
 from dioptre import photo, runtime
 from dioptre.batch.plan import SUFFIXES
 from dioptre.photo import apart
-from dioptre.photo.encode import format_of
-from dioptre.photo.problems import UnwritableFile
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import DioptreError, UsageError
 
@@ -73,7 +71,7 @@ def balance(
         process.one(
             found[0],
             chosen,
-            file=output,
+            file=_targets(found, output)[0] if output.is_dir() else output,
             planes=planes,
             force=force,
             report=report,
@@ -115,11 +113,7 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
     """Return the paths of the results: names of the pictures, but with .png if their format cannot be written."""
     seen: dict[Path, Path] = {}
     for source in sources:
-        target = folder / source.name
-        try:
-            format_of(target)
-        except UnwritableFile:
-            target = target.with_suffix(".png")
+        target = process.in_folder(folder, source.stem, source.suffix)
         other = seen.setdefault(target, source)
         if other is not source:
             raise UsageError(
