@@ -181,9 +181,8 @@ def test_the_readmes_commands_work_in_the_order_given(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     ours = [words for page, command in commands() if page == README and (words := arguments(command))]
-    assert {"run", "depth", "lens-blur", "white-balance", "super-resolution", "batch", "inspect"} == {
-        words[0] for words in ours
-    }
+    effects = {"lens-blur", "light", "haze", "white-balance", "super-resolution"}
+    assert {"run", "depth", "batch", "inspect", *effects} == {words[0] for words in ours}
     for words in ours:
         code = run(words)
         assert code == 0, f"{words}: {capfd.readouterr().err}"
