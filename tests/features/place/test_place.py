@@ -125,6 +125,23 @@ def test_the_head_of_a_layer_on_the_ground_is_above_its_foot(level: float, slope
     assert red.max() <= blue.min()
 
 
+@pytest.mark.parametrize("lean", [-20, -8, 12, 20])
+def test_a_layer_stays_upright_on_ground_whose_depth_leans_to_a_side(lean: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.004, (HEIGHT, WIDTH)).astype(np.float32)
+    down, across = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    slope = 0.004 * np.tan(np.radians(lean))
+    disparity = np.float32(0.3) + slope * (across - WIDTH / 2) + 0.004 * (down - HEIGHT / 2) + noise
+    plane = plane_at(np.asarray(disparity, np.float32), (60, 85))
+    layer = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    layer[70:100, 30:90] = (*RED, 1)
+    made, level = on_surface(layer, plane, focal_px=150, nearest=0.15)
+    row, column = np.nonzero(made[..., 3] > 0.5)
+    left, right = (row[column == at] for at in (40, 80))
+    assert abs(left.min() - right.min()) <= 1  # both ends of the upper edge are at the same height
+    assert abs(left.max() - right.max()) <= 1
+    np.testing.assert_allclose(level, disparity - noise, atol=0.02)  # it lies in the ground that the depth shows
+
+
 def test_a_plane_that_faces_the_camera_leaves_the_layer_as_it_is() -> None:
     layer = word()
     made, level = on_surface(layer, (0.4, 0.0, 0.0), focal_px=200)

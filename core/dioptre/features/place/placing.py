@@ -49,6 +49,7 @@ _BEFORE = 0.02  # disparity by which a layer is nearer than the place where it s
 _BINS = 24  # parts of the range of disparities, in each of which the photo's blur is the same
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
+_LEAN = math.tan(math.radians(25))  # ground that leans less to a side is taken as level: depth maps err as much
 _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
@@ -233,6 +234,8 @@ def on_surface(
 ) -> tuple[RGBA, Plane]:
     """Lay a layer on a plane, about its centre, where its width stays; return it in perspective, and its disparity.
 
+    On ground and ceilings the layer is upright: its width stays parallel to the picture's lower edge.
+
     Args:
         layer: at the photo's size, sRGB-encoded, straight alpha.
         plane: result of `plane_at`.
@@ -251,6 +254,8 @@ def on_surface(
     anchor = np.array(centre_of(layer))
     ray = np.array([*(anchor - (width / 2, height / 2)) / focal_px, 1.0])
     inverse = max(float(normal @ ray), 1e-3)
+    if abs(normal[0]) < _LEAN * abs(normal[1]):
+        normal = np.array([0.0, normal[1], normal[2] + normal[0] * ray[0]])
     right = np.array([1.0, 0, 0]) - normal * normal[0] / (normal @ normal)
     right /= np.linalg.norm(right)
     down = np.cross(normal, right) / np.linalg.norm(normal)
