@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError
-from dioptre_link.recipe import WrittenFile
 from dioptre_link.scratch import temporary_folder
 
 if TYPE_CHECKING:
@@ -137,6 +135,7 @@ def _make(task: Task) -> Outcome:
             message=f"A worker runs Dioptre {version('dioptre')}, but this machine runs {task.dioptre_version}.",
             hint="Install the same version on every machine.",
         )
+    from dioptre.photo.results import flat_of, plane_of
     from dioptre.recipes.on_file import follow_on_file, sha256_of
     from dioptre_link.recipe import Recipe
 
@@ -154,12 +153,12 @@ def _make(task: Task) -> Outcome:
         followed = follow_on_file(Recipe.from_dict(task.recipe), source)
         if followed.recipe.input_sha256 != task.sha256:
             return _changed(task)
-        written, messages = _files(followed, task, scratch)
-    flat = _flat(followed)
+        written, messages = _files(followed, task, scratch / "out")
+    shown = flat_of(followed.result) or plane_of(followed.result)
     return Made(
         files=written,
         before=_preview(followed.picture.pixels),
-        after=_preview(_plane(followed) if flat is None else flat),
+        after=_preview(shown.pixels),
         models=dict(followed.result.models),
         values=dict(followed.result.values),
         messages=(*followed.messages, *messages),
@@ -176,83 +175,27 @@ def _changed(task: Task) -> Failed:
     )
 
 
-def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
+def _files(followed: Followed, task: Task, folder: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Return the content of each file of a result by name, and what the formats cannot store."""
     from dioptre.photo import write_result
-    from dioptre.photo.depth_files import encoded_depth
-    from dioptre.photo.encode import FILM, encoded_picture, format_of, save_film
-    from dioptre.photo.metadata import make_note
-    from dioptre.photo.results import depth_in_file, ending_of, further_of
-
-    def sha256(data: bytes) -> str:
-        return hashlib.sha256(data).hexdigest()
 
     messages: list[str] = []
-    content = followed.recipe.to_dict()
-    if task.everything:
-        out = scratch / "out"
-        written = write_result(
-            followed.result,
-            followed.picture,
-            out,
-            task.stem,
-            force=False,
-            recipe=content,
-            on_message=messages.append,
-        )
-        return {path.name: path.read_bytes() for path in written}, messages
-    operation = followed.recipe.steps[-1].operation
-    base = result_base(task.stem, operation)
-    inside = depth_in_file(followed.result) if followed.recipe.depth_in_file else None
-    flat = _flat(followed)
-    note = None
-    if not followed.recipe.private:
-        note = make_note(operation=operation, models=followed.result.models, recipe=content)
-    if flat is None and inside is not None:
-        flat = followed.picture.pixels
-    if followed.result.film is not None:
-        paths = save_film(followed.result.film, scratch / (base + FILM), note=note)
-        made = {path.name: path.read_bytes() for path in paths}
-    elif flat is None:
-        made = {f"{base}.png": encoded_depth(_plane(followed), ".png")}
-    else:
-        name, further = base + ending_of(followed.result, followed.picture), further_of(followed.result)
-        data, more = encoded_picture(
-            flat,
-            format_of(Path(name), several=bool(further)),
-            like=followed.picture,
-            note=note,
-            depth=inside,
-            further=further,
-        )
-        made = {name: data}
-        messages += more
-    listed = {name: WrittenFile(size_bytes=len(data), sha256=sha256(data)) for name, data in made.items()}
-    recipe = replace(followed.recipe, files=listed).to_json()
-    return made | {f"{base}.json": recipe.encode("utf-8", "backslashreplace")}, messages
+    written = write_result(
+        followed.result,
+        followed.picture,
+        folder,
+        task.stem,
+        force=False,
+        recipe=followed.recipe.to_dict(),
+        everything=task.everything,
+        on_message=messages.append,
+    )
+    return {path.name: path.read_bytes() for path in written}, messages
 
 
 def result_base(stem: str, operation: str) -> str:
     """Return the start of the file names that `write_result` gives to a picture's results."""
     return f"{stem}-{operation.replace('_', '-')}"
-
-
-def _flat(followed: Followed) -> np.ndarray | None:
-    from dioptre.photo.results import flat_of
-
-    layer = flat_of(followed.result)
-    return None if layer is None else layer.pixels
-
-
-def _plane(followed: Followed) -> np.ndarray:
-    """Return the mask if the result is a selection, or else the depth."""
-    layers = followed.result.layers
-    for role in ("selection", "depth"):
-        for layer in layers:
-            if layer.role.value == role:
-                return layer.pixels
-    raise DioptreError(
-        "The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe."
-    )
 
 
 def _preview(pixels: np.ndarray) -> bytes:

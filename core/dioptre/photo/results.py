@@ -26,6 +26,7 @@ from dioptre.contract import (
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
+from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 from . import problems
@@ -59,6 +60,7 @@ def write_result(
     force: bool,
     recipe: Mapping[str, Any],
     exr: bool = False,
+    everything: bool = True,
     inputs: Sequence[Path] = (),
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
@@ -80,6 +82,7 @@ def write_result(
         force: replace existing files.
         recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
         exr: also write all layers to an OpenEXR file; see `exr_of`.
+        everything: if False, write only the flat result, or else the mask or the depth map, and the recipe.
         inputs: other input files; only users who can read all inputs can read the result.
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
@@ -106,7 +109,11 @@ def write_result(
         film=result.film,
     )
     names = {"exr": base + openexr.SUFFIX} if exr else {}
-    names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
+    if everything:
+        names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
+    else:
+        names |= _flat_names(base, parts) or {"plane": f"{base}.png"}
+        names["recipe"] = f"{base}.json"
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
             _spare_input(folder / file, picture.path)
@@ -117,6 +124,8 @@ def write_result(
                 on_message(message)
         if exr:
             output.write("exr", exr_of(result, picture))
+        if "plane" in names:
+            output.write("plane", encoded_depth(plane_of(result).pixels, ".png"))
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         output.write("recipe", _recipe_text(recipe, listed))
     progress(1.0, "Done")
@@ -178,7 +187,6 @@ def _write_parts(
     """
     flat, depth, mask = None if parts.film is not None else parts.flat, parts.depth, parts.mask
     messages: tuple[str, ...] = ()
-    dpi = dpi_at(parts.picture, parts.stack[0].shape)
 
     def write_plane(layer: Layer, png: bytes) -> None:
         if layer is mask or layer is depth:
@@ -188,21 +196,26 @@ def _write_parts(
         for ending, frames in films.films_of(parts.film, progress=part_of(progress, 0.0, 0.9)).items():
             films.write_frames(parts.film, frames, output.streams[f"flat{ending}"], films.USUAL, note=note)
             output.complete(f"flat{ending}")
+    everything = "layers" in output.names
     with Encoders(canvas(parts.stack)) as encoders:
         flat_file = exact_depth = None
         if flat is not None:
             kind = format_of(Path(output.names["flat"]), several=bool(parts.further))
             flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
-        layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
-        if depth is not None:
-            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
-        page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
+        if everything:
+            layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
+            if depth is not None:
+                exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
+            page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
             content, messages = flat_file.result()
             output.write("flat", content)
             del content, flat_file
+        if not everything:
+            return messages
         progress(0.25, "Writing the layers")
+        dpi = dpi_at(parts.picture, parts.stack[0].shape)
         layers.write_to(output.streams["layers"], recipe=recipe, resolution_dpi=dpi, on_png=write_plane)
         output.complete("layers")
         if exact_depth is not None:
@@ -230,17 +243,20 @@ def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None)
 
 def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
     """Return the name of each file of a run."""
-    names: dict[str, str] = {}
-    if parts.film is not None:
-        names |= {f"flat{ending}": base + ending + films.USUAL for ending in films.films_of(parts.film)}
-    elif parts.flat is not None:
-        names["flat"] = base + parts.ending
+    names = _flat_names(base, parts)
     names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
     if parts.mask is not None:
         names["mask"] = f"{base}-mask.png"
     if parts.depth is not None:
         names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
     return names
+
+
+def _flat_names(base: str, parts: _Parts) -> dict[str, str]:
+    """Return the names of the film's files, or of the flat result's; none without either."""
+    if parts.film is not None:
+        return {f"flat{ending}": base + ending + films.USUAL for ending in films.films_of(parts.film)}
+    return {} if parts.flat is None else {"flat": base + parts.ending}
 
 
 def _recipe_text(recipe: Mapping[str, Any], listed: Mapping[str, tuple[int, str]]) -> bytes:
@@ -346,6 +362,16 @@ def exr_of(result: Result, picture: Picture, *, normals: np.ndarray | None = Non
 def mask_of(result: Result) -> Layer | None:
     """Return the mask of a selection; None if nothing was selected."""
     return _first(result, Role.SELECTION)
+
+
+def plane_of(result: Result) -> Layer:
+    """Return the mask of a selection, or else the depth map, of a result without a picture."""
+    plane = mask_of(result) or _first(result, Role.DEPTH)
+    if plane is None:
+        raise DioptreError(
+            "The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe."
+        )
+    return plane
 
 
 def _first(result: Result, role: Role) -> Layer | None:

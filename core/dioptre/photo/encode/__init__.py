@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .depth_in_jpeg import DepthInFile, require_jpeg
 from .films import FIRST_FRAME, films_of, require_film_suffix, save_film, write_frames
-from .films import USUAL as FILM
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
 from .openraster import write_openraster
@@ -13,7 +12,6 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "EXR",
-    "FILM",
     "FIRST_FRAME",
     "DepthInFile",
     "Panel",
