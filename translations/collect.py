@@ -30,7 +30,7 @@ _BASES = {"DioptreError", "UsageError", "Finding"}
 _TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")
 _ERROR_TEXTS = ("message", "hint", "fix")  # Those of an error; its other keywords fill the template.
 _VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # Variables that hold user-visible strings.
-_DESCRIPTIONS = {"Parameter", "Operation", "View"}
+_DESCRIPTIONS = {"Parameter", "fraction", "Operation", "View"}
 # Functions called with (fraction, phase), whose phase users read.
 _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}
 
@@ -139,7 +139,7 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
     elif name == "_shape":  # The arguments are name, label, tip.
         for value in node.args[1:3]:
             yield from ((text, "") for text in _texts(value, constants))
-    elif name in ("say", "translated", "put") and node.args:  # `put` takes the title of a run in Krita.
+    elif name in ("say", "translated", "put", "grouped") and node.args:  # `put` takes the title of a run in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name == "Step" and "phase" in keywords:
         yield from ((text, "") for text in _texts(keywords["phase"], constants))

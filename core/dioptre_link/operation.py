@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -176,6 +176,16 @@ class Parameter:
                 return (value[0], value[1]), (value[2], value[3])
             case _:
                 return ()
+
+
+def fraction(**fields: Any) -> Parameter:
+    """Return an option with a number from 0 to 1."""
+    return Parameter(kind=Kind.FLOAT, minimum=0.0, maximum=1.0, **fields)
+
+
+def grouped(group: str, *parameters: Parameter, simple: bool = False) -> tuple[Parameter, ...]:
+    """Return the options as those of a group; if `simple`, the short version of a dialog shows all of them."""
+    return tuple(replace(each, group=group, simple=simple or each.simple) for each in parameters)
 
 
 class Role(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..operation import Kind, Parameter
+from ..operation import Kind, Parameter, fraction, grouped
 from .lens import FOCUS_M
 
 FOCUS, FOCAL_DISPARITY, FOCUS_RANGE = "focus", "focal_disparity", "focus_range"
@@ -17,39 +17,31 @@ USUAL_FOCUS_RANGE = 0.04
 FOCUS_RESETS: Mapping[str, Any] = {FOCAL_DISPARITY: None, FOCUS_M: None}
 """Options that become automatic again when the user clicks on a focus point."""
 
-FOCUS_PARAMETERS = (
+FOCUS_PARAMETERS = grouped(
+    "Focus",
     Parameter(
         name=FOCUS,
         kind=Kind.POINT,
         label="Focus point",
         help="The point to focus on. Auto: the subject.",
-        group="Focus",
         simple=True,
     ),
-    Parameter(
+    fraction(
         name=FOCAL_DISPARITY,
-        kind=Kind.FLOAT,
         label="Focus depth",
         help=(
             "The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. "
             "Auto: the depth of the focus point."
         ),
-        minimum=0.0,
-        maximum=1.0,
-        group="Focus",
     ),
-    Parameter(
+    fraction(
         name=FOCUS_RANGE,
-        kind=Kind.FLOAT,
         label="Focus range",
         help=(
             "Range of depth in front of and behind the focus that stays sharp, in values of "
             "the depth map. Auto: a narrow range."
         ),
-        minimum=0.0,
-        maximum=1.0,
         slider=(0.0, 0.3),
-        group="Focus",
         simple=True,
     ),
 )

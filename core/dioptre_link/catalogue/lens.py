@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lenses import FORMATS
-from ..operation import Kind, Parameter
+from ..operation import Kind, Parameter, grouped
 
 KNOWN_DISTANCE = "known_distance"
 """Name of the option that holds points of the picture whose distances the user knows."""
@@ -14,7 +14,8 @@ FOCUS_M = "focus_m"
 WHITE, BLACK = "nearest_m", "farthest_m"
 """Names of the options that set the distances of white and black in the depth map."""
 
-LENS_PARAMETERS = (
+LENS_PARAMETERS = grouped(
+    "Lens",
     Parameter(
         name="lens_mm",
         kind=Kind.FLOAT,
@@ -27,7 +28,6 @@ LENS_PARAMETERS = (
         maximum=1200.0,
         slider=(10.0, 200.0),
         unit="mm",
-        group="Lens",
     ),
     Parameter(
         name="sensor",
@@ -37,7 +37,6 @@ LENS_PARAMETERS = (
         default="full_frame",
         choices=tuple(FORMATS),
         shown=tuple(form.title for form in FORMATS.values()),
-        group="Lens",
     ),
     Parameter(
         name="view",
@@ -51,7 +50,6 @@ LENS_PARAMETERS = (
         default="picture",
         choices=("picture", "lens"),
         shown=("As in the photo", "As with the lens"),
-        group="Lens",
     ),
     Parameter(
         name=FOCUS_M,
@@ -62,7 +60,6 @@ LENS_PARAMETERS = (
         maximum=10000.0,
         slider=(0.3, 20.0),
         unit="m",
-        group="Lens",
     ),
     Parameter(
         name=WHITE,
@@ -76,7 +73,6 @@ LENS_PARAMETERS = (
         maximum=10000.0,
         slider=(0.1, 20.0),
         unit="m",
-        group="Lens",
     ),
     Parameter(
         name=BLACK,
@@ -90,7 +86,6 @@ LENS_PARAMETERS = (
         maximum=1000000.0,
         slider=(1.0, 200.0),
         unit="m",
-        group="Lens",
     ),
     Parameter(
         name=KNOWN_DISTANCE,
@@ -101,6 +96,5 @@ LENS_PARAMETERS = (
             "nearer or farther away, also sets its range."
         ),
         default=(),
-        group="Lens",
     ),
 )

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from ..operation import Kind, Parameter
+from ..operation import fraction, grouped
 
 FARTHEST, NEAREST, FEATHER = "range_farthest", "range_nearest", "range_feather"
 
-RANGE_PARAMETERS = (
-    Parameter(
+RANGE_PARAMETERS = grouped(
+    "Range of depth",
+    fraction(
         name=FARTHEST,
-        kind=Kind.FLOAT,
         label="Farthest depth",
         help="Anything farther than this value of the depth map stays as it is; 0 is the farthest point.",
         default=0.0,
-        minimum=0.0,
-        maximum=1.0,
-        group="Range of depth",
     ),
-    Parameter(
+    fraction(
         name=NEAREST,
-        kind=Kind.FLOAT,
         label="Nearest depth",
         help="Anything nearer than this value of the depth map stays as it is; 1 is the nearest point.",
         default=1.0,
-        minimum=0.0,
-        maximum=1.0,
-        group="Range of depth",
     ),
-    Parameter(
+    fraction(
         name=FEATHER,
-        kind=Kind.FLOAT,
         label="Feather of the range",
         help="Width of the transition at each end of the range, in values of the depth map.",
         default=0.05,
-        minimum=0.0,
-        maximum=1.0,
         slider=(0.0, 0.5),
-        group="Range of depth",
     ),
 )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+from ..operation import Input, Memory, Operation, Role, WarmUp, fraction
 from .blur import BLUR_PARAMETERS
 from .depth import DEPTH_PARAMETERS
 from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
 from .lens import LENS_PARAMETERS
 from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
 
-KEEP_SUBJECT = Parameter(
+KEEP_SUBJECT = fraction(
     name="keep_subject",
-    kind=Kind.FLOAT,
     label="Keep subject sharp",
     help="How much of the subject stays in focus: 0 blurs it like a real lens, 1 keeps all of it sharp.",
     default=1.0,
-    minimum=0.0,
-    maximum=1.0,
     group="Focus",
     simple=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, fraction
 from .depth import DEPTH_MODEL
 
 OPERATION = Operation(
@@ -42,14 +42,11 @@ OPERATION = Operation(
             help="For Match: a point that has the correct depth.",
             simple=True,
         ),
-        Parameter(
+        fraction(
             name="value",
-            kind=Kind.FLOAT,
             label="Match depth",
             only_if=("mode", "match"),
             help="For Match: a depth value instead of a point (1 nearest, 0 farthest).",
-            minimum=0.0,
-            maximum=1.0,
         ),
         Parameter(
             name="amount",

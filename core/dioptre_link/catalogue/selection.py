@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ..operation import Kind, Parameter
+from ..operation import Kind, Parameter, grouped
 
 SELECTION, CHANNEL, MASK, LAYER = "selection", "channel", "mask", "layer"
 
 RESULT = "result"
 """Name of the option for the kind of result."""
 
-SELECTION_PARAMETERS = (
+SELECTION_PARAMETERS = grouped(
+    "Result",
     Parameter(
         name=RESULT,
         kind=Kind.CHOICE,
@@ -22,8 +23,6 @@ SELECTION_PARAMETERS = (
         choices=(SELECTION, CHANNEL, MASK, LAYER),
         shown=("Selection", "Channel", "Mask on the layer", "New layer"),
         in_krita=("Selection", "Selection mask", "Mask on the layer", "New layer"),
-        group="Result",
-        simple=True,
     ),
     Parameter(
         name="decontaminate",
@@ -32,7 +31,6 @@ SELECTION_PARAMETERS = (
         only_if=(RESULT, LAYER),
         help="For a new layer: removes the old background's colour from hair and soft edges.",
         default=True,
-        group="Result",
-        simple=True,
     ),
+    simple=True,
 )

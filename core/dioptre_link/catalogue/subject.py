@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..operation import Kind, Parameter
+from ..operation import Kind, Parameter, grouped
 
 ADDS, REMOVES = "subject", "not_subject"
 """Names of the options that collect clicks on objects to add to the subject and on objects to remove from it."""
 
-SUBJECT_PARAMETERS = (
+SUBJECT_PARAMETERS = grouped(
+    "Subject",
     Parameter(
         name=ADDS,
         kind=Kind.POINTS,
         label="Added subjects",
         help="Points on objects to add to the subject.",
         default=(),
-        group="Subject",
-        simple=True,
     ),
     Parameter(
         name=REMOVES,
@@ -26,9 +25,8 @@ SUBJECT_PARAMETERS = (
         label="Removed subjects",
         help="Points on objects to remove from the subject.",
         default=(),
-        group="Subject",
-        simple=True,
     ),
+    simple=True,
 )
 
 SUBJECT_STROKES = Parameter(

@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp, fraction, grouped
 
 _TILES = (400, 600)  # (height, width) of a picture that is enlarged in several tiles
 _PLACE = (106, 160)  # (height, width) of the part of a picture that a dialog shows enlarged four times
+
+_OPTIONS = grouped(
+    "Detail",
+    fraction(
+        name="noise_reduction",
+        label="Noise reduction",
+        help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 maximum. Auto: as much as the "
+        "picture needs.",
+        simple=True,
+    ),
+    fraction(
+        name="grain",
+        label="Grain",
+        help="How much of the photo's own fine grain the result keeps: 0 none, 1 all. Auto: 1, or 0 if you "
+        "set the noise reduction.",
+    ),
+    Parameter(
+        name="softness",
+        kind=Kind.FLOAT,
+        label="Remove softness",
+        help="Radius of the lens or focus blur to remove before enlarging: 0 for a sharp picture, 0.5 for "
+        "a soft one, 1 for a very soft one.",
+        default=0.0,
+        minimum=0.0,
+        maximum=1.2,
+        unit="px",
+    ),
+    fraction(
+        name="fidelity",
+        label="Fidelity",
+        help="How closely the result, scaled back down, must match the original: 1 exactly, 0 not at all. "
+        "Auto: 1 for Faithful, 0 for the Restore networks.",
+    ),
+    Parameter(
+        name="smooth_defocus",
+        kind=Kind.BOOLEAN,
+        label="Keep blurred areas smooth",
+        help="Enlarges out-of-focus areas without adding detail. Needs a depth map.",
+        default=True,
+    ),
+)
 
 OPERATION = Operation(
     name="super_resolution",
@@ -38,57 +79,7 @@ OPERATION = Operation(
             ),
             simple=True,
         ),
-        Parameter(
-            name="noise_reduction",
-            kind=Kind.FLOAT,
-            label="Noise reduction",
-            help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 maximum. Auto: as much as the "
-            "picture needs.",
-            minimum=0.0,
-            maximum=1.0,
-            group="Detail",
-            simple=True,
-        ),
-        Parameter(
-            name="grain",
-            kind=Kind.FLOAT,
-            label="Grain",
-            help="How much of the photo's own fine grain the result keeps: 0 none, 1 all. Auto: 1, or 0 if you "
-            "set the noise reduction.",
-            minimum=0.0,
-            maximum=1.0,
-            group="Detail",
-        ),
-        Parameter(
-            name="softness",
-            kind=Kind.FLOAT,
-            label="Remove softness",
-            help="Radius of the lens or focus blur to remove before enlarging: 0 for a sharp picture, 0.5 for "
-            "a soft one, 1 for a very soft one.",
-            default=0.0,
-            minimum=0.0,
-            maximum=1.2,
-            unit="px",
-            group="Detail",
-        ),
-        Parameter(
-            name="fidelity",
-            kind=Kind.FLOAT,
-            label="Fidelity",
-            help="How closely the result, scaled back down, must match the original: 1 exactly, 0 not at all. "
-            "Auto: 1 for Faithful, 0 for the Restore networks.",
-            minimum=0.0,
-            maximum=1.0,
-            group="Detail",
-        ),
-        Parameter(
-            name="smooth_defocus",
-            kind=Kind.BOOLEAN,
-            label="Keep blurred areas smooth",
-            help="Enlarges out-of-focus areas without adding detail. Needs a depth map.",
-            default=True,
-            group="Detail",
-        ),
+        *_OPTIONS,
     ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
