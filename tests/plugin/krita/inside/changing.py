@@ -24,6 +24,7 @@ from rig import (
     settle,
     soon,
     trigger,
+    undo,
     until,
 )
 
@@ -61,12 +62,11 @@ def check_repair_of_depth():
     expect("changed inside alone", (len(changed) > 1000, inside), (True, True))
     yield from finish(updating.start(jobs.job_manager(), document, group))
     expect("the blur follows", pixels(child(group, "Result"), WHOLE) != first, True)
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(
         lambda: "Result" in names(group) and pixels(child(group, "Result"), WHOLE) == first, "the blur"
     )
-    yield from settle(document, 10)
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(
         lambda: (
             (node := document.nodeByName("Depth")) is not None
@@ -105,7 +105,7 @@ def check_editing_a_result_in_place():
     yield from soon("active", lambda: document.activeNode().name(), "Mine")
     (entry,) = record_of(document).load()
     expect("recorded", entry.options["f_number"], 8.0)
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
     yield from soon("recorded", lambda: record_of(document).load()[0].options["f_number"], 1.4)
     yield from settle(document, 10)
@@ -140,8 +140,7 @@ def check_a_range_of_depth_is_a_mask():
     yield from finish(updating.start_edit(jobs.job_manager(), document, entry, whole))
     expect("no range", set(bytes(child(child(group, "Result"), "Range of depth").pixelData(*WHOLE))), {255})
     yield from until(lambda: differing(outside) > len(outside) / 20, "haze everywhere")
-    yield from settle(document, 10)
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(lambda: record_of(document).load()[-1].options["range_nearest"] == 0.5, "the undo")
     yield from settle(document, 10)
     expect("undone", bytes(child(child(group, "Result"), "Range of depth").pixelData(*WHOLE)) == values, True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dioptre.document import all_nodes, record_of
 from krita import Krita
-from rig import OUT, close, expect, finish, names, nodes_of, settle, trigger, until
+from rig import OUT, close, expect, finish, names, nodes_of, settle, trigger, undo, until
 
 import dioptre
 from dioptre import jobs, updating
@@ -136,7 +136,7 @@ def check_update_renews_the_metres_in_the_name():
     record.put(replace(entry, options={**entry.options, "depth_source": "estimate"}))
     yield from finish(updating.start(jobs.job_manager(), document, depth))
     expect("not in metres", names(document.rootNode())[-1], "Depth")
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(lambda: names(document.rootNode())[-1] == NAME, "the name after undo")
     document.setModified(False)
     yield from close(document)

@@ -11,7 +11,6 @@ from rig import (
     BLUR,
     HEIGHT,
     OUT,
-    SHOWN,
     SRGB,
     WIDTH,
     Failed,
@@ -33,7 +32,6 @@ from rig import (
     soon,
     toggle_visibility,
     top,
-    trigger,
     undo,
     until,
 )
@@ -141,11 +139,10 @@ def check_source_that_is_not_plain():
     expect("mode", (group.blendingMode(), group.opacity()), ("multiply", 200))
     expect("masks", names(child(group, "Result")), ["mine"])
     expect("hidden", node.visible(), False)
-    yield from settle(document, SHOWN)  # Krita drops an undo while it shows the layers.
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(node.visible, "the source after undo")
     expect("layers", "Lens blur" in names(document.rootNode()), False)
-    trigger("edit_redo")
+    yield from redo(document)
     yield from until(lambda: not node.visible(), "the source hidden after redo")
     yield from settle(document)
     expect("layers", top(document).name() != "Photo", True)

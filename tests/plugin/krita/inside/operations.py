@@ -158,6 +158,7 @@ def check_portrait_undo_redo():
     yield from redo(document)
     yield from soon("after redo", lambda: names(document.rootNode()), [*was[:-1], "Portrait blur", was[-1]])
     yield from undo(document)
+    yield from soon("after another undo", lambda: names(document.rootNode()), was)
     yield from undo(document)
     yield from soon("no step in between", lambda: names(document.rootNode()), was[:-1])
 
@@ -248,7 +249,7 @@ def check_update_is_one_undo_step():
 
     def step(action, nodes, wanted):
         """Undo or redo, and wait until the plug-in has performed the last of its delayed swaps."""
-        trigger(f"edit_{action}")
+        yield from {"undo": undo, "redo": redo}[action](document)
         yield from until(
             lambda: [one.uniqueId().toString() for one in nodes_of(group)] == nodes, f"the layers after {action}"
         )
@@ -264,8 +265,9 @@ def check_update_is_one_undo_step():
     yield from step("undo", new, second)
     yield from step("undo", old, first)
     expect("layers", names(document.rootNode()), was)
-    for _ in range(2):  # Undo the mask, then the step before.
-        yield from undo(document)
+    yield from undo(document)
+    yield from soon("the mask undone", lambda: names(child(group, "Result")), [])
+    yield from undo(document)
     yield from soon(
         "no step in between", lambda: names(document.rootNode()), ["Background", "Photo", "Portrait blur"]
     )

@@ -19,10 +19,12 @@ from rig import (
     finish,
     next_end,
     photo,
+    redo,
     settle,
     soon,
     toggle_visibility,
     trigger,
+    undo,
     until,
 )
 
@@ -97,10 +99,10 @@ def check_portrait_of_a_photo():
     expect_same("merged image of the KRA", OUT / "merged.png", result, 0)
     as_jpeg = yield from person.export("portrait.jpg")
     expect_changed("saved JPEG", as_jpeg, "/examples/astronaut.jpg")
-    trigger("edit_undo")
+    yield from undo(document)
     undone = yield from person.canvas_picture("canvas-undone.png")
     expect_same("canvas after undo", undone, before, 0)
-    trigger("edit_redo")
+    yield from redo(document)
     redone = yield from person.canvas_picture("canvas-redone.png")
     expect_same("canvas after redo", redone, after, 0)
     document.setModified(False)
@@ -137,7 +139,7 @@ def check_under_a_filter_layer():
     document, node = yield from photo()
     group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
     alone = yield from person.export("alone.png")
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(lambda: document.nodeByName("Portrait blur") is None, "the undo")
     filtered = document.createFilterLayer("Filter", Krita.instance().filter("invert"), everything())
     document.rootNode().addChildNode(filtered, node)
@@ -225,11 +227,11 @@ def check_redo_with_a_transparency_mask():
     options = {"focal_disparity": 0.85, "max_radius": 6.0}
     yield from finish(jobs.job_manager().start(operation("lens_blur"), options, document, node))
     first = alphas(str((yield from person.export("masked.png"))))
-    trigger("edit_undo")
+    yield from undo(document)
     yield from until(node.visible, "the source after undo")
     yield from settle(document, 6)
     expect("alpha after undo", alphas(str((yield from person.export("masked.png")))), first)
-    trigger("edit_redo")
+    yield from redo(document)
     yield from until(lambda: not node.visible(), "the source hidden after redo")
     yield from settle(document, 6)
     expect("alpha after redo", alphas(str((yield from person.export("masked.png")))), first)

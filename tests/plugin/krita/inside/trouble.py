@@ -36,6 +36,7 @@ from rig import (
     sample,
     settle,
     trigger,
+    undo,
     until,
 )
 
@@ -156,7 +157,7 @@ def check_many_jobs_in_a_row():
         made = pixels(child(group, "Result"), (0, 0, 256, 256))
         first = first or made
         expect_close(f"job {number}", made, first)
-        trigger("edit_undo")
+        yield from undo(document)
         yield from until(lambda: names(document.rootNode()) == was, "the undo")
         if number + 1 == WARM:
             yield from until(resting(*processes("dioptre.worker")), "the end of the worker's warming up")

@@ -211,6 +211,17 @@ def canvas():
     return QRect(corner.x(), corner.y(), widget.width(), widget.height())
 
 
+def on_screen(x, y):
+    """Return the position on the screen of a point of the document, given as fractions of its sides."""
+    view = Krita.instance().activeWindow().activeView()
+    document = view.document()
+    to_flake = view.flakeToImageTransform().inverted()[0]
+    to_canvas = to_flake * view.flakeToCanvasTransform()
+    where = to_canvas.map(QPoint(round(x * document.width()), round(y * document.height())))
+    place = canvas()
+    return place.x() + where.x(), place.y() + where.y()
+
+
 def floating():
     """Return whether a message floats over the canvas."""
     return any(

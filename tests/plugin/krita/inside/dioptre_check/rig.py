@@ -76,10 +76,15 @@ def soon(what, get, wanted, limit_s=30):
 
 
 def settle(document, turns=3):
-    """Wait, without intervening, until Krita is idle and views, active nodes and undo are up to date."""
-    yield from until(lambda: idle(document), "the end of Krita's own work")
-    for _ in range(turns):
-        yield
+    """Wait, without intervening, until Krita has been idle for some turns, so that everything is shown."""
+    still = 0
+
+    def rests():
+        nonlocal still
+        still = still + 1 if idle(document) else 0
+        return still > turns
+
+    yield from until(rests, "the end of Krita's own work")
 
 
 def idle(document):
@@ -223,14 +228,19 @@ def trigger(name):
     Krita.instance().action(name).trigger()
 
 
-def undo(document, turns=6):
-    trigger("edit_undo")
-    yield from settle(document, turns)
+def undo(document):
+    yield from _step(document, "edit_undo")
 
 
-def redo(document, turns=6):
-    trigger("edit_redo")
-    yield from settle(document, turns)
+def redo(document):
+    yield from _step(document, "edit_redo")
+
+
+def _step(document, action):
+    """Press undo or redo like a person, who sees the last change first: Krita drops it during other work."""
+    yield from settle(document, SHOWN)
+    trigger(action)
+    yield from settle(document)
 
 
 class Ending:
