@@ -32,7 +32,7 @@ the sample type of depth and confidence layers (always 1 channel). Inputs are "p
 is nearest, same size as the picture) and "selection" (1 channel). If the user painted on a depth layer with few
 bits, pass its current pixels as "disparity", the pixels that it was created with as "disparity_shown" (in the same
 format), and the exact values behind those as "disparity_exact": wherever the first two are equal, the exact values
-are used.
+are used. To let strokes on a depth layer end at edges of the picture, pass its pixels before as "disparity_before".
 
 *Interactive previews*: send the picture once, keep the depth in the worker, then request many cheap blurs::
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import FieldOfView, Inputs, Layer, Result
+from dioptre.features.depth import snapped_strokes
 from dioptre.recipes import memory
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.worker import execution, pixels
@@ -144,6 +145,25 @@ def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, 
     np.testing.assert_array_equal(seen[0], expected)
     with pytest.raises(UsageError, match="must both be given"):
         execute(request_for(inputs=inputs, unpainted={"disparity_shown": given["disparity_shown"]}), look, quiet)
+
+
+def test_strokes_on_a_depth_layer_end_at_edges_of_the_picture(request_for, folder: Folder) -> None:
+    before, now = np.full(SIZE, 0.25, np.float32), np.full(SIZE, 0.25, np.float32)
+    now[2:9, 2:9] = 0.75
+    given = {}
+    for name, plane in {"now": now, "disparity_before": before}.items():
+        with folder.create(f"{name}.raw", plane.nbytes) as file:
+            file.write(plane.tobytes())
+        given[name] = Pixels(f"{name}.raw", SIZE[1], SIZE[0], PixelFormat("f32", 1))
+    seen = []
+
+    def look(name, options, inputs, progress) -> Result:
+        seen.append((inputs.picture, inputs.disparity))
+        return result(inputs.picture)
+
+    execute(request_for(inputs={Input.DISPARITY: given.pop("now")}, unpainted=given), look, quiet)
+    ((photo, disparity),) = seen
+    np.testing.assert_array_equal(disparity, snapped_strokes(photo, now, before))
 
 
 @pytest.mark.parametrize("from_file", [None, FieldOfView.of_equivalent(50, source="EXIF")])

@@ -18,6 +18,7 @@ from dioptre import photo
 from dioptre.caching import choice, names
 from dioptre.caching.caches import MemoryCache
 from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
+from dioptre.features.depth import snapped_strokes
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.models.registry import chosen_depth_network
@@ -36,7 +37,7 @@ from dioptre_link.wire import PixelFormat, Pixels
 
 from . import pixels
 from .exchange import Folder
-from .request import UNPAINTED, Kept, Request
+from .request import BEFORE, UNPAINTED, Kept, Request
 
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Function that runs an operation, given its name, checked options, inputs and progress."""
@@ -348,7 +349,7 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
     loaded: dict[Input, Kept] = {}
     for name, given in request.inputs.items():
         kept = given if isinstance(given, Kept) else load(request.folder, name, given)
-        if name is Input.DISPARITY and request.unpainted:
+        if name is Input.DISPARITY and any(each in request.unpainted for each in UNPAINTED):
             kept = _with_exact_values(request, kept)
         if request.preview_px is None and not _fits(request, name, kept, full):
             height, width = kept.values.shape[:2]
@@ -362,6 +363,9 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
                 full_height=full[0],
             )
         loaded[name] = kept
+    if BEFORE in request.unpainted and (now := loaded.get(Input.DISPARITY)) is not None:
+        before = load(request.folder, Input.DISPARITY, request.unpainted[BEFORE])
+        loaded[Input.DISPARITY] = Kept(snapped_strokes(loaded[Input.PICTURE].values, now.values, before.values))
     return loaded
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that accompany a depth layer with few bits: its original pixels, and the exact values behind them."""
 
+BEFORE = "disparity_before"
+"""An input that accompanies a depth layer: its pixels without strokes, which then end at edges of the picture."""
+
 
 MAX_SIZES = 2  # maximum number of reduced versions that are kept of each picture
 
@@ -90,7 +93,7 @@ class Request:
         keep: names under which layers are kept, by role.
         preview_px: longest side to reduce the inputs to; None for the full size.
         draft: whether to compute a faster approximation.
-        unpainted: files of both inputs named in `UNPAINTED`; empty if they are not given.
+        unpainted: files of the inputs named in `UNPAINTED` and `BEFORE`, as far as they are given.
         opened_file: path of the file that the picture was opened from; "" if unknown.
         depth_metres: the metres of a depth layer among the inputs; None if unknown.
     """

@@ -30,7 +30,7 @@ from dioptre_link.wire import DTYPES, Pixels, WireError, decode, encode
 
 from .engine import FULL, PREVIEW, Engine, Task
 from .exchange import Folder
-from .request import UNPAINTED, Kept, Request
+from .request import BEFORE, UNPAINTED, Kept, Request
 from .warm_up import load_libraries
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ class Session:
                 raise DioptreError(
                     "The worker has no picture named {given}.", code="input-missing", given=repr(given)
                 )
-            if name in UNPAINTED and isinstance(given, Pixels):
+            if name in (*UNPAINTED, BEFORE) and isinstance(given, Pixels):
                 unpainted[name] = given
             else:
                 inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]

@@ -7,6 +7,7 @@ from .coarse import DepthSource
 from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, depth_normals, network_normals, normals_of_depth
 from .options import DepthMapOptions, DepthOptions, RangedOptions, RepairOptions
+from .snapping import snapped_strokes
 
 __all__ = [
     "OPERATIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "network_normals",
     "normals_of_depth",
     "range_of",
+    "snapped_strokes",
 ]
 
 OPERATIONS = {DepthMapOptions: estimation.run, RepairOptions: repair.run}
