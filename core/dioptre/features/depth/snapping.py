@@ -12,9 +12,10 @@ from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.pull_push import pull_push
 
 _PAINTED = 1 / 256  # change of disparity from which a pixel counts as painted: a step of a layer with 8 bits
-_REACH = 0.04  # farthest that an outline moves, as a fraction of the picture's short side
+_REACH = 0.04  # half-width of the area beside an outline in which edges count, as a fraction of the short side
 _CORE = 0.5  # the same, as a fraction of the painting's greatest half-width, so that its middle stays
 _WINDOWS = 2.0, 1.0  # half-widths of the filter's windows in its two passes, as multiples of the farthest
+_MARGIN = 2.5  # space around the painting that is taken into account, as a multiple of the same
 _CONTRAST = 2e-4  # squared contrast below which the guide counts as flat
 _STEEPNESS = 3.0  # how decidedly the coverage follows what the filter finds
 _FULL = 0.95  # strength of a stroke from which its own values are kept
@@ -35,10 +36,14 @@ def snapped_strokes(picture: Picture, disparity: Disparity, before: Disparity) -
     inside = np.abs(disparity - before) > _PAINTED
     if not inside.any():
         return disparity
+    farthest = _REACH * min(inside.shape)
+    margin = round(_MARGIN * farthest) + 1
+    (around,) = ndimage.find_objects(inside.view(np.uint8))
+    box = tuple(slice(max(0, each.start - margin), each.stop + margin) for each in around)
+    painted, inside = disparity[box], inside[box]
+    under = np.where(inside, before[box], painted)
     deep = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-    reach = max(1, round(min(_REACH * min(inside.shape), _CORE * float(deep.max()))))
-    (box,) = ndimage.find_objects(ndimage.maximum_filter(inside, 8 * reach + 1), max_label=1)
-    painted, under, deep = disparity[box], np.where(inside, before, disparity)[box], deep[box]
+    reach = max(1, round(min(farthest, _CORE * float(deep.max()))))
     own = pull_push(painted, (deep >= reach).astype(np.float32))
     aimed = own - under
     strength = np.clip((painted - under) / np.where(np.abs(aimed) > _PAINTED, aimed, np.inf), 0, 1)
