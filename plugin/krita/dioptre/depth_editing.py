@@ -7,9 +7,11 @@ Krita's undo history includes neither visibility nor opacity, but Update or the 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from . import layers
+from . import layers, painting
+from .dioptre_link.catalogue.repair_depth import OPERATION as REPAIR
+from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
@@ -23,13 +25,16 @@ from .document import (
     add_version,
     current,
     find_linked,
+    find_node,
+    is_idle,
     own_id,
     picture_of,
     record_of,
     writing,
 )
-from .sources import Found, Source
-from .transfer import Outcome
+from .painting import WAITING, Painting, depth_link
+from .sources import Found, Picture, Source
+from .transfer import Order, Outcome, Report, Ticket, compute
 from .undo_sync import UndoSync
 
 SHOWN_THROUGH, OPAQUE = 153, 255  # Opacities of a depth layer: over its photo, which is 60 %, and as it is.
@@ -44,14 +49,14 @@ def begin(document: Document | None, node: Node | None) -> Node:
     if document is None:
         raise refusals.no_document()
     entries = record_of(document).to_update([node])
-    link = next((found for entry in reversed(entries) if (found := _depth_link(entry)) is not None), None)
+    link = next((found for entry in reversed(entries) if (found := depth_link(entry)) is not None), None)
     depth = find_linked(document, link)
     if link is None or depth is None:
         raise RefusedError(
             "This result has no depth layer.", hint="Select a result that uses depth, or its depth layer."
         )
     for entry in record_of(document).readable():
-        if (used := _depth_link(entry)) is not None and used.id == link.id:
+        if (used := depth_link(entry)) is not None and used.id == link.id:
             for role in (Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.FOREGROUND):
                 if (result := find_linked(document, entry.outputs.get(role.value))) is not None:
                     result.setVisible(False)
@@ -61,12 +66,13 @@ def begin(document: Document | None, node: Node | None) -> Node:
     _show_with_groups(depth)
     document.refreshProjection()
     document.setActiveNode(depth)
+    painting.begin(document, depth)
     return depth
 
 
 def lift(document: Document, entry: Entry) -> None:
     """Show a depth layer as it is if it is shown for painting, whatever opacity the user has chosen meanwhile."""
-    depth = find_linked(document, _depth_link(entry))
+    depth = find_linked(document, depth_link(entry))
     result = find_linked(document, entry.outputs.get(Role.RESULT.value))
     alone = result is None or not result.visible()
     if alone and depth is not None and depth.visible() and depth.opacity() < OPAQUE:
@@ -76,25 +82,29 @@ def lift(document: Document, entry: Entry) -> None:
 
 def has_depth(document: Document, entry: Entry) -> bool:
     """Return whether the result has or uses a depth layer that is still in the document."""
-    return find_linked(document, _depth_link(entry)) is not None
+    return find_linked(document, depth_link(entry)) is not None
 
 
 def is_edited(document: Document, entry: Entry) -> bool:
-    """Return whether the result is hidden while its depth layer is shown for painting."""
-    depth = find_linked(document, _depth_link(entry))
+    """Return whether the result's depth layer is shown for painting."""
+    depth = find_linked(document, depth_link(entry))
     result = find_linked(document, entry.outputs.get(Role.RESULT.value))
-    return depth is not None and result is not None and depth.visible() and not result.visible()
+    if depth is None or result is None or not depth.visible():
+        return False
+    under_way = painting.under_way()
+    return not result.visible() or (
+        under_way is not None and under_way.document == document and under_way.concerns(entry)
+    )
 
 
 def end(document: Document, entry: Entry) -> None:
     """Show a result again instead of its depth. The caller refreshes the canvas."""
-    for link, visible in ((_depth_link(entry), False), (entry.outputs.get(Role.RESULT.value), True)):
-        if (node := find_linked(document, link)) is not None:
-            node.setVisible(visible)
-
-
-def _depth_link(entry: Entry) -> Link | None:
-    return entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")
+    if (depth := find_linked(document, depth_link(entry))) is not None:
+        depth.setVisible(False)
+        depth.setOpacity(OPAQUE)
+    if (result := find_linked(document, entry.outputs.get(Role.RESULT.value))) is not None:
+        result.setVisible(True)
+    painting.end()
 
 
 def _show_with_groups(node: Node) -> None:
@@ -146,6 +156,48 @@ def repair(
     document.setModified(True)
     undo_sync.swapped(document, [(old, new)])
     return new, outcome.messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snap:
+    """The latest strokes on a depth layer, which shall end at edges of its photo."""
+
+    painting: Painting
+
+    def read(self) -> Generator[None, None, tuple[Source, Picture]]:
+        """Read the photo, the depth layer, and that layer without the strokes."""
+        document, depth = self.painting.document, find_node(self.painting.document, self.painting.depth)
+        result = self.painting.result()
+        assert result is not None  # Strokes are over only if a result uses them.
+        photo = record_of(document).picture(result)
+        found = Found(document=document, picture=photo, layer=None, depth=depth, plain=True, selection=None)
+        source = yield from found.read()
+        before = self.painting.before
+        return source, (yield from before.read(before.place(source.picture.rect), DEPTH))
+
+    def work(
+        self, given: tuple[Source, Picture], worker: Worker, ticket: Ticket, report: Report
+    ) -> tuple[Source, Outcome]:
+        """Compute the layer on the thread: shifted by nothing, so that only its strokes change."""
+        source, before = given
+        options = REPAIR.check({"mode": "shift", "amount": 0.0})
+        order = Order(
+            operation=REPAIR.name, options=options, picture=source.picture, depth=source.depth, before=before
+        )
+        return source, compute(order, worker, ticket, report)
+
+    def apply(
+        self, done: tuple[Source, Outcome], undo_sync: UndoSync
+    ) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
+        """Replace the layer, unless the user has painted on it meanwhile."""
+        source, outcome = done
+        while not is_idle(source.document):
+            yield WAITING
+        if not self.painting.is_as_before():
+            return source.node(), ()
+        node, messages = yield from repair(source, outcome, undo_sync)
+        self.painting.follow(node)
+        return node, messages
 
 
 def _known_depth(document: Document, text: str) -> Link:

@@ -8,22 +8,24 @@ under the pointer.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 from krita import DockWidget
 
-from . import depth_editing, updating
+from . import depth_editing, painting, updating
 from .dioptre_link.catalogue import IN_EDITORS
 from .dioptre_link.editing import brush, fetching, picking, recipes
 from .dioptre_link.editing.request import preview_of
 from .dioptre_link.editing.state import Phase
+from .dioptre_link.editing.strokes import LOOK_MS
 from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
-from .document import LOG, active
+from .document import LOG, active, find_node, remember, remembered
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
@@ -51,11 +53,11 @@ from .toolkit import (
 )
 
 DOCKER_ID = "dioptre_docker"
-FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
 OPTIONS_PX = 40  # Minimum height of the options below which messages and jobs cannot cover them, in pixels.
 LOWER_PX = 240  # Minimum height of the options and everything below them, in pixels.
 LEFT_PX, RIGHT_PX = 4, 2  # Margins of the contents, in pixels.
 PREVIEW, LOWER = 5, 4  # How the preview and all below it share the height, as far as the picture fills its part.
+AFTER_STROKE, SNAPS = "after_stroke", "snaps"  # Settings that Krita remembers.
 RECIPES = "recipes"  # The entry of the list of operations that shows the recipes.
 MAIN = """
 QPushButton { background: palette(highlight); color: palette(highlighted-text); font-weight: bold; padding: 7px;
@@ -81,7 +83,7 @@ class DioptreDocker(DockWidget):
         self._render(self.session.store.state, self.session.store.state)
         job_manager().started.connect(self._follow_run)
         self._following = QTimer(self)
-        self._following.setInterval(FOLLOW_MS)
+        self._following.setInterval(LOOK_MS)  # Krita has no signal for the active layer.
         self._following.timeout.connect(self._follow_active)
         self._following.start()
         self._list_results()
@@ -217,6 +219,16 @@ class DioptreDocker(DockWidget):
         self._whole.setToolTip(translated("Enlarge every layer into a new document"))
         self._whole.setObjectName("dioptre_whole")
         self._whole.toggled.connect(self.session.enlarge_whole)
+        self._snaps = self._setting(
+            SNAPS,
+            translated("Snap strokes to edges"),
+            translated("Let what you paint on the depth end at the edges of the photo"),
+        )
+        self._after_stroke = self._setting(
+            AFTER_STROKE,
+            translated("Update after each stroke"),
+            translated("While you paint on the depth, show the result of each stroke"),
+        )
         self._make = self._button(translated("Create layers"), "dioptre_make", self.session.make)
         self._make.setStyleSheet(MAIN)
         self._edit_depth = self._button(translated("Edit depth"), "dioptre_edit_depth_button", self._begin_depth)
@@ -236,8 +248,19 @@ class DioptreDocker(DockWidget):
         pinned.addWidget(JobList())
         pinned.addWidget(self._whole)
         pinned.addWidget(self._adds)
+        pinned.addWidget(self._snaps)
+        pinned.addWidget(self._after_stroke)
         pinned.addLayout(buttons)
         return pinned
+
+    def _setting(self, name: str, text: str, tip: str) -> QCheckBox:
+        """Return a switch that Krita remembers."""
+        tick = QCheckBox(text)
+        tick.setToolTip(tip)
+        tick.setObjectName(f"dioptre_{name}")
+        tick.setChecked(remembered(name))
+        tick.toggled.connect(lambda on: remember(name, on))
+        return tick
 
     def _button(self, text: str, name: str, act: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)
@@ -303,8 +326,8 @@ class DioptreDocker(DockWidget):
         # The list of a choice box is a window of its own.
         widgets = [each for each in options.findChildren(QWidget) if each.window() == window]
         controls = [each for each in widgets if each.focusPolicy() != none and each.focusProxy() is None]
-        below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
-        for earlier, later in pairwise((self._scroll, *controls, *below)):
+        below = (self._results, self._adds, self._make, self._whole, self._snaps, self._after_stroke)
+        for earlier, later in pairwise((self._scroll, *controls, *below, self._edit_depth, self._update)):
             QWidget.setTabOrder(earlier, later)
 
     def _words_of(self, panel: Panel) -> str:
@@ -361,6 +384,26 @@ class DioptreDocker(DockWidget):
             self.session.follow_active()
             self._follow_canvas()
             self._offer_changes()
+            self._follow_strokes()
+
+    def _follow_strokes(self) -> None:
+        """Snap strokes on the depth to edges and update the results, as far as the user wants it."""
+        strokes, snaps, updates = painting.under_way(), self._snaps.isChecked(), self._after_stroke.isChecked()
+        if strokes is None or not strokes.are_over(busy=bool(job_manager().runs), follows=snaps or updates):
+            return
+
+        def update() -> None:
+            if updates and strokes.is_as_before():
+                depth = find_node(strokes.document, strokes.depth)
+                self._guarded(lambda: updating.start(job_manager(), strokes.document, depth, paints=True))
+
+        if snaps:
+            snap, manager = depth_editing.Snap(painting=strokes), job_manager()
+            apply = functools.partial(snap.apply, undo_sync=manager.undo_sync)
+            run = manager.put("Snap strokes to edges", snap.read(), snap.work, apply)
+            run.finished.connect(lambda *_: update())
+        else:
+            update()
 
     def _follow_canvas(self) -> None:
         """Show the preview at its place on the canvas, at the size at which the user sees it."""
@@ -373,6 +416,8 @@ class DioptreDocker(DockWidget):
         updates, has_depth = updating.changeable(*active())
         self._update.setEnabled(updates)
         self._edit_depth.setEnabled(has_depth)
+        for tick in (self._snaps, self._after_stroke):
+            tick.setVisible(painting.under_way() is not None)
 
     def _follow_run(self, run: Run) -> None:
         """Report the outcome of a run, no matter where it was started."""

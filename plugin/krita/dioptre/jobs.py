@@ -22,13 +22,15 @@ from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .document import LOG, Document, Node, ScratchDocuments, client, record_of
+from .painting import WAITING
 from .sources import Source, find
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
 from .transfer import SELECTION_ROLES, LinkThread, Order, Outcome, Ticket, compute
 from .undo_sync import UndoSync
 
-Steps = Generator[None, None, Any]
+Steps = Generator[object, None, Any]
 TURN_S = 0.012  # Longest stretch of work before Krita gets control back: less than a frame.
+WAIT_MS = 50  # Pause after a step that waits for the user.
 
 
 class Stepper(QObject):
@@ -75,8 +77,10 @@ class Stepper(QObject):
             return
         until = time.perf_counter() + TURN_S
         try:
-            while self._steps is steps and time.perf_counter() < until:
-                next(steps)
+            waits = False
+            while self._steps is steps and time.perf_counter() < until and not waits:
+                waits = next(steps) is WAITING
+            self._timer.setInterval(WAIT_MS if waits else 0)
         except StopIteration as end:
             if self._steps is steps:
                 self._end()

@@ -261,16 +261,16 @@ class Found:
         frozen = self._freeze() if is_idle(self.document) else None
         return self._read(frozen)
 
-    def _freeze(self) -> tuple[_Frozen, _Frozen | None, _Frozen | None]:
+    def _freeze(self) -> tuple[Frozen, Frozen | None, Frozen | None]:
         check_size(self.picture)
         rect = Rect.of(self.picture)
-        depth = None if self.depth is None else _frozen(self.document, self.depth, rect)
+        depth = None if self.depth is None else freeze(self.document, self.depth, rect)
         layer = None
         if self.layer is not None:
-            layer = _frozen(self.document, self.layer, rect, masked=has_masks(self.layer))
-        return _frozen(self.document, self.picture, rect), layer, depth
+            layer = freeze(self.document, self.layer, rect, masked=has_masks(self.layer))
+        return freeze(self.document, self.picture, rect), layer, depth
 
-    def _read(self, frozen: tuple[_Frozen, _Frozen | None, _Frozen | None] | None) -> Generator[None, None, Source]:
+    def _read(self, frozen: tuple[Frozen, Frozen | None, Frozen | None] | None) -> Generator[None, None, Source]:
         while frozen is None:
             yield
             check_open(self.document)
@@ -302,7 +302,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Frozen:
+class Frozen:
     """Snapshot of a layer. `bounds` is the rectangle of the whole layer."""
 
     node: str
@@ -338,9 +338,10 @@ class _Frozen:
         )
 
 
-def _frozen(document: Document, node: Node, rect: Rect, *, masked: bool = False) -> _Frozen:
+def freeze(document: Document, node: Node, rect: Rect, *, masked: bool = False) -> Frozen:
+    """Take a snapshot of a layer."""
     pixels = Snapshot(node, rect, masked=masked)
-    return _Frozen(node=node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=pixels)
+    return Frozen(node=node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=pixels)
 
 
 def has_masks(node: Node) -> bool:
@@ -365,7 +366,7 @@ def canvas_of(document: Document) -> Rect:
 def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Picture]:
     """Take a snapshot of the part of the layer that `taking_part` returns, and read it in steps."""
     check_size(node)
-    frozen, canvas = _frozen(document, node, Rect.of(node)), canvas_of(document)
+    frozen, canvas = freeze(document, node, Rect.of(node)), canvas_of(document)
 
     def read() -> Generator[None, None, Picture]:
         return (yield from frozen.read((yield from taking_part(frozen.pixels, canvas))))
@@ -481,7 +482,7 @@ def snapshot(
     if rect is None:
         check_size(node)
         rect = Rect.of(node)
-    return _frozen(document, node, rect).read(rect, space)
+    return freeze(document, node, rect).read(rect, space)
 
 
 def opened_file(document: Document) -> str | None:

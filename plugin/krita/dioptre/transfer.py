@@ -40,6 +40,7 @@ class Order:
     picture: Picture
     layer: Picture | None = None
     depth: Picture | None = None
+    before: Picture | None = None  # `depth` without strokes that shall end at edges of the picture.
     selection: bytes | None = None  # 8-bit values, one per pixel of the picture.
     opened_file: str | None = None  # File that may contain the camera's own depth.
     roles: tuple[Role, ...] | None = None  # Roles of the layers to return; None returns all.
@@ -254,6 +255,8 @@ def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffe
         inputs["layer"] = files.enter_context(upload(worker, order.layer))
     if order.depth is not None:
         inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
+    if order.before is not None:
+        inputs["disparity_before"] = files.enter_context(upload_depth(worker, order.before))
     if order.selection is not None:
         rect = order.picture.rect
         buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))

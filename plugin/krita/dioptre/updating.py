@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,12 +29,14 @@ from .document import (
     all_nodes,
     current,
     find_linked,
+    is_idle,
     node_id,
     own_id,
     record_of,
     wire_format,
 )
 from .jobs import JobManager, Run, order_for
+from .painting import WAITING
 from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, snapshot
 from .transfer import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .undo_sync import UndoSync
@@ -176,15 +179,22 @@ class Task:
 Done = tuple[Task, Outcome]
 
 
-def start(manager: JobManager, document: Document | None, node: Node | None) -> Run:
+def start(manager: JobManager, document: Document | None, node: Node | None, *, paints: bool = False) -> Run:
     """Start a run that updates the results that `node` belongs to.
+
+    Args:
+        manager: The manager that runs it.
+        document: The document.
+        node: A layer of the results.
+        paints: Whether the user goes on painting on the depth layer `node`, so that it stays active.
 
     Raises:
         RefusedError: There is nothing to update, or it cannot be updated.
     """
     plans = plan(document, node)
-    run = manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
-    run.rereads = True
+    make = functools.partial(apply, undo_sync=manager.undo_sync, paints=paints)
+    run = manager.put("Update", read(plans, lifts=not paints), work, make)
+    run.rereads = not paints
     return run
 
 
@@ -219,11 +229,12 @@ def plan_of(document: Document, entry: Entry) -> Plan:
     return Plan(entry=entry, found=found, own=own)
 
 
-def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
-    """Read the current inputs of all results, in steps."""
+def read(plans: Sequence[Plan], *, lifts: bool = True) -> Generator[None, None, list[Task]]:
+    """Read the current inputs of all results, in steps; show the depth layers as they are if `lifts` is set."""
     tasks = []
     for one in plans:
-        depth_editing.lift(one.found.document, one.entry)
+        if lifts:
+            depth_editing.lift(one.found.document, one.entry)
         source = yield from one.found.read()
         task = Task(entry=one.entry, source=source)
         if one.own is not None:
@@ -262,8 +273,8 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
 
 
 def apply(
-    done: Sequence[Done], undo_sync: UndoSync, *, said: str = "", remasks: bool = False
-) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+    done: Sequence[Done], undo_sync: UndoSync, *, said: str = "", remasks: bool = False, paints: bool = False
+) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
     """Replace the old layers as one undo step; the new ones take over their names, masks, mode and opacity.
 
     Args:
@@ -271,6 +282,7 @@ def apply(
         undo_sync: Completes the undo steps.
         said: Message for the user instead of the list of updated results.
         remasks: Whether to replace a mask that the user painted on, too.
+        paints: Whether the depth layer stays active, because the user goes on painting on it.
 
     Returns:
         The group or layer of the last result, and messages for the user.
@@ -306,11 +318,13 @@ def apply(
                 if is_edited and made.role is Role.RESULT:
                     for node in (old, new):  # The old layer must be visible, too, because an undo brings it back.
                         node.setVisible(True)
+                while not is_idle(document):  # The user paints the next stroke.
+                    yield WAITING
                 layers.swap(document, old, new)
                 swapped.append((old, new))
                 outputs[made.role.value] = link
                 add_version(document, replace(was, id=own_id(old)), replace(link, id=own_id(new)))
-                yield
+                yield None
         links = layers.input_links(source)
         inputs = {**entry.inputs, **{name: link for name, link in links.items() if name != "disparity"}}
         if (layer := source.layer_node()) is not None and layer.visible():
@@ -325,13 +339,14 @@ def apply(
         document.setModified(True)
         messages += (*entry.notes, *outcome.messages)
         tops.append(record.top(entry))
-        if is_edited:
+        if is_edited and not paints:
             depth_editing.end(document, entry)
     undo_sync.swapped(first, swapped, entries)
     if any(edited):
         first.refreshProjection()
+    if any(edited) and not paints:
         first.setActiveNode(tops[-1])
-    undo_sync.activated(first, tops[-1] if any(edited) else active.restore(swapped), swapped)
+    undo_sync.activated(first, tops[-1] if any(edited) and not paints else active.restore(swapped), swapped)
     names = ", ".join(f"“{top.name()}”" for top in tops)
     return tops[-1], (*messages, said or Message("Updated {names}.", names=names))
 

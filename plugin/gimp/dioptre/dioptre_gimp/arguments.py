@@ -28,6 +28,7 @@ AUTOMATIC = "automatic"  # Extra choice that stands for None in an optional choi
 DEPTH_LAYER = "depth-layer"
 WHOLE_IMAGE = "whole-image"
 ON_CANVAS = "on-canvas"
+AFTER_STROKE, SNAPS = "update-after-stroke", "snap-strokes"
 MAX_POINT_PX = float(1 << 19)  # Largest coordinate of a point: twice the longest side of a GIMP image.
 
 _FLAGS = GObject.ParamFlags.READWRITE
@@ -72,6 +73,24 @@ def add_canvas_argument(procedure: Gimp.Procedure) -> None:
         ON_CANVAS,
         translated("Show on the can_vas"),
         translated("Preview the result in the document itself, on a temporary layer"),
+        False,
+        _FLAGS,
+    )
+
+
+def add_painting_arguments(procedure: Gimp.Procedure) -> None:
+    """Add the switches of the window beside the canvas while the user paints on a depth layer."""
+    procedure.add_boolean_aux_argument(
+        SNAPS,
+        translated("Snap strokes to _edges"),
+        translated("Let what you paint on the depth end at the edges of the photo"),
+        False,
+        _FLAGS,
+    )
+    procedure.add_boolean_aux_argument(
+        AFTER_STROKE,
+        translated("Update after each _stroke"),
+        translated("While you paint on the depth, show the result of each stroke"),
         False,
         _FLAGS,
     )

@@ -6,7 +6,9 @@ A parasite records the layers that were hidden, so that exactly these reappear, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from dioptre_link import strict_json
 from dioptre_link.catalogue.depth import OPERATION as DEPTH
@@ -17,12 +19,11 @@ from dioptre_link.records import GROUP, Entry, Link, picture_links
 
 from . import sources
 from .document import Gimp, find_linked, record_of, show_plainly, show_through, store, stored, undo_step
-from .layers import Outcome
 
 PARASITE = "dioptre-edit-depth"
 
 
-def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
+def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     """Show the depth of the selected result or picture over the photo, select it, and hide what covers it."""
     entries = record_of(image).load()
     depth = _depth_layer(image, entries, drawables)
@@ -31,20 +32,22 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
     photo = [layer for layer in photos if layer is not None][:1]  # A result may have taken its place.
     shown = [layer for layer in (depth, *_parents(depth), *photo) if not layer.get_visible()]
     with undo_step(image):
-        if covering or shown:
-            _remember(image, covering, shown)
+        _remember(image, covering, shown)
         for layer in covering:
             layer.set_visible(False)
         for layer in shown:
             layer.set_visible(True)
         show_through(depth)
     image.set_selected_layers([depth])
-    # The message is short, because a status bar may truncate it.
-    words = Message("Paint, then choose Update. White is near (orange), black is far (blue).")
-    return Outcome(layer=depth, messages=(words,))
+    return depth
 
 
-def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
+def is_under_way(image: Gimp.Image) -> bool:
+    """Return whether the depth is shown as this process showed it last."""
+    return image.is_valid() and _state(image).get("process") == os.getpid()
+
+
+def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer, *, paints: bool = False) -> None:
     """Show the result again and hide the depth layer that was shown for painting.
 
     Call it inside an `undo_step`. A selected layer that becomes hidden is deselected, because strokes on it would
@@ -54,15 +57,17 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
         image: The image that holds the result.
         entry: The result's record.
         changed: The layer to select if the selected layers are hidden.
+        paints: Whether the depth layer stays below the result, because the user goes on painting on it.
     """
-    show_plainly(image)
     hidden, shown = _remembered(image)
     for tattoo in hidden:
         _set_visible(image.get_layer_by_tattoo(tattoo), visible=True)
-    for tattoo in shown:
-        _set_visible(image.get_layer_by_tattoo(tattoo), visible=False)
-    if hidden or shown:
-        image.detach_parasite(PARASITE)
+    if not paints:
+        show_plainly(image)
+        for tattoo in shown:
+            _set_visible(image.get_layer_by_tattoo(tattoo), visible=False)
+        if stored(image, PARASITE):
+            image.detach_parasite(PARASITE)
     result = find_linked(image, entry.outputs.get(Role.RESULT.value))
     if result is not None:
         for layer in (result, find_linked(image, entry.outputs.get(GROUP))):
@@ -135,17 +140,23 @@ def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[G
     state = {
         "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],
         "shown": [*before_shown, *(layer.get_tattoo() for layer in shown)],
+        "process": os.getpid(),
     }
     store(image, PARASITE, json.dumps(state).encode("ascii"))
 
 
 def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
-    if not (data := stored(image, PARASITE)):
-        return [], []
     try:
-        state = strict_json.parsed(data)
-        hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
-    except (ValueError, TypeError, KeyError, OverflowError):
+        hidden, shown = ([int(tattoo) for tattoo in _state(image).get(name, ())] for name in ("hidden", "shown"))
+    except (ValueError, TypeError, OverflowError):
         # The parasite is damaged; fall back to showing the result.
         return [], []
     return hidden, shown
+
+
+def _state(image: Gimp.Image) -> Mapping[str, Any]:
+    try:
+        state = strict_json.parsed(stored(image, PARASITE) or b"{}")
+    except ValueError:
+        return {}
+    return state if isinstance(state, dict) else {}

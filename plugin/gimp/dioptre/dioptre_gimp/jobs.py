@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
+from dioptre_link.catalogue.repair_depth import OPERATION as REPAIR
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
@@ -13,7 +15,16 @@ from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry, Link
 
 from . import filming, layers, selecting, transfer
-from .document import Gimp, link_to, mark, record_of, replace_pixels, selection_as_rectangle, undo_step
+from .document import (
+    Gimp,
+    link_to,
+    mark,
+    nothing_selected,
+    record_of,
+    replace_pixels,
+    selection_as_rectangle,
+    undo_step,
+)
 from .layers import Outcome
 from .sources import Source, check_still_there
 
@@ -63,13 +74,44 @@ def given_links(source: Source, sent: transfer.Sent) -> dict[str, Link]:
     return links
 
 
+def snap_strokes(
+    worker: Worker, source: Source, before: Gimp.Layer, may_apply: Callable[[], bool]
+) -> Steps[Outcome | None]:
+    """Let strokes on a depth layer end at edges of its photo.
+
+    Args:
+        worker: The worker.
+        source: The photo and the depth layer.
+        before: The depth layer without the strokes.
+        may_apply: Returns whether the user has painted nothing else meanwhile.
+
+    Returns:
+        The outcome; None if the user has painted on.
+    """
+    options = REPAIR.check({"mode": "shift", "amount": 0.0})  # Shifted by nothing, so that only strokes change.
+    with ExitStack() as files:
+        sent = yield from transfer.send(worker, source, files)
+        earlier = yield from transfer.read_depth(worker, before, files)
+        sent = replace(sent, inputs={**sent.inputs, "disparity_before": earlier})
+        result = yield from transfer.work(worker, REPAIR, options, source, sent)
+    try:
+        filled = yield from layers.fill(source, result)
+    finally:
+        result.delete()
+    if may_apply():
+        return _change_depth(source, sent, result, filled)
+    layers.discard(filled)
+    return None
+
+
 def _change_depth(source: Source, sent: transfer.Sent, result: Result, filled: list[layers.Filled]) -> Outcome:
     """Replace the depth layer's values instead of adding a layer; Update treats them like painted values."""
     depth, (made, *_) = source.depth, filled
     assert depth is not None
     try:
         check_still_there(source)
-        with undo_step(source.image), selection_as_rectangle(source.image):
+        limited = selection_as_rectangle if source.takes_selection else nothing_selected
+        with undo_step(source.image), limited(source.image):
             replace_pixels(depth, made.layer)
             mark(depth, made.sha256)
     finally:

@@ -57,6 +57,8 @@ class Dioptre(Gimp.PlugIn):
                 arguments.add_recipe_arguments(procedure)
             elif name == EXPORT:
                 arguments.add_export_argument(procedure)
+            elif name == EDIT_DEPTH:
+                arguments.add_painting_arguments(procedure)
             return procedure
         operation = next(op for op in IN_EDITORS.values() if PREFIX + op.command == name)
         label, text = f"{arguments.menu_labels()[operation.name]}…", translated(operation.help)
@@ -204,9 +206,13 @@ def run_edit(call: Call) -> Gimp.Layer | None:
 
 @_procedure
 def run_edit_depth(call: Call) -> Gimp.Layer | None:
-    outcome = depth_editing.begin(call.image, call.drawables)
-    _tell(call, outcome.messages)
-    return outcome.layer
+    depth = depth_editing.begin(call.image, call.drawables)
+    if call.interactive:
+        from . import painting  # Imported here because it needs a display, which a script may lack.
+
+        Gimp.displays_flush()
+        painting.follow(call.config, call.image, depth)
+    return depth if depth.is_valid() else None
 
 
 @_procedure

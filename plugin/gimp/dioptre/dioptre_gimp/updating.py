@@ -6,7 +6,7 @@ user painted on is first saved as a hidden copy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Any
 
 from dioptre_link.client import Worker
 from dioptre_link.editing import refusals, results
-from dioptre_link.editing.events import Steps
+from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Operation, Role
@@ -54,6 +54,7 @@ class Change:
         source: The current inputs.
         renews: Whether to add and remove layers to match the new options, as Edit does. Update leaves removed
             layers out.
+        rests: Returns whether the user is between two strokes on the depth; None if they do not paint.
     """
 
     entry: Entry
@@ -61,6 +62,7 @@ class Change:
     options: Mapping[str, Any]
     source: Source
     renews: bool = False
+    rests: Callable[[], bool] | None = None
 
 
 def run_change(worker: Worker, change: Change) -> Steps[Outcome]:
@@ -77,6 +79,8 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
     try:
         check_still_there(source)
         filled = yield from layers.fill(source, result)
+        while change.rests is not None and not change.rests():
+            yield Step(fraction=1.0, phase="Creating layers", waiting=True)
     finally:
         result.delete()
     used: set[int] = set()  # Ids of the layers in `filled` that now belong to the document.
@@ -99,7 +103,8 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
                 models=dict(result.models),
                 when=datetime.now().isoformat(timespec="seconds"),
             )
-            depth_editing.end(source.image, entry, record_of(source.image).top(entry))
+            paints = change.rests is not None
+            depth_editing.end(source.image, entry, record_of(source.image).top(entry), paints=paints)
     finally:
         layers.discard([one for one in filled if one.layer.is_valid() and one.layer.get_id() not in used])
     messages = (*entry.notes, *sent.messages, *result.messages, *kept)
@@ -209,11 +214,25 @@ class Updated:
         return Message("Updated: {names}.", names=", ".join(f"“{name}”" for name in self.names))
 
 
-def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Steps[Updated]:
+def update(
+    worker: Worker,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    rests: Callable[[], bool] | None = None,
+) -> Steps[Updated]:
     """Recompute and show the results that the selected layers belong to, oldest first.
 
     A result's layers keep their position, name, mask, mode and opacity; only their pixels change. A depth layer
     that the user painted on is used unchanged; an untouched one is recomputed if the picture changed.
+
+    Args:
+        worker: The worker.
+        image: The image.
+        drawables: The selected layers.
+        rests: As in `Change`.
+
+    Returns:
+        The updated results.
     """
     chosen = record_of(image).to_update([layer_of(one) for one in drawables])
     messages: list[str] = []
@@ -225,7 +244,7 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     for entry, source in zip(chosen, plans, strict=True):
         if source is None:
             continue
-        change = Change(entry=entry, operation=entry.described, options=entry.options, source=source)
+        change = Change(entry=entry, operation=entry.described, options=entry.options, source=source, rests=rests)
         outcome = yield from run_change(worker, change)
         changed.append(outcome.layer)
         messages.extend(outcome.messages)

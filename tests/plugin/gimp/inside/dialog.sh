@@ -124,7 +124,7 @@ stepped() {    # stepped KEY NAME: undo or redo a step, and keep a copy of the d
     scrot -o "$OUT/$2.png"
     save_as "$2"
 }
-run_entry h 'dioptre-edit-depth: '
+run_entry h 'Painting on'
 sleep 1
 scrot -o "$OUT/edit_depth.png"
 save_as depth

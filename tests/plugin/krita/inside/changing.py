@@ -7,11 +7,13 @@ import person
 from dioptre.dioptre_link.catalogue import operation
 from dioptre.document import record_of
 from krita import Krita, Selection
-from person import click, docker, opened, widget
+from person import click, docker, is_shown, on_screen, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
 from qt import QCheckBox, QPushButton, QToolButton
 from rig import (
+    SHOWN,
     Ending,
+    add_layer,
     child,
     expect,
     expect_close,
@@ -19,8 +21,10 @@ from rig import (
     fail,
     finish,
     names,
+    new_document,
     next_end,
     pixels,
+    redo,
     settle,
     soon,
     trigger,
@@ -28,6 +32,7 @@ from rig import (
     until,
 )
 
+import dioptre
 from dioptre import jobs, updating
 
 OLD = "/inside/version-0.1.0.kra"
@@ -216,6 +221,100 @@ def check_editing_depth():
     yield from until(
         lambda: state().shown is not None and state().shown.depth not in (None, depth), "the new depth"
     )
+
+
+def check_each_stroke_updates_the_result():
+    """With the switch, a stroke with Krita's own brush changes the result below it, and the next stroke follows."""
+    document, node = yield from open_photo()
+    yield from opened("dioptre_panel")
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.0}, document, node))
+    trigger("dioptre_edit_depth")
+    yield from soon("active", lambda: document.activeNode().name(), "Depth")
+    yield from until(lambda: is_shown(QCheckBox, "dioptre_after_stroke"), "the switch")
+    switch = widget(QCheckBox, "dioptre_after_stroke")
+    yield from click(switch, 0.05)
+    yield from soon("switched on", switch.isChecked, True)
+    trigger("KritaShape/KisToolBrush")
+    before, results = pixels(child(group, "Depth"), WHOLE), [pixels(child(group, "Result"), WHOLE)]
+    for height in (0.1, 0.9):
+        yield from settle(document, SHOWN)
+        yield from next_end(jobs.job_manager(), brushed((0.1, height), (0.5, height), (0.9, height)))
+        result = child(group, "Result")
+        results.append(pixels(result, WHOLE))
+        expect("changed", len(set(results)), len(results))
+        expect("shown, the depth below", (result.visible(), child(group, "Depth").visible()), (True, True))
+        expect("active", document.activeNode().name(), "Depth")
+        shown = bytes(document.pixelData(*WHOLE))
+        expect_close("the result", shown, results[-1])
+    yield from settle(document, 3 * SHOWN)
+    expect("no more runs", jobs.job_manager().runs, [])
+    yield from undo(document)
+    yield from soon("the result undone", lambda: pixels(child(group, "Result"), WHOLE) == results[1], True)
+    yield from undo(document)
+    yield from settle(document, 3 * SHOWN)
+    expect("no update undoes the undo", pixels(child(group, "Result"), WHOLE) == results[1], True)
+    for _ in range(2):
+        yield from redo(document)
+    yield from soon("all again", lambda: pixels(child(group, "Result"), WHOLE) == results[2], True)
+    expect("painted", pixels(child(group, "Depth"), WHOLE) != before, True)
+    trigger("dioptre_update")
+    yield from soon("the end", lambda: child(group, "Depth").visible(), False)
+    yield from soon("no switch", switch.isVisible, False)
+    document.setModified(False)
+
+
+def check_strokes_snap_to_the_edges_of_the_photo():
+    """A stroke over the edge between orange and blue draws back to it; undo brings it back as it was painted."""
+    side = PHOTO_PX
+    document = yield from new_document(side, side)
+    row = bytes((40, 130, 230, 255)) * (side // 2) + bytes((200, 90, 40, 255)) * (side // 2)
+    node = yield from add_layer(document, row * side, rect=WHOLE)
+    yield from opened("dioptre_panel")
+    depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
+    depth.setPixelData(array.array("f", [0.75, 1.0] * (side * side)).tobytes(), *WHOLE)
+    group = yield from finish(dioptre.start("lens_blur", node=node, depth=depth, focal_disparity=0.5))
+    document.setActiveNode(group)
+    yield from settle(document)
+    trigger("dioptre_edit_depth")
+    yield from soon("active", lambda: document.activeNode().uniqueId(), depth.uniqueId())
+    for name, on in (("dioptre_snaps", True), ("dioptre_after_stroke", False)):
+        yield from until(lambda name=name: is_shown(QCheckBox, name), "the switch")
+        switch = widget(QCheckBox, name)
+        if switch.isChecked() != on:
+            yield from click(switch, 0.05)
+            yield from soon("switched", switch.isChecked, on)
+    trigger("KritaShape/KisToolBrush")
+    Krita.instance().activeWindow().activeView().setBrushSize(40)
+    yield from settle(document, SHOWN)
+    yield from next_end(jobs.job_manager(), brushed((0.45, 0.2), (0.45, 0.5), (0.45, 0.8)))
+    yield from soon("still active", lambda: document.activeNode().name(), depth.name())
+    expect("snapped", across(document.activeNode()), (True, False))
+    yield from settle(document, 3 * SHOWN)
+    expect("no more runs", jobs.job_manager().runs, [])
+    yield from undo(document)
+    yield from soon("as it was painted", lambda: across(document.nodeByName(depth.name())), (True, True))
+    yield from settle(document, 3 * SHOWN)
+    expect("nothing undoes the undo", across(document.nodeByName(depth.name())), (True, True))
+    yield from click(widget(QCheckBox, "dioptre_snaps"), 0.05)
+    document.setModified(False)
+
+
+def across(depth):
+    """Return whether the depth is painted on the left and on the right of the photo's edge, in the middle row."""
+    grey = array.array("f", pixels(depth, (0, PHOTO_PX // 2, PHOTO_PX, 1)))[::2]
+    return grey[PHOTO_PX // 2 - 8] < 0.4, grey[PHOTO_PX // 2 + 5] < 0.4
+
+
+def brushed(*places):
+    """Draw a stroke on the canvas through places of the document, given as fractions of its sides.
+
+    A pause before the end, with the button down, must start no run.
+    """
+    person.hold([on_screen(*place) for place in places])
+    for _ in range(3 * SHOWN):
+        yield
+    expect("no run yet", jobs.job_manager().runs, [])
+    person.release()
 
 
 def over_photo(document, depth, photo):

@@ -1,0 +1,163 @@
+"""The small window beside GIMP's canvas while the user paints on a depth layer there: how it follows the strokes.
+
+It never blocks GIMP, and closes when Update or an undo ends Edit depth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from dioptre_link.client import Worker
+from dioptre_link.editing.events import Step, Steps
+from dioptre_link.editing.strokes import LOOK_MS, SEEN_PX, Strokes
+from dioptre_link.language import translated
+from dioptre_link.operation import Role
+from dioptre_link.records import Entry
+
+from . import arguments, depth_editing, transfer, updating
+from .document import LOG, Gimp, GLib, logger, record_of, size_of
+from .jobs import snap_strokes
+from .sources import Source
+from .toolkit import Driver, Gdk, GimpUi, Gtk, add_class, use_colours
+
+UPDATE = 1  # Response of the button.
+WORDS_CHARS = 40
+
+
+def follow(config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer) -> None:
+    """Show the window until Edit depth ends or the user closes it.
+
+    Args:
+        config: The settings of the procedure, which keep the switches.
+        image: The image.
+        depth: The depth layer that the user paints on.
+    """
+    GimpUi.init("dioptre")
+    use_colours()
+    with transfer.open_worker() as worker:
+        PaintingWindow(config, image, depth, worker).run()
+
+
+class PaintingWindow:
+    """One window, from Edit depth to its end."""
+
+    def __init__(self, config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer, worker: Worker) -> None:
+        self._config, self._image, self._depth, self._worker = config, image, depth, worker
+        self._strokes = Strokes()
+        self._before: Gimp.Layer | None = None  # The layer without its latest strokes, and what identifies it.
+        self._before_is = b""
+        self._driver: Driver | None = None
+        self._loop = GLib.MainLoop()
+        self._window = Gtk.Dialog(title=translated("Edit depth"))
+        self._window.add_button(translated("_Update"), UPDATE)
+        self._words = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=WORDS_CHARS)
+        self._bar = Gtk.ProgressBar()
+        add_class(self._bar, "dioptre-bar")
+        rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
+        self._say(translated("Paint, then choose Update. White is near (orange), black is far (blue)."))
+        self._after_stroke = GimpUi.prop_check_button_new(config, arguments.AFTER_STROKE, None)
+        self._snaps = GimpUi.prop_check_button_new(config, arguments.SNAPS, None)
+        for row in (self._words, self._snaps, self._after_stroke, self._bar):
+            rows.pack_start(row, False, False, 0)
+        self._window.get_content_area().pack_start(rows, True, True, 0)
+        self._window.connect("response", self._responded)
+        GimpUi.window_set_transient(self._window)
+
+    def run(self) -> None:
+        self._window.set_focus_on_map(False)  # The canvas needs the keys.
+        self._window.show_all()
+        self._timer = GLib.timeout_add(LOOK_MS, self._look)
+        logger.info("Painting on %s", self._depth.get_name())
+        self._loop.run()
+        GLib.source_remove(self._timer)
+        if self._driver is not None:
+            self._driver.stop()
+        if self._before is not None and self._before.is_valid():
+            self._before.delete()
+        self._window.destroy()
+
+    def _look(self) -> bool:
+        """Follow the strokes if the last one is over; close the window if Edit depth is."""
+        if not depth_editing.is_under_way(self._image) or not self._depth.is_valid():
+            self._loop.quit()
+            return True
+        busy, now = self._driver is not None, self._pixels()
+        follows = (self._snaps.get_active() or self._after_stroke.get_active()) and self._result() is not None
+        over = self._strokes.are_over(now, pressed=_is_pressed(), waits=busy or not follows)
+        if self._strokes.is_known and not busy and now != self._before_is:
+            self._keep(now)
+        if over:
+            self._start(self._follow())
+        self._timer = GLib.timeout_add(LOOK_MS, self._look)  # After GIMP's answer, which may take long.
+        return False
+
+    def _pixels(self) -> bytes:
+        """Return what identifies the pixels of the reduced layer."""
+        width, height = size_of(self._depth)
+        scale = min(1.0, SEEN_PX / max(width, height))
+        seen, *_ = self._depth.get_thumbnail_data(max(1, round(width * scale)), max(1, round(height * scale)))
+        return hashlib.sha256(seen.get_data()).digest()
+
+    def _keep(self, now: bytes) -> None:
+        """Keep the layer as it is before the next strokes; GIMP copies pixels only when they change."""
+        before, self._before, self._before_is = self._before, self._depth.copy(), now
+        if before is not None:
+            before.delete()
+
+    def _result(self) -> Entry | None:
+        """Return the newest result that uses the layer."""
+        record = record_of(self._image)
+        found = (entry for entry in reversed(record.readable()) if record.concerns(entry, self._depth))
+        return next((entry for entry in found if Role.RESULT.value in entry.outputs), None)
+
+    def _responded(self, _window: Gtk.Dialog, response: int) -> None:
+        if response != UPDATE:
+            self._loop.quit()
+        elif self._driver is None:
+            self._start(self._update(None))
+
+    def _start(self, steps: Steps[str]) -> None:
+        self._driver = Driver(steps, on_done=self._say, on_error=self._failed, on_step=self._show)
+
+    def _follow(self) -> Steps[str]:
+        """Snap the strokes to edges and update the results, as far as the user wants it; return what to say."""
+        updates = self._after_stroke.get_active()
+        result = self._result()
+        if self._snaps.get_active() and self._before is not None and result is not None:
+            photo = record_of(self._image).picture(result)
+            source = Source(image=self._image, picture=photo, depth=self._depth)
+            snapped = yield from snap_strokes(self._worker, source, self._before, self._may_apply)
+            if snapped is None:
+                return ""
+            self._strokes.follow(self._pixels())
+            Gimp.displays_flush()
+            logger.info("Snapped strokes to edges")
+        return (yield from self._update(lambda: self._strokes.rest)) if updates else ""
+
+    def _may_apply(self) -> bool:
+        return not _is_pressed() and self._strokes.knows(self._pixels())
+
+    def _update(self, rests: Callable[[], bool] | None) -> Steps[str]:
+        updated = yield from updating.update(self._worker, self._image, [self._depth], rests)
+        Gimp.displays_flush()
+        logger.info("%s", updated.summary)
+        return " ".join(map(translated, (*updated.outcome.messages, updated.summary)))
+
+    def _show(self, step: Step) -> None:
+        self._bar.set_fraction(step.fraction)
+
+    def _failed(self, error: Exception) -> None:
+        self._say(LOG.told(error).shown)
+
+    def _say(self, words: str) -> None:
+        self._driver = None
+        self._bar.set_fraction(0.0)
+        self._words.set_text(words)
+
+
+def _is_pressed() -> bool:
+    """Return whether the left button of the pointer is down, also outside this window, where the system tells."""
+    root, seat = Gdk.get_default_root_window(), Gdk.Display.get_default().get_default_seat()
+    *_, mask = root.get_device_position(seat.get_pointer())
+    return bool(mask & Gdk.ModifierType.BUTTON1_MASK)

@@ -1,0 +1,113 @@
+"""The strokes on a depth layer, from Edit depth to Update.
+
+With *Update after each stroke*, the result is shown as soon as a stroke is followed by a pause, and the depth layer
+below it stays active for the next stroke.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from .dioptre_link.editing.strokes import SEEN_PX, Strokes
+from .dioptre_link.operation import Role
+from .dioptre_link.records import Entry, Link
+from .document import (
+    Document,
+    Node,
+    Rect,
+    active,
+    find_node,
+    is_idle,
+    is_open,
+    node_id,
+    record_of,
+)
+from .sources import freeze
+from .toolkit import QApplication, Qt
+
+WAITING = object()  # What a step of a run yields while it waits for the user to end a stroke.
+
+
+def depth_link(entry: Entry) -> Link | None:
+    """Return the link of the depth layer that a result has or uses."""
+    return entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")
+
+
+class Painting:
+    """A depth layer that the user paints on, from Edit depth to Update.
+
+    Attributes:
+        document: The document.
+        depth: The layer's id in the record.
+        before: The layer without its latest strokes.
+    """
+
+    def __init__(self, document: Document, depth: Node) -> None:
+        self.document, self.depth = document, node_id(document, depth)
+        self.before = freeze(document, depth, Rect.of(depth))
+        self._before_is = b""
+        self._strokes = Strokes()
+
+    def are_over(self, *, busy: bool, follows: bool) -> bool:
+        """Return whether the layer is active and has new strokes that a result uses, the last of which is over.
+
+        Args:
+            busy: Whether a job runs, after which a later look tells.
+            follows: Whether anything follows strokes.
+        """
+        document, node = active()
+        if document != self.document or node is None or node_id(document, node) != self.depth or not node.visible():
+            return False
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton or not is_idle(document):
+            return False
+        now = pixels_of(node)
+        over = self._strokes.are_over(now, waits=busy or not follows or self.result() is None)
+        if self._strokes.is_known and not busy and now != self._before_is:
+            self.before, self._before_is = freeze(document, node, Rect.of(node)), now
+        return over
+
+    def is_as_before(self) -> bool:
+        """Return whether the user has not painted since the last strokes were over."""
+        node = find_node(self.document, self.depth)
+        return node is not None and self._strokes.knows(pixels_of(node))
+
+    def follow(self, node: Node) -> None:
+        """Count a change of the layer as one that the user has not made."""
+        self._strokes.follow(pixels_of(node))
+
+    def result(self) -> Entry | None:
+        """Return the newest result that uses the layer."""
+        found = (one for one in reversed(record_of(self.document).readable()) if self.concerns(one))
+        return next((one for one in found if Role.RESULT.value in one.outputs), None)
+
+    def concerns(self, entry: Entry) -> bool:
+        """Return whether a result has or uses the layer."""
+        link = depth_link(entry)
+        return link is not None and link.id == self.depth
+
+
+def pixels_of(node: Node) -> bytes:
+    """Return what identifies the pixels of a reduced layer."""
+    small = node.thumbnail(SEEN_PX, SEEN_PX)
+    return hashlib.sha256(small.constBits().asstring(small.sizeInBytes())).digest()
+
+
+_under_way: list[Painting] = []  # At most one.
+
+
+def begin(document: Document, depth: Node) -> None:
+    """Watch the strokes on a depth layer from now on."""
+    _under_way[:] = [Painting(document, depth)]
+
+
+def under_way() -> Painting | None:
+    """Return the painting that is under way, if its layer is still there."""
+    for one in list(_under_way):
+        if not is_open(one.document) or find_node(one.document, one.depth) is None:
+            end()
+    return next(iter(_under_way), None)
+
+
+def end() -> None:
+    """Watch nothing any more."""
+    _under_way.clear()

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Inside the sandbox with a screen: paint on a depth layer like a person, on $OUT/start.xcf.
+#   painting.sh GIMP-PROGRAM
+set -u
+# shellcheck source=tests/plugin/gimp/inside/gui.sh
+. "${0%/*}/gui.sh"
+stroke() {    # stroke Y: draw a stroke over the canvas, which must update the result once
+    mark 'Updated: '
+    xdotool windowactivate --sync "$window" mousemove 420 "$1" mousedown 1
+    for x in $(seq 425 5 620); do xdotool mousemove "$x" "$1" sleep 0.01; done
+    sleep 1.5    # A pause with the button down ends no stroke.
+    [[ $(logged 'Updated: ' | head -n 1) == "$marked" ]] || stop 'the result changes during the stroke'
+    scrot -o "$OUT/stroke.png"
+    xdotool mouseup 1
+    wait_new 'Updated: '
+    sleep 1.5
+    [[ $(logged 'Updated: ' | head -n 1) == $((marked + 1)) ]] || stop 'one stroke updates more than once'
+}
+
+start_gimp "$1"
+mark 'Preview by portrait'
+open_dialog 'Portrait blur' p
+wait_new 'Preview by portrait'
+mark 'dioptre-portrait: '
+press alt+o
+wait_new 'dioptre-portrait: '
+wait_title 20 '[*]start*6 layers)*'
+save_as before
+
+# Edit depth opens a small window beside the canvas, which keeps the keys: P chooses the brush.
+run_entry h 'Painting on'
+name='Edit depth'
+for _ in $(seq 50); do [[ -n $(dialog) ]] && break; sleep 0.1; done
+xdotool windowmove "$(dialog)" 900 60
+sleep 0.5
+press alt+s
+xdotool windowactivate --sync "$window" key p key x
+sleep 1
+scrot -o "$OUT/window.png"
+stroke 300
+scrot -o "$OUT/first.png"
+save_as first
+stroke 400
+scrot -o "$OUT/second.png"
+save_as second
+
+# Undo takes back the update, then the stroke, and no update follows; redo brings both back.
+xdotool windowactivate --sync "$window" key ctrl+z
+sleep 1
+save_as undone
+xdotool windowactivate --sync "$window" key ctrl+z
+sleep 2
+xdotool key --delay 300 ctrl+y ctrl+y
+sleep 2
+[[ $(logged 'Updated: ' | head -n 1) == $((marked + 1)) ]] || stop 'an undo or redo updates the result'
+save_as redone
+
+# The button ends it.
+press alt+u
+closed 60
+sleep 1
+save_as ended
+scrot -o "$OUT/ended.png"
+
+# Strokes snap to the edges of the photo before the result follows; two undos show the stroke as it was painted.
+run_entry h 'Painting on'
+for _ in $(seq 50); do [[ -n $(dialog) ]] && break; sleep 0.1; done
+xdotool windowmove "$(dialog)" 900 60
+sleep 0.5
+press alt+e
+sleep 0.5
+scrot -o "$OUT/snapping.png"
+mark 'Snapped strokes'
+snaps=$marked
+stroke 520
+[[ $(logged 'Snapped strokes' | head -n 1) == $((snaps + 1)) ]] || stop 'the stroke does not snap once'
+save_as snapped
+xdotool windowactivate --sync "$window" key --delay 500 ctrl+z ctrl+z
+sleep 3
+[[ $(logged 'Snapped strokes' | head -n 1) == $((snaps + 1)) ]] || stop 'an undone stroke snaps again'
+save_as unsnapped
+press Escape
+closed 10
+quit_gimp
