@@ -13,7 +13,7 @@ from dioptre_link.language import Message, translated
 
 from . import log
 from .options import GroupedCommand, common_options, content_options, settings, with_contents
-from .reporting import Reporter, WordReporter, reporter, say
+from .reporting import Reporter, WordReporter, reporter, say, shown
 
 if TYPE_CHECKING:
     from dioptre.batch.batch import Summary
@@ -139,7 +139,7 @@ def _say(summary: Summary) -> None:
     if summary.failures:
         say(translated("No result for:"), error=True)
     for name, error in summary.failures.items():
-        say(f"  {name}: {translated(error.message)} {translated(error.hint)}".rstrip(), error=True)
+        say(f"  {name}: {shown(error.message)} {shown(error.hint)}".rstrip(), error=True)
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -10,7 +10,7 @@ import click
 
 from dioptre_link.language import translated
 
-from .reporting import for_reader, say
+from .reporting import say, shown
 
 if TYPE_CHECKING:
     from dioptre.editors.plugin_folder import Finding
@@ -39,9 +39,9 @@ def command(as_json: bool, report: Path | None, force: bool, files: bool) -> int
         if as_json:
             say(json.dumps({"type": "finding", **finding._asdict()}))
         else:
-            say(f"{_SIGNS[finding.level]} {finding.code}: {for_reader(translated(finding.message))}")
+            say(f"{_SIGNS[finding.level]} {finding.code}: {shown(finding.message)}")
             if finding.fix:
-                say(f"        {translated('Fix')}: {for_reader(translated(finding.fix))}")
+                say(f"        {translated('Fix')}: {shown(finding.fix)}")
     errors = sum(finding.level == "error" for finding in findings)
     if report is not None:
         from .report import write_report

@@ -52,7 +52,8 @@ def in_flags(text: str) -> str:
     return text.values.get("typed") or Message(text.template, **{**text.values, **named})
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return a message in this user's language, with the commands and options that this user has to type."""
     return for_reader(translated(in_flags(text)))
 
 
@@ -197,16 +198,16 @@ class WordReporter(Reporter):
     ) -> None:
         self.close()
         for message in messages:
-            say(f"{Path(name).name}: {_shown(message)}", error=True)
+            say(f"{Path(name).name}: {shown(message)}", error=True)
         with self._remembering(files):
             for file in files:
                 say(str(file))
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         self.close()
-        say(f"{translated('Error')}: {_shown(error.message)}", error=True)
+        say(f"{translated('Error')}: {shown(error.message)}", error=True)
         if error.hint:
-            say(f"{translated('Hint')}: {_shown(error.hint)}", error=True)
+            say(f"{translated('Hint')}: {shown(error.hint)}", error=True)
         if log is not None:
             say(f"{translated('Log')}: {log}", error=True)
 

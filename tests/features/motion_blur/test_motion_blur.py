@@ -189,7 +189,7 @@ def test_a_click_says_what_the_camera_follows() -> None:
 def test_without_a_subject_a_pan_says_what_to_do() -> None:
     with pytest.raises(DioptreError, match="No subject") as caught:
         blurred(noise(), np.full((HEIGHT, WIDTH), 0.3, np.float32))
-    assert "Click" in caught.value.hint
+    assert "Choose what stays sharp (Target)" in caught.value.hint
 
 
 def test_flat_depth_is_refused_only_for_travelling() -> None:

@@ -91,7 +91,7 @@ def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: 
 def test_without_a_subject_the_hint_says_what_to_do() -> None:
     with pytest.raises(UsageError, match="No single subject was found") as caught:
         dioptre.select_subject(photo(things=False), disparity=slope())
-    assert "Click" in caught.value.hint
+    assert "Choose the object to select (Added subjects)" in caught.value.hint
     with pytest.raises(UsageError, match="The selection is empty"):
         dioptre.select_subject(
             photo(), disparity=slope(), not_subject=[(80, 120), (80, 200), (30, 90), (130, 230)] * 4
