@@ -83,7 +83,7 @@ class RangeDrag:
 
     def moved(self, at: float) -> None:
         if self.sharp is not None and self._grip is not None:
-            self._on_change(dragged(self.sharp, self._grip, at, lens_reach=self.lens_reach))
+            self._on_change(self._dragged(self.sharp, self._grip, at))
 
     def released(self) -> None:
         self._grip = None
@@ -92,8 +92,14 @@ class RangeDrag:
         """Handle an arrow key as in `nudged`; return whether it was one."""
         if self.sharp is None or name not in ARROWS:
             return False
-        self._on_change(nudged(self.sharp, name, lens_reach=self.lens_reach))
+        self._on_change(self._nudged(self.sharp, name))
         return True
+
+    def _dragged(self, sharp: Range, grip: Grip, at: float) -> Options:
+        return dragged(sharp, grip, at, lens_reach=self.lens_reach)
+
+    def _nudged(self, sharp: Range, key: str) -> Options:
+        return nudged(sharp, key, lens_reach=self.lens_reach)
 
     def set_automatic(self, on: bool) -> None:
         if on:

@@ -17,7 +17,7 @@ from ..catalogue.portrait import KEEP_SUBJECT
 from ..errors import Cancelled, DioptreError, UsageError
 from ..networks import Network, missing_network
 from ..operation import Operation
-from . import picking, ruler, traits, views
+from . import limit_range, picking, ruler, traits, views
 from .events import Shown, Step
 from .picking import Click
 from .ruler import Ruler
@@ -174,8 +174,10 @@ class State:
 
     @property
     def sharp(self) -> tuple[float, float] | None:
-        """The disparities between which the picture is sharp; None if unknown."""
-        return ruler.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
+        """The disparities between which the picture is sharp, or an effect stays; None if unknown."""
+        if traits.focuses(self.operation):
+            return ruler.sharp_range(self.decided, self.options)
+        return limit_range.range_of(self.options)
 
     @property
     def sharp_of_subject(self) -> tuple[float, float] | None:

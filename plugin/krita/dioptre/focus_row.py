@@ -10,6 +10,7 @@ from typing import Any
 
 from .dioptre_link.editing import focus_range, ruler, scene
 from .dioptre_link.editing.focus_range import RangeDrag
+from .dioptre_link.editing.limit_range import LimitDrag
 from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
@@ -51,8 +52,11 @@ class FocusRow(QWidget):
         super().__init__()
         self.setObjectName("dioptre_focus_range")
         self._drag = RangeDrag(on_change)
-        self.histogram = Histogram(self._drag)
-        self.histogram.setAccessibleName(translated(parameter.label))
+        self.histogram = Histogram(
+            self._drag,
+            translated(parameter.label),
+            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp."),
+        )
         self.histogram.setAccessibleDescription(translated(parameter.help))
         self._tick = QCheckBox(translated("Auto"))
         self._tick.setToolTip(translated("Determine from the picture"))
@@ -82,7 +86,7 @@ class FocusRow(QWidget):
         rows.addWidget(self.distances)
 
     def render(self, state: State) -> None:
-        self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
+        self._drag.lens_reach = state.lens_reach
         self._tick.blockSignals(True)
         self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
@@ -99,20 +103,20 @@ class FocusRow(QWidget):
 class Histogram(QWidget):
     """Bars in the preview's colours for depths in front of, within and behind the sharp range."""
 
-    def __init__(self, drag: RangeDrag) -> None:
+    def __init__(self, drag: RangeDrag, name: str, help_: str) -> None:
         super().__init__()
         self.setObjectName("dioptre_histogram")
+        self.setAccessibleName(name)
         self.setMinimumWidth(WIDE_PX)
         self.setFixedHeight(HIGH_PX)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
-        self.setToolTip(
-            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
-        )
+        self.setToolTip(help_)
         self._drag = drag
         self._bars: list[tuple[scene.Segment, ...]] = []
 
     def show_state(self, state: State) -> None:
+        self._drag.sharp = state.sharp
         self._bars = [*scene.histogram(state, BINS)]
         known = state.shown is not None and state.shown.depth is not None
         self.setEnabled(known and self._drag.sharp is not None)
@@ -165,6 +169,14 @@ class Histogram(QWidget):
         place = event.localPos() if hasattr(event, "localPos") else event.position()
         share: float = place.x() / max(self.width(), 1)
         return min(max(share, 0.0), 1.0)
+
+
+class LimitRow(Histogram):
+    """The histogram of the range of depth that an effect is limited to."""
+
+    def __init__(self, on_change: Change) -> None:
+        help_ = translated("Far is on the left, near on the right. Drag either end, or between them.")
+        super().__init__(LimitDrag(on_change), translated("Range of depth"), help_)
 
 
 class RulerScale(QWidget):

@@ -18,13 +18,14 @@ from .controls import (
     line_up,
     row_of,
 )
+from .dioptre_link.catalogue.limit import FARTHEST
 from .dioptre_link.editing import bokeh, distances, scene, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .downloads import OfferRow
-from .focus_row import FocusRow
+from .focus_row import FocusRow, LimitRow
 from .toolkit import (
     QCheckBox,
     QLabel,
@@ -55,6 +56,7 @@ class Options(QWidget):
         self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
         self._focus: FocusRow | None = None
         self._distance: DistanceRow | None = None
+        self._limit: LimitRow | None = None
         focuses = traits.focuses(described)
         simple, self._others = _column(self), QWidget()
         others = _column(self._others)
@@ -72,6 +74,9 @@ class Options(QWidget):
             if distances.is_entry(parameter):
                 self._distance = DistanceRow(on_changes)
                 place.addWidget(self._distance)
+            if parameter.name == FARTHEST:
+                self._limit = LimitRow(on_changes)
+                place.addWidget(self._limit)
             row = self._rows[parameter.name] = row_of(parameter, on_change)
             place.addWidget(row)
             if parameter.name == BLUR and self._shapes is not None:
@@ -109,6 +114,8 @@ class Options(QWidget):
             self._focus.render(state)
         if self._distance is not None:
             self._distance.render(state)
+        if self._limit is not None:
+            self._limit.show_state(state)
         for row in self._rows.values():
             if isinstance(row, PointRow):
                 row.show_automatic(scene.automatic_words(state))

@@ -1,11 +1,8 @@
-"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right.
-
-A ruler below the histogram shows the sharp range in metres.
-"""
+"""Row for dragging the focus range on a histogram of the depth, with a ruler in metres below it."""
 
 from __future__ import annotations
 
-from dioptre_link.editing import focus_range, ruler, scene
+from dioptre_link.editing import focus_range, ruler
 from dioptre_link.editing.focus_range import RangeDrag
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import translated
@@ -14,10 +11,9 @@ from dioptre_link.operation import Parameter
 from . import drawing
 from .controls import AUTOMATIC, Row, set_options
 from .document import GLib
-from .toolkit import Gdk, Gtk
+from .histogram import SIZE, Histogram
+from .toolkit import Gtk
 
-SIZE = (428, 44)
-BINS = 100
 RULER_SIZE = (SIZE[0], 9)
 LABEL_PX = 46  # Width of a tick's label; ticks are at least this far apart.
 TICK_GAP = LABEL_PX / SIZE[0]
@@ -28,29 +24,13 @@ class FocusRow(Row):
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
-        self._bars = scene.histogram(store.state, BINS)
         self._drag = RangeDrag(lambda options: set_options(store, options))
-        self._image = Gtk.Image()
-        self._image.set_size_request(*SIZE)
-        self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
         self._ruler = Gtk.Image()
         self._ruler.set_size_request(*RULER_SIZE)
-        drawn = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=1)
-        drawn.pack_start(self._image, False, False, 0)
-        drawn.pack_start(self._ruler, False, False, 0)
-        self._area.add(drawn)
-        masks = Gdk.EventMask
-        self._area.add_events(
-            masks.BUTTON_PRESS_MASK | masks.BUTTON_RELEASE_MASK | masks.BUTTON1_MOTION_MASK | masks.KEY_PRESS_MASK
-        )
-        self._area.connect("button-press-event", self._press)
-        self._area.connect("motion-notify-event", self._move)
-        self._area.connect("button-release-event", self._release)
-        self._area.connect("key-press-event", self._key)
-        for event in ("focus-in-event", "focus-out-event"):
-            self._area.connect_after(event, lambda *_: self._draw())
-        self._area.set_tooltip_text(
-            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
+        self._area = Histogram(
+            self._drag,
+            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp."),
+            self._ruler,
         )
         self.name(self._area)
         self.label.set_mnemonic_widget(self._area)
@@ -81,46 +61,16 @@ class FocusRow(Row):
             part.set_no_show_all(True)  # `show_state` shows them once there are distances.
 
     def show_state(self, state: State) -> None:
-        self._drag.sharp, self._drag.lens_reach = state.sharp, state.lens_reach
+        self._drag.lens_reach = state.lens_reach
         self._tick.set_active(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
-        self._bars = scene.histogram(state, BINS)
-        self._draw()
-        self._area.set_sensitive(depth is not None)
+        self._area.show_state(state)
         shown = None if depth is None else state.ruler
         self._ruler.set_from_pixbuf(drawing.ruler(shown, RULER_SIZE, TICK_GAP))
         self._scale.show_ticks(() if shown is None else shown.ticks(TICK_GAP))
         self._distances.set_text(ruler.two_lines(shown))
         for part in self._in_metres:
             part.set_visible(shown is not None)
-
-    def _draw(self) -> bool:
-        sharp, focused = self._drag.sharp, self._area.has_focus()
-        self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, sharp, focused=focused))
-        return False
-
-    # -- input --------------------------------------------------------------------------------------------------
-
-    def _at(self, x: float) -> float:
-        return float(min(max(x / SIZE[0], 0.0), 1.0))
-
-    def _press(self, _area: Gtk.Widget, event: Gdk.EventButton) -> bool:
-        if self._drag.sharp is None or event.button != 1:
-            return False
-        self._area.grab_focus()
-        self._drag.pressed(self._at(event.x))
-        return True
-
-    def _move(self, _area: Gtk.Widget, event: Gdk.EventMotion) -> bool:
-        self._drag.moved(self._at(event.x))
-        return True
-
-    def _release(self, *_: object) -> bool:
-        self._drag.released()
-        return True
-
-    def _key(self, _area: Gtk.Widget, event: Gdk.EventKey) -> bool:
-        return self._drag.key((Gdk.keyval_name(event.keyval) or "").lower())
 
     def _ticked(self, tick: Gtk.CheckButton) -> None:
         if not self._quiet:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
+from dioptre_link.catalogue.limit import FARTHEST
 from dioptre_link.editing import bokeh, distances, scales, traits
 from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
@@ -19,6 +20,7 @@ from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choic
 from .document import GLib
 from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
+from .histogram import LimitRow
 from .tiles import Tiles
 from .toolkit import Gtk
 
@@ -92,9 +94,11 @@ class Panel(Gtk.Box):
             row.set_no_show_all(True)  # `_render` shows and hides it.
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """Add a row, the entry of a distance above it, and the offer of a missing network below it."""
+        """Add a row, a distance or a histogram above it, and the offer of a missing network below it."""
         if distances.is_entry(parameter):
             self._add(box, DistanceRow(self._store))
+        if parameter.name == FARTHEST:
+            self._add(box, LimitRow(self._store))
         self._add(box, row)
         if parameter.kind is Kind.CHOICE:
             self._add(box, OfferBox(parameter.name, self._downloads))
@@ -207,4 +211,4 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     return row
 
 
-AnyRow = Row | ShapesRow | PresetTiles | DiscRow | OfferBox
+AnyRow = Row | LimitRow | ShapesRow | PresetTiles | DiscRow | OfferBox
