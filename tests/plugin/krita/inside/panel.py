@@ -329,6 +329,32 @@ def check_shapes_and_the_focus_range():
     person.screenshot("krita-range.png")
 
 
+def check_the_range_of_an_effect_on_its_histogram():
+    """Each end of the range is dragged by itself, and keys move and narrow it."""
+    yield from open_photo()
+    yield from opened("dioptre_haze")
+    yield from ready()
+    yield from click(widget(QCheckBox, "dioptre_more"), 0.04)
+    yield from until(lambda: state().more, "more options")
+    bars = widget(QWidget, "dioptre_histogram")
+    yield from click(bars)
+    expect("the whole range stays", state().sharp, (0.0, 1.0))
+    corner = bars.mapToGlobal(QPoint(0, bars.height() // 2))
+
+    def drag():
+        person.drag([(corner.x() + share * (bars.width() - 1), corner.y()) for share in (1.0, 0.8, 0.5)])
+        yield
+
+    yield from changing(drag())
+    expect(f"range {state().sharp}", abs(state().sharp[1] - 0.5) < 0.03, True)
+    expect("the far end", state().options["range_farthest"], 0.0)
+    person.screenshot("krita-limit.png")
+    before = state().sharp
+    person.keys("Down")
+    yield from soon("narrowed by a key", lambda: state().sharp[0] > before[0] and state().sharp[1] < before[1], True)
+    yield from ready()
+
+
 def check_a_distance_entered_for_a_clicked_place_is_marked():
     document, _node = yield from open_photo()
     yield from opened("dioptre_lens_blur")
