@@ -597,7 +597,8 @@ def shown_view(document: Document) -> View | None:
 
 def canvas_widget() -> QWidget | None:
     """Return the widget on which the active view draws its document."""
-    areas = Krita.instance().activeWindow().qwindow().findChildren(QMdiArea)
+    window = Krita.instance().activeWindow().qwindow()
+    areas = window.centralWidget().findChildren(QMdiArea)  # The whole window has thousands of children.
     views = [each for area in areas if (each := area.activeSubWindow()) is not None]
     canvases = [each.viewport() for view in views for each in view.findChildren(QAbstractScrollArea)]
     widgets = [each for canvas in canvases for each in canvas.children() if isinstance(each, QWidget)]
