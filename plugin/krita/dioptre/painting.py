@@ -101,11 +101,10 @@ def begin(document: Document, depth: Node) -> None:
 
 
 def under_way() -> Painting | None:
-    """Return the painting that is under way, if its layer is still there."""
-    for one in list(_under_way):
-        if not is_open(one.document) or find_node(one.document, one.depth) is None:
-            end()
-    return next(iter(_under_way), None)
+    """Return the painting that is under way, if its layer is there: an undo may bring it back."""
+    if not all(is_open(one.document) for one in _under_way):
+        end()
+    return next((one for one in _under_way if find_node(one.document, one.depth) is not None), None)
 
 
 def end() -> None:

@@ -295,6 +295,7 @@ def check_strokes_snap_to_the_edges_of_the_photo():
     yield from soon("as it was painted", lambda: across(document.nodeByName(depth.name())), (True, True))
     yield from settle(document, 3 * SHOWN)
     expect("nothing undoes the undo", across(document.nodeByName(depth.name())), (True, True))
+    yield from until(lambda: is_shown(QCheckBox, "dioptre_snaps"), "the switch after the undo")
     yield from click(widget(QCheckBox, "dioptre_snaps"), 0.05)
     document.setModified(False)
 
