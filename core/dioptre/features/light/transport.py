@@ -89,15 +89,15 @@ class Surface:
         guide = alike(inverse, alpha)
         smooth = smoothed(inverse[..., None] + np.float32(_FAR), guide, passes=passes)[..., 0]
         normals = depth_normals(smooth, focal_px=focal_px) * np.array([1, -1, -1], np.float32)
+        fine = smoothed(normals.astype(np.float32), guide, passes=passes + 1)
+        coarse = smoothed(fine, guide, passes=passes + 4)
+        share = np.clip((inverse - inverse.min()) / np.float32(_NEAR), 0, 1)[..., None] ** 2
+        normals = fine * share + coarse * (1 - share)
         if alpha is not None:
             width = max(1.0, _RIM * subject_px)
             down, across = (ndimage.gaussian_filter(alpha, width, order=order) for order in ((1, 0), (0, 1)))
             turn = np.float32(_BULGE * width * np.sqrt(2 * np.pi)) * alpha
             normals = normals + np.stack([-across * turn, -down * turn, np.zeros_like(turn)], axis=2)
-        fine = smoothed(normals.astype(np.float32), guide, passes=passes + 1)
-        coarse = smoothed(fine, guide, passes=passes + 4)
-        share = np.clip((inverse - inverse.min()) / np.float32(_NEAR), 0, 1)[..., None] ** 2
-        normals = fine * share + coarse * (1 - share)
         normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
         return Surface(inverse=inverse, normals=normals, focal_px=focal_px)
 
