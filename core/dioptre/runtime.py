@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from dioptre_link.errors import DioptreError
@@ -23,6 +24,7 @@ from dioptre_link.paths import cache_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
 CARD_FRACTION = 0.6  # of a graphics card's memory; the rest is for the editor's canvas and the desktop
+IMPORTING = Lock()  # held while JAX is imported, which has circles: of two threads, one may see half of a module
 
 _CARD_PACKAGES = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # the first is that of the optional dependencies `gpu`
 _CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last in WSL
@@ -119,7 +121,8 @@ def own_settings() -> Iterator[None]:
     Raises:
         DioptreError: JAX cannot use the platform that is configured.
     """
-    import jax
+    with IMPORTING:
+        import jax
 
     try:
         jax.devices()

@@ -31,6 +31,7 @@ from dioptre.photo.results import (
     ordinary,
     original_layer,
     rendition_of_result,
+    spare_input,
 )
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
@@ -232,6 +233,8 @@ def one(
         raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
     _require_writable(file / FIRST_FRAME if films and not suffix else file, force=force)
     inputs = (source, *planes.files)
+    for given in inputs:
+        spare_input(file, given)
     with _measured(source, report):
         job = _follow(source, chosen, planes=planes, report=report, references=references, kind=kind)
         messages = list(job.messages)
@@ -377,7 +380,7 @@ def _follow(
 
 def _get_ready(chosen: Recipe) -> None:
     """Import what the recipe's steps need. Errors are left to the steps, which import the same."""
-    with suppress(Exception):
+    with suppress(Exception), runtime.IMPORTING:
         for step in chosen.steps:
             runner_of(step.operation)
         import_module("dioptre.caching.names").computing_setup()

@@ -116,7 +116,7 @@ def write_result(
         names["recipe"] = f"{base}.json"
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
-            _spare_input(folder / file, picture.path)
+            spare_input(folder / file, picture.path)
         output = _Output(staging, names)
         note = None if recipe.get("private") else xmp.make_note(operation=name, models=result.models, recipe=recipe)
         for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
@@ -423,13 +423,21 @@ def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
     return panels
 
 
-def _spare_input(output: Path, original: Path) -> None:
-    """Refuse to replace the file from which the result was computed, even with `force`."""
+def spare_input(output: Path, original: Path) -> None:
+    """Refuse to replace an input with the result, even with `force`.
+
+    Args:
+        output: the result's file.
+        original: a file from which it is computed.
+
+    Raises:
+        FileExists: both are the same file.
+    """
     try:
         same = output.samefile(original)
     except OSError:
         return
     if same:
         raise problems.FileExists(
-            "{file} is the input file.", hint="Choose another output folder.", file=problems.shown(output)
+            "{file} is the input file.", hint="Choose another output file or folder.", file=problems.shown(output)
         )

@@ -25,7 +25,8 @@ from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .downloads import OfferRow
-from .focus_row import FocusRow, LimitRow
+from .focus_row import FocusRow
+from .histogram import LimitRow
 from .toolkit import (
     QCheckBox,
     QLabel,

@@ -66,7 +66,7 @@ def test_a_box_holds_the_subject(picture: np.ndarray) -> None:
 def test_everything_removed_is_said(picture: np.ndarray) -> None:
     nothing = coverage(picture, removed=(LARGE, TOUCHING))
     assert not nothing.found
-    assert nothing.messages == ("No subject is left. Click to choose one.",)
+    assert nothing.messages == ("No subject is left. Choose one.",)
 
 
 def test_a_point_outside_the_picture_is_refused(picture: np.ndarray) -> None:

@@ -351,7 +351,9 @@ def check_the_range_of_an_effect_on_its_histogram():
     person.screenshot("krita-limit.png")
     before = state().sharp
     person.keys("Down")
-    yield from soon("narrowed by a key", lambda: state().sharp[0] > before[0] and state().sharp[1] < before[1], True)
+    yield from soon(
+        "narrowed by a key", lambda: state().sharp[0] > before[0] and state().sharp[1] < before[1], True
+    )
     yield from ready()
 
 
