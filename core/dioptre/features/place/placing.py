@@ -33,7 +33,7 @@ from dioptre.features.haze import air_of, in_haze, measured_haze
 from dioptre.features.subject import Subject, kept_subject, otsu
 from dioptre.features.white_balance import lit_like
 from dioptre.imaging.numbers import within_unit, without_nan
-from dioptre.imaging.resize import resize
+from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
 from dioptre.optics.grain import add_grain, grain_std
 from dioptre_link.errors import UsageError
@@ -50,6 +50,8 @@ _BINS = 24  # parts of the range of disparities, in each of which the photo's bl
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
 _LEAN = math.tan(math.radians(25))  # ground that leans less to a side is taken as level: depth maps err as much
+_BENT, _BENDING = 0.15, 0.0015  # disparity and its slope by which a surface may differ from the plane fitted to it
+_BENT_PX = 512  # longer side of the picture in which that is measured
 _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
@@ -299,6 +301,30 @@ def on_surface(
     return made, level
 
 
+def above_surface(disparity: Disparity, level: Plane, at: tuple[float, float]) -> Plane:
+    """Raise a plane above the surface to which it is fitted, so that this never covers it where it bends.
+
+    The surface reaches from the point as far as it stays near the plane and parallel to it. What stands on ground
+    rises from it.
+
+    Args:
+        disparity: 1 = nearest.
+        level: disparity of the plane.
+        at: (x, y) on the surface, in pixels.
+    """
+    size = fitted_size(disparity.shape, longest_px=_BENT_PX)
+    plane = resize(level, size, method="area")
+    apart = ndimage.gaussian_filter(resize(disparity, size, method="area") - plane, 1)
+    rising, sloping = (np.hypot(*np.gradient(each)) if min(size) > 1 else np.zeros(size) for each in (apart, plane))
+    areas, _ = ndimage.label((np.abs(apart) < _BENT) & (rising < np.maximum(sloping / 2, _BENDING)))
+    scale = size[0] / disparity.shape[0]
+    column, row = (min(max(int(place * scale), 0), side - 1) for place, side in zip(at, size[::-1], strict=True))
+    if not areas[row, column]:
+        return level
+    same = resize((areas == areas[row, column]).astype(np.float32), disparity.shape, method="bilinear")
+    return np.asarray(level + same * np.maximum(disparity + np.float32(_BEFORE) - level, 0))
+
+
 def _level(disparity: Disparity, options: PlaceOptions, subject: Subject) -> tuple[float, tuple[str, ...]]:
     """Return the disparity of a layer that faces the camera, and messages."""
     if options.layer_depth is not None:
@@ -363,6 +389,8 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         haze = measured_haze(picture, disparity, air=air)
         layer = in_haze(layer, level, haze, strength=options.haze)
     blur = _own_blur(inputs, disparity, level) if options.blur_radius is None else options.blur_radius
+    if not isinstance(level, float):
+        level = above_surface(disparity, level, options.stands_at or centre_of(layer))
     placed = place(
         picture,
         disparity,
