@@ -211,6 +211,12 @@ def test_several_lights_add_up() -> None:
     assert len(light(grey(), disparity, light_at=(10.0, 10.0), more_lights=((150.0, 10.0),)).layers) == 1
 
 
+@pytest.mark.parametrize(("depth", "said"), [(0.3, 0), (-1.0, 1)])
+def test_lights_that_light_nothing_are_mentioned(depth: float, said: int) -> None:
+    made = light(grey(), ball()[0], light_at=(BALL[1], BALL[0]), light_depth=depth, strength=2.0)
+    assert sum("light nothing" in str(message) for message in made.messages) == said
+
+
 def test_five_lights_are_refused() -> None:
     with pytest.raises(UsageError, match="at most four lights"):
         light(grey(), ball()[0], light_at=(1.0, 1.0), more_lights=tuple((float(x), 5.0) for x in range(4)))

@@ -45,6 +45,7 @@ from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_pixels
 from dioptre_link.catalogue.light import OPERATION
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .options import Kind, LightOptions
@@ -65,6 +66,8 @@ _HALF = 0.5  # coverage of the subject from which a pixel of the small picture b
 _SEEN = 1e-3  # least change of the light that counts
 
 _MOST_LIGHTS = 4
+_UNSEEN = 0.15  # light that nobody sees; reflections alone are less
+_NOTHING_LIT = Message("The lights are hidden or behind everything: they light nothing that the photo shows.")
 
 Colour = Float32[np.ndarray, "3"]
 
@@ -155,7 +158,7 @@ def relight(
         progress: called with the fraction done; raises Cancelled to stop.
     """
     scene = Scene.of(picture, disparity, alpha, nearest=nearest, focal_diagonals=focal_diagonals, draft=draft)
-    return _lit(picture, scene, lights, ambient=ambient, draft=draft, progress=progress)
+    return _lit(picture, scene, lights, ambient=ambient, draft=draft, progress=progress)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,10 +233,11 @@ def _lit(
     ambient: float,
     draft: bool,
     progress: Progress,
-) -> Picture:
+) -> tuple[Picture, float]:
+    """Return the picture in new light, and the most of it that arrives anywhere, relative to the photo's own."""
     lights = [each for each in lights if each.strength > 0]
     if not lights and ambient == 1:
-        return picture.copy()
+        return picture.copy(), 0.0
     by_warmth: dict[float, Float32[np.ndarray, "sh sw s"]] = {}
     for number, light in enumerate(lights):
         progress(number / (len(lights) + 1), "Following the light")
@@ -242,7 +246,8 @@ def _lit(
     progress(len(lights) / (len(lights) + 1), "Lighting the picture")
     colours = {light.warmth: light.colour for light in lights}  # in the order of `by_warmth`
     table = np.array([*colours.values()], np.float32).reshape(-1, 3)
-    return _multiplied(picture, scene.guide, list(by_warmth.values()), table, ambient)
+    most = max((float(each.max()) for each in by_warmth.values()), default=0.0)
+    return _multiplied(picture, scene.guide, list(by_warmth.values()), table, ambient), most
 
 
 def _limited(arriving: Plane) -> Plane:
@@ -421,7 +426,7 @@ def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
         draft=inputs.draft,
     )
     name = f"lit scene, {focal_diagonals}"
-    made = _lit(
+    made, most = _lit(
         picture,
         kept_for(inputs.kept, name, depth.disparity, compute=compute) if inputs.draft else compute(),
         placed_lights(options, depth.disparity, alpha, nearest=depth.nearest),
@@ -429,10 +434,11 @@ def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
         draft=inputs.draft,
         progress=part_of(progress, 0.8, 1.0),
     )
+    unseen = () if most > _UNSEEN or not options.strength else (_NOTHING_LIT,)
     progress(1.0, "Done")
     return Result(
         layers=(Layer(name="Light", role=Role.RESULT, pixels=made), *depth.layers),
         values=depth.values(),
-        messages=(*depth.messages, *(subject.messages if alpha is not None else ())),
+        messages=(*depth.messages, *(subject.messages if alpha is not None else ()), *unseen),
         models={**depth.models, **subject.models},
     )
