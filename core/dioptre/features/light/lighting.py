@@ -49,7 +49,7 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .options import Kind, LightOptions
-from .outline import Outline
+from .outline import HALF, Outline
 from .transport import Source, Surface, alike, incident, smoothed
 
 _SMALL_PX, _DRAFT_PX = 512, 240  # longer side of the picture in which light is computed
@@ -62,7 +62,6 @@ _HUE = 0.4  # how far highlights keep their hue instead of turning white
 _FLAGGED = 0.2  # light that a lamp behind the subject throws on anything else
 _BESIDE = 1.1  # distance of a light beside the subject from its middle, as a fraction of the subject's size
 _WHITE_K = 6504.0  # colour temperature of the photo's white
-_HALF = 0.5  # coverage of the subject from which a pixel of the small picture belongs to it
 _SEEN = 1e-3  # least change of the light that counts
 
 _MOST_LIGHTS = 4
@@ -168,14 +167,16 @@ class Scene:
     Attributes:
         guide: the planes whose edges the light has: disparity of what is behind the subject and, if there is one,
             its own, the subject's share of the light, and the picture.
+        small: the same in the small picture in which light is computed.
         target: what the lights are aimed at.
-        surface: the surface in a small picture.
-        cover: coverage of the subject in the small picture; None for none.
+        surface: the surface in the small picture.
+        cover: coverage of the subject there; None for none.
         scale: the small picture's size divided by the photo's.
         nearest: distance of the nearest point divided by that of the farthest.
     """
 
     guide: Float32[np.ndarray, "h w g"]
+    small: Float32[np.ndarray, "sh sw g"]
     target: Target
     surface: Surface
     cover: Float32[np.ndarray, "sh sw"] | None
@@ -199,10 +200,12 @@ class Scene:
         guide = _guide(picture, disparity, outline)
         small = resize(guide, size, method="area")
         cover = None if outline is None else outline.cover
-        inverse = _inverse(small[..., 0] if outline is None else outline.small(), nearest)
+        inverse = _inverse(small[..., 0] if outline is None else outline.level, nearest)
         focal_px, subject_px = focal_diagonals * math.hypot(*size), target.size_px * scale
         surface = Surface.of(inverse, cover, focal_px=focal_px, subject_px=subject_px)
-        return Scene(guide=guide, target=target, surface=surface, cover=cover, scale=scale, nearest=nearest)
+        return Scene(
+            guide=guide, small=small, target=target, surface=surface, cover=cover, scale=scale, nearest=nearest
+        )
 
     def arriving(self, light: Light, *, draft: bool) -> Float32[np.ndarray, "sh sw s"]:
         """Return the light that arrives in the small picture behind the subject and, if there is one, on it."""
@@ -213,7 +216,7 @@ class Scene:
         arriving = (_limited(direct) * seen + bounced) * np.float32(light.strength)
         if self.cover is None:
             return arriving[..., None]
-        sides = [_continued(arriving, side) for side in (self.cover <= _HALF, self.cover > _HALF)]
+        sides = [_continued(arriving, side) for side in (self.cover <= HALF, self.cover > HALF)]
         if light.kind != "directional" and light.distance > 1 / _inverse(self.target.disparity, self.nearest):
             sides[0] *= np.float32(_FLAGGED)
         return np.stack(sides, axis=2)
@@ -247,7 +250,7 @@ def _lit(
     colours = {light.warmth: light.colour for light in lights}  # in the order of `by_warmth`
     table = np.array([*colours.values()], np.float32).reshape(-1, 3)
     most = max((float(each.max()) for each in by_warmth.values()), default=0.0)
-    return _multiplied(picture, scene.guide, list(by_warmth.values()), table, ambient), most
+    return _multiplied(picture, scene, list(by_warmth.values()), table, ambient), most
 
 
 def _limited(arriving: Plane) -> Plane:
@@ -297,17 +300,17 @@ def _source(light: Light, target: Target, surface: Surface, scale: float, neares
 
 def _multiplied(
     picture: Picture,
-    guide: Float32[np.ndarray, "h w g"],
+    scene: Scene,
     arriving: Sequence[Float32[np.ndarray, "sh sw s"]],
     colours: Float32[np.ndarray, "k 3"],
     ambient: float,
 ) -> Picture:
     """Return the picture in its own and new light, which a small picture gives, along the edges of the guide."""
-    full = guide.shape[:2]
-    size = arriving[0].shape[:2] if arriving else (1, 1)
+    guide, small = scene.guide, scene.small
+    full, size = guide.shape[:2], small.shape[:2]
     fitted = np.zeros((*size, 0), np.float32)
     if arriving:
-        small, light = resize(guide, size, method="area"), np.stack(arriving, axis=3)
+        light = np.stack(arriving, axis=3)
         fits = [
             guided_coefficients(
                 small[..., [side, -2, -1]],

@@ -19,6 +19,9 @@ from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import bucket, map_pixels, pad_to
 
+HALF = 0.5
+"""Coverage of the subject from which a pixel of the small picture belongs to it."""
+
 _WIDTH = 0.008  # half-width of the band along the outline, as a fraction of the longer side
 _APART = 0.12  # difference of disparity from that around, from which a place near the outline is on its other side
 _SOFT = 0.02  # coverage that differs from 0 and 1
@@ -36,6 +39,7 @@ class Outline:
         disparity: 1 = nearest.
         alpha: coverage of the subject.
         cover: coverage in a small picture.
+        level: disparity in the small picture, in which each pixel is either in front or behind.
         sides: small planes: disparity behind and in front, weight of the band, where the subject may have gaps, and
             sRGB-encoded colour behind and in front.
     """
@@ -44,6 +48,7 @@ class Outline:
     disparity: Disparity
     alpha: Matte
     cover: Float32[np.ndarray, "sh sw"]
+    level: Float32[np.ndarray, "sh sw"]
     sides: Float32[np.ndarray, "sh sw 10"]
 
     @staticmethod
@@ -55,7 +60,7 @@ class Outline:
         rims = ndimage.maximum_filter(cover, 3) - ndimage.minimum_filter(cover, 3) > _SOFT
         strip = ndimage.maximum_filter(rims, 8 * reach + 1)
         wrong = np.zeros_like(rims)
-        for side in (cover > 0.5, cover <= 0.5):
+        for side in (cover > HALF, cover <= HALF):
             weight = ndimage.gaussian_filter(side.astype(np.float32), 6 * reach)
             usual = ndimage.gaussian_filter(near * side, 6 * reach) / np.maximum(weight, 1e-6)
             wrong |= side & strip & (np.abs(near - usual) > _APART)
@@ -64,13 +69,14 @@ class Outline:
             pull_push(np.concatenate([near[..., None], colour], axis=2), (side & ~band).astype(np.float32))
             if (side & ~band).any()
             else np.concatenate([near[..., None], colour], axis=2)
-            for side in (cover <= 0.5, cover > 0.5)
+            for side in (cover <= HALF, cover > HALF)
         )
         weight = ndimage.gaussian_filter(band.astype(np.float32), reach / 2)
         gaps = 1 - ndimage.minimum_filter(cover, 2 * -(-reach // 2) + 1)
+        level = near + weight * (np.where(cover > HALF, front[..., 0], behind[..., 0]) - near)
         first = np.stack([behind[..., 0], front[..., 0], weight, gaps], axis=2)
         sides = np.concatenate([first, behind[..., 1:], front[..., 1:]], axis=2)
-        return Outline(picture=picture, disparity=disparity, alpha=alpha, cover=cover, sides=sides)
+        return Outline(picture=picture, disparity=disparity, alpha=alpha, cover=cover, level=level, sides=sides)
 
     def planes(self) -> tuple[Float32[np.ndarray, "h w 2"], Plane]:
         """Return the disparity behind and in front, and the part of the light that comes from the front."""
@@ -87,12 +93,6 @@ class Outline:
             made = map_pixels(partial(_split, sides), given, self.picture[..., :3][places])
             levels[places], share[places] = made[:, :2], made[:, 2]
         return levels, share
-
-    def small(self) -> Float32[np.ndarray, "sh sw"]:
-        """Return the disparity of the small picture, in which each pixel is either in front or behind."""
-        behind, front, band = (self.sides[..., k] for k in range(3))
-        near = resize(self.disparity, self.cover.shape, method="area")
-        return np.asarray(near + band * (np.where(self.cover > 0.5, front, behind) - near))
 
 
 @jax.jit
