@@ -18,7 +18,6 @@ from dioptre import photo
 from dioptre.caching import choice, names
 from dioptre.caching.caches import MemoryCache
 from dioptre.contract import EmbeddedDepth, FieldOfView, Inputs, Progress, Result, StepCache, row_slices
-from dioptre.features.depth import snapped_strokes
 from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.models.registry import chosen_depth_network
@@ -364,6 +363,8 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
             )
         loaded[name] = kept
     if BEFORE in request.unpainted and (now := loaded.get(Input.DISPARITY)) is not None:
+        from dioptre.features.depth import snapped_strokes  # here, because the worker's start does without it
+
         before = load(request.folder, Input.DISPARITY, request.unpainted[BEFORE])
         loaded[Input.DISPARITY] = Kept(snapped_strokes(loaded[Input.PICTURE].values, now.values, before.values))
     return loaded
