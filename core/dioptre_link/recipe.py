@@ -26,6 +26,11 @@ _MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred byt
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def result_base(stem: str, operation: str) -> str:
+    """Return the start of the names of a result's files: photo-super-resolution."""
+    return f"{stem}-{operation.replace('_', '-')}"
+
+
 class RecipeError(DioptreError):
     """The recipe is invalid, or this version of Dioptre cannot follow it."""
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
-from dioptre_link.recipe import Recipe
+from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task
+from dioptre_link.recipe import Recipe, result_base
 from dioptre_link.scratch import temporary_folder
 
 

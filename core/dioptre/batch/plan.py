@@ -16,9 +16,7 @@ from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.files import read_regular
-from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
-
-from .work import result_base
+from dioptre_link.recipe import Recipe, RecipeError, WrittenFile, result_base
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jxl", ".gif"}

@@ -193,11 +193,6 @@ def _files(followed: Followed, task: Task, folder: Path) -> tuple[dict[str, byte
     return {path.name: path.read_bytes() for path in written}, messages
 
 
-def result_base(stem: str, operation: str) -> str:
-    """Return the start of the file names that `write_result` gives to a picture's results."""
-    return f"{stem}-{operation.replace('_', '-')}"
-
-
 def _preview(pixels: np.ndarray) -> bytes:
     """Encode a small JPEG, with transparent areas composited on white."""
     import numpy as np

@@ -41,7 +41,7 @@ from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
-from dioptre_link.recipe import Recipe, Step
+from dioptre_link.recipe import Recipe, Step, result_base
 
 from . import log
 from .reporting import Reporter
@@ -116,14 +116,14 @@ def every(
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
-    name = chosen.steps[-1].operation.replace("_", "-")
+    name = chosen.steps[-1].operation
     _require_different_names(sources)
     if exr:
         require_openexr()
 
     def process(source: Path) -> None:
         for suffix in ("ora", "json", *(["exr"] if exr else [])):  # check now, not after minutes of computing
-            _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
+            _require_writable(folder / f"{result_base(source.stem, name)}.{suffix}", force=force)
         with _measured(source, report):
             job = _follow(source, chosen, planes=planes, report=report, all_layers=True)
             messages = list(job.messages)
@@ -207,7 +207,7 @@ def one(
     if file.is_dir() and not films:
         described = operation(last.operation)
         selects = Role.SELECTION in described.outputs
-        stem = f"{source.stem}-{described.command}" + ("-mask" if selects and only_depth else "")
+        stem = result_base(source.stem, described.name) + ("-mask" if selects and only_depth else "")
         ending = needed or (".jpg" if chosen.depth_in_file else source.suffix)
         if selects or only_depth:  # a picture with transparency, or values
             ending = ".png"

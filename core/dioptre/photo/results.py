@@ -28,6 +28,7 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
+from dioptre_link.recipe import result_base
 
 from . import problems
 from .depth_files import encoded_depth, metres
@@ -95,7 +96,7 @@ def write_result(
         UnwritableFile: a file cannot be written.
     """
     name = _operation(recipe)
-    base = f"{stem}-{name.replace('_', '-')}" if name else stem
+    base = result_base(stem, name) if name else stem
     parts = _Parts(
         picture=picture,
         stack=_stack(result, picture),

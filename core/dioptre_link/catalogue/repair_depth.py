@@ -7,6 +7,9 @@ from dataclasses import replace
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, fraction
 from .depth import DEPTH_MODEL
 
+UNCHANGED = {"mode": "shift", "amount": 0.0}
+"""Options with which the depth stays as it is: only strokes on it change."""
+
 OPERATION = Operation(
     name="repair_depth",
     feature="depth",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from . import layers, painting
 from .dioptre_link.catalogue.repair_depth import OPERATION as REPAIR
+from .dioptre_link.catalogue.repair_depth import UNCHANGED
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import RefusedError
@@ -178,9 +179,9 @@ class Snap:
     def work(
         self, given: tuple[Source, Picture], worker: Worker, ticket: Ticket, report: Report
     ) -> tuple[Source, Outcome]:
-        """Compute the layer on the thread: shifted by nothing, so that only its strokes change."""
+        """Compute the layer on the thread."""
         source, before = given
-        options = REPAIR.check({"mode": "shift", "amount": 0.0})
+        options = REPAIR.check(UNCHANGED)
         order = Order(
             operation=REPAIR.name, options=options, picture=source.picture, depth=source.depth, before=before
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dioptre_link.catalogue.repair_depth import OPERATION as REPAIR
+from dioptre_link.catalogue.repair_depth import UNCHANGED
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
@@ -88,7 +89,7 @@ def snap_strokes(
     Returns:
         The outcome; None if the user has painted on.
     """
-    options = REPAIR.check({"mode": "shift", "amount": 0.0})  # Shifted by nothing, so that only strokes change.
+    options = REPAIR.check(UNCHANGED)
     with ExitStack() as files:
         sent = yield from transfer.send(worker, source, files)
         earlier = yield from transfer.read_depth(worker, before, files)
