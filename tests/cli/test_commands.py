@@ -75,6 +75,49 @@ def test_run_writes_all_files_and_a_recipe_that_gives_the_same_again(
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(path.name for path in written)
 
 
+def another(parameter: Parameter) -> str:
+    """Return a value other than the default, as it is typed."""
+    if parameter.kind is Kind.BOOLEAN:
+        return ""
+    if parameter.kind is Kind.CHOICE:
+        return next(choice for choice in parameter.choices if choice != parameter.default)
+    if parameter.kind in (Kind.FLOAT, Kind.INTEGER):
+        assert parameter.minimum is not None
+        return f"{parameter.maximum if parameter.default == parameter.minimum else parameter.minimum:g}"
+    return {Kind.POINT: "7,5", Kind.POINTS: "7,5", Kind.BOX: "2,3,9,11", Kind.DISTANCES: "7,5,2"}[parameter.kind]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_option_reaches_its_operation(
+    name: str, pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    """An argument of the command's own with an option's name would take its value."""
+    described = OPERATIONS[name]
+    Image.fromarray(np.full((8, 9, 4), 200, np.uint8)).save(tmp_path / "layer.png")
+    strokes = tmp_path / "strokes.json"
+    strokes.write_text('[{"keep": true, "radius": 0.05, "points": [[0.25, 0.5]]}]', encoding="utf-8")
+    inputs = [photo, *([tmp_path / "layer.png"] if described.places else [])]
+    output = tmp_path / "out"
+    if name != "portrait":
+        output = output.with_suffix(".webp" if name == "film" else ".png")
+    for parameter in options_of(name):
+        value = str(strokes) if parameter.kind is Kind.STROKES else another(parameter)
+        if name == "spatial" and value in ("mpo", "wiggle"):
+            value = "half"
+        flag = f"--{'no-' if parameter.default is True else ''}{parameter.flag[2:]}"
+        code, _, err = dioptre(
+            described.command, *inputs, "-o", output, "--force", flag, *([value] if value else [])
+        )
+        assert code == 0, err
+        _, given, _ = next(call for call in reversed(pipelines) if call[0] == name)
+        expected = (
+            not parameter.default
+            if parameter.kind is Kind.BOOLEAN
+            else parameter.check(strokes.read_text(encoding="utf-8") if parameter.kind is Kind.STROKES else value)
+        )
+        assert given[parameter.name] == expected, parameter.name
+
+
 def test_strokes_come_from_a_file(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
     stroke = {"keep": True, "radius": 0.05, "points": [[0.25, 0.5]]}
     file = tmp_path / "strokes.json"

@@ -18,6 +18,7 @@ from dioptre_link.operation import Input, Kind, Operation, Parameter, Role
 from . import log
 from .options import (
     GroupedCommand,
+    ParameterType,
     common_options,
     content_options,
     given,
@@ -139,8 +140,8 @@ def _operation_command(operation: Operation) -> click.Command:
         metric: bool = False,
         normals: bool = False,
         layer: Path | None = None,
-        at: str | None = None,
-        size: int | None = None,
+        layer_at: tuple[float, float] | None = None,
+        layer_width: int | None = None,
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
@@ -169,7 +170,7 @@ def _operation_command(operation: Operation) -> click.Command:
                     depth=depth,
                     depth_unit=depth_unit,
                     selection=selection,
-                    layer=None if layer is None else LayerFile(path=layer, at=_AT.check(at), width=size),
+                    layer=None if layer is None else LayerFile(path=layer, at=layer_at, width=layer_width),
                 ),
                 force=force,
                 report=report,
@@ -186,8 +187,9 @@ def _operation_command(operation: Operation) -> click.Command:
         function
     )
     if operation.places:
-        function = click.option("--size", type=click.IntRange(1, 65535), metavar="PX", help=_SIZE)(function)
-        function = click.option("--at", metavar="X,Y", help=_AT.help)(function)
+        sides = click.IntRange(1, 65535)
+        function = click.option("--size", "layer_width", type=sides, metavar="PX", help=_SIZE)(function)
+        function = click.option("--at", "layer_at", type=ParameterType(_AT), help=_AT.help)(function)
         function = click.argument("layer", type=_PATH, metavar="LAYER")(function)
     function = click.argument("source", type=_PATH, metavar="IN")(function)
     return click.command(name=operation.command, cls=GroupedCommand)(function)
