@@ -130,6 +130,7 @@ def phases(photo: Path) -> list[tuple[str, float, float]]:
     from dioptre import runtime
 
     runtime.prepare()
+    from dioptre.photo.outputs import Outputs
     from dioptre.recipes.apply import runner_of
     from dioptre.recipes.on_file import follow_on_file
     from dioptre_link.recipe import Recipe, Step
@@ -138,10 +139,8 @@ def phases(photo: Path) -> list[tuple[str, float, float]]:
     recipe = Recipe(steps=(Step(operation="portrait"),))
     job = follow_on_file(recipe, photo, all_layers=True, progress=enter)
     with tempfile.TemporaryDirectory() as folder:
-        into = Path(folder)
-        files.write_result(
-            job.result, job.picture, into, "result", force=True, recipe=job.recipe.to_dict(), progress=enter
-        )
+        outputs = Outputs(recipe=job.recipe, source=photo, folder=Path(folder), stem="result")
+        files.write_result(job.result, job.picture, outputs, force=True, progress=enter)
     enter(1, "")
     seconds: dict[str, tuple[float, float]] = {}
     for (phase, start, used), (_, end, after) in pairwise(marks):

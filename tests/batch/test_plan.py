@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -63,12 +64,31 @@ def test_every_picture_has_its_own_files(tmp_path: Path, names: tuple[str, ...])
         assert summary.made == len(names)
         found = survey(tmp_path / "photos", out, PORTRAIT).items
         for item in found:
-            (result,) = (item.folder / f"{item.base(PORTRAIT)}{kind}" for kind in (item.source.suffix,))
+            result = item.folder / item.outputs(PORTRAIT).result()
             assert result.read_bytes() == item.source.read_bytes()
             before, _ = preview_paths(out, item)
             assert before.read_bytes() == item.source.read_bytes()
         folded = {str(item.folder / item.stem).casefold() for item in found}
         assert len(folded) == len(names)
+
+
+def test_pictures_are_found_by_what_they_hold(tmp_path: Path) -> None:
+    place = tmp_path / "photos"
+    add(tmp_path / "one.jpg")
+    place.mkdir()
+    for name in (
+        "a.HIF",
+        "b.mpo",
+        "c.download",
+        "d.THM",
+        "f.erf",
+        "g.erf",
+        "g.hif",
+    ):  # g.hif: of the RAW photo g.erf
+        shutil.copy(tmp_path / "one.jpg", place / name)
+    (place / "e.txt").write_text("not a picture", encoding="utf-8")
+    found = [item.name for item in survey(place, tmp_path / "out", PORTRAIT).items]
+    assert found == ["a.HIF", "b.mpo", "c.download", "f.erf", "g.hif"]
 
 
 def test_an_error_that_nobody_expects_stops_no_other_picture(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

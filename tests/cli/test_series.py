@@ -37,6 +37,30 @@ def test_one_picture_gives_one_file(photo: Path, tmp_path: Path, dioptre: Run, p
     assert pipelines[0][2].references == ()
 
 
+def test_one_picture_in_a_folder_is_named_after_the_step(
+    photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls
+) -> None:
+    (tmp_path / "out").mkdir()
+    code, out, err = dioptre("white-balance", photo, "-o", tmp_path / "out")
+    assert code == 0, err
+    assert out.split() == [str(tmp_path / "out" / "photo-white-balance.jpg")]
+
+
+@pytest.mark.parametrize("command", ["white-balance", "haze", "run"])
+def test_a_result_has_the_format_that_its_photo_holds(
+    command: str, photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls
+) -> None:
+    """Cameras name HEIC files .HIF, and JPEG files with two pictures .MPO."""
+    odd, out = photo.with_suffix(".HIF"), tmp_path / "out"
+    photo.rename(odd)
+    out.mkdir()
+    chosen = ("--preset", "landscape") if command == "run" else ()
+    code, _, err = dioptre(command, odd, "-o", out, *chosen)
+    assert code == 0, err
+    name = "white-balance" if command == "run" else command
+    assert (out / f"photo-{name}.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
+
+
 def test_a_selection_limits_one_picture(
     series: Path, photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls
 ) -> None:

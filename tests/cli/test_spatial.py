@@ -117,15 +117,44 @@ def test_folders_of_results_have_the_right_names(layout: str, ending: str, scene
     assert {path.name for path in out.iterdir()} == names
 
 
-def test_batches_have_the_right_names(scene: Scene, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = scene.recipe(("depth", {}), ("spatial", {"layout": "quilt"}))
+@pytest.mark.parametrize(
+    ("layout", "ending"), [("crossed", ".jpg"), ("quilt", "_qs8x6a1.5.jpg"), ("mpo", ".mpo"), ("wiggle", ".webp")]
+)
+def test_a_single_result_in_a_folder_has_the_name_of_a_run(
+    layout: str, ending: str, scene: Scene, dioptre: Dioptre
+) -> None:
+    out = scene.folder / "out"
+    out.mkdir()
+    command = ("spatial", scene.photo, "-o", out, "--layout", layout, "--depth", scene.depth)
+    assert dioptre(*command)[0] == 0
+    assert [path.name for path in out.iterdir()] == [f"photo-spatial{ending}"]
+    assert "already exists" in dioptre(*command)[2]
+
+
+@pytest.mark.parametrize(
+    ("layout", "ending"), [("quilt", "_qs8x6a1.5.jpg"), ("mpo", ".mpo"), ("wiggle", ".webp"), ("half", ".jpg")]
+)
+def test_a_batch_names_finds_and_shows_its_results(
+    layout: str, ending: str, scene: Scene, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = scene.recipe(("depth", {}), ("spatial", {"layout": layout}))
     monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     folder, many = scene.folder / "in", scene.folder / "many"
     folder.mkdir()
     scene.photo.rename(folder / "photo.jpg")
-    code, _, err = dioptre("batch", folder, "-o", many, "--recipe", steps)
+    command = ("batch", folder, "-o", many, "--recipe", steps)
+    code, _, err = dioptre(*command)
     assert code == 0, err
-    assert (many / "photo-spatial_qs8x6a1.5.jpg").is_file()
+    result = many / f"photo-spatial{ending}"
+    written = result.stat().st_mtime_ns
+    assert result.name in (many / "contact-sheet.html").read_text(encoding="utf-8")
+    code, _, err = dioptre(*command, "--resume")
+    assert code == 0, err
+    assert "already finished: 1" in err
+    assert result.stat().st_mtime_ns == written
+    assert "already exists" in dioptre(*command)[2]
+    result.write_bytes(b"edited")
+    assert "was changed after it was written" in dioptre(*command, "--resume")[2]
 
 
 def test_it_is_the_last_step_and_has_no_depth_inside(

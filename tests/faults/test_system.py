@@ -20,6 +20,7 @@ from PIL import Image
 
 from dioptre import photo as files
 from dioptre.contract import Layer, Result
+from dioptre.photo.outputs import Outputs
 from dioptre.photo.picture import Picture
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
@@ -91,7 +92,8 @@ def result(value: float) -> Result:
 
 
 def write(made: Result, picture: Picture, out: Path, *, force: bool = False) -> list[Path]:
-    return files.write_result(made, picture, out, "photo", force=force, recipe=corpus.RECIPE.to_dict())
+    outputs = Outputs(recipe=corpus.RECIPE, source=picture.path, folder=out, stem="photo")
+    return files.write_result(made, picture, outputs, force=force)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -19,12 +19,12 @@ from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.encode.rendition import rendition
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.metadata import containers
-from dioptre.photo.results import write_result
 from dioptre.photo.vips import vips
 from dioptre_link.operation import Role
 
 from .layered import read_layers
 from .three_gains import map_jpeg
+from .written import write_run
 
 SIZE = (96, 144)
 LAMPS = ((30, 40, 8.0), (60, 110, 4.0))
@@ -143,7 +143,7 @@ def test_layers_and_sheet_show_what_the_camera_showed(photo_hdr: Path, tmp_path:
     picture = load(photo_hdr)
     result = Result(layers=(Layer(name="Blurred", role=Role.RESULT, pixels=picture.pixels),), models={}, values={})
     recipe = {"steps": [{"operation": "lens_blur", "options": {}}]}
-    write_result(result, picture, tmp_path, "out", force=False, recipe=recipe)
+    write_run(result, picture, tmp_path, "out", force=False, recipe=recipe)
     assert load(tmp_path / "out-lens-blur.jpg").gain_map is not None
     (tmp_path / "plain.jpg").write_bytes(_first_picture(photo_hdr))
     expected = load(tmp_path / "plain.jpg").pixels

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import load, problems, replacing, save, write_openraster, write_result
+from dioptre.photo import load, problems, replacing, save, write_openraster
 from dioptre.photo.depth_files import encoded_depth
 from dioptre_link.operation import Role
+
+from .written import write_run
 
 # Imported by name, because the package has a function of the same name.
 DECODE = importlib.import_module("dioptre.photo.decode.decoding")
@@ -99,7 +101,7 @@ def test_who_may_not_read_the_depth_may_not_read_the_result(tmp_path: Path) -> N
     with replacing(tmp_path / "c.png", force=False, permissions_of=[path, depth]) as stream:
         stream.write(encoded_depth(picture.pixels[..., 0], ".png"))
     write_openraster([layer], tmp_path / "d.ora", permissions_of=[path, depth])
-    written = write_result(
+    written = write_run(
         Result(layers=(layer,)), picture, tmp_path / "out", "a", force=False, recipe=recipe, inputs=[depth]
     )
     for file in (*written, *(tmp_path / name for name in ("b.png", "c.png", "d.ora"))):

@@ -17,6 +17,7 @@ from dioptre.photo.decode.decoding import size_of
 from dioptre.photo.decode.raw import is_raw
 from dioptre.photo.decode.tiff import read_tiff
 from dioptre.photo.encode.saving import suffix_like
+from dioptre.photo.outputs import kind_of
 from dioptre.photo.picture import Format
 from dioptre.photo.problems import DamagedPicture, NotAPicture, PictureTooLarge
 
@@ -95,7 +96,7 @@ def test_a_result_is_a_tiff_with_16_bits_profile_and_metadata(tmp_path: Path) ->
     path = tmp_path / "photo.dng"
     write_dng(path)
     picture = photo.load(path)
-    assert suffix_like(picture) == ".tif"
+    assert suffix_like(path, picture.source.format) == suffix_like(path, kind_of(path)) == ".tif"
     photo.save(picture, tmp_path / "result.tif")
     again = photo.load(tmp_path / "result.tif")
     assert again.source.bits == 16

@@ -11,19 +11,23 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import inspect, load, problems, read_depth, write_result
+from dioptre.photo import inspect, load, problems, read_depth
 from dioptre.photo.encode.encoding import encode
 from dioptre.photo.encode.sheet import Panel, sheet
 from dioptre.photo.picture import Format, Picture
 from dioptre_link.operation import Role
+from dioptre_link.recipe import Recipe
 
 from .layered import read_layers
+from .written import write_run
 
-RECIPE = {
-    "version": 1,
-    "steps": [{"operation": "portrait", "options": {"f_number": 2.8}}],
-    "models": {"m": "c" * 64},
-}
+RECIPE = Recipe.from_dict(
+    {
+        "version": 2,
+        "steps": [{"operation": "portrait", "options": {"f_number": 2.8}}],
+        "models": {"m": "c" * 64},
+    }
+).to_dict()
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def _names(folder: Path) -> list[str]:
 
 def test_the_whole_set(out: Path, picture: Picture) -> None:
     seen: list[float] = []
-    paths = write_result(
+    paths = write_run(
         _result(picture), picture, out, "photo", force=False, recipe=RECIPE, progress=lambda f, _: seen.append(f)
     )
     assert sorted(path.name for path in paths) == _names(out)
@@ -84,7 +88,7 @@ def test_the_whole_set(out: Path, picture: Picture) -> None:
 
 @pytest.mark.parametrize("name", ["photo-portrait.jpg", "photo-portrait.ora", "photo-portrait.json"])
 def test_inspect_reads_what_was_done(out: Path, picture: Picture, name: str) -> None:
-    write_result(_result(picture), picture, out, "photo", force=False, recipe=RECIPE)
+    write_run(_result(picture), picture, out, "photo", force=False, recipe=RECIPE)
     note = inspect(out / name)
     assert note is not None
     assert note.software.startswith("Dioptre")
@@ -108,9 +112,9 @@ def test_inspect_of_other_files(picture: Picture, tmp_path: Path) -> None:
 def test_nothing_is_written_where_one_file_exists(out: Path, picture: Picture) -> None:
     (out / "photo-portrait.json").write_text("mine", encoding="utf-8")
     with pytest.raises(problems.FileExists, match=r"photo-portrait\.json"):
-        write_result(_result(picture), picture, out, "photo", force=False, recipe=RECIPE)
+        write_run(_result(picture), picture, out, "photo", force=False, recipe=RECIPE)
     assert _names(out) == ["photo-portrait.json"]
-    assert len(write_result(_result(picture), picture, out, "photo", force=True, recipe=RECIPE)) == 6
+    assert len(write_run(_result(picture), picture, out, "photo", force=True, recipe=RECIPE)) == 6
     assert json.loads((out / "photo-portrait.json").read_text(encoding="utf-8"))["steps"] == RECIPE["steps"]
 
 
@@ -120,9 +124,7 @@ def test_an_error_half_way_leaves_nothing(tmp_path: Path, picture: Picture) -> N
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_result(
-            _result(picture), picture, tmp_path / "new", "photo", force=False, recipe=RECIPE, progress=stop
-        )
+        write_run(_result(picture), picture, tmp_path / "new", "photo", force=False, recipe=RECIPE, progress=stop)
     assert not (tmp_path / "new").exists()
 
 
@@ -132,13 +134,13 @@ def test_the_input_is_never_replaced(picture: Picture) -> None:
     picture.path.rename(odd)
     moved = load(odd)
     with pytest.raises(problems.FileExists, match="input"):
-        write_result(_result(moved), moved, odd.parent, "photo", force=True, recipe=RECIPE)
+        write_run(_result(moved), moved, odd.parent, "photo", force=True, recipe=RECIPE)
     assert odd.read_bytes() == original
 
 
 def test_depth_alone(out: Path, picture: Picture) -> None:
     result = Result(layers=_result(picture).layers[1:])
-    write_result(result, picture, out, "photo", force=False, recipe={"steps": [{"operation": "depth"}]})
+    write_run(result, picture, out, "photo", force=False, recipe={"steps": [{"operation": "depth"}]})
     assert _names(out) == [
         "photo-depth-sheet.jpg",
         "photo-depth.json",
@@ -152,7 +154,7 @@ def test_depth_alone(out: Path, picture: Picture) -> None:
 def test_larger_result(out: Path, picture: Picture) -> None:
     large = Layer(name="×2", role=Role.RESULT, pixels=np.repeat(np.repeat(picture.pixels, 2, 0), 2, 1))
     recipe = {"steps": [{"operation": "super_resolution"}]}
-    write_result(Result(layers=(large,)), picture, out, "photo", force=False, recipe=recipe)
+    write_run(Result(layers=(large,)), picture, out, "photo", force=False, recipe=recipe)
     assert "photo-super-resolution.jpg" in _names(out)
     assert load(out / "photo-super-resolution.jpg").width == 80
     assert len(read_layers(out / "photo-super-resolution.ora").layers) == 1
@@ -162,7 +164,7 @@ def test_formats_that_cannot_be_written_are_said(tmp_path: Path, out: Path, phot
     Image.fromarray(photo).save(tmp_path / "a.gif")
     picture = load(tmp_path / "a.gif")
     messages: list[str] = []
-    write_result(_result(picture), picture, out, "a", force=False, recipe=RECIPE, on_message=messages.append)
+    write_run(_result(picture), picture, out, "a", force=False, recipe=RECIPE, on_message=messages.append)
     assert (out / "a-portrait.png").exists()
     assert messages
 
@@ -170,7 +172,7 @@ def test_formats_that_cannot_be_written_are_said(tmp_path: Path, out: Path, phot
 def test_sixteen_bits_stay_sixteen(tmp_path: Path, out: Path, photo: np.ndarray) -> None:
     (tmp_path / "a.TIFF").write_bytes(encode(photo.astype(np.uint16) * 257, Format.TIFF))
     picture = load(tmp_path / "a.TIFF")
-    write_result(_result(picture), picture, out, "a", force=False, recipe=RECIPE)
+    write_run(_result(picture), picture, out, "a", force=False, recipe=RECIPE)
     assert load(out / "a-portrait.TIFF").source.bits == 16
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dioptre import photo as files
+from dioptre.photo.outputs import Outputs
 from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
 from dioptre.recipes.on_file import follow_on_file
@@ -17,6 +18,13 @@ from dioptre_link.recipe import Recipe, Step
 
 from ..photo.layered import read_layers
 from ..photo.planes import write_metres
+
+X2, X4, X8 = (Step(operation="super_resolution", options={"scale": scale}) for scale in (2, 4, 8))
+
+
+def spatial(layout: str) -> Step:
+    return Step(operation="spatial", options={"layout": layout})
+
 
 TWO = Recipe(
     steps=(
@@ -38,9 +46,8 @@ def test_the_original_is_below_whatever_is_held(
     monkeypatch.setattr(files, "load", lambda *args, load=files.load, **kw: loads.append(1) or load(*args, **kw))
     made = follow_on_file(TWO, tmp_path / "in.png")
     assert len(loads) == (2 if released_pixels == 1 else 1)
-    written = files.write_result(
-        made.result, made.picture, tmp_path / "out", "in", force=False, recipe=made.recipe.to_dict()
-    )
+    outputs = Outputs(recipe=made.recipe, source=tmp_path / "in.png", folder=tmp_path / "out", stem="in")
+    written = files.write_result(made.result, made.picture, outputs, force=False)
     layers = read_layers(tmp_path / "out" / "in-white-balance.ora").layers
     assert [layer.name for layer in layers][-1] == "Original"
     np.testing.assert_allclose(layers[-1].pixels[..., :3], photo, atol=1 / 255)
@@ -99,36 +106,49 @@ def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "scales", "hint"),
+    ("kind", "width", "steps", "hint"),
     [
-        ("in.png", files.Format.WEBP, (4.0,), ".jpg or .png or .tif"),
-        ("in.png", files.Format.AVIF, (2.0, 2.0), ".jpg or .png or .tif"),
-        ("in.png", files.Format.HEIC, (4.0,), ".jpg or .png or .tif"),
-        ("in.jpg", None, (8.0, 2.0), ".png or .tif"),  # as `run` and `batch` choose the format
-        ("in.webp", None, (4.0,), ".jpg or .png or .tif"),
+        (files.Format.WEBP, 4100, (X4,), ".jpg or .png or .tif"),
+        (files.Format.AVIF, 4100, (X2, X2), ".jpg or .png or .tif"),
+        (files.Format.HEIC, 4100, (X4,), ".jpg or .png or .tif"),
+        (files.Format.JPEG, 4100, (X8, X2), ".png or .tif"),
+        (files.Format.WEBP, 8200, (spatial("parallel"),), ".jpg or .png or .tif"),
+        (files.Format.JPEG, 16400, (X2, spatial("rgbd")), ".png or .tif"),
+        (files.Format.WEBP, 8200, (X2, spatial("half")), ".jpg or .png or .tif"),
     ],
-    ids=lambda value: str(value),
 )
 def test_a_result_beyond_its_format_is_refused_before_any_step(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    name: str,
-    kind: files.Format | None,
-    scales: tuple[float, ...],
+    kind: files.Format,
+    width: int,
+    steps: tuple[Step, ...],
     hint: str,
 ) -> None:
     def computed(*_: object, **__: object) -> None:
         raise AssertionError("a step was run")
 
     monkeypatch.setattr(on_file, "follow", computed)
-    files.save(np.full((4, 4100, 3), 0.5, np.float32), tmp_path / name)
-    enlarge = Recipe(steps=tuple(Step(operation="super_resolution", options={"scale": scale}) for scale in scales))
+    files.save(np.full((4, width, 3), 0.5, np.float32), tmp_path / "in.png")
     with pytest.raises(UnwritableFile) as refused:
-        follow_on_file(enlarge, tmp_path / name, kind=kind)
+        follow_on_file(Recipe(steps=steps), tmp_path / "in.png", kind=kind)
     assert hint in refused.value.hint
     with pytest.raises(AssertionError, match="a step was run"):
-        follow_on_file(enlarge, tmp_path / name, kind=files.Format.PNG)
+        follow_on_file(Recipe(steps=steps), tmp_path / "in.png", kind=files.Format.PNG)
+
+
+@pytest.mark.parametrize("layout", ["quilt", "wiggle"])
+def test_a_sheet_that_is_smaller_than_its_photo_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("a step was run")
+
+    monkeypatch.setattr(on_file, "follow", computed)
+    files.save(np.full((4, 30_000, 3), 0.5, np.float32), tmp_path / "in.png")
+    with pytest.raises(AssertionError, match="a step was run"):
+        follow_on_file(Recipe(steps=(spatial(layout),)), tmp_path / "in.png", kind=files.Format.WEBP)
 
 
 def test_a_panorama_too_wide_for_a_format_is_refused_without_enlarging(tmp_path: Path) -> None:

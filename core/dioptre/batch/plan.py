@@ -8,24 +8,27 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from dioptre.photo.outputs import Outputs, kind_of
 from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
-from dioptre_link.files import read_regular
-from dioptre_link.recipe import Recipe, RecipeError, WrittenFile, result_base
+from dioptre_link.recipe import Recipe, WrittenFile, result_base
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jxl", ".gif"}
+# Files of these names are pictures even if their content does not show it, so that an error names them.
+_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".hif", ".jxl"}
+    | {".gif", ".mpo"}
 )
-RAW_SUFFIXES = frozenset(
+_RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw", ".x3f", ".iiq", ".3fr"}
+    | {".crw", ".dcr", ".erf", ".fff", ".gpr", ".kdc", ".mef", ".mos", ".mrw", ".rwl", ".sr2", ".srf"}
 )
-_READ_SUFFIXES = SUFFIXES | RAW_SUFFIXES
-_MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; the recipe of a result has a few thousand
+_THUMBNAIL = ".thm"  # a JPEG that a camera puts beside a film
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 # Folders in which network drives, operating systems and archives keep thumbnails, deleted files and attributes.
 _SYSTEM_FOLDER = re.compile(
@@ -33,7 +36,7 @@ _SYSTEM_FOLDER = re.compile(
     r"|\.?thumbs|\.?thumbnails|system volume information|lost\+found|\.(spotlight|documentrevisions)-v100",
     re.IGNORECASE,
 )
-_LONGEST_ENDING = "-sheet.jpg"  # of the files that `dioptre.photo.write_result` writes
+_LONGEST_ENDING = "_qs8x6a0.0001234.jpeg"  # of the names in `dioptre.photo.outputs`: that of a quilt
 _MARK = 8  # number of hexadecimal digits of a hash that distinguishes names
 
 
@@ -53,9 +56,9 @@ class Item:
     folder: Path
     stem: str
 
-    def base(self, recipe: Recipe) -> str:
-        """Return the start of the file names of this picture's results."""
-        return result_base(self.stem, recipe.steps[-1].operation)
+    def outputs(self, recipe: Recipe) -> Outputs:
+        """Return the files for this picture."""
+        return Outputs(recipe=recipe, source=self.source, folder=self.folder, stem=self.stem)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +98,7 @@ def survey(folder: Path, output: Path, chosen: Recipe) -> Survey:
     left_out: Counter[str] = Counter()
     unread: list[Path] = []
     every = list(_pictures(folder, without=output.resolve(), left_out=left_out, unread=unread))
-    developed = {path.with_suffix("") for path in every if path.suffix.lower() in SUFFIXES}
-    every = [path for path in every if path.suffix.lower() in SUFFIXES or path.with_suffix("") not in developed]
-    found = sorted(every, key=lambda path: path.relative_to(folder).as_posix())
+    found = sorted(without_developed(every), key=lambda path: path.relative_to(folder).as_posix())
     if not found:
         raise DioptreError(
             "{folder} contains no pictures.",
@@ -170,21 +171,25 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
     The recipe next to a result lists the files that belong to it, with sizes and SHA-256. If the recipe names
     networks, their checksums must match too.
     """
-    base = item.base(chosen)
-    try:
-        there = Recipe.from_json(read_regular(item.folder / f"{base}.json", most=_MAX_RECIPE).decode("utf-8"))
-    except (OSError, ValueError, RecipeError):
+    there = _recorded(item, chosen)
+    if there is None or there.input_sha256 != sha256:
         return State.MISSING
-    same = there.input_sha256 == sha256
-    same = same and with_networks_named(there).steps == with_networks_named(chosen).steps
+    same = with_networks_named(there).steps == with_networks_named(chosen).steps
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
-    result = result_of(item, chosen)
-    layered = item.folder / f"{base}.ora"
-    if not same or not there.files or result is None or (everything and not layered.is_file()):
+    result, layered = result_of(item, chosen), item.outputs(chosen).names()["layers"]
+    if not same or not there.files or result is None or (everything and not (item.folder / layered).is_file()):
         return State.MISSING
-    wanted = {result.name, layered.name, *there.files} if everything else {result.name}
+    wanted = {result.name, layered, *there.files} if everything else {result.name}
     whole = all(_is_as_written(item.folder, name, there.files.get(name)) for name in wanted)
     return State.FINISHED if whole else State.DAMAGED
+
+
+def _recorded(item: Item, chosen: Recipe) -> Recipe | None:
+    """Return the recipe next to this picture's result; None if there is none, or it is damaged."""
+    try:
+        return Recipe.read(item.folder / item.outputs(chosen).names()["recipe"])
+    except DioptreError:
+        return None
 
 
 def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
@@ -198,10 +203,16 @@ def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:
-    """Return the path of this item's result, a picture or a depth map; None if there is none."""
-    base = item.base(chosen)
-    for suffix in sorted({*SUFFIXES, item.source.suffix}):
-        if os.path.isfile(path := item.folder / f"{base}{suffix}"):  # noqa: PTH113  (pathlib may raise an error)
+    """Return the path of this item's result, a picture, a film or a depth map; None if there is none.
+
+    The name of a quilt depends on the picture's shape; the recipe beside the result states it.
+    """
+    there = _recorded(item, chosen)
+    names = [] if there is None else list(there.files)
+    with suppress(DioptreError):  # of a photo that cannot be read
+        names.insert(0, item.outputs(chosen).result())
+    for path in (item.folder / name for name in names):
+        if path.parent == item.folder and os.path.isfile(path):  # noqa: PTH113  (pathlib may raise an error)
             return path
     return None
 
@@ -210,6 +221,23 @@ def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
     """Return the paths of this item's small pictures for the contact sheet: before and after."""
     folder = output / PREVIEWS / item.folder.relative_to(output)
     return folder / f"{item.stem}-before.jpg", folder / f"{item.stem}-after.jpg"
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name or by its content, except a film's thumbnail."""
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES | _RAW_SUFFIXES or suffix == _THUMBNAIL:
+        return suffix != _THUMBNAIL
+    try:
+        return kind_of(path) is not None
+    except DioptreError:
+        return False
+
+
+def without_developed(paths: Sequence[Path]) -> list[Path]:
+    """Return the pictures without the RAW photos beside which another picture of the same name lies."""
+    developed = {path.with_suffix("") for path in paths if path.suffix.lower() not in _RAW_SUFFIXES}
+    return [p for p in paths if p.suffix.lower() not in _RAW_SUFFIXES or p.with_suffix("") not in developed]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -238,7 +266,7 @@ def _pictures(folder: Path, *, without: Path, left_out: Counter[str], unread: li
                 if not entry.is_symlink() and real / entry.name != without:  # a link may form a loop
                     inside = system or (entry.name if is_system else "")
                     folders.append((place / entry.name, real / entry.name, inside))
-            elif Path(entry.name).suffix.lower() in _READ_SUFFIXES:
+            elif is_picture(place / entry.name):
                 if system:
                     left_out[system] += 1
                 else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -17,8 +17,6 @@ from dioptre_link.scratch import temporary_folder
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from dioptre.recipes.on_file import Followed
 
 PREVIEW_PX = 900  # longer side, in pixels, of the small pictures on the contact sheet
 _PREVIEW_QUALITY = 84
@@ -135,7 +133,8 @@ def _make(task: Task) -> Outcome:
             message=f"A worker runs Dioptre {version('dioptre')}, but this machine runs {task.dioptre_version}.",
             hint="Install the same version on every machine.",
         )
-    from dioptre.photo.results import flat_of, plane_of
+    from dioptre.photo.outputs import Outputs
+    from dioptre.photo.results import flat_of, plane_of, write_result
     from dioptre.recipes.on_file import follow_on_file, sha256_of
     from dioptre_link.recipe import Recipe
 
@@ -150,13 +149,28 @@ def _make(task: Task) -> Outcome:
             there = ""
         if there != task.sha256:
             return _changed(task)
-        followed = follow_on_file(Recipe.from_dict(task.recipe), source)
+        outputs = Outputs(
+            recipe=Recipe.from_dict(task.recipe),
+            source=source,
+            folder=scratch / "out",
+            stem=task.stem,
+            everything=task.everything,
+        )
+        followed = follow_on_file(outputs.recipe, source, kind=outputs.kind)
         if followed.recipe.input_sha256 != task.sha256:
             return _changed(task)
-        written, messages = _files(followed, task, scratch / "out")
+        messages: list[str] = []
+        written = write_result(
+            followed.result,
+            followed.picture,
+            replace(outputs, recipe=followed.recipe),
+            force=False,
+            on_message=messages.append,
+        )
+        files = {path.name: path.read_bytes() for path in written}
     shown = flat_of(followed.result) or plane_of(followed.result)
     return Made(
-        files=written,
+        files=files,
         before=_preview(followed.picture.pixels),
         after=_preview(shown.pixels),
         models=dict(followed.result.models),
@@ -173,24 +187,6 @@ def _changed(task: Task) -> Failed:
         message=f"{problems.shown(task.source)} was deleted or changed after the batch started.",
         hint="Do not change the pictures while a batch runs. Run the batch again with --resume.",
     )
-
-
-def _files(followed: Followed, task: Task, folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Return the content of each file of a result by name, and what the formats cannot store."""
-    from dioptre.photo import write_result
-
-    messages: list[str] = []
-    written = write_result(
-        followed.result,
-        followed.picture,
-        folder,
-        task.stem,
-        force=False,
-        recipe=followed.recipe.to_dict(),
-        everything=task.everything,
-        on_message=messages.append,
-    )
-    return {path.name: path.read_bytes() for path in written}, messages
 
 
 def _preview(pixels: np.ndarray) -> bytes:

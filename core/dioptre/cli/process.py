@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -19,9 +19,10 @@ from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.contract import inverse_distance, part_of
 from dioptre.photo import apart, problems
-from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals, require_plane_suffix
-from dioptre.photo.encode import EXR, FIRST_FRAME, format_of, require_film_suffix, require_openexr, save_film
-from dioptre.photo.metadata import make_note
+from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals
+from dioptre.photo.encode import EXR, FIRST_FRAME, require_openexr, save_film
+from dioptre.photo.metadata import Note, make_note
+from dioptre.photo.outputs import Form, OutputFile, Outputs, form_of
 from dioptre.photo.publish import check_free
 from dioptre.photo.results import (
     depth_in_file,
@@ -36,12 +37,11 @@ from dioptre.photo.results import (
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
 from dioptre_link import presets
-from dioptre_link.catalogue import film, operation, spatial
-from dioptre_link.catalogue.selection import LAYER, RESULT
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
-from dioptre_link.recipe import Recipe, Step, result_base
+from dioptre_link.recipe import Recipe, Step
 
 from . import log
 from .reporting import Reporter
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from dioptre.features.depth import Normals
 
 _FOLLOWED = 0.9  # fraction of the progress bar for running the recipe; the rest is for writing files
-_LAYERED = ".ora"
 
 
 def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = None) -> Recipe:
@@ -116,25 +115,22 @@ def every(
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
-    name = chosen.steps[-1].operation
     _require_different_names(sources)
     if exr:
         require_openexr()
 
     def process(source: Path) -> None:
-        for suffix in ("ora", "json", *(["exr"] if exr else [])):  # check now, not after minutes of computing
-            _require_writable(folder / f"{result_base(source.stem, name)}.{suffix}", force=force)
+        outputs = Outputs(recipe=chosen, source=source, folder=folder, stem=source.stem, exr=exr)
+        for name in outputs.names().values():  # check now, not after minutes of computing
+            _require_writable(folder / name, force=force)
         with _measured(source, report):
-            job = _follow(source, chosen, planes=planes, report=report, all_layers=True)
+            job = _follow(source, chosen, planes=planes, report=report, kind=outputs.kind, all_layers=True)
             messages = list(job.messages)
             written = photo.write_result(
                 job.result,
                 job.picture,
-                folder,
-                source.stem,
+                replace(outputs, recipe=job.recipe),
                 force=force,
-                recipe=job.recipe.to_dict(),
-                exr=exr,
                 inputs=planes.files,
                 on_message=messages.append,
                 progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
@@ -194,108 +190,85 @@ def one(
         metric: write the depth in metres.
         normals: write surface normals instead of depth.
     """
-    last = chosen.steps[-1]
-    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get(RESULT) != LAYER
-    makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
-    metric = makes_depth and metric
-    if chosen.depth_in_file and (metric or normals):
-        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
-    only_depth = only_depth and not chosen.depth_in_file
-    kind = photo.Format.PNG  # for layers, which are PNG files
-    needed = spatial.suffix_of(last.operation, last.options)
-    films = last.operation == film.OPERATION.name
-    if file.is_dir() and not films:
-        described = operation(last.operation)
-        selects = Role.SELECTION in described.outputs
-        stem = result_base(source.stem, described.name) + ("-mask" if selects and only_depth else "")
-        ending = needed or (".jpg" if chosen.depth_in_file else source.suffix)
-        if selects or only_depth:  # a picture with transparency, or values
-            ending = ".png"
-        file = file / f"{stem}{ending}" if needed else in_folder(file, stem, ending)
-    suffix = file.suffix.lower()
-    if needed is not None and suffix not in (needed, _LAYERED):
-        raise UsageError(
-            "This layout needs a file name that ends in {suffix}.",
-            hint="Specify -o {file}.",
-            suffix=needed,
-            file=file.with_suffix(needed),
-        )
-    if films:
-        require_film_suffix(file)
-    elif suffix == EXR and not chosen.depth_in_file:
-        require_openexr()
-    elif suffix != _LAYERED or chosen.depth_in_file:
-        if only_depth:
-            require_plane_suffix(file)
-        else:
-            kind = format_of(file, several=needed is not None)
-    if normals and suffix not in (".png", EXR):
-        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
-    _require_writable(file / FIRST_FRAME if films and not suffix else file, force=force)
+    output = OutputFile.planned(chosen, file, source)
+    if metric or normals:
+        _require_values(chosen, output, metric=metric, normals=normals)
+    _require_writable(output.path / FIRST_FRAME if output.is_folder else output.path, force=force)
     inputs = (source, *planes.files)
     for given in inputs:
-        spare_input(file, given)
+        spare_input(output.path, given)
     with _measured(source, report):
-        job = _follow(source, chosen, planes=planes, report=report, references=references, kind=kind)
-        messages = list(job.messages)
+        job = _follow(source, chosen, planes=planes, report=report, references=references, kind=output.kind)
         report.progress(_FOLLOWED, "Writing the result")
-        layers = job.result.layers
-        content, written = job.recipe.to_dict(), [file]
-        note = None
-        if not chosen.private:
-            note = make_note(operation=last.operation, models=job.result.models, recipe=content)
+        output = output.sized((job.picture.height, job.picture.width))
+        written, messages = [output.path], job.messages
         if job.result.film is not None:
             written = save_film(
                 job.result.film,
-                file,
-                note=note,
+                output.path,
+                note=_note(job),
                 force=force,
                 inputs=inputs,
                 progress=part_of(report.progress, _FOLLOWED, 1.0),
             )
-        elif suffix == _LAYERED:
-            places = operation(last.operation).places
-            layers = tuple(layer for layer in layers if not (places and layer.role is Role.RESULT))
-            original = original_layer(job.picture, visible=only_depth or places)
-            below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
-            dpi = photo.dpi_at(job.picture, layers[0].shape)
-            shown = rendition_of_result(job.result, job.picture)
-            photo.write_openraster(
-                [ordinary(layer, shown) for layer in (*layers, *below)],
-                file,
-                recipe=content,
-                resolution_dpi=dpi,
-                force=force,
-                permissions_of=inputs,
-            )
-        elif suffix == EXR or only_depth:
-            encoded, more = _encoded_planes(job, suffix, metric=metric, normals=normals)
-            with photo.replacing(file, force=force, permissions_of=inputs) as stream:
-                stream.write(encoded)
-            messages += more
-        else:
+        elif output.form is Form.LAYERS:
+            _write_layers(job, output.path, force=force, inputs=inputs)
+        elif output.form is Form.PICTURE:
             flat = flat_of(job.result) or job.picture
             messages += photo.save(
                 flat.pixels,
-                file,
+                output.path,
                 like=job.picture,
-                note=note,
+                note=_note(job),
                 depth=depth_in_file(job.result) if chosen.depth_in_file else None,
                 further=further_of(job.result),
                 force=force,
                 inputs=inputs,
             )
+        else:
+            encoded, more = _encoded_planes(job, output.path.suffix.lower(), metric=metric, normals=normals)
+            messages += more
+            with photo.replacing(output.path, force=force, permissions_of=inputs) as stream:
+                stream.write(encoded)
         report.result(str(source), written, values=job.result.values, messages=messages)
 
 
-def in_folder(folder: Path, stem: str, suffix: str) -> Path:
-    """Return the path of a result in a folder, with .png instead of a suffix whose format cannot be written."""
-    file = folder / f"{stem}{suffix}"
-    try:
-        format_of(file)
-    except problems.UnwritableFile:
-        return folder / f"{stem}.png"
-    return file
+def _require_values(chosen: Recipe, output: OutputFile, *, metric: bool, normals: bool) -> None:
+    """Raise UsageError if the file does not hold the metres or the normals that are asked for."""
+    if chosen.depth_in_file:
+        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
+    if normals and output.path.suffix.lower() not in (".png", EXR):
+        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
+    if metric and output.form is Form.LAYERS:
+        raise UsageError(
+            "An .ora file cannot hold metres.", hint="Use a file name that ends in .tif, .png or .exr."
+        )
+
+
+def _note(job: Followed) -> Note | None:
+    """Return the record for the metadata of a result."""
+    if job.recipe.private:
+        return None
+    last, content = job.recipe.steps[-1], job.recipe.to_dict()
+    return make_note(operation=last.operation, models=job.result.models, recipe=content)
+
+
+def _write_layers(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> None:
+    """Write the layers of a result, with the photo below them if the sizes match."""
+    layers, picture = job.result.layers, job.picture
+    places = operation(job.recipe.steps[-1].operation).places
+    layers = tuple(layer for layer in layers if not (places and layer.role is Role.RESULT))
+    original = original_layer(picture, visible=places or form_of(job.recipe) is Form.PLANE)
+    below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
+    shown = rendition_of_result(job.result, picture)
+    photo.write_openraster(
+        [ordinary(layer, shown) for layer in (*layers, *below)],
+        file,
+        recipe=job.recipe.to_dict(),
+        resolution_dpi=photo.dpi_at(picture, layers[0].shape),
+        force=force,
+        permissions_of=inputs,
+    )
 
 
 def _encoded_planes(job: Followed, suffix: str, *, metric: bool, normals: bool) -> tuple[bytes, tuple[str, ...]]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from dioptre import photo, runtime
-from dioptre.batch.plan import SUFFIXES
+from dioptre.batch.plan import is_picture, without_developed
 from dioptre.photo import apart
+from dioptre.photo.outputs import suffix_for
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import DioptreError, UsageError
 
@@ -29,7 +30,8 @@ def pictures(sources: Sequence[Path]) -> list[Path]:
         if not source.is_dir():
             found.append(source)
             continue
-        inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        there = [path for path in source.iterdir() if not path.name.startswith(".") and is_picture(path)]
+        inside = sorted(without_developed(there))
         if not inside:
             raise UsageError(
                 "{source} contains no pictures.", hint="Specify the pictures or another folder.", source=source
@@ -71,7 +73,7 @@ def balance(
         process.one(
             found[0],
             chosen,
-            file=_targets(found, output)[0] if output.is_dir() else output,
+            file=output,
             planes=planes,
             force=force,
             report=report,
@@ -110,10 +112,10 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
-    """Return the paths of the results: names of the pictures, but with .png if their format cannot be written."""
+    """Return the paths of the results: names of the pictures, with suffixes of formats that can be written."""
     seen: dict[Path, Path] = {}
     for source in sources:
-        target = process.in_folder(folder, source.stem, source.suffix)
+        target = folder / _name(source)
         other = seen.setdefault(target, source)
         if other is not source:
             raise UsageError(
@@ -127,6 +129,13 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
                 "The results would be mixed with the originals.", hint="Choose another folder with -o."
             )
     return list(seen)
+
+
+def _name(source: Path) -> str:
+    try:
+        return source.stem + suffix_for(source)
+    except DioptreError:
+        return source.name  # the error is reported when the picture is read
 
 
 def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:

@@ -24,11 +24,10 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.runtime import release_after
-from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
-from dioptre_link.recipe import result_base
 
 from . import problems
 from .depth_files import encoded_depth, metres
@@ -37,10 +36,11 @@ from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
 from .encode.openraster import LayerFiles, canvas
 from .encode.rendition import Rendition, rendition
-from .encode.saving import encoded_picture, format_of, suffix_like
+from .encode.saving import encoded_picture, format_of
 from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
 from .metadata import field_of_view, xmp
 from .metadata.density import dpi_at
+from .outputs import Outputs
 from .picture import Format, Picture
 from .publish import Staging, staged
 
@@ -55,18 +55,14 @@ _PLANES = (
 def write_result(
     result: Result,
     picture: Picture,
-    folder: Path,
-    stem: str,
+    outputs: Outputs,
     *,
     force: bool,
-    recipe: Mapping[str, Any],
-    exr: bool = False,
-    everything: bool = True,
     inputs: Sequence[Path] = (),
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Write the files of a run to `folder`, each named `stem`-operation plus a distinguishing suffix.
+    """Write the files of a run, each named after the photo, the operation and its part.
 
     For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
     depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
@@ -78,12 +74,8 @@ def write_result(
     Args:
         result: the result to write. If an error occurs, nothing is written.
         picture: the picture from which the result was computed.
-        folder: the output folder.
-        stem: the start of the file names.
+        outputs: the files; their recipe, as it was run, is one of them.
         force: replace existing files.
-        recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
-        exr: also write all layers to an OpenEXR file; see `exr_of`.
-        everything: if False, write only the flat result, or else the mask or the depth map, and the recipe.
         inputs: other input files; only users who can read all inputs can read the result.
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
@@ -95,42 +87,39 @@ def write_result(
         FileExists: a file already exists and `force` is off, or a result would replace the input file.
         UnwritableFile: a file cannot be written.
     """
-    name = _operation(recipe)
-    base = result_base(stem, name) if name else stem
+    recipe = outputs.recipe
+    name, content = recipe.steps[-1].operation, recipe.to_dict()
     parts = _Parts(
         picture=picture,
         stack=_stack(result, picture),
-        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.get("depth_in_file") else None),
+        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.depth_in_file else None),
         further=further_of(result),
-        ending=ending_of(result, picture),
         depth=_first(result, Role.DEPTH),
-        inside=depth_in_file(result) if recipe.get("depth_in_file") else None,
+        inside=depth_in_file(result) if recipe.depth_in_file else None,
         mask=mask_of(result),
         shown=rendition_of_result(result, picture),
         film=result.film,
+        operation=name,
     )
-    names = {"exr": base + openexr.SUFFIX} if exr else {}
-    if everything:
-        names |= _names(base, parts, depth_base=base if name == "depth" else f"{base}-depth")
-    else:
-        names |= _flat_names(base, parts) or {"plane": f"{base}.png"}
-        names["recipe"] = f"{base}.json"
-    with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
+    lacking = {"png", "tiff"} if parts.depth is None else set()
+    names = outputs.names((picture.height, picture.width))
+    names = {part: file for part, file in names.items() if part not in lacking}
+    with staged(outputs.folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         for file in names.values():
-            spare_input(folder / file, picture.path)
+            spare_input(outputs.folder / file, picture.path)
         output = _Output(staging, names)
-        note = None if recipe.get("private") else xmp.make_note(operation=name, models=result.models, recipe=recipe)
-        for message in _write_parts(parts, output, note=note, recipe=recipe, progress=progress):
+        note = None if recipe.private else xmp.make_note(operation=name, models=result.models, recipe=content)
+        for message in _write_parts(parts, output, note=note, recipe=content, progress=progress):
             if on_message is not None:
                 on_message(message)
-        if exr:
+        if "exr" in names:
             output.write("exr", exr_of(result, picture))
         if "plane" in names:
             output.write("plane", encoded_depth(plane_of(result).pixels, ".png"))
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
-        output.write("recipe", _recipe_text(recipe, listed))
+        output.write("recipe", _recipe_text(content, listed))
     progress(1.0, "Done")
-    return [folder / file for file in names.values()]
+    return [outputs.folder / file for file in names.values()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,24 +131,24 @@ class _Parts:
         stack: all layers, topmost first.
         flat: the layer that is written as a picture; None if there is none.
         further: more pictures in its file.
-        ending: end of its name.
         depth: the depth map; None if there is none.
         inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
         shown: the rendition for ordinary screens; None if the picture has no gain map.
         film: the film, which is written instead of the flat layer; None if the result is none.
+        operation: name of the last step's operation.
     """
 
     picture: Picture
     stack: Sequence[Layer]
     flat: Layer | None
     further: tuple[np.ndarray, ...]
-    ending: str
     depth: Layer | None
     inside: DepthInFile | None
     mask: Layer | None
     shown: Rendition | None
     film: Film | None
+    operation: str
 
 
 class _Output:
@@ -167,8 +156,7 @@ class _Output:
 
     def __init__(self, staging: Staging, names: Mapping[str, str]) -> None:
         self.names, self._staging = names, staging
-        self.streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
-        self.streams["recipe"] = staging.open(names["recipe"])  # published last, because it is opened last
+        self.streams = {part: staging.open(file) for part, file in names.items()}  # the recipe is published last
 
     def write(self, part: str, content: bytes) -> None:
         self.streams[part].write(content)
@@ -194,9 +182,10 @@ def _write_parts(
             output.write("mask" if layer is mask else "png", png)
 
     if parts.film is not None:
-        for ending, frames in films.films_of(parts.film, progress=part_of(progress, 0.0, 0.9)).items():
-            films.write_frames(parts.film, frames, output.streams[f"flat{ending}"], films.USUAL, note=note)
-            output.complete(f"flat{ending}")
+        made = films.films_of(parts.film, progress=part_of(progress, 0.0, 0.9))
+        for part, frames in zip(("flat", "masks"), made.values(), strict=False):
+            films.write_frames(parts.film, frames, output.streams[part], films.USUAL, note=note)
+            output.complete(part)
     everything = "layers" in output.names
     with Encoders(canvas(parts.stack)) as encoders:
         flat_file = exact_depth = None
@@ -207,7 +196,7 @@ def _write_parts(
             layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
             if depth is not None:
                 exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
-            page = encoders.start(lambda: encoded_sheet(_panels(parts, operation=_operation(recipe))))
+            page = encoders.start(lambda: encoded_sheet(_panels(parts)))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
             content, messages = flat_file.result()
@@ -242,24 +231,6 @@ def _encoded(flat: Layer, kind: Format, parts: _Parts, *, note: xmp.Note | None)
     return encoded
 
 
-def _names(base: str, parts: _Parts, *, depth_base: str) -> dict[str, str]:
-    """Return the name of each file of a run."""
-    names = _flat_names(base, parts)
-    names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
-    if parts.mask is not None:
-        names["mask"] = f"{base}-mask.png"
-    if parts.depth is not None:
-        names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
-    return names
-
-
-def _flat_names(base: str, parts: _Parts) -> dict[str, str]:
-    """Return the names of the film's files, or of the flat result's; none without either."""
-    if parts.film is not None:
-        return {f"flat{ending}": base + ending + films.USUAL for ending in films.films_of(parts.film)}
-    return {} if parts.flat is None else {"flat": base + parts.ending}
-
-
 def _recipe_text(recipe: Mapping[str, Any], listed: Mapping[str, tuple[int, str]]) -> bytes:
     text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace")
@@ -268,11 +239,6 @@ def _recipe_text(recipe: Mapping[str, Any], listed: Mapping[str, tuple[int, str]
 def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:
     """Return the recipe's entry with the size in bytes and the sha256 of each file, for later verification."""
     return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
-
-
-def _operation(recipe: Mapping[str, Any]) -> str:
-    steps = recipe.get("steps") or [{}]
-    return str(steps[-1].get("operation", "")) or str(recipe.get("operation", ""))
 
 
 def _stack(result: Result, picture: Picture) -> list[Layer]:
@@ -306,14 +272,6 @@ def flat_of(result: Result) -> Layer | None:
 def further_of(result: Result) -> tuple[np.ndarray, ...]:
     """Return the pictures of a result that belong into the same file as that of `flat_of`."""
     return tuple(layer.pixels for layer in result.layers if layer.role is Role.RESULT)[1:]
-
-
-def ending_of(result: Result, picture: Picture) -> str:
-    """Return the end of the name of a result's picture, with its suffix."""
-    ending: str = result.values.get("file_ending", "")
-    if further_of(result):
-        return ending
-    return ending + (".png" if mask_of(result) is not None else suffix_like(picture))
 
 
 def depth_in_file(result: Result) -> DepthInFile:
@@ -406,7 +364,7 @@ def ordinary(layer: Layer, shown: Rendition | None) -> Layer:
     )
 
 
-def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
+def _panels(parts: _Parts) -> list[Panel]:
     picture, shown = parts.picture, parts.shown
     original, flat = original_layer(picture, visible=True), parts.flat and ordinary(parts.flat, shown)
     if shown is not None:
@@ -419,8 +377,7 @@ def _panels(parts: _Parts, *, operation: str) -> list[Panel]:
     if parts.mask is not None:
         panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
     if flat is not None and flat.role is not Role.BACKGROUND:
-        title = OPERATIONS[operation].title if operation in OPERATIONS else ""
-        panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
+        panels.append(Panel(caption=f"After: {operation(parts.operation).title}", pixels=flat.pixels))
     return panels
 
 

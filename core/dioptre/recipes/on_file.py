@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -15,8 +14,8 @@ from dioptre import photo
 from dioptre.contract import NO_STEP_CACHE, Inputs, Layer, Progress, Result, StepCache, no_progress
 from dioptre.photo import apart, problems
 from dioptre.photo.decode import Decoding
-from dioptre.photo.encode import format_of, require_jpeg, require_size, suffix_like
 from dioptre.photo.metadata import field_of_view
+from dioptre.photo.outputs import require_suitable
 from dioptre.runtime import own_settings
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.depth import may_use_cameras
@@ -90,7 +89,7 @@ def follow_on_file(
         selection: a grey picture with the selection for the first step.
         layer: the layer to place.
         references: as in `Inputs`.
-        kind: format of the file for the result; None for the picture's own, if it can be written.
+        kind: format of the file for the result; None if it is not a picture.
         all_layers: as in `Inputs`.
         cache: as in `Inputs`.
         progress: called with the fraction done and the phase.
@@ -112,7 +111,7 @@ def follow_on_file(
     view = field_of_view(picture.source.exif, picture.pixels.shape)
     if chosen.private:
         picture = picture.without_metadata()
-    _require_format(chosen, picture, kind)
+    require_suitable(chosen, kind, (picture.height, picture.width))
     first = operation(chosen.steps[0].operation)
     if depth is None and Input.DISPARITY in first.inputs:
         raise UsageError(
@@ -167,26 +166,6 @@ def follow_on_file(
     return Followed(
         picture=picture, result=result, recipe=written, messages=(*chosen.notes, *messages, *result.messages)
     )
-
-
-def _require_format(chosen: Recipe, picture: photo.Picture, kind: photo.Format | None) -> None:
-    """Raise UnwritableFile if the format of the result cannot hold its size or its depth."""
-    if chosen.depth_in_file:
-        made = [operation(step.operation).outputs for step in chosen.steps]
-        shows = operation(chosen.steps[-1].operation).only_files
-        if shows or Role.SELECTION in made[-1] or not any(Role.DEPTH in roles for roles in made):
-            raise UsageError(
-                "This result has no picture with depth, so no depth can be put into its file.",
-                hint="Use --depth-in-file with depth, lens-blur or portrait, or add one of them to the recipe.",
-            )
-        kind = format_of(Path("result" + suffix_like(picture))) if kind is None else kind
-        require_jpeg(kind)
-    if kind is None and Role.RESULT in operation(chosen.steps[-1].operation).outputs:
-        kind = format_of(Path("result" + suffix_like(picture)))
-    described = [(operation(step.operation), step.options) for step in chosen.steps]
-    scale = math.prod(each.scale(each.check(options)) for each, options in described)
-    if kind is not None:
-        require_size(kind, width=round(picture.width * scale), height=round(picture.height * scale))
 
 
 def _differences(chosen: Recipe, written: Recipe) -> list[str]:

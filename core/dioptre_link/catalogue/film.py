@@ -12,6 +12,9 @@ from .depth import DEPTH_PARAMETERS
 SUFFIXES = (".mp4", ".webp", ".gif")
 """Suffixes of files that hold a film. A name without a suffix is a folder of PNG frames."""
 
+MASKS = "masks"
+"""Name of the option for a film of masks."""
+
 OPERATION = Operation(
     name="film",
     feature="film",
@@ -92,7 +95,7 @@ OPERATION = Operation(
             simple=True,
         ),
         Parameter(
-            name="masks",
+            name=MASKS,
             kind=Kind.BOOLEAN,
             label="Masks of invented pixels",
             help="Also makes a film of masks: white marks what the picture does not show.",

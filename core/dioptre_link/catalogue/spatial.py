@@ -11,7 +11,13 @@ from .depth import DEPTH_PARAMETERS
 LAYOUT = "layout"
 """Name of the option for how the views are arranged."""
 
+QUILT_COLUMNS, QUILT_ROWS, QUILT_PX = 8, 6, 4096
+"""Views of a quilt, and its largest width and height in pixels."""
+WIGGLE_PX = 1280
+"""Longer side of an animation."""
+
 _SUFFIXES = {"mpo": ".mpo", "wiggle": ".webp"}  # of the layouts with several pictures in a file
+_DOUBLE = ("parallel", "crossed", "rgbd")  # layouts that are twice as wide as the picture
 
 OPERATION = Operation(
     name="spatial",
@@ -75,3 +81,35 @@ OPERATION = Operation(
 def suffix_of(operation: str, options: Mapping[str, Any]) -> str | None:
     """Return the suffix that the file for a step's result must have; None for that of any picture."""
     return _SUFFIXES.get(options[LAYOUT]) if operation == OPERATION.name else None
+
+
+def ending_of(operation: str, options: Mapping[str, Any], size: tuple[int, int] | None) -> str:
+    """Return the end of the name of a step's result, before the suffix, which programs for quilts read.
+
+    Args:
+        operation: name of the step's operation.
+        options: its options.
+        size: height and width of the picture; None if they are not known yet, which gives an unfinished ending.
+    """
+    if operation != OPERATION.name or options[LAYOUT] != "quilt":
+        return ""
+    aspect = "" if size is None else f"{size[1] / size[0]:.4g}"
+    return f"_qs{QUILT_COLUMNS}x{QUILT_ROWS}a{aspect}"
+
+
+def quilt_view(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of each view of a quilt of a picture."""
+    height, width = size
+    scale = min(QUILT_PX / QUILT_COLUMNS / width, QUILT_PX / QUILT_ROWS / height, 1.0)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def size_of(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest height and width that a step's result can have, given those of the picture."""
+    layout = options[LAYOUT] if operation == OPERATION.name else ""
+    if layout == "quilt":
+        height, width = quilt_view(size)
+        return height * QUILT_ROWS, width * QUILT_COLUMNS
+    if layout == "wiggle":
+        return min(size[0], WIGGLE_PX), min(size[1], WIGGLE_PX)
+    return size[0], size[1] * 2 if layout in _DOUBLE else size[1]

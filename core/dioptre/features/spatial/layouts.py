@@ -11,7 +11,14 @@ from jaxtyping import Float32
 from dioptre.contract import Disparity, Inputs, Layer, Progress, Result, part_of, row_slices
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import fitted_size, resize
-from dioptre_link.catalogue.spatial import LAYOUT, OPERATION, suffix_of
+from dioptre_link.catalogue.spatial import (
+    OPERATION,
+    QUILT_COLUMNS,
+    QUILT_ROWS,
+    WIGGLE_PX,
+    ending_of,
+    quilt_view,
+)
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
@@ -19,9 +26,8 @@ from .drawing import views
 from .options import SpatialOptions
 from .scene import Scene, scene_of
 
-_COLUMNS, _ROWS, _QUILT_PX = 8, 6, 4096  # views of a quilt, and its largest width and height in pixels
 _PERIOD, _DOT = 0.1, 0.002  # distance and width of the dots of an autostereogram, as fractions of the width
-_WIGGLE_VIEWS, _WIGGLE_PX = 7, 1280  # views of an animation, and its longer side in pixels
+_WIGGLE_VIEWS = 7  # of an animation
 
 # For red-cyan glasses: E. Dubois, "A projection method to generate anaglyph stereo images", ICASSP 2001.
 _LEFT = np.array([[0.437, 0.449, 0.164], [-0.062, -0.062, -0.024], [-0.048, -0.050, -0.017]], np.float32)
@@ -88,30 +94,26 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
     )
     progress(0.8, "Drawing the views")
     values, messages = {**found.values}, [*found.messages]
-    ending = suffix_of(options.operation, {LAYOUT: layout})
     if layout == "rgbd":
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
     elif layout == "autostereogram":
         pictures = [autostereogram(found.disparity, budget=budget)]
     elif layout == "quilt":
-        height, width = found.disparity.shape
         pictures = [_quilted(found.scene, budget)]
-        ending = f"_qs{_COLUMNS}x{_ROWS}a{width / height:.4g}"
+        ending = ending_of(options.operation, vars(options), found.disparity.shape)
         messages.append(
             Message(
                 "Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending
             )
         )
     elif layout == "wiggle":
-        size = fitted_size(found.disparity.shape, longest_px=_WIGGLE_PX)
+        size = fitted_size(found.disparity.shape, longest_px=WIGGLE_PX)
         forth = [each.pixels for each in views(found.scene.resized(size), _WIGGLE_VIEWS, budget=budget)]
         pictures = [*forth, *forth[-2:0:-1]]
     else:
         left, right = views(found.scene, 2, budget=budget)
         values["invented"] = [round(float(each.invented.mean()), 4) for each in (left, right)]
         pictures = _paired(left.pixels, right.pixels, layout)
-    if ending is not None:
-        values["file_ending"] = ending
     progress(1.0, "Done")
     layers = tuple(Layer(name=OPERATION.title, role=Role.RESULT, pixels=pixels) for pixels in pictures)
     return Result(layers=layers, values=values, messages=tuple(messages), models=found.models)
@@ -128,8 +130,7 @@ def _paired(left: Pixels, right: Pixels, layout: str) -> list[Sheet]:
 def _quilted(scene: Scene, budget: float) -> Sheet:
     """Return a quilt whose views are drawn at twice their size, which smooths rims."""
     height, width = scene.surfaces[0].disparity.shape
-    scale = min(_QUILT_PX / _COLUMNS / width, _QUILT_PX / _ROWS / height, 1.0)
-    tile = max(1, round(height * scale)), max(1, round(width * scale))
+    tile = quilt_view((height, width))
     drawn = scene.resized((min(height, 2 * tile[0]), min(width, 2 * tile[1])))
-    each = views(drawn, _COLUMNS * _ROWS, budget=budget)
-    return quilt([resize(one.pixels, tile, method="area") for one in each], _COLUMNS)
+    each = views(drawn, QUILT_COLUMNS * QUILT_ROWS, budget=budget)
+    return quilt([resize(one.pixels, tile, method="area") for one in each], QUILT_COLUMNS)

@@ -30,7 +30,8 @@ FIRST_FRAME = "frame-0001.png"
 """Name of the first frame in a folder."""
 _QUALITY, _EFFORT = 85, 4  # of WebP
 _CRF = "18"  # constant rate factor of H.264: hardly distinguishable from the original
-_MASK_ENDING = "-invented"
+MASK_ENDING = "-invented"
+"""End of the stem of a film's masks."""
 
 
 def require_film_suffix(file: Path) -> None:
@@ -100,7 +101,7 @@ def films_of(film: Film, *, progress: Progress = no_progress) -> dict[str, Itera
     """Return the frames of the film and, if they are written, of its masks, by the end of their file's stem."""
     films = {"": _frames(film, film.frame, progress, masks=False)}
     if film.masks:
-        films[_MASK_ENDING] = _frames(film, film.mask, progress, masks=True)
+        films[MASK_ENDING] = _frames(film, film.mask, progress, masks=True)
     return films
 
 

@@ -149,17 +149,18 @@ def _holds(kind: Format, width: int, height: int) -> bool:
     return max(width, height) <= largest[0] and width * height <= largest[1]
 
 
-def suffix_like(picture: Picture) -> str:
-    """Return the suffix for a result: the picture's own if its format can be written, else .tif, .png or .jpg."""
-    kind = picture.source.format
-    if kind in DEPTHS and _available(kind):
-        own = picture.path.suffix
-        return own if _SUFFIXES.get(own.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
-    if kind is Format.RAW:
+def suffix_like(path: Path, kind: Format | None) -> str:
+    """Return the suffix for a result: the photo's own if its format can be written, else .png or .tif.
+
+    Args:
+        path: the photo.
+        kind: its format; None for a RAW photo.
+    """
+    if kind is None or kind is Format.RAW:
         return ".tif"
-    if kind is Format.GIF or picture.source.alpha or picture.source.bits > 8:
+    if not _available(kind):
         return ".png"
-    return ".jpg"
+    return path.suffix if _SUFFIXES.get(path.suffix.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
 
 
 def encoded_picture(

@@ -1,0 +1,237 @@
+"""Which files a run writes, and in which formats: stated once, from the recipe and the photo's file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from dioptre_link.catalogue import film, operation, spatial
+from dioptre_link.catalogue.selection import LAYER, RESULT
+from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
+from dioptre_link.recipe import Recipe, result_base
+
+from .decode import opened
+from .depth_files import require_plane_suffix
+from .encode import films, openexr
+from .encode.depth_in_jpeg import require_jpeg
+from .encode.saving import format_of, require_size, suffix_like
+from .picture import Format, recognise
+
+LAYERED = ".ora"
+_START = 1 << 12  # number of leading bytes from which a format is recognised
+
+
+class Form(Enum):
+    """What the file of a result holds."""
+
+    PICTURE = "picture"
+    PLANE = "plane"  # a depth map, or the mask of a selection
+    FILM = "film"
+    LAYERS = "layers"
+    EXR = "exr"  # layers and distances
+
+
+def form_of(recipe: Recipe) -> Form:
+    """Return whether a recipe makes a picture, a plane or a film."""
+    last = recipe.steps[-1]
+    if last.operation == film.OPERATION.name:
+        return Form.FILM
+    shows = Role.RESULT in operation(last.operation).outputs or last.options.get(RESULT) == LAYER
+    return Form.PICTURE if shows or recipe.depth_in_file else Form.PLANE
+
+
+def kind_of(file: Path) -> Format | None:
+    """Return the format that the first bytes of a file show; None for most RAW photos and for other files.
+
+    Raises:
+        MissingFile, UnreadableFile
+    """
+    with opened(file) as stream:
+        return recognise(stream.read(_START))
+
+
+def suffix_for(source: Path) -> str:
+    """Return the suffix of a result in the format of its photo, or in one that can be written.
+
+    Raises:
+        MissingFile, UnreadableFile
+    """
+    return suffix_like(source, kind_of(source))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The files that a run writes into one folder.
+
+    Attributes:
+        recipe: the recipe.
+        source: the photo.
+        folder: the folder.
+        stem: start of the names, usually that of the photo.
+        everything: whether the layers, the depth and a sheet are written, too.
+        exr: whether a file with all layers and the distances is written, too.
+    """
+
+    recipe: Recipe
+    source: Path
+    folder: Path
+    stem: str
+    everything: bool = True
+    exr: bool = False
+
+    @property
+    def base(self) -> str:
+        """The start of the names, with the operation."""
+        return result_base(self.stem, self.recipe.steps[-1].operation)
+
+    def result(self, size: tuple[int, int] | None = None) -> str:
+        """Return the name of the picture, film, mask or depth map.
+
+        Args:
+            size: height and width of the photo. Without them, the name of a quilt, which states the shape of its views,
+                is not finished.
+
+        Raises:
+            MissingFile, UnreadableFile: the format of the photo cannot be found out.
+        """
+        last, form = self.recipe.steps[-1], form_of(self.recipe)
+        suffix = films.USUAL if form is Form.FILM else spatial.suffix_of(last.operation, last.options)
+        if suffix is None:
+            without_colour = form is Form.PLANE or Role.SELECTION in operation(last.operation).outputs
+            suffix = ".png" if without_colour else suffix_for(self.source)
+        return self.base + spatial.ending_of(last.operation, last.options, size) + suffix
+
+    @property
+    def kind(self) -> Format | None:
+        """The format of the result; None if it is not a picture."""
+        if form_of(self.recipe) is not Form.PICTURE:
+            return None
+        last = self.recipe.steps[-1]
+        return format_of(Path(self.result()), several=spatial.suffix_of(last.operation, last.options) is not None)
+
+    def names(self, size: tuple[int, int] | None = None) -> dict[str, str]:
+        """Return the name of each file by its part, the result first and the recipe last; see `result`.
+
+        A run without depth, whose recipe has a step that could have made some, writes no file for it.
+        """
+        form, base = form_of(self.recipe), self.base
+        steps = [operation(step.operation) for step in self.recipe.steps]
+        names = {}
+        if form is not Form.PLANE:
+            names["flat"] = self.result(size)
+        elif not self.everything:
+            names["plane"] = self.result(size)
+        if form is Form.FILM and self.recipe.steps[-1].options[film.MASKS]:
+            names["masks"] = base + films.MASK_ENDING + films.USUAL
+        if self.everything:
+            names |= {"layers": base + LAYERED, "sheet": f"{base}-sheet.jpg"}
+            if Role.SELECTION in steps[-1].outputs:
+                names["mask"] = f"{base}-mask.png"
+            if any(Role.DEPTH in step.outputs for step in steps) and not steps[-1].only_files:
+                depth = base if steps[-1].name == "depth" else f"{base}-depth"
+                names |= {"png": f"{depth}.png", "tiff": f"{depth}.tif"}
+        if self.exr:
+            names["exr"] = base + openexr.SUFFIX
+        return {**names, "recipe": f"{base}.json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """The only file that a run writes, or the folder for the frames of a film.
+
+    Attributes:
+        path: the file.
+        form: what it holds.
+        kind: its format if it holds a picture.
+        named: the plan that names it; None if the user did.
+    """
+
+    path: Path
+    form: Form
+    kind: Format | None = None
+    named: Outputs | None = None
+
+    @staticmethod
+    def planned(recipe: Recipe, target: Path, source: Path) -> OutputFile:
+        """Return the file for the result of a recipe.
+
+        Args:
+            recipe: the recipe.
+            target: the file, or an existing folder in which it is named after the photo and the last step.
+            source: the photo.
+
+        Raises:
+            UsageError: the file's suffix does not suit the result.
+            UnwritableFile: no such file can be written, or the format lacks what the result needs.
+            MissingFile, UnreadableFile: the format of the photo cannot be found out.
+        """
+        last, form, named = recipe.steps[-1], form_of(recipe), None
+        if form is Form.FILM:
+            films.require_film_suffix(target)
+            return OutputFile(path=target, form=form)
+        needed = spatial.suffix_of(last.operation, last.options)
+        if target.is_dir():
+            named = Outputs(recipe=recipe, source=source, folder=target, stem=source.stem)
+            if form is Form.PLANE and Role.SELECTION in operation(last.operation).outputs:
+                target, named = target / named.names()["mask"], None
+            else:
+                target /= named.result()
+        suffix = target.suffix.lower()
+        if needed is not None and suffix not in (needed, LAYERED):
+            raise UsageError(
+                "This layout needs a file name that ends in {suffix}.",
+                hint="Specify -o {file}.",
+                suffix=needed,
+                file=target.with_suffix(needed),
+            )
+        if not recipe.depth_in_file:
+            if suffix == openexr.SUFFIX:
+                openexr.require_openexr()
+                return OutputFile(path=target, form=Form.EXR)
+            if suffix == LAYERED:
+                return OutputFile(path=target, form=Form.LAYERS)
+        if form is Form.PLANE:
+            require_plane_suffix(target)
+            return OutputFile(path=target, form=form)
+        return OutputFile(path=target, form=form, kind=format_of(target, several=needed is not None), named=named)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the file is a folder for the frames of a film."""
+        return self.form is Form.FILM and not self.path.suffix
+
+    def sized(self, size: tuple[int, int]) -> OutputFile:
+        """Return the file for a photo of this height and width, which may be in its name; see `Outputs.result`."""
+        return self if self.named is None else replace(self, path=self.path.with_name(self.named.result(size)))
+
+
+def require_suitable(recipe: Recipe, kind: Format | None, size: tuple[int, int]) -> None:
+    """Raise what can be said against a result before it is computed.
+
+    Args:
+        recipe: the recipe.
+        kind: format of the file for the result; None if it is not a picture.
+        size: height and width of the photo in pixels.
+
+    Raises:
+        UnwritableFile: the format cannot hold a picture as large as the result, or its depth.
+        UsageError: there is no depth for the file.
+    """
+    described = [(operation(step.operation), step.options) for step in recipe.steps]
+    last, options = described[-1]
+    if recipe.depth_in_file:
+        makes_depth = any(Role.DEPTH in each.outputs for each, _ in described)
+        if last.only_files or Role.SELECTION in last.outputs or not makes_depth:
+            raise UsageError(
+                "This result has no picture with depth, so no depth can be put into its file.",
+                hint="Use --depth-in-file with depth, lens-blur or portrait, or add one of them to the recipe.",
+            )
+    if kind is not None:
+        if recipe.depth_in_file:
+            require_jpeg(kind)
+        scale = math.prod(each.scale(chosen) for each, chosen in described)
+        height, width = spatial.size_of(last.name, options, (round(size[0] * scale), round(size[1] * scale)))
+        require_size(kind, width=width, height=height)
