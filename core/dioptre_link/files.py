@@ -19,7 +19,7 @@ _LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows c
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
-    """Read a regular file of at most `most` bytes; raise OSError for a larger file, a FIFO or a device."""
+    """Read a regular file of at most `most` bytes; raise OSError for a larger file, a folder, FIFO or device."""
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -28,18 +28,19 @@ def read_regular(path: Path, *, most: int) -> bytes:
 
 
 def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
-    """Open a regular file for reading; raise OSError at once for a FIFO or a device.
+    """Open a regular file for reading; raise OSError at once for a folder, a FIFO or a device.
 
     Args:
         path: the file.
         own: also raise OSError if another user owns the file (not on Windows).
     """
-    file = os.fdopen(os.open(path, _READ), "rb")
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode) or (own and sys.platform != "win32" and found.st_uid != os.geteuid()):
-        file.close()
-        raise OSError(errno.EINVAL, "It is not a regular file of this user", str(path))
-    return file
+    descriptor = os.open(path, _READ)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and (not own or sys.platform == "win32" or found.st_uid == os.geteuid()):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    number = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+    raise OSError(number, "it is not a regular file of this user", str(path))
 
 
 def replace(source: Path, target: Path) -> None:

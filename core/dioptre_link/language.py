@@ -13,6 +13,7 @@ else from the system settings on Windows and macOS. Messages without a translati
 
 from __future__ import annotations
 
+import errno
 import gettext
 import json
 import os
@@ -20,6 +21,7 @@ import re
 import string
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ _PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“
 # Environment variables that set the language, in the order in which gettext reads them.
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _DEFAULTS_TIMEOUT_S = 5
+_SHARING = (32, 33)  # Windows: another program has the file open, or has locked a part of it
 
 
 class Message(str):
@@ -94,31 +97,45 @@ def _only_gaps(template: str) -> str:
     return template
 
 
-SYSTEM_REASONS = (
-    Message("Permission denied"),
-    Message("No such file or directory"),
-    Message("No space left on device"),
-    Message("Disk quota exceeded"),
-    Message("Read-only file system"),
-    Message("Is a directory"),
-    Message("Not a directory"),
-    Message("File exists"),
-    Message("File name too long"),
-    Message("File too large"),
-    Message("Input/output error"),
-    Message("Operation not permitted"),
-    Message("Too many open files"),
-    Message("Connection refused"),
-    Message("Network is unreachable"),
-    Message("No route to host"),
+IN_USE = Message("another program uses it")
+DANGLING = Message("the target of a link in its path does not exist")
+_REASONS = (
+    ("EACCES", Message("Permission denied")),
+    ("EPERM", Message("Operation not permitted")),
+    ("ENOENT", Message("No such file or directory")),
+    ("ENOSPC", Message("No space left on device")),
+    ("EDQUOT", Message("Disk quota exceeded")),
+    ("EROFS", Message("its disk is read-only")),
+    ("EISDIR", Message("it is a folder")),
+    ("ENOTDIR", Message("part of its path is not a folder")),
+    ("ELOOP", Message("a link in its path leads back to itself")),
+    ("EEXIST", Message("File exists")),
+    ("ENAMETOOLONG", Message("File name too long")),
+    ("EFBIG", Message("File too large")),
+    ("EMFILE ENFILE", Message("Too many open files")),
+    ("EBUSY ETXTBSY", IN_USE),
+    ("EIO", Message("Input/output error")),
+    ("ENODEV ENXIO ENOTCONN ESTALE", Message("its drive was disconnected")),
+    ("EHOSTDOWN ETIMEDOUT", Message("its network drive does not respond")),
+    ("ENOTSUP EOPNOTSUPP ENOSYS", Message("its drive does not support this")),
+    ("ECONNREFUSED", Message("Connection refused")),
+    ("ENETUNREACH", Message("Network is unreachable")),
+    ("EHOSTUNREACH", Message("No route to host")),
 )
-"""Common reasons for a failed system call, in the words of the C library, so that they can be translated."""
+SYSTEM_REASONS = {name: reason for names, reason in _REASONS for name in names.split()}
+"""Common reasons for a failed system call, by the name of its number."""
 
 
 def system_reason(error: OSError) -> str:
     """Return the reason for an error of the system, as a `Message` if it is a common one."""
-    words = error.strerror or str(error)
-    return next((known for known in SYSTEM_REASONS if known == words), words)
+    if getattr(error, "winerror", None) in _SHARING:
+        return IN_USE
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str | os.PathLike):
+        with suppress(OSError, ValueError):
+            path = Path(error.filename)
+            if any(each.is_symlink() and not each.exists() for each in (path, *path.parents)):
+                return DANGLING
+    return SYSTEM_REASONS.get(errno.errorcode.get(error.errno or 0, ""), error.strerror or str(error))
 
 
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:

@@ -20,7 +20,7 @@ FIRST = "portrait"
 def presets() -> dict[str, Recipe]:
     """Return all presets by name, in alphabetical order."""
     files = sorted(_FOLDER.glob("*.json"), key=lambda file: file.name)
-    return {file.stem: Recipe.from_json(file.read_text(encoding="utf-8"), origin=file.name) for file in files}
+    return {file.stem: Recipe.read(file) for file in files}
 
 
 def picture_file(name: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ VERSION = 2  # version of the format; increase it when an older reader could mis
 SWITCHES = ("depth_in_file", "private")  # what files contain, yes or no
 PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products
 MOST_STEPS = 32  # more than any practical recipe has
-_MAX_BYTES = 1 << 20  # size limit of a recipe file; most have a few hundred bytes
+_MAX_BYTES = 1 << 22  # size limit of a recipe file; most have a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -151,11 +150,7 @@ class Recipe:
         Raises:
             RecipeError: for the first error, with the most similar known name if a name is unknown.
         """
-        try:
-            content = strict_json.parsed(text)
-        except ValueError as error:
-            raise RecipeError(Message("{origin} is not JSON.", origin=origin), hint=_place(error)) from error
-        return Recipe.from_dict(content, origin=origin)
+        return Recipe.from_dict(_parsed(text, origin), origin=origin)
 
     @staticmethod
     def from_dict(content: Any, *, origin: str = "The recipe") -> Recipe:
@@ -211,17 +206,7 @@ class Recipe:
     @staticmethod
     def read(file: Path) -> Recipe:
         """Read a recipe from a file; raise RecipeError if it is invalid or cannot be read."""
-        hint = "Specify a .json file that Dioptre wrote or one of your own."
-        try:
-            text = read_regular(file, most=_MAX_BYTES).decode("utf-8-sig")  # some editors begin with a mark
-        except (OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno == errno.EFBIG:
-                raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint) from error
-            reason = system_reason(error) if isinstance(error, OSError) else Message("it is not text")
-            raise RecipeError(
-                Message("The recipe {file} cannot be read: {reason}.", file=file, reason=reason), hint=hint
-            ) from error
-        return Recipe.from_json(text, origin=str(file))
+        return Recipe.from_dict(read_json(file), origin=str(file))
 
     def with_options(self, options: Mapping[str, Any]) -> Recipe:
         """Return the recipe with some options changed in every step that has them.
@@ -262,6 +247,31 @@ _FIELDS = (
     *SWITCHES,
 )
 _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
+
+
+def read_json(file: Path) -> Any:
+    """Return the JSON in a file; raise RecipeError if it is no JSON, too large or cannot be read.
+
+    All recipes and strokes in files are read here: in UTF-8, or in UTF-16, which Windows PowerShell writes.
+    """
+    hint = "Specify a .json file that Dioptre wrote or one of your own."
+    try:
+        content = read_regular(file, most=_MAX_BYTES)
+        return _parsed(content.decode(json.detect_encoding(content)), str(file))
+    except OSError as error:
+        reason = system_reason(error)
+    except UnicodeDecodeError:
+        reason, hint = Message("it is neither UTF-8 nor UTF-16"), "Save it as UTF-8 in a text editor."
+    except ValueError as error:  # no file can have this path
+        reason = str(error)
+    raise RecipeError("{name} cannot be read: {reason}.", hint=hint, name=file, reason=reason)
+
+
+def _parsed(text: str, origin: str) -> Any:
+    try:
+        return strict_json.parsed(text)
+    except ValueError as error:
+        raise RecipeError(Message("{origin} is not JSON.", origin=origin), hint=_place(error)) from error
 
 
 def _step(content: Any, origin: str) -> tuple[Step, tuple[Message, ...]]:
@@ -374,7 +384,7 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_list(value) for name, value in options.items()}
 
 
-def _place(error: Exception) -> str:
+def _place(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"Check line {error.lineno}, column {error.colno}: {error.msg}."
     return "It must be JSON, written by Dioptre or by hand."

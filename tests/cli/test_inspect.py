@@ -59,3 +59,28 @@ def test_options_at_their_defaults_are_not_listed(
     assert "Super-resolution (super_resolution), with the default options" in out
     with Image.open(tmp_path / "large.png") as picture:
         assert picture.size == (192, 128)
+
+
+def test_recipes_are_read_alike_by_every_command(
+    pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    """Windows PowerShell 5.1 writes UTF-16 for `dioptre presets portrait > my.json`."""
+    _, text, _ = dioptre("presets", "portrait")
+    commands = {
+        "inspect": lambda file: dioptre("inspect", file),
+        "run": lambda file: dioptre("run", photo, "-o", tmp_path / "run", "--recipe", file, "--force"),
+        "batch": lambda file: dioptre(
+            "batch", photo.parent, "-o", tmp_path / "batch", "--recipe", file, "--force", "--processes", "1"
+        ),
+    }
+    for encoding in ("utf-8-sig", "utf-16"):
+        file = tmp_path / f"{encoding}.json"
+        file.write_text(text, encoding=encoding)
+        assert {name: command(file)[0] for name, command in commands.items()} == dict.fromkeys(commands, 0)
+    wrong = tmp_path / "latin-1.json"
+    wrong.write_text(text.replace('"title": "', '"title": "Größe '), encoding="latin-1")
+    for name, command in commands.items():
+        code, _, err = command(wrong)
+        assert code == 1, name
+        assert "neither UTF-8 nor UTF-16" in err, name
+        assert "Save it as UTF-8" in err, name

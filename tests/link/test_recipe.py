@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,51 @@ def test_a_changed_option_that_no_step_has_is_refused_with_the_nearest_name() ->
     assert "'f_number'" in caught.value.hint
 
 
-def test_a_mark_of_the_byte_order_is_passed_over(tmp_path: Path) -> None:
-    """Windows Notepad writes one at the start of a file."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_recipes_in_the_encodings_that_editors_and_shells_write(
+    encoding: str, newline: str, tmp_path: Path
+) -> None:
+    """Windows Notepad writes a mark at the start of a file, and Windows PowerShell's `>` UTF-16."""
     file = tmp_path / "recipe.json"
-    file.write_text(Recipe(title="a", steps=(Step(operation="depth", options={}),)).to_json(), encoding="utf-8-sig")
-    assert Recipe.read(file).title == "a"
+    recipe = Recipe(title="Größe", steps=(Step(operation="depth", options={}),))
+    file.write_text(recipe.to_json(), encoding=encoding, newline=newline)
+    assert Recipe.read(file) == recipe
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"title": "Größe"}'.encode("latin-1"), "neither UTF-8 nor UTF-16"),
+        (b"\xff\xfe\x00", "neither UTF-8 nor UTF-16"),
+        (b"", "is not JSON"),
+        (b"\0" * 100, "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]" + b" " * (1 << 22), "File too large"),
+    ],
+)
+def test_files_that_are_no_recipe(content: bytes, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.json"
+    file.write_bytes(content)
+    with pytest.raises(RecipeError, match=words) as caught:
+        Recipe.read(file)
+    assert str(file) in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links are not everybody's there")
+def test_paths_that_lead_to_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("gone")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for path, words in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "none", "No such file"),
+        (tmp_path / "dangling", "the target of a link in its path does not exist"),
+        (tmp_path / "loop", "leads back to itself"),
+        (tmp_path / "file" / "a", "part of its path is not a folder"),
+        (Path("/dev/null"), "not a regular file"),
+        (tmp_path / "a\0b", "null byte"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            Recipe.read(path)

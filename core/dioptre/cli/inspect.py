@@ -92,7 +92,7 @@ def _words(note: Note | None) -> Iterator[str]:
     elif note.operation:
         yield f"Step:      {_title(note.operation)}; its options did not fit in the file"
     parts = note.recipe.get("invented")
-    if isinstance(parts, list) and parts:
+    if isinstance(parts, list) and parts and all(isinstance(part, float | int) for part in parts):
         most = max(range(len(parts)), key=parts.__getitem__)
         average = sum(parts) / len(parts)
         yield f"Invented:  {average:.1%} of the pixels, at most {parts[most]:.1%} in view or frame {most + 1}"

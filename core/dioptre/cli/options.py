@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from dioptre_link.errors import UsageError
-from dioptre_link.files import read_regular
 from dioptre_link.operation import Kind, Operation, Parameter
-from dioptre_link.recipe import Recipe
+from dioptre_link.recipe import Recipe, RecipeError, read_json
 
 from .reporting import for_reader
 
@@ -27,8 +26,6 @@ _METAVARS = {
     Kind.STROKES: "FILE",
     Kind.DISTANCES: "X,Y,METRES",
 }
-
-_MOST_BYTES = 1 << 20  # size limit for a file of strokes, ten times as large as any valid one
 
 
 class ParameterType(click.ParamType[Any]):
@@ -48,17 +45,11 @@ class ParameterType(click.ParamType[Any]):
         if not isinstance(value, str):
             return value
         if self._parameter.kind is Kind.STROKES:
-            value = _text_of(Path(value))
+            try:
+                value = read_json(Path(value))
+            except RecipeError as error:
+                raise UsageError(error.message, hint=error.hint) from error
         return self._parameter.check(value)
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return read_regular(file, most=_MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            "The strokes in {file} cannot be read.", hint="Specify a JSON file with a list of strokes.", file=file
-        ) from error
 
 
 class GroupedCommand(click.Command):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dioptre_link.recipe import read_json
+
 from .. import problems
 from ..metadata import markup, xmp
 from ..metadata.xmp import Note
@@ -17,7 +19,7 @@ from .decoding import describe, opened
 
 RECIPE = "dioptre/recipe.json"
 """The archive's entry with the recipe."""
-_MAX_RECIPE = 1 << 22  # largest size of a recipe in bytes
+_MAX_RECIPE = 1 << 22  # largest size of a recipe in an archive, in bytes
 
 
 Describe = Callable[[Path], Source]
@@ -39,6 +41,7 @@ def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> N
         MissingFile: the file does not exist.
         UnreadableFile: the file cannot be read.
         NotAPicture: the format is unknown, or a JSON file is not a recipe.
+        RecipeError: a recipe is not JSON, or cannot be read.
         DamagedPicture: the file is damaged.
     """
     place = Path(path)
@@ -47,21 +50,13 @@ def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> N
     if start == b"PK\3\4":
         return _of_recipe(read_recipe(place))
     if place.suffix.lower() == ".json":
-        return _of_recipe(_recipe_file(place))
+        content = read_json(place)
+        if not isinstance(content, dict):
+            raise problems.NotAPicture(
+                "{file} is not a recipe.", hint="Specify a file that Dioptre wrote.", file=problems.shown(place)
+            )
+        return _of_recipe(content)
     return xmp.read(describe(place).xmp)
-
-
-def _recipe_file(path: Path) -> Mapping[str, Any]:
-    with opened(path) as file:
-        data = file.read(_MAX_RECIPE + 1)
-    try:
-        if len(data) <= _MAX_RECIPE:
-            return markup.json_object(data)
-    except markup.BadMarkup:
-        pass
-    raise problems.NotAPicture(
-        "{file} is not a recipe.", hint="Specify a file that Dioptre wrote.", file=problems.shown(path)
-    )
 
 
 def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:

@@ -7,10 +7,11 @@ entities, and without entities a small document cannot expand. Namespace prefixe
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
+
+from dioptre_link import strict_json
 
 from ..budget import Budget
 
@@ -138,8 +139,8 @@ def _renamed(element: ElementTree.Element, names: _Names) -> ElementTree.Element
 def json_object(text: str | bytes) -> dict[str, Any]:
     """Parse a JSON object; raise BadMarkup if the text is damaged, nested too deeply, or not an object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.parsed(text)
+    except ValueError as error:
         raise BadMarkup(str(error)) from error
     if not isinstance(value, dict):
         raise BadMarkup("not an object")
