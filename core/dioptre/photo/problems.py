@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 from dioptre_link.errors import DioptreError, UsageError
-from dioptre_link.language import system_reason
+from dioptre_link.language import DANGLING, IN_USE, SYSTEM_REASONS, Message, system_reason
 from dioptre_link.printable import printable
 
 
@@ -72,7 +73,14 @@ class UnwritableFile(DioptreError):  # noqa: N818
 
 def reading(error: OSError, path: Path) -> DioptreError:
     """Return the error that explains why `path` cannot be read."""
-    name = shown(path)
+    name, reason = shown(path), system_reason(error)
+    if error.errno == errno.ELOOP or reason == DANGLING:
+        return MissingFile(
+            "{name} cannot be read: {reason}.",
+            hint="Specify the file itself, or restore what the link leads to.",
+            name=name,
+            reason=reason,
+        )
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return MissingFile("The file {name} does not exist.", hint="Check the spelling and the folder.", name=name)
     if isinstance(error, IsADirectoryError):
@@ -81,17 +89,14 @@ def reading(error: OSError, path: Path) -> DioptreError:
             hint="Specify a picture in it, or use 'batch' for a whole folder.",
             name=name,
         )
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and reason != IN_USE:
         return UnreadableFile(
             "You do not have permission to read {name}.",
             hint="Give yourself read access, or copy the file.",
             name=name,
         )
     return UnreadableFile(
-        "{name} cannot be read: {reason}.",
-        hint="Check the disk or the network.",
-        name=name,
-        reason=system_reason(error),
+        "{name} cannot be read: {reason}.", hint="Check the disk or the network.", name=name, reason=reason
     )
 
 
@@ -223,42 +228,60 @@ def decoder_ended(path: Path) -> DioptreError:
     )
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_BAD_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+_FULL = {
+    errno.ENOSPC: Message("The disk is full"),
+    errno.EDQUOT: Message("Your quota on the disk is used up"),
+    errno.EFBIG: Message("The disk is full, or does not take so large a file"),
+}
 
 
-def writing(error: OSError | ValueError, path: Path) -> DioptreError:
+def writing(error: OSError | ValueError, path: Path) -> UnwritableFile:
     """Return the error that explains why `path` cannot be written; a ValueError means that its name is invalid."""
-    name = shown(path)
-    number = error.errno if isinstance(error, OSError) else errno.EILSEQ
-    if number in _FULL:
-        return UnwritableFile(
-            "The disk is full: {name} was not written.",
-            hint="Free some disk space and run the command again.",
-            name=name,
-        )
-    if number in _REFUSED:
-        return UnwritableFile(
-            "{name} cannot be written: its folder is read-only.",
-            hint="Choose another folder for the output.",
-            name=name,
-        )
-    if number in _BAD_NAME:
-        return UnwritableFile(
+    if not isinstance(error, OSError):
+        error = OSError(errno.EILSEQ, str(error))
+    name, number, hint = shown(path), error.errno, Message("Choose another folder for the output.")
+    named = error.filename2 is not None or error.filename in (str(path), path, *path.parents)
+    if number in (errno.ENAMETOOLONG, errno.EILSEQ) or (number == errno.EINVAL and named):
+        return UnwritableFile(  # EINVAL, for example, for a colon on a drive for Windows
             "The system does not accept the name {name}.", hint="Choose a shorter, simpler name.", name=name
         )
-    if isinstance(error, FileNotFoundError | NotADirectoryError | FileExistsError):
+    if number in _FULL:
         return UnwritableFile(
-            "{name} cannot be written: part of its path is not a folder.",
-            hint="Check the output folder.",
+            "{reason}: {name} was not written.",
+            hint="Free some disk space and run the command again.",
             name=name,
+            reason=_FULL[number],
         )
+    reason = system_reason(error)
+    if reason == IN_USE:
+        hint = Message("Close it in the other program, or choose another name.")
+    elif isinstance(error, PermissionError):
+        reason = Message("its folder is read-only")
+    elif number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP):
+        reason, hint = _reason_of_path(path), Message("Check the output folder.")
+    elif number == errno.EINVAL:
+        reason = SYSTEM_REASONS["ENOTSUP"]
+    return UnwritableFile("{name} cannot be written: {reason}.", hint=hint, name=name, reason=reason)
+
+
+def _reason_of_path(path: Path) -> str:
+    """Return the reason why a folder or file cannot be created here."""
+    try:
+        path.stat()
+    except OSError as error:
+        return system_reason(error)
+    return SYSTEM_REASONS["ENOTDIR"]
+
+
+def replacing(error: OSError, path: Path) -> UnwritableFile:
+    """Return the error that explains why an existing file cannot be replaced."""
+    if not isinstance(error, PermissionError | FileExistsError) or not os.path.lexists(path):
+        return writing(error, path)
     return UnwritableFile(
-        "{name} cannot be written: {reason}.",
-        hint="Choose another folder for the output.",
-        name=name,
-        reason=system_reason(error) if isinstance(error, OSError) else error,
+        "{file} cannot be replaced on this drive: {reason}.",
+        hint="Close it in other programs, remove it yourself, or choose another name or folder.",
+        file=shown(path),
+        reason=system_reason(error),
     )
 
 

@@ -1,32 +1,33 @@
 """Save sets of files completely or not at all.
 
-Everything is first written to temporary files in the destination folder, so that the last step is a rename on the
-same disk. When all files are complete and on the disk, they are renamed in the order in which they were opened: the
+Everything is first written to temporary files beside the final names, so that the last step is a rename on the same
+disk. When all files are complete and on the disk, they are renamed in the order in which they were opened: the
 recipe, which lists the others with their sha256, is opened last. Without `force`, an existing file is never
-replaced, not even one that appears during the work.
+replaced, not even one that appears during the work. With it, the existing file also gets a temporary name until the
+whole set is there.
 
 A killed process leaves its temporary files and possibly part of the set. The journal in the user's own data folder
-records them: first the folder, then each temporary file, and finally, before any file is renamed, all of them as
-they are to be placed. The next writer to that folder undoes a partial set and removes the files. Nothing in the
-folder itself is trusted, because others can put files there, through an archive or a shared folder.
+has an entry for each writer, of two lines: the folder; and, before any file is renamed, the names and stamps of all
+files. The next writer to that folder undoes a partial set and removes the temporary files. Nothing in the folder
+itself is trusted, because others can put files there, through an archive or a shared folder.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import secrets
 import stat
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedRandom
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,15 +39,15 @@ from . import problems
 InputFiles = Path | Sequence[Path]
 """The file or files from which a result is computed."""
 
-_BEGINNING_S = 600.0  # age from which an entry without a note is dropped; notes usually follow within microseconds
-_KEPT_S = 90 * 24 * 3600.0  # age from which any entry is dropped; the disk with its folder is assumed to be gone
+_OLD = "-old"  # at the end of the temporary name of a file that is being replaced
+_KEPT_S = 90 * 24 * 3600.0  # age from which an entry is dropped; the disk with its folder is assumed to be gone
 OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """Flags that open a file for reading and writing, but do not follow a link."""
 CREATE = OPEN | os.O_CREAT | os.O_EXCL
 """Flags that create a new file."""
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
-_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # errors of systems that cannot sync folders
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}  # of drives that cannot sync
 _RENAME_NOREPLACE, _RENAME_EXCL = 1, 4  # of Linux' renameat2 and macOS' renameatx_np
 _DEVICES = frozenset(
     ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)))
@@ -70,8 +71,7 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
     """
     created: list[Path] = []
     try:
-        folder = _created(path, created)
-        try:
+        with closing(_created(path, created)) as folder:
             _clean(folder)
             staging = Staging(folder, force=force, permissions_of=permissions_of)
             try:
@@ -79,10 +79,8 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
                 staging.publish()
             finally:
                 staging.discard()
-        finally:
-            folder.close()
         for each in created:
-            with suppress(OSError), Folder(each.parent) as parent:
+            with suppress(OSError), closing(Folder(each.parent)) as parent:
                 parent.sync()
     except BaseException as error:
         for each in created:
@@ -121,14 +119,30 @@ def _created(path: Path, created: list[Path]) -> Folder:
         UnwritableFile: the folder cannot be created or opened.
     """
     try:
-        missing = path
-        while not missing.exists():
-            created.append(missing)
-            missing = missing.parent
+        created += [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
         return Folder(path)
     except (OSError, ValueError) as error:
         raise problems.writing(error, path) from error
+
+
+@dataclass(kw_only=True)
+class _Member:
+    """A file of a set.
+
+    Attributes:
+        name: its final name.
+        temporary: its temporary name.
+        stream: its content, open until it is finished.
+        stamp: its stamp; until it is finished, only the inode is right.
+        hashed: its size and sha256, if it was completed.
+    """
+
+    name: str
+    temporary: str
+    stream: BufferedRandom
+    stamp: Stamp
+    hashed: Future[tuple[int, str]] | None = None
 
 
 class Staging:
@@ -138,12 +152,10 @@ class Staging:
         self._folder = folder
         self._force = force
         self._allowed, self._group = _permissions(permissions_of)
-        self._entry = _begin()
-        self._members: list[_Member] = []
-        self._streams: dict[str, BufferedRandom] = {}
-        self._complete: dict[str, Future[tuple[int, str]]] = {}
+        self._entry = _begin(folder)
+        self._members: dict[str, _Member] = {}
         self._beside = ThreadPoolExecutor(1)
-        self._entry.note({"folder": str(folder.path.absolute()), "device": folder.device, "inode": folder.inode})
+        self._mixed = False  # whether the folder may hold a part of the set
 
     def open(self, name: str) -> BufferedRandom:
         """Create a file of the set for writing and reading, and leave it open.
@@ -156,102 +168,100 @@ class Staging:
             UnwritableFile: a folder has this name, or the system does not support the name.
             ValueError: the name is already in the set.
         """
-        if name in self._streams:
+        if name in self._members:
             raise ValueError(f"{name} is already in the set")
         check_free(self._folder.path / name, force=self._force)
-        temporary = self._entry.temporary_name(len(self._members))
+        temporary = self._entry.temporary(len(self._members))
         descriptor = self._folder.create(temporary, mode=self._allowed)
         found = os.fstat(descriptor)
-        self._members.append(_Member(name=name, temporary=temporary, stamp=Stamp(found.st_ino, 0, 0)))
-        self._entry.note([self._members[-1].noted(len(self._members) - 1)])
-        self._streams[name] = os.fdopen(descriptor, "w+b")
+        stream = os.fdopen(descriptor, "w+b")
+        self._members[name] = _Member(name=name, temporary=temporary, stream=stream, stamp=Stamp.of(found))
         if sys.platform != "win32" and self._group not in (None, found.st_gid):
             # The system assigned a different group, which must not get more permissions than all other users.
             mode = stat.S_IMODE(found.st_mode)
-            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)
-        return self._streams[name]
+            with suppress(OSError):  # the drive gives all of its files the same permissions
+                os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)
+        return stream
 
     def complete(self, name: str) -> None:
         """Flush a finished file to disk and hash it in the background while others are written."""
-        self._streams[name].flush()
-        self._complete[name] = self._beside.submit(_synced, self._streams[name])
+        member = self._members[name]
+        member.stream.flush()
+        member.hashed = self._beside.submit(_synced, member.stream)
 
     def size_and_sha256(self, name: str) -> tuple[int, str]:
         """Wait for a file that was passed to `complete`, and return its size in bytes and its sha256."""
-        return self._complete[name].result()
+        hashed = self._members[name].hashed
+        assert hashed is not None
+        return hashed.result()
 
     def publish(self) -> None:
         """Rename all files to their final names; if one fails, restore the previous files and raise."""
-        for member in self._members:
+        members = list(self._members.values())
+        for member in members:
             self._finish(member)
-        with _turn():
-            self._move()
-
-    def _move(self) -> None:
-        for member in self._members:
-            old = self._folder.stat(member.name) if self._force else None
-            member.old = None if old is None else Stamp.of(old)
-        self._entry.note([member.noted(number) for number, member in enumerate(self._members)])
-        self._entry.sync()
+        stamps = {member.name: member.stamp for member in members}
         placed: set[str] = set()
-        try:
-            for member in self._members:
-                if placed and member is self._members[-1]:
-                    self._folder.sync()  # after a power failure the recipe must not exist without its files
-                self._keep_old(member)
-                self._place(member)
-                placed.add(member.name)
-            self._folder.sync()
-        except BaseException:
-            with suppress(OSError):
-                _take_back(self._folder, self._members, placed=placed, whole_stays=False)
-            raise
+        with _turn():
+            self._entry.note([{"name": name, "stamp": stamp} for name, stamp in stamps.items()])
+            self._mixed = True
+            try:
+                for member in members:
+                    if placed and member is members[-1]:
+                        self._folder.sync()  # after a power failure the recipe must not exist without its files
+                    self._place(member)
+                    placed.add(member.name)
+                self._folder.sync()
+            except BaseException:
+                with suppress(OSError):  # the next writer tries again
+                    _take_back(self._folder, self._entry, stamps, placed | _placed(self._folder, stamps))
+                    self._mixed = False
+                raise
+            self._mixed = False
 
     def discard(self) -> None:
         """Remove the remaining temporary files; the journal keeps its entry until all are removed."""
         self._beside.shutdown()
-        for stream in self._streams.values():
+        for member in self._members.values():
             with suppress(OSError):
-                stream.close()
-        if _remove(self._folder, self._members, begun=self._entry.temporary_name(len(self._members))):
-            self._entry.drop()
-        else:
-            self._entry.close()
+                member.stream.close()
+        if not self._mixed:
+            with suppress(OSError):
+                _remove(self._folder, self._entry, len(self._members))
+                self._entry.drop()
+        self._entry.close()
 
     def _finish(self, member: _Member) -> None:
         """Flush a file to disk, and note its stamp."""
-        stream = self._streams[member.name]
-        if member.name in self._complete:
-            self._complete[member.name].result()
+        if member.hashed is not None:
+            member.hashed.result()
         else:
-            stream.flush()
-            sync(stream.fileno())
-            stream.close()
+            member.stream.flush()
+            sync(member.stream.fileno())
+            member.stream.close()
         there = self._folder.stat(member.temporary)
         if there is None or there.st_ino != member.stamp.inode:
-            raise FileNotFoundError(2, "It was removed while it was written", member.name)
+            raise problems.writing(OSError(errno.EBUSY, "removed"), self._folder.path / member.name)
         member.stamp = Stamp.of(there)
 
-    def _keep_old(self, member: _Member) -> None:
-        """Also give the file being replaced a temporary name, so that it can be restored later."""
-        if member.old is None:
-            return
-        try:
-            self._folder.link(member.name, member.kept)
-        except OSError:  # the file system has no hard links
-            self._folder.move(member.name, member.kept)
-        there = self._folder.stat(member.kept)
-        if there is not None:  # read again: another writer may have replaced the file
-            member.old = Stamp.of(there)
-
     def _place(self, member: _Member) -> None:
-        if self._force:
-            self._folder.replace(member.temporary, member.name)
-            return
+        """Give a file its final name. A file that it replaces also gets a temporary name first."""
+        path, kept = self._folder.path / member.name, member.temporary + _OLD
         try:
-            self._folder.move(member.temporary, member.name)
-        except FileExistsError:
-            raise already_exists(self._folder.path / member.name) from None
+            if not self._force:
+                self._folder.move(member.temporary, member.name)
+            elif self._folder.stat(member.name) is None:
+                self._folder.replace(member.temporary, member.name)
+            else:
+                try:
+                    self._folder.link(member.name, kept)
+                except OSError:  # the file system has no hard links
+                    self._folder.replace(member.name, kept)
+                self._folder.replace(member.temporary, member.name)
+        except OSError as error:
+            if isinstance(error, FileExistsError) and not self._force:
+                raise already_exists(path) from None
+            raise problems.replacing(error, path) from error
 
 
 def _synced(stream: BufferedRandom) -> tuple[int, str]:
@@ -276,32 +286,6 @@ def _permissions(paths: InputFiles) -> tuple[int, int | None]:
     return (allowed if len(groups) < 2 else allowed & ~0o060), next(iter(groups), None)
 
 
-@dataclass(kw_only=True)
-class _Member:
-    """A file of a set.
-
-    Attributes:
-        name: its final name.
-        temporary: its temporary name.
-        stamp: its stamp; until it is finished, only the inode is right.
-        old: stamp of the file that it replaces; None if it replaces none.
-    """
-
-    name: str
-    temporary: str
-    stamp: Stamp
-    old: Stamp | None = None
-
-    @property
-    def kept(self) -> str:
-        """The temporary name of the file that it replaces."""
-        return f"{self.temporary}-old"
-
-    def noted(self, number: int) -> dict[str, Any]:
-        """Return what the journal notes of the file."""
-        return {"name": self.name, "temporary": number, "stamp": self.stamp, "old": self.old}
-
-
 class _Entry:
     """The notes of one writer: a file that only this user may write, locked while the writer runs.
 
@@ -309,59 +293,54 @@ class _Entry:
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
+        self.path = path
+        self.descriptor = descriptor
 
-    def temporary_name(self, number: int) -> str:
+    def temporary(self, number: int) -> str:
         """Return the name of a temporary file of the writer."""
-        return f".dioptre-{self._path.stem}-{number}"
+        return f".dioptre-{self.path.stem}-{number}"
 
-    def note(self, what: dict[str, Any] | list[dict[str, Any]]) -> None:
-        """Append a note. If that fails, for example on a full disk, a recovery does without the note."""
+    def note(self, what: Any) -> None:
+        """Append a line and wait until it is on the disk. If that fails, a recovery does without the note."""
         with suppress(OSError):
-            os.write(self._descriptor, json.dumps(what).encode() + b"\n")
+            os.write(self.descriptor, json.dumps(what).encode() + b"\n")
+            os.fsync(self.descriptor)
 
     def notes(self) -> list[Any]:
-        """Return the complete notes, without a truncated last one."""
-        notes = []
-        with suppress(ValueError):
-            for line in self._path.read_bytes().split(b"\n")[:-1]:
-                notes.append(json.loads(line))
-        return notes
-
-    def is_abandoned(self) -> bool:
-        """Lock the entry and return whether its writer has died; drop it if it is too old or empty."""
-        age_s = time.time() - os.fstat(self._descriptor).st_mtime
-        empty = not self.notes()
-        if (empty and age_s < _BEGINNING_S) or not lock(self._descriptor):
-            return False
-        if empty or age_s > _KEPT_S:
-            self.drop()
-            return False
-        return True
-
-    def sync(self) -> None:
-        """Wait until the notes are on the disk."""
-        with suppress(OSError, ValueError):  # ValueError: there is no descriptor
-            os.fsync(self._descriptor)
+        """Return the complete lines, without a truncated last one."""
+        return [json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1]]
 
     def drop(self) -> None:
         """Remove the entry. Call this only once none of its writer's temporary files remain."""
         if sys.platform == "win32":  # an open file cannot be removed
             self.close()
         with suppress(OSError):
-            self._path.unlink()
+            self.path.unlink()
         self.close()
 
     def close(self) -> None:
         """Release the lock."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 def _journal() -> Path:
     return data_dir() / "writing"
+
+
+def _locked(name: str, flags: int) -> int:
+    """Open and lock a file in the journal; -1 if the journal is not private, full, or on a disk without locks."""
+    path = _journal() / name
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_private(path.parent):
+            descriptor = os.open(path, flags, 0o600)
+            if lock(descriptor, wait=True):
+                return descriptor
+            os.close(descriptor)
+            path.unlink()
+    return -1
 
 
 @contextmanager
@@ -370,130 +349,81 @@ def _turn() -> Iterator[None]:
 
     Without a private journal, there is no lock, because other users could hold it for ever.
     """
-    descriptor = -1
-    with suppress(OSError):
-        if is_private(_journal()):
-            descriptor = os.open(_journal() / "lock", OPEN | os.O_CREAT, 0o600)
-            lock(descriptor, wait=True)
-    try:
+    with closing(_Entry(_journal(), _locked("lock", OPEN | os.O_CREAT))):
         yield
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
-def _begin() -> _Entry:
-    """Create and lock an entry; one that notes nothing if the journal is not private or cannot be locked."""
-    name, descriptor = f"{secrets.token_hex(16)}.jsonl", -1
-    with suppress(OSError):
-        _journal().mkdir(mode=0o700, parents=True, exist_ok=True)
-        if is_private(_journal()):
-            descriptor = os.open(_journal() / name, CREATE, 0o600)
-    entry = _Entry(_journal() / name, descriptor)
-    if descriptor >= 0 and not lock(descriptor):
-        entry.drop()
+def _begin(folder: Folder) -> _Entry:
+    """Create and lock an entry; one that notes nothing if that is impossible."""
+    name = f"{secrets.token_hex(16)}.jsonl"
+    entry = _Entry(_journal() / name, _locked(name, CREATE))
+    entry.note({"folder": str(folder.path.absolute()), "device": folder.device, "inode": folder.inode})
     return entry
 
 
 def _clean(folder: Folder) -> None:
     """Clean up after this user's killed writers in `folder`: undo partial sets and remove temporary files."""
-    try:
-        paths = sorted(_journal().glob("*.jsonl")) if is_private(_journal()) else []
-    except OSError:
-        return
-    for path in paths:
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            entry = _Entry(path, os.open(path, OPEN))
-            try:
-                if entry.is_abandoned():
+    with suppress(OSError):
+        for path in sorted(_journal().glob("*.jsonl")) if is_private(_journal()) else ():
+            with (
+                suppress(OSError, ValueError, TypeError, KeyError),
+                closing(_Entry(path, os.open(path, OPEN))) as entry,
+            ):
+                if lock(entry.descriptor):
                     _recover(folder, entry)
-            finally:
-                entry.close()
 
 
 def _recover(folder: Folder, entry: _Entry) -> None:
     """Undo what the entry's dead writer left in `folder`, unless the entry concerns another folder."""
+    if time.time() - os.fstat(entry.descriptor).st_mtime > _KEPT_S:
+        entry.drop()
+        return
     where, *notes = entry.notes()  # read under the lock: the writer may have added notes before it ended
     same_path = where["folder"] == str(folder.path.absolute())  # a disk's number may change on remounting
     if where["inode"] != folder.inode or not (where["device"] == folder.device or same_path):
         return
-    members = {}
-    for note in chain.from_iterable(notes):  # the last note of each file counts
-        number = int(note["temporary"])
-        members[number] = _Member(
-            name=str(note["name"]),
-            temporary=entry.temporary_name(number),
-            stamp=Stamp(*map(int, note["stamp"])),
-            old=Stamp(*map(int, note["old"])) if note["old"] else None,
-        )
+    stamps = {str(note["name"]): Stamp(*map(int, note["stamp"])) for note in (notes or [[]])[-1]}
     with _turn():
-        _take_back(folder, list(members.values()))
-    if _remove(folder, list(members.values()), begun=entry.temporary_name(len(members))):
-        entry.drop()
+        placed = _placed(folder, stamps)
+        if len(placed) < len(stamps):
+            _take_back(folder, entry, stamps, placed)
+    _remove(folder, entry, len(stamps))
+    entry.drop()
 
 
-def _take_back(
-    folder: Folder, members: Sequence[_Member], *, placed: Collection[str] = (), whole_stays: bool = True
-) -> None:
-    """Undo a partially published set of files.
+def _placed(folder: Folder, stamps: Mapping[str, Stamp]) -> set[str]:
+    """Return the names where the writer's files are, and unchanged, of those that it was to place."""
+    found = {name: folder.stat(name) for name in stamps}
+    return {name for name, there in found.items() if there and _is_ours(there) and Stamp.of(there) == stamps[name]}
 
-    A file is removed only if its inode, size and modification time are those of the file that the writer placed, or
-    if its name is in `placed`.
 
-    Args:
-        folder: the folder of the set.
-        members: all files of the set.
-        placed: names of files that the caller itself has placed.
-        whole_stays: whether to keep the set if all of its files are present.
+def _take_back(folder: Folder, entry: _Entry, names: Iterable[str], placed: Set[str]) -> None:
+    """Undo a partially published set: remove its files in `placed`, and restore the files that it replaced."""
+    for number, name in enumerate(names):
+        kept = entry.temporary(number) + _OLD
+        if folder.stat(kept) is not None and (name in placed or folder.stat(name) is None):
+            folder.replace(kept, name)
+        elif name in placed:
+            folder.unlink(name)
+
+
+def _remove(folder: Folder, entry: _Entry, count: int) -> None:
+    """Remove a writer's temporary files, at least `count`, and the files that it replaced.
+
+    Others can put files of these names there once they have seen one. Only regular files of this user are removed,
+    except a replaced file, which may be a link or belong to another user.
     """
-    found = {member.name: folder.stat(member.name) for member in members}
-    ours = {
-        member.name
-        for member in members
-        if (there := found[member.name]) is not None
-        and ((_may_be_ours(there) and Stamp.of(there) == member.stamp) or member.name in placed)
-    }
-    whole = whole_stays and len(ours) == len(members)
-    for member in members:
-        kept = None if member.old is None else folder.stat(member.kept)
-        if kept is None or Stamp.of(kept) != member.old:
-            if member.name in ours and not whole:
-                folder.unlink(member.name)
-        elif whole or (found[member.name] is not None and member.name not in ours):
-            folder.unlink(member.kept)
-        else:
-            folder.replace(member.kept, member.name)
+    names = (entry.temporary(number) for number in itertools.count())
+    every = itertools.takewhile(lambda known: known[0] < count or folder.stat(known[1]), enumerate(names))
+    for _, name in reversed(list(every)):  # the first last: it says that there are more
+        if (there := folder.stat(name)) is not None and _is_ours(there):
+            folder.unlink(name)
+        if folder.stat(name + _OLD) is not None:
+            folder.unlink(name + _OLD)
 
 
-def _remove(folder: Folder, members: Sequence[_Member], *, begun: str) -> bool:
-    """Remove the temporary files that still have the inodes of a set's files; return whether all of them are gone.
-
-    Args:
-        folder: the folder of the set.
-        members: all files of the set.
-        begun: temporary name of the next file. If the writer was killed just after creating it, it is empty, and is
-            removed, too.
-    """
-    gone = True
-    with suppress(OSError):
-        there = folder.stat(begun)
-        if there is not None and there.st_size == 0 and _may_be_ours(there):
-            folder.unlink(begun)
-    for member in members:
-        try:
-            there = folder.stat(member.temporary)
-            if there is not None and there.st_ino == member.stamp.inode and _may_be_ours(there):
-                folder.unlink(member.temporary)
-            there = None if member.old is None else folder.stat(member.kept)
-            if there is not None and member.old is not None and there.st_ino == member.old.inode:
-                folder.unlink(member.kept)  # a replaced file may be a link or belong to another user
-        except OSError:
-            gone = False
-    return gone
-
-
-def _may_be_ours(found: os.stat_result) -> bool:
-    """Return whether this is a regular file of this user. Inodes alone are not enough, because they are reused."""
+def _is_ours(found: os.stat_result) -> bool:
+    """Return whether this is a regular file of this user."""
     owned = sys.platform == "win32" or found.st_uid == os.geteuid()
     return owned and stat.S_ISREG(found.st_mode)
 
@@ -533,15 +463,18 @@ class Folder:
 
     def link(self, name: str, other: str) -> None:
         """Create `other` as a hard link to `name`; fails if `other` exists or the file system has no hard links."""
-        if self._descriptor is None:
-            os.link(self._at(name), self._at(other))
-        else:
-            at = self._descriptor
-            os.link(self._at(name), self._at(other), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
+        at = self._descriptor
+        os.link(self._at(name), self._at(other), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=at is None)
 
     def replace(self, name: str, other: str) -> None:
-        """Rename `name` to `other`, replacing an existing file."""
-        os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        """Rename `name` to `other`, in place of an existing file, which the caller has kept or does not need."""
+        try:
+            self._rename(name, other)
+        except (PermissionError, FileExistsError):
+            if sys.platform == "win32" or self.stat(other) is None:
+                raise
+            self.unlink(other)  # some network drives rename a file only to a free name
+            self._rename(name, other)
 
     def move(self, name: str, other: str) -> None:
         """Rename `name` to `other`; raise FileExistsError if `other` exists."""
@@ -552,30 +485,13 @@ class Folder:
             self.link(name, other)
         except FileExistsError:
             raise
-        except OSError:
-            self._move_without_links(name, other)
+        except OSError:  # the file system has no hard links
+            if not _renamed_alone(self._descriptor, self._at(name), self._at(other)):
+                if self.stat(other) is not None:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, other) from None
+                self._rename(name, other)
         else:
             self.unlink(name)
-
-    def _move_without_links(self, name: str, other: str) -> None:
-        """Rename a file without hard links, so that no other file is replaced.
-
-        If the system cannot refuse to replace a file, an empty one reserves the name for a moment.
-        """
-        if _renamed_alone(self._descriptor, self._at(name), self._at(other)):
-            return
-        descriptor = self.create(other)
-        try:
-            ours = os.fstat(descriptor).st_ino
-        finally:
-            os.close(descriptor)
-        try:
-            self.replace(name, other)
-        except BaseException:
-            there = self.stat(other)
-            if there is not None and there.st_ino == ours and there.st_size == 0:
-                self.unlink(other)
-            raise
 
     def unlink(self, name: str) -> None:
         """Remove a file, or a link but not its target."""
@@ -583,13 +499,8 @@ class Folder:
 
     def sync(self) -> None:
         """Wait until the folder's entries are on the disk, if the system supports that."""
-        if self._descriptor is None:
-            return
-        try:
+        if self._descriptor is not None:
             sync(self._descriptor)
-        except OSError as error:
-            if error.errno not in _NO_SYNC:
-                raise
 
     def close(self) -> None:
         """Close the folder."""
@@ -597,16 +508,13 @@ class Folder:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _rename(self, name: str, other: str) -> None:
+        os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
     def _at(self, name: str) -> str:
         if Path(name).name != name:
             raise ValueError(f"{name!r} is more than one part of a path")
         return name if self._descriptor is not None else str(self.path / name)
-
-    def __enter__(self) -> Folder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _renamed_alone(folder: int | None, name: str, other: str) -> bool:
@@ -638,14 +546,21 @@ def _opened(path: Path) -> int:
 
 
 def sync(descriptor: int) -> None:
-    """Wait until a file's bytes are on the disk. On macOS, fsync alone leaves them in the drive's cache."""
+    """Wait until a file's bytes are on the disk; a drive that cannot do that, as some network drives, need not.
+
+    On macOS, fsync alone leaves them in the drive's cache.
+    """
     if sys.platform == "darwin":
         import fcntl
 
         with suppress(OSError):
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
-    os.fsync(descriptor)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def check_free(path: Path, *, force: bool) -> None:
