@@ -250,7 +250,7 @@ _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait",
 
 
 def read_json(file: Path) -> Any:
-    """Return the JSON in a file; raise RecipeError if it is no JSON, too large or cannot be read.
+    """Return the JSON in a file; raise RecipeError if it is not JSON, too large or cannot be read.
 
     All recipes and strokes in files are read here: in UTF-8, or in UTF-16, which Windows PowerShell writes.
     """

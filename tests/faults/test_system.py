@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 from . import corpus
-from .trials import count, told, trials
+from .trials import SEED, count, told, trials
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
@@ -298,6 +299,30 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 assert len(list(out.iterdir())) in (1, 7)
             assert photo.read_bytes() == original
         count("signal to a command", how.name, "whole result" if len(whole) == 6 else "no result")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_writers_leave_whole_sets_or_none(tmp_path: Path) -> None:
+    numbers = [number for number, _ in trials("kills", share=0.03)]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            f"{__package__}.kills",
+            str(tmp_path),
+            str(SEED),
+            str(numbers[0]),
+            str(numbers[-1] + 1),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=TIMEOUT_S + 10 * len(numbers),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for where, outcome, times in json.loads(done.stdout):
+        count("killed writer", where, outcome, times)
 
 
 def test_weights_that_are_not_numbers_are_no_success(

@@ -135,14 +135,12 @@ class _Member:
         temporary: its temporary name.
         stream: its content, open until it is finished.
         stamp: its stamp; until it is finished, only the inode is right.
-        hashed: its size and sha256, if it was completed.
     """
 
     name: str
     temporary: str
     stream: BufferedRandom
     stamp: Stamp
-    hashed: Future[tuple[int, str]] | None = None
 
 
 class Staging:
@@ -154,6 +152,7 @@ class Staging:
         self._allowed, self._group = _permissions(permissions_of)
         self._entry = _begin(folder)
         self._members: dict[str, _Member] = {}
+        self._complete: dict[str, Future[tuple[int, str]]] = {}
         self._beside = ThreadPoolExecutor(1)
         self._mixed = False  # whether the folder may hold a part of the set
 
@@ -185,15 +184,13 @@ class Staging:
 
     def complete(self, name: str) -> None:
         """Flush a finished file to disk and hash it in the background while others are written."""
-        member = self._members[name]
-        member.stream.flush()
-        member.hashed = self._beside.submit(_synced, member.stream)
+        stream = self._members[name].stream
+        stream.flush()
+        self._complete[name] = self._beside.submit(_synced, stream)
 
     def size_and_sha256(self, name: str) -> tuple[int, str]:
         """Wait for a file that was passed to `complete`, and return its size in bytes and its sha256."""
-        hashed = self._members[name].hashed
-        assert hashed is not None
-        return hashed.result()
+        return self._complete[name].result()
 
     def publish(self) -> None:
         """Rename all files to their final names; if one fails, restore the previous files and raise."""
@@ -233,8 +230,8 @@ class Staging:
 
     def _finish(self, member: _Member) -> None:
         """Flush a file to disk, and note its stamp."""
-        if member.hashed is not None:
-            member.hashed.result()
+        if member.name in self._complete:
+            self._complete[member.name].result()
         else:
             member.stream.flush()
             sync(member.stream.fileno())
@@ -306,10 +303,6 @@ class _Entry:
             os.write(self.descriptor, json.dumps(what).encode() + b"\n")
             os.fsync(self.descriptor)
 
-    def notes(self) -> list[Any]:
-        """Return the complete lines, without a truncated last one."""
-        return [json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1]]
-
     def drop(self) -> None:
         """Remove the entry. Call this only once none of its writer's temporary files remain."""
         if sys.platform == "win32":  # an open file cannot be removed
@@ -378,7 +371,8 @@ def _recover(folder: Folder, entry: _Entry) -> None:
     if time.time() - os.fstat(entry.descriptor).st_mtime > _KEPT_S:
         entry.drop()
         return
-    where, *notes = entry.notes()  # read under the lock: the writer may have added notes before it ended
+    *lines, _ = entry.path.read_bytes().split(b"\n")  # without a truncated last one
+    where, *notes = map(json.loads, lines)
     same_path = where["folder"] == str(folder.path.absolute())  # a disk's number may change on remounting
     if where["inode"] != folder.inode or not (where["device"] == folder.device or same_path):
         return
