@@ -13,6 +13,7 @@ from typing import Any
 _DAMAGE = re.compile(
     r"corrupt|premature|extraneous|crc error|length mismatch|bad code|not enough data|discarding", re.IGNORECASE
 )
+_FAILURE = re.compile(r"tiff2vips: |error in tile")
 _LOG = "pyvips"
 
 
@@ -21,7 +22,11 @@ def warned() -> Iterator[list[str]]:
     """Collect what libvips and its codecs say about damaged data inside the `with` block.
 
     libvips reports only some of them as errors: libjpeg, for example, fills in what it cannot read and only warns.
-    The list is complete after the block; other warnings, such as unknown fields, are left out.
+    The list is complete after the block; other warnings, such as unknown fields, are left out. Errors of libtiff
+    end the block with one, because libvips fills a tile that cannot be decoded with black or with an earlier tile.
+
+    Raises:
+        pyvips.Error: part of a TIFF was not decoded.
     """
     lines: list[str] = []
     log, said = logging.getLogger(_LOG), _Said()
@@ -36,7 +41,10 @@ def warned() -> Iterator[list[str]]:
         if collects:
             gc.enable()
         log.removeHandler(said)
-        lines += [line for line in (*said.lines, *_taken().splitlines()) if _DAMAGE.search(line)]
+        everything = [*said.lines, *_taken().splitlines()]
+        lines += [line for line in everything if _DAMAGE.search(line)]
+    if failures := [line for line in everything if _FAILURE.search(line)]:
+        raise vips().Error("the TIFF was decoded in part", "\n".join(failures))
 
 
 class _Said(logging.Handler):
