@@ -132,14 +132,6 @@ def test_values_that_are_not_numbers(tmp_path: Path, value: float) -> None:
     _refused(tmp_path / "a.tif", problems.DamagedPicture, "1 values", "NaN or infinite")
 
 
-def test_too_many_channels(tmp_path: Path) -> None:
-    tifffile = pytest.importorskip("tifffile")
-    tifffile.imwrite(
-        tmp_path / "a.tif", np.zeros((8, 8, 7), np.uint8), photometric="minisblack", planarconfig="contig"
-    )
-    _refused(tmp_path / "a.tif", problems.NotAPicture, "7 channels")
-
-
 def test_complex_values(tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), np.complex64))

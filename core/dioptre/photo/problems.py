@@ -200,16 +200,6 @@ def unsupported_colours(path: Path) -> NotAPicture:
     )
 
 
-def too_many_channels(path: Path, bands: int) -> NotAPicture:
-    """Return the error for a picture with extra channels."""
-    return NotAPicture(
-        "{file} has {bands} channels.",
-        hint="Export it as grey, RGB or CMYK, with no extra channels except alpha.",
-        file=shown(path),
-        bands=bands,
-    )
-
-
 def too_slow(path: Path) -> DioptreError:
     """Return the error for a file that exceeded its time limit."""
     return TooSlow(

@@ -142,6 +142,19 @@ def note_several(messages: list[str], path: Path, word: str) -> None:
     messages.append(f"{path.name} contains several {word}; the first one is used.")
 
 
+def note_channels(messages: list[str], path: Path) -> None:
+    """Add the message for a file with channels beside colours and transparency."""
+    words = "{file} has channels beside its colours and transparency, such as saved selections. They are not kept."
+    messages.append(Message(words, file=path.name))
+
+
+def note_layers(messages: list[str], path: Path) -> None:
+    """Add the message for a TIFF with Photoshop's layers."""
+    messages.append(
+        Message("{file} has layers. They are not kept; their flattened picture is used.", file=path.name)
+    )
+
+
 def note_hdr(messages: list[str], path: Path) -> None:
     """Add the message for an HDR picture that is not converted: float or premultiplied by alpha."""
     messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")

@@ -234,6 +234,7 @@ def _by_libvips(
     known = len(found.messages)
     codes = _checked_values(image, file, path, found)
     if tiff is not None and tiff.layout is not None:
+        codes = tiff.layout.kept(codes)
         compare_checksums(file, tiff.layout, path)
         if len(found.messages) == known and not is_packed_whole(file, tiff.layout):
             note_damage(found.messages, path)
@@ -324,15 +325,16 @@ def _describe(
 ) -> None:
     """Fill in the file's properties from libvips' header, and from the file where libvips lacks them."""
     kind = found.source.format
-    bands, space = image.bands, image.interpretation
+    layout = None if tiff is None else tiff.layout
+    bands, space = image.bands - (0 if layout is None else len(layout.meanings)), image.interpretation
     colour = {"cmyk": Colour.CMYK, "b-w": Colour.GREY, "grey16": Colour.GREY}.get(space, Colour.RGB)
     if space in ("lab", "labs", "labq"):
         colour, bands = Colour.LAB, 3
     elif bands < 3:
         colour = Colour.GREY
     channels = {Colour.GREY: 1, Colour.CMYK: 4}.get(colour, 3)
-    if bands not in (channels, channels + 1):
-        raise problems.too_many_channels(path, bands)
+    if bands not in (channels, channels + (kind is not Format.JPEG)):  # JPEG has no alpha
+        raise problems.unsupported_colours(path)
     if colour is Colour.RGB and "palette" in image.get_fields():
         colour = Colour.PALETTE
     bits = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}.get(image.format, 32)
@@ -351,8 +353,8 @@ def _describe(
     pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
     if kind is Format.PNG and b"acTL" in dict(containers.png_chunks(start, after_pixels=False)):
         pages = 2
-    if pages > 1:
-        note_several(found.messages, path, "layers or pages" if kind is Format.TIFF else "frames")
+    if pages > 1 and kind is not Format.TIFF:
+        note_several(found.messages, path, "frames")
     if kind is Format.JPEG:
         _describe_jpeg(found, segments)
     elif kind is Format.PNG:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import lzma
 import mmap
+import re
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -24,7 +25,16 @@ from ..budget import Budget
 from ..metadata import exif, tiff_tags
 from ..metadata.exif import Data, Directory, Header, integers
 from ..picture import Colour, Format, Source, recognise
-from .decoded import PYTHON_DECODER_ERRORS, Decoded, any_size, damaged, note_several, turned
+from .decoded import (
+    PYTHON_DECODER_ERRORS,
+    Decoded,
+    any_size,
+    damaged,
+    note_channels,
+    note_layers,
+    note_several,
+    turned,
+)
 
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat values
 OLD_JPEG, LZMA, ZSTD, PALETTE = 6, 34925, 50000, 3  # Compression values, and a PhotometricInterpretation value
@@ -57,6 +67,8 @@ COMPRESSIONS = {
 
 _INCH, _CENTIMETRE = 2, 3
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
+_IMAGE_SOURCE_DATA = 0x935C  # Photoshop's
+_LAYERS = re.compile(rb"8BIML(ayr|r16|r32)|MIB8(rya|61r|23r)L")  # in either byte order
 _SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 _BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
@@ -71,7 +83,9 @@ _VIPS_BITS = {UNSIGNED: {8, 16, 32}, SIGNED: {8, 16, 32}, FLOAT: {32}}
 _BITS = {UNSIGNED: {*range(1, 17), 24, 32, 64}, FLOAT: {16, 32, 64}}
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
-_WHITE_IS_ZERO, _YCBCR, _LAB = 0, 6, 8
+_WHITE_IS_ZERO, _CMYK, _YCBCR, _LAB = 0, 5, 6, 8
+_PREMULTIPLIED_ALPHA, _ALPHA = 1, 2  # ExtraSamples values
+_PREDICTED = {5, *_DEFLATE, LZMA, ZSTD}  # compressions that use a predictor, as libtiff has it
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
@@ -86,10 +100,10 @@ class TiffLayout:
         bits: bits of each sample.
         sample_format: 1 for unsigned integers, 2 for signed ones, 3 for floats.
         samples: samples per pixel.
-        extra: meanings of the samples after the colours; 1 is alpha by which the colours are multiplied.
-        photometric: number of the colour model.
+        extra: meanings of the last samples: 0 is not stated, 1 alpha by which the colours are multiplied, 2 alpha.
+        photometric: number of the colour model; -1 for inks other than CMYK.
         compression: number of the compression.
-        predictor: number of the predictor; 1 for none.
+        predictor: number of the predictor; 1 for none, or if the compression does not use it.
         fill_order: 2 if the first pixel is in a byte's lowest bits.
         planar: whether each sample has its own strips or tiles.
         tiled: whether the pixels are stored in tiles instead of strips.
@@ -127,6 +141,29 @@ class TiffLayout:
         across, down = -(-self.width // self.piece[0]), -(-self.height // self.piece[1])
         return across, down, self.samples if self.planar else 1
 
+    @property
+    def meanings(self) -> tuple[int, ...]:
+        """Meanings of the samples beside the colours, as in `extra`.
+
+        A lone one is alpha if the file has no ExtraSamples, as for libtiff, ImageMagick and Pillow.
+        """
+        count = max(0, self.samples - _CHANNELS.get(self.photometric, 0))
+        stated = self.extra or (_ALPHA,) * (count == 1)
+        return ((0,) * count + stated)[len(stated) :]
+
+    @property
+    def alpha(self) -> int | None:
+        """Place of alpha among `meanings`; None if there is none."""
+        return next(
+            (self.meanings.index(each) for each in (_PREMULTIPLIED_ALPHA, _ALPHA) if each in self.meanings), None
+        )
+
+    def kept(self, codes: np.ndarray) -> np.ndarray:
+        """Return the colours of decoded channels (H, W, C), followed by alpha if there is one."""
+        colours = codes.shape[2] - len(self.meanings)
+        last = [] if self.alpha is None else [colours + self.alpha]
+        return codes if len(self.meanings) == len(last) else codes[..., [*range(colours), *last]]
+
     def is_whole(self, file_bytes: int) -> bool:
         """Return whether every strip and tile and the palette lie in the file, and no two strips or tiles overlap.
 
@@ -141,9 +178,9 @@ class TiffLayout:
                 return False
             end = max(end, start + size)
         across, down, planes = self.grid
-        stored = sum(size > 0 for _, size in self.pieces)
+        stored = sum(size > 0 for _, size in self.pieces[: across * down * planes])
         return (
-            stored >= across * down * planes or self.compression == OLD_JPEG
+            stored == across * down * planes or self.compression == OLD_JPEG
         )  # which may store its data elsewhere
 
 
@@ -165,6 +202,7 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
     if not sizes and len(starts) == 1:  # the size is optional in old files with one strip without compression
         sizes = (max(0, len(data) - starts[0]),)
     piece = (values(322, 0)[0], values(323, 0)[0]) if tiled else (width, min(height, values(278, 0)[0] or height))
+    photometric, compression = values(262, 1)[0], values(259, 1)[0]
     return TiffLayout(
         order=head.order,
         width=width,
@@ -173,9 +211,9 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
         sample_format=values(339, UNSIGNED)[0],
         samples=values(277, 1)[0],
         extra=values(338),
-        photometric=values(262, 1)[0],
-        compression=values(259, 1)[0],
-        predictor=values(317, 1)[0],
+        photometric=-1 if photometric == _CMYK and values(332, 1)[0] != 1 else photometric,
+        compression=compression,
+        predictor=values(317, 1)[0] if compression in _PREDICTED else 1,
         fill_order=values(266, 1)[0],
         planar=values(284, 1)[0] == 2 and values(277, 1)[0] > 1,
         tiled=tiled,
@@ -208,6 +246,7 @@ class TiffProperties:
         layout: how the pixels are stored; None if their size is missing.
         is_whole: whether all pixel data lies within the file, and no two parts of it overlap.
         several: whether more pictures follow.
+        layered: whether the file also has the layers of which Photoshop made the picture.
         orientation: EXIF orientation, 1 to 8.
         exif: descriptive fields as an EXIF blob; None if there are none.
         xmp: XMP packet; None if there is none.
@@ -218,6 +257,7 @@ class TiffProperties:
     layout: TiffLayout | None
     is_whole: bool
     several: bool
+    layered: bool
     orientation: int
     exif: bytes | None
     xmp: bytes | None
@@ -245,7 +285,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         xmp, photoshop = tiff_tags.xmp_and_photoshop(data)
         is_preview = values(_SUBFILE_TYPE) == (1,)
         orientation = (*values(exif.ORIENTATION), 1)[0]
-        layout = layout_of(data, head, first)
+        layout, layers = layout_of(data, head, first), first.entries.get(_IMAGE_SOURCE_DATA)
         return TiffProperties(
             holds_sensor_data=_DNG_VERSION in first.entries
             or values(_PHOTOMETRIC) in _SENSOR
@@ -253,6 +293,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
             layout=layout,
             is_whole=layout is None or layout.is_whole(len(data)),
             several=first.next != 0,
+            layered=layers is not None and bool(_LAYERS.search(data, layers.at, layers.at + layers.size)),
             orientation=orientation if 1 <= orientation <= 8 else 1,
             exif=tiff_tags.to_exif(data),
             xmp=xmp,
@@ -261,7 +302,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
 
 
 def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> None:
-    """Fill in the metadata, compression, palette and orientation of a TIFF file.
+    """Fill in the metadata, compression, palette, alpha and orientation of a TIFF file, and say what is not kept.
 
     Raises:
         DamagedPicture: the pixel data lies beyond the file's end, or parts of it overlap.
@@ -270,8 +311,15 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
         return
     if not tiff.is_whole:
         raise damaged(path)
-    compression, palette = "deflate", False
+    compression, palette, alpha = "deflate", False, found.source.alpha
+    if tiff.several:
+        note_several(found.messages, path, "layers or pages")
+    if tiff.layered:
+        note_layers(found.messages, path)
     if tiff.layout is not None:
+        alpha |= tiff.layout.alpha is not None
+        if len(tiff.layout.meanings) > alpha:
+            note_channels(found.messages, path)
         compression = _COMPRESSION.get(tiff.layout.compression, compression)
         palette = tiff.layout.photometric == PALETTE and found.source.colour is Colour.RGB
     found.source = replace(
@@ -282,6 +330,7 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
         compression=compression,
         colour=Colour.PALETTE if palette else found.source.colour,
         orientation=tiff.orientation,
+        alpha=alpha,
     )
 
 
@@ -290,15 +339,18 @@ def is_for_vips(layout: TiffLayout) -> bool:
     bits = layout.bits[0]
     small = bits in (1, 2, 4) and layout.samples == 1 and layout.sample_format == UNSIGNED
     known = small or bits in _VIPS_BITS.get(layout.sample_format, ())
-    is_8_bit_lab = layout.photometric == _LAB and bits == 8
+    own_lab = layout.photometric == _LAB and (bits == 8 or layout.samples > 3)
     wide_palette = layout.photometric == PALETTE and bits > 8
     plain_ycbcr = layout.photometric == _YCBCR and layout.compression in _SAMPLES  # libvips would take it for RGB
+    # libvips divides grey and CMYK by alpha as if it had 8 bits
+    premultiplied = _PREMULTIPLIED_ALPHA in layout.meanings and layout.compression in _SAMPLES
     return (
         layout.compression not in _NOT_OF_VIPS
         and known
         and len(set(layout.bits)) == 1
-        and not (layout.tiled and layout.planar)
-        and not (is_8_bit_lab or wide_palette or plain_ycbcr)
+        and not (layout.planar and (layout.tiled or layout.compression in _SAMPLES))
+        and not (own_lab or wide_palette or plain_ycbcr or premultiplied)
+        and 0 < _CHANNELS.get(layout.photometric, 0) <= layout.samples
     )
 
 
@@ -321,7 +373,7 @@ def decode_tiff(
         colour=_COLOURS.get(layout.photometric, Colour.RGB),
         bits=bits,
         floating=floating,
-        alpha=layout.samples == channels + 1,
+        alpha=layout.alpha is not None,
         icc=layout.icc,
         xmp=layout.xmp,
         resolution_dpi=layout.resolution_dpi
@@ -329,10 +381,9 @@ def decode_tiff(
         else (layout.resolution_dpi or ())[::-1] or None,
     )
     bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
-    found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source, premultiplied=layout.extra[:1] == (1,))
+    found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source)
+    found.premultiplied = _PREMULTIPLIED_ALPHA in layout.meanings
     describe_tiff(found, tiff, path)
-    if tiff.several:
-        note_several(found.messages, path, "layers or pages")
     if budget is None:
         return found
     size = max(layout.bits) // 8 + 1
@@ -340,7 +391,7 @@ def decode_tiff(
     budget.check_picture(layout.width, layout.height, bytes_per_pixel=3 * size * layout.samples + 16)
     try:
         with any_size():
-            codes = _decoded(file, layout)
+            codes = layout.kept(_decoded(file, layout))
     except PYTHON_DECODER_ERRORS as error:
         raise damaged(path) from error
     found.codes = turned(_codes(codes, layout), tiff.orientation)
@@ -364,8 +415,11 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     wide_ycbcr = layout.photometric == _YCBCR and bits != {8}
     if channels is None or lab or wide_ycbcr:
         raise problems.unsupported_colours(path)
-    if layout.samples not in (channels, channels + 1):
-        raise problems.too_many_channels(path, layout.samples)
+    if layout.samples < channels:
+        raise damaged(path)
+    differences = {1: True, 2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
+    if not differences.get(layout.predictor):
+        raise problems.unsupported_compression(path, name)
     return channels
 
 

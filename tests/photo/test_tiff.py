@@ -1,0 +1,277 @@
+"""What the tags of a TIFF promise: channels that are not transparency, layers, predictors, strips and tiles."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from dioptre.photo import load, problems
+from dioptre.photo.decode.decoding import decode, describe
+from dioptre.photo.picture import Colour
+
+from .test_damage import alike, independent, own, photo
+
+EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET = 338, 317, 259, 262, 332
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "strips": {"compression": "zlib", "predictor": 2},
+    "tiles": {"tile": (32, 32), "compression": "zlib"},
+    "plain": {"rowsperstrip": 8},
+    "lzma": {"compression": "lzma", "tile": (32, 48)},  # by the decoder for what libvips does not read
+    "planes": {"planarconfig": "separate"},
+    "planes in tiles": {"planarconfig": "separate", "tile": (32, 32)},
+}
+
+
+def written(values: np.ndarray, **options: Any) -> bytes:
+    """Return a TIFF of channels (H, W, C)."""
+    file = io.BytesIO()
+    options = {"planarconfig": "contig", "photometric": "rgb"} | options
+    if options["planarconfig"] == "separate":
+        values = np.moveaxis(values, 2, 0)
+    if options["planarconfig"] == "contig" and values.shape[2] == 1:
+        values, options["planarconfig"] = values[..., 0], None
+    tifffile.imwrite(file, values, metadata=None, **options)
+    return file.getvalue()
+
+
+def changed(data: bytes, tag: int, *, to: int | None = None, renamed: int = 0) -> bytes:
+    """Return a little-endian TIFF with another value of a field, or with the field under another number."""
+    result = bytearray(data)
+    at = struct.unpack_from("<I", data, 4)[0]
+    for place in range(at + 2, at + 2 + 12 * struct.unpack_from("<H", data, at)[0], 12):
+        if struct.unpack_from("<H", data, place)[0] == tag:
+            if to is None:
+                struct.pack_into("<H", result, place, renamed)
+            else:
+                struct.pack_into("<H", result, place + 8, to)
+            return bytes(result)
+    raise KeyError(tag)
+
+
+def with_further(colours: np.ndarray, count: int) -> np.ndarray:
+    """Add channels that differ from each other and would hide parts of the picture."""
+    hidden = np.zeros((*colours.shape[:2], count), colours.dtype)
+    for number in range(count):
+        hidden[number * 8 + 8 :, :, number] = 1 if hidden.dtype.kind == "f" else np.iinfo(hidden.dtype).max
+    return np.concatenate([colours, hidden], 2)
+
+
+def typed(codes: np.ndarray, dtype: str) -> np.ndarray:
+    return (
+        (codes / 255).astype(dtype) if dtype.startswith("f") else codes.astype(dtype) * (257 if "2" in dtype else 1)
+    )
+
+
+MEANINGS = [
+    ((0,), None),
+    ((0, 0), None),
+    ((2,), 0),
+    ((2, 0), 0),
+    ((0, 2), 1),
+    ((0, 0, 2, 0), 2),
+    ((1, 0), 0),
+    ((0, 1), 1),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("meanings", "alpha"), MEANINGS)
+@pytest.mark.parametrize(("model", "bands"), [("rgb", 3), ("minisblack", 1), ("separated", 4)])
+def test_only_what_is_stated_is_transparency(
+    tmp_path: Path, model: str, bands: int, meanings: tuple[int, ...], alpha: int | None, layout: str
+) -> None:
+    for dtype in ("u1", "u2", "f4"):
+        colours = typed(photo()[..., [0, 1, 2, 0][:bands]], dtype)
+        values = with_further(colours, len(meanings))
+        options = {key: value for key, value in LAYOUTS[layout].items() if key != "predictor" or dtype != "f4"}
+        path = tmp_path / f"{dtype}.tif"
+        path.write_bytes(written(values, photometric=model, extrasamples=meanings, **options))
+        found = decode(path)
+        assert found.source.alpha == describe(path).alpha == (alpha is not None)
+        assert found.source.colour == {1: Colour.GREY, 3: Colour.RGB, 4: Colour.CMYK}[bands]
+        assert found.codes.shape[2] == bands + (alpha is not None)
+        seen = np.ones(colours.shape[:2], bool)
+        if alpha is not None:
+            assert np.array_equal(found.codes[..., -1], values[..., bands + alpha])
+            seen = values[..., bands + alpha] > 0
+        assert np.allclose(found.codes[seen][:, :bands], colours[seen], atol=1e-6)
+        assert any("not kept" in message for message in found.messages) == (len(meanings) > (alpha is not None))
+
+
+@pytest.mark.parametrize("layout", ["strips", "lzma"])
+def test_a_lone_channel_of_no_stated_meaning_is_alpha_as_for_other_readers(tmp_path: Path, layout: str) -> None:
+    path = tmp_path / "a.tif"
+    data = written(with_further(photo(), 1), extrasamples=(0,), **LAYOUTS[layout])
+    path.write_bytes(changed(data, EXTRA_SAMPLES, renamed=EXTRA_SAMPLES - 1))
+    with Image.open(path) as image:
+        assert image.mode == "RGBA"
+    found = decode(path)
+    assert found.source.alpha
+    assert not found.messages
+    data = written(with_further(photo(), 2), extrasamples=(0, 0), **LAYOUTS[layout])
+    path.write_bytes(changed(data, EXTRA_SAMPLES, renamed=EXTRA_SAMPLES - 1))
+    found = decode(path)
+    assert not found.source.alpha
+    assert np.array_equal(found.codes, photo())
+    assert "not kept" in found.messages[0]
+
+
+def test_palettes_and_lab_keep_only_alpha(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    table = np.random.default_rng(3).integers(0, 65536, (3, 256), np.uint16)
+    indices = with_further(photo()[..., :1], 2)
+    colours = [(320, "H", 768, table.ravel(), True)]
+    data = written(indices, photometric="minisblack", extrasamples=(0, 2), extratags=colours)
+    path.write_bytes(changed(data, PHOTOMETRIC, to=3))
+    found = decode(path)
+    assert (found.source.colour, found.source.alpha) == (Colour.PALETTE, True)
+    assert np.array_equal(found.codes[..., :3], (table >> 8)[:, indices[..., 0]].transpose(1, 2, 0))
+    assert np.array_equal(found.codes[..., 3], indices[..., 2])
+    for dtype in ("u1", "u2"):
+        lab = typed(photo(), dtype)
+        path.write_bytes(written(lab, photometric="cielab"))
+        plain = load(path).pixels
+        path.write_bytes(written(with_further(lab, 2), photometric="cielab", extrasamples=(0, 2)))
+        both = load(path)
+        assert both.pixels.shape[2] == 4
+        assert np.allclose(both.pixels[..., :3], plain, atol=2e-3)
+        assert set(np.unique(both.pixels[..., 3])) == {0, 1}
+
+
+def test_inks_other_than_cmyk_and_missing_colours_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for layout in ("strips", "lzma"):
+        four = written(
+            with_further(photo(), 1),
+            photometric="separated",
+            extratags=[(INK_SET, "H", 1, 2, True)],
+            **LAYOUTS[layout],
+        )
+        path.write_bytes(four)
+        with pytest.raises(problems.NotAPicture, match="colour model"):
+            decode(path)
+        grey = written(photo()[..., :1], photometric="minisblack", **LAYOUTS[layout])
+        path.write_bytes(changed(grey, PHOTOMETRIC, to=2))
+        with pytest.raises(problems.DamagedPicture):
+            decode(path)
+
+
+def test_a_jpeg_has_no_alpha(tmp_path: Path) -> None:
+    """A second component without a meaning would hide the picture."""
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 128).save(file, "JPEG")
+    grey = file.getvalue()
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    after = frame + 2 + int.from_bytes(grey[frame + 2 : frame + 4], "big")
+    two = b"\xff\xc0\0\x0e\x08\0\x08\0\x08\x02\x01\x11\0\x02\x11\0"
+    both = b"\xff\xda\0\x0a\x02\x01\0\x02\0\0\x3f\0\x28\xaf\xff\xd9"  # two blocks without differences
+    (tmp_path / "a.jpg").write_bytes(grey[:frame] + two + grey[after:scan] + both)
+    with pytest.raises(problems.NotAPicture, match="colour model"):
+        decode(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("layers", [b"MIB8ryaL", b"8BIMLr16"])
+def test_layers_that_are_not_kept_are_named(tmp_path: Path, layers: bytes) -> None:
+    path = tmp_path / "a.tif"
+    head = b"Adobe Photoshop Document Data Block\0"
+    for blob, said in ((head + layers + bytes(40), True), (head + b"MIB8ksMF" + bytes(40), False)):
+        path.write_bytes(written(photo(), extratags=[(37724, "B", len(blob), blob, True)]))
+        assert any("has layers" in message for message in load(path).messages) == said
+
+
+@pytest.mark.parametrize("layout", ["strips", "tiles", "lzma"])
+@pytest.mark.parametrize("predictor", [0, 3, 4, 255])
+def test_unknown_predictors_are_refused(tmp_path: Path, layout: str, predictor: int) -> None:
+    path = tmp_path / "a.tif"
+    data = written(photo(), **(LAYOUTS[layout] | {"predictor": 2}))
+    path.write_bytes(data)
+    assert np.array_equal(decode(path).codes, photo())
+    path.write_bytes(changed(data, PREDICTOR, to=predictor))
+    with pytest.raises(problems.NotAPicture):
+        decode(path)
+
+
+@pytest.mark.parametrize("layout", ["plain", "tiles", "lzma"])
+@pytest.mark.parametrize("compression", [4, 5, 7, 999, 50000, 50001])
+def test_other_compressions_are_refused(tmp_path: Path, layout: str, compression: int) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(changed(written(photo(), **LAYOUTS[layout]), COMPRESSION, to=compression))
+    with pytest.raises(problems.DioptreError):
+        decode(path)
+
+
+def test_predictors_that_a_compression_does_not_use_are_ignored_as_by_libtiff(tmp_path: Path) -> None:
+    for dtype in ("u1", "f2"):  # of libvips and the other decoder
+        values = typed(photo(), dtype)
+        path = tmp_path / f"{dtype}.tif"
+        path.write_bytes(written(values, extratags=[(PREDICTOR, "H", 1, 2, True)]))
+        assert np.allclose(decode(path).codes, values)
+
+
+@pytest.mark.parametrize(
+    "compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"]
+)
+def test_damaged_tiles_are_never_black(tmp_path: Path, compression: str) -> None:
+    """Pillow writes each tile as a strip of its own; the tags make tiles of them."""
+    path = tmp_path / "a.tif"
+    data = _in_tiles(photo(64, 32), compression)
+    path.write_bytes(data)
+    whole = own(decode(path))
+    assert np.abs(whole - photo(64, 32)).mean() < (3.0 if compression == "jpeg" else 0.001)
+    rng = np.random.default_rng(7)
+    for trial in range(60):
+        at, some = int(rng.integers(8, len(data))), int(rng.choice([1, 4, 40]))
+        path.write_bytes(data[:at] + rng.bytes(some) + data[at + some :])
+        try:
+            found = decode(path)
+        except problems.DioptreError:
+            continue
+        if found.messages or alike(own(found), whole, 0.001):
+            continue
+        other = independent(path)
+        assert other is not None, f"trial {trial} at {at}: Pillow does not read it"
+        assert alike(own(found), other, 4.0 if compression == "jpeg" else 0.01), f"trial {trial} at {at}"
+
+
+def _in_tiles(codes: np.ndarray, compression: str) -> bytes:
+    """Return a picture of one column of tiles, each 32 pixels wide and 16 high."""
+    pieces = []
+    for top in range(0, len(codes), 16):
+        file = io.BytesIO()
+        options = {"compression": compression} | ({"quality": 95} if compression == "jpeg" else {})
+        Image.fromarray(codes[top : top + 16]).save(file, "TIFF", strip_size=1 << 20, **options)
+        file.seek(0)
+        with tifffile.TiffFile(file) as tif:
+            page = tif.pages[0]
+            pieces.append(file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]])
+            tags = {tag.code: tag.value for tag in page.tags if tag.code in (259, 262, 317, 347, 530)}
+    starts = np.cumsum([8, *map(len, pieces)])
+    blob = b"".join(pieces)
+    fields: list[tuple[int, int, bytes]] = [
+        (256, 4, struct.pack("<I", 32)),
+        (257, 4, struct.pack("<I", len(codes))),
+    ]
+    fields += [(258, 3, struct.pack("<3H", 8, 8, 8)), (277, 3, struct.pack("<H", 3))]
+    fields += [(322, 4, struct.pack("<I", 32)), (323, 4, struct.pack("<I", 16))]
+    fields += [
+        (324, 4, np.array(starts[:-1], "<u4").tobytes()),
+        (325, 4, np.array([*map(len, pieces)], "<u4").tobytes()),
+    ]
+    for tag, value in tags.items():
+        fields.append((tag, 7, value) if tag == 347 else (tag, 3, np.array(np.atleast_1d(value), "<u2").tobytes()))
+    at = len(blob) + 8
+    rows, values = b"", b""
+    for tag, kind, value in sorted(fields):
+        count = len(value) // {3: 2, 4: 4, 7: 1}[kind]
+        place = struct.pack("<I", at + len(values)) if len(value) > 4 else value.ljust(4, b"\0")
+        values += value + bytes(len(value) % 2) if len(value) > 4 else b""
+        rows += struct.pack("<HHI", tag, kind, count) + place
+    head = b"II*\0" + struct.pack("<I", at + len(values))
+    return head + blob + values + struct.pack("<H", len(fields)) + rows + bytes(4)
