@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,44 @@ def test_pillow_reads_what_libheif_wrote(tmp_path: Path, photo: np.ndarray) -> N
         assert np.abs(np.asarray(image).astype(int) - wide).mean() < 2
         assert image.info["xmp"] == b"<x/>"
         assert image.getexif()[0x0110] == "Model 7"
+
+
+@pytest.mark.parametrize("kind", ["avif", "heic"])
+@pytest.mark.parametrize("stated", [(2, 2, 2), (1, 2, 2), (1, 13, 6), None])
+@pytest.mark.parametrize(("container", "stream"), [(False, False), (False, True), (True, False), (True, True)])
+def test_the_range_of_the_container_counts(
+    tmp_path: Path, kind: str, stated: tuple[int, int, int] | None, container: bool, stream: bool
+) -> None:
+    """Without a box of colours, the range of the stream counts."""
+    codes, path = _ramps(8, alpha=False), tmp_path / f"a.{kind}"
+    codes = codes // 2 + 40  # within both ranges
+    if kind == "avif":
+        Image.fromarray(codes).save(path, quality=95, subsampling="4:4:4", range="full" if stream else "limited")
+    else:
+        points = {"color_primaries": 1, "transfer_characteristics": 13, "matrix_coefficients": 6}
+        heif = pillow_heif.from_pillow(Image.fromarray(codes))
+        heif.save(path, quality=95, chroma=444, full_range_flag=stream, **points)
+    data = path.read_bytes()
+    at = data.index(b"colrnclx")
+    if stated is None:
+        path.write_bytes(data[:at] + b"free" + data[at + 4 :])
+        container = stream
+    else:
+        box = struct.pack(">HHHB", *stated, container << 7)
+        path.write_bytes(data[: at + 8] + box + data[at + 15 :])
+    expected = codes.astype(float)
+    if container and not stream:
+        expected = 16 + expected * 219 / 255
+    elif stream and not container:
+        expected = (expected - 16) * 255 / 219
+    assert np.abs(load(path).pixels * 255 - expected).mean() < 1.5
+
+
+def test_further_pictures_of_a_heic_are_named(tmp_path: Path, photo: np.ndarray) -> None:
+    one, path = Image.fromarray(np.repeat(np.repeat(photo, 4, 0), 4, 1)), tmp_path / "a.heic"
+    heif = pillow_heif.from_pillow(one)
+    heif.save(path)
+    assert load(path).messages == ()
+    heif.add_from_pillow(one)
+    heif.save(path)
+    assert "several pictures" in load(path).messages[0]

@@ -142,6 +142,12 @@ def note_several(messages: list[str], path: Path, word: str) -> None:
     messages.append(f"{path.name} contains several {word}; the first one is used.")
 
 
+def note_further(messages: list[str], path: Path) -> None:
+    """Add the message for a file that holds other photos beside the main one."""
+    words = "{file} contains several pictures, such as a stereo pair or a burst. Only the main one is used."
+    messages.append(Message(words, file=path.name))
+
+
 def note_channels(messages: list[str], path: Path) -> None:
     """Add the message for a file with channels beside colours and transparency."""
     words = "{file} has channels beside its colours and transparency, such as saved selections. They are not kept."

@@ -41,6 +41,7 @@ from .decoded import (
     damaged,
     full_range,
     note_damage,
+    note_further,
     note_lost_gain_map,
     note_several,
     packed_bits,
@@ -68,7 +69,6 @@ _LOADERS = {
     Format.PNG: "pngload_source",
     Format.TIFF: "tiffload_source",
     Format.WEBP: "webpload_source",
-    Format.AVIF: "heifload_source",
     Format.GIF: "gifload_source",
 }
 _TICK_NS = 2_000_000_000  # resolution of file times on FAT, the coarsest of all file systems
@@ -249,6 +249,8 @@ def _by_libvips(
 
 
 def _opened(file: BinaryIO, kind: Format) -> Any:
+    if kind is Format.AVIF:
+        return vips().Image.heifload_buffer(heif.content(file), access="sequential", fail_on="error")
     file.seek(0)
     source = vips().Source.new_from_descriptor(file.fileno())
     return getattr(vips().Image, _LOADERS[kind])(source, access="sequential", fail_on="error")
@@ -356,7 +358,7 @@ def _describe(
     if pages > 1 and kind is not Format.TIFF:
         note_several(found.messages, path, "frames")
     if kind is Format.JPEG:
-        _describe_jpeg(found, segments)
+        _describe_jpeg(found, file, path, segments)
     elif kind is Format.PNG:
         _describe_png(found, file)
     elif kind is Format.TIFF:
@@ -368,7 +370,10 @@ def _describe(
         found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # rotated by libheif
 
 
-def _describe_jpeg(found: Decoded, segments: list[tuple[int, bytes]]) -> None:
+def _describe_jpeg(found: Decoded, file: BinaryIO, path: Path, segments: list[tuple[int, bytes]]) -> None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+        if gain_maps.has_further_photo(view):
+            note_further(found.messages, path)
     xmp = found.source.xmp
     found.source = replace(
         found.source,

@@ -37,6 +37,7 @@ HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_PREVIEW, _SEVERAL = 1, 2  # classes of types: large thumbnails; panoramas, stereo pairs and several angles
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
 _MOST_STOPS = 16.0  # largest gain in stops: a factor of 65536, about the range of a half float
 _NO_CODES = np.zeros((1, 1, 1), np.uint8)
@@ -130,7 +131,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     Raises:
         NotEnoughMemory: too little memory is free.
     """
-    for picture in _further_pictures(data):
+    for _, picture in _further_pictures(data):
         segments = list(containers.jpeg_segments(picture))
         xmp = next(notes.packets(segments, budget=budget), None)
         found = _binary(segments) or _in_xmp(xmp)
@@ -148,28 +149,51 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     return None
 
 
-def _further_pictures(data: memoryview) -> Iterator[memoryview]:
-    """Yield the pictures that follow the first JPEG, as listed in its MPF segment."""
+def has_further_photo(data: memoryview) -> bool:
+    """Return whether a JPEG holds another photo, such as the second one of a stereo pair.
+
+    A preview, or a gain map of any kind, is none. If a picture has no stated type, it is a photo if it has the size
+    of the first one.
+    """
+    size = _frame(data)
+    for attributes, picture in _further_pictures(data):
+        kind = attributes >> 16 & 0xFF
+        marks = (HDRGM.encode(), ISO_HEADER, NAMESPACE.encode())
+        segments = [payload for _, payload in containers.jpeg_segments(picture)]
+        is_map = any(mark in payload for payload in segments for mark in marks)
+        if kind == _SEVERAL or (kind != _PREVIEW and _frame(picture) == size and not is_map):
+            return True
+    return False
+
+
+def _frame(data: memoryview) -> bytes:
+    """Return the bytes that hold the height, the width and the number of channels of a JPEG."""
+    frames = (payload[1:6] for marker, payload in containers.jpeg_segments(data) if 0xC0 <= marker <= 0xC2)
+    return next(frames, b"")
+
+
+def _further_pictures(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the attributes and data of the pictures that follow the first JPEG, as listed in its MPF segment."""
     for marker, start, end in containers.jpeg_segment_places(data):
         if marker != containers.APP2 or bytes(data[start : start + 4]) != MPF_HEADER:
             continue
         base = start + 4
-        for size, offset in _listed(data[base:end]):
+        for attributes, size, offset in _listed(data[base:end]):
             picture = data[base + offset : base + offset + size]
             if offset and len(picture) == size and bytes(picture[:2]) == b"\xff\xd8":
-                yield picture
+                yield attributes, picture
         return
 
 
-def _listed(segment: memoryview) -> list[tuple[int, int]]:
-    """Return the size and offset of each picture that an MPF segment lists."""
+def _listed(segment: memoryview) -> list[tuple[int, int, int]]:
+    """Return the attributes, size and offset of each picture that an MPF segment lists."""
     head = exif.header(segment)
     entry = None if head is None else exif.directory(segment, head, head.first).entries.get(_MP_ENTRIES)
     if head is None or entry is None:
         return []
     count = min(entry.size // _ENTRY_BYTES, _MOST_PICTURES)
     rows = (struct.unpack_from(head.order + "III", segment, entry.at + _ENTRY_BYTES * i) for i in range(count))
-    return [(size, offset) for _, size, offset in rows]
+    return list(rows)
 
 
 def _decoded(jpeg: bytes, budget: Budget) -> np.ndarray | None:

@@ -27,12 +27,14 @@ from .decoded import (
     damaged,
     expanded,
     full_range,
+    note_further,
     note_lost_gain_map,
     packed_bits,
 )
 from .stated_colours import CodePoints, apply_code_points
 
 _COLOUR = b"colrnclx"
+_UNSPECIFIED, _SPECIFIED = (_COLOUR + points + b"\x80" for points in (b"\0\2\0\2\0\2", b"\0\2\0\x0d\0\2"))
 _QUANTILES = np.linspace(0.0, 1.0, 33)
 _SAMPLES = 1 << 20
 _START = 1 << 16  # number of bytes that hold the boxes before the picture data
@@ -45,6 +47,16 @@ def code_points(start: bytes) -> CodePoints | None:
         return None
     primaries, transfer, _, flags = struct.unpack_from(">HHHB", start, at)
     return CodePoints(primaries=primaries, transfer=transfer, full_range=flags >= 128)
+
+
+def content(file: BinaryIO) -> bytes:
+    """Return a HEIF file whose full range libheif obeys.
+
+    The container's range takes precedence over the stream's (ISO/IEC 23000-22). Without specified code
+    points, libheif takes the container to state nothing, so here it states the usual transfer function.
+    """
+    file.seek(0)
+    return file.read().replace(_UNSPECIFIED, _SPECIFIED)
 
 
 def is_sequence(start: bytes) -> bool:
@@ -105,7 +117,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             file=problems.shown(path),
         ) from error
     try:
-        heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+        heif = pillow_heif.open_heif(content(file), convert_hdr_to_8bit=False)
         if budget is None:
             codes = np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
         else:
@@ -127,6 +139,8 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     if bands == 1 and points is not None and not points.full_range:  # libheif converts the range of colours only
         codes = expanded(codes, bits=bits or 8)
     messages: list[str] = []
+    if len(heif) > 1:
+        note_further(messages, path)
     source = Source(
         format=Format.HEIC,
         bits=8 * codes.dtype.itemsize,
