@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import zlib
 from base64 import b64decode
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +16,13 @@ from PIL import Image
 
 from dioptre.photo import Colour, Format, load, matrix_profile, problems, save, size_of
 from dioptre.photo.curves import srgb_curve
+from dioptre.photo.decode import jpegxl
 from dioptre.photo.decode.decoding import decode, describe
 from dioptre.photo.decode.jpegxl import BadHeader, read_header
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.metadata import xmp as notes
 from dioptre.photo.metadata.exif import Frame
+from dioptre.photo.picture import JPEGXL_CODESTREAM
 
 pytest.importorskip("pyjpegxl")
 
@@ -205,3 +210,34 @@ def test_without_its_library_an_error_names_the_extra(tmp_path: Path, monkeypatc
     with pytest.raises(problems.NotAPicture, match="JPEG XL") as caught:
         load(path)
     assert "'jpegxl'" in caught.value.hint
+
+
+def test_a_depth_channel_is_no_transparency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alpha channel of a file is given out as one of depth."""
+    path, codes = tmp_path / "a.jxl", _ramps(np.uint8, 4)
+    path.write_bytes(encode(codes, Format.JPEGXL, extras=Extras(lossless=True)))
+    assert load(path).messages == ()
+    left: list[int] = []
+
+    def noting(read: Callable[[Any], Any], bits: Any) -> Any:
+        left.append(bits._left)
+        result = read(bits)
+        left.append(bits._left)
+        return result
+
+    for name in ("_extra_channel", "_colour_encoding"):
+        monkeypatch.setattr(jpegxl, name, partial(noting, getattr(jpegxl, name)))
+    data = path.read_bytes()
+    start = data.index(JPEGXL_CODESTREAM)
+    jpegxl.read_header(data)
+    head = "".join(f"{byte:08b}"[::-1] for byte in data[start + 2 : start + 4096])
+    before, after, _, end = (len(head) - each for each in left)
+    assert head[before:after] == "1"  # all fields have their default values
+    end += 3  # no extensions, and the usual transform
+    bits = head[:before] + "0" + "10" + "000" + "00" + "00" + head[after:end]
+    changed = int(bits[::-1], 2).to_bytes(-(-len(bits) // 8), "little")
+    path.write_bytes(data[start : start + 2] + changed + data[start + 2 + -(-end // 8) :])
+    picture = load(path)
+    assert picture.pixels.shape[2] == 3
+    assert np.abs(picture.pixels * 255 - codes[..., :3]).max() < 1.01
+    assert "not kept" in picture.messages[0]

@@ -69,6 +69,7 @@ def typed(codes: np.ndarray, dtype: str) -> np.ndarray:
     )
 
 
+MODELS = {"rgb": (3, Colour.RGB), "minisblack": (1, Colour.GREY), "separated": (4, Colour.CMYK)}
 MEANINGS = [
     ((0,), None),
     ((0, 0), None),
@@ -83,10 +84,11 @@ MEANINGS = [
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("meanings", "alpha"), MEANINGS)
-@pytest.mark.parametrize(("model", "bands"), [("rgb", 3), ("minisblack", 1), ("separated", 4)])
+@pytest.mark.parametrize("model", MODELS)
 def test_only_what_is_stated_is_transparency(
-    tmp_path: Path, model: str, bands: int, meanings: tuple[int, ...], alpha: int | None, layout: str
+    tmp_path: Path, model: str, meanings: tuple[int, ...], alpha: int | None, layout: str
 ) -> None:
+    bands, colour = MODELS[model]
     for dtype in ("u1", "u2", "f4"):
         colours = typed(photo()[..., [0, 1, 2, 0][:bands]], dtype)
         values = with_further(colours, len(meanings))
@@ -95,7 +97,7 @@ def test_only_what_is_stated_is_transparency(
         path.write_bytes(written(values, photometric=model, extrasamples=meanings, **options))
         found = decode(path)
         assert found.source.alpha == describe(path).alpha == (alpha is not None)
-        assert found.source.colour == {1: Colour.GREY, 3: Colour.RGB, 4: Colour.CMYK}[bands]
+        assert found.source.colour == colour
         assert found.codes.shape[2] == bands + (alpha is not None)
         seen = np.ones(colours.shape[:2], bool)
         if alpha is not None:

@@ -22,7 +22,7 @@ from .. import problems
 from ..budget import Budget
 from ..metadata import exif
 from ..picture import JPEGXL_CODESTREAM, JPEGXL_CONTAINER, Colour, Format, Source
-from .decoded import Decoded, damaged, packed_bits
+from .decoded import Decoded, damaged, note_channels, packed_bits
 from .stated_colours import HLG, PQ, CodePoints, apply_code_points
 
 _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
@@ -287,6 +287,8 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     messages: list[str] = []
     if header.animated:
         messages.append(f"{path.name} contains several frames; the last one is used.")
+    if header.extra_channels > header.alpha:
+        note_channels(messages, path)
     hdr = header.transfer in (PQ, HLG)
     source = Source(
         format=Format.JPEGXL,
