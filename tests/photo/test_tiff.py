@@ -18,7 +18,7 @@ from dioptre.photo.picture import Colour
 
 from .test_damage import alike, independent, own, photo
 
-EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET = 338, 317, 259, 262, 332
+EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET, BITS, HEIGHT = 338, 317, 259, 262, 332, 258, 257
 LAYOUTS: dict[str, dict[str, Any]] = {
     "strips": {"compression": "zlib", "predictor": 2},
     "tiles": {"tile": (32, 32), "compression": "zlib"},
@@ -35,8 +35,8 @@ def written(values: np.ndarray, **options: Any) -> bytes:
     options = {"planarconfig": "contig", "photometric": "rgb"} | options
     if options["planarconfig"] == "separate":
         values = np.moveaxis(values, 2, 0)
-    if options["planarconfig"] == "contig" and values.shape[2] == 1:
-        values, options["planarconfig"] = values[..., 0], None
+    if options["planarconfig"] == "contig" and values.shape[2:] in ((), (1,)):
+        values, options["planarconfig"] = values.reshape(values.shape[:2]), None
     tifffile.imwrite(file, values, metadata=None, **options)
     return file.getvalue()
 
@@ -277,3 +277,17 @@ def _in_tiles(codes: np.ndarray, compression: str) -> bytes:
         rows += struct.pack("<HHI", tag, kind, count) + place
     head = b"II*\0" + struct.pack("<I", at + len(values))
     return head + blob + values + struct.pack("<H", len(fields)) + rows + bytes(4)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzma"])
+def test_strips_with_more_rows_than_the_tags_promise_are_damage(tmp_path: Path, compression: str | None) -> None:
+    """They would be read as noise."""
+    path, codes = tmp_path / "a.tif", photo().astype(np.uint16) * 257
+    data = written(codes, rowsperstrip=8, compression=compression)
+    path.write_bytes(changed(data, BITS, renamed=BITS - 1))
+    with pytest.raises(problems.DamagedPicture):
+        decode(path)
+    data = written(photo()[..., 0].astype(np.float16), photometric="minisblack", compression=compression)
+    path.write_bytes(changed(data, HEIGHT, to=40))
+    with pytest.raises(problems.DamagedPicture):
+        decode(path)

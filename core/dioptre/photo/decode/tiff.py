@@ -31,6 +31,7 @@ from .decoded import (
     any_size,
     damaged,
     note_channels,
+    note_damage,
     note_layers,
     note_several,
     turned,
@@ -74,6 +75,7 @@ _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 _BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
 _PACKBITS = 32773
 _MOST_PACKED = 32 << 20  # bytes of PackBits whose runs are counted, which takes a second
+_OF_FAX = {1, 2, 3, 4, _PACKBITS}  # compressions of TIFF 6.0 for pages that need not state their one bit
 _PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
 _JPEG_XL = {50002, 52546}
 _DEFLATE = {8, 32946}
@@ -97,7 +99,7 @@ class TiffLayout:
         order: byte order, "<" or ">".
         width: width in pixels.
         height: height in pixels.
-        bits: bits of each sample.
+        bits: bits of each sample; 0 if they are not stated, except in fax pages, which have 1.
         sample_format: 1 for unsigned integers, 2 for signed ones, 3 for floats.
         samples: samples per pixel.
         extra: meanings of the last samples: 0 is not stated, 1 alpha by which the colours are multiplied, 2 alpha.
@@ -185,7 +187,7 @@ class TiffLayout:
 
 
 def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
-    """Return the layout of the picture in a directory; None if its size is missing."""
+    """Return the layout of the picture in a directory; None if its size is missing, or samples are too many."""
 
     def values(tag: int, *default: int) -> tuple[int, ...]:
         return integers(data, head, first.entries.get(tag)) or default
@@ -194,28 +196,29 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
         entry = first.entries.get(tag)
         return None if entry is None else bytes(data[entry.at : entry.at + entry.size])
 
-    width, height = values(256, 0)[0], values(257, 0)[0]
-    if not (width and height):
+    width, height, samples = values(256, 0)[0], values(257, 0)[0], values(277, 1)[0]
+    if not (width and height and samples < 1 << 16):
         return None
     tiled = 322 in first.entries
     starts, sizes = (values(324), values(325)) if tiled else (values(273), values(279))
-    if not sizes and len(starts) == 1:  # the size is optional in old files with one strip without compression
-        sizes = (max(0, len(data) - starts[0]),)
-    piece = (values(322, 0)[0], values(323, 0)[0]) if tiled else (width, min(height, values(278, 0)[0] or height))
     photometric, compression = values(262, 1)[0], values(259, 1)[0]
+    bits = values(258, int(samples == 1 and compression in _OF_FAX))
+    if not sizes and len(starts) == 1:  # the size is optional in old files with one strip without compression
+        sizes = (max(0, min(len(data) - starts[0], -(-width * samples * bits[0] // 8) * height)),)
+    piece = (values(322, 0)[0], values(323, 0)[0]) if tiled else (width, min(height, values(278, 0)[0] or height))
     return TiffLayout(
         order=head.order,
         width=width,
         height=height,
-        bits=values(258, 1),
+        bits=bits,
         sample_format=values(339, UNSIGNED)[0],
-        samples=values(277, 1)[0],
+        samples=samples,
         extra=values(338),
         photometric=-1 if photometric == _CMYK and values(332, 1)[0] != 1 else photometric,
         compression=compression,
         predictor=values(317, 1)[0] if compression in _PREDICTED else 1,
         fill_order=values(266, 1)[0],
-        planar=values(284, 1)[0] == 2 and values(277, 1)[0] > 1,
+        planar=values(284, 1)[0] == 2 and samples > 1,
         tiled=tiled,
         piece=(max(1, piece[0]), max(1, piece[1])),
         pieces=tuple(zip(starts, sizes, strict=False)),
@@ -243,7 +246,7 @@ class TiffProperties:
 
     Attributes:
         holds_sensor_data: whether the file is a RAW photo: a DNG, sensor data, or a preview of another picture.
-        layout: how the pixels are stored; None if their size is missing.
+        layout: how the pixels are stored; None if their size is missing, or samples are too many.
         is_whole: whether all pixel data lies within the file, and no two parts of it overlap.
         several: whether more pictures follow.
         layered: whether the file also has the layers of which Photoshop made the picture.
@@ -394,6 +397,8 @@ def decode_tiff(
             codes = layout.kept(_decoded(file, layout))
     except PYTHON_DECODER_ERRORS as error:
         raise damaged(path) from error
+    if not is_packed_whole(file, layout):
+        note_damage(found.messages, path)
     found.codes = turned(_codes(codes, layout), tiff.orientation)
     return found
 
@@ -404,6 +409,8 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     if layout.compression not in _SAMPLES | _PICTURES | _JPEG_XL | {OLD_JPEG} or _is_missing(layout.compression):
         raise problems.unsupported_compression(path, name)
     bits = set(layout.bits)
+    if 0 in bits or layout.samples < _CHANNELS.get(layout.photometric, 0):
+        raise damaged(path)
     coded = layout.compression not in _SAMPLES
     known = len(bits) == 1 and bits <= ({8, 16} if coded else _BITS.get(layout.sample_format, set()))
     if layout.sample_format == SIGNED:
@@ -415,8 +422,6 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     wide_ycbcr = layout.photometric == _YCBCR and bits != {8}
     if channels is None or lab or wide_ycbcr:
         raise problems.unsupported_colours(path)
-    if layout.samples < channels:
-        raise damaged(path)
     differences = {1: True, 2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
     if not differences.get(layout.predictor):
         raise problems.unsupported_compression(path, name)
@@ -499,13 +504,19 @@ def _piece(data: bytes, layout: TiffLayout, *, shape: tuple[int, int, int]) -> n
 
 
 def _decompressed(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the bytes of a strip or tile, uint8 (rows, bytes per row)."""
+    """Return the bytes of a strip or tile, uint8 (rows, bytes per row).
+
+    More rows than the tags promise are damage, such as a wrong number of bits. The last strip may be filled up.
+    """
     rows, row_bytes = shape[0], -(-shape[1] * shape[2] * layout.bits[0] // 8)
     data = data.translate(_REVERSED) if layout.fill_order == 2 else data
     if layout.compression in _BY_PILLOW:
         return _unpacked(data, layout.compression, rows, row_bytes)
+    most = (layout.piece[1] + 1) * row_bytes
     if layout.compression != 1:
-        data = _inflated(data, rows * row_bytes, layout.compression)
+        data = _inflated(data, most, layout.compression)
+    if len(data) >= most:
+        raise ValueError(len(data), most)
     return np.frombuffer(data, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
 
 
