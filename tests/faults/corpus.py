@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from dataclasses import replace
 from functools import cache
@@ -127,6 +128,74 @@ def _uncommon_tiffs(codes: np.ndarray) -> dict[str, bytes]:
         Image.fromarray(codes).convert(mode).save(buffer, "TIFF", compression=compression)
         made[name] = buffer.getvalue()
     return made
+
+
+@cache
+def tiled_tiffs() -> dict[str, bytes]:
+    """Return TIFF files with tiles, and one with strips, of all compressions and predictors, and pyramids."""
+    y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    codes = np.stack([x * 7 + 60, y * 9 + 60, (x * y) % 190 + 60], -1).astype(np.uint8)
+    deep, tiles = codes.astype(np.uint16) * 257, {"photometric": "rgb", "tile": (16, 16)}
+    made = {f"{kind}.tif": in_tiles(codes[:16, :16], kind) for kind in TIFF_COMPRESSIONS}
+    for name, values, options in (
+        ("plain", codes, tiles),
+        ("differences", codes, tiles | {"compression": "zlib", "predictor": 2}),
+        ("strips", codes, {"photometric": "rgb", "rowsperstrip": 8, "compression": "zlib", "predictor": 2}),
+        ("lzma", deep, tiles | {"compression": "lzma", "predictor": 2}),
+        ("float", codes.astype(np.float32) / 255, tiles | {"compression": "zlib"}),
+        ("selection", np.dstack([codes, codes[..., :2]]), tiles | {"extrasamples": (2, 0)}),
+    ):
+        buffer = BytesIO()
+        tifffile.imwrite(buffer, values, metadata=None, **options)
+        made[f"tiled-{name}.tif"] = buffer.getvalue()
+    for below in (0, 2):
+        buffer = BytesIO()
+        with tifffile.TiffWriter(buffer) as writer:
+            writer.write(codes, subifds=below, metadata=None, compression="zlib", **tiles)
+            for step in (2, 4):
+                writer.write(codes[::step, ::step], subfiletype=1, metadata=None, compression="zlib", **tiles)
+        made[f"pyramid-{below}.tif"] = buffer.getvalue()
+    return made
+
+
+TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma")
+
+
+def in_tiles(codes: np.ndarray, compression: str) -> bytes:
+    """Return a TIFF of one column of tiles, as wide as the picture and 16 pixels high, which Pillow has coded."""
+    pieces = []
+    for top in range(0, len(codes), 16):
+        file = BytesIO()
+        options = {"compression": compression} | ({"quality": 95} if compression == "jpeg" else {})
+        Image.fromarray(codes[top : top + 16]).save(file, "TIFF", strip_size=1 << 20, **options)
+        file.seek(0)
+        with tifffile.TiffFile(file) as tif:
+            page = tif.pages[0]
+            pieces.append(file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]])
+            tags = {tag.code: tag.value for tag in page.tags if tag.code in (259, 262, 317, 347, 530)}
+    starts = np.cumsum([8, *map(len, pieces)])
+    blob = b"".join(pieces)
+    fields: list[tuple[int, int, bytes]] = [
+        (256, 4, struct.pack("<I", codes.shape[1])),
+        (257, 4, struct.pack("<I", len(codes))),
+    ]
+    fields += [(258, 3, struct.pack("<3H", 8, 8, 8)), (277, 3, struct.pack("<H", 3))]
+    fields += [(322, 4, struct.pack("<I", codes.shape[1])), (323, 4, struct.pack("<I", 16))]
+    fields += [
+        (324, 4, np.array(starts[:-1], "<u4").tobytes()),
+        (325, 4, np.array([*map(len, pieces)], "<u4").tobytes()),
+    ]
+    for tag, value in tags.items():
+        fields.append((tag, 7, value) if tag == 347 else (tag, 3, np.array(np.atleast_1d(value), "<u2").tobytes()))
+    at = len(blob) + 8
+    rows, values = b"", b""
+    for tag, kind, value in sorted(fields):
+        count = len(value) // {3: 2, 4: 4, 7: 1}[kind]
+        place = struct.pack("<I", at + len(values)) if len(value) > 4 else value.ljust(4, b"\0")
+        values += value + bytes(len(value) % 2) if len(value) > 4 else b""
+        rows += struct.pack("<HHI", tag, kind, count) + place
+    head = b"II*\0" + struct.pack("<I", at + len(values))
+    return head + blob + values + struct.pack("<H", len(fields)) + rows + bytes(4)
 
 
 _CAMERA = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dioptre import photo
+from dioptre.photo.decode.decoding import decode
+from dioptre.photo.decode.tiff import is_for_vips, read_tiff
 from dioptre.photo.metadata import xmp
 from dioptre.photo.metadata.exif import Frame
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
+from tests.photo.test_damage import independent
 
 from . import corpus
 from .costs import bounded_cost
-from .trials import count, mutated, told, trials
+from .trials import count, mutated, told, trials, with_other_fields
 
 QUICK_S = 20.0  # Time limit: thousands of times the typical duration, so that even a busy machine meets it.
 MAX_MEGAPIXELS = 2.0
@@ -76,6 +80,55 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         for each in tmp_path.iterdir():
             each.unlink()
     assert loaded > 0
+
+
+def _black(codes: np.ndarray) -> float:
+    """Return the part of a picture that is black in all channels."""
+    return float((codes == 0).all(2).mean())
+
+
+def test_damage_is_never_a_black_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is read in silence has no new black parts, unless Pillow sees them, too."""
+    monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", str(MAX_MEGAPIXELS))
+    seeds, path, whole = corpus.tiled_tiffs() | corpus.pictures(), tmp_path / "a", {}
+    for name, data in seeds.items():
+        path.write_bytes(data)
+        whole[name] = decode(path)
+    for number, rng in trials("black", share=0.5):
+        name = rng.choice(sorted(corpus.tiled_tiffs()) if number % 2 else sorted(seeds))
+        data = seeds[name]
+        is_tiff = data[:4] == b"II*\0" and name != "raw.dng"
+        data = with_other_fields(data, rng) if is_tiff and rng.random() < 0.6 else mutated(data, rng)
+        path.write_bytes(data)
+        with told(number, name):
+            try:
+                found = decode(path)
+            except DioptreError:
+                count("damage", name, "refused")
+                continue
+            said = len(found.messages) > len(whole[name].messages)
+            black = 0.0 if said else _black(found.codes) - _black(whole[name].codes)
+            if black > 0.02 and not is_as_promised(path):
+                with warnings.catch_warnings(action="ignore"):
+                    other = independent(path)
+                assert other is not None, f"{black:.0%} are black; Pillow does not read it"
+                assert _black(other) > _black(found.codes) - 0.02, f"{black:.0%} are black; Pillow sees a picture"
+            count("damage", name, "said" if said else "read")
+
+
+def is_as_promised(path: Path) -> bool:
+    """Return whether a TIFF has consistent fields that make another picture of the same bytes.
+
+    Tiles have a margin, which a greater height or width shows, and nothing tells how many bytes LZW and Zstandard
+    should unpack to.
+    """
+    with path.open("rb") as file:
+        tiff = read_tiff(file, file.read(1 << 16))
+    layout = None if tiff is None else tiff.layout
+    return layout is not None and (
+        (layout.compression in (5, 50000) and not is_for_vips(layout))
+        or (layout.tiled and (layout.height, layout.width) != corpus.SIZE)
+    )
 
 
 def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) -> None:

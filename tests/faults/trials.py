@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,24 @@ def told(number: int, what: object) -> Iterator[None]:
         yield
     except Exception as error:
         raise AssertionError(f"seed {SEED}, trial {number}, {what}: {type(error).__name__}: {error}") from error
+
+
+def with_other_fields(data: bytes, rng: random.Random) -> bytes:
+    """Return a little-endian TIFF with other values in a field or two of its first directory."""
+    result = bytearray(data)
+    at = struct.unpack_from("<I", data, 4)[0]
+    for _ in range(rng.choice((1, 1, 2))):
+        place = at + 2 + 12 * rng.randrange(struct.unpack_from("<H", data, at)[0])
+        value = struct.unpack_from("<H", data, place + 8)[0]
+        small = rng.choice((*range(9), 16, 32, 64, value ^ 1, abs(value - 16), value + 16, 32773, 34925))
+        match rng.randrange(4):
+            case 0:
+                struct.pack_into("<I", result, place + 4, rng.choice((0, 1, 2, 3, 4, 6, 100)))
+            case 1:
+                struct.pack_into("<I", result, place + 8, rng.randrange(1 << 31))
+            case _:
+                struct.pack_into("<H", result, place + 8, small & 0xFFFF)
+    return bytes(result)
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:

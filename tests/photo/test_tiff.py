@@ -15,6 +15,7 @@ from PIL import Image
 from dioptre.photo import load, problems
 from dioptre.photo.decode.decoding import decode, describe
 from dioptre.photo.picture import Colour
+from tests.faults.corpus import TIFF_COMPRESSIONS, in_tiles
 
 from .test_damage import alike, independent, own, photo
 
@@ -217,13 +218,11 @@ def test_predictors_that_a_compression_does_not_use_are_ignored_as_by_libtiff(tm
         assert np.allclose(decode(path).codes, values)
 
 
-@pytest.mark.parametrize(
-    "compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"]
-)
+@pytest.mark.parametrize("compression", TIFF_COMPRESSIONS)
 def test_damaged_tiles_are_never_black(tmp_path: Path, compression: str) -> None:
     """Pillow writes each tile as a strip of its own; the tags make tiles of them."""
     path = tmp_path / "a.tif"
-    data = _in_tiles(photo(64, 32), compression)
+    data = in_tiles(photo(64, 32), compression)
     path.write_bytes(data)
     whole = own(decode(path))
     assert np.abs(whole - photo(64, 32)).mean() < (3.0 if compression == "jpeg" else 0.001)
@@ -240,43 +239,6 @@ def test_damaged_tiles_are_never_black(tmp_path: Path, compression: str) -> None
         other = independent(path)
         assert other is not None, f"trial {trial} at {at}: Pillow does not read it"
         assert alike(own(found), other, 4.0 if compression == "jpeg" else 0.01), f"trial {trial} at {at}"
-
-
-def _in_tiles(codes: np.ndarray, compression: str) -> bytes:
-    """Return a picture of one column of tiles, each 32 pixels wide and 16 high."""
-    pieces = []
-    for top in range(0, len(codes), 16):
-        file = io.BytesIO()
-        options = {"compression": compression} | ({"quality": 95} if compression == "jpeg" else {})
-        Image.fromarray(codes[top : top + 16]).save(file, "TIFF", strip_size=1 << 20, **options)
-        file.seek(0)
-        with tifffile.TiffFile(file) as tif:
-            page = tif.pages[0]
-            pieces.append(file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]])
-            tags = {tag.code: tag.value for tag in page.tags if tag.code in (259, 262, 317, 347, 530)}
-    starts = np.cumsum([8, *map(len, pieces)])
-    blob = b"".join(pieces)
-    fields: list[tuple[int, int, bytes]] = [
-        (256, 4, struct.pack("<I", 32)),
-        (257, 4, struct.pack("<I", len(codes))),
-    ]
-    fields += [(258, 3, struct.pack("<3H", 8, 8, 8)), (277, 3, struct.pack("<H", 3))]
-    fields += [(322, 4, struct.pack("<I", 32)), (323, 4, struct.pack("<I", 16))]
-    fields += [
-        (324, 4, np.array(starts[:-1], "<u4").tobytes()),
-        (325, 4, np.array([*map(len, pieces)], "<u4").tobytes()),
-    ]
-    for tag, value in tags.items():
-        fields.append((tag, 7, value) if tag == 347 else (tag, 3, np.array(np.atleast_1d(value), "<u2").tobytes()))
-    at = len(blob) + 8
-    rows, values = b"", b""
-    for tag, kind, value in sorted(fields):
-        count = len(value) // {3: 2, 4: 4, 7: 1}[kind]
-        place = struct.pack("<I", at + len(values)) if len(value) > 4 else value.ljust(4, b"\0")
-        values += value + bytes(len(value) % 2) if len(value) > 4 else b""
-        rows += struct.pack("<HHI", tag, kind, count) + place
-    head = b"II*\0" + struct.pack("<I", at + len(values))
-    return head + blob + values + struct.pack("<H", len(fields)) + rows + bytes(4)
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzma"])

@@ -87,6 +87,7 @@ _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
 _WHITE_IS_ZERO, _CMYK, _YCBCR, _LAB = 0, 5, 6, 8
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2  # ExtraSamples values
+_PREDICTORS = (1, 2, 3)
 _PREDICTED = {5, *_DEFLATE, LZMA, ZSTD}  # compressions that use a predictor, as libtiff has it
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
@@ -349,6 +350,7 @@ def is_for_vips(layout: TiffLayout) -> bool:
     premultiplied = _PREMULTIPLIED_ALPHA in layout.meanings and layout.compression in _SAMPLES
     return (
         layout.compression not in _NOT_OF_VIPS
+        and layout.predictor in _PREDICTORS  # libtiff ignores a field that is damaged
         and known
         and len(set(layout.bits)) == 1
         and not (layout.planar and (layout.tiled or layout.compression in _SAMPLES))
@@ -422,8 +424,8 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     wide_ycbcr = layout.photometric == _YCBCR and bits != {8}
     if channels is None or lab or wide_ycbcr:
         raise problems.unsupported_colours(path)
-    differences = {1: True, 2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
-    if not differences.get(layout.predictor):
+    differences = {2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
+    if layout.predictor not in _PREDICTORS or not differences.get(layout.predictor, True):
         raise problems.unsupported_compression(path, name)
     return channels
 

@@ -147,7 +147,10 @@ def header(data: Data) -> Header | None:
 
 
 def directory(data: Data, head: Header, offset: int) -> Directory:
-    """Read the directory at `offset`; fields whose values lie outside the data are omitted."""
+    """Read the directory at `offset`; fields whose values lie outside the data are omitted.
+
+    The first of equal fields counts, as for libtiff.
+    """
     count_code, entry_size, inline, pointer = ("Q", 20, 8, "Q") if head.big else ("H", 12, 4, "I")
     entries: dict[int, Entry] = {}
     start = offset + struct.calcsize(head.order + count_code)
@@ -164,7 +167,7 @@ def directory(data: Data, head: Header, offset: int) -> Directory:
         if size > inline:
             value_at = struct.unpack_from(head.order + pointer, data, value_at)[0]
         if size and value_at + size <= len(data):
-            entries[tag] = Entry(tag=tag, type=kind, count=values, at=value_at, size=size)
+            entries.setdefault(tag, Entry(tag=tag, type=kind, count=values, at=value_at, size=size))
     pointer_at = start + count * entry_size
     if pointer_at + struct.calcsize(pointer) > len(data):
         return Directory(entries=entries, next_pointer_at=0, next=0)
