@@ -19,7 +19,16 @@ from tests.faults.corpus import TIFF_COMPRESSIONS, in_tiles
 
 from .test_damage import alike, independent, own, photo
 
-EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET, BITS, HEIGHT = 338, 317, 259, 262, 332, 258, 257
+EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET, BITS, HEIGHT, PLANES = (
+    338,
+    317,
+    259,
+    262,
+    332,
+    258,
+    257,
+    284,
+)
 LAYOUTS: dict[str, dict[str, Any]] = {
     "strips": {"compression": "zlib", "predictor": 2},
     "tiles": {"tile": (32, 32), "compression": "zlib"},
@@ -106,6 +115,21 @@ def test_only_what_is_stated_is_transparency(
             seen = values[..., bands + alpha] > 0
         assert np.allclose(found.codes[seen][:, :bands], colours[seen], atol=1e-6)
         assert any("not kept" in message for message in found.messages) == (len(meanings) > (alpha is not None))
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "group3"])
+def test_one_plane_of_one_bit_is_not_black(tmp_path: Path, compression: str) -> None:
+    """libvips reads no planes of less than 8 bits."""
+    path, file = tmp_path / "a.tif", io.BytesIO()
+    Image.fromarray(photo()).convert("1").save(file, "TIFF", compression=compression)
+    path.write_bytes(file.getvalue())
+    expected = decode(path).codes
+    path.write_bytes(changed(file.getvalue(), PLANES, to=2))
+    if compression == "group3":
+        with pytest.raises(problems.NotAPicture):
+            decode(path)
+    else:
+        assert np.array_equal(decode(path).codes, expected)
 
 
 @pytest.mark.parametrize("layout", ["strips", "lzma"])
@@ -251,5 +275,16 @@ def test_strips_with_more_rows_than_the_tags_promise_are_damage(tmp_path: Path, 
         decode(path)
     data = written(photo()[..., 0].astype(np.float16), photometric="minisblack", compression=compression)
     path.write_bytes(changed(data, HEIGHT, to=40))
+    with pytest.raises(problems.DamagedPicture):
+        decode(path)
+
+
+@pytest.mark.parametrize("size", [(64, 16), (32, 32), (48, 16)])
+def test_a_jpeg_smaller_than_its_tile_is_damage(tmp_path: Path, size: tuple[int, int]) -> None:
+    """libvips would leave the rest of the tile empty."""
+    path, data = tmp_path / "a.tif", in_tiles(photo(64, 32), "jpeg")
+    for tag, side in zip((322, 323), size, strict=True):
+        data = changed(data, tag, to=side)
+    path.write_bytes(data)
     with pytest.raises(problems.DamagedPicture):
         decode(path)

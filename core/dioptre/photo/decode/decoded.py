@@ -144,21 +144,19 @@ def note_several(messages: list[str], path: Path, word: str) -> None:
 
 def note_further(messages: list[str], path: Path) -> None:
     """Add the message for a file that holds other photos beside the main one."""
-    words = "{file} contains several pictures, such as a stereo pair or a burst. Only the main one is used."
-    messages.append(Message(words, file=path.name))
+    messages.append(
+        Message("{file} contains several pictures; only the main one is used and kept.", file=path.name)
+    )
 
 
 def note_channels(messages: list[str], path: Path) -> None:
     """Add the message for a file with channels beside colours and transparency."""
-    words = "{file} has channels beside its colours and transparency, such as saved selections. They are not kept."
-    messages.append(Message(words, file=path.name))
+    messages.append(Message("{file} has further channels, such as selections. They are not kept.", file=path.name))
 
 
 def note_layers(messages: list[str], path: Path) -> None:
     """Add the message for a TIFF with Photoshop's layers."""
-    messages.append(
-        Message("{file} has layers. They are not kept; their flattened picture is used.", file=path.name)
-    )
+    messages.append(Message("{file} has layers. The flattened picture is used; they are not kept.", file=path.name))
 
 
 def note_hdr(messages: list[str], path: Path) -> None:

@@ -54,7 +54,7 @@ from .raw import decode_raw, is_raw
 from .tiff import (
     COMPRESSIONS,
     TiffProperties,
-    compare_checksums,
+    check_pieces,
     decode_tiff,
     describe_tiff,
     is_for_vips,
@@ -235,7 +235,7 @@ def _by_libvips(
     codes = _checked_values(image, file, path, found)
     if tiff is not None and tiff.layout is not None:
         codes = tiff.layout.kept(codes)
-        compare_checksums(file, tiff.layout, path)
+        check_pieces(file, tiff.layout, path)
         if len(found.messages) == known and not is_packed_whole(file, tiff.layout):
             note_damage(found.messages, path)
     if found.source.packed_bits:
@@ -327,8 +327,8 @@ def _describe(
 ) -> None:
     """Fill in the file's properties from libvips' header, and from the file where libvips lacks them."""
     kind = found.source.format
-    layout = None if tiff is None else tiff.layout
-    bands, space = image.bands - (0 if layout is None else len(layout.meanings)), image.interpretation
+    further = tiff.layout.meanings if tiff is not None and tiff.layout is not None else ()
+    bands, space = image.bands - len(further), image.interpretation
     colour = {"cmyk": Colour.CMYK, "b-w": Colour.GREY, "grey16": Colour.GREY}.get(space, Colour.RGB)
     if space in ("lab", "labs", "labq"):
         colour, bands = Colour.LAB, 3

@@ -36,6 +36,7 @@ _MOST_HEADROOM = 2.0**16
 HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
+_MARKS_OF_MAPS = (HDRGM.encode(), ISO_HEADER, NAMESPACE.encode())
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _PREVIEW, _SEVERAL = 1, 2  # classes of types: large thumbnails; panoramas, stereo pairs and several angles
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
@@ -155,21 +156,14 @@ def has_further_photo(data: memoryview) -> bool:
     A preview, or a gain map of any kind, is none. If a picture has no stated type, it is a photo if it has the size
     of the first one.
     """
-    size = _frame(data)
     for attributes, picture in _further_pictures(data):
         kind = attributes >> 16 & 0xFF
-        marks = (HDRGM.encode(), ISO_HEADER, NAMESPACE.encode())
         segments = [payload for _, payload in containers.jpeg_segments(picture)]
-        is_map = any(mark in payload for payload in segments for mark in marks)
-        if kind == _SEVERAL or (kind != _PREVIEW and _frame(picture) == size and not is_map):
+        is_map = any(mark in payload for payload in segments for mark in _MARKS_OF_MAPS)
+        as_large = containers.jpeg_frame(picture) == containers.jpeg_frame(data)
+        if kind == _SEVERAL or (kind != _PREVIEW and as_large and not is_map):
             return True
     return False
-
-
-def _frame(data: memoryview) -> bytes:
-    """Return the bytes that hold the height, the width and the number of channels of a JPEG."""
-    frames = (payload[1:6] for marker, payload in containers.jpeg_segments(data) if 0xC0 <= marker <= 0xC2)
-    return next(frames, b"")
 
 
 def _further_pictures(data: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import problems
 from ..budget import Budget
-from ..metadata import exif, tiff_tags
+from ..metadata import containers, exif, tiff_tags
 from ..metadata.exif import Data, Directory, Header, integers
 from ..picture import Colour, Format, Source, recognise
 from .decoded import (
@@ -73,7 +73,7 @@ _LAYERS = re.compile(rb"8BIML(ayr|r16|r32)|MIB8(rya|61r|23r)L")  # in either byt
 _SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 _BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
-_PACKBITS = 32773
+_JPEG, _PACKBITS = 7, 32773
 _MOST_PACKED = 32 << 20  # bytes of PackBits whose runs are counted, which takes a second
 _OF_FAX = {1, 2, 3, 4, _PACKBITS}  # compressions of TIFF 6.0 for pages that need not state their one bit
 _PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
@@ -86,8 +86,7 @@ _BITS = {UNSIGNED: {*range(1, 17), 24, 32, 64}, FLOAT: {16, 32, 64}}
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
 _WHITE_IS_ZERO, _CMYK, _YCBCR, _LAB = 0, 5, 6, 8
-_PREMULTIPLIED_ALPHA, _ALPHA = 1, 2  # ExtraSamples values
-_PREDICTORS = (1, 2, 3)
+_ASSOCIATED, _ALPHA = 1, 2  # ExtraSamples values
 _PREDICTED = {5, *_DEFLATE, LZMA, ZSTD}  # compressions that use a predictor, as libtiff has it
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
@@ -157,9 +156,8 @@ class TiffLayout:
     @property
     def alpha(self) -> int | None:
         """Place of alpha among `meanings`; None if there is none."""
-        return next(
-            (self.meanings.index(each) for each in (_PREMULTIPLIED_ALPHA, _ALPHA) if each in self.meanings), None
-        )
+        places = [self.meanings.index(each) for each in (_ASSOCIATED, _ALPHA) if each in self.meanings]
+        return places[0] if places else None
 
     def kept(self, codes: np.ndarray) -> np.ndarray:
         """Return the colours of decoded channels (H, W, C), followed by alpha if there is one."""
@@ -219,7 +217,7 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
         compression=compression,
         predictor=values(317, 1)[0] if compression in _PREDICTED else 1,
         fill_order=values(266, 1)[0],
-        planar=values(284, 1)[0] == 2 and samples > 1,
+        planar=values(284, 1)[0] == 2,
         tiled=tiled,
         piece=(max(1, piece[0]), max(1, piece[1])),
         pieces=tuple(zip(starts, sizes, strict=False)),
@@ -347,13 +345,13 @@ def is_for_vips(layout: TiffLayout) -> bool:
     wide_palette = layout.photometric == PALETTE and bits > 8
     plain_ycbcr = layout.photometric == _YCBCR and layout.compression in _SAMPLES  # libvips would take it for RGB
     # libvips divides grey and CMYK by alpha as if it had 8 bits
-    premultiplied = _PREMULTIPLIED_ALPHA in layout.meanings and layout.compression in _SAMPLES
+    premultiplied = _ASSOCIATED in layout.meanings and layout.compression in _SAMPLES
     return (
         layout.compression not in _NOT_OF_VIPS
-        and layout.predictor in _PREDICTORS  # libtiff ignores a field that is damaged
+        and layout.predictor in (1, 2, 3)  # libtiff ignores a field that is damaged
         and known
         and len(set(layout.bits)) == 1
-        and not (layout.planar and (layout.tiled or layout.compression in _SAMPLES))
+        and not (layout.planar and (layout.tiled or bits < 8 or layout.compression in _SAMPLES))
         and not (own_lab or wide_palette or plain_ycbcr or premultiplied)
         and 0 < _CHANNELS.get(layout.photometric, 0) <= layout.samples
     )
@@ -386,8 +384,8 @@ def decode_tiff(
         else (layout.resolution_dpi or ())[::-1] or None,
     )
     bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
-    found = Decoded(codes=np.empty((0, 0, bands), np.uint8), source=source)
-    found.premultiplied = _PREMULTIPLIED_ALPHA in layout.meanings
+    codes, premultiplied = np.empty((0, 0, bands), np.uint8), _ASSOCIATED in layout.meanings
+    found = Decoded(codes=codes, source=source, premultiplied=premultiplied)
     describe_tiff(found, tiff, path)
     if budget is None:
         return found
@@ -424,8 +422,8 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     wide_ycbcr = layout.photometric == _YCBCR and bits != {8}
     if channels is None or lab or wide_ycbcr:
         raise problems.unsupported_colours(path)
-    differences = {2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
-    if layout.predictor not in _PREDICTORS or not differences.get(layout.predictor, True):
+    differences = {1: True, 2: bits <= {8, 16, 32, 64}, 3: layout.sample_format == FLOAT}
+    if not differences.get(layout.predictor):
         raise problems.unsupported_compression(path, name)
     return channels
 
@@ -536,21 +534,26 @@ def _inflated(data: bytes, size: int, compression: int) -> bytes:
     return result
 
 
-def compare_checksums(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
-    """Compare the checksums of a TIFF with Deflate, which libtiff does not always do.
+def check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
+    """Compare the checksums of Deflate, which libtiff does not always do, and the size of a JPEG with its tile's.
 
     Raises:
-        DamagedPicture: one of them is wrong.
+        DamagedPicture: a checksum is wrong, or a JPEG is too small, so that libvips would leave a part empty.
     """
-    if layout.compression not in _DEFLATE:
-        return
-    size = layout.piece[0] * layout.piece[1] * layout.samples * (max(layout.bits) // 8 + 1)
-    for start, length in layout.pieces:
+    width, height = layout.piece
+    size = width * height * layout.samples * (max(layout.bits) // 8 + 1)
+    for number, (start, length) in enumerate(layout.pieces if layout.compression in {_JPEG, *_DEFLATE} else ()):
         file.seek(start)
         data = file.read(length)
         try:
-            _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
-        except zlib.error as error:
+            if layout.compression == _JPEG:
+                rows, columns, _ = containers.jpeg_frame(data)
+                rest = height if layout.tiled else layout.height - number % layout.grid[1] * height
+                if columns != width or rows < min(height, rest):
+                    raise ValueError(rows, columns)
+            else:
+                _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
+        except (ValueError, zlib.error) as error:
             raise damaged(path) from error
 
 

@@ -119,6 +119,14 @@ def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, in
         at += 2 + length
 
 
+def jpeg_frame(data: bytes | memoryview) -> tuple[int, int, int]:
+    """Return the height, the width and the number of channels of a JPEG; zeros if it states none."""
+    for marker, start, end in jpeg_segment_places(data):
+        if 0xC0 <= marker <= 0xC2 and end - start >= 6:
+            return struct.unpack_from(">HHB", data, start + 1)
+    return 0, 0, 0
+
+
 def has_credentials(file: BinaryIO) -> bool:
     """Return whether an open file of any format has content credentials (C2PA 2.1, sections 8.2 and A.5)."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
