@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import load, matrix_profile, problems, read_depth
+from dioptre.photo.decode import decoding
 from dioptre.photo.depth_files import require_plane_suffix
 from dioptre.photo.encode.encoding import Extras, encode
 from dioptre.photo.picture import Format
@@ -104,6 +105,86 @@ def test_a_selection_must_have_the_shape_of_the_picture(tmp_path: Path) -> None:
         read_depth(tmp_path / "a.tif", width=50, height=50, selection=True)
 
 
+def _codes(grey: np.ndarray, alpha: np.ndarray, *, bands: int, dtype: type[np.unsignedinteger]) -> np.ndarray:
+    """Return grey with alpha in LA or RGBA."""
+    top = np.float32(np.iinfo(dtype).max)
+    return (np.stack([*[grey] * (bands - 1), alpha], axis=2) * top).round().astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("bands", [2, 4])
+@pytest.mark.parametrize("kind", [Format.PNG, Format.TIFF, Format.WEBP])
+def test_what_is_transparent_in_a_selection_is_not_selected(
+    kind: Format, bands: int, dtype: type[np.unsignedinteger], tmp_path: Path
+) -> None:
+    if kind is Format.WEBP and dtype is np.uint16:
+        pytest.skip("WebP has 8 bits")
+    grey, alpha = np.ones((8, 12), np.float32), np.zeros((8, 12), np.float32)
+    grey[:, 6:] = 0.4
+    alpha[2:4], alpha[4:6] = 1, 0.6
+    codes = _codes(grey, alpha, bands=bands, dtype=dtype)
+    (tmp_path / "a").write_bytes(encode(codes, kind, extras=Extras(lossless=True)))
+    found = read_depth(tmp_path / "a", width=12, height=8, selection=True)
+    np.testing.assert_allclose(found.disparity, grey * alpha, atol=1 / 255)
+    assert found.messages == ()
+
+
+def test_transparency_in_a_palette_and_under_colours_counts(tmp_path: Path) -> None:
+    indices = np.zeros((4, 6), np.uint8)
+    indices[1:3] = 1
+    palette = Image.fromarray(indices)
+    palette.putpalette([255, 255, 255, 255, 255, 255])
+    palette.save(tmp_path / "p.png", transparency=b"\0\xff")
+    palette.save(tmp_path / "p.gif", transparency=0)
+    hidden = np.full((4, 6, 4), 255, np.uint8)
+    hidden[indices == 0] = (200, 30, 60, 0)  # a colour that is not seen
+    Image.fromarray(hidden).save(tmp_path / "h.png")
+    for name in ("p.png", "p.gif", "h.png"):
+        found = read_depth(tmp_path / name, width=6, height=4, selection=True)
+        np.testing.assert_array_equal(found.disparity, indices)
+
+
+@pytest.mark.parametrize("unit", [None, "m"])
+def test_what_is_transparent_in_a_depth_map_is_the_farthest_and_said(unit: str | None, tmp_path: Path) -> None:
+    grey, alpha = np.full((8, 12), 0.75, np.float32), np.ones((8, 12), np.float32)
+    grey[:, 6:] = 0.25
+    alpha[:2], alpha[2:4] = 0, 0.5  # a soft edge keeps its depth
+    (tmp_path / "a.png").write_bytes(encode(_codes(grey, alpha, bands=2, dtype=np.uint16), Format.PNG))
+    found = read_depth(tmp_path / "a.png", width=12, height=8, unit=unit)
+    assert (found.disparity[:2] == 0).all()
+    if unit is None:
+        np.testing.assert_allclose(found.disparity[2:], grey[2:], atol=1e-4)
+    else:
+        assert found.range_per_m == pytest.approx((1 / (0.75 * 65535), 1 / (0.25 * 65535)), rel=1e-3)
+    assert "25 % of the depth map has no distance" in str(found.messages[-1])
+    floats = np.stack([grey * 30 + 5, alpha], axis=2)
+    (tmp_path / "a.tif").write_bytes(encode(floats, Format.TIFF))
+    values, (scaled, missing) = read(tmp_path / "a.tif", width=12, height=8) if unit is None else (None, ("", ""))
+    if values is not None:
+        np.testing.assert_array_equal(values[[0, 2, -1]][:, [0, -1]], [[0, 0], [1, 0], [1, 0]])
+        assert "12.5 to 27.5" in scaled
+        assert "25 %" in missing
+
+
+@pytest.mark.parametrize("selection", [False, True])
+def test_a_plane_of_far_more_pixels_than_the_picture_is_refused_before_it_is_decoded(
+    selection: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (4000, 4000), 255).save(tmp_path / "a.png")
+
+    def read_it(side: int) -> np.ndarray:
+        return read_depth(tmp_path / "a.png", width=side, height=side, selection=selection).disparity
+
+    assert read_it(600).shape == (600, 600)
+    monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", "15")
+    with pytest.raises(problems.PictureTooLarge, match="the limit is 15"):
+        read_it(600)
+    monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", "400")
+    monkeypatch.setattr(decoding, "_values", lambda image, path: pytest.fail("it was decoded"))
+    with pytest.raises(problems.PictureTooLarge, match="far more pixels than the picture"):
+        read_it(100)
+
+
 def test_another_shape_is_said(tmp_path: Path) -> None:
     write_depth(DEPTH, tmp_path / "a.tif")
     values, (message,) = read(tmp_path / "a.tif", width=50, height=50)
@@ -139,7 +220,7 @@ def test_the_user_can_state_the_unit(tmp_path: Path) -> None:
     found = read_depth(tmp_path / "a.png", width=3, height=1, unit="mm")
     assert found.range_per_m == pytest.approx((0.5, 2.0))
     np.testing.assert_allclose(found.disparity, [[0, 1, 0]], atol=1e-6)
-    assert "33 % of its pixels have no distance" in str(found.messages[1])
+    assert "33 % of the depth map has no distance" in str(found.messages[1])
     Image.fromarray(np.array([[np.nan, 1.0, 4.0]], np.float32)).save(tmp_path / "b.tif")
     assert read_depth(tmp_path / "b.tif", width=3, height=1, unit="m").range_per_m == pytest.approx((0.25, 1.0))
     with pytest.raises(problems.DamagedPicture):

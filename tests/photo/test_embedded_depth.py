@@ -185,6 +185,13 @@ def test_damaged_depth_is_none(tmp_path: Path, photo: np.ndarray, data: str) -> 
     assert read_embedded_depth(tmp_path / "a.jpg") is None
 
 
+def test_a_map_of_far_more_pixels_than_the_photo_is_none(tmp_path: Path) -> None:
+    for side, taken in ((20, False), (800, True)):
+        packet = _packet(_gdepth(Data=_data(np.zeros((2100, 2100), np.uint8)), Near="1", Far="2"))
+        (tmp_path / "a.jpg").write_bytes(_jpeg(np.zeros((side, side, 3), np.uint8), packet))
+        assert (read_embedded_depth(tmp_path / "a.jpg") is not None) is taken
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(problems.MissingFile):
         read_embedded_depth(tmp_path / "a.jpg")

@@ -31,11 +31,11 @@ from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
 
 from . import matrix_profile, problems
-from .budget import MAX_MEGAPIXELS, Budget
+from .budget import Budget, megapixels_allowed
 from .colour_profile import quantise
 from .curves import in_bands
 from .decode.decoded import Decoded, require_finite, turned
-from .decode.decoding import budget_of, decode, decoded_grey, opened
+from .decode.decoding import budget_of, decode, decoded_grey, opened, size_of
 from .decode.loading import Decoding
 from .encode.encoding import PLAIN, Extras, encode
 from .metadata import containers, exif, xmp
@@ -49,6 +49,8 @@ _NEAREST_M = np.float32(1e-6)  # smaller distances count as unknown; the inverse
 _LARGEST = np.float32(1e30)  # of a relative depth; the difference of larger floats may be infinite
 _FARTHEST_M = 1e6  # larger distances count as infinite
 
+_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER = 4.0, 64  # limits of a map: this size, or this many pixels for each pixel
+_LEAST_ALPHA = np.float32(1e-4)
 _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
 SUFFIXES = (".png", ".tif", ".tiff", ".pfm", ".npy")
 """Suffixes of files with one value per pixel."""
@@ -128,6 +130,7 @@ def read_depth(
 
     White is near, unless the file contains distances. Integers are scaled to [0, 1]. Floats outside [0, 1] are
     rescaled to that range. If the size differs, the map is resized linearly, with averaging when it is reduced.
+    Transparent pixels of a map have no depth and count as the farthest; a selection is multiplied by its alpha.
 
     Args:
         path: the file.
@@ -139,13 +142,28 @@ def read_depth(
 
     Raises:
         NotAPicture: the file is a colour picture.
+        PictureTooLarge: the file has far more pixels than the picture, or more than the user's limit.
         UsageError: a selection has another shape.
         DioptreError: as in `load`.
     """
     place = Path(path)
-    decoded = decoding(place, max_megapixels=MAX_MEGAPIXELS)
+    limit = _most_megapixels(width, height)
+    try:
+        decoded = decoding(place, max_megapixels=limit)
+    except problems.PictureTooLarge as error:
+        if limit == megapixels_allowed():
+            raise
+        raise problems.PictureTooLarge(
+            "{file} has far more pixels than the picture ({size}).",
+            hint="Use a copy of about the picture's size.",
+            file=problems.shown(place),
+            size=f"{width} × {height}",
+        ) from error
     unit = depth_unit(decoded.source.xmp) if unit is None else unit
-    found = _relative(decoded, place) if unit is None else _of_distances(decoded, place, metres=UNITS[unit])
+    if unit is None:
+        found = _relative(decoded, place, selection=selection)
+    else:
+        found = _of_distances(decoded, place, metres=UNITS[unit])
     messages = [*decoded.messages, *found.messages]
     if found.disparity.shape != (height, width):
         found_height, found_width = found.disparity.shape
@@ -171,16 +189,29 @@ def read_depth(
     return replace(found, messages=tuple(messages))
 
 
-def _relative(decoded: Decoded, path: Path) -> DepthMap:
-    """Return the map of a file whose values are disparity."""
+def _relative(decoded: Decoded, path: Path, *, selection: bool) -> DepthMap:
+    """Return the map of a file whose values are disparity, or how much is selected."""
     require_finite(decoded, path, maps=True)
-    values = _single(decoded.codes, path).clip(-_LARGEST, _LARGEST)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0.0 and high <= 1.0:
-        return DepthMap(disparity=values)
-    values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
-    message = f"The depth values {low:g} to {high:g} were scaled to 0 to 1; the largest value is nearest."
-    return DepthMap(disparity=values, messages=(message,))
+    values = _single(decoded, path, selection=selection).clip(-_LARGEST, _LARGEST)
+    unknown = np.isnan(values)
+    low, high = (float(each) for each in (np.fmin.reduce(values, None), np.fmax.reduce(values, None)))
+    messages: list[str] = []
+    if low < 0.0 or high > 1.0:
+        values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
+        message = f"The depth values {low:g} to {high:g} were scaled to 0 to 1; the largest value is nearest."
+        messages.append(message)
+    if unknown.any():
+        values[unknown] = 0
+        messages.append(_missing(unknown))
+    return DepthMap(disparity=values, messages=tuple(messages))
+
+
+def _missing(unknown: np.ndarray) -> Message:
+    """Return the message about the pixels of a depth map that have no depth."""
+    return Message(
+        "{percent} % of the depth map has no distance and counts as the farthest.",
+        percent=f"{100 * unknown.mean():.2g}",
+    )
 
 
 def _of_distances(decoded: Decoded, path: Path, *, metres: float) -> DepthMap:
@@ -193,7 +224,7 @@ def _of_distances(decoded: Decoded, path: Path, *, metres: float) -> DepthMap:
     """
     largest = 1 if decoded.codes.dtype.kind == "f" else np.iinfo(decoded.codes.dtype).max
     with np.errstate(invalid="ignore"):
-        distance = _single(decoded.codes, path) * np.float32(largest * metres)
+        distance = _single(decoded, path) * np.float32(largest * metres)
     known = distance > _NEAREST_M  # false for NaN
     if not known.any():
         raise problems.NotAPicture(
@@ -211,35 +242,39 @@ def _of_distances(decoded: Decoded, path: Path, *, metres: float) -> DepthMap:
             file=problems.shown(path),
         )
     low = low if low < high else 0.0  # a plane at one distance, which is white
-    unknown = 1 - float(known.mean())
     message = Message(
         "The depth map contains distances from {near} to {far}.",
         near=in_metres(1 / high),
         far=in_metres(1 / low if low > 0 else math.inf),
     )
-    missing = Message(
-        "{percent} % of its pixels have no distance and count as the farthest.", percent=f"{100 * unknown:.2g}"
-    )
     return DepthMap(
         disparity=np.maximum((inverse - np.float32(low)) / np.float32(high - low), 0),
         range_per_m=(low, high),
-        messages=(message, missing) if unknown > 0 else (message,),
+        messages=(message,) if known.all() else (message, _missing(~known)),
     )
 
 
-def _single(codes: np.ndarray, path: Path) -> np.ndarray:
-    """Return a depth map as float32 (H, W); raise NotAPicture if it has colours."""
-    colours = codes[..., : 1 if codes.shape[2] < 3 else 3]
+def _single(decoded: Decoded, path: Path, *, selection: bool = False) -> np.ndarray:
+    """Return a plane as float32 (H, W); raise NotAPicture if it has colours.
+
+    Where it is transparent, depth is NaN, and a selection is multiplied by alpha.
+    """
+    codes, spread, largest = decoded.codes, [0.0], [1.0]
     scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
     values = np.empty(codes.shape[:2], np.float32)
-    spread, largest = [0.0], [1.0]
 
     def work(rows: slice) -> None:
-        band = colours[rows].astype(np.float32) * scale
+        band = codes[rows].astype(np.float32) * scale
+        band, alpha = band[..., : 1 if band.shape[2] < 3 else 3], band[..., -1:]
+        if decoded.source.alpha and selection != decoded.premultiplied:
+            band = band * alpha if selection else band / alpha.clip(_LEAST_ALPHA)
+        seen = np.where(alpha > 0, band, 0) if decoded.source.alpha else band
         values[rows] = band[..., 0]
+        if decoded.source.alpha and not selection:
+            values[rows][alpha[..., 0] <= 0] = np.nan
         if band.shape[2] > 1:
-            spread.append(float(np.ptp(band, axis=2).max()))
-            largest.append(float(np.abs(band).max()))
+            spread.append(float(np.ptp(seen, axis=2).max()))
+            largest.append(float(np.abs(seen).max()))
 
     in_bands(values.shape, work)
     if max(spread) > _SAME * max(largest):
@@ -249,6 +284,11 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
             file=problems.shown(path),
         )
     return values
+
+
+def _most_megapixels(width: int, height: int) -> float:
+    """Return the size limit in megapixels for a plane that belongs to a picture."""
+    return min(megapixels_allowed(), max(_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER * width * height / 1e6))
 
 
 def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
@@ -299,7 +339,8 @@ def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
     """Read the depth in a HEIC or JPEG file.
 
     Returns:
-        The depth; None if there is none, it is damaged, or reading it would exceed the file's budget.
+        The depth; None if there is none, it is damaged, it has far more pixels than the photo, or reading it would
+        exceed the file's budget.
 
     Raises:
         MissingFile: the file does not exist.
@@ -315,6 +356,8 @@ def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
                 return _of_heic(file, budget)
             if kind is not Format.JPEG:
                 return None
+            height, width = size_of(place)
+            budget = budget_of(file, place, max_megapixels=_most_megapixels(width, height))
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
                 return _of_jpeg(view, budget)
         except (problems.PictureTooLarge, problems.NotEnoughMemory):
@@ -424,8 +467,9 @@ def _of_heic(file: BinaryIO, budget: Budget) -> EmbeddedDepth | None:
     except ImportError:
         return None
     try:
-        images = pillow_heif.open_heif(file).info.get("depth_images") or []
-        if not images:
+        photo = pillow_heif.open_heif(file)
+        images = photo.info.get("depth_images") or []
+        if not images or math.prod(images[0].size) > 1e6 * _most_megapixels(*photo.size):
             return None
         budget.check_picture(*images[0].size)
         codes = np.asarray(images[0])
