@@ -14,6 +14,8 @@ from PIL import Image
 
 from dioptre.batch import here
 from dioptre.contract import Inputs
+from dioptre.photo.metadata import containers, exif
+from dioptre_link.catalogue import spatial
 
 from .test_batch import InThisProcess
 
@@ -71,6 +73,68 @@ def test_each_layout_has_its_file(
             image.seek(frame)
             image.load()
         assert b"spatial" in image.info.get("xmp", b"") or name == "o.png"
+
+
+_XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:GPano="http://ns.google.com/photos/1.0/panorama/" GPano:FullPanoWidthPixels="48"
+ xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="kept" xmlns:exif="http://ns.adobe.com/exif/1.0/"
+ exif:SubjectDistance="3/1" xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+ xmlns:MP="http://ns.microsoft.com/photo/1.2/" xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#">
+<exif:SubjectArea><rdf:Seq><rdf:li>12</rdf:li><rdf:li>16</rdf:li></rdf:Seq></exif:SubjectArea>
+<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList/></mwg-rs:Regions>
+<MP:RegionInfo rdf:parseType="Resource"><MPReg:Rectangle>0, 0, .5, .5</MPReg:Rectangle></MP:RegionInfo>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+_POSITIONS = (b"FullPanoWidthPixels", b"SubjectArea", b"Regions", b"Rectangle")
+
+
+@pytest.mark.parametrize("layout", spatial.OPERATION.parameters[0].choices)
+def test_views_have_the_density_of_the_photo_and_no_positions(layout: str, scene: Scene, dioptre: Dioptre) -> None:
+    camera = Image.Exif()
+    camera[0x011A], camera[0x011B] = 300.0, 300.0
+    camera.get_ifd(0x8769).update({0x9209: 16, 0x9214: (12, 16, 8, 8), 0xA001: 1, 0xA214: (12, 16), 0xA406: 2})
+    with Image.open(scene.photo) as image:
+        image.save(scene.photo, exif=camera, xmp=_XMP.encode(), dpi=(300, 300), quality=95)
+    out = scene.folder / ("o" + (spatial.suffix_of("spatial", {"layout": layout}) or ".jpg"))
+    code, _, err = dioptre("spatial", scene.photo, "-o", out, "--layout", layout, "--depth", scene.depth)
+    assert code == 0, err
+    assert "Not kept from the original: positions of faces and other things." in err
+    with Image.open(out) as image:
+        written, packet = image.getexif(), image.info["xmp"]
+        assert image.info.get("dpi", (300, 300)) == (300, 300)
+    assert (written[0x011A], written[0x011B]) == (300, 300)
+    assert {tag: written.get_ifd(0x8769).get(tag) for tag in (0x9209, 0x9214, 0xA001, 0xA214, 0xA406)} == {
+        0x9209: 16,
+        0x9214: None,
+        0xA001: 1,
+        0xA214: None,
+        0xA406: 2,
+    }
+    assert not [word for word in _POSITIONS if word in packet]
+    assert b'"kept"' in packet
+    assert b"SubjectDistance" in packet
+
+
+def test_an_mpo_says_that_its_pictures_are_two_views(scene: Scene, dioptre: Dioptre) -> None:
+    """CIPA DC-007, 5.2.3.3 and 5.2.4, as stereo cameras write them."""
+    out = scene.folder / "o.mpo"
+    code, _, err = dioptre("spatial", scene.photo, "-o", out, "--layout", "mpo", "--depth", scene.depth)
+    assert code == 0, err
+    with Image.open(out) as image:
+        types = [entry["Attribute"] for entry in image.mpinfo[0xB002]]
+        assert image.mpinfo[0xB001] == 2
+        sizes = [entry["Size"] for entry in image.mpinfo[0xB002]]
+    assert {each["MPType"] for each in types} == {"Multi-Frame Image: (Disparity)"}
+    assert [each["RepresentativeImageFlag"] for each in types] == [True, False]
+    content = out.read_bytes()
+    assert sum(sizes) == len(content)
+    for number, jpeg in ((1, content[: sizes[0]]), (2, content[sizes[0] :])):
+        (segment,) = (part for marker, part in containers.jpeg_segments(jpeg) if part.startswith(b"MPF\0"))
+        head = exif.header(tiff := segment[4:])
+        assert head is not None
+        last = exif.directory(tiff, head, head.first)
+        if last.next:
+            last = exif.directory(tiff, head, last.next)
+        assert [exif.integers(tiff, head, last.entries.get(tag)) for tag in (0xB101, 0xB204)] == [(number,), (1,)]
 
 
 def test_a_16_bit_picture_stays_one(scene: Scene, dioptre: Dioptre) -> None:

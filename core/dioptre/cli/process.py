@@ -20,7 +20,7 @@ from dioptre.caching.choice import step_cache
 from dioptre.contract import inverse_distance, part_of
 from dioptre.photo import apart, problems
 from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals
-from dioptre.photo.encode import EXR, FIRST_FRAME, require_openexr, save_film
+from dioptre.photo.encode import EXR, FIRST_FRAME, require_openexr, require_unmixed, save_film
 from dioptre.photo.metadata import Note, make_note
 from dioptre.photo.outputs import Form, OutputFile, Outputs, form_of
 from dioptre.photo.publish import check_free
@@ -37,7 +37,7 @@ from dioptre.photo.results import (
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
 from dioptre_link import presets
-from dioptre_link.catalogue import operation
+from dioptre_link.catalogue import film, operation
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -194,6 +194,9 @@ def one(
     if metric or normals:
         _require_values(chosen, output, metric=metric, normals=normals)
     _require_writable(output.path / FIRST_FRAME if output.is_folder else output.path, force=force)
+    if output.is_folder:
+        options = chosen.steps[-1].options
+        require_unmixed(output.path, count=film.count_of(options), masks=options[film.MASKS])
     inputs = (source, *planes.files)
     for given in inputs:
         spare_input(output.path, given)
@@ -201,7 +204,7 @@ def one(
         job = _follow(source, chosen, planes=planes, report=report, references=references, kind=output.kind)
         report.progress(_FOLLOWED, "Writing the result")
         output = output.sized((job.picture.height, job.picture.width))
-        written, messages = [output.path], job.messages
+        written, messages = [output.path], list(job.messages)
         if job.result.film is not None:
             written = save_film(
                 job.result.film,
@@ -209,6 +212,7 @@ def one(
                 note=_note(job),
                 force=force,
                 inputs=inputs,
+                on_message=messages.append,
                 progress=part_of(report.progress, _FOLLOWED, 1.0),
             )
         elif output.form is Form.LAYERS:

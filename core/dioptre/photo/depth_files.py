@@ -153,12 +153,8 @@ def read_depth(
     except problems.PictureTooLarge as error:
         if limit == megapixels_allowed():
             raise
-        raise problems.PictureTooLarge(
-            "{file} has far more pixels than the picture ({size}).",
-            hint="Use a copy of about the picture's size.",
-            file=problems.shown(place),
-            size=f"{width} × {height}",
-        ) from error
+        words, name = Message("{file} has far more pixels than the picture."), problems.shown(place)
+        raise problems.PictureTooLarge(words, hint="Use a copy of the picture's size.", file=name) from error
     unit = depth_unit(decoded.source.xmp) if unit is None else unit
     if unit is None:
         found = _relative(decoded, place, selection=selection)

@@ -93,6 +93,8 @@ class Source:
         quantisation: quantization tables of a JPEG in row-major order, luminance first.
         compression: name of a TIFF's compression.
         lossless: whether a WebP or JPEG XL is lossless.
+        reframed: whether results show the photo in another frame, such as two views beside each other: positions in
+            the metadata do not hold there, and another size is no enlargement.
     """
 
     format: Format
@@ -113,6 +115,7 @@ class Source:
     quantisation: tuple[tuple[int, ...], ...] = ()
     compression: str = "deflate"
     lossless: bool = False
+    reframed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

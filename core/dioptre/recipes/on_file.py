@@ -111,6 +111,9 @@ def follow_on_file(
     view = field_of_view(picture.source.exif, picture.pixels.shape)
     if chosen.private:
         picture = picture.without_metadata()
+    last = operation(chosen.steps[-1].operation)
+    if last.only_files and not last.places:  # it shows other views than the photo
+        picture = replace(picture, source=replace(picture.source, reframed=True))
     require_suitable(chosen, kind, (picture.height, picture.width))
     first = operation(chosen.steps[0].operation)
     if depth is None and Input.DISPARITY in first.inputs:

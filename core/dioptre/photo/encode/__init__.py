@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .depth_in_jpeg import DepthInFile
-from .films import FIRST_FRAME, save_film
+from .films import FIRST_FRAME, require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
 from .openraster import write_openraster
@@ -17,6 +17,7 @@ __all__ = [
     "Panel",
     "encoded_picture",
     "require_openexr",
+    "require_unmixed",
     "save",
     "save_film",
     "sheet",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import TracebackType
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from ..metadata import containers, png_texts, tiff_tags
 from ..metadata import xmp as notes
 from ..picture import Format
 from ..vips import vips
-from . import boxes
+from . import boxes, multi_picture
 
 DEPTHS: dict[Format, tuple[int, ...]] = {
     Format.JPEG: (8,),
@@ -102,18 +102,16 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: 
 
 
 def _several(every: Sequence[np.ndarray], kind: Format, extras: Extras) -> bytes:
-    """Encode an MPO or an animation, with the metadata in its first picture."""
-    first, *others = (_pillow(np.ascontiguousarray(codes)) for codes in every)
-    xmp, _ = notes.split(extras.xmp)
-    metadata = {"icc_profile": extras.icc or b"", "exif": extras.exif or b"", "xmp": xmp or b""}
-    file = BytesIO()
+    """Encode an MPO, whose pictures are views from left to right, or an animation; the first has the metadata."""
     if kind is Format.JPEG:
-        first.save(
-            file, "MPO", save_all=True, append_images=others, quality=_JPEG_QUALITY, subsampling=0, **metadata
-        )
-    else:
-        options = {"duration": _FRAME_MS, "loop": 0, "quality": _ANIMATED_QUALITY, "method": 4}
-        first.save(file, "WEBP", save_all=True, append_images=others, **options, **metadata)
+        plain = replace(PLAIN, icc=extras.icc, quantisation=extras.quantisation)
+        views = [_jpeg(codes, plain if number else extras) for number, codes in enumerate(every)]
+        return multi_picture.joined(views, multi_picture.DISPARITY, others=multi_picture.DISPARITY)
+    first, *others = (_pillow(np.ascontiguousarray(codes)) for codes in every)
+    metadata = {"icc_profile": extras.icc or b"", "exif": extras.exif or b"", "xmp": extras.xmp or b""}
+    options = {"duration": _FRAME_MS, "loop": 0, "quality": _ANIMATED_QUALITY, "method": 4}
+    file = BytesIO()
+    first.save(file, "WEBP", save_all=True, append_images=others, **options, **metadata)
     return file.getvalue()
 
 

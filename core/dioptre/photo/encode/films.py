@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from dioptre_link.catalogue.film import SUFFIXES, delays_ms
 from dioptre_link.language import Message
 
 from .. import problems
+from ..matrix_profile import srgb_profile
 from ..metadata import containers, xmp
 from ..metadata.exif import Frame
 from ..metadata.xmp import Note
@@ -26,8 +28,10 @@ from .encoding import Extras, encode
 
 USUAL = ".webp"
 """Suffix of films in folders of results: any installation writes it, with the recipe inside."""
-FIRST_FRAME = "frame-0001.png"
+_FRAME = "frame-{:04d}{}.png"
+FIRST_FRAME = _FRAME.format(1, "")
 """Name of the first frame in a folder."""
+_GIF_FPS = 50  # many viewers show a shorter frame than 0.02 s for 0.1 s
 _QUALITY, _EFFORT = 85, 4  # of WebP
 _CRF = "18"  # constant rate factor of H.264: hardly distinguishable from the original
 MASK_ENDING = "-invented"
@@ -52,6 +56,18 @@ def require_film_suffix(file: Path) -> None:
         )
 
 
+def require_unmixed(folder: Path, *, count: int, masks: bool) -> None:
+    """Raise FileExists if a folder has frames that a film with `count` frames does not replace."""
+    names = {_FRAME.format(1 + number, end) for number in range(count) for end in ("", MASK_ENDING)[: 1 + masks]}
+    if left := sorted({file.name for file in folder.glob("frame-[0-9]*.png")} - names):
+        raise problems.FileExists(
+            "{folder} contains frames of another film, such as {name}.",
+            hint="Delete them, or choose another folder: films are not mixed.",
+            folder=problems.shown(folder),
+            name=problems.shown(Path(left[0])),
+        )
+
+
 def save_film(
     film: Film,
     path: Path,
@@ -59,6 +75,7 @@ def save_film(
     note: Note | None = None,
     force: bool = False,
     inputs: InputFiles = (),
+    on_message: Callable[[str], None] = lambda _: None,
     progress: Progress = no_progress,
 ) -> list[Path]:
     """Write a film, and its masks if it has them.
@@ -70,6 +87,7 @@ def save_film(
         note: a record of the operation, for the metadata of a WebP or of the first PNG.
         force: replace existing files.
         inputs: source files; only users who can read all of them can read the film.
+        on_message: called with a sentence if the format cannot hold all frames.
         progress: called with the fraction done and the phase; raises Cancelled to stop.
 
     Returns:
@@ -79,13 +97,17 @@ def save_film(
         FileExists, UnwritableFile
     """
     require_film_suffix(path)
+    if path.suffix.lower() == ".gif" and film.fps > _GIF_FPS:
+        film = _slower(film)
+        on_message(Message("A GIF shows at most 50 frames per second, so the film has fewer frames."))
     films = films_of(film, progress=progress)
     if not path.suffix:
+        require_unmixed(path, count=film.count, masks=film.masks)
         with staged(path, force=force, permissions_of=inputs) as staging:
             for ending, frames in films.items():
                 for number, pixels in enumerate(frames, start=1):
-                    name = f"frame-{number:04d}{ending}.png"
-                    extras = Extras(xmp=_xmp(film, note) if number == 1 else None)
+                    name = _FRAME.format(number, ending)
+                    extras = Extras(icc=srgb_profile(), xmp=_xmp(film, note) if number == 1 else None)
                     staging.open(name).write(encode(pixels, Format.PNG, extras=extras))
                     staging.complete(name)
         return [path]
@@ -95,6 +117,14 @@ def save_film(
         for stream, frames in zip(streams, films.values(), strict=True):
             write_frames(film, frames, stream, path.suffix.lower(), note=note)
     return paths
+
+
+def _slower(film: Film) -> Film:
+    """Return a film of the same length at GIF's rate."""
+    count = round(film.count * _GIF_FPS / film.fps)
+    chosen = np.linspace(0, film.count - 1, count).round().astype(int).tolist()
+    frame, mask = (lambda number, draw=draw: draw(chosen[number]) for draw in (film.frame, film.mask))
+    return replace(film, count=count, fps=_GIF_FPS, frame=frame, mask=mask)
 
 
 def films_of(film: Film, *, progress: Progress = no_progress) -> dict[str, Iterator[np.ndarray]]:
@@ -109,10 +139,35 @@ def write_frames(
     film: Film, frames: Iterator[np.ndarray], stream: BinaryIO, suffix: str, *, note: Note | None = None
 ) -> None:
     """Write frames, uint8 (h, w, 3), to a stream that can be read and written, as a file of the suffix."""
-    if suffix == ".mp4":
-        _mp4(film, frames, stream)
-    else:
-        _animation(film, frames, stream, suffix, xmp=_xmp(film, note))
+    watched = _Watched(stream)
+    try:
+        if suffix == ".mp4":
+            _mp4(film, frames, watched)
+        else:
+            _animation(film, frames, watched, suffix, xmp=_xmp(film, note))
+    except Exception:
+        if watched.error is None:
+            raise
+    if watched.error is not None:
+        raise watched.error
+
+
+class _Watched:
+    """A stream for libvips and PyAV, which do not pass errors on, such as that of a full disk: it keeps them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.error: BaseException | None = None
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, part: bytes) -> int:
+        try:
+            return self._stream.write(part)
+        except OSError as error:
+            self.error = error
+            return -1
 
 
 def _frames(
@@ -130,19 +185,18 @@ def _xmp(film: Film, note: Note | None) -> bytes | None:
 
 
 def _animation(
-    film: Film, frames: Iterator[np.ndarray], stream: BinaryIO, suffix: str, *, xmp: bytes | None
+    film: Film, frames: Iterator[np.ndarray], stream: _Watched, suffix: str, *, xmp: bytes | None
 ) -> None:
     """Write a WebP or GIF animation. libvips takes its frames below each other, a few rows at a time."""
     height = film.shape[0]
     tall, waiting = _tall_png(film, frames), bytearray()
-    failed: list[BaseException] = []
 
     def read(size: int) -> bytes:
         try:
-            while len(waiting) < size and not failed and (more := next(tall, None)) is not None:
+            while len(waiting) < size and (more := next(tall, None)) is not None:
                 waiting.extend(more)
-        except BaseException as error:  # noqa: BLE001  (raised below; libvips, which calls this, cannot pass it on)
-            failed.append(error)
+        except BaseException as error:  # noqa: BLE001  (raised when libvips, which calls this, returns)
+            stream.error = error
         part = bytes(waiting[:size])
         del waiting[:size]
         return part
@@ -153,22 +207,14 @@ def _animation(
     options: dict[str, Any] = {}
     if suffix == ".webp":
         options = {"Q": _QUALITY, "effort": _EFFORT, "keep": vips().enums.ForeignKeep.XMP}
-    try:
-        image = vips().Image.new_from_source(source, "", access="sequential").copy()
-        types = vips().GValue
-        image.set_type(types.gint_type, "page-height", height)
-        image.set_type(
-            types.array_int_type, "delay", delays_ms(film.count, film.fps, 10 if suffix == ".gif" else 1)
-        )
-        image.set_type(types.gint_type, "loop", 0)
-        if xmp is not None:
-            image.set_type(types.blob_type, "xmp-data", xmp)
-        image.write_to_target(target, suffix, **options)
-    except vips().Error:
-        if not failed:
-            raise
-    if failed:
-        raise failed[0]
+    image = vips().Image.new_from_source(source, "", access="sequential").copy()
+    types = vips().GValue
+    image.set_type(types.gint_type, "page-height", height)
+    image.set_type(types.array_int_type, "delay", delays_ms(film.count, film.fps, 10 if suffix == ".gif" else 1))
+    image.set_type(types.gint_type, "loop", 0)
+    if xmp is not None:
+        image.set_type(types.blob_type, "xmp-data", xmp)
+    image.write_to_target(target, suffix, **options)
 
 
 def _tall_png(film: Film, frames: Iterator[np.ndarray]) -> Iterator[bytes]:
@@ -184,13 +230,19 @@ def _tall_png(film: Film, frames: Iterator[np.ndarray]) -> Iterator[bytes]:
     yield chunk(b"IDAT", stored.flush()) + chunk(b"IEND", b"")
 
 
-def _mp4(film: Film, frames: Iterator[np.ndarray], stream: BinaryIO) -> None:
+def _mp4(film: Film, frames: Iterator[np.ndarray], stream: _Watched) -> None:
+    """Write H.264 in the colours of BT.709, which the file states, because players guess them by the size."""
     import av
+    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
     with av.open(stream, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=film.fps, options={"crf": _CRF})
         video.height, video.width = film.shape
         video.pix_fmt = "yuv420p"
+        video.color_range, video.colorspace = ColorRange.MPEG, Colorspace.ITU709
+        colours: Any = {"dst_color_range": video.color_range, "dst_colorspace": video.colorspace}
+        video.color_primaries, video.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         for pixels in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            container.mux(video.encode(frame.reformat(format="yuv420p", **colours)))
         container.mux(video.encode(None))

@@ -258,7 +258,7 @@ def _extras(
     # Codecs that turn the picture leave the orientation in EXIF, which tells for which frame positions hold.
     turn = source.orientation if source.orientation != 1 else exif.orientation(source.exif)
     frame = Frame(width=width, height=height, orientation=turn, enlarged=by)
-    blob = source.exif
+    blob = exif.without_subject(source.exif) if source.reframed else source.exif
     if blob is not None:
         blob = exif.upright(density.in_exif(blob, frame), frame, srgb=icc is None)
     if lost := [part for part in _left_out(kind, source) if part != xmp.DEPTH_MAP or not has_depth]:
@@ -267,7 +267,7 @@ def _extras(
     return Extras(
         icc=icc,
         exif=blob,
-        xmp=xmp.updated(source.xmp, note=note, frame=frame),
+        xmp=xmp.updated(source.xmp, note=note, frame=frame, reframed=source.reframed),
         photoshop=density.in_photoshop(source.photoshop or b"", by) if _holds_iptc(kind, source) else None,
         texts=source.texts,
         resolution_dpi=density.scaled(source.resolution_dpi, by),
@@ -297,7 +297,9 @@ def _left_out(kind: Format, source: Source) -> list[str]:
     ]
     if lost:
         parts.append(Message("text ({keywords})", keywords=", ".join(lost)))
-    parts += xmp.left_out(source.xmp)
+    parts += xmp.left_out(source.xmp, reframed=source.reframed)
+    if source.reframed and xmp.POSITIONS not in parts and exif.without_subject(source.exif) != source.exif:
+        parts.append(xmp.POSITIONS)
     if source.credentials and xmp.CREDENTIALS not in parts:
         parts.append(xmp.CREDENTIALS)
     return parts

@@ -1,7 +1,7 @@
 """Write Ultra HDR JPEGs: the ordinary picture followed by the gain map.
 
 The properties are written both as XMP for readers of Google's format and as binary segments for readers of the ISO
-standard. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025; CIPA DC-007.
+standard. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from io import BytesIO
 
 import numpy as np
 
-from ..decode.gain_maps import HDRGM, ISO_HEADER, MPF_HEADER
+from ..decode.gain_maps import HDRGM, ISO_HEADER
 from ..gain_map import GainMap
 from ..metadata import containers
 from ..metadata import xmp as notes
+from . import multi_picture
+from .multi_picture import with_segment
 
 _CONTAINER = "http://ns.google.com/photos/1.0/container/"
 _QUALITY = 97
 _VERSIONS = struct.pack(">HH", 0, 0)
-_MPF_BYTES = len(MPF_HEADER) + 8 + 2 + 3 * 12 + 4 + 2 * 16
-_PRIMARY = 0x00030000  # type of the first picture in CIPA DC-007: baseline MP primary image
 _DENOMINATOR = 1 << 20
 
 
@@ -31,7 +31,7 @@ def map_jpeg(gains: GainMap) -> bytes:
     file = BytesIO()
     Image.fromarray(np.ascontiguousarray(gains.codes[..., 0])).save(file, "JPEG", quality=_QUALITY, subsampling=0)
     jpeg = containers.into_jpeg(file.getvalue(), xmp=_properties(gains))
-    return _with_segment(jpeg, containers.APP2, ISO_HEADER + _binary(gains))
+    return with_segment(jpeg, containers.APP2, ISO_HEADER + _binary(gains))
 
 
 def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
@@ -49,41 +49,8 @@ def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
 
 def joined(picture: bytes, gains: bytes) -> bytes:
     """Join a JPEG with complete metadata and the JPEG of its gain map into one file."""
-    picture = _with_segment(picture, containers.APP2, ISO_HEADER + _VERSIONS)
-    size = len(picture) + 4 + _MPF_BYTES
-    header_at = _after_metadata(picture) + 4 + len(MPF_HEADER)
-    return _with_segment(picture, containers.APP2, _mpf(size, len(gains), size - header_at)) + gains
-
-
-def _mpf(size: int, map_size: int, map_offset: int) -> bytes:
-    """Return the MPF segment that lists both pictures; offsets count from its TIFF header."""
-    entries_at = 8 + 2 + 3 * 12 + 4
-    return b"".join(
-        (
-            MPF_HEADER,
-            struct.pack(">2sHI", b"MM", 42, 8),
-            struct.pack(">H", 3),
-            struct.pack(">HHI4s", 0xB000, 7, 4, b"0100"),
-            struct.pack(">HHII", 0xB001, 4, 1, 2),
-            struct.pack(">HHII", 0xB002, 7, 32, entries_at),
-            struct.pack(">I", 0),
-            struct.pack(">IIIHH", _PRIMARY, size, 0, 0, 0),
-            struct.pack(">IIIHH", 0, map_size, map_offset, 0, 0),
-        )
-    )
-
-
-def _after_metadata(jpeg: bytes) -> int:
-    """Return the position for a new segment, after the APP0, APP1 and APP13 segments at the start."""
-    at = 2
-    while jpeg[at] == 0xFF and jpeg[at + 1] in (0xE0, containers.APP1, containers.APP13):
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return at
-
-
-def _with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
-    at = _after_metadata(jpeg)
-    return jpeg[:at] + containers.segment(marker, payload) + jpeg[at:]
+    picture = with_segment(picture, containers.APP2, ISO_HEADER + _VERSIONS)
+    return multi_picture.joined([picture, gains], multi_picture.PRIMARY, others=multi_picture.UNDEFINED)
 
 
 def _properties(gains: GainMap) -> bytes:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ..picture import Picture
 from .containers import resources_in
-from .exif import EXIF_IFD, Directory, Factors, Frame, Header, directory, fraction, header, pointed
+from .exif import EXIF_IFD, UNCHANGED, Directory, Factors, Frame, Header, directory, fraction, header, pointed
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of the x and y resolution: of the picture, of the focal plane
 _LARGEST = 2**32 - 1
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fracti
 
 def factors(original: Picture, *, width: int, height: int) -> Factors:
     """Return the factors by which a result of `width` x `height` pixels is larger than the original picture."""
-    return width / original.width, height / original.height
+    return UNCHANGED if original.source.reframed else (width / original.width, height / original.height)
 
 
 def scaled(resolution_dpi: tuple[float, float] | None, by: Factors) -> tuple[float, float] | None:

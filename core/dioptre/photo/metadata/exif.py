@@ -28,7 +28,7 @@ GPS_IFD = 0x8825
 _INTEROPERABILITY_IFD = 0xA005
 _COLOUR_SPACE = 0xA001
 _WIDTH, _HEIGHT = 0xA002, 0xA003
-_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
+_SUBJECT = 0x9214, 0xA214  # its area and its location
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _MAX_ENTRIES = 4096  # most fields to read, in case the count is damaged; directories usually have a few dozen
 _FOCAL_LENGTH = 0x920A
@@ -240,7 +240,7 @@ def upright(blob: bytes, frame: Frame, *, srgb: bool) -> bytes:
     if (camera := pointed(data, head, first, EXIF_IFD)) is not None:
         width, height = camera.entries.get(_WIDTH), camera.entries.get(_HEIGHT)
         size = integers(data, head, width) + integers(data, head, height)
-        for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
+        for tag in _SUBJECT:
             values = integers(data, head, camera.entries.get(tag))
             recorded = (size[0], size[1]) if len(size) == 2 and all(size) else frame.stored
             _patch(data, head, camera.entries.get(tag), frame.subject_area(values, recorded))
@@ -251,6 +251,22 @@ def upright(blob: bytes, frame: Frame, *, srgb: bool) -> bytes:
     if first.next:
         _drop_thumbnail(data, head, first)
     return bytes(data)
+
+
+def without_subject(blob: bytes | None) -> bytes | None:
+    """Return an EXIF blob without the subject's area and location; only the fields after them move."""
+    if blob is None or (head := header(blob)) is None:
+        return blob
+    first = directory(blob, head, head.first)
+    camera, start = pointed(blob, head, first, EXIF_IFD), integers(blob, head, first.entries.get(EXIF_IFD))
+    if camera is None or not camera.next_pointer_at:
+        return blob
+    code, size, pointer = (head.order + "Q", 20, 8) if head.big else (head.order + "H", 12, 4)
+    at, end = start[0] + struct.calcsize(code), camera.next_pointer_at
+    fields = [blob[place : place + size] for place in range(at, end, size)]
+    kept = [each for each in fields if struct.unpack_from(head.order + "H", each)[0] not in _SUBJECT]
+    content = b"".join((struct.pack(code, len(kept)), *kept, blob[end : end + pointer]))
+    return blob[: start[0]] + content.ljust(end + pointer - start[0], b"\0") + blob[end + pointer :]
 
 
 def _drop_thumbnail(data: bytearray, head: Header, first: Directory) -> None:

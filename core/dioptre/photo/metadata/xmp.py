@@ -87,8 +87,14 @@ _STALE = (  # namespaces of additional pictures in the old file, which the new f
     f"{{{_CAMERA}}}",
     *_DEPTHS,
 )
+_PLACES = ((_IPTC, "ImageRegion"), (_EXIF, "SubjectArea"), (_EXIF, "SubjectLocation"))
+_POSITIONS = (  # of regions, on a sphere, and of the subject
+    *(f"{{{namespace}" for namespace in (*_AREAS, _PANORAMA, "http://ns.microsoft.com/photo/1.2/")),
+    *(f"{{{namespace}}}{name}" for namespace, name in _PLACES),
+)
 _MAPS = tuple(f"{{{GDEPTH}}}{name}" for name in ("Data", "Confidence"))
 DEPTH_MAP = Message("depth map")
+POSITIONS = Message("positions of faces and other things")
 CREDENTIALS = Message("content credentials (C2PA), which hold only for the original")
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
 _MAX_RECIPE = 24_000  # maximum size of a recipe in bytes; a JPEG segment holds only 64 KiB of XMP
@@ -265,7 +271,7 @@ def make_note(*, operation: str, models: Mapping[str, str], recipe: Mapping[str,
     )
 
 
-def updated(xmp: bytes | None, *, note: Note | None, frame: Frame) -> bytes | None:
+def updated(xmp: bytes | None, *, note: Note | None, frame: Frame, reframed: bool = False) -> bytes | None:
     """Return the XMP packet of a finished picture: the updated properties of the old packet, and the note.
 
     Orientation, size, resolution and the positions of regions are updated. Properties of parts that the new file
@@ -275,6 +281,7 @@ def updated(xmp: bytes | None, *, note: Note | None, frame: Frame) -> bytes | No
         xmp: the old packet.
         note: the note to add.
         frame: the picture's frame.
+        reframed: as in `Source`; positions are then left out.
 
     Returns:
         The packet; None if there is no old packet and no note.
@@ -294,7 +301,7 @@ def updated(xmp: bytes | None, *, note: Note | None, frame: Frame) -> bytes | No
         descriptions = [ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
     update(root, frame)
     for description in descriptions:
-        _make_true(description, frame)
+        _make_true(description, frame, reframed=reframed)
     if note is not None:
         _add_note(descriptions, note)
     return _serialised(document)
@@ -385,7 +392,7 @@ def _document(xmp: bytes | None, *, budget: Budget | None = None) -> markup.Docu
         return None
 
 
-def _make_true(description: ElementTree.Element, frame: Frame) -> None:
+def _make_true(description: ElementTree.Element, frame: Frame, *, reframed: bool) -> None:
     _replace(description, _TIFF, "Orientation", "1")
     for namespace, across, down in _SIZES:
         _replace(description, namespace, across, str(frame.width))
@@ -398,24 +405,25 @@ def _make_true(description: ElementTree.Element, frame: Frame) -> None:
     _remove(description, _NOTE, "HasExtendedXMP")
     _remove(description, _TERMS, "provenance")
     _remove(description, _XMP, "Thumbnails")
-    _drop_stale(description)
+    _drop_stale(description, _STALE + _POSITIONS if reframed else _STALE)
 
 
-def _drop_stale(description: ElementTree.Element) -> None:
+def _drop_stale(description: ElementTree.Element, stale: tuple[str, ...] = _STALE) -> None:
     for child in list(description):
-        if child.tag.startswith(_STALE):
+        if child.tag.startswith(stale):
             description.remove(child)
-    for name in [name for name in description.attrib if name.startswith(_STALE)]:
+    for name in [name for name in description.attrib if name.startswith(stale)]:
         del description.attrib[name]
 
 
-def left_out(xmp: bytes | None) -> tuple[str, ...]:
+def left_out(xmp: bytes | None, *, reframed: bool = False) -> tuple[str, ...]:
     """Return the names of the parts that `updated` removes from a packet, as far as they matter to a user."""
     root = parsed(xmp)
     elements = () if root is None else root.iter()
     names = {name for element in elements for name in (element.tag, *(n for n, v in element.items() if v != "0"))}
     has_depth = any(name.startswith(_DEPTHS) for name in names)
     parts = {
+        POSITIONS: reframed and any(name.startswith(_POSITIONS) for name in names),
         DEPTH_MAP: has_depth,
         Message("video"): bool(names & {f"{{{_CAMERA}}}{name}" for name in ("MotionPhoto", "MicroVideo")}),
         CREDENTIALS: f"{{{_TERMS}}}provenance" in names,
