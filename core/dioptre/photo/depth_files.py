@@ -153,8 +153,11 @@ def read_depth(
     except problems.PictureTooLarge as error:
         if limit == megapixels_allowed():
             raise
-        words, name = Message("{file} has far more pixels than the picture."), problems.shown(place)
-        raise problems.PictureTooLarge(words, hint="Use a copy of the picture's size.", file=name) from error
+        raise problems.PictureTooLarge(
+            "{file} has far more pixels than the picture.",
+            hint="Use a copy of the picture's size.",
+            file=problems.shown(place),
+        ) from error
     unit = depth_unit(decoded.source.xmp) if unit is None else unit
     if unit is None:
         found = _relative(decoded, place, selection=selection)

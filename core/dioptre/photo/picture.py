@@ -94,7 +94,7 @@ class Source:
         compression: name of a TIFF's compression.
         lossless: whether a WebP or JPEG XL is lossless.
         reframed: whether results show the photo in another frame, such as two views beside each other: positions in
-            the metadata do not hold there, and another size is no enlargement.
+            the metadata do not hold there, and a larger size is not an enlargement.
     """
 
     format: Format
