@@ -141,6 +141,18 @@ def _dispatch(arguments: list[str], console: Console) -> int:
     return 0
 
 
+@contextmanager
+def _closed() -> Iterator[None]:
+    """Create files that no other user can change, whatever the umask: they are programs and plug-ins."""
+    before = os.umask(0o077)
+    os.umask(before | 0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@_closed()
 def _install(where: Folders, console: Console, wanted: Options) -> None:
     """Install or update Dioptre, and put the plug-ins into the editors' own folders or the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
@@ -164,6 +176,7 @@ def folders() -> Folders:
     )
 
 
+@_closed()
 def ensure(
     where: Folders,
     console: Console,

@@ -67,6 +67,31 @@ def test_preparing_keeps_the_choice_of_the_processor_and_of_the_cache() -> None:
     assert _python("-c", script, **kept).stdout.split() == ["JAX_ENABLE_X64", "cpu", "here"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_compiled_programs_are_those_of_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    script = (
+        "from dioptre import runtime; runtime.prepare(); import jax; print(jax.config.jax_compilation_cache_dir);"
+        "jax.jit(lambda x: x + 1)(1)"
+    )
+    compiled = tmp_path / "cache" / "compiled"
+    variables = {"DIOPTRE_CACHE_DIR": str(tmp_path / "cache")}
+    assert _python("-c", script, **variables).stdout.strip() == str(compiled)
+    assert compiled.stat().st_mode & 0o777 == 0o700
+    (file,) = compiled.glob("*-cache")
+    whole = file.stat().st_size
+    file.unlink()
+    os.mkfifo(file)  # JAX would wait for a writer
+    _python("-c", script, **variables)
+    assert file.is_file()
+    with file.open("r+b") as stream:
+        stream.truncate(4 << 30)
+    _python("-c", script, **variables)
+    assert file.stat().st_size == whole
+    (tmp_path / "cache").chmod(0o777)
+    assert _python("-c", script, **variables).stdout.strip() == "None"
+
+
 def test_python_functions_ignore_the_configuration_of_other_code() -> None:
     """The configuration of the process stays, and the result is the same."""
     import jax

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from threading import Lock
 from typing import Any
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.files import private_folder
 from dioptre_link.paths import cache_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
@@ -30,6 +32,7 @@ _CARD_PACKAGES = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # the first is that
 _CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last in WSL
 
 _FOREIGN = ("JAX_", "JAX2TF_", "XLA_FLAGS", "FLAX_", "LIBTPU_INIT_ARGS")
+_LARGEST_PROGRAM = 64 << 20  # in bytes, compressed; those of the networks have up to 2 MB
 _CGROUP = Path("/sys/fs/cgroup")
 _PROCESSORS = Path("/proc/cpuinfo")
 _CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
@@ -66,7 +69,9 @@ def prepare(*, processes: int = 1) -> None:
                 mallopt(key, value)
     for name in foreign_settings():
         del os.environ[name]
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and private_folder(compiled := cache_dir() / "compiled"):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+        _drop_damaged(compiled)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
@@ -75,6 +80,15 @@ def prepare(*, processes: int = 1) -> None:
         os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{float(fraction) / processes:.3f}"
     warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
+
+
+def _drop_damaged(compiled: Path) -> None:
+    """Delete what JAX would wait for, or read for minutes, as a compiled program: it never replaces one."""
+    for path in compiled.glob("*-cache"):
+        with suppress(OSError):
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_PROGRAM:
+                path.unlink()  # not a folder, which this leaves
 
 
 def has_card_packages() -> bool:

@@ -8,6 +8,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from .errors import DioptreError, unexpected
+from .files import create_closed
 from .paths import log_dir
 from .printable import PrintableFormatter
 
@@ -29,7 +30,7 @@ class EditorLog:
     def set_up(self) -> None:
         """Write to the log file; if it cannot be created, discard the messages."""
         with suppress(OSError):
-            self.place.parent.mkdir(parents=True, exist_ok=True)
+            create_closed(self.place.parent)
             handler = RotatingFileHandler(
                 self.place, maxBytes=LIMIT_BYTES, backupCount=1, encoding="utf-8", delay=True
             )

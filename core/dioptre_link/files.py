@@ -15,14 +15,16 @@ from typing import BinaryIO
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 TRIES = 200  # maximum number of tries; they last 2 s, enough for a virus scanner to read a small file
 _PAUSE_S = 0.01
+_UNMAPPED = 65534  # the owner that a sandbox shows for files of users it does not know, such as root
 _LOCKED_BYTE = 1 << 30  # offset of the locked byte, past any content: Windows cannot read a locked byte
 
 
-def read_regular(path: Path, *, most: int) -> bytes:
-    """Read a regular file of at most `most` bytes; raise OSError for a larger file, a folder, FIFO or device."""
-    with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+def read_regular(path: Path, *, most: int, own: bool = False) -> bytes:
+    """Read a regular file; raise OSError for one of more than `most` bytes, or that `open_regular` refuses."""
+    with open_regular(path, own=own) as file:
+        too_large = os.fstat(file.fileno()).st_size > most
+        content = b"" if too_large else file.read(most + 1)
+    if too_large or len(content) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return content
 
@@ -32,9 +34,9 @@ def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
 
     Args:
         path: the file.
-        own: also raise OSError if another user owns the file (not on Windows).
+        own: also raise OSError for a link, or if another user owns the file (not on Windows).
     """
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, _READ | (getattr(os, "O_NOFOLLOW", 0) if own else 0))
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and (not own or sys.platform == "win32" or found.st_uid == os.geteuid()):
         return os.fdopen(descriptor, "rb")
@@ -66,17 +68,66 @@ def _patiently(action: Callable[[], object]) -> None:
             return
 
 
+def private_folder(folder: Path) -> bool:
+    """Create a folder for the current user alone, and return `is_private` of it.
+
+    A folder that others could read is closed to them. One that they could change stays as it is, because what it
+    contains may be theirs.
+    """
+    with suppress(OSError):
+        create_closed(folder)
+        if not folder.is_symlink() and not _is_anothers(folder):
+            folder.chmod(0o700)
+    return is_private(folder)
+
+
+def create_closed(folder: Path) -> None:
+    """Create a folder, and those above it, for the current user alone, whatever the umask; keep existing ones."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 def is_private(folder: Path) -> bool:
-    """Return whether `folder` is a real folder, not a link, that only the current user can read or write."""
+    """Return whether `folder` is a real folder, not a link, that only the current user can read or replace.
+
+    This includes the folders above it: whoever can change one of them can put another folder in its place.
+    """
     try:
         found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            return False
+        if sys.platform == "win32":
+            return True  # by default, other users cannot access a user's profile
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            return False
+        return not any(map(_is_anothers, {*folder.absolute().parents, *folder.resolve().parents}))
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode):
-        return False
+
+
+def _is_anothers(folder: Path) -> bool:
+    """Return whether another user, except for root, can rename or delete what `folder` contains."""
     if sys.platform == "win32":
-        return True  # by default, other users cannot access a user's profile
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        return False
+    found = folder.stat()
+    mode = found.st_mode
+    is_open = mode & stat.S_IWOTH or (mode & stat.S_IWGRP and not _is_alone_in(found.st_gid))
+    return bool(is_open and not mode & stat.S_ISVTX) or found.st_uid not in (os.geteuid(), 0, _UNMAPPED)
+
+
+def _is_alone_in(group: int) -> bool:
+    """Return whether a group is the current user's private one; most Linux distributions create one for each."""
+    if sys.platform == "win32":
+        return True
+    import grp
+    import pwd
+
+    try:
+        name, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_name == name and {*found.gr_mem} <= {name}
 
 
 def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .files import is_private, lock
+from .files import is_private, lock, private_folder
 from .paths import cache_dir
 
 _LOCK = ".lock"
@@ -62,8 +62,7 @@ class Scratch:
                 self._base.rmdir()  # this succeeds only if no other folder is left
 
     def _create(self, base: Path) -> None:
-        base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not is_private(base):
+        if not private_folder(base):
             raise PermissionError(f"{base} is not ours alone")
         name = os.urandom(8).hex()
         lock_file = base / f"{name}{_LOCK}"

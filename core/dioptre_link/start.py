@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DioptreError
-from .files import lock
+from .files import create_closed, lock
 from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 
@@ -216,7 +216,7 @@ def find_or_start(
 
 def private_dir(folder: Path) -> Path:
     """Create a folder with mode 0700, and its parents."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    create_closed(folder)
     folder.chmod(0o700)
     return folder
 

@@ -191,6 +191,16 @@ def test_only_the_user_can_read_it(cache: DiskCache, folder: Path) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in files(folder)] == [0o600]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+@pytest.mark.parametrize("above", [False, True])
+def test_results_that_others_can_change_are_not_used(cache: DiskCache, folder: Path, above: bool) -> None:
+    step = Step()
+    cache.result("depth", {"picture": PICTURE}, step)
+    (folder.parent if above else folder).chmod(0o777)
+    cache.result("depth", {"picture": PICTURE}, step)
+    assert step.runs == 2
+
+
 def test_what_was_used_longest_ago_goes_first(cache: DiskCache, folder: Path) -> None:
     pixels = 80_000  # Each takes 320 kB, so three fit into a megabyte.
     steps = {name: Step(pixels=pixels) for name in "abcd"}

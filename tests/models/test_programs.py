@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import DEFAULTS
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other kinds of files and permissions")
 PICTURE = np.linspace(0, 1, 24 * 24 * 3, dtype=np.float32).reshape(1, 24, 24, 3)
 
 
@@ -155,6 +158,79 @@ def test_a_damaged_program_is_traced_and_replaced(
     for _ in range(2):
         np.testing.assert_array_equal(_network()(PICTURE), expected)
         assert len(traced) == 2
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def _sparse(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(4 << 30)
+
+
+def _not_json(path: Path) -> None:
+    path.write_bytes(programs._digest(path, b"{\n") + b"{\n")
+
+
+def _no_program(path: Path) -> None:
+    content = b'{"result": {"shape": [1, 48, 48, 3], "dtype": "float32"}, "kept": [0]}\nnonsense'
+    path.write_bytes(programs._digest(path, content) + content)
+
+
+def _that_of_another(path: Path) -> None:
+    content = path.read_bytes()[32:]
+    path.write_bytes(programs._digest(path.with_name("another"), content) + content)
+
+
+@posix
+@pytest.mark.parametrize("damage", [_fifo, _link, _sparse, _not_json, _no_program, _that_of_another])
+def test_what_is_no_program_is_deleted_and_traced_again(
+    traced: list[int], tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    expected = np.asarray(_network()(PICTURE))
+    (file,) = _files(tmp_path)
+    damage(file)
+    for _ in range(2):
+        np.testing.assert_array_equal(_network()(PICTURE), expected)
+        assert len(traced) == 2
+    assert stat.S_ISREG(file.lstat().st_mode)
+    assert file.stat().st_size < 1 << 20
+
+
+@posix
+def test_what_is_no_description_of_the_values_is_replaced(initialised: list[int], tmp_path: Path) -> None:
+    _load()
+    (file,) = (tmp_path / "programs").glob("*.values")
+    _not_json(file)
+    for _ in range(2):
+        _load()
+        assert len(initialised) == 2
+
+
+@posix
+@pytest.mark.parametrize("whose", ["open", "open above", "another's"])
+def test_programs_that_another_user_can_write_do_not_run(traced: list[int], tmp_path: Path, whose: str) -> None:
+    """A program is code: one that another user left computes whatever that user likes."""
+    expected = np.asarray(_network()(PICTURE))
+    folder = tmp_path / "programs"
+    if whose == "another's":
+        if os.geteuid() != 0:
+            pytest.skip("only root gives folders away")
+        os.chown(folder, 65533, 65533)
+    else:
+        (folder if whose == "open" else tmp_path).chmod(0o777)
+    (file,) = _files(tmp_path)
+    planted = file.read_bytes()
+    np.testing.assert_array_equal(_network()(PICTURE), expected)
+    assert len(traced) == 2
+    assert file.read_bytes() == planted  # it may be theirs
 
 
 def test_a_folder_that_cannot_be_written_does_not_matter(traced: list[int], tmp_path: Path) -> None:

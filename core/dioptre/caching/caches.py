@@ -21,7 +21,7 @@ import numpy as np
 
 from dioptre.contract import StepCache, StepResult
 from dioptre.imaging.numbers import is_finite
-from dioptre_link.files import keep_newest, open_regular
+from dioptre_link.files import is_private, keep_newest, open_regular, private_folder
 from dioptre_link.language import Message
 
 from .names import Names, digest_of_bytes
@@ -171,6 +171,8 @@ class DiskCache(_KeyedCache):
 
     def _read(self, key: str) -> StepResult | None:
         path = self._path(key)
+        if not is_private(self._folder):
+            return None
         try:
             result = read(path)
             path.touch()  # marks the entry as used, because file systems record access times late or never
@@ -189,9 +191,7 @@ class DiskCache(_KeyedCache):
         if nbytes > self._limit_bytes // 2 or not all(is_finite(plane) for plane in result.planes.values()):
             return
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder.chmod(0o700)
-            if shutil.disk_usage(self._folder).free < nbytes + _SPARE_BYTES:
+            if not private_folder(self._folder) or shutil.disk_usage(self._folder).free < nbytes + _SPARE_BYTES:
                 return
             write(self._path(key), result)
             keep_newest(self._folder, limit_bytes=self._limit_bytes)

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from dioptre_link.files import create_closed
 from dioptre_link.paths import log_dir
 from dioptre_link.printable import PrintableFormatter, printable
 
@@ -25,7 +26,7 @@ def start(*, verbose: bool) -> None:
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
     try:
-        path().parent.mkdir(parents=True, exist_ok=True)
+        create_closed(path().parent)
         file = RotatingFileHandler(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         LOGGER.addHandler(logging.NullHandler())

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 
 from dioptre.runtime import processor_instructions, processor_name
 from dioptre_link.errors import UsageError
-from dioptre_link.files import lock
+from dioptre_link.files import create_closed, lock
 from dioptre_link.language import Message
 from dioptre_link.paths import data_dir
 
@@ -155,7 +155,7 @@ def _stored_gain(file: Path) -> float:
     if (gain := _read(file, machine)) is not None:
         return gain
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        create_closed(file.parent)
         guard = file.with_suffix(".lock").open("a+b")
     except OSError:  # the folder is read-only: every process needs a trial
         return trial()

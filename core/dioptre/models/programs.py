@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -27,12 +27,14 @@ import numpy as np
 from jax import export
 
 from dioptre.checkpoints.storage import Types
-from dioptre_link.files import keep_newest
+from dioptre_link.files import is_private, keep_newest, private_folder, read_regular
 from dioptre_link.paths import cache_dir
 
 _LIMIT_BYTES = 64 << 20  # a program takes 0.1 to 2 MB
 _DIGEST_BYTES = 32
 _LOGGER = logging.getLogger(__name__)
+_DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)  # of files of other content
+T = TypeVar("T")
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow")
 
 
@@ -58,17 +60,18 @@ def program(
     """
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (dict(values), *inputs))
     path = _folder() / f"{_name(identity, str(shapes))}.program"
-    content = _read(path)
-    if content is None:
-        run = make()
-        exported = export.export(jax.jit(run))(*shapes)
-        try:
-            content = _packed(exported)
-        except TypeError:
-            _LOGGER.debug("%s returns something that is not stored", identity)
-            return jax.jit(run)
-        _write(path, content)
-    return jax.jit(_unpacked(content, shapes).call)
+    stored = _read(path, lambda content: _unpacked(content, shapes))
+    if stored is not None:
+        return stored
+    run = make()
+    exported = export.export(jax.jit(run))(*shapes)
+    try:
+        content = _packed(exported)
+    except TypeError:
+        _LOGGER.debug("%s returns something that is not stored", identity)
+        return jax.jit(run)
+    _write(path, content)
+    return _unpacked(content, shapes)
 
 
 def described(identity: str, trace: Callable[[], Types]) -> Types:
@@ -79,10 +82,12 @@ def described(identity: str, trace: Callable[[], Types]) -> Types:
         trace: function that traces the network's initialisation, which takes up to a second.
     """
     path = _folder() / f"{_name(identity)}.values"
-    content = _read(path)
-    if content is not None:
-        fields = json.loads(content)
-        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in fields.items()}
+
+    def parsed(content: bytes) -> Types:
+        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in json.loads(content).items()}
+
+    if (stored := _read(path, parsed)) is not None:
+        return stored
     types = trace()
     _write(path, json.dumps({name: (shape, dtype.name) for name, (shape, dtype) in types.items()}).encode("ascii"))
     return types
@@ -96,7 +101,7 @@ def once(identity: str, compile_programs: Callable[[], None]) -> None:
         compile_programs: the function.
     """
     path = _folder() / f"{_name(identity)}.compiled"
-    if _read(path) is None:
+    if _read(path, bytes) is None:
         compile_programs()
         _write(path, b"")
 
@@ -112,7 +117,8 @@ def _packed(exported: export.Exported) -> bytes:
     return json.dumps(header).encode("ascii") + b"\n" + exported.mlir_module_serialized
 
 
-def _unpacked(content: bytes, shapes: Any) -> export.Exported:
+def _unpacked(content: bytes, shapes: Any) -> Callable[..., Any]:
+    """Return a program as a jitted function that is traced already; raise one of `_DAMAGE` if it is none."""
     header, _, module = content.partition(b"\n")
     fields = json.loads(header)
 
@@ -120,7 +126,7 @@ def _unpacked(content: bytes, shapes: Any) -> export.Exported:
         return _zeros(fields["result"])
 
     frame = export.export(jax.jit(same_signature))(*shapes)  # everything but the program itself
-    return replace(
+    exported = replace(
         frame,
         mlir_module_serialized=module,
         module_kept_var_idx=tuple(fields["kept"]),
@@ -128,6 +134,9 @@ def _unpacked(content: bytes, shapes: Any) -> export.Exported:
         platforms=("any",),
         disabled_safety_checks=(export.DisabledSafetyCheck.platform(),),
     )
+    run = jax.jit(exported.call)
+    run.lower(*shapes)  # the first call does not repeat this
+    return run
 
 
 def _described(result: Any) -> Any:
@@ -155,25 +164,41 @@ def _name(*identity: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 
-def _read(path: Path) -> bytes | None:
-    """Return the content of a file, or None if there is none or it is damaged."""
-    try:
-        content = path.read_bytes()
-        if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != content[:_DIGEST_BYTES]:
-            return None
-        os.utime(path)  # the least recently used programs are deleted first
-    except OSError:
+def _read(path: Path, parse: Callable[[bytes], T]) -> T | None:
+    """Return a stored file as `parse` reads it, or None if there is none that is safe to use.
+
+    One that is damaged, or stored under the name of another, is deleted.
+    """
+    if not is_private(path.parent):
         return None
-    return content[_DIGEST_BYTES:]
+    try:
+        content = read_regular(path, most=_LIMIT_BYTES, own=True)
+        if content[:_DIGEST_BYTES] != _digest(path, content[_DIGEST_BYTES:]):
+            raise ValueError("another digest")
+        parsed = parse(content[_DIGEST_BYTES:])
+        os.utime(path)  # the least recently used programs are deleted first
+    except FileNotFoundError:
+        return None
+    except _DAMAGE as error:
+        _LOGGER.warning("a stored program is not usable and is traced again: %r", error)
+        with suppress(OSError):
+            path.unlink()
+        return None
+    return parsed
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode("ascii") + content).digest()
 
 
 def _write(path: Path, content: bytes) -> None:
     with suppress(OSError):  # the disk is full or read-only: the next process traces the network again
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not private_folder(path.parent):
+            return
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(content).digest() + content)
+                file.write(_digest(path, content) + content)
             Path(temporary).replace(path)
         except OSError:
             Path(temporary).unlink(missing_ok=True)

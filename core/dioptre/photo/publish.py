@@ -31,7 +31,7 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dioptre_link.files import is_private, lock
+from dioptre_link.files import is_private, lock, private_folder
 from dioptre_link.paths import data_dir
 
 from . import problems
@@ -326,8 +326,7 @@ def _locked(name: str, flags: int) -> int:
     """Open and lock a file in the journal; -1 if the journal is not private, full, or on a disk without locks."""
     path = _journal() / name
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if is_private(path.parent):
+        if private_folder(path.parent):
             descriptor = os.open(path, flags, 0o600)
             if lock(descriptor, wait=True):
                 return descriptor
