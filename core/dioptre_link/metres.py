@@ -10,6 +10,7 @@ A depth map holds disparity from 0 (farthest) to 1 (nearest), which is linear in
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -131,7 +132,7 @@ class DepthMetres:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)

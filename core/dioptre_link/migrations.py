@@ -5,7 +5,6 @@ Options that were removed are left out, whatever the version.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -16,6 +15,7 @@ Migration = Callable[[dict[str, Any]], None]
 """Function that converts a recipe, as JSON types, to the next version; `migrated` updates its "version"."""
 
 _TINT_PER_DUV = 3000
+_MOST_DUV = 1e9  # more is left as it is, which the check of the option refuses
 
 
 def _from_1(recipe: dict[str, Any]) -> None:
@@ -32,7 +32,7 @@ def _from_1(recipe: dict[str, Any]) -> None:
             options["focus_range"] = 0.0
     for options in _options_of(recipe, "white_balance"):
         duv = options.get("tint")
-        if isinstance(duv, (int, float)) and not isinstance(duv, bool) and math.isfinite(duv):
+        if isinstance(duv, (int, float)) and not isinstance(duv, bool) and abs(duv) < _MOST_DUV:
             options["tint"] = round(duv * _TINT_PER_DUV)
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from . import strict_json
 from .catalogue.depth import BEST, network_of, with_network
 from .chain import CHAIN, described
 from .errors import DioptreError, UsageError
@@ -164,7 +165,7 @@ class Record:
         if not data:
             return []
         with _damage_logged("the record"):
-            record = json.loads(data)
+            record = strict_json.parsed_parts(data)
             version, results = int(record["version"]), list(record["results"])
             if version > VERSION:
                 raise DioptreError(
@@ -174,7 +175,7 @@ class Record:
             entries = []
             for fields in results:
                 with _damage_logged("an entry"):
-                    entries.append(Entry.from_dict(_present(fields, version)))
+                    entries.append(Entry.from_dict(_present(strict_json.limited(fields), version)))
             return entries
         return []
 

@@ -7,7 +7,6 @@ worker's socket, the locks and the exchange folder. A sandbox needs access to th
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import shutil
 import socket
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import strict_json
 from .errors import DioptreError
 from .files import create_closed, lock
 from .language import Message
@@ -76,7 +76,7 @@ class Rendezvous:
     def read() -> Rendezvous | None:
         """Read the rendezvous file; return None if it is missing or invalid."""
         try:
-            fields = json.loads(rendezvous_file().read_text(encoding="utf-8"))
+            fields = strict_json.parsed(rendezvous_file().read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return Rendezvous.from_dict(fields)

@@ -11,10 +11,10 @@ fractions of the picture's width and height from the top left corner. Later stro
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from . import strict_json
 from .errors import UsageError
 from .language import Message
 
@@ -48,8 +48,8 @@ def checked_strokes(value: Any) -> Strokes:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return strict_json.parsed(text)
+    except ValueError as error:
         raise UsageError("The strokes are not JSON.", hint=_SHAPE) from error
 
 

@@ -25,7 +25,6 @@ Conversation::
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -242,7 +241,7 @@ def _integer(low: int, high: int) -> _Parse:
 
 
 def _fraction(value: Any) -> float:
-    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    number = type(value) in (int, float) and 0 <= value <= 1
     _check(number, f"{str(value)[:40]!r} is not a share from 0 to 1")
     return float(value)
 

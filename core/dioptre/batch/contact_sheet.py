@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from dioptre.photo import problems, replacing
 from dioptre.photo.publish import check_free
+from dioptre_link import strict_json
 from dioptre_link.files import read_regular
 
 PAGE = "contact-sheet.html"
@@ -71,9 +72,9 @@ def write_page(
 
 def shown_before(folder: Path) -> list[Shown]:
     """Return the pictures on an earlier contact sheet in `folder` whose results still exist."""
-    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):  # missing, or made up
+    with suppress(OSError, ValueError, TypeError, KeyError):  # missing, or made up
         text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8")
-        rows = json.loads(text.partition(_ROWS)[2].partition("</script>")[0])
+        rows = strict_json.parsed(text.partition(_ROWS)[2].partition("</script>")[0])
         shown = [_shown(folder, row) for row in rows]
         return [each for each in shown if os.path.isfile(each.result)]  # noqa: PTH113  (pathlib may raise an error)
     return []

@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from dioptre_link import strict_json
 from dioptre_link.errors import DioptreError
 
 from . import work
@@ -76,7 +77,7 @@ def _unpacked(data: memoryview) -> Outcome:
     if length > _MAX_JSON:
         raise ValueError("too long")
     at = _LENGTH.size + length
-    content = json.loads(bytes(data[_LENGTH.size : at]))
+    content = strict_json.parsed(bytes(data[_LENGTH.size : at]))
     if "failed" in content:
         fields = content["failed"]
         return Failed(code=_text(fields["code"]), message=_text(fields["message"]), hint=_text(fields["hint"]))

@@ -21,6 +21,7 @@ import numpy as np
 
 from dioptre.contract import StepCache, StepResult
 from dioptre.imaging.numbers import is_finite
+from dioptre_link import strict_json
 from dioptre_link.files import is_private, keep_newest, open_regular, private_folder
 from dioptre_link.language import Message
 
@@ -96,7 +97,7 @@ def _header(file: IO[bytes]) -> Any:
     expected = _MAGIC + hashlib.sha256(header).hexdigest().encode("ascii") + b"\n"
     if first != expected:
         raise DamagedError(file.name)
-    return json.loads(header)
+    return strict_json.parsed(header)
 
 
 def _plane(file: IO[bytes], described: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dioptre_link import strict_json
 from dioptre_link.errors import DioptreError
 from dioptre_link.files import read_regular
 from dioptre_link.language import Message
@@ -91,8 +92,8 @@ class Card:
             origin: name of the card in error messages.
         """
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            content = strict_json.parsed(text)
+        except ValueError as error:
             raise WeightsError(
                 Message("{origin} is damaged: it is not JSON.", origin=origin), hint=REINSTALL
             ) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dioptre_link
+from dioptre_link import strict_json
 from dioptre_link.paths import environment_dir, interpreter
 
 NAME = "dioptre"  # name of the plug-in's folder in every editor
@@ -117,7 +118,7 @@ def take(target: Path) -> bool:
 def _written(target: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that `put` wrote, by its path in `target`; empty if it wrote none."""
     try:
-        known = json.loads((target / LINK / WRITTEN).read_text(encoding="utf-8"))
+        known = strict_json.parsed((target / LINK / WRITTEN).read_text(encoding="utf-8"))
         return {str(name): str(expected) for name, expected in known.items() if _is_in_reach(str(name))}
     except (OSError, ValueError, AttributeError):
         return {}
@@ -155,7 +156,7 @@ def _moved_aside(path: Path) -> Path:
 def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path]) -> bool:
     """Return whether `target` equals the plug-in, file by file, and uses `folders`."""
     try:
-        known = json.loads((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
+        known = strict_json.parsed((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     pairs = {**_files(source, target), **_files(shared(checkout), target / LINK)}
@@ -184,7 +185,7 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         )
     try:
         text = (target / LINK / FOLDERS_FILE).read_text(encoding="utf-8")
-        known = json.loads(text)
+        known = strict_json.parsed(text)
         python = Path(known.get("python") or interpreter(environment_dir(Path(known["data"]))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # without a valid file, the plug-in uses the default folders

@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from dioptre.runtime import processor_instructions, processor_name
+from dioptre_link import strict_json
 from dioptre_link.errors import UsageError
 from dioptre_link.files import create_closed, lock
 from dioptre_link.language import Message
@@ -182,7 +183,7 @@ def _machine() -> dict[str, Any]:
 def _read(path: Path, machine: Mapping[str, Any]) -> float | None:
     """Return the stored gain; None if there is none, or if it is for another processor or version of jaxlib."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = strict_json.parsed(path.read_text(encoding="utf-8"))
         gain = float(fields.pop("bfloat16_gain"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -27,6 +27,7 @@ import numpy as np
 from jax import export
 
 from dioptre.checkpoints.storage import Types
+from dioptre_link import strict_json
 from dioptre_link.files import is_private, keep_newest, private_folder, read_regular
 from dioptre_link.paths import cache_dir
 
@@ -84,7 +85,8 @@ def described(identity: str, trace: Callable[[], Types]) -> Types:
     path = _folder() / f"{_name(identity)}.values"
 
     def parsed(content: bytes) -> Types:
-        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in json.loads(content).items()}
+        fields = strict_json.parsed(content)
+        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in fields.items()}
 
     if (stored := _read(path, parsed)) is not None:
         return stored
@@ -120,7 +122,7 @@ def _packed(exported: export.Exported) -> bytes:
 def _unpacked(content: bytes, shapes: Any) -> Callable[..., Any]:
     """Return a program as a jitted function that is traced already; raise one of `_DAMAGE` if it is none."""
     header, _, module = content.partition(b"\n")
-    fields = json.loads(header)
+    fields = strict_json.parsed(header)
 
     def same_signature(*_: Any) -> Any:
         return _zeros(fields["result"])

@@ -249,9 +249,15 @@ def _current_folder() -> str:
         return os.sep
 
 
+_NONSENSE = (
+    *(ValueError, OSError, KeyError, TypeError, AttributeError, MemoryError, RecursionError),
+    parcel.BadParcel,
+)
+
+
 def _forward(stream: BufferedIOBase, answers: _Answers) -> None:
     """Put each answer of the process into the queue, and None when its output ends or makes no sense."""
-    with suppress(ValueError, OSError, KeyError, TypeError, AttributeError, MemoryError, parcel.BadParcel), stream:
+    with suppress(*_NONSENSE), stream:
         for line in stream:
             answer = json.loads(line)
             answers.put((answer, parcel.received(answer.get("arrays", []), stream)))

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .. import paths, uv
+from .. import paths, strict_json, uv
 from ..errors import DioptreError
 from ..language import Message
 from ..start import (
@@ -92,7 +92,7 @@ def _numbers(about: dict[str, Any]) -> tuple[int, ...]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = strict_json.parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
