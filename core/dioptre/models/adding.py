@@ -18,7 +18,7 @@ from typing import Any
 
 from dioptre.checkpoints.blueprint import fill
 from dioptre.checkpoints.card import Card, Source, WeightsError
-from dioptre.checkpoints.locate import added_folder, sha256
+from dioptre.checkpoints.locate import added_folder, files_below, sha256
 from dioptre.checkpoints.storage import save
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.files import lock
@@ -30,7 +30,7 @@ from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
 _POLL_S = 0.1  # seconds between attempts to take a lock that another process holds
 _DOWNLOADED = 0.9  # fraction of the progress bar for the download; checking and converting take the rest
-_SCRATCH = ".fetching-"
+_SCRATCH = "fetching"
 _FOREIGN = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError),
     *(ValueError, lzma.LZMAError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error),
@@ -73,6 +73,12 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
             title=entry.title,
             folder=target,
         )
+    if target.exists() and not _is_checkpoint(target):
+        raise DioptreError(
+            "{folder} contains other files than a network's.",
+            hint="Move that folder elsewhere, then run the same command again.",
+            folder=target,
+        )
     try:
         stated = resolve(entry.stated_config)(file) if entry.stated_config else {}
         arrays = converter(entry)(file)
@@ -87,6 +93,14 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
             why=str(error).rstrip(".") or type(error).__name__,
         ) from error
     return save(added_folder(), replace(_card(entry, file), id=checkpoint, config=stated), arrays)
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder holds a card and nothing that the card does not list."""
+    try:
+        return files_below(folder).keys() <= Card.read(folder).files.keys()
+    except WeightsError:
+        return False
 
 
 def fetchable(network_id: str) -> Entry:
@@ -141,7 +155,7 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
                 title=entry.title,
                 code="installed",
             )
-        with tempfile.TemporaryDirectory(dir=added_folder(), prefix=_SCRATCH) as name:
+        with tempfile.TemporaryDirectory(dir=added_folder(), prefix=f".{_SCRATCH}-") as name:
             if isinstance(published, PublishedFile):
                 file = download(published, progress=downloaded)
             else:
@@ -162,8 +176,10 @@ def _alone(progress: Progress) -> Iterator[None]:
         while not lock(file.fileno()):
             progress(0.0, "Waiting for another installation to finish")
             time.sleep(_POLL_S)
+        checkpoints = {checkpoint for entry in ENTRIES.values() for checkpoint in entry.checkpoints}
         for left in folder.glob(".*-*"):  # temporary folders left by downloads and by `save`
-            shutil.rmtree(left, ignore_errors=True)
+            if left.name[1:].rpartition("-")[0] in {_SCRATCH, *checkpoints}:
+                shutil.rmtree(left, ignore_errors=True)
         yield
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from dioptre.contract import EmbeddedDepth
+from dioptre_link import strict_json
 from dioptre_link.errors import DioptreError
 
 from . import parcel, problems
@@ -249,16 +250,10 @@ def _current_folder() -> str:
         return os.sep
 
 
-_NONSENSE = (
-    *(ValueError, OSError, KeyError, TypeError, AttributeError, MemoryError, RecursionError),
-    parcel.BadParcel,
-)
-
-
 def _forward(stream: BufferedIOBase, answers: _Answers) -> None:
     """Put each answer of the process into the queue, and None when its output ends or makes no sense."""
-    with suppress(*_NONSENSE), stream:
+    with suppress(ValueError, OSError, KeyError, TypeError, AttributeError, MemoryError, parcel.BadParcel), stream:
         for line in stream:
-            answer = json.loads(line)
+            answer = strict_json.parsed_parts(line)
             answers.put((answer, parcel.received(answer.get("arrays", []), stream)))
     answers.put(None)
