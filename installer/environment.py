@@ -42,12 +42,15 @@ _CHECKED = (  # Wheels only, except for pyvips, which is published as source.
     *("--no-deps", "--require-hashes"),
     *("--only-binary=:all:", "--no-binary=pyvips"),
 )
+_NO_LINKS = "That disk has no symbolic links (FAT, exFAT); set DIOPTRE_HOME to a folder on another disk."
 _HINTS = (
     ("No space left on device", "Free some space on that disk and run the same command again."),
     ("DO NOT MATCH THE HASHES", "A download was damaged or replaced; run again, or check your package mirror."),
     ("No matching distribution", "Check the internet connection and pip's settings ('pip config list')."),
     ("DLL load failed", "Install Microsoft's Visual C++ Redistributable for x64, then run the same command again."),
     ("Permission denied", "Give yourself write access to the folder, or set DIOPTRE_HOME to another one."),
+    ("'lib' -> '", _NO_LINKS),  # venv's link lib64
+    ("symlink", _NO_LINKS),
 )
 _DEFAULT_HINT = (
     "Check the internet connection and run the same command again; the installation continues where it stopped."

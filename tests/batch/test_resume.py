@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dioptre.batch.batch import Summary, run_batch
-from dioptre.batch.contact_sheet import PAGE, shown_before
+from dioptre.batch.contact_sheet import PAGE, Shown, shown_before, write_page
 from dioptre.batch.plan import preview_paths, survey
 from dioptre_link.recipe import Recipe, Step
 from tests.faults.costs import bounded_cost
@@ -103,6 +103,57 @@ def test_a_contact_sheet_that_somebody_made_up_costs_little(rows: str, tmp_path:
     (tmp_path / PAGE).write_text(f"{ROWS}{rows}</script>", encoding="utf-8")
     with bounded_cost(file_bytes=len(rows), pixels=0):
         assert shown_before(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["original", "result", "before", "after"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/secret.png",
+        "//server/share/a.png",
+        r"\\server\share\a.png",
+        r"\a.png",
+        "c:/a.png",
+        "c:a.png",
+        "a/../../b.png",
+    ],
+)
+def test_no_link_of_a_contact_sheet_that_somebody_made_up_leaves_its_folder(
+    name: str, link: str, tmp_path: Path
+) -> None:
+    """Windows sends the user's name and a hash of the password to a server whose share a page shows."""
+    row = {
+        "name": "a",
+        "original": "../a.png",
+        "result": "r.png",
+        "before": "b.png",
+        "after": "c.png",
+        "messages": [],
+    }
+    (tmp_path / "r.png").touch()
+    (tmp_path / PAGE).write_text(f"{ROWS}{json.dumps([row, row | {name: link}])}</script>", encoding="utf-8")
+    (kept,) = shown_before(tmp_path)
+    assert kept.original == tmp_path / "../a.png"
+    if name != "original":
+        (tmp_path / PAGE).write_text(f"{ROWS}{json.dumps([row | {name: '../r.png'}])}</script>", encoding="utf-8")
+        assert shown_before(tmp_path) == []
+
+
+def test_a_photo_on_another_drive_has_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    relative = os.path.relpath
+
+    def of_windows(path: Path, start: Path) -> str:
+        if Path(path).name == "far.png":
+            raise ValueError("path is on mount 'D:', start on mount 'C:'")
+        return relative(path, start)
+
+    monkeypatch.setattr(os.path, "relpath", of_windows)
+    (tmp_path / "r.png").touch()
+    shown = Shown(name="a", original=tmp_path / "far.png", result=tmp_path / "r.png", before=None, after=None)
+    for _ in range(2):
+        page = write_page(tmp_path, title="t", steps=["Depth"], shown=[shown], missing=[])
+        assert 'a: <a href="r.png">result</a>' in page.read_text(encoding="utf-8")
+        (shown,) = shown_before(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

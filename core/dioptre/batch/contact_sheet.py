@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from dioptre_link.files import read_regular
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
 _ROWS = '<script type="application/json" id="rows">'  # holds what the next page needs of this one
+_LINKS = ("original", "result", "before", "after")
 _MAX_PAGE = 1 << 27  # size limit for reading a page, in bytes; 100,000 pictures need half of it
 
 
@@ -31,7 +32,7 @@ class Shown:
     """A picture on the page. The small versions are None if they are missing."""
 
     name: str
-    original: Path
+    original: Path | None  # None if it is on another drive of Windows than the page
     result: Path
     before: Path | None
     after: Path | None
@@ -75,28 +76,35 @@ def shown_before(folder: Path) -> list[Shown]:
     with suppress(OSError, ValueError, TypeError, KeyError):  # missing, or made up
         text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8")
         rows = strict_json.parsed(text.partition(_ROWS)[2].partition("</script>")[0])
-        shown = [_shown(folder, row) for row in rows]
+        shown = [each for row in rows if (each := _shown(folder, row)) is not None]
         return [each for each in shown if os.path.isfile(each.result)]  # noqa: PTH113  (pathlib may raise an error)
     return []
 
 
-def _shown(folder: Path, row: Mapping[str, Any]) -> Shown:
-    before, after = (None if row[name] is None else folder / row[name] for name in ("before", "after"))
-    return Shown(
-        name=str(row["name"]),
-        original=folder / row["original"],
-        result=folder / row["result"],
-        before=before,
-        after=after,
-        messages=tuple(map(str, row["messages"])),
-    )
+def _shown(folder: Path, row: Mapping[str, Any]) -> Shown | None:
+    """Return a row of an earlier page; None if a link leaves the folder, except up to an original."""
+    for name in _LINKS:
+        path = PureWindowsPath(row[name] or "")  # knows the roots, drives and shares of every system
+        steps = path.parts[path.parts.count("..") if name == "original" else 0 :]
+        if path.anchor or ".." in steps:
+            return None
+    places: dict[str, Any] = {name: None if row[name] is None else folder / row[name] for name in _LINKS}
+    return Shown(name=str(row["name"]), messages=tuple(map(str, row["messages"])), **places)
 
 
 def _row(folder: Path, each: Shown) -> dict[str, Any]:
     """Return JSON types from which `_shown` makes the picture again."""
-    paths = {"original": each.original, "result": each.result, "before": each.before, "after": each.after}
-    relative = {name: None if path is None else os.path.relpath(path, folder) for name, path in paths.items()}
-    return {"name": each.name, "messages": each.messages, **relative}
+    return {"name": each.name, "messages": each.messages, **_relative(folder, each)}
+
+
+def _relative(folder: Path, each: Shown) -> dict[str, str | None]:
+    """Return the links of a picture, relative to the page."""
+    relative: dict[str, str | None] = dict.fromkeys(_LINKS)
+    for name in _LINKS:
+        path = getattr(each, name)
+        with suppress(ValueError):  # it is on another drive of Windows
+            relative[name] = None if path is None else os.path.relpath(path, folder)
+    return relative
 
 
 def _is_ours(path: Path) -> bool:
@@ -112,10 +120,7 @@ def _is_ours(path: Path) -> bool:
 def _page(
     folder: Path, *, title: str, steps: Sequence[str], shown: Sequence[Shown], missing: Sequence[Missing]
 ) -> str:
-    def link(path: Path) -> str:
-        return _address(os.path.relpath(path, folder))
-
-    pictures = "\n".join(_figure(each, link(each.original), link(each.result), folder) for each in shown)
+    pictures = "\n".join(_figure(each, _relative(folder, each)) for each in shown)
     failures = ""
     if missing:
         listed = "\n".join(
@@ -142,16 +147,17 @@ def _address(relative: str) -> str:
     return escape(quote(os.fsencode(relative.replace(os.sep, "/"))), quote=True)
 
 
-def _figure(each: Shown, original: str, result: str, folder: Path) -> str:
+def _figure(each: Shown, relative: Mapping[str, str | None]) -> str:
     name = escape(each.name, quote=True)
-    caption = f'<figcaption>{name}: <a href="{original}">original</a>, <a href="{result}">result</a>'
+    links = {kind: _address(path) for kind, path in relative.items() if path is not None}
+    named = ", ".join(f'<a href="{links[kind]}">{kind}</a>' for kind in ("original", "result") if kind in links)
+    caption = f"<figcaption>{name}: {named}"
     caption += "".join(f"<br><small>{escape(message)}</small>" for message in each.messages) + "</figcaption>"
-    if each.before is None or each.after is None:
+    if not links.keys() >= {"before", "after"}:
         return f"<figure>{caption}</figure>"
-    before, after = (_address(os.path.relpath(path, folder)) for path in (each.before, each.after))
     return (
-        f'<figure><div class="pair"><img loading="lazy" src="{after}" alt="{name}, after">'
-        f'<img class="before" loading="lazy" src="{before}" alt="{name}, before">'
+        f'<figure><div class="pair"><img loading="lazy" src="{links["after"]}" alt="{name}, after">'
+        f'<img class="before" loading="lazy" src="{links["before"]}" alt="{name}, before">'
         '<span aria-hidden="true">before</span><span aria-hidden="true">after</span>'
         f'<input type="range" min="0" max="100" value="50" step="0.1" aria-label="{name}: before and after"></div>'
         f"{caption}</figure>"
