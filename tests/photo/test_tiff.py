@@ -19,16 +19,8 @@ from tests.faults.corpus import TIFF_COMPRESSIONS, in_tiles
 
 from .test_damage import alike, independent, own, photo
 
-EXTRA_SAMPLES, PREDICTOR, COMPRESSION, PHOTOMETRIC, INK_SET, BITS, HEIGHT, PLANES = (
-    338,
-    317,
-    259,
-    262,
-    332,
-    258,
-    257,
-    284,
-)
+HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES = 257, 258, 259, 262, 277
+PLANES, PREDICTOR, INK_SET, EXTRA_SAMPLES = 284, 317, 332, 338
 LAYOUTS: dict[str, dict[str, Any]] = {
     "strips": {"compression": "zlib", "predictor": 2},
     "tiles": {"tile": (32, 32), "compression": "zlib"},
@@ -283,6 +275,9 @@ def test_strips_with_more_rows_than_the_tags_promise_are_damage(tmp_path: Path, 
 def test_a_jpeg_smaller_than_its_tile_is_damage(tmp_path: Path, size: tuple[int, int]) -> None:
     """libvips would leave the rest of the tile empty."""
     path, data = tmp_path / "a.tif", in_tiles(photo(64, 32), "jpeg")
+    path.write_bytes(changed(data, SAMPLES, to=4))
+    with pytest.raises(problems.DioptreError):
+        decode(path)
     for tag, side in zip((322, 323), size, strict=True):
         data = changed(data, tag, to=side)
     path.write_bytes(data)

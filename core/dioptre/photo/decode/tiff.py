@@ -547,10 +547,10 @@ def check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
         data = file.read(length)
         try:
             if layout.compression == _JPEG:
-                rows, columns, _ = containers.jpeg_frame(data)
-                rest = height if layout.tiled else layout.height - number % layout.grid[1] * height
-                if columns != width or rows < min(height, rest):
-                    raise ValueError(rows, columns)
+                rows, *others = containers.jpeg_frame(data)
+                left = height if layout.tiled else layout.height - number % layout.grid[1] * height
+                if others != [width, 1 if layout.planar else layout.samples] or rows < min(height, left):
+                    raise ValueError(rows, others)
             else:
                 _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
         except (ValueError, zlib.error) as error:
