@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import dioptre
-from dioptre import photo
+from dioptre import photo, runtime
 
 _FOREIGN = {
     "JAX_ENABLE_X64": "1",
@@ -90,6 +91,42 @@ def test_compiled_programs_are_those_of_this_user_alone(tmp_path: Path, monkeypa
     assert file.stat().st_size == whole
     (tmp_path / "cache").chmod(0o777)
     assert _python("-c", script, **variables).stdout.strip() == "None"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce it")
+def test_a_low_limit_of_addresses_is_said_before_jax_hangs(tmp_path: Path) -> None:
+    import resource
+
+    photo.save(_photo(), tmp_path / "in.png")
+    command = (
+        sys.executable,
+        "-m",
+        "dioptre",
+        "white-balance",
+        str(tmp_path / "in.png"),
+        "-o",
+        str(tmp_path / "o.png"),
+    )
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (800 << 20, hard)),
+    )
+    assert done.returncode == 1
+    assert "may use 0.8 GB of address space" in done.stderr
+    assert "ulimit -v unlimited" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_free_memory_is_within_the_limit_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = psutil.Process().memory_info().vms
+    monkeypatch.setattr(runtime, "_address_limit", lambda: used + (256 << 20))
+    assert 0 <= runtime.free_bytes() <= 256 << 20
 
 
 def test_python_functions_ignore_the_configuration_of_other_code() -> None:

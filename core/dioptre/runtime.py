@@ -9,6 +9,7 @@ this inside an editor's process.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import stat
 import sys
@@ -32,6 +33,8 @@ _CARD_PACKAGES = ("jax_cuda12_plugin", "jax_cuda13_plugin")  # the first is that
 _CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last in WSL
 
 _FOREIGN = ("JAX_", "JAX2TF_", "XLA_FLAGS", "FLAX_", "LIBTPU_INIT_ARGS")
+_ADDRESSES = 1280 << 20  # in bytes; a portrait needs 1.1 GB with two processors
+_ADDRESSES_PER_PROCESSOR = 32 << 20  # stacks of the threads that each processor has
 _LARGEST_PROGRAM = 64 << 20  # in bytes, compressed; those of the networks have up to 2 MB
 _CGROUP = Path("/sys/fs/cgroup")
 _PROCESSORS = Path("/proc/cpuinfo")
@@ -57,9 +60,19 @@ def prepare(*, processes: int = 1) -> None:
 
     Raises:
         RuntimeError: JAX has already been imported.
+        DioptreError: the shell limits the process to fewer addresses than JAX needs, with which it hangs or aborts.
     """
     if "jax" in sys.modules:
         raise RuntimeError("dioptre.runtime.prepare() must run before JAX is imported")
+    needed = _ADDRESSES + (os.cpu_count() or 1) * _ADDRESSES_PER_PROCESSOR
+    if (limit := _address_limit()) < needed:
+        raise DioptreError(
+            "This process may use {limit} GB of address space, but Dioptre needs {needed} GB.",
+            hint="Raise the limit, for example with: ulimit -v unlimited",
+            code="address-space",
+            limit=f"{limit / 1e9:.1f}",
+            needed=f"{needed / 1e9:.1f}",
+        )
     if sys.platform == "linux":
         import ctypes  # imported here and below because help and usage errors do not need it
 
@@ -89,6 +102,16 @@ def _drop_damaged(compiled: Path) -> None:
             found = path.lstat()
             if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_PROGRAM:
                 path.unlink()  # not a folder, which this leaves
+
+
+def _address_limit() -> float:
+    """Return the limit of this process's address space in bytes, which `ulimit -v` sets."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
 def has_card_packages() -> bool:
@@ -205,7 +228,7 @@ def free_bytes() -> int:
     """Return how many bytes this process can still allocate within the system's and its container's limits."""
     import psutil  # imported here because it is not needed before the first job
 
-    available = int(psutil.virtual_memory().available)
+    available = int(min(psutil.virtual_memory().available, _address_limit() - psutil.Process().memory_info().vms))
     with suppress(OSError, ValueError):  # the file says "max", or cgroup v2 is not in use
         limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
         used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
