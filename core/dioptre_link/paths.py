@@ -9,12 +9,11 @@ because an editor in a sandbox (Flatpak, snap) has a different home folder and w
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from pathlib import Path
-
-from . import strict_json
 
 POINTER = "environment.json"  # file in the data folder that names the active environment's folder
 _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
@@ -42,8 +41,8 @@ def environment_dir(data: Path | None = None) -> Path:
     """
     base = data or data_dir()
     try:
-        name = strict_json.parsed((base / POINTER).read_text(encoding="utf-8"))["environment"]
-    except (OSError, ValueError, KeyError, TypeError):
+        name = json.loads((base / POINTER).read_text(encoding="utf-8"))["environment"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         name = ""
     return base / (name if isinstance(name, str) and is_environment(name) else "environment")
 
@@ -92,7 +91,7 @@ def _folder(kind: str) -> Path:
 
 def _installed_folder(kind: str) -> Path | None:
     try:
-        folders = strict_json.parsed((Path(__file__).parent / "folders.json").read_text(encoding="utf-8"))
+        folders = json.loads((Path(__file__).parent / "folders.json").read_text(encoding="utf-8"))
         return Path(folders[kind])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -17,12 +17,13 @@ from tests.tracked import ROOT, tracked
 
 HUGE = ("1" + "0" * 400, "-" + "9" * 5000, "1e400", "-1e999", "NaN", "Infinity", "-Infinity", "1" * 20)
 DEEP = tuple("[" * levels + "]" * levels for levels in (66, 400, 100_000))
-OWN = {  # what Dioptre wrote for itself alone, where inodes have up to 128 bits and distances may be infinite
+OWN = {  # what Dioptre wrote for itself alone; inodes have up to 128 bits
     "core/dioptre/photo/publish.py",
     "core/dioptre/photo/child.py",
     "core/dioptre/models/moge2/module.py",
     "core/dioptre/cli/findings.py",
     "core/dioptre_link/language.py",
+    "core/dioptre_link/paths.py",
     "core/dioptre_link/strict_json.py",
 }
 
