@@ -261,7 +261,7 @@ def read_json(file: Path) -> Any:
     except OSError as error:
         reason = system_reason(error)
     except UnicodeDecodeError:
-        reason, hint = Message("it is neither UTF-8 nor UTF-16"), "Save it as UTF-8 in a text editor."
+        reason, hint = Message("it is neither UTF-8 nor UTF-16"), Message("Save it as UTF-8 in a text editor.")
     except ValueError as error:  # no file can have this path
         reason = str(error)
     raise RecipeError("{name} cannot be read: {reason}.", hint=hint, name=file, reason=reason)
