@@ -42,7 +42,7 @@ def test_a_mask_of_16_bits_is_written(given: list[object], tmp_path: Path, diopt
         ("select-depth", [], "photo-select-depth-mask.png"),
         ("select-depth", ["--result", "layer"], "photo-select-depth.png"),
         ("spatial", ["--layout", "mpo"], "photo-spatial.mpo"),
-        ("white-balance", [], "photo.jpg"),
+        ("white-balance", [], "photo-white-balance.jpg"),
     ],
 )
 def test_a_result_in_a_folder_is_named_after_its_photo(
