@@ -87,7 +87,7 @@ def python_wanted(checkout: Path) -> tuple[int, int] | None:
     if not wheels.is_dir():
         return None
     try:
-        about = json.loads((wheels / _ABOUT).read_text(encoding="utf-8"))
+        about = trees.read_json(wheels / _ABOUT)
         made_for, version = str(about["system"]), str(about["python"])
         major, minor = (int(part) for part in version.split(".")[:2])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -127,7 +127,7 @@ def site_packages(environment: Path) -> Path:
 def read_marker(environment: Path) -> dict[str, Any]:
     """Return an environment's marker; empty if nothing is installed or an installation was interrupted."""
     try:
-        marker = json.loads((environment / MARKER).read_text(encoding="utf-8"))
+        marker = trees.read_json(environment / MARKER)
     except (OSError, ValueError):
         return {}
     return marker if isinstance(marker, dict) and interpreter(environment).exists() else {}

@@ -26,7 +26,7 @@ _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 def chosen(data: Path) -> tuple[str, ...]:
     """Return the extras that the user chose, in the order of NAMES."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        listed = json.loads((data / RECORD).read_text(encoding="utf-8"))["extras"]
+        listed = trees.read_json(data / RECORD)["extras"]
         return tuple(name for name in NAMES if name in listed)
     return ()
 

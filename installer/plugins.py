@@ -105,8 +105,8 @@ def _say_moved(console: Console, aside: list[Path]) -> None:
 
 
 def _recorded(where: Folders) -> dict[str, list[str]]:
-    with suppress(OSError, ValueError):
-        record = json.loads((where.data / RECORD).read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, AttributeError, TypeError):
+        record = trees.read_json(where.data / RECORD)
         return {editor: [str(folder) for folder in folders] for editor, folders in record.items()}
     return {}
 

@@ -5,6 +5,7 @@ On Windows an open file cannot be renamed or deleted, and virus scanners briefly
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -71,6 +72,16 @@ def new_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in a regular file; raise OSError or ValueError if it is damaged, a FIFO or a device."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def rename(source: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -110,7 +109,7 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
 def _files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that the card lists, by its path within the folder."""
     try:
-        card: Any = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        card: Any = trees.read_json(folder / "card.json")
         files = {str(name): str(expected) for name, expected in card["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Failure(f"{folder / 'card.json'} is not a model card.", hint=_GET_AGAIN) from None

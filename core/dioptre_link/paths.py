@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 POINTER = "environment.json"  # file in the data folder that names the active environment's folder
 _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
@@ -40,10 +41,7 @@ def environment_dir(data: Path | None = None) -> Path:
     An update creates a new folder and changes the pointer, because Windows cannot rename or delete files in use.
     """
     base = data or data_dir()
-    try:
-        name = json.loads((base / POINTER).read_text(encoding="utf-8"))["environment"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        name = ""
+    name = _stored(base / POINTER, "environment")
     return base / (name if isinstance(name, str) and is_environment(name) else "environment")
 
 
@@ -90,8 +88,13 @@ def _folder(kind: str) -> Path:
 
 
 def _installed_folder(kind: str) -> Path | None:
+    folder = _stored(Path(__file__).parent / "folders.json", kind)
+    return Path(folder) if isinstance(folder, str) else None
+
+
+def _stored(file: Path, name: str) -> Any:
+    """Return an entry of a JSON file; None if there is none, or if the file is damaged or none to read."""
     try:
-        folders = json.loads((Path(__file__).parent / "folders.json").read_text(encoding="utf-8"))
-        return Path(folders[kind])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return json.loads(file.read_text(encoding="utf-8"))[name] if file.is_file() else None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None

@@ -8,11 +8,13 @@ with the download of CPython. The CPython goes into the folder `python` of Diopt
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 FOLDER = "uv"
@@ -58,15 +60,23 @@ def variables(source: Path, data: Path) -> dict[str, str]:
 
 
 def unpack(wheel: Path, folder: Path) -> Path:
-    """Extract uv's program and its licence from its wheel into `folder`, and return the program's path."""
+    """Extract uv's program and its licence from its wheel into `folder`, and return the program's path.
+
+    Raises:
+        OSError: the wheel is damaged, or the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(wheel) as content:
-        for name in content.namelist():
-            if re.search(r"/(scripts/uv(\.exe)?|LICENSE-MIT)$", name):
-                (folder / name.rpartition("/")[2]).write_bytes(content.read(name))
-    program = next(folder.glob("uv*"))
-    program.chmod(0o755)
-    return program
+    try:
+        with zipfile.ZipFile(wheel) as content:
+            wanted = (name for name in content.namelist() if re.search(r"/(scripts/uv(\.exe)?|LICENSE-MIT)$", name))
+            for name in wanted:
+                part = folder / f".{name.rpartition('/')[2]}.part"
+                part.write_bytes(content.read(name))
+                part.chmod(0o755)
+                part.replace(folder / name.rpartition("/")[2])
+        return next(folder.glob("uv*"))
+    except (zipfile.BadZipFile, zlib.error, EOFError, StopIteration) as error:
+        raise OSError(errno.EIO, "It is damaged, so download Dioptre again", str(wheel)) from error
 
 
 def _tag() -> str:
