@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -285,6 +286,8 @@ def _remove_outdated(where: Folders) -> None:
     for folder in where.environments:
         if folder != where.environment:
             trees.remove(folder, tries=1)
+    for left in where.data.glob(f"{trees.REMOVED}environment*"):  # An earlier removal was killed.
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def make_bundle(where: Folders, console: Console, folder: Path) -> None:

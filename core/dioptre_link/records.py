@@ -175,7 +175,7 @@ class Record:
             entries = []
             for fields in results:
                 with _damage_logged("an entry"):
-                    entries.append(Entry.from_dict(_present(strict_json.limited(fields), version)))
+                    entries.append(Entry.from_dict(_present(strict_json.parsed(json.dumps(fields)), version)))
             return entries
         return []
 

@@ -30,7 +30,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 def parsed_parts(text: str | bytes) -> Any:
-    """Return JSON types without the limits of `parsed`, which `limited` sets for each part by itself.
+    """Return JSON types without the limits of `parsed`, for a caller that parses each part by itself.
 
     Raises:
         ValueError: it is not JSON, or damaged beyond its parts.
@@ -39,11 +39,6 @@ def parsed_parts(text: str | bytes) -> Any:
         return json.loads(text, parse_int=lambda digits: math.nan if len(digits) > _MOST_DIGITS else int(digits))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-
-
-def limited(part: Any) -> Any:
-    """Return a part of what `parsed_parts` returned; raise ValueError or RecursionError as `parsed` would."""
-    return parsed(json.dumps(part))
 
 
 def _refused(name: str) -> Any:

@@ -48,9 +48,7 @@ def test_a_disk_without_symbolic_links_is_named(tmp_path: Path) -> None:
     installer = Installer(where, Console(), 0)  # type: ignore[arg-type]
     words = "The environment could not be created"
     said = f"Error: [Errno 1] Operation not permitted: 'lib' -> '{tmp_path.as_posix()}/lib64'"
-    with pytest.raises(Failure, match="The environment could not be created") as failed:
-        installer._run(
-            [sys.executable, "-c", f"import sys; sys.exit({said!r})"], what="The environment could not be created"
-        )
+    with pytest.raises(Failure, match=words) as failed:
+        installer._run([sys.executable, "-c", f"import sys; sys.exit({said!r})"], what=words)
     assert "symbolic links" in failed.value.hint
     assert "DIOPTRE_HOME" in failed.value.hint

@@ -100,6 +100,8 @@ def test_a_worker_that_still_computes_keeps_its_environment(miniature: Checkout)
 
 def test_repairing_makes_another_environment_and_restores_the_weights(miniature: Checkout) -> None:
     assert miniature.install("greet").returncode == 0
+    killed = miniature.home / "data" / ".dioptre-removed-environment-0123456789ab-99"
+    killed.mkdir()
     first = miniature.environment
     (miniature.environment / "pyvenv.cfg").unlink()
     values = miniature.home / "data" / "weights" / "small-model" / "arrays" / "0"
@@ -109,6 +111,7 @@ def test_repairing_makes_another_environment_and_restores_the_weights(miniature:
     assert values.read_bytes() == whole
     assert miniature.environment != first
     assert miniature.environments == [miniature.environment.name]
+    assert not killed.exists()
     assert miniature.install("greet").stdout == "greet thanks\n"
 
 

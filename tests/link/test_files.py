@@ -1,4 +1,4 @@
-"""What is a folder of this user alone, and what is a regular file."""
+"""Folders of one user alone, and regular files."""
 
 from __future__ import annotations
 
