@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dioptre.batch import here
+
+from .test_batch import InThisProcess
+
 Dioptre = Callable[..., tuple[int, str, str]]
 
 
@@ -62,16 +66,18 @@ def test_options_at_their_defaults_are_not_listed(
 
 
 def test_recipes_are_read_alike_by_every_command(
-    pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre
+    pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows PowerShell 5.1 writes UTF-16 for `dioptre presets portrait > my.json`."""
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    photo = photo.rename(photos / photo.name)
     _, text, _ = dioptre("presets", "portrait")
     commands = {
         "inspect": lambda file: dioptre("inspect", file),
         "run": lambda file: dioptre("run", photo, "-o", tmp_path / "run", "--recipe", file, "--force"),
-        "batch": lambda file: dioptre(
-            "batch", photo.parent, "-o", tmp_path / "batch", "--recipe", file, "--force", "--processes", "1"
-        ),
+        "batch": lambda file: dioptre("batch", photos, "-o", tmp_path / "batch", "--recipe", file, "--force"),
     }
     for encoding in ("utf-8-sig", "utf-16"):
         file = tmp_path / f"{encoding}.json"

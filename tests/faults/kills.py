@@ -23,12 +23,13 @@ import numpy as np
 from dioptre import photo
 from dioptre.contract import Film, Layer, Result
 from dioptre.photo.encode.films import save_film
+from dioptre.photo.outputs import Outputs
 from dioptre.photo.publish import Staging
 from dioptre.photo.results import files_entry
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
-RECIPE = Recipe(steps=(Step(operation="portrait"),)).to_dict()
+RECIPE = Recipe(steps=(Step(operation="portrait"),))
 HEIGHT, WIDTH = 48, 64
 
 
@@ -44,7 +45,8 @@ def run(value: float, out: Path, *, force: bool) -> None:
         Layer(name="Depth", role=Role.DEPTH, pixels=depth * value, visible=False),
     )
     source = photo.load(out.parent / "photo.tif")
-    photo.write_result(Result(layers=layers), source, out, "photo", force=force, recipe=RECIPE)
+    outputs = Outputs(recipe=RECIPE, source=source.path, folder=out, stem="photo")
+    photo.write_result(Result(layers=layers), source, outputs, force=force)
 
 
 def film_of(value: float) -> Film:
@@ -78,7 +80,7 @@ def batch(value: float, out: Path, *, force: bool) -> None:
     """Write what a worker of a batch has returned."""
     files = {f"photo-{name}.bin": str(value).encode() * 100 for name in "abc"}
     listed = {name: (len(content), sha256(content).hexdigest()) for name, content in files.items()}
-    recipe = json.dumps({**RECIPE, "files": files_entry(listed)})
+    recipe = json.dumps({**RECIPE.to_dict(), "files": files_entry(listed)})
     with photo.staged(out, force=force) as staging:
         for name, content in {**files, "photo.json": recipe.encode()}.items():
             staging.open(name).write(content)

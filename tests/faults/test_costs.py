@@ -170,7 +170,7 @@ def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch:
         def __array_interface__(self) -> dict[str, object]:
             raise AssertionError("it was decoded")
 
-    opened = SimpleNamespace(info={"depth_images": [Depth()]})
+    opened = SimpleNamespace(size=(64, 48), info={"depth_images": [Depth()]})
     monkeypatch.setattr(pillow_heif, "open_heif", lambda file: opened)
     path = tmp_path / "a.heic"
     path.write_bytes(corpus.pictures()["plain.heic"])

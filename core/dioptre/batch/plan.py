@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dioptre.photo.outputs import Outputs, kind_of
+from dioptre.photo.outputs import LAYERED, Outputs, kind_of
 from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
@@ -176,7 +176,7 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
         return State.MISSING
     same = with_networks_named(there).steps == with_networks_named(chosen).steps
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
-    result, layered = result_of(item, chosen), item.outputs(chosen).names()["layers"]
+    result, layered = result_of(item, chosen), item.outputs(chosen).base + LAYERED
     if not same or not there.files or result is None or (everything and not (item.folder / layered).is_file()):
         return State.MISSING
     wanted = {result.name, layered, *there.files} if everything else {result.name}
@@ -187,7 +187,7 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
 def _recorded(item: Item, chosen: Recipe) -> Recipe | None:
     """Return the recipe next to this picture's result; None if there is none, or it is damaged."""
     try:
-        return Recipe.read(item.folder / item.outputs(chosen).names()["recipe"])
+        return Recipe.read(item.outputs(chosen).beside)
     except DioptreError:
         return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+from dioptre_link.catalogue import depth as estimation
 from dioptre_link.catalogue import film, operation, spatial
 from dioptre_link.catalogue.selection import LAYER, RESULT
 from dioptre_link.errors import UsageError
@@ -87,6 +88,11 @@ class Outputs:
         """The start of the names, with the operation."""
         return result_base(self.stem, self.recipe.steps[-1].operation)
 
+    @property
+    def beside(self) -> Path:
+        """The recipe's own file, written last, which lists the others."""
+        return self.folder / f"{self.base}.json"
+
     def result(self, size: tuple[int, int] | None = None) -> str:
         """Return the name of the picture, film, mask or depth map.
 
@@ -131,11 +137,11 @@ class Outputs:
             if Role.SELECTION in steps[-1].outputs:
                 names["mask"] = f"{base}-mask.png"
             if any(Role.DEPTH in step.outputs for step in steps) and not steps[-1].only_files:
-                depth = base if steps[-1].name == "depth" else f"{base}-depth"
+                depth = base if steps[-1] is estimation.OPERATION else f"{base}-depth"
                 names |= {"png": f"{depth}.png", "tiff": f"{depth}.tif"}
         if self.exr:
             names["exr"] = base + openexr.SUFFIX
-        return {**names, "recipe": f"{base}.json"}
+        return {**names, "recipe": self.beside.name}
 
 
 @dataclass(frozen=True, kw_only=True)
