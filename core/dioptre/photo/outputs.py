@@ -97,8 +97,8 @@ class Outputs:
         """Return the name of the picture, film, mask or depth map.
 
         Args:
-            size: height and width of the photo. Without them, the name of a quilt, which states the shape of its views,
-                is not finished.
+            size: height and width of the photo. Without them, the name of a quilt is not finished: it states the
+                shape of the views.
 
         Raises:
             MissingFile, UnreadableFile: the format of the photo cannot be found out.
