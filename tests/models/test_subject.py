@@ -70,17 +70,6 @@ def test_a_mirrored_picture_has_the_mirrored_subject(name: str, checkout: Path) 
     assert (plain & mirrored).sum() / (plain | mirrored).sum() > 0.8
 
 
-def test_the_network_agrees_with_the_one_that_was_trained(checkout: Path) -> None:
-    """Training has a transcription of its own, whose values are plain nested arrays."""
-    from training.subject.whole.network import backbone, bundled, decoded, features
-
-    values, x = bundled(), jnp.asarray(seen(checkout / "examples" / "astronaut.jpg"))
-    taps = features(backbone(x.shape[1]), values["adapters"], x, dtype=jnp.float32)
-    trained = np.asarray(jax.nn.sigmoid(decoded(values, taps, x, dtype=jnp.float32)[0]))
-    covered = np.asarray(load_model("dioptre-subject")(np.asarray(x)))[..., 0]
-    np.testing.assert_allclose(covered, trained, atol=1e-4)
-
-
 def test_the_changes_of_the_backbone_are_not_left_in_it(checkout: Path) -> None:
     depth = load_model("dioptre-depth-small").values["backbone.blocks.enter.kernel"]
     before = np.array(depth)

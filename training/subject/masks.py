@@ -35,6 +35,7 @@ class Masked:
         alive: (k,) whether the object is alive; see `outlines.subject`.
         behind: (k,) whether other objects usually stand in front of it; see `outlines.subject`.
         unsaid: (h, w), True where the masks are undefined.
+        classes: the classes of VOC in the picture, objects too small to count included.
     """
 
     file: Path
@@ -42,6 +43,7 @@ class Masked:
     alive: np.ndarray
     behind: np.ndarray
     unsaid: np.ndarray
+    classes: frozenset[int] = frozenset()
 
 
 Named = tuple[str, Callable[[], Masked]]
@@ -81,6 +83,7 @@ def _of_classes(file: Path, mask: Path) -> Masked:
         alive=np.array([c in ALIVE for c, _ in parts], bool),
         behind=np.array([c in BEHIND for c, _ in parts], bool),
         unsaid=classes == UNSAID,
+        classes=frozenset(np.unique(classes).tolist()),
     )
 
 

@@ -1,38 +1,39 @@
-"""Pack photographs with masks of their subjects into small files for a machine without network access.
+"""Pack photographs with masks of their subjects, cut-outs and backgrounds into one file.
 
-    python -m training.subject.whole.pack PACK.npz [--pairs DIR] [--voc PICTURES MASKS] [--horses DIR] \
-        [--people DIR] [--stamps DIR] [--scenes DIR --without LIST]
+    python -m training.subject.whole.pack PACK.npz [--pairs DIR …] [--cutouts DIR] [--voc PICTURES MASKS] \
+        [--horses DIR] [--people DIR] [--stamps DIR] [--scenes DIR … --without LIST]
 
-Pictures are stored as WebP of at most 448 pixels, masks as PNG with the values OUTSIDE, INSIDE and UNKNOWN, and
-cut-outs as WebP with alpha. The sources are described in README.md. A fifth of the pairs is marked as held out.
+Pictures are stored as WebP of at most 672 pixels, masks as PNG with the values OUTSIDE, INSIDE and UNKNOWN, and
+cut-outs as WebP with alpha. The sources are described in README.md. A sixth of the pairs and of the cut-outs is
+marked as held out.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, binary_fill_holes
 
 from training.lists import listed
 from training.subject.masks import Named, horses, people, voc
 from training.subject.outlines import subject
 
 OUTSIDE, INSIDE, UNKNOWN = 0, 1, 2
-STAMP, SCENE = "stamp", "scene"
-STAMP_PX = 224
-"""Side of the square of a cut-out."""
-
-_LONGEST_PX, _QUALITY = 448, 65
+STAMP, SCENE, CUTOUT = "stamp", "scene", "cutout"
+_LONGEST_PX, _QUALITY = 672, 88
+_HELD_OUT = 6  # one in so many
 _DRAWN = ("symbols", "cartoon", "clipart")  # folders of Tux Paint's stamps that hold no photographs
+_PERSON = 15  # VOC's class; its masks of people leave out what they hold, ride and lead
+_FILLED = ("people", "human", "couples")  # sources whose masks have holes where something is held
 _AREA = (0.03, 0.9)  # limits of the share of a picture that its subject covers
 _TOUCHES_PX = 4  # living things this close to the subject belong to it: a rider, a second person
 _MOST_UNKNOWN = 0.35
@@ -40,33 +41,25 @@ _MOST_UNKNOWN = 0.35
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """One picture of a pack: its name "source/name", the encoded picture and mask, and whether it is held out."""
+    """One picture of a pack.
+
+    Attributes:
+        name: "source/name".
+        picture: the encoded picture.
+        mask: its encoded mask, if it has one.
+        kind: what a cut-out shows.
+        held_out: whether it is for measuring only.
+    """
 
     name: str
     picture: bytes
     mask: bytes = b""
+    kind: str = ""
     held_out: bool = False
 
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """Decoded packs.
-
-    Attributes:
-        names: "source/name" of each picture.
-        sources: the source of each.
-        held_out: (n,) whether it is for measuring only.
-        pictures: (n, s, s, 3) uint8, squeezed to a square.
-        labels: (n, s, s) uint8, OUTSIDE, INSIDE or UNKNOWN.
-        stamps: (m, t, t, 4) uint8, cut-outs with alpha.
-    """
-
-    names: list[str]
-    sources: np.ndarray
-    held_out: np.ndarray
-    pictures: np.ndarray
-    labels: np.ndarray
-    stamps: np.ndarray
+    @property
+    def source(self) -> str:
+        return self.name.split("/")[0]
 
 
 def packed(name: str, picture: Image.Image, label: np.ndarray, *, held_out: bool = False) -> Packed:
@@ -88,17 +81,39 @@ def pairs(folder: Path) -> Iterator[Packed]:
     for file in sorted(folder.glob("*/*_mask.webp")):
         source, stem = file.parent.name, file.stem.removesuffix("_mask")
         clip = re.sub(r"_\d+$", "", stem) if source == "davis" else stem
-        held_out = int(hashlib.sha256(f"{source}/{clip}".encode()).hexdigest(), 16) % 5 == 0
         with Image.open(file) as mask, Image.open(file.with_name(f"{stem}.webp")) as picture:
-            label = (np.asarray(mask.convert("L")) > 127).astype(np.uint8)
-            yield packed(f"{source}/{stem}", picture, label, held_out=held_out)
+            inside = np.asarray(mask.convert("L")) > 127
+            label = inside.astype(np.uint8)
+            if source in _FILLED:
+                label[binary_fill_holes(inside) & ~inside] = UNKNOWN
+            yield packed(f"{source}/{stem}", picture, label, held_out=_is_held_out(f"{source}/{clip}"))
+
+
+def cutouts(folder: Path) -> Iterator[Packed]:
+    """Yield the cut-outs with alpha of a folder with index.tsv; those of a shop, or of a kind, stay together."""
+    with (folder / "index.tsv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    for row in rows:
+        group = row["name"].split("__")[0] if row["name"].startswith("shop/") else row["kind"]
+        with Image.open(folder / f"{row['name']}.webp") as image:
+            cut = image.convert("RGBA")
+        yield Packed(
+            name=f"{CUTOUT}/{row['name']}",
+            picture=_encoded(cut, "WEBP"),
+            kind=row["kind"],
+            held_out=_is_held_out(f"{CUTOUT}/{group}"),
+        )
+
+
+def _is_held_out(name: str) -> bool:
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % _HELD_OUT == 0
 
 
 def animals(pictures: Path, masks: Path) -> Iterator[Packed]:
-    """Yield VOC's photographs with one living subject, with what is alive and touches it."""
+    """Yield VOC's photographs of animals without people, with what is alive and touches the subject."""
     for name, load in voc(pictures, masks):
         masked = load()
-        if not len(masked.masks):
+        if not len(masked.masks) or _PERSON in masked.classes:
             continue
         chosen = subject(masked.masks, alive=masked.alive, behind=masked.behind)
         if chosen is None or not chosen[2]:
@@ -110,7 +125,7 @@ def animals(pictures: Path, masks: Path) -> Iterator[Packed]:
         label = np.where(main, INSIDE, np.where(unknown | masked.unsaid, UNKNOWN, OUTSIDE))
         if _AREA[0] < main.mean() < _AREA[1] and (label == UNKNOWN).mean() < _MOST_UNKNOWN:
             with Image.open(masked.file) as picture:
-                yield packed(f"voc/{name}", picture, label)
+                yield packed(f"animals/{name}", picture, label)
 
 
 def singles(source: str, named: Iterable[Named]) -> Iterator[Packed]:
@@ -118,6 +133,8 @@ def singles(source: str, named: Iterable[Named]) -> Iterator[Packed]:
     for name, load in named:
         masked = load()
         label = masked.masks[0].astype(np.uint8)
+        if source in _FILLED:
+            label[binary_fill_holes(masked.masks[0]) & ~masked.masks[0]] = UNKNOWN
         if _AREA[0] < label.mean() < _AREA[1]:
             with Image.open(masked.file) as picture:
                 yield packed(f"{source}/{name}", picture, label)
@@ -132,14 +149,14 @@ def stamps(folder: Path) -> Iterator[Packed]:
         if any(word in str(file.parent) for word in _DRAWN) or (alpha > 0).mean() > 0.97 or alpha.mean() < 13:
             continue
         cut = cut.crop(cut.getchannel("A").getbbox())
-        cut.thumbnail((STAMP_PX, STAMP_PX), Image.Resampling.LANCZOS)
         yield Packed(name=f"{STAMP}/{file.stem}", picture=_encoded(cut, "WEBP"))
 
 
-def scenes(folder: Path, without: Path) -> Iterator[Packed]:
-    """Yield the photographs of a folder that a list names as having no subject, as backgrounds."""
-    names = listed(without)
-    for file in sorted(path for path in folder.rglob("*") if path.name in names):
+def scenes(folder: Path, names: frozenset[str] | None) -> Iterator[Packed]:
+    """Yield the photographs of a folder, or those that a list names as having no subject, as backgrounds."""
+    for file in sorted(
+        path for path in folder.rglob("*") if path.is_file() and (names is None or path.name in names)
+    ):
         with Image.open(file) as picture:
             yield packed(f"{SCENE}/{file.stem}", picture, np.zeros((8, 8), np.uint8))
 
@@ -155,6 +172,7 @@ def write(file: Path, rows: Iterable[Packed]) -> None:
         file,
         allow_pickle=False,
         names=np.array([row.name for row in rows]),
+        kinds=np.array([row.kind for row in rows]),
         held_out=np.array([row.held_out for row in rows]),
         **arrays,
         **sizes,
@@ -171,38 +189,8 @@ def unpacked(file: Path) -> Iterator[Packed]:
             part: arrays[part][end[index] - arrays[f"{part}_size"][index] : end[index]].tobytes()
             for part, end in ends.items()
         }
-        yield Packed(name=str(name), held_out=bool(arrays["held_out"][index]), **parts)
-
-
-def read(files: list[Path], side: int) -> Data:
-    """Decode packs, each picture and mask squeezed to a square."""
-    rows = [row for file in files for row in unpacked(file)]
-    with ThreadPoolExecutor() as pool:
-        planes = list(pool.map(_decoded, rows, [side] * len(rows)))
-    is_stamp = np.array([row.name.startswith(f"{STAMP}/") for row in rows])
-    kept = np.flatnonzero(~is_stamp)
-    return Data(
-        names=[rows[index].name for index in kept],
-        sources=np.array([rows[index].name.split("/")[0] for index in kept]),
-        held_out=np.array([rows[index].held_out for index in kept], bool),
-        pictures=np.stack([planes[index][..., :3] for index in kept]),
-        labels=np.stack([planes[index][..., 3] for index in kept]),
-        stamps=np.stack([planes[index] for index in np.flatnonzero(is_stamp)]),
-    )
-
-
-def _decoded(row: Packed, side: int) -> np.ndarray:
-    """Return a cut-out (t, t, 4), or a picture with its label as the fourth channel (s, s, 4)."""
-    with Image.open(io.BytesIO(row.picture)) as image:
-        if row.name.startswith(f"{STAMP}/"):
-            square = Image.new("RGBA", (STAMP_PX, STAMP_PX))
-            square.paste(image.convert("RGBA"), ((STAMP_PX - image.width) // 2, (STAMP_PX - image.height) // 2))
-            return np.asarray(square)
-        picture = np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
-    with Image.open(io.BytesIO(row.mask)) as stored:
-        label = np.asarray(stored)
-    inside, unknown = (_plane(label == value, (side, side)) > 127 for value in (INSIDE, UNKNOWN))
-    return np.concatenate([picture, np.where(unknown, UNKNOWN, inside).astype(np.uint8)[..., None]], axis=-1)
+        kind, held_out = str(arrays["kinds"][index]), bool(arrays["held_out"][index])
+        yield Packed(name=str(name), kind=kind, held_out=held_out, **parts)
 
 
 def _plane(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -214,24 +202,28 @@ def _plane(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _encoded(image: Image.Image, kind: str) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, kind, quality=_QUALITY)
+    image.save(stream, kind, quality=_QUALITY, method=2)
     return stream.getvalue()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
+    parser.add_argument("--pairs", type=Path, nargs="+", default=[])
     parser.add_argument("--voc", type=Path, nargs=2, help="pictures and masks")
-    for name in ("pairs", "horses", "people", "stamps", "scenes", "without"):
+    parser.add_argument("--scenes", type=Path, nargs="+", default=[], help="only those of the list --without")
+    for name in ("cutouts", "horses", "people", "stamps", "without"):
         parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args()
-    rows: list[Packed] = []
-    rows += pairs(options.pairs) if options.pairs else []
-    rows += animals(*options.voc) if options.voc else []
+    rows = [row for folder in options.pairs for row in pairs(folder)]
+    rows += cutouts(options.cutouts) if options.cutouts else []
+    named = {row.name.split("/")[1] for row in rows if row.source == "voc"}  # with other masks
+    rows += (row for row in animals(*options.voc) if row.name.split("/")[1] not in named) if options.voc else ()
     rows += singles("horses", horses(options.horses)) if options.horses else []
     rows += singles("human", people(options.people)) if options.people else []
     rows += stamps(options.stamps) if options.stamps else []
-    rows += scenes(options.scenes, options.without) if options.scenes else []
+    names = listed(options.without) if options.without else None
+    rows += (row for folder in options.scenes for row in scenes(folder, names))
     write(options.pack, rows)
 
 

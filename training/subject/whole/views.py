@@ -1,355 +1,319 @@
-"""Draw training views on the accelerator: crops, composites, attached thin things, light, blur, noise and blocks.
+"""Draw training views: crops of photographs with masks, and composites of cut-outs whose coverage is exact.
 
-A view is a picture, the subject's coverage, and each pixel's weight. To teach whole subjects with what they hold,
-sticks, cords, wheels and cut-outs are attached to them, and poles and wires behind them are not.
+A view is a picture, the subject's coverage, and each pixel's weight. Composites teach whole things with thin parts:
+bicycles with their spokes, instruments, furniture, tools and drawn sticks, cords and wheels, alone, in hands and
+beside people, over grounds in and out of focus. What a person holds, rides or leans on belongs to the subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+import io
+from dataclasses import dataclass
+from functools import lru_cache
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from PIL import Image, ImageFilter
 
 from . import pack
+from .thin import as_bytes, colour, on_rim, wires, with_thin_thing
 
-Data = dict[str, Any]
-"""What `on_device` returns."""
+SHARES = {
+    "ecssd": 24, "voc": 14, "animals": 10, "street": 8, "davis": 6, "people": 6, "couples": 5, "cats": 5, "wild": 4,
+    "coco": 3, "human": 3, "horses": 2, "flowers": 2, "cows": 1,
+}  # fmt: skip
+"""Relative share of each source of photographs with masks."""
 
-Batch = tuple[Array, Array, Array]
-"""Pictures (n, s, s, 3) in [0, 1], coverage (n, s, s), and weights (n, s, s)."""
+_EXACT = frozenset({"ecssd", "davis", "horses"})  # sources whose outlines are accurate to a pixel
+_WITH_THINGS = ("people", "street", "couples", "voc", "human", "animals")  # those alive that may hold things
+_COMPOSITES = 0.4  # share of views that are composites
+_SMALLEST_CROP = 0.6
+_BESIDE = ("bicycle", "motorcycle", "scooter", "car", "furniture", "lamp", "plant", "wheelchair", "stroller")
 
-_POINTS = 20  # points of the curve that a thin thing follows
-_CELLS = 28  # cells along a side of the coarse maps in which places are chosen
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A square view.
 
-def on_device(data: pack.Data, shares: Mapping[str, float], exact: tuple[str, ...]) -> Data:
-    """Put the pictures into the device's memory, with the odds of each picture and what is known about it.
-
-    Args:
-        data: the decoded packs.
-        shares: relative share of each source in a batch; scenes are backgrounds only.
-        exact: sources whose outlines are accurate to a pixel.
+    Attributes:
+        picture: (s, s, 3) uint8.
+        mask: (s, s) uint8, coverage by the subject, 255 inside.
+        weight: (s, s) uint8, 255 where the mask is known.
+        exact: whether its outlines are accurate to a pixel.
     """
-    taught = np.isin(data.sources, list(shares)) & ~data.held_out
-    counts = {source: (taught & (data.sources == source)).sum() for source in shares}
-    odds = [shares[s] / counts[s] if t else 1e-30 for s, t in zip(data.sources, taught, strict=True)]
-    rims = [data.labels[:, :3], data.labels[:, -3:], data.labels[:, :, :3], data.labels[:, :, -3:]]
-    at_rim = np.concatenate([(rim == pack.INSIDE).reshape(len(rim), -1) for rim in rims], axis=1).mean(1)
-    return jax.device_put(
-        {
-            "picture": data.pictures,
-            "label": data.labels,
-            "stamp": data.stamps,
-            "odds": np.log(np.array(odds, np.float32)),
-            "free": at_rim < 0.01,  # whole subjects, which can be pasted elsewhere
-            "exact": np.isin(data.sources, exact),
-            "scenes": np.flatnonzero(data.sources == pack.SCENE),
-        }
+
+    picture: np.ndarray
+    mask: np.ndarray
+    weight: np.ndarray
+    exact: bool
+
+
+class Views:
+    """Drawer of views from packs; held-out pictures and cut-outs are not used."""
+
+    def __init__(self, rows: list[pack.Packed], *, side: int, held_out: bool = False) -> None:
+        """Sort the pictures by their use.
+
+        Args:
+            rows: the packs' pictures.
+            side: side of a view in pixels.
+            held_out: use the held-out pictures and cut-outs instead of the others, with all the backgrounds.
+        """
+        self.side = side
+        used = [row for row in rows if row.held_out == held_out]
+        self._pairs = {source: [row for row in used if row.source == source] for source in SHARES}
+        self._pairs = {source: rows for source, rows in self._pairs.items() if rows}
+        self._cutouts = [row for row in used if row.source == pack.CUTOUT]
+        self._stamps = [row for row in used if row.source == pack.STAMP]
+        self._scenes = [row for row in rows if row.source == pack.SCENE]
+        self._decoded = lru_cache(maxsize=256)(_decoded)
+        shares = np.array([SHARES[source] for source in self._pairs], float)
+        self._odds = shares / shares.sum()
+
+    def draw(self, *seed: int) -> View:
+        """Return the view with this seed."""
+        rng = np.random.default_rng(seed)
+        view = self.composite(rng) if rng.random() < _COMPOSITES and self._cutouts else self._crop(rng)
+        return _photographed(rng, view)
+
+    def composite(self, rng: np.random.Generator) -> View:
+        """Return a composite of one to three cut-outs, half of the time with a person or an animal."""
+        canvas = self._ground(rng)
+        mask = np.zeros((self.side, self.side), np.float32)
+        with_person = rng.random() < 0.5
+        person = self._free_subject(rng) if with_person else None
+        height = rng.uniform(0.35, 0.9)
+        foot = np.array([rng.uniform(0.3, 0.7), min(0.98, 0.5 + height / 2 + rng.uniform(-0.1, 0.15))])
+        layers: list[tuple[np.ndarray, bool]] = []
+        if person is not None:
+            layers.append((self._placed(rng, person, foot=foot, height=height), True))
+        for _ in range(1 if person is not None or rng.random() < 0.75 else int(rng.integers(2, 4))):
+            thing, kind = self._thing(rng)
+            if person is None:
+                size = rng.uniform(0.3, 0.9)
+                at = foot if not layers else foot + [rng.uniform(-0.25, 0.25), rng.uniform(-0.03, 0.03)]
+                layers.append((self._placed(rng, thing, foot=at, height=size), True))
+            elif any(word in kind for word in _BESIDE):
+                at = foot + [rng.choice([-1, 1]) * rng.uniform(0.05, 0.25), rng.uniform(-0.03, 0.04)]
+                size = height * rng.uniform(0.4, 0.8)
+                layers.insert(int(rng.integers(2)), (self._placed(rng, thing, foot=at, height=size), True))
+            else:  # held: somewhere on the person's rim, in front or behind
+                size = height * rng.uniform(0.15, 0.6)
+                at = on_rim(rng, layers[0][0][..., 3]) + [0, size / 2]
+                layer = self._placed(rng, thing, foot=at, height=size, turn=rng.normal() * 0.5)
+                layers.insert(int(rng.integers(2)), (layer, False))
+        whole = np.max([layer[..., 3] for layer, _ in layers], axis=0)
+        for layer, stands in layers:
+            if stands and rng.random() < 0.6:
+                canvas = canvas * (
+                    1 - rng.uniform(0.2, 0.7) * _shadow(rng, layer[..., 3])[..., None] * (1 - mask)[..., None]
+                )
+            canvas += layer[..., 3:] * (layer[..., :3] - canvas)
+            mask = np.maximum(mask, layer[..., 3])
+        if rng.random() < 0.25:
+            canvas, mask = with_thin_thing(rng, canvas, mask)
+        return View(
+            picture=as_bytes(canvas), mask=as_bytes(mask), weight=np.full(whole.shape, 255, np.uint8), exact=True
+        )
+
+    def _crop(self, rng: np.random.Generator) -> View:
+        """Return a crop of a photograph with its mask, sometimes with a thing, a stick or wires."""
+        source = rng.choice(list(self._pairs), p=self._odds)
+        row = self._pairs[source][rng.integers(len(self._pairs[source]))]
+        picture, label = self._decoded(row)
+        for _ in range(6):
+            box, angle = _box(rng)
+            inside = _sampled((label == pack.INSIDE).astype(np.uint8) * 255, box, angle, self.side)
+            share = (inside.mean() / 255) * (box[2] * box[3]) / max((label == pack.INSIDE).mean(), 1e-3)
+            if share > 0.45:
+                break
+        else:
+            box, angle = (0.5, 0.5, 1.0, 1.0), 0.0
+        flip = rng.random() < 0.5
+        planes = [
+            _sampled(plane, box, angle, self.side, flip=flip)
+            for plane in (
+                picture,
+                *((label == value).astype(np.uint8) * 255 for value in (pack.INSIDE, pack.UNKNOWN)),
+            )
+        ]
+        canvas, mask, unknown = (plane.astype(np.float32) / 255 for plane in planes)
+        known, exact = 1 - unknown, source in _EXACT
+        if rng.random() < 0.1:
+            crossing = wires(rng, self.side) * (1 - np.maximum(mask, unknown))
+            canvas += crossing[..., None] * (colour(rng) - canvas)
+        if source in _WITH_THINGS and self._cutouts and rng.random() < 0.3:
+            thing, _ = self._thing(rng)
+            size = rng.uniform(0.12, 0.45)
+            at = on_rim(rng, mask) + [0, size / 2]
+            layer = self._placed(rng, thing, foot=at, height=size, turn=rng.normal() * 0.5)
+            cover = layer[..., 3] * (1 if rng.random() < 0.65 else 1 - mask)
+            canvas += cover[..., None] * (layer[..., :3] - canvas)
+            mask, known = np.maximum(mask, cover), np.maximum(known, cover)
+        if rng.random() < 0.2:
+            before = mask
+            canvas, mask = with_thin_thing(rng, canvas, mask)
+            known = np.maximum(known, mask - before)
+        return View(picture=as_bytes(canvas), mask=as_bytes(mask), weight=as_bytes(known), exact=exact)
+
+    def _ground(self, rng: np.random.Generator) -> np.ndarray:
+        """Return a background: a scene without a subject, or any photograph far out of focus."""
+        anything = rng.random() < 0.35 or not self._scenes
+        pool = self._pairs[rng.choice(list(self._pairs))] if anything else self._scenes
+        picture, _ = self._decoded(pool[rng.integers(len(pool))])
+        box, _ = _box(rng)
+        ground = Image.fromarray(_sampled(picture, box, 0.0, self.side, flip=rng.random() < 0.5))
+        sigma = float(
+            rng.uniform(9, 20) if anything else rng.choice([0.0, rng.uniform(0.5, 3), rng.uniform(3, 12)])
+        )
+        if anything or rng.random() < 0.2:  # a thing far behind is no part of the subject
+            thing, _ = self._thing(rng)
+            place = rng.uniform([0.1, 0.3], [0.9, 0.9])
+            layer = self._placed(rng, thing, foot=place, height=rng.uniform(0.1, 0.3))
+            if sigma > 5:
+                array = np.asarray(ground, np.float32) / 255
+                ground = Image.fromarray(as_bytes(array + layer[..., 3:] * (layer[..., :3] - array)))
+        if sigma:
+            blur = ImageFilter.BoxBlur(sigma * 1.2) if rng.random() < 0.5 else ImageFilter.GaussianBlur(sigma)
+            ground = ground.filter(blur)
+        return _lit(rng, np.asarray(ground, np.float32) / 255)
+
+    def _thing(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+        """Return a cut-out (h, w, 4) and its kind; large product pictures come more often than small ones."""
+        stamps = self._stamps and rng.random() < 0.12
+        pool = self._stamps if stamps else self._cutouts
+        row = pool[rng.integers(len(pool))]
+        if not stamps and not row.name.startswith("cutout/shop") and rng.random() < 0.4:
+            row = pool[rng.integers(len(pool))]
+        picture, _ = self._decoded(row)
+        return picture, row.kind
+
+    def _free_subject(self, rng: np.random.Generator) -> np.ndarray | None:
+        """Return a person or an animal (h, w, 4) whose mask touches no edge but the lower one."""
+        sources = [source for source in _WITH_THINGS if source in self._pairs]
+        for _ in range(8 if sources else 0):
+            source = sources[rng.integers(len(sources))]
+            row = self._pairs[source][rng.integers(len(self._pairs[source]))]
+            picture, label = self._decoded(row)
+            inside = label == pack.INSIDE
+            if inside.mean() < 0.04 or max(inside[:2].mean(), inside[:, :2].mean(), inside[:, -2:].mean()) > 0.01:
+                continue
+            soft = Image.fromarray(inside.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(1.2))
+            edge = np.clip((np.asarray(soft, np.float32) / 255 - 0.45) / 0.4, 0, 1)  # without a fringe
+            rows, columns = np.flatnonzero(edge.any(1)), np.flatnonzero(edge.any(0))
+            cut = np.dstack([picture, as_bytes(edge)])
+            return cut[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return None
+
+    def _placed(
+        self, rng: np.random.Generator, cut: np.ndarray, *, foot: np.ndarray, height: float, turn: float = 0.0
+    ) -> np.ndarray:
+        """Return a layer (s, s, 4) with a cut-out standing at a place; sizes are fractions of the side."""
+        h, w = cut.shape[:2]
+        aspect = np.exp(rng.uniform(-0.25, 0.25)) * (w / h)
+        high, wide = height * self.side, height * self.side * aspect
+        if wide > 0.95 * self.side:
+            high, wide = high * 0.95 * self.side / wide, 0.95 * self.side
+        image = Image.fromarray(cut)
+        if rng.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        image = _premultiplied(image).resize((max(2, round(wide)), max(2, round(high))), Image.Resampling.BICUBIC)
+        if turn:
+            image = image.rotate(np.degrees(turn), Image.Resampling.BICUBIC, expand=True)
+        canvas = Image.new("RGBA", (self.side, self.side))
+        left, top = foot[0] * self.side - image.width / 2, foot[1] * self.side - image.height
+        canvas.paste(image, (round(left), round(top)))
+        layer = np.asarray(canvas, np.float32) / 255
+        straight = layer[..., :3] / np.maximum(layer[..., 3:], 1 / 255)
+        return np.dstack([_lit(rng, np.clip(straight, 0, 1)), layer[..., 3]])
+
+
+def _decoded(row: pack.Packed) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture (h, w, 3 or 4) and its label (h, w), or an empty one."""
+    with Image.open(io.BytesIO(row.picture)) as image:
+        picture = np.asarray(image.convert("RGBA" if row.source in (pack.STAMP, pack.CUTOUT) else "RGB"))
+    if not row.mask:
+        return picture, np.zeros(picture.shape[:2], np.uint8)
+    with Image.open(io.BytesIO(row.mask)) as image:
+        return picture, np.asarray(image)
+
+
+def _box(rng: np.random.Generator) -> tuple[tuple[float, float, float, float], float]:
+    """Return centre and sides of a crop, as fractions of the picture, and its angle."""
+    if rng.random() < 0.35:
+        return (0.5, 0.5, 1.0, 1.0), 0.0
+    scale, aspect = rng.uniform(_SMALLEST_CROP, 1), np.exp(rng.uniform(-0.3, 0.3))
+    wide, high = min(scale * aspect, 1.0), min(scale / aspect, 1.0)
+    x, y = wide / 2 + rng.random() * (1 - wide), high / 2 + rng.random() * (1 - high)
+    return (x, y, wide, high), rng.normal() * 0.07 if rng.random() < 0.5 else 0.0
+
+
+def _sampled(
+    plane: np.ndarray, box: tuple[float, float, float, float], angle: float, side: int, *, flip: bool = False
+) -> np.ndarray:
+    """Return a crop, squeezed to a square; outside the picture, its border continues."""
+    h, w = plane.shape[:2]
+    x, y, wide, high = box
+    rim = round(0.12 * max(h, w)) if angle else 0
+    if rim:
+        plane = np.pad(plane, ((rim, rim), (rim, rim), *((0, 0),) * (plane.ndim - 2)), mode="edge")
+    c, s = np.cos(angle), np.sin(angle)
+    step_x, step_y = w * wide / side * (-1 if flip else 1), h * high / side
+    a, b, d, e = step_x * c, -step_y * s, step_x * s, step_y * c
+    centre_x, centre_y = x * w + rim, y * h + rim
+    matrix = (a, b, centre_x - (a + b) * side / 2, d, e, centre_y - (d + e) * side / 2)
+    image = Image.fromarray(plane).transform(
+        (side, side),
+        Image.Transform.AFFINE,
+        matrix,
+        Image.Resampling.BILINEAR if plane.ndim == 2 else Image.Resampling.BICUBIC,
     )
+    return np.asarray(image)
 
 
-def shrunk(planes: Array, factor: int) -> Array:
-    """Shrink planes (n, h, w) by averaging areas."""
-    n, h, w = planes.shape
-    return planes.reshape(n, h // factor, factor, w // factor, factor).mean((2, 4))
+def _premultiplied(image: Image.Image) -> Image.Image:
+    array = np.asarray(image.convert("RGBA"), np.float32)
+    array = np.dstack([array[..., :3] * array[..., 3:] / 255, array[..., 3]])
+    return Image.fromarray((array + 0.5).astype(np.uint8))
 
 
-def sampled(image: Array, rows: Array, columns: Array) -> Array:
-    """Sample an image (h, w, c) bilinearly at pixel positions; outside, the border's values continue."""
-    h, w = image.shape[:2]
-    rows, columns = jnp.clip(rows, 0, h - 1), jnp.clip(columns, 0, w - 1)
-    top, left = jnp.floor(rows).astype(jnp.int32), jnp.floor(columns).astype(jnp.int32)
-    below, right = jnp.minimum(top + 1, h - 1), jnp.minimum(left + 1, w - 1)
-    y, x = (rows - top)[..., None], (columns - left)[..., None]
-    flat = image.reshape(h * w, -1)
-
-    def at(r: Array, c: Array) -> Array:
-        return flat[r * w + c].astype(jnp.float32)
-
-    return (at(top, left) * (1 - x) + at(top, right) * x) * (1 - y) + (
-        at(below, left) * (1 - x) + at(below, right) * x
-    ) * y
+def _shadow(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
+    """Return the soft shadow on the ground below a thing that stands."""
+    rows = np.flatnonzero(alpha.max(1) > 0.3)
+    if not len(rows):
+        return np.zeros_like(alpha)
+    side, height = len(alpha), max(8, rows[-1] - rows[0])
+    flat = Image.fromarray(as_bytes(alpha[rows[0] : rows[-1] + 1]))
+    squeezed = max(4, round(height * rng.uniform(0.04, 0.2)))
+    flat = flat.resize((side, squeezed), Image.Resampling.BOX)
+    ground = Image.new("L", (side, side))
+    ground.paste(flat, (round(rng.normal() * 0.03 * side), int(rows[-1]) - round(squeezed * 0.6)))
+    return np.asarray(ground.filter(ImageFilter.GaussianBlur(float(rng.uniform(2, 14)))), np.float32) / 255
 
 
-def blurred(x: Array, sigma: Array | float, reach: int = 6) -> Array:
-    """Blur (h, w, c) with a Gaussian of this standard deviation in pixels."""
-    steps = jnp.arange(-reach, reach + 1)
-    kernel = jnp.exp(-0.5 * (steps / jnp.maximum(sigma, 0.05)) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = jnp.pad(x, ((reach, reach), (0, 0), (0, 0)), mode="edge")
-    x = jnp.stack([kernel[k] * padded[k : k + x.shape[0]] for k in range(2 * reach + 1)]).sum(0)
-    padded = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)), mode="edge")
-    return jnp.stack([kernel[k] * padded[:, k : k + x.shape[1]] for k in range(2 * reach + 1)]).sum(0)
-
-
-def _dct() -> Array:
-    k, n = jnp.arange(8)[:, None], jnp.arange(8)[None]
-    return jnp.where(k == 0, (1 / 8) ** 0.5, 0.5 * jnp.cos(jnp.pi * (2 * n + 1) * k / 16))
-
-
-def blocky(x: Array, step: Array) -> Array:
-    """Round the coefficients of blocks of 8 x 8 as JPEG does, coarser at higher frequencies."""
-    h, w, c = x.shape
-    d = _dct()
-    blocks = x.reshape(h // 8, 8, w // 8, 8, c)
-    f = jnp.einsum("ia,jb,hawbc->hiwjc", d, d, blocks)
-    q = step * (1 + (jnp.arange(8)[:, None] + jnp.arange(8)[None]) / 2)[None, :, None, :, None]
-    return jnp.einsum("ia,jb,hiwjc->hawbc", d, d, jnp.round(f / q) * q).reshape(h, w, c)
-
-
-def _box(key: Array, coarse: Array, whole: Array) -> tuple[Array, Array, Array]:
-    """Return centre (2), half sides (2) and angle of a crop, in fractions of the picture."""
-    k1, k2, k3, k4 = jax.random.split(key, 4)
-    n = 6
-    scale = jax.random.uniform(k1, (n,), minval=0.4, maxval=1.0)
-    aspect = jnp.exp(jax.random.uniform(k2, (n,), minval=-0.3, maxval=0.3))
-    half = jnp.stack([jnp.minimum(scale * aspect, 1.0), jnp.minimum(scale / aspect, 1.0)], -1) / 2
-    centre = half + jax.random.uniform(k3, (n, 2)) * (1 - 2 * half)
-    places = (jnp.arange(coarse.shape[0]) + 0.5) / coarse.shape[0]
-    inside = (jnp.abs(places[None, None] - centre[..., None]) < half[..., None]).astype(jnp.float32)
-    mass = jnp.einsum("ny,yx,nx->n", inside[:, 0], coarse, inside[:, 1]) / jnp.maximum(coarse.sum(), 1e-3)
-    good = mass > 0.4
-    pick = jnp.argmax(good)
-    use = good.any() & ~whole
-    centre = jnp.where(use, centre[pick], 0.5)
-    half = jnp.where(use, half[pick], 0.5)
-    angle = jnp.where(use & (jax.random.uniform(k4) < 0.5), jax.random.normal(k4) * 0.07, 0.0)
-    return centre, half, angle
-
-
-def _between(drawn: Array, number: int, least: float = 0.0, most: float = 1.0) -> Array:
-    """Return one of the numbers that were drawn in [0, 1), scaled to other limits."""
-    return least + (most - least) * drawn[number]
-
-
-def _grid(side: int) -> tuple[Array, Array]:
-    at = (jnp.arange(side) + 0.5) / side
-    y, x = jnp.meshgrid(at, at, indexing="ij")
-    return y, x
-
-
-def _curve(start: Array, end: Array, bend: Array) -> Array:
-    """Points (k, 2) of a quadratic curve."""
-    t = jnp.linspace(0, 1, _POINTS)[:, None]
-    along = end - start
-    across = jnp.stack([-along[1], along[0]])
-    middle = (start + end) / 2 + across * bend
-    return (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-
-
-def _to_curve(y: Array, x: Array, points: Array) -> tuple[Array, Array]:
-    """Return the distance of each pixel to a curve, and how far along the nearest point is (0 to 1)."""
-
-    def step(carry: tuple[Array, Array], ends: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
-        best, place = carry
-        a, b, n = ends
-        d = b - a
-        t = jnp.clip(((y - a[0]) * d[0] + (x - a[1]) * d[1]) / jnp.maximum(d @ d, 1e-9), 0, 1)
-        distance = jnp.hypot(y - a[0] - t * d[0], x - a[1] - t * d[1])
-        closer = distance < best
-        return (jnp.where(closer, distance, best), jnp.where(closer, (n + t) / (_POINTS - 1), place)), None
-
-    first = jnp.full(y.shape, 1e3), jnp.zeros(y.shape)
-    (best, place), _ = jax.lax.scan(step, first, (points[:-1], points[1:], jnp.arange(_POINTS - 1.0)))
-    return best, place
-
-
-def _place_in(key: Array, weights: Array) -> Array:
-    """Return a random place (2) in [0, 1] with probabilities proportional to a coarse map."""
-    n = weights.shape[0]
-    k1, k2 = jax.random.split(key)
-    at = jax.random.categorical(k1, jnp.log(weights.reshape(-1) + 1e-6))
-    return (jnp.stack([at // n, at % n]) + jax.random.uniform(k2, (2,))) / n
-
-
-def _coarse(mask: Array) -> Array:
-    return shrunk(mask[None], mask.shape[0] // _CELLS)[0]
-
-
-def thin_thing(key: Array, mask: Array) -> tuple[Array, Array]:
-    """Return coverage and shade of a stick, cord, wheel, umbrella or tool that begins on the subject."""
-    side = mask.shape[0]
-    y, x = _grid(side)
-    k = jax.random.split(key, 17)
-    uni = partial(_between, jax.random.uniform(k[16], (16,)))
-    start = _place_in(k[0], _coarse(mask))
-    angle, length = uni(1, 0, 2 * np.pi), uni(2, 0.12, 0.75)
-    end = start + length * jnp.stack([jnp.sin(angle), jnp.cos(angle)])
-    bend = jnp.where(uni(3, 0, 1) < 0.5, 0.0, jax.random.normal(k[4]) * 0.3)
-    distance, along = _to_curve(y, x, _curve(start, end, bend))
-    width = jnp.exp(uni(5, np.log(0.0012), np.log(0.011)))  # half the width
-    width = width * (1 - along * uni(6, 0, 0.7))
-    cover = jnp.clip((width - distance) * side + 0.5, 0, 1)
-    shade = distance / jnp.maximum(width, 1e-4)
-    # a wheel, ring or blade at the end
-    radius, squeeze, turn = uni(7, 0.03, 0.2), uni(8, 0.35, 1.0), uni(9, 0, np.pi)
-    dy, dx = y - end[0], x - end[1]
-    u, v = dy * jnp.cos(turn) + dx * jnp.sin(turn), (dx * jnp.cos(turn) - dy * jnp.sin(turn)) / squeeze
-    r = jnp.hypot(u, v)
-    thick = uni(10, 0.002, 0.01)
-    ring = jnp.clip((thick - jnp.abs(r - radius)) * side * squeeze + 0.5, 0, 1)
-    spokes = jnp.round(uni(11, 3, 12))
-    sector = jnp.pi / spokes
-    off = jnp.abs(jnp.mod(jnp.arctan2(v, u) + sector, 2 * sector) - sector) * r
-    spoke = jnp.clip((thick * 0.4 - off) * side + 0.5, 0, 1) * (r < radius)
-    disc = jnp.clip((radius - r) * side * squeeze + 0.5, 0, 1)
-    half = disc * (u < 0)
-    kind = uni(12, 0, 1)
-    more = jnp.where(kind < 0.5, 0.0, jnp.where(kind < 0.68, jnp.maximum(ring, spoke), 0.0))
-    more = jnp.where((kind >= 0.68) & (kind < 0.76), ring, more)
-    more = jnp.where((kind >= 0.76) & (kind < 0.9), disc * (radius < 0.14), more)
-    more = jnp.where(kind >= 0.9, half, more)
-    second_end = end + 0.15 * jax.random.normal(k[13], (2,))
-    d2, _ = _to_curve(y, x, _curve(start + 0.05 * jax.random.normal(k[14], (2,)), second_end, bend))
-    second = jnp.clip((width - d2) * side + 0.5, 0, 1) * (uni(15, 0, 1) < 0.25)
-    return jnp.maximum(jnp.maximum(cover, more), second), shade
-
-
-def wires(key: Array, side: int) -> Array:
-    """Return the coverage of poles, wires or a fence that cross the picture and belong to the background."""
-    y, x = _grid(side)
-    k = jax.random.split(key, 9)
-    uni = partial(_between, jax.random.uniform(k[8], (8,)))
-    angle = jnp.where(uni(0, 0, 1) < 0.5, jax.random.normal(k[1]) * 0.1, uni(2, 0, np.pi))
-    angle = angle + jnp.where(uni(3, 0, 1) < 0.5, jnp.pi / 2, 0.0)
-    across = (y - 0.5) * jnp.cos(angle) - (x - 0.5) * jnp.sin(angle)
-    along = (y - 0.5) * jnp.sin(angle) + (x - 0.5) * jnp.cos(angle)
-    across = across + jax.random.normal(k[4]) * 0.15 * along**2 - uni(5, -0.45, 0.45)
-    spacing = jnp.where(uni(6, 0, 1) < 0.5, 10.0, uni(6, -0.6, 0.3) + 0.65)
-    near = jnp.abs(jnp.mod(across + spacing / 2, spacing) - spacing / 2)
-    width = jnp.exp(uni(7, np.log(0.0012), np.log(0.02)))
-    return jnp.clip((width - near) * side + 0.5, 0, 1)
-
-
-def coloured(key: Array, shade: Array, other: Array) -> Array:
-    """Return pixels for a drawn thing: a colour with shading and grain, or another picture's pixels."""
-    k = jax.random.split(key, 6)
-    base = jax.random.uniform(k[0], (3,)) ** jnp.exp(jax.random.normal(k[1]) * 0.5)
-    grey = base.mean()
-    base = grey + (base - grey) * jax.random.uniform(k[2], (), maxval=1.2)
-    plain = base * (1.1 - jax.random.uniform(k[3], (), maxval=0.5) * jnp.clip(shade, 0, 1.5))[..., None]
-    plain = plain + 0.04 * jax.random.normal(k[4], (*shade.shape, 1))
-    return jnp.where(jax.random.uniform(k[5]) < 0.3, other, jnp.clip(plain, 0, 1))
-
-
-def lit(key: Array, x: Array) -> Array:
-    """Change exposure, contrast, colour of the light and saturation."""
-    k = jax.random.split(key, 6)
-    x = jnp.clip(x, 1e-4, 1) ** jnp.exp(jax.random.normal(k[0]) * 0.16)
-    x = x * jnp.exp(jax.random.normal(k[1]) * 0.12) * jnp.exp(jax.random.normal(k[2], (3,)) * 0.04)
-    middle = x.mean()
-    x = middle + (x - middle) * jnp.exp(jax.random.normal(k[3]) * 0.1)
+def _lit(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """Change exposure, contrast, the colour of the light and saturation; some pictures become grey."""
+    table = np.clip(np.arange(256, dtype=np.float32) / 255, 1e-4, 1) ** np.exp(rng.normal() * 0.16)
+    x = table[as_bytes(x)] * (np.exp(rng.normal() * 0.12) * np.exp(rng.normal(size=3) * 0.04)).astype(np.float32)
+    middle = np.float32(0.45)
+    x = middle + (x - middle) * np.float32(np.exp(rng.normal() * 0.1))
     grey = x.mean(-1, keepdims=True)
-    saturation = jnp.where(jax.random.uniform(k[4]) < 0.04, 0.0, jnp.exp(jax.random.normal(k[5]) * 0.2))
-    return jnp.clip(grey + (x - grey) * saturation, 0, 1)
+    saturation = np.float32(0.0 if rng.random() < 0.03 else np.exp(rng.normal() * 0.2))
+    return np.clip(grey + (x - grey) * saturation, 0, 1)
 
 
-def view(
-    key: Array, data: Data, item: Array, scene: Array, stamp: Array, *, side: int
-) -> tuple[Array, Array, Array]:
-    """Return a picture (s, s, 3) in [0, 1], the subject's coverage (s, s), and each pixel's weight (s, s)."""
-    k = jax.random.split(key, 41)
-    uni = partial(_between, jax.random.uniform(k[40], (40,)))
-    label = data["label"][item]
-    planes = jnp.stack([label == pack.INSIDE, label == pack.UNKNOWN], -1).astype(jnp.float32)
-    stored = label.shape[0]
-    free = data["free"][item]
-    onto = (uni(0) < 0.14) & free  # over another background
-    coarse = _coarse(planes[..., 0])
-    centre, half, angle = _box(k[1], coarse, uni(2) < 0.35)
-    # over another background: the picture is shrunk and moved
-    shrink = 1 / uni(3, 0.4, 1.0)
-    half = jnp.where(onto, 0.5 * shrink * jnp.exp(jnp.stack([uni(4, -0.2, 0.2), uni(5, -0.2, 0.2)])), half)
-    centre = jnp.where(onto, 0.5 + (half - 0.5) * jnp.stack([uni(6, -1, 1), uni(7, -1, 1)]), centre)
-    angle = jnp.where(onto, jax.random.normal(k[8]) * 0.15, angle)
-    y, x = _grid(side)
-    y, x = 2 * y - 1, (2 * x - 1) * jnp.where(uni(9) < 0.5, -1.0, 1.0)
-    rows = centre[0] + half[0] * (y * jnp.cos(angle) - x * jnp.sin(angle))
-    columns = centre[1] + half[1] * (y * jnp.sin(angle) + x * jnp.cos(angle))
-    inside = ((rows > 0) & (rows < 1) & (columns > 0) & (columns < 1)).astype(jnp.float32)
-    picture = sampled(data["picture"][item], rows * stored - 0.5, columns * stored - 0.5) / 255
-    both = sampled(planes, rows * stored - 0.5, columns * stored - 0.5)
-    mask, unknown = both[..., 0], both[..., 1]
-    mask = jnp.where(onto, mask * inside, mask)
-    unknown = jnp.where(onto, 0.0, unknown)
-
-    y2, x2 = _grid(side)
-    zoom = uni(10, 0.5, 1.0)
-    top, left = uni(11) * (1 - zoom), uni(12) * (1 - zoom)
-    mirrored = jnp.where(uni(13) < 0.5, x2, 1 - x2)
-    other = (
-        sampled(data["picture"][scene], (top + y2 * zoom) * stored - 0.5, (left + mirrored * zoom) * stored - 0.5)
-        / 255
-    )
-    other = lit(k[14], other)
-    tight = blurred(mask[..., None], 0.8, 2)[..., 0]
-    edge = jnp.clip((tight - 0.45) / 0.4, 0, 1)  # outlines have a fringe of the old background
-    alone = uni(15) < 0.04  # a stamp alone
-    pasted = edge[..., None] * lit(k[16], picture) + (1 - edge[..., None]) * other
-    picture = jnp.where(alone, other, jnp.where(onto, pasted, picture))
-    mask = jnp.where(alone, 0.0, jnp.where(onto, edge, mask))
-    unknown = jnp.where(alone, 0.0, unknown)
-    exact = data["exact"][item] | alone | onto
-
-    # background that crosses the picture behind the subject
-    behind = wires(k[17], side) * (uni(18) < 0.12) * (1 - jnp.maximum(mask, unknown))
-    picture = picture + behind[..., None] * (coloured(k[19], behind * 0.5, other[::-1]) - picture)
-
-    # a held or worn thing
-    size = jnp.where(alone, uni(20, 0.3, 0.85), uni(20, 0.12, 0.45))
-    at = jnp.where(alone, jnp.stack([uni(21, 0.35, 0.65), uni(22, 0.35, 0.65)]), _rim(k[23], mask))
-    turn = jnp.where(uni(24) < 0.5, jax.random.normal(k[25]) * 0.3, uni(24, 0, 2 * np.pi))
-    sy, sx = (y2 - at[0]) / size, (x2 - at[1]) / size
-    sr, sc = sy * jnp.cos(turn) - sx * jnp.sin(turn) + 0.5, sy * jnp.sin(turn) + sx * jnp.cos(turn) + 0.5
-    stamps = data["stamp"]
-    n = stamps.shape[1]
-    thing = sampled(stamps[stamp], sr * n - 0.5, sc * n - 0.5) / 255
-    within = ((sr > 0) & (sr < 1) & (sc > 0) & (sc < 1)).astype(jnp.float32)
-    has_thing = alone | ((uni(26) < 0.1) & (_coarse(mask).mean() > 0.02))
-    cover = thing[..., 3] * within * has_thing
-    cover = cover * jnp.where((uni(27) < 0.35) & ~alone, 1 - jnp.maximum(mask, unknown), 1.0)
-    picture = picture + cover[..., None] * (lit(k[28], thing[..., :3]) - picture)
-    mask, unknown = jnp.maximum(mask, cover), unknown * (1 - cover)
-    drawn = cover
-
-    # a thin thing
-    cover, shade = thin_thing(k[29], mask)
-    has_thin = (uni(30) < 0.22) & (_coarse(mask).mean() > 0.02)
-    cover = cover * has_thin * jnp.where(uni(31) < 0.65, 1 - jnp.maximum(mask, unknown), 1.0)
-    picture = picture + cover[..., None] * (coloured(k[32], shade, other) - picture)
-    mask, unknown = jnp.maximum(mask, cover), unknown * (1 - cover)
-    drawn = jnp.maximum(drawn, cover)
-
-    picture = lit(k[33], jnp.clip(picture, 0, 1))
-    soft = blurred(picture, jnp.exp(uni(34, np.log(0.4), np.log(2.2))))
-    picture = jnp.where(uni(35) < 0.25, soft, picture)
-    grain = jnp.where(uni(36) < 0.3, uni(37, 0.0, 0.06), 0.0)
-    picture = jnp.clip(picture + grain * jax.random.normal(k[38], picture.shape), 0, 1)
-    picture = jnp.where(uni(39) < 0.2, jnp.clip(blocky(picture, uni(36, 0.02, 0.15)), 0, 1), picture)
-
-    wide = blurred(mask[..., None], 2.2)[..., 0]
-    band = 4 * wide * (1 - wide)  # 1 on an outline
-    weight = jnp.where(exact | (drawn > 0), 1 + 2 * band, 1 - 0.75 * band)
-    return picture, mask, weight * (1 - unknown)
-
-
-def _rim(key: Array, mask: Array) -> Array:
-    coarse = _coarse(mask)
-    return _place_in(key, coarse * (1 - coarse) + 1e-3 * coarse)
-
-
-@partial(jax.jit, static_argnames=("side", "count"))
-def draw(key: Array, data: Data, *, side: int, count: int) -> tuple[Array, Array, Array]:
-    """Return a batch of views of random pictures."""
-    k1, k2, k3, k4 = jax.random.split(key, 4)
-    items = jax.random.categorical(k1, data["odds"], shape=(count,))
-    scenes = data["scenes"][jax.random.randint(k2, (count,), 0, len(data["scenes"]))]
-    stamps = jax.random.randint(k3, (count,), 0, len(data["stamp"]))
-    return jax.vmap(partial(view, side=side), (0, None, 0, 0, 0))(
-        jax.random.split(k4, count), data, items, scenes, stamps
-    )
+def _photographed(rng: np.random.Generator, view: View) -> View:
+    """Light the whole picture, blur or sharpen it a little, add grain, and compress it."""
+    picture = Image.fromarray(as_bytes(_lit(rng, view.picture.astype(np.float32) / 255)))
+    chance = rng.random()
+    if chance < 0.25:
+        picture = picture.filter(ImageFilter.GaussianBlur(float(np.exp(rng.uniform(np.log(0.4), np.log(2.5))))))
+    elif chance < 0.45:
+        picture = picture.filter(ImageFilter.UnsharpMask(float(rng.uniform(1, 2.5)), int(rng.integers(40, 160)), 2))
+    if rng.random() < 0.3:
+        small = rng.normal(size=(*picture.size[::-1], 1)).astype(np.float32) * rng.uniform(0, 13)
+        picture = Image.fromarray(np.clip(np.asarray(picture, np.float32) + small, 0, 255).astype(np.uint8))
+    if rng.random() < 0.3:
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=int(rng.integers(30, 92)))
+        picture = Image.open(stream).convert("RGB")
+    return View(picture=np.asarray(picture), mask=view.mask, weight=view.weight, exact=view.exact)
