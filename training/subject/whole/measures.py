@@ -8,7 +8,7 @@ from scipy import ndimage
 _HOLE = 0.01  # share of the mask from which a missing part counts as a hole
 _OUTLINE = 0.0075  # distance of outlines that agree, in diagonals
 _THIN = 0.02  # width of thin parts, in shorter sides
-_FEW = 0.002  # share of the picture below which thin parts are too few to measure
+_FEW = 0.0005  # share of the picture below which thin parts are too few to measure
 
 
 def scores(coverage: np.ndarray, mask: np.ndarray, known: np.ndarray, *, exact: bool) -> dict[str, float]:
