@@ -27,6 +27,7 @@ _EXACT = frozenset({"ecssd", "davis", "horses"})  # sources whose outlines are a
 _WITH_THINGS = ("people", "street", "couples", "voc", "human", "animals")  # those alive that may hold things
 _COMPOSITES = 0.4  # share of views that are composites
 _SMALLEST_CROP = 0.6
+_WIRES = 0.2  # share of grounds that wires, poles or a fence cross, which are no part of the subject
 _BESIDE = ("bicycle", "motorcycle", "scooter", "car", "furniture", "lamp", "plant", "wheelchair", "stroller")
 
 
@@ -138,7 +139,7 @@ class Views:
         ]
         canvas, mask, unknown = (plane.astype(np.float32) / 255 for plane in planes)
         known, exact = 1 - unknown, source in _EXACT
-        if rng.random() < 0.1:
+        if rng.random() < _WIRES:
             crossing = wires(rng, self.side) * (1 - np.maximum(mask, unknown))
             canvas += crossing[..., None] * (colour(rng) - canvas)
         if source in _WITH_THINGS and self._cutouts and rng.random() < 0.3:
@@ -172,6 +173,9 @@ class Views:
             if sigma > 5:
                 array = np.asarray(ground, np.float32) / 255
                 ground = Image.fromarray(as_bytes(array + layer[..., 3:] * (layer[..., :3] - array)))
+        if rng.random() < _WIRES:
+            array = np.asarray(ground, np.float32) / 255
+            ground = Image.fromarray(as_bytes(array + wires(rng, self.side)[..., None] * (colour(rng) - array)))
         if sigma:
             blur = ImageFilter.BoxBlur(sigma * 1.2) if rng.random() < 0.5 else ImageFilter.GaussianBlur(sigma)
             ground = ground.filter(blur)
