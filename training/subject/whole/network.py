@@ -243,7 +243,7 @@ class _Attention(torch.autograd.Function):
 
 
 def _attended(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    seen: Tensor = _Attention.apply(q, k, v)  # type: ignore[no-untyped-call]
+    seen: Tensor = _Attention.apply(q, k, v)
     return seen
 
 
