@@ -118,6 +118,16 @@ def test_every_option_reaches_its_operation(
         assert given[parameter.name] == expected, parameter.name
 
 
+@pytest.mark.parametrize("command", ["run", "haze"])
+def test_a_unit_without_a_depth_map_is_refused(
+    command: str, pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    code, _, err = dioptre(command, photo, "-o", tmp_path / "out.png", "--depth-unit", "m")
+    assert code == 2
+    assert "--depth-unit needs a depth map" in err
+    assert not pipelines
+
+
 def test_strokes_come_from_a_file(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
     stroke = {"keep": True, "radius": 0.05, "points": [[0.25, 0.5]]}
     file = tmp_path / "strokes.json"

@@ -79,6 +79,10 @@ class Planes:
     selection: Path | None = None
     layer: LayerFile | None = None
 
+    def __post_init__(self) -> None:
+        if self.depth_unit is not None and self.depth is None:
+            raise UsageError("--depth-unit needs a depth map.", hint="Specify one with --depth FILE.")
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are given."""
