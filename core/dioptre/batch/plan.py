@@ -226,10 +226,10 @@ def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
 def is_picture(path: Path) -> bool:
     """Return whether a file is a picture by its name or by its content, except a film's thumbnail."""
     suffix = path.suffix.lower()
-    if suffix in _SUFFIXES | _RAW_SUFFIXES or suffix == _THUMBNAIL:
-        return suffix != _THUMBNAIL
+    if suffix == _THUMBNAIL:
+        return False
     try:
-        return kind_of(path) is not None
+        return suffix in _SUFFIXES | _RAW_SUFFIXES or kind_of(path) is not None
     except DioptreError:
         return False
 
