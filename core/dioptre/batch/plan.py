@@ -176,7 +176,7 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
         return State.MISSING
     same = with_networks_named(there).steps == with_networks_named(chosen).steps
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
-    result, layered = result_of(item, chosen), item.outputs(chosen).base + LAYERED
+    result, layered = _result(item, chosen, there), item.outputs(chosen).base + LAYERED
     if not same or not there.files or result is None or (everything and not (item.folder / layered).is_file()):
         return State.MISSING
     wanted = {result.name, layered, *there.files} if everything else {result.name}
@@ -207,7 +207,11 @@ def result_of(item: Item, chosen: Recipe) -> Path | None:
 
     The name of a quilt depends on the picture's shape; the recipe beside the result states it.
     """
-    there = _recorded(item, chosen)
+    return _result(item, chosen, _recorded(item, chosen))
+
+
+def _result(item: Item, chosen: Recipe, there: Recipe | None) -> Path | None:
+    """Return the path of this item's result, given the recipe next to it."""
     names = [] if there is None else list(there.files)
     with suppress(DioptreError):  # of a photo that cannot be read
         names.insert(0, item.outputs(chosen).result())
