@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dioptre import runtime
 
-runtime.prepare()
+runtime.prepare_if_needed()
 
 import io
 

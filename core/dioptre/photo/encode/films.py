@@ -162,7 +162,7 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, part: bytes) -> int:
+    def write(self, part: Any) -> int:  # whatever is like bytes: libvips passes a buffer of cffi
         try:
             return self._stream.write(part)
         except OSError as error:
