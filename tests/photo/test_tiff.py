@@ -17,10 +17,11 @@ from dioptre.photo.decode.decoding import decode, describe
 from dioptre.photo.picture import Colour
 from tests.faults.corpus import TIFF_COMPRESSIONS, in_tiles
 
-from .test_damage import alike, independent, own, photo
+from .test_damage import alike, independent, own, photo, tiff_of_pieces
 
-HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES = 257, 258, 259, 262, 277
-PLANES, PREDICTOR, INK_SET, EXTRA_SAMPLES = 284, 317, 332, 338
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES = 256, 257, 258, 259, 262, 277
+ROWS, PLANES, PREDICTOR, INK_SET, EXTRA_SAMPLES = 278, 284, 317, 332, 338
+CODES = {"raw": 1, "tiff_lzw": 5, "tiff_adobe_deflate": 8, "packbits": 32773, "lzma": 34925, "zstd": 50000}
 LAYOUTS: dict[str, dict[str, Any]] = {
     "strips": {"compression": "zlib", "predictor": 2},
     "tiles": {"tile": (32, 32), "compression": "zlib"},
@@ -215,6 +216,11 @@ def test_unknown_predictors_are_refused(tmp_path: Path, layout: str, predictor: 
     path.write_bytes(changed(data, PREDICTOR, to=predictor))
     with pytest.raises(problems.NotAPicture):
         decode(path)
+    two = data.replace(struct.pack("<HHI", PREDICTOR, 3, 1), struct.pack("<HHI", PREDICTOR, 3, 2))
+    assert two != data
+    path.write_bytes(two)  # libtiff would ignore them
+    with pytest.raises(problems.NotAPicture):
+        decode(path)
 
 
 @pytest.mark.parametrize("layout", ["plain", "tiles", "lzma"])
@@ -283,3 +289,111 @@ def test_a_jpeg_smaller_than_its_tile_is_damage(tmp_path: Path, size: tuple[int,
     path.write_bytes(data)
     with pytest.raises(problems.DamagedPicture):
         decode(path)
+
+
+def packed(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Return rows of samples of some number of bits as bytes."""
+    ones = codes.reshape(len(codes), -1, 1) >> np.arange(bits, dtype=codes.dtype)[::-1] & 1
+    return np.packbits(ones.reshape(len(codes), -1), axis=1)
+
+
+def coded(rows: np.ndarray, compression: str) -> bytes:
+    """Return bytes (H, W) as Pillow compresses them in one strip."""
+    file = io.BytesIO()
+    Image.fromarray(rows).save(file, "TIFF", compression=compression, strip_size=1 << 20)
+    file.seek(0)
+    with tifffile.TiffFile(file) as tif:
+        page = tif.pages[0]
+        assert len(page.dataoffsets) == 1
+        return file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]]
+
+
+def uncommon(
+    kind: str, compression: str, *, height: int = 72, tail: bytes = b"", cut: int = 0
+) -> tuple[np.ndarray, bytes]:
+    """Return codes (H, W, C) and their TIFF of strips of eight rows, of which the last may be filled up."""
+    colours = photo().astype(np.uint16)
+    codes, tags = {
+        "12 bits": (colours[..., :1] * 16 + 5, {BITS: 12}),
+        "16 bits": (colours * 256 + colours[..., ::-1], {BITS: 16, SAMPLES: 3, PHOTOMETRIC: 2, PLANES: 2}),
+        "alpha planes": (
+            np.dstack([colours * 257, colours[..., :1] * 200]),
+            {BITS: 16, SAMPLES: 4, PHOTOMETRIC: 2, PLANES: 2, EXTRA_SAMPLES: 2},
+        ),
+        "common": (colours * 257, {BITS: 16, SAMPLES: 3, PHOTOMETRIC: 2}),  # which libvips reads
+    }[kind]
+    planes = np.moveaxis(codes, 2, 0) if PLANES in tags else codes[None]
+    strips = [plane[top : top + 8] for plane in planes for top in range(0, height, 8)]
+    swapped = 1 if tags[BITS] == 12 else -1  # the first byte is the lowest
+    pieces = [
+        coded(packed(strip, 12) if swapped == 1 else strip.astype("<u2").view(np.uint8).reshape(8, -1), compression)
+        for strip in strips
+    ]
+    pieces = [piece + tail for piece in pieces]
+    pieces[1] = pieces[1][: -cut or None]
+    return codes[:height], tiff_of_pieces(pieces, tags=tags | {COMPRESSION: CODES[compression]}, size=(96, height))
+
+
+def is_noticed(path: Path, data: bytes) -> bool:
+    """Return whether a file is refused as damaged, or said to be."""
+    path.write_bytes(data)
+    try:
+        return any("is damaged" in message for message in decode(path).messages)
+    except problems.DamagedPicture:
+        return True
+
+
+ALTERED: list[tuple[str, dict[int, int]]] = [
+    ("12 bits", {BITS: 10}),
+    ("12 bits", {BITS: 11}),
+    ("12 bits", {WIDTH: 92}),
+    ("12 bits", {HEIGHT: 63, ROWS: 7}),
+    ("16 bits", {BITS: 12}),
+    ("16 bits", {BITS: 8}),
+    ("16 bits", {SAMPLES: 1, PHOTOMETRIC: 1}),
+    ("alpha planes", {BITS: 12}),
+    ("alpha planes", {BITS: 15}),
+    ("alpha planes", {SAMPLES: 3}),
+    ("alpha planes", {HEIGHT: 54, ROWS: 6}),
+    ("common", {BITS: 12}),
+    ("common", {BITS: 8}),
+    ("common", {SAMPLES: 1, PHOTOMETRIC: 1}),
+    ("common", {HEIGHT: 63, ROWS: 7}),
+]
+
+
+@pytest.mark.parametrize("compression", CODES)
+@pytest.mark.parametrize(("kind", "altered"), ALTERED, ids=str)
+def test_fields_that_promise_fewer_bytes_are_damage(
+    tmp_path: Path, compression: str, kind: str, altered: dict[int, int]
+) -> None:
+    """The rows would be noise, and a plane would be lost."""
+    path = tmp_path / "a.tif"
+    codes, data = uncommon(kind, compression)
+    assert not is_noticed(path, data)
+    limit = 65535 / 4095 if kind == "12 bits" else 1
+    assert np.array_equal(decode(path).codes, np.round(codes * limit).astype(np.uint16))
+    for tag, value in altered.items():
+        data = changed(data, tag, to=value)
+    assert is_noticed(path, data)
+
+
+@pytest.mark.parametrize("compression", CODES)
+@pytest.mark.parametrize("kind", ["12 bits", "alpha planes", "common"])
+def test_a_last_strip_that_is_filled_up_is_whole(tmp_path: Path, compression: str, kind: str) -> None:
+    path = tmp_path / "a.tif"
+    codes, data = uncommon(kind, compression, height=68)
+    assert not is_noticed(path, data)
+    assert decode(path).codes.shape == codes.shape
+    _, data = uncommon(kind, compression, tail=b"\0")  # strips may begin at even places
+    assert not is_noticed(path, data)
+
+
+@pytest.mark.parametrize("compression", CODES)
+@pytest.mark.parametrize("kind", ["12 bits", "alpha planes", "common"])
+def test_strips_that_end_early_are_damage(tmp_path: Path, compression: str, kind: str) -> None:
+    path = tmp_path / "a.tif"
+    _, data = uncommon(kind, compression)
+    for tag, more in ((WIDTH, 4), (HEIGHT, 8), (ROWS, 1)):
+        assert is_noticed(path, changed(data, tag, to={WIDTH: 96, HEIGHT: 72, ROWS: 8}[tag] + more)), tag
+    assert is_noticed(path, uncommon(kind, compression, cut=100)[1])

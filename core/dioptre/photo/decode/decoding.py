@@ -58,7 +58,6 @@ from .tiff import (
     decode_tiff,
     describe_tiff,
     is_for_vips,
-    is_packed_whole,
     read_tiff,
 )
 
@@ -196,15 +195,15 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         return decode_heic(file, path, budget)
     if kind is Format.JPEGXL:
         return decode_jpegxl(file, path, budget)
-    if tiff is not None and tiff.layout is not None and not is_for_vips(tiff.layout):
-        found = decode_tiff(file, path, budget, layout=tiff.layout, tiff=tiff)
-    else:
-        try:
+    try:
+        if tiff is not None and tiff.layout is not None and not is_for_vips(tiff.layout):
+            found = decode_tiff(file, path, budget, layout=tiff.layout, tiff=tiff)
+        else:
             found = _by_libvips(file, path, budget, start=start, kind=kind, tiff=tiff)
-        except vips().Error as error:
-            if kind is Format.AVIF and heif.is_sequence(start):
-                raise problems.unsupported_heif(path, kind.value) from error
-            raise _refusal(str(error), path, kind, tiff) from error
+    except vips().Error as error:
+        if kind is Format.AVIF and heif.is_sequence(start):
+            raise problems.unsupported_heif(path, kind.value) from error
+        raise _refusal(str(error), path, kind, tiff) from error
     if kind is Format.AVIF:
         correct(found, file)
         stated_colours.apply_code_points(found, heif.code_points(start), path)
@@ -231,12 +230,10 @@ def _by_libvips(
     image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
     if warnings:
         note_damage(found.messages, path)
-    known = len(found.messages)
     codes = _checked_values(image, file, path, found)
     if tiff is not None and tiff.layout is not None:
         codes = tiff.layout.kept(codes)
-        check_pieces(file, tiff.layout, path)
-        if len(found.messages) == known and not is_packed_whole(file, tiff.layout):
+        if not check_pieces(file, tiff.layout, path):
             note_damage(found.messages, path)
     if found.source.packed_bits:
         codes = full_range(codes, found.source.packed_bits)

@@ -1,8 +1,8 @@
 """Read the directory of a TIFF file, and decode the kinds of TIFF that libvips does not read.
 
 Those are the compressions Zstandard, LZMA, JPEG 2000, PNG, JPEG XL and old-style JPEG, 64-bit and 16-bit
-floats, 12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. The codecs of Pillow and
-of the standard library decompress one strip or tile at a time; NumPy converts its bytes to samples, so every
+floats, 12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. Libraries decompress one
+strip or tile at a time, whose bytes must be as many as the tags promise; NumPy converts them to samples, so every
 compression works with every kind of sample.
 """
 
@@ -10,21 +10,31 @@ from __future__ import annotations
 
 import io
 import lzma
+import math
 import mmap
 import re
 import struct
+import sys
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from .. import problems
 from ..budget import Budget
 from ..metadata import containers, exif, tiff_tags
 from ..metadata.exif import Data, Directory, Header, integers
 from ..picture import Colour, Format, Source, recognise
+from ..vips import vips, warned
 from .decoded import (
     PYTHON_DECODER_ERRORS,
     Decoded,
@@ -38,7 +48,8 @@ from .decoded import (
 )
 
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat values
-OLD_JPEG, LZMA, ZSTD, PALETTE = 6, 34925, 50000, 3  # Compression values, and a PhotometricInterpretation value
+NONE, LZW, OLD_JPEG, JPEG, PACKBITS, LZMA, ZSTD = 1, 5, 6, 7, 32773, 34925, 50000  # Compression values
+PALETTE = 3  # a PhotometricInterpretation value
 COMPRESSIONS = {
     2: "CCITT",
     3: "CCITT Group 3",
@@ -72,14 +83,11 @@ _IMAGE_SOURCE_DATA = 0x935C  # Photoshop's
 _LAYERS = re.compile(rb"8BIML(ayr|r16|r32)|MIB8(rya|61r|23r)L")  # in either byte order
 _SENSOR = ((32803,), (34892,))  # PhotometricInterpretation values: colour filter array, linear raw
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
-_BY_PILLOW = {5: "tiff_lzw", 32773: "packbits", ZSTD: "zstd"}  # compressions, with the names that Pillow gives them
-_JPEG, _PACKBITS = 7, 32773
-_MOST_PACKED = 32 << 20  # bytes of PackBits whose runs are counted, which takes a second
-_OF_FAX = {1, 2, 3, 4, _PACKBITS}  # compressions of TIFF 6.0 for pages that need not state their one bit
+_OF_FAX = {NONE, 2, 3, 4, PACKBITS}  # compressions of TIFF 6.0 for pages that need not state their one bit
 _PICTURES = {33003, 33005, 34712, 34933}  # each strip or tile is a JPEG 2000 or PNG file
 _JPEG_XL = {50002, 52546}
 _DEFLATE = {8, 32946}
-_SAMPLES = {1, LZMA, *_DEFLATE, *_BY_PILLOW}  # lossless compressions of bytes, which work for every kind of sample
+_SAMPLES = {NONE, LZW, PACKBITS, LZMA, ZSTD, *_DEFLATE}  # lossless, of bytes: they work for every kind of sample
 _NOT_OF_VIPS = _PICTURES | _JPEG_XL | {OLD_JPEG, LZMA, ZSTD, 34887, 34934, 22610}
 _VIPS_BITS = {UNSIGNED: {8, 16, 32}, SIGNED: {8, 16, 32}, FLOAT: {32}}
 _BITS = {UNSIGNED: {*range(1, 17), 24, 32, 64}, FLOAT: {16, 32, 64}}
@@ -87,7 +95,10 @@ _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _COLOURS = {0: Colour.GREY, 1: Colour.GREY, 3: Colour.PALETTE, 5: Colour.CMYK, 8: Colour.LAB}
 _WHITE_IS_ZERO, _CMYK, _YCBCR, _LAB = 0, 5, 6, 8
 _ASSOCIATED, _ALPHA = 1, 2  # ExtraSamples values
-_PREDICTED = {5, *_DEFLATE, LZMA, ZSTD}  # compressions that use a predictor, as libtiff has it
+_PREDICTED = {LZW, *_DEFLATE, LZMA, ZSTD}  # compressions that use a predictor, as libtiff has it
+_ERRORS = (*PYTHON_DECODER_ERRORS, zstd.ZstdError)
+_BY_LIBTIFF = {LZW, PACKBITS}  # in libvips
+_WIDEST = 1 << 26  # pixels in a row of a picture that libvips surely reads
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
@@ -105,10 +116,11 @@ class TiffLayout:
         extra: meanings of the last samples: 0 is not stated, 1 alpha by which the colours are multiplied, 2 alpha.
         photometric: number of the colour model; -1 for inks other than CMYK.
         compression: number of the compression.
-        predictor: number of the predictor; 1 for none, or if the compression does not use it.
+        predictor: number of the predictor; 1 for none, or if the compression does not use it; 0 if it is damaged.
         fill_order: 2 if the first pixel is in a byte's lowest bits.
         planar: whether each sample has its own strips or tiles.
         tiled: whether the pixels are stored in tiles instead of strips.
+        blocks: how many pixels across and down share their colour in YCbCr, 1 in others.
         piece: width and height of a strip or tile in pixels.
         pieces: offset and size of every strip or tile.
         palette: the colour map, 16-bit values of red, then green, then blue; empty without one.
@@ -130,6 +142,7 @@ class TiffLayout:
     fill_order: int
     planar: bool
     tiled: bool
+    blocks: tuple[int, ...]
     piece: tuple[int, int]
     pieces: tuple[tuple[int, int], ...]
     palette: tuple[int, ...]
@@ -142,6 +155,12 @@ class TiffLayout:
         """How many strips or tiles there must be: across, down, and in planes."""
         across, down = -(-self.width // self.piece[0]), -(-self.height // self.piece[1])
         return across, down, self.samples if self.planar else 1
+
+    def stored(self, rows: int, columns: int, samples: int) -> tuple[int, int]:
+        """Return how many rows, of how many bytes, hold a strip or tile; in YCbCr, a row may hold several."""
+        across, down = self.blocks
+        samples = samples if across == down == 1 else across * down + 2
+        return -(-rows // down), -(-columns // across * samples * self.bits[0] // 8)
 
     @property
     def meanings(self) -> tuple[int, ...]:
@@ -180,9 +199,8 @@ class TiffLayout:
             end = max(end, start + size)
         across, down, planes = self.grid
         stored = sum(size > 0 for _, size in self.pieces[: across * down * planes])
-        return (
-            stored == across * down * planes or self.compression == OLD_JPEG
-        )  # which may store its data elsewhere
+        # Old JPEG may store its data elsewhere.
+        return stored == across * down * planes or self.compression == OLD_JPEG
 
 
 def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
@@ -204,6 +222,7 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
     bits = values(258, int(samples == 1 and compression in _OF_FAX))
     if not sizes and len(starts) == 1:  # the size is optional in old files with one strip without compression
         sizes = (max(0, min(len(data) - starts[0], -(-width * samples * bits[0] // 8) * height)),)
+    predictor = values(317, int(317 not in first.entries)) if compression in _PREDICTED else (1,)
     piece = (values(322, 0)[0], values(323, 0)[0]) if tiled else (width, min(height, values(278, 0)[0] or height))
     return TiffLayout(
         order=head.order,
@@ -215,10 +234,11 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
         extra=values(338),
         photometric=-1 if photometric == _CMYK and values(332, 1)[0] != 1 else photometric,
         compression=compression,
-        predictor=values(317, 1)[0] if compression in _PREDICTED else 1,
+        predictor=predictor[0] if len(predictor) == 1 else 0,
         fill_order=values(266, 1)[0],
         planar=values(284, 1)[0] == 2,
         tiled=tiled,
+        blocks=values(530, 2, 2) if photometric == _YCBCR else (1, 1),
         piece=(max(1, piece[0]), max(1, piece[1])),
         pieces=tuple(zip(starts, sizes, strict=False)),
         palette=values(320),
@@ -319,6 +339,8 @@ def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> No
     if tiff.layered:
         note_layers(found.messages, path)
     if tiff.layout is not None:
+        if any(size > 0 for _, size in tiff.layout.pieces[math.prod(tiff.layout.grid) :]):
+            note_damage(found.messages, path)
         alpha |= tiff.layout.alpha is not None
         if len(tiff.layout.meanings) > alpha:
             note_channels(found.messages, path)
@@ -395,9 +417,9 @@ def decode_tiff(
     try:
         with any_size():
             codes = layout.kept(_decoded(file, layout))
-    except PYTHON_DECODER_ERRORS as error:
+    except _ERRORS as error:
         raise damaged(path) from error
-    if not is_packed_whole(file, layout):
+    if layout.photometric == _YCBCR and not check_pieces(file, layout, path):
         note_damage(found.messages, path)
     found.codes = turned(_codes(codes, layout), tiff.orientation)
     return found
@@ -406,7 +428,8 @@ def decode_tiff(
 def _supported(layout: TiffLayout, path: Path) -> int:
     """Return the number of colour channels; raise NotAPicture if the kind of TIFF is not supported."""
     name = COMPRESSIONS.get(layout.compression, str(layout.compression))
-    if layout.compression not in _SAMPLES | _PICTURES | _JPEG_XL | {OLD_JPEG} or _is_missing(layout.compression):
+    missing = layout.compression in _JPEG_XL and not find_spec("pyjpegxl")
+    if layout.compression not in _SAMPLES | _PICTURES | _JPEG_XL | {OLD_JPEG} or missing:
         raise problems.unsupported_compression(path, name)
     bits = set(layout.bits)
     if 0 in bits or layout.samples < _CHANNELS.get(layout.photometric, 0):
@@ -428,23 +451,6 @@ def _supported(layout: TiffLayout, path: Path) -> int:
     return channels
 
 
-def _is_missing(compression: int) -> bool:
-    """Return whether this computer's Pillow was built without a codec, or the package for JPEG XL is missing."""
-    if compression in _JPEG_XL:
-        try:
-            import pyjpegxl  # noqa: F401
-        except ImportError:
-            return True
-    if compression in _BY_PILLOW:
-        from PIL import Image
-
-        try:
-            Image.new("L", (1, 1)).save(io.BytesIO(), "TIFF", compression=_BY_PILLOW[compression])
-        except (OSError, RuntimeError, ValueError):
-            return True
-    return False
-
-
 def _decoded(file: BinaryIO, layout: TiffLayout) -> np.ndarray:
     """Return the picture's samples (H, W, C) in their own type."""
     if layout.compression != OLD_JPEG and not (layout.photometric == _YCBCR and layout.compression in _SAMPLES):
@@ -464,20 +470,31 @@ def _values(image: Any, shape: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-def _assembled(file: BinaryIO, layout: TiffLayout) -> np.ndarray:
-    """Decode every strip or tile and return the picture's samples (H, W, C) in their own type."""
+def _pieces(
+    file: BinaryIO, layout: TiffLayout
+) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int], bytes]]:
+    """Yield the place (row, column, sample), the shape (rows, columns, samples) and the data of strips or tiles."""
     width, height = layout.piece
     across, down, planes = layout.grid
-    result: np.ndarray | None = None
     for number, (start, size) in enumerate(layout.pieces[: across * down * planes]):
         plane, place = divmod(number, across * down)
         top, left = place // across * height, place % across * width
-        file.seek(start)
         rows = height if layout.tiled else min(height, layout.height - top)
-        block = _piece(file.read(size), layout, shape=(rows, width, 1 if layout.planar else layout.samples))
+        file.seek(start)
+        data = file.read(size)
+        if layout.fill_order == 2 and layout.compression in _SAMPLES:
+            data = data.translate(_REVERSED)
+        yield (top, left, plane), (rows, width, layout.samples // planes), data
+
+
+def _assembled(file: BinaryIO, layout: TiffLayout) -> np.ndarray:
+    """Decode every strip or tile and return the picture's samples (H, W, C) in their own type."""
+    result: np.ndarray | None = None
+    for (top, left, plane), shape, data in _pieces(file, layout):
+        block = _piece(data, layout, shape=shape)
         if result is None:
             result = np.empty((layout.height, layout.width, layout.samples), block.dtype)
-        target = result[top : top + rows, left : left + width, plane : plane + block.shape[2]]
+        target = result[top : top + shape[0], left : left + shape[1], plane : plane + shape[2]]
         target[:] = block[: target.shape[0], : target.shape[1]]
     assert result is not None
     return result
@@ -504,102 +521,78 @@ def _piece(data: bytes, layout: TiffLayout, *, shape: tuple[int, int, int]) -> n
 
 
 def _decompressed(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the bytes of a strip or tile, uint8 (rows, bytes per row).
+    """Return the bytes of a strip or tile, uint8 (rows, bytes per row), if there are as many as promised."""
+    whole, found = _examined(data, layout, shape)
+    if not whole:
+        raise ValueError(shape)
+    rows, row_bytes = layout.stored(*shape)
+    if layout.compression in _BY_LIBTIFF:
+        found = _by_libtiff(data, layout, rows, row_bytes)
+    return np.frombuffer(found, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
 
-    More rows than the tags promise are damage, such as a wrong number of bits. The last strip may be filled up.
+
+def _examined(data: bytes, layout: TiffLayout, shape: tuple[int, int, int]) -> tuple[bool, bytes]:
+    """Return whether a strip or tile holds what the tags promise, and its bytes.
+
+    More of them show damage, or a wrong field such as the number of bits. The last strip may be filled up. Bytes
+    that are not compressed may be followed by a few, though not one for each row. libtiff returns none, and tells
+    only whether there are more.
     """
-    rows, row_bytes = shape[0], -(-shape[1] * shape[2] * layout.bits[0] // 8)
-    data = data.translate(_REVERSED) if layout.fill_order == 2 else data
-    if layout.compression in _BY_PILLOW:
-        return _unpacked(data, layout.compression, rows, row_bytes)
-    most = (layout.piece[1] + 1) * row_bytes
-    if layout.compression != 1:
-        data = _inflated(data, most, layout.compression)
-    if len(data) >= most:
-        raise ValueError(len(data), most)
-    return np.frombuffer(data, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
+    found = b""
+    least, row_bytes = layout.stored(*shape)
+    for rows in (least, layout.stored(layout.piece[1], *shape[1:])[0]):
+        size, room = rows * row_bytes, max(rows, 4) if layout.compression == NONE else 1
+        if layout.compression in _BY_LIBTIFF:
+            wide = (1, size + 1) if size < _WIDEST else (rows + 1, row_bytes)
+            try:
+                found = _by_libtiff(data, layout, *wide)
+            except vips().Error:
+                return True, b""
+        else:
+            found = _inflated(data, layout, size + room)
+            if len(found) < size + room:
+                return len(found) >= least * row_bytes, found
+    return False, found
 
 
-def _inflated(data: bytes, size: int, compression: int) -> bytes:
-    """Decompress LZMA or Deflate to at most `size` bytes, and as many again to reach and compare the checksum."""
-    if compression == LZMA:
-        xz = lzma.LZMADecompressor()
-        result = xz.decompress(data, size)
-        if not (xz.eof or xz.needs_input):
-            xz.decompress(b"", size)
-        return result
-    stream = zlib.decompressobj()
-    result = stream.decompress(data, size)
-    stream.decompress(stream.unconsumed_tail, size)
-    return result
+def _inflated(data: bytes, layout: TiffLayout, size: int) -> bytes:
+    """Return at most `size` bytes, and compare the checksum, if there is one, of data that hold fewer."""
+    if layout.compression == NONE:
+        return data
+    makers = {LZMA: lzma.LZMADecompressor, ZSTD: zstd.ZstdDecompressor}
+    return bytes(makers.get(layout.compression, zlib.decompressobj)().decompress(data, size))
 
 
-def check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> None:
-    """Compare the checksums of Deflate, which libtiff does not always do, and the size of a JPEG with its tile's.
+def _by_libtiff(data: bytes, layout: TiffLayout, rows: int, row_bytes: int) -> bytes:
+    """Return the bytes of these rows; raise libvips' error if the data hold fewer."""
+    size = {256: row_bytes, 257: rows, 278: rows, 279: len(data)}
+    tags = size | {258: 8, 259: layout.compression, 262: 1, 273: 110}
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(4)
+    with warned():
+        image = vips().Image.tiffload_buffer(head + data, access="sequential", fail_on="error")
+        return bytes(image.write_to_memory())
+
+
+def check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> bool:
+    """Return whether every strip and tile that libtiff decodes holds as many bytes as the tags promise.
 
     Raises:
-        DamagedPicture: a checksum is wrong, or a JPEG is too small, so that libvips would leave a part empty.
+        DamagedPicture: a checksum of Deflate is wrong, which libtiff does not always compare, or a JPEG is too
+            small, so that libvips would leave a part empty.
     """
-    width, height = layout.piece
-    size = width * height * layout.samples * (max(layout.bits) // 8 + 1)
-    for number, (start, length) in enumerate(layout.pieces if layout.compression in {_JPEG, *_DEFLATE} else ()):
-        file.seek(start)
-        data = file.read(length)
+    whole = True
+    for _, shape, data in _pieces(file, layout) if layout.compression in {JPEG, *_SAMPLES} else ():
         try:
-            if layout.compression == _JPEG:
+            if layout.compression == JPEG:
                 rows, *others = containers.jpeg_frame(data)
-                left = height if layout.tiled else layout.height - number % layout.grid[1] * height
-                if others != [width, 1 if layout.planar else layout.samples] or rows < min(height, left):
+                if others != [*shape[1:]] or rows < shape[0]:
                     raise ValueError(rows, others)
             else:
-                _inflated(data.translate(_REVERSED) if layout.fill_order == 2 else data, size, layout.compression)
-        except (ValueError, zlib.error) as error:
+                whole &= _examined(data, layout, shape)[0]
+        except _ERRORS as error:
             raise damaged(path) from error
-
-
-def is_packed_whole(file: BinaryIO, layout: TiffLayout) -> bool:
-    """Return whether the runs of every PackBits strip or tile fill its rows exactly; True for other compressions.
-
-    libtiff stops when the rows are full, and so passes over most damage. A byte of padding may follow.
-    """
-    if layout.compression != _PACKBITS or sum(size for _, size in layout.pieces) > _MOST_PACKED:
-        return True
-    width, height = layout.piece
-    across, down, planes = layout.grid
-    row_bytes = -(-width * (1 if layout.planar else layout.samples) * layout.bits[0] // 8)
-    for number, (start, size) in enumerate(layout.pieces[: across * down * planes]):
-        top = number % (across * down) // across * height
-        rows = {height} if layout.tiled else {height, min(height, layout.height - top)}
-        file.seek(start)
-        data, at, filled = file.read(size), 0, 0
-        while at < size - 1:
-            run = data[at]
-            at += run + 2 if run < 128 else 2 if run > 128 else 1
-            filled += run + 1 if run < 128 else 257 - run if run > 128 else 0
-        if at > size or filled not in {each * row_bytes for each in rows}:
-            return False
-    return True
-
-
-def _unpacked(data: bytes, compression: int, rows: int, row_bytes: int) -> np.ndarray:
-    """Decompress with Pillow, which receives the data as an 8-bit grey TIFF with one strip."""
-    from PIL import Image
-
-    tags = {
-        256: row_bytes,
-        257: rows,
-        258: 8,
-        259: compression,
-        262: 1,
-        273: 122,
-        277: 1,
-        278: rows,
-        279: len(data),
-    }
-    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
-    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(4)
-    with Image.open(io.BytesIO(head + data)) as image:
-        return np.asarray(image)
+    return whole
 
 
 def _samples(raw: np.ndarray, layout: TiffLayout, shape: tuple[int, int, int]) -> np.ndarray:
@@ -607,9 +600,7 @@ def _samples(raw: np.ndarray, layout: TiffLayout, shape: tuple[int, int, int]) -
     bits, order = layout.bits[0], layout.order
     if bits not in (8, 16, 32, 64):
         return _packed(raw, bits, order, shape)
-    if (
-        layout.predictor == 3
-    ):  # the differences of the bytes, most significant bytes first; Adobe's technical note 3
+    if layout.predictor == 3:  # differences of the bytes, the most significant first; Adobe's technical note 3
         summed = np.cumsum(raw.reshape(shape[0], -1, shape[2]), axis=1, dtype=np.uint8)
         planes = summed.reshape(shape[0], bits // 8, -1).swapaxes(1, 2)
         return np.ascontiguousarray(planes).view(f">f{bits // 8}").reshape(shape)
@@ -646,7 +637,9 @@ def _codes(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
         with np.errstate(over="ignore"):
             values = samples.astype(np.float32)
         return 1 - values if layout.photometric == _WHITE_IS_ZERO else values
-    codes = _full_range(samples, layout.bits[0])
+    # Pillow reads some pictures of 16 bits, such as strips that are PNGs with colours, to 8.
+    bits = layout.bits[0] if layout.compression in _SAMPLES else 8 * samples.dtype.itemsize
+    codes = _full_range(samples, bits)
     if layout.photometric == _WHITE_IS_ZERO:
         codes[..., 0] = np.iinfo(codes.dtype).max - codes[..., 0]
     return codes
@@ -668,11 +661,10 @@ def _coloured(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
     table = np.array(layout.palette, np.uint16)[: len(colours) * 3].reshape(3, -1).T
     colours[: len(table)] = table
     codes = (colours if colours.max(initial=0) < 256 else colours >> 8).astype(np.uint8)[samples[..., 0]]
-    return (
-        codes
-        if samples.shape[2] == 1
-        else np.concatenate([codes, _full_range(samples[..., 1:], layout.bits[0])], 2)
-    )
+    if samples.shape[2] == 1:
+        return codes
+    alpha = _full_range(samples[..., 1:], layout.bits[0])
+    return np.concatenate([codes.astype(alpha.dtype) * (np.iinfo(alpha.dtype).max // 255), alpha], 2)
 
 
 def _lab(samples: np.ndarray) -> np.ndarray:
