@@ -424,13 +424,7 @@ def _meaning(semantic: str | None, uri: str | None) -> str:
 
 
 def _google(
-    blob: bytes,
-    properties: Mapping[str, str],
-    turn: int,
-    confidence: bytes | None,
-    *,
-    kind: str,
-    budget: Budget,
+    blob: bytes, properties: Mapping[str, str], turn: int, confidence: bytes | None, *, kind: str, budget: Budget
 ) -> EmbeddedDepth | None:
     """Convert a stored map, 0 (near) to 1 (far) and linear in inverse depth or in depth, to disparity."""
     stored = decoded_grey(blob, budget=budget)

@@ -6,10 +6,4 @@ from .decoding import opened, size_of
 from .inspection import inspect
 from .loading import Decoding, load
 
-__all__ = [
-    "Decoding",
-    "inspect",
-    "load",
-    "opened",
-    "size_of",
-]
+__all__ = ["Decoding", "inspect", "load", "opened", "size_of"]

@@ -97,12 +97,9 @@ def _property(xmp: ElementTree.Element, name: str) -> str | None:
 
 
 def _maker_note(blob: bytes | None) -> bytes:
-    head = None if blob is None else exif.header(blob)
-    if blob is None or head is None:
+    if (found := exif.camera_of(blob)) is None or (entry := found[2].entries.get(_MAKER_NOTE)) is None:
         return b""
-    camera = exif.pointed(blob, head, exif.directory(blob, head, head.first), exif.EXIF_IFD)
-    entry = None if camera is None else camera.entries.get(_MAKER_NOTE)
-    return b"" if entry is None else blob[entry.at : entry.at + entry.size]
+    return found[0][entry.at : entry.at + entry.size]
 
 
 def _of_maker_note(note: bytes) -> float | None:

@@ -29,10 +29,8 @@ _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
 _D65, _SRGB, _CUSTOM = 1, 1, 2
-_P3, _P3_D65 = (
-    11,
-    12,
-)  # the only primaries whose code in JPEG XL, which states the white apart, is not that of H.273
+# The only primaries whose code in JPEG XL, which states the white apart, is not that of H.273.
+_P3, _P3_D65 = 11, 12
 _SRGB_TRANSFER = 13
 _HEADER_BYTES = 4096  # number of bytes to read; the part of a header before the colour profile is far shorter
 _MAX_BOXES = 1000  # maximum number of boxes to search; ordinary files have about ten

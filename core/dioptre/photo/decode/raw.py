@@ -29,12 +29,7 @@ _SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by
 }
 _CLASSIC_TIFF = (b"II*\0", b"MM\0*")  # RAW photos are not BigTIFF files
 _BYTES_PER_PIXEL = 48  # LibRaw's copies of the sensor data and of the picture, and float32 RGB
-_OPTIONS = {
-    "use_camera_wb": True,
-    "no_auto_bright": True,
-    "output_bps": 16,
-    "gamma": (1, 1),
-}
+_OPTIONS = {"use_camera_wb": True, "no_auto_bright": True, "output_bps": 16, "gamma": (1, 1)}
 
 
 def is_raw(start: bytes, tiff: TiffProperties | None) -> bool:

@@ -187,11 +187,8 @@ def apply_code_points(found: Decoded, points: CodePoints | None, path: Path) -> 
 
 
 def _note_unknown(found: Decoded, path: Path) -> None:
-    found.messages.append(
-        Message(
-            "{file} states a kind of colours that Dioptre does not know. They are treated as sRGB.", file=path.name
-        )
-    )
+    message = "{file} states a kind of colours that Dioptre does not know. They are treated as sRGB."
+    found.messages.append(Message(message, file=path.name))
 
 
 def _exponent(gamma: bytes) -> float | None:
@@ -212,9 +209,8 @@ def _profile(curve: float | np.ndarray | None, white_and_primaries_xy: np.ndarra
 
     Impossible primaries count as those of sRGB.
     """
-    words = (
-        "a stated curve" if isinstance(curve, np.ndarray) else f"gamma {curve:.3g}" if curve else "the sRGB curve"
-    )
+    stated = isinstance(curve, np.ndarray)
+    words = "a stated curve" if stated else f"gamma {curve:.3g}" if curve else "the sRGB curve"
     if grey:
         return None if curve is None else grey_profile(f"Grey with {words}", curve=curve)
     if not _possible(white_and_primaries_xy):
@@ -231,10 +227,8 @@ def _profile(curve: float | np.ndarray | None, white_and_primaries_xy: np.ndarra
 def _possible(white_and_primaries_xy: np.ndarray) -> bool:
     """Return whether the primaries span a triangle that contains the white."""
     columns = np.column_stack([white_and_primaries_xy, 1 - white_and_primaries_xy.sum(1)]).T
-    if (
-        not np.isfinite(columns).all()
-        or white_and_primaries_xy[0, 1] <= 0
-        or abs(np.linalg.det(columns[:, 1:])) < _SINGULAR
-    ):
+    if not np.isfinite(columns).all() or white_and_primaries_xy[0, 1] <= 0:
+        return False
+    if abs(np.linalg.det(columns[:, 1:])) < _SINGULAR:
         return False
     return bool((np.linalg.solve(columns[:, 1:], columns[:, 0]) > 0).all())

@@ -199,6 +199,14 @@ def pointed(data: Data, head: Header, start: Directory, tag: int) -> Directory |
     return directory(data, head, places[0]) if len(places) == 1 else None
 
 
+def camera_of(blob: bytes | None) -> tuple[bytes, Header, Directory] | None:
+    """Return a blob with its header and the directory that the camera wrote; None if it has none."""
+    if blob is None or (head := header(blob)) is None:
+        return None
+    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
+    return None if camera is None else (blob, head, camera)
+
+
 def strip_prefix(blob: bytes | None) -> bytes | None:
     """Return an EXIF blob without its prefix, starting with the TIFF header; None if it is not a valid blob."""
     if not blob:
@@ -293,12 +301,10 @@ def _patch(data: bytearray, head: Header, entry: Entry | None, values: tuple[int
 
 def camera_is_adobe_rgb(blob: bytes | None) -> bool:
     """Return whether the camera marked the picture as Adobe RGB (DCF 2.0: interoperability index R03)."""
-    if blob is None or (head := header(blob)) is None:
+    if (found := camera_of(blob)) is None or (deeper := pointed(*found, _INTEROPERABILITY_IFD)) is None:
         return False
-    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
-    deeper = None if camera is None else pointed(blob, head, camera, _INTEROPERABILITY_IFD)
-    index = None if deeper is None else deeper.entries.get(0x0001)
-    return index is not None and bytes(blob[index.at : index.at + 3]) == b"R03"
+    index = deeper.entries.get(0x0001)
+    return index is not None and found[0][index.at : index.at + 3] == b"R03"
 
 
 def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | None:
@@ -311,17 +317,15 @@ def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | N
     Returns:
         The field of view; None if unknown, or if the picture is cropped, because EXIF describes the whole picture.
     """
-    if blob is None or (head := header(blob)) is None:
+    if (found := camera_of(blob)) is None:
         return None
-    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
-    if camera is None:
-        return None
+    data, head, camera = found
 
     def number(tag: int) -> float:
         """Return the value of a field with one positive number, else 0."""
         entry = camera.entries.get(tag)
-        values = integers(blob, head, entry)
-        return float(values[0]) if len(values) == 1 else float(fraction(blob, head, entry) or 0)
+        values = integers(data, head, entry)
+        return float(values[0]) if len(values) == 1 else float(fraction(data, head, entry) or 0)
 
     size = number(_WIDTH), number(_HEIGHT)
     if all(size):

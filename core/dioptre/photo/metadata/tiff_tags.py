@@ -12,26 +12,10 @@ from .exif import EXIF_IFD, GPS_IFD, ORIENTATION, TYPE_SIZES, Data, Directory, H
 
 # Fields of the first directory that describe the photo and not the storage of its pixels.
 _DESCRIPTIVE = {
-    0x010D: "DocumentName",
-    0x010E: "ImageDescription",
-    0x010F: "Make",
-    0x0110: "Model",
-    0x011D: "PageName",
-    0x0131: "Software",
-    0x0132: "DateTime",
-    0x013B: "Artist",
-    0x013C: "HostComputer",
-    0x4746: "Rating",
-    0x4749: "RatingPercent",
-    0x800D: "ImageID",
-    0x8298: "Copyright",
-    0x9211: "ImageNumber",
-    0x9213: "ImageHistory",
-    0x9C9B: "XPTitle",
-    0x9C9C: "XPComment",
-    0x9C9D: "XPAuthor",
-    0x9C9E: "XPKeywords",
-    0x9C9F: "XPSubject",
+    *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # DocumentName, ImageDescription, Make, Model, PageName
+    *(0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # Software, DateTime, Artist, HostComputer, Copyright
+    *(0x4746, 0x4749, 0x800D, 0x9211, 0x9213),  # Rating, RatingPercent, ImageID, ImageNumber, ImageHistory
+    *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
 }
 _XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
 _MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied

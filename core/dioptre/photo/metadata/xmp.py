@@ -32,10 +32,7 @@ _AREAS = {  # namespaces of the regions, of their areas and of the size to which
         "http://ns.adobe.com/xmp/sType/Area#",
         "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
     ),
-    "http://ns.acdsee.com/regions/": (
-        "http://ns.acdsee.com/sType/Area#",
-        "http://ns.acdsee.com/sType/Dimensions#",
-    ),
+    "http://ns.acdsee.com/regions/": ("http://ns.acdsee.com/sType/Area#", "http://ns.acdsee.com/sType/Dimensions#"),
 }
 _MICROSOFT = "http://ns.microsoft.com/photo/1.2/t/Region#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
