@@ -14,6 +14,7 @@ from typing import Any
 from .catalogue import operation
 from .errors import UsageError
 from .language import Message
+from .migrations import without_retired
 from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
@@ -48,9 +49,13 @@ def described(name: str, options: Mapping[str, Any]) -> Operation:
     """Return the operation with this name, or the chain described by `options`.
 
     Raises:
-        UsageError: there is no such operation, or the options do not describe a valid chain.
+        UsageError: there is no such operation, it depends on an option that no longer exists, or the options do not
+            describe a valid chain.
     """
-    return chain(options) if name == CHAIN else operation(name)
+    if name == CHAIN:
+        return chain(options)
+    without_retired(options)
+    return operation(name)
 
 
 def chain(options: Mapping[str, Any]) -> Chain:

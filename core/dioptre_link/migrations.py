@@ -1,6 +1,6 @@
 """Migration of older recipes to the current format: one function for each step from a version to the next.
 
-Options that were removed are left out, whatever the version.
+Options that were removed are left out or refused, whatever the version.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from .errors import UsageError
 from .language import Message
 
 Migration = Callable[[dict[str, Any]], None]
@@ -58,7 +59,7 @@ _DEPTH_ANYTHING_3 = Message(
     "Depth Anything 3 is no longer part of Dioptre. The best depth network that is installed is used instead."
 )
 
-RETIRED: Mapping[tuple[str, str], Message | None] = {
+RETIRED: Mapping[tuple[str, Any], Message | None] = {
     ("background_fill", "auto"): None,
     ("background_fill", "migan"): Message(
         "The network MI-GAN is no longer part of Dioptre. The clean background continues the picture instead."
@@ -72,16 +73,42 @@ RETIRED: Mapping[tuple[str, str], Message | None] = {
 The option is left out of older recipes and documents, so that its default applies if it still exists.
 """
 
+IGNORED = ("earlier_enlargement", "undo_sharpening")
+"""Options that this version does not have, and leaves out at every value with a message."""
+
+REMOVED: Mapping[str, tuple[str, ...]] = {"layout": ("autostereogram", "half", "wiggle")}
+"""Choices that this version does not have, by their option: recipes and documents with them are refused."""
+
+NEUTRAL: Mapping[str, Any] = {}
+"""Options that this version does not have, and the value that changes nothing: any other one is refused."""
+
+_LAST = "0.2"  # the last version that had what `REMOVED` and `NEUTRAL` name
+
 
 def without_retired(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Message, ...]]:
-    """Return an operation's options without those of `RETIRED`, and the sentences for the user."""
-    retired = {
-        name: RETIRED[name, value]
-        for name, value in options.items()
-        if isinstance(value, str) and (name, value) in RETIRED
-    }
-    kept = {name: value for name, value in options.items() if name not in retired}
-    return kept, tuple(note for note in retired.values() if note is not None)
+    """Return an operation's options without those that no longer exist, and the sentences for the user.
+
+    Raises:
+        UsageError: the result depends on an option or a choice that no longer exists.
+    """
+    kept: dict[str, Any] = {}
+    notes: list[Message | None] = []
+    for name, value in options.items():
+        if isinstance(value, str) and (name, value) in RETIRED:
+            notes.append(RETIRED[name, value])
+        elif name in IGNORED:
+            notes.append(Message("The option {name} no longer exists and is ignored.", name=name))
+        elif value in REMOVED.get(name, ()) or (name in NEUTRAL and value != NEUTRAL[name]):
+            raise UsageError(
+                "{name}: {value} is no longer part of Dioptre.",
+                hint="The last version that had it is {version}.",
+                name=name,
+                value=repr(value),
+                version=_LAST,
+            )
+        elif name not in NEUTRAL:
+            kept[name] = value
+    return kept, tuple(note for note in notes if note is not None)
 
 
 class UnknownVersionError(ValueError):

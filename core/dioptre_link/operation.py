@@ -292,7 +292,6 @@ class Operation:
             editors offer it only if it is a film or a placed layer.
         framed_by: the option that says which frame of a film is shown, in per cent of the film; "" if the result is
             no film.
-        retired: options of earlier versions, which older recipes and documents contain; they are ignored.
     """
 
     name: str
@@ -315,7 +314,6 @@ class Operation:
     scaled_by: str = ""
     only_files: bool = False
     framed_by: str = ""
-    retired: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -331,13 +329,10 @@ class Operation:
         return {parameter.name: parameter.default for parameter in self.parameters}
 
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked and completed with defaults; raise UsageError for the first invalid one.
-
-        Retired options are left out.
-        """
+        """Return all options, checked and completed with defaults; raise UsageError for the first invalid one."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in options:
-            if name not in known and name not in self.retired:
+            if name not in known:
                 raise UsageError(
                     Message("{title} has no option {name}.", title=Message(self.title), name=repr(name)),
                     hint=nearest(name, list(known)),
@@ -373,14 +368,6 @@ class Operation:
         if scale > 1:
             each += math.ceil(memory.bytes_per_result_pixel * scale * scale)
         return (memory.fixed_mib << 20) + pixels * each
-
-    def about_retired(self, options: Mapping[str, Any]) -> tuple[Message, ...]:
-        """Return a message for each retired option."""
-        return tuple(
-            Message("The option {name} no longer exists and is ignored.", name=name)
-            for name in self.retired
-            if name in options
-        )
 
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options to store in recipes and documents, without empty lists of strokes or points.

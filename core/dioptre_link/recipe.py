@@ -43,15 +43,12 @@ class Step:
     Attributes:
         operation: the operation's name.
         options: all of its options.
-        messages: sentences for the user about options that are ignored.
     """
 
     operation: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    messages: tuple[Message, ...] = field(init=False, default=(), compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", operation(self.operation).about_retired(self.options))
         object.__setattr__(self, "options", operation(self.operation).check(self.options))
 
     @property
@@ -104,11 +101,6 @@ class Recipe:
     description: str = ""
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
     notes: tuple[Message, ...] = field(default=(), compare=False)
-
-    @property
-    def ignored(self) -> tuple[Message, ...]:
-        """All sentences for the user about what older versions wrote and this version ignores."""
-        return tuple(dict.fromkeys((*self.notes, *(words for step in self.steps for words in step.messages))))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
@@ -282,8 +274,8 @@ def _step(content: Any, origin: str) -> tuple[Step, tuple[Message, ...]]:
     options = content.get("options", {})
     if not isinstance(options, dict):
         raise RecipeError(Message("{origin}: the options are not a JSON object.", origin=origin), hint=_SHAPE)
-    options, notes = without_retired(options)
     try:
+        options, notes = without_retired(options)
         return Step(operation=content["operation"], options=options), notes
     except UsageError as error:
         raise RecipeError(

@@ -10,7 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -95,12 +95,12 @@ class Entry:
 
     @property
     def described(self) -> Operation:
-        """The operation that computed the result; raises UsageError if this version of Dioptre does not know it."""
+        """The operation that computed the result; raises UsageError if this version of Dioptre cannot repeat it."""
         return described(self.operation, self.options)
 
     @property
     def known(self) -> Operation | None:
-        """The operation that computed the result; None if this version of Dioptre does not know it."""
+        """The operation that computed the result; None if this version of Dioptre cannot repeat it."""
         try:
             return self.described
         except UsageError:
@@ -248,13 +248,15 @@ def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
         before = fields.get(name, {})
         after = migrated_options(fields["operation"], before, version=version, to=VERSION)
         present[name] = after if name == "options" else {key: after[key] for key in before}
-    if fields["operation"] != CHAIN:
-        present["options"], present["notes"] = without_retired(present["options"])
-        return present
-    read = [without_retired(step["options"]) for step in present["options"]["steps"]]
-    steps = [{**step, "options": kept} for step, (kept, _) in zip(present["options"]["steps"], read, strict=True)]
-    present["options"] = {**present["options"], "steps": steps}
-    present["notes"] = tuple(dict.fromkeys(note for _, notes in read for note in notes))
+    with suppress(UsageError):  # it names what no longer exists when the result is edited
+        if fields["operation"] != CHAIN:
+            present["options"], present["notes"] = without_retired(present["options"])
+            return present
+        steps = present["options"]["steps"]
+        read = [without_retired(step["options"]) for step in steps]
+        kept = [{**step, "options": options} for step, (options, _) in zip(steps, read, strict=True)]
+        present["options"] = {**present["options"], "steps": kept}
+        present["notes"] = tuple(dict.fromkeys(note for _, notes in read for note in notes))
     return present
 
 

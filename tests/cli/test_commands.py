@@ -102,8 +102,8 @@ def test_every_option_reaches_its_operation(
         output = output.with_suffix(".webp" if name == "film" else ".png")
     for parameter in options_of(name):
         value = str(strokes) if parameter.kind is Kind.STROKES else another(parameter)
-        if name == "spatial" and value in ("mpo", "wiggle"):
-            value = "half"
+        if name == "spatial" and value == "mpo":
+            value = "rgbd"
         flag = f"--{'no-' if parameter.default is True else ''}{parameter.flag[2:]}"
         code, _, err = dioptre(
             described.command, *inputs, "-o", output, "--force", flag, *([value] if value else [])

@@ -10,7 +10,19 @@ import pytest
 
 from dioptre_link import recipe as recipes
 from dioptre_link.chain import CHAIN
-from dioptre_link.migrations import MIGRATIONS, RETIRED, UnknownVersionError, migrated, migrated_options
+from dioptre_link.editing.results import to_edit
+from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
+from dioptre_link.migrations import (
+    IGNORED,
+    MIGRATIONS,
+    NEUTRAL,
+    REMOVED,
+    RETIRED,
+    UnknownVersionError,
+    migrated,
+    migrated_options,
+)
 from dioptre_link.recipe import VERSION, Recipe, RecipeError
 from dioptre_link.records import Record
 
@@ -104,9 +116,16 @@ def test_options_in_a_document_come_to_the_present_version() -> None:
 PICTURE = {"id": 1, "name": "Photo"}
 
 
-@pytest.mark.parametrize(("option", "value"), RETIRED)
-def test_removed_options_still_open_and_are_told_once(option: str, value: str) -> None:
-    told = () if (note := RETIRED[option, value]) is None else (note,)
+@pytest.mark.parametrize(
+    ("option", "value", "note"),
+    [
+        *((*key, note) for key, note in RETIRED.items()),
+        *((name, True, f"The option {name} no longer exists and is ignored.") for name in IGNORED),
+        *((name, value, None) for name, value in NEUTRAL.items()),
+    ],
+)
+def test_removed_options_still_open_and_are_told_once(option: str, value: Any, note: Message | None) -> None:
+    told = () if note is None else (note,)
     kept = {"operation": "portrait", "options": {"f_number": 2.0}}
     old = {"operation": "portrait", "options": {"f_number": 2.0, option: value}}
     recipe = Recipe.from_dict({"version": 2, "steps": [old, old]})
@@ -123,3 +142,27 @@ def test_removed_options_still_open_and_are_told_once(option: str, value: str) -
         assert entry.described.check(entry.options) == entry.described.check(wanted)
         record.save([entry])
         assert record.load()[0].notes == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *((name, value) for name, values in REMOVED.items() for value in values),
+        *((name, 0.123) for name in NEUTRAL),
+    ],
+)
+def test_a_result_that_depends_on_what_was_removed_is_refused_and_stays_recorded(option: str, value: Any) -> None:
+    old = {"operation": "portrait", "options": {"f_number": 2.0, option: value}}
+    with pytest.raises(RecipeError, match=f"{option}: {value!r} is no longer part of Dioptre") as refused:
+        Recipe.from_dict({"version": 2, "steps": [old]})
+    assert "0.2" in str(refused.value.hint)
+    for operation, options in (("portrait", old["options"]), (CHAIN, {"title": "", "steps": [old]})):
+        result = {"operation": operation, "options": options, "inputs": {"picture": PICTURE}, "outputs": {}}
+        stored = [json.dumps({"version": 2, "results": [result]}).encode()]
+        record = Record(lambda stored=stored: stored[0], partial(stored.__setitem__, 0))
+        for _ in range(2):
+            (entry,) = record.load()
+            assert (entry.operation, entry.options, entry.known) == (operation, options, None)
+            with pytest.raises(UsageError, match="no longer part of Dioptre"):
+                to_edit([entry], lambda _: True)
+            record.save([entry])

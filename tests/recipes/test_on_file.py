@@ -114,7 +114,6 @@ def test_the_precision_of_the_depth_network_is_recorded(tmp_path: Path, monkeypa
         (files.Format.JPEG, 4100, (X8, X2), ".png or .tif"),
         (files.Format.WEBP, 8200, (spatial("parallel"),), ".jpg or .png or .tif"),
         (files.Format.JPEG, 16400, (X2, spatial("rgbd")), ".png or .tif"),
-        (files.Format.WEBP, 8200, (X2, spatial("half")), ".jpg or .png or .tif"),
     ],
 )
 def test_a_result_beyond_its_format_is_refused_before_any_step(
@@ -138,9 +137,8 @@ def test_a_result_beyond_its_format_is_refused_before_any_step(
         follow_on_file(Recipe(steps=steps), tmp_path / "in.png", kind=files.Format.PNG)
 
 
-@pytest.mark.parametrize("layout", ["quilt", "wiggle"])
-def test_a_sheet_that_is_smaller_than_its_photo_is_not_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+def test_a_quilt_that_is_smaller_than_its_photo_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def computed(*_: object, **__: object) -> None:
         raise AssertionError("a step was run")
@@ -148,7 +146,7 @@ def test_a_sheet_that_is_smaller_than_its_photo_is_not_refused(
     monkeypatch.setattr(on_file, "follow", computed)
     files.save(np.full((4, 30_000, 3), 0.5, np.float32), tmp_path / "in.png")
     with pytest.raises(AssertionError, match="a step was run"):
-        follow_on_file(Recipe(steps=(spatial(layout),)), tmp_path / "in.png", kind=files.Format.WEBP)
+        follow_on_file(Recipe(steps=(spatial("quilt"),)), tmp_path / "in.png", kind=files.Format.WEBP)
 
 
 def test_a_panorama_too_wide_for_a_format_is_refused_without_enlarging(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         result = apply(step.operation, step.options, inputs, progress=share)
         result = blended(result, inputs, selection=inputs.selection) if limits else result
         values |= result.values
-        messages += [*step.messages, *result.messages]
+        messages += result.messages
         models |= result.models
         layers, film = result.layers, result.film
         depth = None if operation(step.operation).only_files else _first(layers, Role.DEPTH) or depth

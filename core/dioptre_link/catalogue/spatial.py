@@ -13,37 +13,30 @@ LAYOUT = "layout"
 
 QUILT_COLUMNS, QUILT_ROWS, QUILT_PX = 8, 6, 4096
 """Views of a quilt, and its largest width and height in pixels."""
-WIGGLE_PX = 1280
-"""Longer side of an animation."""
 
-_SUFFIXES = {"mpo": ".mpo", "wiggle": ".webp"}  # of the layouts with several pictures in a file
 _DOUBLE = ("parallel", "crossed", "rgbd")  # layouts that are twice as wide as the picture
 
 OPERATION = Operation(
     name="spatial",
     feature="spatial",
     title="Spatial picture",
-    help="Show a picture in 3D: for crossed eyes, red-cyan glasses, 3D screens, headsets or as a short animation.",
+    help="Show a picture in 3D: for crossed eyes, red-cyan glasses, 3D screens or headsets.",
     parameters=(
         Parameter(
             name=LAYOUT,
             kind=Kind.CHOICE,
             label="Layout",
-            help="Two views side by side (half: at half width), an anaglyph for red-cyan glasses, the picture "
-            "beside its depth, a Looking Glass quilt, or dots that hide the depth. MPO and wiggle need names "
-            "that end in .mpo and .webp.",
+            help="Two views side by side, an anaglyph for red-cyan glasses, the picture beside its depth, a "
+            "Looking Glass quilt, or two pictures in a file, whose name must end in .mpo.",
             default="parallel",
-            choices=("parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "autostereogram", "mpo", "wiggle"),
+            choices=("parallel", "crossed", "anaglyph", "rgbd", "quilt", "mpo"),
             shown=(
                 "Side by side, parallel",
                 "Side by side, crossed",
-                "Side by side, half width",
                 "Red-cyan anaglyph",
                 "Picture and depth (RGB-D)",
                 "Looking Glass quilt",
-                "Autostereogram",
                 "Two pictures in a file (MPO)",
-                "Wiggle animation",
             ),
             simple=True,
         ),
@@ -80,7 +73,7 @@ OPERATION = Operation(
 
 def suffix_of(operation: str, options: Mapping[str, Any]) -> str | None:
     """Return the suffix that the file for a step's result must have; None for that of any picture."""
-    return _SUFFIXES.get(options[LAYOUT]) if operation == OPERATION.name else None
+    return ".mpo" if operation == OPERATION.name and options[LAYOUT] == "mpo" else None
 
 
 def ending_of(operation: str, options: Mapping[str, Any], size: tuple[int, int] | None) -> str:
@@ -110,6 +103,4 @@ def size_of(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -
     if layout == "quilt":
         height, width = quilt_view(size)
         return height * QUILT_ROWS, width * QUILT_COLUMNS
-    if layout == "wiggle":
-        return min(size[0], WIGGLE_PX), min(size[1], WIGGLE_PX)
     return size[0], size[1] * 2 if layout in _DOUBLE else size[1]

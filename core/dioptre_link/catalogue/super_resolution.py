@@ -88,5 +88,4 @@ OPERATION = Operation(
     warm_up=(WarmUp(size=_PLACE), WarmUp(size=_TILES, once=True)),
     warm_up_rank=4,
     scaled_by="scale",
-    retired=("earlier_enlargement", "undo_sharpening"),
 )

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from ..chain import described
 from ..language import Message
 from ..operation import Input, Operation, Role
 from ..records import GROUP, Entry, Link, Record
@@ -129,18 +130,24 @@ class Results(Record, ABC, Generic[L]):
 
 
 def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
-    """Return the newest result that the selected layer belongs to; raise RefusedError if there is none.
+    """Return the newest result that the selected layer belongs to.
 
     Args:
         entries: the recorded results, oldest first.
         belongs: returns whether the layer is an output of a result or lies in its group.
+
+    Raises:
+        RefusedError: there is none.
+        UsageError: this version of Dioptre cannot repeat any of its results.
     """
     if not entries:
         raise refusals.nothing_made_yet()
-    for entry in reversed(entries):
-        if entry.known is not None and belongs(entry):
-            return entry
-    raise refusals.not_a_result()
+    mine = [entry for entry in reversed(entries) if belongs(entry)]
+    if not mine:
+        raise refusals.not_a_result()
+    entry = next((one for one in mine if one.known is not None), mine[0])
+    described(entry.operation, entry.options)
+    return entry
 
 
 def to_replace(

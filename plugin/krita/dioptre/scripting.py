@@ -113,7 +113,7 @@ def follow(
     """
     chosen = _recipe(recipe)
     top = _run(*as_operation(chosen), document, node, depth)
-    _say(chosen.ignored)
+    _say(chosen.notes)
     return top
 
 

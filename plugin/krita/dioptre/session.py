@@ -315,7 +315,7 @@ class Session(QObject):
         document, node = active()
         if panel.followed is not None:
             described, options = as_operation(panel.followed)
-            return job_manager().start(described, options, document, node, notes=panel.followed.ignored)
+            return job_manager().start(described, options, document, node, notes=panel.followed.notes)
         if panel.whole:
             return enlarge.start(job_manager(), document, dict(self.state.options))
         operation = self.state.operation

@@ -113,6 +113,7 @@ def find_edited(document: Document | None, node: Node | None) -> tuple[Target, E
 
     Raises:
         RefusedError: No result is active, or it cannot be edited.
+        UsageError: This version of Dioptre cannot repeat it.
     """
     if document is None:
         raise refusals.no_document()

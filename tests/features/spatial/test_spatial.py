@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Result
-from dioptre.features.spatial import Scene, anaglyph, autostereogram, quilt, side_by_side, view, views
+from dioptre.features.spatial import Scene, anaglyph, quilt, side_by_side, view, views
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError
 
@@ -100,8 +100,6 @@ def test_views_stand_beside_each_other() -> None:
     pair = side_by_side(left, right)
     assert pair.shape == (4, 12, 3)
     assert (pair[:, :6].max(), pair[:, 6:].min()) == (0, 1)
-    assert side_by_side(left, right, half=True).shape == (4, 6, 3)
-    assert side_by_side(left[:, :5], right[:, :5], half=True).shape == (4, 5, 3)
 
 
 def test_an_anaglyph_of_equal_grey_views_is_that_grey_and_each_eye_has_its_colours() -> None:
@@ -119,28 +117,15 @@ def test_a_quilt_begins_at_the_bottom_left() -> None:
     assert [whole[-1, 0, 0], whole[-1, -1, 0], whole[0, 0, 0], whole[0, -1, 0]] == [0, 1, 4, 5]
 
 
-def test_an_autostereogram_repeats_its_dots_at_the_distance_of_their_depth() -> None:
-    disparity = np.zeros((60, 1000), np.float32)
-    disparity[20:40, 400:700] = 1.0
-    dots = autostereogram(disparity, budget=0.03)
-    np.testing.assert_array_equal(dots[:20, 100:], dots[:20, :-100])
-    near = dots[20:40, 480:720]  # between points whose middle is on the near area
-    np.testing.assert_array_equal(near, dots[20:40, 480 - 70 : 720 - 70])
-    assert np.abs(near - dots[20:40, 380:620]).mean() > 0.2
-
-
 @pytest.mark.parametrize(
     ("layout", "size", "count"),
     [
         ("parallel", (HEIGHT, 2 * WIDTH), 1),
         ("crossed", (HEIGHT, 2 * WIDTH), 1),
-        ("half", (HEIGHT, WIDTH), 1),
         ("anaglyph", (HEIGHT, WIDTH), 1),
         ("rgbd", (HEIGHT, 2 * WIDTH), 1),
         ("quilt", (6 * HEIGHT, 8 * WIDTH), 1),
-        ("autostereogram", (HEIGHT, WIDTH), 1),
         ("mpo", (HEIGHT, WIDTH), 2),
-        ("wiggle", (HEIGHT, WIDTH), 12),
     ],
 )
 def test_every_layout_has_its_size_also_upright_and_with_transparency(

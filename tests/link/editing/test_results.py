@@ -9,7 +9,7 @@ import pytest
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import refusals
 from dioptre_link.editing.results import Results, to_edit, to_replace
-from dioptre_link.errors import RefusedError
+from dioptre_link.errors import RefusedError, UsageError
 from dioptre_link.records import GROUP, Entry, Link
 
 PARENTS = {"photo": "", "result": "group", "depth": "group", "group": "", "other": ""}
@@ -101,6 +101,8 @@ def test_all_results_of_the_selected_layers_are_updated() -> None:
 def test_the_newest_result_is_edited_or_replaced() -> None:
     entries = [entry(), entry(), entry(operation="from-a-newer-dioptre")]
     assert to_edit(entries, lambda _: True) is entries[1]
+    with pytest.raises(UsageError, match="from-a-newer-dioptre"):
+        to_edit(entries[2:], lambda _: True)
     assert to_replace(entries, OPERATIONS["portrait"], "photo", lambda one: one is not entries[1]) is entries[0]
     assert to_replace(entries, OPERATIONS["portrait"], "other", lambda _: True) is None
     for given, expected in (([], refusals.nothing_made_yet()), (entries, refusals.not_a_result())):

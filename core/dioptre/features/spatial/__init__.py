@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import layouts
 from .drawing import View, view, views
-from .layouts import anaglyph, autostereogram, quilt, side_by_side
+from .layouts import anaglyph, quilt, side_by_side
 from .options import SpatialOptions
 from .scene import Found, Scene, Surface, rim_px, scene_of
 
@@ -16,7 +16,6 @@ __all__ = [
     "Surface",
     "View",
     "anaglyph",
-    "autostereogram",
     "quilt",
     "rim_px",
     "scene_of",

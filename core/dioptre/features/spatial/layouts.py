@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Disparity, Inputs, Layer, Progress, Result, part_of, row_slices
+from dioptre.contract import Inputs, Layer, Progress, Result, part_of, row_slices
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.resize import fitted_size, resize
+from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.spatial import (
     OPERATION,
     QUILT_COLUMNS,
     QUILT_ROWS,
-    WIGGLE_PX,
     ending_of,
     quilt_view,
 )
@@ -26,25 +25,16 @@ from .drawing import views
 from .options import SpatialOptions
 from .scene import Scene, scene_of
 
-_PERIOD, _DOT = 0.1, 0.002  # distance and width of the dots of an autostereogram, as fractions of the width
-_WIGGLE_VIEWS = 7  # of an animation
-
 # For red-cyan glasses: E. Dubois, "A projection method to generate anaglyph stereo images", ICASSP 2001.
 _LEFT = np.array([[0.437, 0.449, 0.164], [-0.062, -0.062, -0.024], [-0.048, -0.050, -0.017]], np.float32)
 _RIGHT = np.array([[-0.011, -0.032, -0.007], [0.377, 0.761, 0.009], [-0.026, -0.093, 1.234]], np.float32)
-
-_UNDIVIDED = ("rgbd", "autostereogram")  # layouts that show depth rather than views
 
 Pixels = Float32[np.ndarray, "h w 3"]
 Sheet = Float32[np.ndarray, "tall wide 3"]
 
 
-def side_by_side(left: Pixels, right: Pixels, *, half: bool = False) -> Sheet:
-    """Return two pictures beside each other; with `half`, each is squeezed to half its width."""
-    if half:
-        height, width = left.shape[:2]
-        sizes = (height, width - width // 2), (height, max(1, width // 2))
-        left, right = (resize(one, size, method="area") for one, size in zip((left, right), sizes, strict=True))
+def side_by_side(left: Pixels, right: Pixels) -> Sheet:
+    """Return two pictures beside each other."""
     return np.concatenate([left, right], axis=1)
 
 
@@ -64,40 +54,16 @@ def quilt(tiles: Sequence[Pixels], columns: int) -> Sheet:
     return np.concatenate(rows[::-1], axis=0)
 
 
-def autostereogram(disparity: Disparity, *, budget: float) -> Pixels:
-    """Return coloured dots in which eyes that look through the picture see its depth.
-
-    Each dot is repeated at the distance that its depth needs (C. Tyler and M. Clarke, "The autostereogram", SPIE
-    1256, 1990), which is looked up halfway between the two.
-
-    Args:
-        disparity: 1 = nearest.
-        budget: difference between the distances of the farthest and the nearest dots, as a fraction of the width.
-    """
-    height, width = disparity.shape
-    period = max(2, round(_PERIOD * width))
-    apart = period - np.rint(min(budget, _PERIOD / 2) * width * disparity).astype(int)
-    dot = max(1, round(_DOT * width))
-    cells = np.random.default_rng(0).random((-(-height // dot), -(-width // dot), 3), np.float32)
-    dots = np.repeat(np.repeat(cells, dot, axis=0), dot, axis=1)[:height, :width].copy()
-    rows = np.arange(height)
-    for column in range(period, width):
-        dots[:, column] = dots[rows, column - np.maximum(apart[:, column - period // 2], 1)]
-    return dots
-
-
 def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
     """Run the operation `spatial`."""
     layout, budget = options.layout, options.budget / 100
     found = scene_of(
-        inputs, options, at=options.screen, divided=layout not in _UNDIVIDED, progress=part_of(progress, 0.0, 0.8)
+        inputs, options, at=options.screen, divided=layout != "rgbd", progress=part_of(progress, 0.0, 0.8)
     )
     progress(0.8, "Drawing the views")
     values, messages = {**found.values}, [*found.messages]
     if layout == "rgbd":
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
-    elif layout == "autostereogram":
-        pictures = [autostereogram(found.disparity, budget=budget)]
     elif layout == "quilt":
         pictures = [_quilted(found.scene, budget)]
         ending = ending_of(options.operation, vars(options), found.disparity.shape)
@@ -106,10 +72,6 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
                 "Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending
             )
         )
-    elif layout == "wiggle":
-        size = fitted_size(found.disparity.shape, longest_px=WIGGLE_PX)
-        forth = [each.pixels for each in views(found.scene.resized(size), _WIGGLE_VIEWS, budget=budget)]
-        pictures = [*forth, *forth[-2:0:-1]]
     else:
         left, right = views(found.scene, 2, budget=budget)
         values["invented"] = [round(float(each.invented.mean()), 4) for each in (left, right)]
@@ -124,7 +86,7 @@ def _paired(left: Pixels, right: Pixels, layout: str) -> list[Sheet]:
         return [left, right]
     if layout == "anaglyph":
         return [anaglyph(left, right)]
-    return [side_by_side(*((right, left) if layout == "crossed" else (left, right)), half=layout == "half")]
+    return [side_by_side(right, left) if layout == "crossed" else side_by_side(left, right)]
 
 
 def _quilted(scene: Scene, budget: float) -> Sheet:

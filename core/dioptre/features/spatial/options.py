@@ -21,8 +21,6 @@ class SpatialOptions(DepthOptions):
 
     operation = "spatial"
 
-    layout: Literal[
-        "parallel", "crossed", "half", "anaglyph", "rgbd", "quilt", "autostereogram", "mpo", "wiggle"
-    ] = "parallel"
+    layout: Literal["parallel", "crossed", "anaglyph", "rgbd", "quilt", "mpo"] = "parallel"
     budget: float = 3.0
     screen: tuple[float, float] | None = None

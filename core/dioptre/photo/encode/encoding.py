@@ -44,7 +44,6 @@ LARGEST_AREA = {Format.HEIC: 142_606_336}
 _JPEG_QUALITY = 95
 _QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95
-_ANIMATED_QUALITY, _FRAME_MS = 85, 70
 _HEIC_QUALITY = 92
 _AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
 # Effort 1 of 9 takes 0.5 s per megapixel on one core; 4 takes twelve times as long and saves a tenth of the bytes.
@@ -85,10 +84,13 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: 
         codes: uint8, uint16 or float32 (H, W, 1 to 4), in a combination that DEPTHS and HOLDS_ALPHA allow.
         kind: the file format.
         extras: metadata and storage options.
-        further: more pictures of the same shape. They make a JPEG an MPO and a WebP an animation.
+        further: more views of the same shape, from left to right, which make a JPEG an MPO. They have no metadata.
     """
     if further:
-        return _several([codes, *further], kind, extras)
+        assert kind is Format.JPEG
+        plain = replace(PLAIN, icc=extras.icc, quantisation=extras.quantisation)
+        views = [_jpeg(codes, extras), *(_jpeg(view, plain) for view in further)]
+        return multi_picture.joined(views, multi_picture.DISPARITY, others=multi_picture.DISPARITY)
     writers = {
         Format.JPEG: _jpeg,
         Format.PNG: _png,
@@ -99,20 +101,6 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN, further: 
         Format.JPEGXL: _jpegxl,
     }
     return writers[kind](np.ascontiguousarray(codes), extras)
-
-
-def _several(every: Sequence[np.ndarray], kind: Format, extras: Extras) -> bytes:
-    """Encode an MPO, whose pictures are views from left to right, or an animation; the first has the metadata."""
-    if kind is Format.JPEG:
-        plain = replace(PLAIN, icc=extras.icc, quantisation=extras.quantisation)
-        views = [_jpeg(codes, plain if number else extras) for number, codes in enumerate(every)]
-        return multi_picture.joined(views, multi_picture.DISPARITY, others=multi_picture.DISPARITY)
-    first, *others = (_pillow(np.ascontiguousarray(codes)) for codes in every)
-    metadata = {"icc_profile": extras.icc or b"", "exif": extras.exif or b"", "xmp": extras.xmp or b""}
-    options = {"duration": _FRAME_MS, "loop": 0, "quality": _ANIMATED_QUALITY, "method": 4}
-    file = BytesIO()
-    first.save(file, "WEBP", save_all=True, append_images=others, **options, **metadata)
-    return file.getvalue()
 
 
 def holds_grey(kind: Format, *, bits: int, alpha: bool) -> bool:

@@ -44,7 +44,7 @@ _SUFFIXES = {
     ".avif": Format.AVIF,
     ".jxl": Format.JPEGXL,
 }
-_SEVERAL = {".mpo": Format.JPEG, ".webp": Format.WEBP}  # of files with several pictures
+_SEVERAL = {".mpo": Format.JPEG}  # of files with several pictures
 _USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
 """Usual suffixes of the formats whose name differs from their suffix."""
 _EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
@@ -77,7 +77,7 @@ def save(
             for TIFF), no profile, no metadata.
         note: a record of the operation, for the metadata.
         depth: depth to put into the file, which must be a JPEG; None for none.
-        further: more pictures, like `pixels`, for an .mpo file or a .webp animation, the only files that hold them.
+        further: more pictures, like `pixels`, for an .mpo file, the only one that holds them.
         force: replace an existing file.
         inputs: other source files. The result is readable only by users who can read all of them and `like`.
 
@@ -102,7 +102,7 @@ def save(
 def format_of(path: Path, *, several: bool = False) -> Format:
     """Return the format of a path's suffix, or of several pictures' file; raise UnwritableFile if there is none."""
     if several:
-        kinds, hint = _SEVERAL, Message("Use a file name that ends in .mpo or .webp.")
+        kinds, hint = _SEVERAL, Message("Use a file name that ends in .mpo.")
     else:
         kinds = _SUFFIXES
         hint = Message("Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.")
@@ -209,7 +209,7 @@ def encoded_picture(
     else:
         shown = rendition or rendition_of(like, pixels)
         further = [shown.shown(each) for each in further]
-        pixels, gains = _ordinary(pixels, "MPO" if further and kind is Format.JPEG else kind.value, shown, messages)
+        pixels, gains = _ordinary(pixels, "MPO" if further else kind.value, shown, messages)
         target = _target(pixels, kind, like.source, messages)
     extras = _extras(
         kind, pixels.shape, icc=target.icc, like=like, note=note, has_depth=depth is not None, messages=messages

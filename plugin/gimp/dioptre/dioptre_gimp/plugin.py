@@ -155,7 +155,7 @@ def run_recipe(call: Call) -> Gimp.Layer | None:
     operation, options = as_operation(recipe)
     source = sources.find(operation, call.image, call.drawables, call.config.get_property(arguments.DEPTH_LAYER))
     outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(call, (*recipe.ignored, *outcome.messages))
+    _tell(call, (*recipe.notes, *outcome.messages))
     return outcome.layer
 
 
@@ -179,7 +179,7 @@ def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
     else:
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
-    _tell(call, (*recipe.ignored, *outcome.messages))
+    _tell(call, (*recipe.notes, *outcome.messages))
     return outcome.layer
 
 

@@ -301,12 +301,16 @@ def find_edited(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited
 
     Raises:
         RefusedError: The layer has no such result.
+        UsageError: This version of Dioptre cannot repeat it.
     """
     layer = sources.only_layer(drawables)
     record = record_of(image)
     entries = record.load()
     try:
-        entry = results.to_edit(entries, lambda entry: _is_there(image, entry) and record.belongs(entry, layer))
+        entry = results.to_edit(
+            entries,
+            lambda entry: (entry.known is None or _is_there(image, entry)) and record.belongs(entry, layer),
+        )
     except RefusedError:
         made = [entry for entry in entries if _is_there(image, entry) and _is_from(entry, layer)]
         if not made:
