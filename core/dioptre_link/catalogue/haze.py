@@ -31,15 +31,6 @@ _OPTIONS = grouped(
         help="How much of the added haze lies near the ground, and thins out with the height.",
         default=0.0,
     ),
-    Parameter(
-        name="side_light",
-        kind=Kind.FLOAT,
-        label="Light from the side",
-        help="Makes the added haze brighter towards one side: -1 left, 1 right.",
-        default=0.0,
-        minimum=-1.0,
-        maximum=1.0,
-    ),
     simple=True,
 )
 

@@ -101,12 +101,6 @@ def test_ground_mist_is_thinner_above() -> None:
     assert mist[60:66].mean() > 2 * mist[:10].mean()
 
 
-def test_light_from_the_side_brightens_that_side() -> None:
-    picture = np.full((HEIGHT, WIDTH, 3), 0.3, np.float32)
-    lit = add_haze(picture, slope(), amount=0.8, air=AIR, side_light=1.0)
-    assert lit[:10, -20:].mean() > lit[:10, :20].mean() + 0.1
-
-
 def test_no_halo_beside_a_near_edge() -> None:
     """The depth's edge lies a pixel beside the picture's, as in estimates."""
     picture = np.full((HEIGHT, WIDTH, 3), 0.1, np.float32)

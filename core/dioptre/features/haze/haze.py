@@ -44,7 +44,6 @@ _DETAIL_GAIN = 1.6  # largest amplification of the finest detail, which in the d
 _REACH, _PASSES = 0.005, 2  # radius of the alignment with edges, as a fraction of the longer side
 _USUAL_VIEW = 0.65  # focal length divided by the diagonal, where it is unknown: 28 mm on full frame
 _LAYER = 0.12  # height in which ground mist thins out, as a fraction of the scene's
-_SIDE = 0.6  # how much brighter than its middle haze is on the side of the light
 
 Air = Float32[np.ndarray, "3"]
 
@@ -131,7 +130,7 @@ def in_haze(layer: Picture, level: float | Plane, haze: Haze, *, strength: float
     """
     veil = np.interp(np.broadcast_to(level, layer.shape[:2]), haze.places, haze.veil)
     arriving = (1 - np.float32(strength) * veil).astype(np.float32)
-    return _by_pixel(_veiled, layer, arriving, np.ones_like(arriving), air=haze.air)
+    return _by_pixel(_veiled, layer, arriving, air=haze.air)
 
 
 def add_haze(
@@ -141,7 +140,6 @@ def add_haze(
     amount: float,
     air: Air,
     mist: float = 0.0,
-    side_light: float = 0.0,
     nearest: float = USUAL_NEAREST,
     focal_diagonals: float = _USUAL_VIEW,
 ) -> Picture:
@@ -153,7 +151,6 @@ def add_haze(
         amount: fraction of the light of the farthest point that is lost, in [0, 1].
         air: light of the air, linear.
         mist: fraction of the haze that lies near the ground.
-        side_light: from -1 to 1: brightens the haze on the left or on the right.
         nearest: distance of the nearest point divided by that of the farthest.
         focal_diagonals: focal length of the photo divided by its diagonal.
     """
@@ -165,9 +162,7 @@ def add_haze(
         loss *= (1 - np.float32(mist)) + np.float32(mist) * _near_ground(distance, focal_diagonals)
     arriving = _on_edges(picture, np.exp(-loss))
     arriving[arriving > 1 - 1e-3] = 1
-    across = np.linspace(-1, 1, disparity.shape[1], dtype=np.float32)
-    glow = np.broadcast_to(1 + np.float32(_SIDE * side_light) * across, disparity.shape)
-    return _by_pixel(_veiled, picture, arriving, glow, air=air)
+    return _by_pixel(_veiled, picture, arriving, air=air)
 
 
 def _near_ground(distance: Plane, focal_diagonals: float) -> Plane:
@@ -213,10 +208,9 @@ def _base(picture: Picture) -> Float32[np.ndarray, "h w 3"]:
 
 @jax.jit
 def _veiled(
-    colour: Float[Array, "n 3"], arriving: Float[Array, " n"], glow: Float[Array, " n"], air: Float[Array, "3"]
+    colour: Float[Array, "n 3"], arriving: Float[Array, " n"], air: Float[Array, "3"]
 ) -> Float[Array, "n 3"]:
-    veil = (1 - arriving) * glow
-    light = srgb_to_linear(colour) * arriving[:, None] + veil[:, None] * air
+    light = srgb_to_linear(colour) * arriving[:, None] + (1 - arriving)[:, None] * air
     return jnp.where(arriving[:, None] < 1, linear_to_srgb(light), colour)
 
 
@@ -265,7 +259,6 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
             amount=options.density,
             air=air,
             mist=options.mist,
-            side_light=options.side_light,
             nearest=min(depth.nearest, _SHALLOW),
             focal_diagonals=_USUAL_VIEW if view is None else view.focal_diagonals,
         )

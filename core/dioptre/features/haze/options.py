@@ -15,7 +15,6 @@ class HazeOptions(RangedOptions):
         density: from -1, remove nearly all haze, to 1, the farthest parts disappear.
         air: (x, y) of a place that has the colour of the haze; None for the farthest bright area.
         mist: fraction of the added haze that lies near the ground.
-        side_light: from -1 to 1: makes added haze brighter towards the left or the right.
     """
 
     operation = "haze"
@@ -23,4 +22,3 @@ class HazeOptions(RangedOptions):
     density: float = 0.5
     air: tuple[float, float] | None = None
     mist: float = 0.0
-    side_light: float = 0.0
