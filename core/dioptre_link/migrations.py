@@ -76,7 +76,7 @@ The option is left out of older recipes and documents, so that its default appli
 IGNORED = ("earlier_enlargement", "undo_sharpening")
 """Options that this version does not have, and leaves out at every value with a message."""
 
-REMOVED: Mapping[str, tuple[str, ...]] = {"layout": ("autostereogram", "half", "wiggle")}
+REMOVED: Mapping[str, tuple[str, ...]] = {"layout": ("autostereogram", "half", "wiggle"), "mode": ("plane",)}
 """Choices that this version does not have, by their option: recipes and documents with them are refused."""
 
 NEUTRAL: Mapping[str, Any] = {"side_light": 0.0}

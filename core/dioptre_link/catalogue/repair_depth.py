@@ -23,13 +23,12 @@ OPERATION = Operation(
             name="mode",
             kind=Kind.CHOICE,
             label="Method",
-            help="Estimate: re-estimate on a crop. Plane: fit a plane. Smooth: remove bumps. Fill: interpolate "
-            "from the surroundings. Match: use the depth of a point. Shift: move nearer or farther.",
+            help="Estimate: re-estimate on a crop. Smooth: remove bumps. Fill: interpolate from the surroundings. "
+            "Match: use the depth of a point. Shift: move nearer or farther.",
             default="estimate",
-            choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
+            choices=("estimate", "smooth", "fill", "match", "shift"),
             shown=(
                 "Estimate again",
-                "Fit a plane",
                 "Smooth",
                 "Fill from the surroundings",
                 "Match a point",
@@ -68,7 +67,7 @@ OPERATION = Operation(
             kind=Kind.FLOAT,
             label="Feather",
             help="Width of the soft edge inside the selection; 0 is a hard edge. Auto: a narrow edge for "
-            "Plane, Match and Shift; the other methods blend on their own.",
+            "Match and Shift; the other methods blend on their own.",
             minimum=0.0,
             maximum=2000.0,
             slider=(0.0, 100.0),

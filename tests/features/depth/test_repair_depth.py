@@ -17,7 +17,6 @@ from dioptre_link.operation import Role
 
 SIZE = 240, 320
 WITHOUT_NETWORK = {
-    "plane": {},
     "smooth": {},
     "fill": {},
     "match": {"value": 0.9},
@@ -78,15 +77,6 @@ def test_a_mirror_becomes_part_of_the_wall(
     assert np.abs(filled - wall)[inner].max() < 0.02
 
 
-def test_a_plane_takes_the_bumps_out(
-    picture: np.ndarray, wall: np.ndarray, wrong: np.ndarray, mirror: np.ndarray
-) -> None:
-    flat = repair_depth(picture, wrong, selection=mirror, mode="plane").disparity
-    deep = flat[80:160, 110:210] - wall[80:160, 110:210]
-    assert deep.std() < 0.01
-    assert deep.mean() == pytest.approx(-0.15, abs=0.03)
-
-
 def test_smoothing_keeps_what_is_large(picture: np.ndarray, wall: np.ndarray, mirror: np.ndarray) -> None:
     noise = np.random.default_rng(1).normal(0, 0.05, SIZE).astype(np.float32) * mirror
     smooth = repair_depth(picture, np.clip(wall + noise, 0, 1), selection=mirror, mode="smooth").disparity
@@ -133,8 +123,6 @@ def test_everything_can_be_selected(
     assert np.isfinite(repaired).all()
     if mode == "shift":
         np.testing.assert_allclose(repaired, wall + 0.2, atol=1e-5)
-    if mode == "plane":
-        np.testing.assert_allclose(repaired, wall, atol=2e-3)
 
 
 @pytest.mark.parametrize("mode", list(WITHOUT_NETWORK))
@@ -149,9 +137,9 @@ def test_the_smallest_selections(picture: np.ndarray, wall: np.ndarray, mode: st
 
 def test_what_makes_no_sense_is_refused(picture: np.ndarray, wall: np.ndarray, mirror: np.ndarray) -> None:
     with pytest.raises(UsageError, match="Nothing is selected"):
-        repair_depth(picture, wall, selection=np.zeros(SIZE, np.float32), mode="plane")
+        repair_depth(picture, wall, selection=np.zeros(SIZE, np.float32), mode="smooth")
     with pytest.raises(UsageError, match="pixels, the picture"):
-        repair_depth(picture, wall, selection=mirror[:-1], mode="plane")
+        repair_depth(picture, wall, selection=mirror[:-1], mode="smooth")
     with pytest.raises(UsageError, match="No depth to match"):
         repair_depth(picture, wall, selection=mirror, mode="match")
     with pytest.raises(UsageError, match="not one of the choices"):

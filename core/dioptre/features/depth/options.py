@@ -56,7 +56,7 @@ class RepairOptions(Options):
 
     operation = "repair_depth"
 
-    mode: Literal["estimate", "plane", "smooth", "fill", "match", "shift"] = "estimate"
+    mode: Literal["estimate", "smooth", "fill", "match", "shift"] = "estimate"
     at: tuple[float, float] | None = None
     value: float | None = None
     amount: float = 0.1

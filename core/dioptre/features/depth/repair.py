@@ -1,4 +1,4 @@
-"""Repair the depth inside a selection: re-estimate, flatten, smooth, fill, match a value, or shift.
+"""Repair the depth inside a selection: re-estimate, smooth, fill, match a value, or shift.
 
 A hole is filled with a membrane, the smoothest surface that meets the values around it. The surface solves
 Laplace's equation with the known values as boundary and zero flux through the picture's edges, by conjugate
@@ -37,7 +37,7 @@ _LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the 
 _EDGE_PX = 2  # width, in pixels, of the ramp along the selection's border that hides any remaining step
 _FEATHER = 0.02  # default feather, as a fraction of the picture's short side
 _SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
-_SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smoothed or fitted with a plane
+_SMOOTHED_PX = 512  # longest side, in pixels, of the reduced map that is smoothed
 _PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
 # If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
 _LEAST_SHARE = 0.02
@@ -121,9 +121,9 @@ def repair_depth(
         selection: (H, W) in [0, 1]; values between 0 and 1 apply the change in part. None selects everything.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
         options: options of the operation `repair_depth` in `dioptre_link.catalogue`:
-            mode: "estimate" re-estimates on a crop and fits the result to the surroundings; "plane" fits a plane;
-                "smooth" removes bumps; "fill" interpolates from the surroundings; "match" uses the depth at the
-                point `at`, or `value`; "shift" moves nearer by `amount`, or farther if it is negative.
+            mode: "estimate" re-estimates on a crop and fits the result to the surroundings; "smooth" removes
+                bumps; "fill" interpolates from the surroundings; "match" uses the depth at the point `at`, or
+                `value`; "shift" moves nearer by `amount`, or farther if it is negative.
             feather: width in pixels of the soft edge inside the selection.
             depth_model: the network that "estimate" runs.
 
@@ -161,8 +161,6 @@ def _repaired(
             new, models, values = _estimated(
                 image[box], old, inside, model=options.depth_model, progress=part_of(progress, 0.0, 0.8)
             )
-        case "plane":
-            new = _plane(old, part)
         case "smooth":
             new = _smoothed(old, inside)
         case "fill":
@@ -179,7 +177,7 @@ def _repaired(
     progress(0.85, "Blending with the surroundings")
     feather_px = options.feather
     if feather_px is None:
-        ramped = options.mode in ("plane", "match", "shift")
+        ramped = options.mode in ("match", "shift")
         feather_px = _FEATHER * min(disparity.shape) if ramped else np.inf
     joined = _joined(old, new.astype(np.float32), inside, part, feather_px=float(feather_px))
     repaired = disparity.copy()
@@ -260,23 +258,6 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         miss = np.abs(scale * a + shift - b)
         weight = 1 / np.maximum(miss, 0.02)
     return float(scale), float(shift)
-
-
-def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Fit a plane to the selected disparities by robust regression; planes in space are planes in disparity."""
-    height, width = old.shape
-    size = fitted_size((height, width), longest_px=_SMOOTHED_PX)
-    values, weight = (resize(plane, size, method="area").ravel().astype(np.float64) for plane in (old, part))
-    y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in size)
-    columns = np.stack([np.ones(size), np.broadcast_to(x, size), np.broadcast_to(y[:, None], size)]).reshape(3, -1)
-    robust, plane = weight.copy(), np.zeros(3)
-    for _ in range(10):
-        # The small diagonal term keeps the system solvable if the selection is only one pixel wide.
-        normal = (columns * robust) @ columns.T + 1e-6 * np.eye(3) * robust.sum()
-        plane = np.linalg.solve(normal, (columns * robust) @ values)
-        robust = weight / np.maximum(np.abs(plane @ columns - values), 0.01)
-    rows, across = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
-    return plane[0] + plane[1] * across[None] + plane[2] * rows[:, None]
 
 
 def _smoothed(old: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def check_an_estimated_layer_keeps_its_precision_and_update_takes_it():
     group = succeed("dioptre-lens-blur", image, [layer], focal_disparity=0.9, max_radius=8.0)
     before = native(child(group, "Result"))
     select(image)
-    succeed(NAME, image, [depth], mode="plane")
+    succeed(NAME, image, [depth], mode="smooth")
     Gimp.Selection.none(image)
     succeed("dioptre-update", image, [group])
     expect("blur follows", native(child(group, "Result")) != before, True)
