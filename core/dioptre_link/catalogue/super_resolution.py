@@ -39,13 +39,6 @@ _OPTIONS = grouped(
         help="How closely the result, scaled back down, must match the original: 1 exactly, 0 not at all. "
         "Auto: 1 for Faithful, 0 for the Restore networks.",
     ),
-    Parameter(
-        name="smooth_defocus",
-        kind=Kind.BOOLEAN,
-        label="Keep blurred areas smooth",
-        help="Enlarges out-of-focus areas without adding detail. Needs a depth map.",
-        default=True,
-    ),
 )
 
 OPERATION = Operation(

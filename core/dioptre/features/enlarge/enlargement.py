@@ -81,7 +81,7 @@ def run(inputs: Inputs, options: EnlargementOptions, progress: Progress) -> Resu
     if picture is not inputs.picture:
         messages.append("Some pixels were NaN or infinite and were replaced by 0.")
     defocus = None
-    if inputs.disparity is not None and options.smooth_defocus:
+    if inputs.disparity is not None:
         defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)
         if float(defocus.max()) == 0:
             defocus = None

@@ -23,7 +23,6 @@ class EnlargementOptions(Options):
         fidelity: how closely the result, scaled back down, must match the picture without its noise and softness: 1
             means within one 8-bit step (two steps for scales below 1.5), 0 means not at all. None: 1 for the
             faithful networks, 0 for the restoring networks.
-        smooth_defocus: enlarge the areas that a depth layer shows to be out of focus without new detail.
     """
 
     operation = "super_resolution"
@@ -34,7 +33,6 @@ class EnlargementOptions(Options):
     grain: float | None = None
     softness: float = 0.0
     fidelity: float | None = None
-    smooth_defocus: bool = True
 
     @property
     def kept_grain(self) -> float:
