@@ -79,7 +79,12 @@ IGNORED = ("earlier_enlargement", "undo_sharpening")
 REMOVED: Mapping[str, tuple[str, ...]] = {"layout": ("autostereogram", "half", "wiggle"), "mode": ("plane",)}
 """Choices that this version does not have, by their option: recipes and documents with them are refused."""
 
-NEUTRAL: Mapping[str, Any] = {"side_light": 0.0, "smooth_defocus": True}
+NEUTRAL: Mapping[str, Any] = {
+    "disc_edge": 0.0,
+    "highlight_threshold": 0.9,
+    "side_light": 0.0,
+    "smooth_defocus": True,
+}
 """Options that this version does not have, and the value that changes nothing: any other one is refused."""
 
 _LAST = "0.2"  # the last version that had what `REMOVED` and `NEUTRAL` name

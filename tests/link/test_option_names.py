@@ -19,7 +19,7 @@ NAMES = OPTIONS | set(OPERATIONS)
 OWN = ("core/dioptre/features/", "core/dioptre_link/catalogue/", "core/dioptre_link/migrations.py")
 """Where the names are defined: the features, their descriptions, and the migrations of earlier names."""
 
-SHAPE = {"anamorphic", "blade_curvature", "blade_rotation", "blades", "cats_eye", "disc_edge"}
+SHAPE = {"anamorphic", "blade_curvature", "blade_rotation", "blades", "cats_eye"}
 
 ALLOWED: dict[str, tuple[set[str], str]] = {
     "core/dioptre/__init__.py": (set(OPERATIONS), "Python functions that have the names of operations"),

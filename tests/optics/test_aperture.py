@@ -50,12 +50,6 @@ def test_the_barrel_cuts_discs_on_the_side_away_from_the_centre() -> None:
     assert right[X > 0].sum() < right[X < 0].sum()
 
 
-@pytest.mark.parametrize(("edge", "brighter"), [(1.0, True), (-1.0, False)])
-def test_a_bright_edge_is_brighter_than_the_middle(edge: float, brighter: bool) -> None:
-    rim, middle = Aperture(edge=edge).transmission(np.array([0.95, 0.1]), np.zeros(2))
-    assert (rim > middle) == brighter
-
-
 def test_what_no_lens_has_is_refused() -> None:
     with pytest.raises(UsageError, match="3 blades"):
         Aperture(blades=3)

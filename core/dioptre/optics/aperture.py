@@ -25,8 +25,6 @@ class Aperture:
         rotation_deg: counter-clockwise rotation of the blades in degrees.
         anamorphic: height of the disc divided by its width; values above 1 give upright ovals.
         cats_eye: how strongly the lens barrel clips the discs towards the picture's corners, 0 to 1.
-        edge: brightness profile of the disc, from -1 (soft edge) through 0 (uniform) to 1 (bright edge, as from
-            over-corrected spherical aberration).
     """
 
     blades: int = 0
@@ -34,7 +32,6 @@ class Aperture:
     rotation_deg: float = 0.0
     anamorphic: float = 1.0
     cats_eye: float = 0.0
-    edge: float = 0.0
 
     def __post_init__(self) -> None:
         if self.blades != 0 and not 5 <= self.blades <= 11:
@@ -46,7 +43,6 @@ class Aperture:
             ("rotation_deg", -360, 360),
             ("anamorphic", 0.25, 4),
             ("cats_eye", 0, 1),
-            ("edge", -1, 1),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -72,14 +68,13 @@ class Aperture:
         """
         squeeze = math.sqrt(self.anamorphic)  # keeps the disc's area constant
         u, v = x * squeeze, y / squeeze
-        rho = np.hypot(u, v)
-        inside = rho <= self._rim(u, v)
+        inside = np.hypot(u, v) <= self._rim(u, v)
         if self.cats_eye > 0:
             # Seen off-axis, the rim of the barrel is a second circle that slides over the aperture.
             shift = self.cats_eye * min(math.hypot(*field), 1.0)
             angle = math.atan2(field[1], field[0])
             inside &= np.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) <= 1
-        return np.where(inside, np.maximum(1 + self.edge * (2 * rho**2 - 1), 0), 0)
+        return np.where(inside, 1.0, 0.0)
 
     def _rim(self, u: np.ndarray, v: np.ndarray) -> np.ndarray | float:
         if self.blades == 0:

@@ -60,12 +60,6 @@ BLUR_PARAMETERS = (
             ),
             default=0.2,
         ),
-        fraction(
-            name="highlight_threshold",
-            label="Highlight threshold",
-            help="Brightness above which a pixel counts as a clipped highlight.",
-            default=0.9,
-        ),
         Parameter(
             name="existing_defocus",
             kind=Kind.CHOICE,
@@ -129,15 +123,6 @@ BLUR_PARAMETERS = (
             help="Narrows the bokeh towards the corners of the picture, as the barrel of a fast lens does (optical "
             "vignetting).",
             default=0.0,
-        ),
-        Parameter(
-            name="disc_edge",
-            kind=Kind.FLOAT,
-            label="Bokeh edge",
-            help="Brightness of the rim of the bokeh: -1 soft, 0 even, 1 bright, like a soap bubble.",
-            default=0.0,
-            minimum=-1.0,
-            maximum=1.0,
         ),
     ),
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..operation import Operation
 
-OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_eye", "disc_edge")
+OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_eye")
 """The options of an operation that shape the disc."""
 
 CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
@@ -21,7 +21,7 @@ CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
 _SUBSAMPLES = 2  # number of samples per pixel along each axis, for smooth edges
 _REACH = 2.0  # half-width of the drawing, in radii of a circular opening; even the longest oval fits
 
-SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
+SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye")
 """The options that a shape sets. The rotation of the blades remains the user's choice."""
 
 _MARGIN = 1.4  # size of the drawing relative to the crop that is shown; even the longest shape fits
@@ -56,7 +56,7 @@ class Shape:
 
 
 def _shape(name: str, label: str, tip: str, field: tuple[float, float] = CENTRE, **options: Any) -> Shape:
-    neutral = {"blades": 0, "blade_curvature": 0.0, "anamorphic": 1.0, "cats_eye": 0.0, "disc_edge": 0.0}
+    neutral = {"blades": 0, "blade_curvature": 0.0, "anamorphic": 1.0, "cats_eye": 0.0}
     return Shape(name=name, label=label, tip=tip, field=field, options={**neutral, **options})
 
 
@@ -73,7 +73,6 @@ SHAPES = (
         cats_eye=0.6,
     ),
     _shape("anamorphic", "Anamorphic", "Tall ovals, as from a cine lens", anamorphic=1.8),
-    _shape("ring", "Ring", "Discs with a bright edge, as from a mirror lens or an old lens", disc_edge=0.8),
 )
 
 
@@ -101,13 +100,12 @@ def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = 
     """
     steps = [((n + 0.5) / _SUBSAMPLES / size * 2 - 1) * _REACH for n in range(size * _SUBSAMPLES)]
     light = [[transmission(x, y, options, field=field) for x in steps] for y in steps]
-    brightest = max(map(max, light)) or 1.0
     values = bytearray()
     for top in range(0, len(steps), _SUBSAMPLES):
         for left in range(0, len(steps), _SUBSAMPLES):
             rows = light[top : top + _SUBSAMPLES]
             total = sum(sum(row[left : left + _SUBSAMPLES]) for row in rows)
-            values.append(round(255 * total / brightest / _SUBSAMPLES**2))
+            values.append(round(255 * total / _SUBSAMPLES**2))
     return bytes(values)
 
 
@@ -115,15 +113,14 @@ def transmission(x: float, y: float, options: Mapping[str, Any], *, field: tuple
     """Return the light transmitted at a point (x, y) of the opening, given in opening radii; y points down."""
     squeeze = math.sqrt(options["anamorphic"])
     u, v = x * squeeze, y / squeeze
-    rho = math.hypot(u, v)
-    if rho > _rim(u, v, options):
+    if math.hypot(u, v) > _rim(u, v, options):
         return 0.0
     shift = options["cats_eye"] * min(math.hypot(*field), 1.0)
     if shift > 0:
         angle = math.atan2(field[1], field[0])
         if math.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) > 1:
             return 0.0
-    return max(1 + options["disc_edge"] * (2 * rho**2 - 1), 0.0)
+    return 1.0
 
 
 def _rim(u: float, v: float, options: Mapping[str, Any]) -> float:

@@ -79,7 +79,6 @@ def lens_blur(
     focus_range: float = 0.0,
     encoding: Encoding = "srgb",
     highlight_boost: float = 0.0,
-    highlight_threshold: float = 0.9,
     foreground_strength: float = 1.0,
     background_strength: float = 1.0,
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["auto", "measure"] | None = None,
@@ -105,7 +104,6 @@ def lens_blur(
         focus_range: disparity on either side of the focus that stays sharp.
         encoding: "srgb" or "linear", of `image` and of the result.
         highlight_boost: how much clipped highlights are brightened before blurring, 0 to 1.
-        highlight_threshold: encoded value above which light counts as clipped.
         foreground_strength: factor on the radius in front of the focus.
         background_strength: factor on the radius behind the focus.
         existing_defocus: (H, W) radius in pixels of the blur that the picture already has; "measure" estimates it,
@@ -148,7 +146,7 @@ def lens_blur(
         disparity=disparity,
         focus=focus,
         encoded=encoding == "srgb",
-        highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
+        highlights=Highlights(strength=highlight_boost),
         existing_defocus_px=existing_defocus,
         soft_edges=soft_edges,
     )
@@ -228,7 +226,6 @@ def lens_options(options: BlurOptions, *, existing: ExistingBlur) -> dict[str, A
     return {
         "aperture": options.aperture,
         "highlight_boost": options.highlight_boost,
-        "highlight_threshold": options.highlight_threshold,
         "foreground_strength": options.foreground_strength,
         "background_strength": options.background_strength,
         "existing_defocus": "measure" if options.existing_defocus == "measure" else existing.radius_px,

@@ -23,7 +23,6 @@ class BlurOptions(DepthOptions, LensOptions):
     foreground_strength: float = 1.0
     background_strength: float = 1.0
     highlight_boost: float = 0.2
-    highlight_threshold: float = 0.9
     existing_defocus: Literal["auto", "ignore", "measure"] = "auto"
     grain: float = 0.0
     blades: int = 0
@@ -31,7 +30,6 @@ class BlurOptions(DepthOptions, LensOptions):
     blade_rotation: float = 0.0
     anamorphic: float = 1.0
     cats_eye: float = 0.0
-    disc_edge: float = 0.0
     known_distance: tuple[tuple[float, float, float], ...] = ()
 
     @property
@@ -43,7 +41,6 @@ class BlurOptions(DepthOptions, LensOptions):
             rotation_deg=self.blade_rotation,
             anamorphic=self.anamorphic,
             cats_eye=self.cats_eye,
-            edge=self.disc_edge,
         )
 
 
