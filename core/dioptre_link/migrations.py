@@ -87,6 +87,7 @@ NEUTRAL: Mapping[str, Any] = {
 }
 """Options that this version does not have, and the value that changes nothing: any other one is refused."""
 
+_TOLERANCE = 1e-6  # largest rounding error of numbers that GIMP and Qt converted to text and back
 _LAST = "0.2"  # the last version that had what `REMOVED` and `NEUTRAL` name
 
 
@@ -103,7 +104,7 @@ def without_retired(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[M
             notes.append(RETIRED[name, value])
         elif name in IGNORED:
             notes.append(Message("The option {name} no longer exists and is ignored.", name=name))
-        elif value in REMOVED.get(name, ()) or (name in NEUTRAL and value != NEUTRAL[name]):
+        elif value in REMOVED.get(name, ()) or (name in NEUTRAL and not _is_neutral(name, value)):
             raise UsageError(
                 "{name}: {value} is no longer part of Dioptre.",
                 hint="The last version that had it is {version}.",
@@ -114,6 +115,10 @@ def without_retired(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[M
         elif name not in NEUTRAL:
             kept[name] = value
     return kept, tuple(note for note in notes if note is not None)
+
+
+def _is_neutral(name: str, value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value - NEUTRAL[name]) <= _TOLERANCE
 
 
 class UnknownVersionError(ValueError):
