@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,9 +62,8 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "made" / "library.so"
     path.parent.mkdir()
     path.write_bytes(b"code" * 1000)
-    digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).decode().rstrip("=")
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.0\n", encoding="utf-8")
-    record = f"made/library.so,sha256={digest},4000\nmade-1.0.dist-info/RECORD,,\n"
+    record = "made/library.so,sha256=any,4000\nmade-1.0.dist-info/RECORD,,\n"
     (folder / "RECORD").write_text(record, encoding="utf-8")
     (tmp_path / "locked.txt").write_text("", encoding="utf-8")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
@@ -75,7 +71,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("damage", ["whole", "missing", "truncated", "altered"])
+@pytest.mark.parametrize("damage", ["whole", "missing", "truncated"])
 def test_damaged_packages_are_named_before_they_are_loaded(
     damage: str, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,26 +83,15 @@ def test_damaged_packages_are_named_before_they_are_loaded(
         yield findings.Finding("load", "ok", "loaded", "")
 
     monkeypatch.setattr(findings, "CHECKS", (findings.packages, load))
-    monkeypatch.setattr(findings, "_AFTER_PACKAGES", 1)
     monkeypatch.setattr(findings, "_LOADING", (load,))
     if damage == "missing":
         library.unlink()
     elif damage != "whole":
-        library.write_bytes(b"code" * 999 + (b"" if damage == "truncated" else b"bad!"))
-    quick, thorough = list(findings.examine()), list(findings.examine(files=True))
-    named = {finding.code: finding for finding in quick}.get("packages-damaged")
-    assert (named is not None) == (damage in ("missing", "truncated"))
-    assert len(loaded) == (2 if damage == "whole" else 1 if damage == "altered" else 0)
-    wrong = [finding for finding in thorough if finding.level == "error"]
-    assert bool(wrong) == (damage != "whole")
+        library.write_bytes(b"code" * 999)
+    wrong = [finding for finding in findings.examine() if finding.level == "error"]
+    assert (len(wrong), len(loaded)) == ((0, 1) if damage == "whole" else (1, 0))
     assert all("virus scanner" in finding.fix for finding in wrong)
     assert all("made (made/library.so)" in finding.message and "--repair" in finding.fix for finding in wrong)
-
-
-def test_every_file_of_this_installation_is_as_it_was(dioptre: Dioptre) -> None:
-    started = time.process_time()
-    assert [finding.level for finding in findings.every_file()] == ["ok"]
-    assert time.process_time() - started < 10, "5 s on an idle machine, on all its cores together"
 
 
 LOG = """2026-11-20 10:11:12,345 77 INFO begin /home/eva/My Photos/Eva at the sea.jpg

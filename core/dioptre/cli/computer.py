@@ -12,7 +12,7 @@ from dioptre import runtime
 from dioptre.editors.plugin_folder import Finding
 from dioptre_link import paths
 
-_FEATURES = {"AVX": 39, "AVX2": 40}  # numbers for Windows' IsProcessorFeaturePresent
+_AVX = 39  # number for Windows' IsProcessorFeaturePresent
 _VISUAL_CPP = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll")
 _MOST_CHARACTERS = 259  # longest path that Windows' programs open
 _LONGEST_INSIDE = 180  # longest path in an environment, as tests/windows/scenario.py checks
@@ -32,36 +32,28 @@ def processor() -> Iterator[Finding]:
         )
         return
     name = runtime.processor_name()
-    lacks = [instructions for instructions in ("AVX", "AVX2") if not _has(instructions)]
-    if not lacks:
+    if _has_avx():
         yield Finding("processor", "ok", name)
-    elif "AVX" in lacks:
+    else:
         yield Finding(
             "processor-old",
             "error",
             f"The processor {name} lacks the instructions AVX, without which JAX does not start.",
             "Use a computer whose processor has AVX2: Intel since 2013, AMD since 2015.",
         )
-    else:
-        yield Finding(
-            "processor-slow",
-            "warning",
-            f"The processor {name} lacks the instructions AVX2, so that the networks take several times as long.",
-            "Choose smaller pictures or lower quality, or use a newer computer.",
-        )
 
 
-def _has(instructions: str) -> bool:
-    """Return whether the processor has AVX or AVX2; processors other than x86 need neither."""
+def _has_avx() -> bool:
+    """Return whether the processor has AVX; processors other than x86 do not need it."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return True
     listed = runtime.processor_instructions()
     if listed is not None:
-        return instructions.lower() in listed
+        return "avx" in listed
     if sys.platform == "win32":
         import ctypes
 
-        return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(_FEATURES[instructions]))
+        return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(_AVX))
     return True
 
 

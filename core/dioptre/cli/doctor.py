@@ -25,8 +25,7 @@ _PATH = click.Path(path_type=Path, readable=False)
     "--report", type=_PATH, metavar="FILE", help="Also write a .zip for a bug report, without private data."
 )
 @click.option("--force", is_flag=True, help="Replace that file if it exists.")
-@click.option("--files", is_flag=True, help="Also compare every installed file with its SHA-256.")
-def command(as_json: bool, report: Path | None, force: bool, files: bool) -> int:
+def command(as_json: bool, report: Path | None, force: bool) -> int:
     """Diagnose problems with this installation without changing anything.
 
     Each finding has a code, explained in docs/troubleshooting.md, and a fix if there is a problem.
@@ -34,7 +33,7 @@ def command(as_json: bool, report: Path | None, force: bool, files: bool) -> int
     from .findings import examine
 
     findings: list[Finding] = []
-    for finding in examine(files=files):
+    for finding in examine():
         findings.append(finding)
         if as_json:
             say(json.dumps({"type": "finding", **finding._asdict()}))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import json
 import os
 import shutil
@@ -13,9 +11,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +29,8 @@ from .computer import libraries, places, processor
 OK, WARNING, ERROR = "ok", "warning", "error"
 _REINSTALL = "Run: python3 install.py --repair"
 _SIDE_PX = 64
-_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first job also compiles programs
 _NAMED = 3  # damaged files that a message names
 GIB = 1 << 30
-_MEMORY_LEAST_BYTES = 6 * GIB  # memory of the whole computer, with which an editor and a portrait just fit
 _MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
 
@@ -173,27 +167,17 @@ def job() -> Iterator[Finding]:
     took = time.monotonic() - started
     if result.shape[:2] != (_SIDE_PX, _SIDE_PX) or not np.isfinite(result).all() or float(result.std()) < 0.05:
         yield Finding("job-wrong", ERROR, "A small test job returned an invalid picture.", _REINSTALL)
-    elif took > _SLOW_S:
-        yield Finding(
-            "job-slow",
-            WARNING,
-            f"A small test job took {took:.0f} s.",
-            "Run doctor again: the first run compiles the networks. If it stays slow, close other programs.",
-        )
     else:
         yield Finding("job", OK, f"A small test job, including reading and writing files, took {took:.1f} s.")
 
 
-def examine(*, files: bool = False) -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """Run all checks, the fast ones first; a check that raises an exception does not stop the others.
 
     Checks that load packages are left out if a package is damaged, because a damaged library can end the process.
-
-    Args:
-        files: also compare the SHA-256 of every file of every package.
     """
     damaged = False
-    for check in (*CHECKS[:_AFTER_PACKAGES], *((every_file,) if files else ()), *CHECKS[_AFTER_PACKAGES:]):
+    for check in CHECKS:
         if damaged and check in _LOADING:
             continue
         try:
@@ -277,28 +261,7 @@ def packages() -> Iterator[Finding]:
         )
     elif count:
         yield Finding("packages", OK, f"{count} packages, all at their locked versions")
-    yield from _about_files([name for name, file, size, _ in _listed_files() if _size(file) != size])
-
-
-def every_file() -> Iterator[Finding]:
-    """Compare the SHA-256 of every file of every package with the package's list of files."""
-
-    def is_altered(listed: tuple[str, Path, int, str]) -> bool:
-        try:
-            with listed[1].open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-        except OSError:
-            return True
-        return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=") != listed[3]
-
-    listed = list(_listed_files())
-    with ThreadPoolExecutor() as pool:
-        altered = compress(listed, pool.map(is_altered, listed, chunksize=64))
-        yield from _about_files([name for name, _, _, _ in altered], checked=len(listed))
-
-
-def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
-    if damaged:
+    if damaged := [name for name, file, size in _listed_files() if _size(file) != size]:
         named = ", ".join(damaged[:_NAMED])
         yield Finding(
             "packages-damaged",
@@ -307,12 +270,10 @@ def _about_files(damaged: list[str], *, checked: int = 0) -> Iterator[Finding]:
             "If a virus scanner has put them into quarantine, allow Dioptre's data folder in its settings. Then: "
             "python3 install.py --repair",
         )
-    elif checked:
-        yield Finding("packages-files", OK, f"{checked} files of packages, all as they were installed")
 
 
-def _listed_files() -> Iterator[tuple[str, Path, int, str]]:
-    """Yield the name, path, size and SHA-256 (base64) of each file that the packages' lists name.
+def _listed_files() -> Iterator[tuple[str, Path, int]]:
+    """Yield the name, path and size of each file that the packages' lists name.
 
     Programs, which lie beside the packages' folder, are left out, because pipx changes their first line.
     """
@@ -321,7 +282,7 @@ def _listed_files() -> Iterator[tuple[str, Path, int, str]]:
             listed = len(row) == 3 and row[2].isdecimal() and row[1].startswith("sha256=")
             if listed and not row[0].startswith(".."):
                 path = Path(str(package.locate_file(row[0])))
-                yield f"{package.name} ({row[0]})", path, int(row[2]), row[1].removeprefix("sha256=")
+                yield f"{package.name} ({row[0]})", path, int(row[2])
 
 
 def _size(path: Path) -> int:
@@ -359,15 +320,7 @@ def memory() -> Iterator[Finding]:
     """Check the free memory."""
     import psutil
 
-    has = psutil.virtual_memory()
-    free = int(has.available)
-    if has.total < _MEMORY_LEAST_BYTES:
-        yield Finding(
-            "memory-small",
-            WARNING,
-            f"This computer has {has.total / GIB:.1f} GiB of memory.",
-            "Work on pictures of up to 12 megapixels, and close other programs meanwhile.",
-        )
+    free = int(psutil.virtual_memory().available)
     message = f"{free / GIB:.1f} GiB of memory free"
     if free < _MEMORY_WANTED_BYTES:
         yield Finding(
@@ -454,4 +407,3 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     job,
 )
 _LOADING = (memory, weights, devices, precision, job)  # checks that load packages with libraries
-_AFTER_PACKAGES = CHECKS.index(packages) + 1
