@@ -1,4 +1,4 @@
-"""Collect the messages that users see from the source, and update the translations and docs/dev/messages.md.
+"""Collect the messages that users see from the source, and update the translations.
 
 Run `python -m translations.collect` in the repository, with Babel installed. A message's id is its text with named
 placeholders, such as "{name} already exists."; at run time `dioptre_link.language` looks it up.
@@ -18,7 +18,6 @@ from pathlib import Path
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.presets import presets
-from translations.page import PAGE, page
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
@@ -236,19 +235,8 @@ def compiled(language: Path) -> bytes:
     return buffer.getvalue()
 
 
-def translated_texts() -> dict[str, dict[str, str]]:
-    """Return the translations in every language's .po file: language code → text → translation."""
-    from babel.messages import pofile
-
-    languages = {}
-    for path in sorted(FOLDER.glob("*.po")):
-        with path.open("rb") as file:
-            languages[path.stem] = {str(each.id): str(each.string) for each in pofile.read_po(file) if each.id}
-    return languages
-
-
 def update() -> None:
-    """Update the catalogue, every language's .po and .mo file, and docs/dev/messages.md."""
+    """Update the catalogue, and every language's .po and .mo file."""
     from babel.messages import pofile
     from babel.messages.catalog import Catalog
 
@@ -271,7 +259,6 @@ def update() -> None:
         target.write_bytes(compiled(path))
         missing = sum(not message.string for message in messages if message.id)
         sys.stdout.write(f"{path.name}: {missing} of {len(messages)} messages without a translation\n")
-    PAGE.write_text(page(collect(), translated_texts()), encoding="utf-8")
 
 
 if __name__ == "__main__":
