@@ -59,7 +59,7 @@ _DEPTH_ANYTHING_3 = Message(
     "Depth Anything 3 is no longer part of Dioptre. The best depth network that is installed is used instead."
 )
 
-RETIRED: Mapping[tuple[str, Any], Message | None] = {
+RETIRED: Mapping[tuple[str, str], Message | None] = {
     ("background_fill", "auto"): None,
     ("background_fill", "migan"): Message(
         "The network MI-GAN is no longer part of Dioptre. The clean background continues the picture instead."
