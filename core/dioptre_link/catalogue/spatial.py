@@ -26,8 +26,8 @@ OPERATION = Operation(
             name=LAYOUT,
             kind=Kind.CHOICE,
             label="Layout",
-            help="Two views side by side, an anaglyph for red-cyan glasses, the picture beside its depth, a "
-            "Looking Glass quilt, or two pictures in a file, whose name must end in .mpo.",
+            help="Views side by side, an anaglyph for red-cyan glasses, the picture beside its depth, a Looking "
+            "Glass quilt, or two pictures in a file, whose name must end in .mpo.",
             default="parallel",
             choices=("parallel", "crossed", "anaglyph", "rgbd", "quilt", "mpo"),
             shown=(
