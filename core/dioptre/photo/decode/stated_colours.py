@@ -187,8 +187,11 @@ def apply_code_points(found: Decoded, points: CodePoints | None, path: Path) -> 
 
 
 def _note_unknown(found: Decoded, path: Path) -> None:
-    message = "{file} states a kind of colours that Dioptre does not know. They are treated as sRGB."
-    found.messages.append(Message(message, file=path.name))
+    found.messages.append(
+        Message(
+            "{file} states a kind of colours that Dioptre does not know. They are treated as sRGB.", file=path.name
+        )
+    )
 
 
 def _exponent(gamma: bytes) -> float | None:
