@@ -126,10 +126,6 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             _become(where, ["-P", "-m", "pytest", *(rest or USUAL_TESTS)], tests=True)
         case ["python", *rest]:
             ensure(where, console)
-            if rest[:3] == ["-m", "pip", "install"]:
-                with _locked(where, console) as lock:
-                    Installer(where, console, lock).complete(where.environment)
-                console.finish()
             _become(where, rest)
         case ["commands"]:
             ensure(where, console)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import extras, pythons, slimming, trees
+from . import extras, pythons, trees
 from .console import INSTALL, Console, Failure
 
 MARKER = "installed.json"
@@ -115,13 +115,6 @@ def interpreter(environment: Path) -> Path:
     if sys.platform == "win32":
         return environment / "Scripts" / "python.exe"
     return environment / "bin" / "python"
-
-
-def site_packages(environment: Path) -> Path:
-    """Return the package folder of a virtual environment."""
-    if sys.platform == "win32":
-        return environment / "Lib" / "site-packages"
-    return next(environment.glob("lib/python3*/site-packages"))
 
 
 def read_marker(environment: Path) -> dict[str, Any]:
@@ -229,9 +222,7 @@ class Installer:
         self.install(new, "build", "--no-compile")
         self._console.step("Installing dependencies", span=(0.1, 0.75))
         self.install(new, "runtime", "--no-build-isolation", "--no-compile")
-        added = self._added()
-        slimming.slim(site_packages(new), whole=bool(added))
-        self._install_added(new, added)
+        self._install_added(new, self._added())
         shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
         write_marker(new, {"dependencies": dependencies, "python": version})
         shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
@@ -286,24 +277,6 @@ class Installer:
         lock = self._folders.checkout / "locks" / f"{name}.txt"
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
-
-    def complete(self, environment: Path) -> None:
-        """Reinstall packages from which parts were left out, which the user's own packages may need."""
-        packages = slimming.lacking(site_packages(environment))
-        if not packages:
-            return
-        self._console.step(f"Adding the parts of {', '.join(packages)} that Dioptre itself does not use")
-        lock = (self._folders.checkout / "locks" / "runtime.txt").read_text(encoding="utf-8")
-        blocks = re.findall(r"^\S.*(?:\n\s+.*)*", lock, re.MULTILINE)
-        wanted = environment / "whole.txt"
-        wanted.write_text(
-            "\n".join(block for block in blocks if block.partition("==")[0] in packages) + "\n", encoding="utf-8"
-        )
-        try:
-            options = ("--force-reinstall", "--no-compile", "-r", str(wanted))
-            self._pip(environment, *_CHECKED, *self._source(), *options)
-        finally:
-            wanted.unlink()
 
     def add_extra(self, environment: Path, name: str) -> None:
         """Install the lock file of an extra."""

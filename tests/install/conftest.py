@@ -94,18 +94,11 @@ class Checkout:
             check=False,
         )
 
-    def add_wheel(self, name: str, content: str, **parts: str) -> str:
-        """Create a wheel and return its line for a lock file.
-
-        Args:
-            name: Name of the package.
-            content: Its module, if it has no parts.
-            parts: Content of its subpackages, by their names.
-        """
+    def add_wheel(self, name: str, content: str) -> str:
+        """Create a wheel of a package with one module, and return its line for a lock file."""
         path = self.wheels / f"{name}-1.0-py3-none-any.whl"
-        modules = {f"{name}/{part}/__init__.py": text for part, text in parts.items()}
         files = {
-            **({f"{name}/__init__.py": content} | modules if parts else {f"{name}.py": content}),
+            f"{name}.py": content,
             f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
             f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }

@@ -139,21 +139,6 @@ def test_what_the_user_added_comes_along(miniature: Checkout) -> None:
     assert "mine==1.0" in outcome.stderr
 
 
-def test_what_the_user_adds_finds_the_parts_that_were_left_out(miniature: Checkout) -> None:
-    lock = miniature.folder / "locks" / "runtime.txt"
-    scipy = miniature.add_wheel("scipy", "", stats="MEAN = 'mean'\n", ndimage="")
-    lock.write_text(lock.read_text(encoding="utf-8") + scipy, encoding="utf-8")
-    asked = ("python", "-c", "import scipy.stats; print(scipy.stats.MEAN)")
-    without = miniature.install(*asked)
-    assert (without.returncode, "leaves out scipy.stats" in without.stderr) == (1, True)
-    miniature.add_wheel("chosen", "")
-    added = miniature.install("python", "-m", "pip", "install", "chosen")
-    assert added.returncode == 0, added.stderr
-    assert miniature.install(*asked).stdout == "mean\n"
-    lock.write_text(lock.read_text(encoding="utf-8") + "# an update\n", encoding="utf-8")
-    assert miniature.install(*asked).stdout == "mean\n", "the update kept it"
-
-
 def test_what_the_user_added_and_cannot_be_had_again_is_named(miniature: Checkout) -> None:
     assert miniature.install("greet").returncode == 0
     miniature.add_wheel("mine", "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.io import loadmat
 
 COUNT = 1449
 FRAMES = "nyu_datasets"
@@ -60,8 +61,6 @@ def official_split(folder: Path) -> tuple[list[int], list[int]]:
     Raises:
         ValueError: The file is not the official split.
     """
-    from scipy.io import loadmat  # Dioptre's installer leaves it out; its error names the command that adds it.
-
     table = loadmat(folder / SPLIT)
     train, test = (sorted(int(n) - 1 for n in table[key].ravel()) for key in ("trainNdxs", "testNdxs"))
     if (len(train), len(test)) != (795, 654) or set(train) & set(test):

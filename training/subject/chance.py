@@ -20,6 +20,7 @@ import numpy as np
 from flax import nnx
 from PIL import Image
 from safetensors.numpy import save_file
+from scipy.optimize import minimize
 
 from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
@@ -58,10 +59,6 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
     Returns:
         The weights (k,) and the bias.
     """
-    from scipy.optimize import (
-        minimize,
-    )  # Dioptre's installer leaves it out; its error names the command that adds it.
-
     tokens, certainty = rows[:, :-1], rows[:, -1]
     centre = tokens.mean(0)
     directions = np.linalg.svd(tokens - centre, full_matrices=False)[2][:_DIRECTIONS].T

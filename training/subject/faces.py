@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from PIL import Image
+from scipy.optimize import minimize
 
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.storage import save
@@ -90,10 +91,6 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
 
 def fit(features: np.ndarray, has: np.ndarray) -> np.ndarray:
     """Fit a logistic regression; return the weights (c) and the bias."""
-    from scipy.optimize import (
-        minimize,
-    )  # Dioptre's installer leaves it out; its error names the command that adds it.
-
     share = np.where(has, _WEIGHT / has.sum(), (1 - _WEIGHT) / (~has).sum())
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from safetensors.numpy import load_file
+from scipy.optimize import minimize
 
 from dioptre.features.white_balance.illuminant import GOOD_DE, chance_evidence, read, share_evidence
 from dioptre.models.white_balance import WhiteBalanceConfig
@@ -115,10 +116,6 @@ def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray
 
 def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.ndarray:
     """Fit a logistic regression to the chance that a result is within GOOD_DE of the truth."""
-    from scipy.optimize import (
-        minimize,
-    )  # Dioptre's installer leaves it out; its error names the command that adds it.
-
     evidence, good, weights = [], [], []
     for name, of in sets.items():
         weights.append(np.full(len(of["belief"]), WEIGHTS.get(name, 1.0)))
