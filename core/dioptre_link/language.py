@@ -30,6 +30,7 @@ DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
+_TEMPLATE = "template"
 _NESTED = 8  # maximum depth of messages nested as values: a reason inside a sentence, or a list
 INSTALL = "python3 install.py"  # the installer's command, as it appears in messages
 _PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
@@ -95,6 +96,24 @@ def _only_gaps(template: str) -> str:
         if name is not None and (not name.isidentifier() or form or conversion):
             raise ValueError(template)
     return template
+
+
+def outgoing(value: Any) -> Any:
+    """Convert a value to JSON types. Messages keep their templates; `incoming` restores them."""
+    if isinstance(value, Message):
+        return {_TEMPLATE: value.to_wire()}
+    if isinstance(value, dict):
+        return {name: outgoing(item) for name, item in value.items()}
+    return [outgoing(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def incoming(value: Any) -> Any:
+    """Restore a value from `outgoing`; raise an exception of `Message.from_wire` if it is invalid."""
+    if isinstance(value, dict):
+        if value.keys() == {_TEMPLATE}:
+            return Message.from_wire(value[_TEMPLATE])
+        return {name: incoming(item) for name, item in value.items()}
+    return [incoming(item) for item in value] if isinstance(value, list) else value
 
 
 IN_USE = Message("another program uses it")

@@ -23,14 +23,13 @@ from dioptre.contract import StepCache, StepResult
 from dioptre.imaging.numbers import is_finite
 from dioptre_link import strict_json
 from dioptre_link.files import is_private, keep_newest, open_regular, private_folder
-from dioptre_link.language import Message
+from dioptre_link.language import incoming, outgoing
 
 from .names import Names, digest_of_bytes
 
 _MAGIC = b"dioptre-kept 1 "
 _LONGEST_HEADER = 1 << 20
 _MOST_VALUES = 1 << 32
-_TEMPLATE = "template"
 _SPARE_BYTES = 1 << 30  # disk space that the cache leaves free for other programs
 _SUFFIX = ".kept"
 _log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ def write(path: Path, result: StepResult) -> None:
         {"name": name, "shape": plane.shape, "sha256": digest_of_bytes(plane.data)}
         for name, plane in planes.items()
     ]
-    content = {"facts": _outgoing(dict(result.facts)), "planes": described}
+    content = {"facts": outgoing(dict(result.facts)), "planes": described}
     header = json.dumps(content, allow_nan=False).encode("ascii") + b"\n"
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
@@ -83,7 +82,7 @@ def read(path: Path) -> StepResult:
         try:
             content = _header(file)
             planes = {str(plane["name"]): _plane(file, plane) for plane in content["planes"]}
-            facts = _incoming(content["facts"])
+            facts = incoming(content["facts"])
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamagedError(str(path)) from error
         if file.read(1):
@@ -109,23 +108,6 @@ def _plane(file: IO[bytes], described: Any) -> np.ndarray:
     if not whole or not is_finite(plane):
         raise DamagedError(file.name)
     return plane.reshape(height, width)
-
-
-def _outgoing(value: Any) -> Any:
-    """Convert facts to JSON types. Messages are stored untranslated; `_incoming` restores them."""
-    if isinstance(value, Message):
-        return {_TEMPLATE: value.to_wire()}
-    if isinstance(value, dict):
-        return {name: _outgoing(item) for name, item in value.items()}
-    return [_outgoing(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _incoming(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {_TEMPLATE}:
-            return Message.from_wire(value[_TEMPLATE])
-        return {name: _incoming(item) for name, item in value.items()}
-    return [_incoming(item) for item in value] if isinstance(value, list) else value
 
 
 class _KeyedCache(StepCache):
