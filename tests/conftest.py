@@ -30,6 +30,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled")
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
 os.environ["DIOPTRE_KEEP"] = "0"  # No test may use results that another test computed or faked.
+os.environ["DIOPTRE_NO_WORKER"] = "1"  # Commands compute in the process that a test watches.
 os.environ["LANGUAGE"] = "en"  # Tests check the text of messages.
 _weights = Path(_home.name) / "data" / "weights"  # The bundled weights, as after an installation.
 _weights.mkdir(parents=True)

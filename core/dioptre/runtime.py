@@ -23,7 +23,8 @@ from typing import Any
 
 from dioptre_link.errors import DioptreError
 from dioptre_link.files import private_folder
-from dioptre_link.paths import cache_dir
+from dioptre_link.paths import __file__ as link_file
+from dioptre_link.paths import cache_dir, data_dir, log_dir
 
 RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
 CARD_FRACTION = 0.6  # of a graphics card's memory; the rest is for the editor's canvas and the desktop
@@ -188,6 +189,70 @@ def own_settings() -> Iterator[None]:
             if getattr(found, "value", found) != value:  # a needless setting may keep programs from being reused
                 stack.enter_context(set_to(value))
         yield
+
+
+_SHARED = ("DIOPTRE_", "JAX_", "CUDA_", "XLA_")
+_ELSEWHERE = ("HOME", "DATA_DIR", "CACHE_DIR", "LOG_DIR", "PYTHON", "PROGRAM", "NO_WORKER")
+
+
+def _variables() -> dict[str, str]:
+    """Return the variables that may change results or the use of the machine, after `prepare`."""
+    without = {f"DIOPTRE_{name}" for name in _ELSEWHERE}
+    return {name: os.environ[name] for name in os.environ if name.startswith(_SHARED) and name not in without}
+
+
+def setup() -> str:
+    """Return a digest of what two processes must share so that one may compute for the other.
+
+    It covers Dioptre's code and folders, the variables that `prepare` leaves, the processors that the process may
+    use and its priority. JAX is not imported.
+    """
+    import hashlib
+
+    code = [
+        (entry.path, (found := entry.stat()).st_size, found.st_mtime_ns)
+        for folder in (Path(__file__).parent, Path(link_file).parent)
+        for entry in _modules(folder)
+    ]
+    places = [str(folder()) for folder in (data_dir, cache_dir, log_dir)]
+    how = (sys.executable, sys.version, places, sorted(_variables().items()), _share(), sorted(code))
+    return hashlib.sha256(repr(how).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _modules(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _modules(entry.path)
+            elif entry.name.endswith(".py"):
+                yield entry
+
+
+def _share() -> tuple[int, list[int]]:
+    """Return this process's priority, and the processors that it may use; an empty list if that is unknown."""
+    priority = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+    return priority, sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def is_usual() -> bool:
+    """Return whether nothing is set for this process alone, so that a worker that it starts suits other clients."""
+    prepared = ("JAX_PERSISTENT_CACHE_", "XLA_PYTHON_CLIENT_")
+    chosen = {name: value for name, value in _variables().items() if not name.startswith(prepared)}
+    priority, processors = _share()
+    whole = not processors or len(processors) == os.cpu_count()
+    compiled = ("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
+    return whole and priority == 0 and chosen.items() <= {compiled}
+
+
+def is_limited() -> bool:
+    """Return whether the shell limits this process's memory, time or files: another process would not obey."""
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_RSS")
+    kinds = [getattr(resource, name) for name in names if hasattr(resource, name)]
+    return any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in kinds)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -270,6 +270,41 @@ class Worker:
             message["depth_metres"] = depth_metres.to_dict()
         return connection.submit(message)
 
+    def ready(self, setup: str, operations: Sequence[str]) -> bool:
+        """Announce a `follow`, for which the worker imports what it needs.
+
+        Args:
+            setup: what determines the results of this process, as in the worker's `Host.setup`.
+            operations: names of the operations.
+
+        Returns:
+            Whether the worker may compute for this process: it has the same set-up, and no editor waits for it.
+        """
+        self.connect()
+        assert self._connection is not None
+        asked = {"type": "ready", "setup": setup, "operations": list(operations)}
+        return bool(self._connection.request(asked, "ready")["usable"])
+
+    def follow(
+        self, steps: Sequence[Mapping[str, Any]], inputs: Mapping[str, Buffer], further: Mapping[str, Any]
+    ) -> Job:
+        """Let the worker run a recipe as the command line does, and return at once.
+
+        The result is equal to the bit to that of `dioptre.recipes.follow`, with layers in float32.
+
+        Args:
+            steps: the recipe's steps, as in its file.
+            inputs: float32 buffers; also "embedded" and "confidence", the camera's own depth.
+            further: other fields of the message `follow`.
+        """
+        self.connect()
+        connection = self._connection
+        assert connection is not None
+        self._count += 1
+        given = {name: connection.reference(buffer) for name, buffer in inputs.items()}
+        job = {"type": "follow", "job": self._count, "steps": list(steps), "inputs": given}
+        return connection.submit({**job, **further})
+
     def expect(self, operation: str) -> None:
         """Announce the next operation, so that a worker that is still warming up prepares that operation first."""
         self.connect()

@@ -242,7 +242,8 @@ class Connection:
             for layer in layers:
                 layer.buffer.delete()
             return error
-        return Result(tuple(layers), message["values"], message["messages"], message["models"])
+        told = (message[name] for name in ("values", "messages", "models", "precision"))
+        return Result(tuple(layers), *told)
 
     def fail(self, error: DioptreError) -> None:
         """End the connection and all of its jobs with `error`; later errors are ignored."""

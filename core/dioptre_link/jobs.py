@@ -47,12 +47,14 @@ class Result:
         values: values that were decided automatically.
         messages: sentences for the user.
         models: SHA-256 of the networks that were used, by id.
+        precision: as in a recipe; only for `Worker.follow`.
     """
 
     layers: tuple[Layer, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
+    precision: str = ""
 
     def delete(self) -> None:
         """Delete the buffers of all layers."""

@@ -18,6 +18,10 @@ Conversation::
                                        <-   networks(networks)
     fetch(job, network)                ->
                                        <-   progress…  then one of result (without layers) | error | cancelled
+    ready(setup, operations)           ->                              a command line is about to send a job
+                                       <-   ready(usable)
+    follow(job, steps, inputs, …)      ->
+                                       <-   progress…  then one of result (float32) | error
     cancel(job)  forget                ->
     shutdown(when_idle)                ->
 """
@@ -36,6 +40,7 @@ from .language import Message
 from .metres import DepthMetres
 from .networks import Network
 from .operation import Role
+from .recipe import MOST_STEPS
 
 PROTOCOL = 2
 """Version of the protocol; increase it with every change that older clients or workers would misunderstand."""
@@ -246,6 +251,16 @@ def _fraction(value: Any) -> float:
     return float(value)
 
 
+def _number(value: Any) -> float:
+    _check(type(value) in (int, float), f"{str(value)[:40]!r} is not a number")
+    return float(value)
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    _check(isinstance(value, list) and len(value) == 2, f"{str(value)[:40]!r} is not a pair of numbers")
+    return _number(value[0]), _number(value[1])
+
+
 def _object(value: Any) -> dict[str, Any]:
     _check(isinstance(value, dict), f"{str(value)[:40]!r} is not an object")
     return dict(value)
@@ -360,6 +375,18 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "depth_metres": _Optional(_depth_metres),
         },
         "shutdown": {"when_idle": _flag},
+        "ready": {"setup": _text, "operations": _list_of(_text, MOST_STEPS)},
+        "follow": {
+            "job": _JOB,
+            "steps": _list_of(_object, MOST_STEPS),
+            "inputs": _map_of(Pixels.from_dict, 8),
+            "range_per_m": _Optional(_pair),
+            "embedded_range_per_m": _Optional(_pair),
+            "embedded_kind": _Optional(_message),
+            "focal_diagonals": _Optional(_number),
+            "focal_source": _Optional(_message),
+            "all_layers": _flag,
+        },
     },
     "worker": {
         "hello": {
@@ -371,6 +398,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "log": _text,
         },
         "shared": {"ok": _flag},
+        "ready": {"usable": _flag},
         "stored": {"name": check_name},
         "networks": {"networks": _list_of(_network, 64)},
         "progress": {"job": _JOB, "fraction": _fraction, "phase": _message},
@@ -380,6 +408,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "values": _object,
             "messages": _list_of(_message, 64),
             "models": _map_of(_text),
+            "precision": _Optional(_text, ""),
         },
         "cancelled": {"job": _JOB, "reason": _message},
         "error": {"job": _Optional(_JOB), "protocol": _Optional(_integer(0, 10**6)), **_ERROR},

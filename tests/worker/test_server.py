@@ -39,6 +39,14 @@ MESSAGES = (
     {"type": "submit", "job": 2, "operation": "fake", "options": {}, "inputs": {"picture": {"stored": "photo"}}},
     {"type": "submit", "job": 3, "operation": "nothing", "options": {}, "inputs": {}},
     {"type": "cancel", "job": 1},
+    {"type": "ready", "setup": "another", "operations": ["fake"]},
+    {
+        "type": "follow",
+        "job": 4,
+        "steps": [{"operation": "fake"}],
+        "inputs": {"picture": PIXELS},
+        "all_layers": True,
+    },
 )
 
 

@@ -25,6 +25,7 @@ from .options import (
     parameter_options,
     settings,
     with_contents,
+    worker_option,
 )
 from .reporting import reporter, say
 
@@ -84,6 +85,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
     @parameter_options(portrait.parameters)
     @content_options
     @common_options
+    @worker_option
     def run(
         *,
         inputs: tuple[Path, ...],
@@ -98,6 +100,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         as_json: bool,
         verbose: bool,
         force: bool,
+        worker: bool,
         **options: Any,
     ) -> None:
         """Blur the background of portraits, or apply a recipe to one or more pictures.
@@ -107,6 +110,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         changes = {**given(portrait, options), **settings(pairs)}
         _require_single(inputs, depth=depth, selection=selection)
         log.start(verbose=verbose)
+        _begin(worker=worker)
         from . import process
 
         planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
@@ -120,6 +124,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
                 exr=exr,
                 force=force,
                 report=report,
+                worker=worker,
             )
 
     return run
@@ -134,6 +139,7 @@ def _operation_command(operation: Operation) -> click.Command:
         as_json: bool,
         verbose: bool,
         force: bool,
+        worker: bool,
         depth: Path | None = None,
         depth_unit: str | None = None,
         selection: Path | None = None,
@@ -145,6 +151,7 @@ def _operation_command(operation: Operation) -> click.Command:
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
+        _begin(worker=worker and not operation.framed_by)
         from dioptre.recipes.on_file import LayerFile
 
         from . import process
@@ -176,13 +183,14 @@ def _operation_command(operation: Operation) -> click.Command:
                 report=report,
                 metric=metric,
                 normals=normals,
+                worker=worker,
             )
 
     make.__doc__ = operation.help
     if Role.DEPTH in operation.outputs and Role.SELECTION not in operation.outputs:
         make = content_options(make)
     options = [one for one in operation.parameters if one.name != operation.framed_by]
-    function = _with_inputs(parameter_options(options)(common_options(make)), operation)
+    function = _with_inputs(parameter_options(options)(common_options(worker_option(make))), operation)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
     )
@@ -226,6 +234,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
     @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
     @parameter_options(operation.parameters)
     @common_options
+    @worker_option
     def white_balance(
         *,
         sources: tuple[Path, ...],
@@ -236,6 +245,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         as_json: bool,
         verbose: bool,
         force: bool,
+        worker: bool,
         **options: Any,
     ) -> None:
         """Estimate the colour of the light and remove the colour cast.
@@ -244,6 +254,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         """
         _require_single(sources, depth=depth, selection=selection)
         log.start(verbose=verbose)
+        _begin(worker=worker and len(sources) == 1)
         from . import process, series
 
         with process.reporting(reporter(as_json=as_json)) as report:
@@ -255,9 +266,18 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 planes=process.Planes(depth=depth, selection=selection),
                 force=force,
                 report=report,
+                worker=worker,
             )
 
     return white_balance
+
+
+def _begin(*, worker: bool) -> None:
+    """Begin to start the worker, if it will compute, before the command imports what it needs itself."""
+    if worker:
+        from dioptre.recipes.elsewhere import start_early
+
+        start_early()
 
 
 def _require_single(sources: tuple[Path, ...], **files: Path | None) -> None:

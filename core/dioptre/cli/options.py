@@ -130,6 +130,16 @@ def with_contents(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     )
 
 
+worker_option = click.option(
+    "--no-worker",
+    "worker",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Compute in this process. Otherwise, the worker does, which is ready at once after the first photo.",
+)
+
+
 def common_options(function: F) -> F:
     """Add --json, --verbose and --force, the options of every command that writes results."""
     for option in (

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -35,6 +36,7 @@ from dioptre.photo.results import (
     spare_input,
 )
 from dioptre.recipes.apply import runner_of
+from dioptre.recipes.elsewhere import Elsewhere, may_compute
 from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import film, operation
@@ -102,6 +104,7 @@ def every(
     report: Reporter,
     planes: Planes = NO_PLANES,
     exr: bool = False,
+    worker: bool = True,
 ) -> None:
     """Apply the recipe to each picture and write all of its result files into `folder`.
 
@@ -114,6 +117,7 @@ def every(
         force: replace existing files.
         planes: depth map and selection of a single picture.
         exr: also write all layers to an OpenEXR file.
+        worker: let the worker compute if it can.
 
     Raises:
         UsageError: an option is invalid, or two pictures would write the same files.
@@ -128,7 +132,9 @@ def every(
         for name in outputs.names().values():  # check now, not after minutes of computing
             _require_writable(folder / name, force=force)
         with _measured(source, report):
-            job = _follow(source, chosen, planes=planes, report=report, kind=outputs.kind, all_layers=True)
+            job = _follow(
+                source, chosen, planes=planes, report=report, kind=outputs.kind, all_layers=True, worker=worker
+            )
             messages = list(job.messages)
             written = photo.write_result(
                 job.result,
@@ -181,6 +187,7 @@ def one(
     references: tuple[np.ndarray, ...] = (),
     metric: bool = False,
     normals: bool = False,
+    worker: bool = True,
 ) -> None:
     """Apply the recipe to one picture and write one file, in the format of its suffix, or into a folder.
 
@@ -193,6 +200,7 @@ def one(
         references: pictures whose common light is used, as in `dioptre.contract.Inputs`.
         metric: write the depth in metres.
         normals: write surface normals instead of depth.
+        worker: let the worker compute if it can.
     """
     output = OutputFile.planned(chosen, file, source)
     if metric or normals:
@@ -205,7 +213,15 @@ def one(
     for given in inputs:
         spare_input(output.path, given)
     with _measured(source, report):
-        job = _follow(source, chosen, planes=planes, report=report, references=references, kind=output.kind)
+        job = _follow(
+            source,
+            chosen,
+            planes=planes,
+            report=report,
+            references=references,
+            kind=output.kind,
+            worker=worker and not normals,
+        )
         report.progress(_FOLLOWED, "Writing the result")
         output = output.sized((job.picture.height, job.picture.width))
         written, messages = [output.path], list(job.messages)
@@ -340,10 +356,15 @@ def _follow(
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
     all_layers: bool = False,
+    worker: bool,
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    Thread(target=_get_ready, args=(chosen,)).start()  # imports JAX while the file is decoded
+    there = None
+    if worker and not references and may_compute(chosen):
+        there = Elsewhere(chosen, otherwise=partial(_get_ready, chosen))
+    else:
+        Thread(target=_get_ready, args=(chosen,)).start()  # imports JAX while the file is decoded
     return follow_on_file(
         chosen,
         source,
@@ -355,6 +376,7 @@ def _follow(
         kind=kind,
         all_layers=all_layers,
         cache=step_cache(),
+        there=there,
         progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )
 

@@ -49,6 +49,7 @@ def balance(
     planes: process.Planes,
     force: bool,
     report: Reporter,
+    worker: bool,
 ) -> None:
     """Balance one picture into the file `output`, or several into the folder `output`.
 
@@ -61,6 +62,7 @@ def balance(
         reference: picture whose light is used for all.
         planes: depth map and selection of a single picture.
         force: replace existing files.
+        worker: let the worker balance a single picture if it can.
 
     Raises:
         UsageError: an option is invalid, or a result would replace its picture.
@@ -78,6 +80,7 @@ def balance(
             force=force,
             report=report,
             references=references,
+            worker=worker,
         )
         return
     _require_series(options, reference, output)
@@ -88,7 +91,9 @@ def balance(
 
     def balanced(source: Path) -> None:
         references = common or shared.get(source, ())
-        process.one(source, chosen, file=targets[source], force=force, report=report, references=references)
+        process.one(
+            source, chosen, file=targets[source], force=force, report=report, references=references, worker=False
+        )
 
     process.each(found, balanced, report)
 

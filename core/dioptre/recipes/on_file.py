@@ -25,6 +25,7 @@ from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe
 
 from . import apply
+from .elsewhere import Elsewhere
 from .follow import follow, with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
@@ -75,11 +76,12 @@ def follow_on_file(
     kind: photo.Format | None = None,
     all_layers: bool = False,
     cache: StepCache = NO_STEP_CACHE,
+    there: Elsewhere | None = None,
     progress: Progress = no_progress,
 ) -> Followed:
     """Load a photo and run a recipe on it.
 
-    This imports JAX, so call `runtime.prepare` first.
+    This may import JAX, so call `runtime.prepare` first.
 
     Args:
         chosen: the recipe.
@@ -92,6 +94,7 @@ def follow_on_file(
         kind: format of the file for the result; None if it is not a picture.
         all_layers: as in `Inputs`.
         cache: as in `Inputs`.
+        there: the worker, which runs the recipe if it can; None: this process does.
         progress: called with the fraction done and the phase.
 
     Raises:
@@ -152,8 +155,13 @@ def follow_on_file(
     def share(fraction: float, phase: str) -> None:
         progress(_LOADED + fraction * (1 - _LOADED), phase)
 
-    with own_settings():
-        result = follow(chosen, first_inputs.pop, progress=share)
+    ran = None if there is None else there.follow(chosen, first_inputs[0], share)
+    if ran is not None:
+        result = ran.result
+        first_inputs.clear()
+    else:
+        with own_settings():
+            result = follow(chosen, first_inputs.pop, progress=share)
     if released:
         again = photo.load(source, decoding=decoding)
         if again.sha256 != picture.sha256:
@@ -164,7 +172,7 @@ def follow_on_file(
         values = {"depth_range_per_m": own.range_per_m, **result.values}
         result = replace(result, layers=(*result.layers, added), values=values)
     _check(picture, result)
-    written = _as_run(chosen, result, input_sha256=picture.sha256)
+    written = _as_run(chosen, result, input_sha256=picture.sha256, precision=None if ran is None else ran.precision)
     messages.extend(_differences(chosen, written))
     return Followed(
         picture=picture, result=result, recipe=written, messages=(*chosen.notes, *messages, *result.messages)
@@ -189,10 +197,11 @@ def _differences(chosen: Recipe, written: Recipe) -> list[str]:
     return messages
 
 
-def _as_run(chosen: Recipe, result: Result, *, input_sha256: str) -> Recipe:
-    """Return the recipe with the networks, their precision, the input and the version of a run."""
-    precision = ""
-    if result.models:
+def _as_run(chosen: Recipe, result: Result, *, input_sha256: str, precision: str | None) -> Recipe:
+    """Return the recipe with the networks, their precision (None: this process's), the input and the version."""
+    if not result.models:
+        precision = ""
+    elif precision is None:
         from dioptre.models.precision import recorded_precision  # imports JAX, as the networks did
 
         precision = recorded_precision(result.models)

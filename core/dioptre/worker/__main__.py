@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 IDLE_MINUTES = 15.0
 
 
-def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True) -> NoReturn:
+FOR_COMMANDS = "--for-commands"  # as in `recipes.elsewhere`
+
+
+def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, for_commands: bool = False) -> NoReturn:
     """Run as the user's worker, then end this process (with status 3 if another worker is running).
 
     Args:
         idle_minutes: end after this time without jobs.
         warm: load networks and compile programs before the first job.
+        for_commands: but not before an editor comes.
     """
     guard_output()
     runtime.prepare()
-    status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60)
+    steps = warm_up.steps() if warm else ()
+    status = work(run=_run, warm_up=steps, idle_s=idle_minutes * 60, for_commands=for_commands)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(status)  # exits without waiting for a job that is still computing
@@ -42,4 +47,4 @@ def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progre
 
 
 if __name__ == "__main__":
-    serve()
+    serve(for_commands=FOR_COMMANDS in sys.argv)

@@ -55,6 +55,7 @@ class Engine:
         self._quiet_from_s = 0.0
         self._holders: set[object] = set()
         self._busy = False
+        self._task: Task | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._loop, name="compute", daemon=True)
 
@@ -98,13 +99,19 @@ class Engine:
             return not (self._busy or self._waiting or self._may_warm_up)
 
     @property
+    def has_tasks(self) -> bool:
+        """Whether a task is running or waiting."""
+        with self._condition:
+            return self._task is not None or bool(self._waiting)
+
+    @property
     def _may_warm_up(self) -> bool:
         return bool(self._warm_up) and not self._holders
 
     def _loop(self) -> None:
         while True:
             with self._condition:
-                self._busy = False
+                self._busy, self._task = False, None
                 while not (self._waiting or self._stopped):
                     left_s = self._quiet_from_s - time.monotonic()
                     if self._may_warm_up and left_s <= 0:
@@ -113,7 +120,7 @@ class Engine:
                 if self._stopped:
                     return
                 self._busy = True
-                task = heapq.heappop(self._waiting)[2] if self._waiting else None
+                task = self._task = heapq.heappop(self._waiting)[2] if self._waiting else None
             if task is None:
                 self._warm_up_once()
             elif not task.cancelled.is_set():

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from dioptre.runtime import setup
 from dioptre_link import files
 from dioptre_link.files import lock
 from dioptre_link.paths import log_dir
@@ -44,7 +45,7 @@ _LOG_FILES = 3
 _log = logging.getLogger(__name__)
 
 
-def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
+def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, for_commands: bool = False) -> int:
     """Run as the user's worker until idle or asked to stop; return the exit status of the process."""
     os.umask(0o077)  # all files that the worker creates are private to the user
     private_dir(meeting_dir())
@@ -55,7 +56,7 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
             return 3
         clean(exchange_dir())
         try:
-            asyncio.run(_serve(run, warm_up, idle_s))
+            asyncio.run(_serve(run, warm_up, idle_s, for_commands=for_commands))
         except Exception:  # last resort: log any error  # noqa: BLE001
             _log.exception("The worker failed")
             return 1
@@ -64,9 +65,17 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
     return 0
 
 
-async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> None:
+async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, *, for_commands: bool) -> None:
     version = metadata.version("dioptre")
-    server = Server(run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up)
+    server = Server(
+        run=run,
+        version=version,
+        meeting=meeting_dir(),
+        idle_s=idle_s,
+        warm_up=warm_up,
+        setup=setup(),
+        for_commands=for_commands,
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # not available on Windows

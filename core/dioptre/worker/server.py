@@ -60,6 +60,8 @@ class Server:
         meeting: Path,
         idle_s: float,
         warm_up: Iterable[WarmUpStep] = (),
+        setup: str = "",
+        for_commands: bool = False,
     ) -> None:
         """Set up a server without listening yet.
 
@@ -69,9 +71,13 @@ class Server:
             meeting: folder shared with clients.
             idle_s: idle time after which the server ends.
             warm_up: steps of the warm-up.
+            setup: as in `Host`.
+            for_commands: warm up only once an editor comes.
         """
         self.run = run
+        self.setup = setup
         self.engine = Engine(warm_up)
+        self.engine.hold(self, needed=for_commands)
         self.exchange = meeting / "exchange"
         self.hello: Mapping[str, Any] = {
             "protocol": PROTOCOL,
@@ -136,6 +142,16 @@ class Server:
             self._stop_when_idle = True
         else:
             self._stop.set()
+
+    def editor_comes(self, editor: Session) -> None:
+        """Warm up for an editor, and end the jobs of command lines, which compute them themselves instead."""
+        self.engine.hold(self, needed=False)
+        for session in self._sessions - {editor}:
+            session.make_way()
+
+    def serves_editor(self) -> bool:
+        """Return whether a dialog is open in an editor, or a job is running."""
+        return self.engine.has_tasks or any(session.keeps_something for session in self._sessions)
 
     async def _listen_on_socket(self) -> asyncio.Server | None:
         path = self._meeting / SOCKET_NAME

@@ -31,7 +31,7 @@ from dioptre_link.wire import DTYPES, Pixels, WireError, decode, encode
 from .engine import FULL, PREVIEW, Engine, Task
 from .exchange import Folder
 from .request import BEFORE, UNPAINTED, Kept, Request
-from .warm_up import load_libraries
+from .warm_up import get_ready, load_libraries
 
 if TYPE_CHECKING:
     from dioptre.contract import Progress  # these modules import NumPy, which a new worker loads later
@@ -46,6 +46,9 @@ PROGRESS_EVERY_S = 0.05  # shortest interval between a job's progress messages; 
 # Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
 UNSENT_BYTES = 1 << 18
 _WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
+_OF_COMMANDS = ("share", "ready", "follow", "cancel", "shutdown")  # messages of command lines
+_INPUTS = {"picture", "disparity", "selection", "layer", "embedded", "confidence"}  # of a command line's job
+_BUSY = DioptreError("Dioptre's worker is busy.", code="busy")
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +76,7 @@ class Job:
         phase: current phase for the user.
         reported: time of the last progress report.
         to_report: whether a progress report is already scheduled on the event loop.
+        makes_way: whether its client computes it instead as soon as an editor needs the worker.
     """
 
     number: int
@@ -85,6 +89,7 @@ class Job:
     phase: str = "Waiting"
     reported: float = 0.0
     to_report: bool = False
+    makes_way: bool = False
 
 
 @runtime_checkable
@@ -96,12 +101,14 @@ class Host(Protocol):
         engine: computes tasks one at a time.
         hello: the worker's answer to a client's hello.
         run: function that runs an operation.
+        setup: digest of what determines results, as in `runtime.setup`.
     """
 
     exchange: Path
     engine: Engine
     hello: Mapping[str, Any]
     run: Run
+    setup: str
 
     def touch(self) -> None:
         """Record activity, which restarts the idle timeout."""
@@ -117,6 +124,14 @@ class Host(Protocol):
 
     def shut_down(self, *, when_idle: bool) -> None:
         """Stop now, or as soon as no client has a job."""
+        ...
+
+    def editor_comes(self, editor: Session) -> None:
+        """Warm up for an editor, and end the jobs of command lines."""
+        ...
+
+    def serves_editor(self) -> bool:
+        """Return whether a dialog is open in an editor, or a job is running."""
         ...
 
 
@@ -181,6 +196,11 @@ class Session:
         self._writer.close()
         _log.info("%s has gone", self._client)
 
+    def make_way(self) -> None:
+        """End the jobs that the client computes itself if an editor needs the worker."""
+        for job in [job for job in self._jobs.values() if job.makes_way]:
+            self._end(job, encode({"type": "error", "job": job.number, **_BUSY.to_dict()}))
+
     def heartbeat(self) -> None:
         """Repeat the progress of every job, so that the client knows that the worker is alive."""
         for job in self._jobs.values():
@@ -192,6 +212,8 @@ class Session:
         kind = message["type"]
         if kind != "shutdown" and (kind == "hello" or (kind == "share") == self._settled):
             raise WireError("Invalid message: unexpected {kind}.", kind=repr(kind))
+        if kind not in _OF_COMMANDS:
+            self._server.editor_comes(self)
         taking = self._handlers[kind](message)
         if taking is not None:
             await taking
@@ -210,6 +232,8 @@ class Session:
             "expect": lambda message: self._server.engine.expect(message["operation"]),
             "store": self._store,
             "forget": self._forget,
+            "ready": self._ready,
+            "follow": self._follow,
         }
 
     def _shut_down(self, message: Mapping[str, Any]) -> None:
@@ -300,6 +324,39 @@ class Session:
         job = self._jobs[number] = Job(number, subject, result)
         self._server.in_background(lambda: self._work(job))
 
+    def _ready(self, message: Mapping[str, Any]) -> None:
+        """Answer whether a command line may send its job; if so, import what it needs while it reads its files."""
+        usable = message["setup"] == self._server.setup and not self._server.serves_editor()
+        self._send({"type": "ready", "usable": usable})
+        if usable:
+            self._server.engine.hold(self, needed=True)
+            self._server.in_background(lambda: get_ready(message["operations"]))
+
+    def _follow(self, message: Mapping[str, Any]) -> None:
+        """Run a recipe for a command line, unless something else is waiting: it would rather compute itself."""
+        number = message["job"]
+        self._check_number(number)
+        if not {"picture"} <= message["inputs"].keys() <= _INPUTS:
+            raise WireError("Invalid message: {what}.", what="other inputs than a command has")
+        if self._server.serves_editor():
+            self._send({"type": "error", "job": number, **_BUSY.to_dict()})
+            return
+
+        def compute(job: Job) -> Outcome:
+            progress = partial(self._progress, job)
+            progress(0.0, "Loading")
+            load_libraries()
+            from . import following
+
+            files, told = following.followed(self._folder, message, f"w{number}", progress)
+            return Outcome(encode({"type": "result", "job": number, **told}), files)
+
+        sizes = [f"{each.width} x {each.height}" for each in message["inputs"].values()]
+        job = Job(number, f"{len(message['steps'])} steps on {' and '.join(sizes)} pixels", compute, makes_way=True)
+        job.task = Task(lambda: self._work(job))
+        self._jobs[number] = job
+        self._server.engine.put(job.task)
+
     def _submit(self, message: Mapping[str, Any]) -> None:
         try:
             self._check_number(message["job"])
@@ -374,7 +431,8 @@ class Session:
                 _log.warning("%s for %s: %s", job.subject, self._client, error)
             else:
                 _log.error("%s for %s failed", job.subject, self._client, exc_info=error)
-            outcome = Outcome(encode({"type": "error", "job": job.number, **_in_words(error).to_dict()}))
+            said = error if job.makes_way and isinstance(error, DioptreError) else _in_words(error)
+            outcome = Outcome(encode({"type": "error", "job": job.number, **said.to_dict()}))
         with suppress(RuntimeError):  # the event loop is closed: the worker is ending
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
@@ -382,6 +440,8 @@ class Session:
         """Record a job's progress, called on the job's thread; raise Cancelled if the job was cancelled."""
         if job.task.cancelled.is_set():
             raise Cancelled
+        if phase != job.phase:
+            job.reported = 0.0
         job.fraction, job.phase = fraction, phase
         # At most one report is queued on the event loop, so that a slow loop does not fall further and further
         # behind.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from dioptre.runtime import IMPORTING
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Input, Operation, WarmUp
@@ -19,6 +20,18 @@ def load_libraries() -> None:
     """Import everything that jobs need; return at once if it is already imported."""
     with _importing:
         from . import execution, pixels  # noqa: F401
+
+
+def get_ready(operations: Sequence[str]) -> None:
+    """Import what a command's operations need. Errors are left to the job, which imports the same."""
+    load_libraries()
+    from dioptre.caching.names import computing_setup
+    from dioptre.recipes.apply import runner_of
+
+    with suppress(Exception), IMPORTING:
+        for name in operations:
+            runner_of(name)
+        computing_setup()
 
 
 _Progress = Callable[[float, str], None]
