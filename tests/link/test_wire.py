@@ -68,6 +68,19 @@ VALID = {
             "depth_metres": SUBMIT["depth_metres"],
         },
         {"type": "shutdown", "when_idle": True},
+        {"type": "ready", "setup": "0123", "operations": ["portrait"]},
+        {
+            "type": "follow",
+            "job": 4,
+            "steps": [{"operation": "portrait", "options": {}}],
+            "inputs": {"picture": PIXELS},
+            "range_per_m": [0.1, 0.5],
+            "embedded_range_per_m": [0.1, 0.5],
+            "embedded_kind": "GDepth",
+            "focal_diagonals": 0.6,
+            "focal_source": "EXIF",
+            "all_layers": True,
+        },
     ],
     "worker": [
         {
@@ -80,6 +93,7 @@ VALID = {
             "log": "/x/log",
         },
         {"type": "shared", "ok": True},
+        {"type": "ready", "usable": True},
         {"type": "stored", "name": "photo"},
         {"type": "networks", "networks": [NETWORK]},
         {"type": "progress", "job": 1, "fraction": 0.5, "phase": "Depth"},
@@ -90,6 +104,7 @@ VALID = {
             "values": {},
             "messages": ["Done."],
             "models": {"a": "b"},
+            "precision": "float32",
         },
         {"type": "cancelled", "job": 1, "reason": ""},
         {"type": "error", "job": 1, "protocol": None, "code": "x", "message": "m", "hint": "h"},
@@ -111,7 +126,8 @@ class Decoding(unittest.TestCase):
     def test_each_missing_or_unknown_field_is_refused_or_optional(self) -> None:
         optional = {
             *("answer_file", "colour_format", "depth_dtype", "roles", "keep", "preview_px", "draft", "supersede"),
-            *("hint", "protocol", "opened_file", "depth_metres"),
+            *("hint", "protocol", "opened_file", "depth_metres", "precision", "range_per_m"),
+            *("embedded_range_per_m", "embedded_kind", "focal_diagonals", "focal_source"),
         }
         for sender, messages in VALID.items():
             for message in messages:
