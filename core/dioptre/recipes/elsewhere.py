@@ -51,7 +51,7 @@ _STARTING = ("-I", "-m", "dioptre.worker", "--for-commands")
 # Errors of the worker or the connection rather than of the job. With too little memory, this process still tries.
 _NOT_OF_JOB = {
     *("address-space", "busy", "disk-full", "exchange", "input-missing", "internal"),
-    *("not-transferable", "out-of-memory", "protocol", "version", "worker-lost", "worker-missing"),
+    *("out-of-memory", "protocol", "version", "worker-lost", "worker-missing"),
 }
 _log = logging.getLogger(__name__)
 

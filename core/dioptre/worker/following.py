@@ -45,7 +45,7 @@ def followed(
         inputs = [_inputs(folder, message)]
         result = follow(recipe, inputs.pop, progress=progress)
     if result.film is not None or len(result.layers) > MOST_LAYERS:
-        raise DioptreError("The worker cannot transfer this result.", code="not-transferable")
+        raise DioptreError("The worker cannot transfer this result.", code="exchange")
     files = tuple(f"{prefix}-{number}.raw" for number in range(len(result.layers)))
     layers = _written(folder, files, result, progress)
     return files, {
