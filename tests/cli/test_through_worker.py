@@ -33,7 +33,8 @@ from ..editors.phone import write_phone_photo
 
 ENOUGH_S = 300.0
 COMMAND = """
-import atexit, os, sys
+import atexit, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background processes ignore it
 seen = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 atexit.register(lambda: os.write(seen, b"jax" if "jax" in sys.modules else b"nothing"))
 from dioptre.__main__ import main
