@@ -38,6 +38,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its bac
 seen = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 atexit.register(lambda: os.write(seen, b"jax" if "jax" in sys.modules else b"nothing"))
 from dioptre.__main__ import main
+from dioptre.recipes import elsewhere
+elsewhere.BEGIN_S = float(os.environ.pop("PATIENCE_S"))
 main()
 """
 SERVE = "from dioptre.worker.__main__ import serve; serve(warm=False, for_commands=True)"
@@ -108,8 +110,8 @@ def jobs(how: str = " s") -> int:
 
 @contextmanager
 def begun(*arguments: object, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a command that may use the worker."""
-    environment = {**os.environ, elsewhere.VARIABLE: "0", **variables}
+    """Start a command that may use the worker, and waits for it however busy the machine is."""
+    environment = {**os.environ, elsewhere.VARIABLE: "0", "PATIENCE_S": str(ENOUGH_S), **variables}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-P", "-c", COMMAND, f"{folder}/imported", *map(str, arguments)]
         pipe = subprocess.PIPE
@@ -341,7 +343,7 @@ def test_a_worker_that_hangs_is_not_waited_for(own_home: Path, scene: Path) -> N
     line = (*LINE, "--depth", scene / "depth.png", scene / "photo.jpg", "-o", scene / "out.png")
     with serving(own_home) as hung:
         hung.send_signal(signal.SIGSTOP)
-        assert there(*line) == (0, f"{scene / 'out.png'}\n", "", True)
+        assert there(*line, PATIENCE_S=str(elsewhere.BEGIN_S)) == (0, f"{scene / 'out.png'}\n", "", True)
 
 
 def test_where_no_worker_can_start_this_process_computes(own_home: Path, scene: Path) -> None:
