@@ -52,15 +52,22 @@ class Image:
         """
         if coverage is None:
             return self
-        left, top, width, height = part
-        columns = [int((left + width * (x + 0.5) / self.width) * coverage.width) for x in range(self.width)]
-        lines = [int((top + height * (y + 0.5) / self.height) * coverage.height) for y in range(self.height)]
-        rows = {y: coverage.data[y * coverage.width : (y + 1) * coverage.width] for y in set(lines)}
-        across = {y: bytes([row[x] for x in columns]) for y, row in rows.items()}
         data = bytearray(self.data)
-        alphas = zip(data[self.channels - 1 :: self.channels], b"".join(across[y] for y in lines), strict=True)
+        below = coverage.resized(self.width, self.height, part).data
+        alphas = zip(data[self.channels - 1 :: self.channels], below, strict=True)
         data[self.channels - 1 :: self.channels] = bytes([(one * other + 127) // 255 for one, other in alphas])
         return replace(self, data=bytes(data))
+
+    def resized(self, width: int, height: int, part: tuple[float, float, float, float] = WHOLE) -> Image:
+        """Return a part of this single-channel picture, as in `faded`, with the nearest pixels at another size."""
+        if (width, height, part) == (self.width, self.height, WHOLE):
+            return self
+        left, top, across, down = part
+        columns = [int((left + across * (x + 0.5) / width) * self.width) for x in range(width)]
+        lines = [int((top + down * (y + 0.5) / height) * self.height) for y in range(height)]
+        rows = {y: self.data[y * self.width : (y + 1) * self.width] for y in set(lines)}
+        taken = {y: bytes([row[x] for x in columns]) for y, row in rows.items()}
+        return Image(width=width, height=height, channels=1, data=b"".join(taken[y] for y in lines))
 
     def at(self, x: float, y: float) -> int:
         """Return the first channel's value at a point given as fractions of the picture's width and height."""
@@ -82,7 +89,7 @@ class Shown:
         depth: the depth map.
         depth_before: the depth layer that the operation changes.
         confidence: confidence of the depth.
-        subject: coverage of the subject.
+        subject: coverage of the subject, at the size of `depth` if there is one.
         selection: how much of each pixel is selected, or invented in a film, from 0 to 255 (completely).
         values: values that were decided automatically.
         messages: sentences for the user.

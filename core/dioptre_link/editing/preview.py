@@ -287,10 +287,13 @@ class PreviewSession:
             coverage = self._subjects[at][1]
         else:
             coverage = None if subject is None else subject.channel(-1)
+        depth = self._depth_shown or request.depth_image
+        if depth is not None and coverage is not None:
+            coverage = coverage.resized(depth.width, depth.height)
         return Shown(
             draft=draft,
             after=None if after is None else after.faded(request.coverage),
-            depth=self._depth_shown or request.depth_image,
+            depth=depth,
             depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
             confidence=None if confidence is None else confidence.channel(0),
             subject=coverage,

@@ -155,7 +155,7 @@ def focus_parts(state: State) -> Image | None:
         return None
     depth, subject = shown.depth, shown.subject
     parts = depth.data.translate(views.focus_classes(sharp))
-    if kept not in (None, sharp) and subject is not None and len(subject.data) == len(depth.data):
+    if kept not in (None, sharp) and subject is not None:
         inside = depth.data.translate(views.focus_classes(kept or sharp))
         parts = _where(subject.data.translate(views.COVERED), inside, parts)
     return Image(width=depth.width, height=depth.height, channels=1, data=parts)

@@ -95,12 +95,9 @@ def focus_classes(sharp: tuple[float, float]) -> bytes:
 
 @lru_cache(maxsize=2)
 def depth_counts(depth: Image, subject: Image | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Count the pixels at each of 256 depths (255 nearest): those of the whole picture and those of the subject.
-
-    A subject of another size than the depth counts as none.
-    """
+    """Count the pixels at each of 256 depths (255 nearest): those of the whole picture and those of the subject."""
     every = tuple(depth.data.count(value) for value in range(256))
-    if subject is None or (subject.width, subject.height) != (depth.width, depth.height):
+    if subject is None:
         return every, (0,) * 256
     mask = subject.data.translate(COVERED)
     inside = int.from_bytes(depth.data, "little") & int.from_bytes(mask, "little")

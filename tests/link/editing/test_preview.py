@@ -14,6 +14,7 @@ from dioptre_link.client import Layer, Progress, Result, Stored, WorkerLostError
 from dioptre_link.editing.events import Image, Shown, Step, drain
 from dioptre_link.editing.preview import PreviewSession
 from dioptre_link.editing.request import Given, Request, detail_rect
+from dioptre_link.editing.views import depth_counts
 from dioptre_link.errors import Cancelled, UsageError
 from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Role
@@ -25,16 +26,16 @@ RIGHT_HALF = (35.0, 10.0)
 
 
 class FakeBuffer:
-    """A buffer of 4 × 2 pixels: uniform, or with `half` a mask of the left half."""
+    """A buffer of 4 × 2 pixels, times `factor` each way: uniform, or with `half` a mask of the left half."""
 
-    def __init__(self, channels: int, *, half: bool = False) -> None:
-        self.pixels = SimpleNamespace(width=4, height=2, format=PixelFormat("u8", channels))
+    def __init__(self, channels: int, *, half: bool = False, factor: int = 1) -> None:
+        self.pixels = SimpleNamespace(width=4 * factor, height=2 * factor, format=PixelFormat("u8", channels))
         self._half = half
         self.deleted = False
 
     def read_rows(self, _first: int, rows: int) -> bytes:
         channels = self.pixels.format.channels
-        values = (255, 255, 0, 0) if self._half else (9, 9, 9, 9)
+        values = (255, 255, 0, 0) if self._half else (9,) * self.pixels.width
         return b"".join(bytes([value]) * channels for _ in range(rows) for value in values)
 
     def delete(self) -> None:
@@ -59,6 +60,7 @@ class FakeWorker:
 
     Attributes:
         metres: the metres of the depth of each job.
+        depth_factor: sides of the depth of each job, as a multiple of those of the other layers.
         values: the values that each job reports.
         submitted: (operation, names of stored inputs, names to store, draft, options) of each job.
     """
@@ -69,6 +71,7 @@ class FakeWorker:
     uploaded: list[str] = field(default_factory=list)
     jobs: list[FakeJob] = field(default_factory=list)
     lose: int = 0
+    depth_factor: int = 1
     values: dict[str, Any] = field(default_factory=lambda: {"focal_disparity": 0.5})
     metres: list[DepthMetres | None] = field(default_factory=list)
 
@@ -93,7 +96,7 @@ class FakeWorker:
         layers = [Layer("r", Role.RESULT, True, FakeBuffer(4))]
         roles = how.get("roles", ())
         if Role.DEPTH in roles:
-            layers.append(Layer("d", Role.DEPTH, True, FakeBuffer(1)))
+            layers.append(Layer("d", Role.DEPTH, True, FakeBuffer(1, factor=self.depth_factor)))
         if Role.SUBJECT in roles:
             layers.append(Layer("s", Role.SUBJECT, True, FakeBuffer(4, half=True)))
         self.jobs.append(FakeJob(Result(tuple(layers), self.values)))
@@ -247,6 +250,15 @@ def test_a_given_depth_layer_is_used_and_uploaded_once(session: PreviewSession, 
     run(session, asked)
     assert worker.uploaded == ["given-picture", "given-disparity"]
     assert worker.submitted[-1][1]["disparity"] == "given-disparity"
+
+
+def test_a_subject_has_the_size_of_the_depth_beside_it(session: PreviewSession, worker: FakeWorker) -> None:
+    """The depth of an earlier preview may have another size; the Focus view compares them pixel by pixel."""
+    worker.depth_factor = 2
+    _, shown = run(session, request(keep_subject=1.0))
+    assert shown.depth is not None
+    assert shown.subject == replace(shown.depth, data=(b"\xff" * 4 + bytes(4)) * 4)
+    assert depth_counts(shown.depth, shown.subject)[1][9] == 16
 
 
 def test_many_clicks_keep_as_many_subjects_as_there_is_room_for(
