@@ -5,9 +5,9 @@
 DATA contains NAME.jpg, NAME_mask.png (white inside) and labels.tsv with the columns name and category. Categories
 other than "object", "plant" and "vehicle" count as alive.
 
-`Portrait blur` is the subject's coverage that it works with, and `U²-Net-P` the same with that network alone, both
-cut at a half. The scores are intersection over union (IoU) with the mask, as the mean and the mean of the worst
-quarter, and the share of photographs with a hole: a connected part of more than 1 % of the mask that is missing.
+The coverage that *Portrait blur* works with is cut at a half. The scores are intersection over union (IoU) with
+the mask, as the mean and the mean of the worst quarter, and the share of photographs with a hole: a connected part
+of more than 1 % of the mask that is missing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from dioptre import runtime
@@ -29,7 +27,7 @@ from scipy import ndimage
 
 from benchmarks.frame import publish, read, table
 from dioptre.features.depth.estimation import estimate_depth
-from dioptre.features.subject.finding import Subject, find_subject
+from dioptre.features.subject.finding import find_subject
 
 THINGS = frozenset({"object", "plant", "vehicle"})
 HOLE = 0.01
@@ -47,11 +45,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    finders: dict[str, Callable[..., Subject]] = {
-        "Portrait blur": find_subject,
-        "U²-Net-P": partial(find_subject, model="u2netp"),
-    }
-    scores: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
+    scores: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     with (arguments.data / "labels.tsv").open(encoding="utf-8", newline="") as stream:
         photographs = list(csv.DictReader(stream, delimiter="\t"))
     for photograph in photographs:
@@ -60,13 +54,12 @@ def main() -> None:
             mask = np.asarray(image.convert("L")) > 127
         disparity = estimate_depth(picture).disparity
         kind = "things" if photograph["category"] in THINGS else "alive"
-        for name, finder in finders.items():
-            scores[name, kind].append(score(finder(picture, disparity=disparity).alpha > 0.5, mask))
+        scores[kind].append(score(find_subject(picture, disparity=disparity).alpha > 0.5, mask))
     rows = []
-    for (name, kind), values in scores.items():
+    for kind, values in scores.items():
         ious, holes = np.array(values, float).T
         worst = np.sort(ious)[: max(len(ious) // 4, 1)].mean()
-        row = {"by": name, "of": kind, "pictures": len(ious), "iou": ious.mean(), "worst quarter": worst}
+        row = {"of": kind, "pictures": len(ious), "iou": ious.mean(), "worst quarter": worst}
         rows.append({**row, "with a hole": holes.mean()})
     print(table(rows))
     publish({"rows": rows}, arguments.json)

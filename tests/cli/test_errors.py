@@ -51,7 +51,7 @@ def test_json_errors_carry_code_message_and_hint(tmp_path: Path, dioptre: Dioptr
         ),
         (["run", "a.jpg", "b/a.png", "-o", "x"], "would produce the same files", ""),
         (["super-resolution", "a.jpg", "-o", "x.png", "--model", "big"], "not one of the choices", "default, "),
-        (["models", "add", __file__, "--id", "u2netp"], "'u2netp'", "depth-anything-v2-small"),
+        (["models", "add", __file__, "--id", "modnet"], "'modnet'", "depth-anything-v2-small"),
     ],
 )
 def test_wrong_use_is_two_short_lines_and_code_2(

@@ -243,8 +243,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     (models / "toy").mkdir()
     for name, text in (("__init__.py", ENTRIES), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")
-    insert(models / "registry.py", ", u2net,", ", toy")
-    insert(models / "registry.py", "subject, u2net, modnet", "toy, ")
+    insert(models / "registry.py", ", subject,", ", toy")
+    insert(models / "registry.py", "subject, modnet", "toy, ")
     return core
 
 

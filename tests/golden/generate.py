@@ -17,7 +17,6 @@ from dioptre.models.published import Package, read_package
 from dioptre.models.registry import ENTRIES
 from training.modnet import convert as modnet
 from training.span import convert as span
-from training.u2netp import convert as u2net
 
 PLACES = 64
 
@@ -79,7 +78,6 @@ def main() -> None:
     parser.add_argument("packages", type=Path, help="folder that holds the packages")
     folder = parser.parse_args().packages
     networks = {
-        "u2netp": from_onnx(folder, "u2netp", u2net.PACKAGE, (320, 320)),
         "modnet": from_onnx(folder, "modnet", modnet.PACKAGE, (256, 320)),
     }
     for scale in (2, 4):

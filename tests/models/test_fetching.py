@@ -181,14 +181,14 @@ def test_a_folder_that_holds_other_files_is_not_replaced(index: Index, tmp_path:
 
 
 def test_only_what_is_published_can_be_downloaded() -> None:
-    with pytest.raises(UsageError, match="No weights can be downloaded for “u2netp”") as refused:
-        fetchable("u2netp")
+    with pytest.raises(UsageError, match="No weights can be downloaded for “modnet”") as refused:
+        fetchable("modnet")
     assert "realesrgan-x4plus" in refused.value.hint
 
 
 def test_the_list_says_what_a_download_takes(index: Index) -> None:
     listed = {network.id: network for network in networks()}
-    bundled, missing = listed["u2netp"], listed[ENTRY.id]
+    bundled, missing = listed["modnet"], listed[ENTRY.id]
     assert not bundled.can_be_fetched
     assert missing.can_be_fetched
     assert (missing.download_mb, missing.licence) == (6, "MIT")

@@ -206,7 +206,7 @@ def test_a_recipe_records_the_precision_only_with_networks_that_allow_it(monkeyp
     checkpoints = dict.fromkeys(ENTRIES[DEPTH].checkpoints, "0" * 64)
     assert recorded_precision({**checkpoints, "modnet": "0" * 64}) == "bfloat16"
     assert recorded_precision(dict.fromkeys(ENTRIES["dioptre-subject"].checkpoints, "0" * 64)) == "bfloat16"
-    assert recorded_precision({"modnet": "0" * 64, "u2netp": "0" * 64}) == ""
+    assert recorded_precision({"modnet": "0" * 64, "white-balance": "0" * 64}) == ""
     assert recorded_precision({}) == ""
     monkeypatch.setenv(precision.VARIABLE, "float32")
     assert recorded_precision(checkpoints) == "float32"

@@ -39,16 +39,16 @@ def test_there_is_a_default_of_each_kind_and_it_is_bundled() -> None:
 
 
 def test_networks_make_room_after_a_very_large_picture_alone() -> None:
-    kept = load_model("u2netp")
+    kept = load_model("modnet")
     unload_after((3000, 4000))
-    assert load_model("u2netp") is kept
+    assert load_model("modnet") is kept
     unload_after((9000, 12000))
-    assert load_model("u2netp") is not kept
+    assert load_model("modnet") is not kept
 
 
 def test_a_model_of_another_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
-        find("u2netp", kind=ModelKind.DEPTH)
+        find("modnet", kind=ModelKind.DEPTH)
     assert "dioptre-depth-small" in caught.value.hint
 
 

@@ -17,7 +17,7 @@ from dioptre.models.subject import SubjectConfig
 from dioptre.models.subject.module import SubjectHead
 
 CONFIG = SubjectConfig()
-SIDE = 448
+SIDE = 672
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,8 @@ def test_coverage_of_the_size_of_the_input_and_a_chance(checkout: Path) -> None:
     assert covered.shape == (1, SIDE, SIDE, 4)
     assert covered.min() >= 0
     assert covered.max() <= 1
-    assert covered[0, 294, 174, 0] > 0.9, "the suit"
-    assert covered[0, 224:350, :12, 0].mean() < 0.3, "the flag behind her, of which U²-Net-P is half sure"
+    assert covered[0, 441, 261, 0] > 0.9, "the suit"
+    assert covered[0, 336:525, :18, 0].mean() < 0.3, "the flag behind her"
     assert np.ptp(covered[..., 1]) == 0
     assert covered[0, 0, 0, 1] > 0.9
 
@@ -95,7 +95,7 @@ def test_the_chance_is_linear_in_the_direction_of_the_tokens() -> None:
 
 def test_pictures_of_a_batch_do_not_meet() -> None:
     network = load_model("dioptre-subject")
-    x = np.asarray(jax.random.normal(jax.random.key(0), (2, 112, 112, 3)))
+    x = np.asarray(jax.random.normal(jax.random.key(0), (2, 168, 168, 3)))
     together = np.asarray(network(x))
     alone = np.concatenate([np.asarray(network(x[k : k + 1])) for k in range(2)])
     np.testing.assert_allclose(together, alone, atol=1e-3)

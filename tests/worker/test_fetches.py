@@ -68,8 +68,8 @@ def test_what_went_wrong_reaches_the_editor(index: Index, worker: Worker, behavi
 
 
 def test_a_network_that_is_not_published_is_refused(worker: Worker) -> None:
-    with pytest.raises(DioptreError, match="No weights can be downloaded for “u2netp”") as refused:
-        worker.fetch_network("u2netp").wait()
+    with pytest.raises(DioptreError, match="No weights can be downloaded for “modnet”") as refused:
+        worker.fetch_network("modnet").wait()
     assert refused.value.code == "usage"
     with pytest.raises(DioptreError, match="“nothing”"):
         worker.fetch_network("nothing").wait()

@@ -14,7 +14,8 @@ from dioptre.models.registry import ENTRIES
 from dioptre.models.subject import SubjectConfig
 
 MARKS = Path(__file__).with_name("faces.tsv")
-SIDE_PX = ENTRIES["dioptre-subject"].preprocessing.short_side_px
+INPUT_PX = ENTRIES["dioptre-subject"].preprocessing.short_side_px
+SIDE_PX = 2 * INPUT_PX // 3  # of what the backbone sees
 _GRID = SIDE_PX // SubjectConfig().backbone.patch_px
 _UNSCORED = 1.1  # within this many heights of a face, patches that are not on it are not scored
 

@@ -30,7 +30,7 @@ from dioptre.features.subject.views import network_input
 from dioptre.imaging.closer_look import Window, window_round
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from training.subject.face_marks import SIDE_PX, Mark, read_marks, wanted
+from training.subject.face_marks import INPUT_PX, SIDE_PX, Mark, read_marks, wanted
 
 _KEPT = 0.22  # fraction of the patches without a face that are used
 _DECAY = 3e-3
@@ -67,7 +67,12 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
     loaded = load_model("dioptre-subject")
     network = nnx.merge(loaded.graph, loaded.state)
     graph, state = nnx.split(network.adapters.adapted(network.backbone))
-    look = jax.jit(lambda state, x: jnp.concatenate(tuple(nnx.merge(graph, state)(x)[-2:, 0, 1:]), axis=-1))
+
+    @jax.jit
+    def look(state: nnx.State, x: jax.Array) -> jax.Array:
+        seen = jax.image.resize(x, (len(x), SIDE_PX, SIDE_PX, x.shape[-1]), "linear")
+        return jnp.concatenate(tuple(nnx.merge(graph, state)(seen)[-2:, 0, 1:]), axis=-1)
+
     rng = np.random.default_rng(0)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for number, (name, own) in enumerate(sorted(marks.items())):
@@ -80,7 +85,7 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
         for window in (whole, window_round(mask, (height, width))):
             if window is None:
                 continue
-            small = resize(np.ascontiguousarray(window.of(picture)), (SIDE_PX, SIDE_PX), method="bilinear")
+            small = resize(np.ascontiguousarray(window.of(picture)), (INPUT_PX, INPUT_PX), method="bilinear")
             features = np.asarray(look(state, network_input(small, loaded.entry.preprocessing)[None]))
             targets = wanted(own, window).reshape(-1, 2)
             kept = (targets == 1).any(1) | (rng.random(len(targets)) < _KEPT)

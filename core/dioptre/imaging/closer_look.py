@@ -22,7 +22,7 @@ _LEAST_PX, _LEAST_SHARE = 64, 0.2
 # Largest aspect ratio of a window: the networks were trained on photographs with aspect ratios up to this, squeezed
 # to a square.
 _LONGEST = 1.5
-_LARGEST = 0.7  # windows larger than this fraction of the picture add little detail and are not used
+_LARGEST = 0.85  # windows larger than this fraction of the picture add little detail and are not used
 
 
 @dataclass(frozen=True, kw_only=True)

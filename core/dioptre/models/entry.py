@@ -95,7 +95,6 @@ class Entry:
         stated_config: "package.module:function" that reads the configuration stated in that file, as JSON types.
         card: creates the card of added weights, if their source is known.
         package: the published package or file, if the weights can be downloaded.
-        joined_with: id of the network whose map is joined with this one's; "" if none is.
         bfloat16: JAX may multiply in bfloat16. The configuration then has a method `in_bfloat16`.
         depth: capabilities of a depth network; None for other networks.
         default: whether this network is the one of its kind that "default" means.
@@ -112,7 +111,6 @@ class Entry:
     stated_config: str = ""
     card: Callable[[], Card] | None = None
     package: Package | PublishedFile | None = None
-    joined_with: str = ""
     bfloat16: bool = False
     depth: DepthTraits | None = None
     default: bool = False

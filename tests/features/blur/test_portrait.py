@@ -16,7 +16,7 @@ from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.blur.portrait_blur import portrait
 from dioptre.features.depth.estimation import Depth
 from dioptre.features.subject import views as subject_views
-from dioptre.features.subject.views import Saliency, Squeezed
+from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
 from dioptre.photo import load
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
@@ -155,7 +155,7 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         subject_views,
         "saliency_of",
-        lambda squeezed, model: Saliency(coverage=(squeezed(320)[..., 0] > 0.65).astype(np.float32)),
+        lambda squeezed: Saliency(coverage=(squeezed(SIDE_PX)[..., 0] > 0.65).astype(np.float32), chance=1.0),
     )
     monkeypatch.setattr(whole_pipeline, "kept_depth", lambda *_, **__: Depth(disparity=near, model=""))
     return picture, near
@@ -223,8 +223,8 @@ def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest
     picture[60:120, 60:120] += 0.4
     near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))
 
-    def doubtful(squeezed: Squeezed, **_: str) -> Saliency:
-        return Saliency(coverage=0.7 * (squeezed(320)[..., 0] > 0.5).astype(np.float32), chance=0.05)
+    def doubtful(squeezed: Squeezed) -> Saliency:
+        return Saliency(coverage=0.7 * (squeezed(SIDE_PX)[..., 0] > 0.5).astype(np.float32), chance=0.05)
 
     monkeypatch.setattr(subject_views, "saliency_of", doubtful)
     made = portrait(picture, disparity=near)

@@ -148,7 +148,7 @@ def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: p
     assert "MoGe-2 ViT-S" in result.messages[0]
     assert chosen_depth_network("default").id == "dioptre-depth-small"
     with pytest.raises(UsageError, match="There is no depth network"):
-        chosen_depth_network("u2netp")
+        chosen_depth_network("modnet")
 
 
 def test_the_stated_focal_length_comes_first(scene: np.ndarray) -> None:

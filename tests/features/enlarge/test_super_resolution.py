@@ -88,7 +88,7 @@ def test_wrong_factors_and_models_are_refused(face: np.ndarray) -> None:
     with pytest.raises(UsageError, match="out of range"):
         super_resolution(face, scale=9)
     with pytest.raises(UsageError, match="not one of the choices"):
-        super_resolution(face, scale=2, model="u2netp")
+        super_resolution(face, scale=2, model="modnet")
 
 
 def test_the_operation_says_what_it_did(face: np.ndarray) -> None:

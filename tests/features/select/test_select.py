@@ -33,8 +33,8 @@ def slope() -> np.ndarray:
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that detect everything red."""
 
-    def seen(squeezed: Squeezed, **_: str) -> Saliency:
-        coverage = np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1)
+    def seen(squeezed: Squeezed) -> Saliency:
+        coverage = np.clip((squeezed(subject_views.SIDE_PX)[..., 0] - 0.1) / 0.8, 0, 1)
         return Saliency(coverage=coverage, chance=0.9 if coverage.any() else 0.0)
 
     monkeypatch.setattr(subject_views, "saliency_of", seen)
@@ -63,8 +63,8 @@ def test_the_subject_is_selected_and_cut_out() -> None:
 def test_drafts_of_clicks_run_no_network_and_agree_with_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def red(squeezed: Squeezed, **_: str) -> Saliency:
-        small = squeezed(SIDE)
+    def red(squeezed: Squeezed) -> Saliency:
+        small = squeezed(subject_views.SIDE_PX)
         seen.append(len(small))
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1) * (small[..., 1] < 0.5), chance=0.9)
 

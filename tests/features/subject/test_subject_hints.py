@@ -17,7 +17,7 @@ from dioptre.features.subject.hints import points_of
 from dioptre.features.subject.several import Choice, chosen_subject
 from dioptre.features.subject.views import Saliency, Squeezed
 
-SIDE = subject_views.SIDE_PX
+SIDE = 320  # of the picture; the network's square is larger
 LARGE, TOUCHING, SMALL, UNSEEN = (55.0, 160.0), (115.0, 160.0), (270.0, 160.0), (200.0, 285.0)
 
 
@@ -26,8 +26,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Networks that detect exactly the red channel; the list gets an entry each time they run."""
     runs: list[int] = []
 
-    def seen(squeezed: Squeezed, **_: str) -> Saliency:
-        small = squeezed(SIDE)
+    def seen(squeezed: Squeezed) -> Saliency:
+        small = squeezed(subject_views.SIDE_PX)
         runs.append(len(small))
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
 
@@ -166,8 +166,8 @@ def missed(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     on crops, they see both as they are.
     """
 
-    def seen(squeezed: Squeezed, **_: str) -> Saliency:
-        small = squeezed(SIDE)
+    def seen(squeezed: Squeezed) -> Saliency:
+        small = squeezed(subject_views.SIDE_PX)
         wrong = small[:4, :4, 2].mean() > 0.5
         other = small[..., 1] < 0.3 if wrong else small[..., 1] > 0.75
         return Saliency(coverage=np.where((small[..., 0] > 0.6) | other, 0.98, 0.02).astype("f4"), chance=0.9)

@@ -8,12 +8,12 @@ import pytest
 from dioptre.contract import Inputs
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import Subject
-from dioptre.features.subject.region import competing_words, important_parts
+from dioptre.features.subject.region import competing_words
 from dioptre.features.subject.several import Choice, chosen_subject
 from dioptre.features.subject.views import Saliency, Squeezed
 from dioptre_link.errors import UsageError
 
-SIDE = subject_views.SIDE_PX
+SIDE = 320  # of the picture; the network's square is larger
 LARGE, SMALL, TOUCHING = (60.0, 160.0), (270.0, 160.0), (115.0, 160.0)
 
 
@@ -21,8 +21,8 @@ LARGE, SMALL, TOUCHING = (60.0, 160.0), (270.0, 160.0), (115.0, 160.0)
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that detect exactly the red channel."""
 
-    def seen(squeezed: Squeezed, **_: str) -> Saliency:
-        return Saliency(coverage=np.clip((squeezed(SIDE)[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
+    def seen(squeezed: Squeezed) -> Saliency:
+        return Saliency(coverage=np.clip((squeezed(subject_views.SIDE_PX)[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
 
     monkeypatch.setattr(subject_views, "saliency_of", seen)
 
@@ -86,15 +86,3 @@ def test_competing_things_are_said(picture: np.ndarray) -> None:
     assert competing_words(alike) == ""
     alike[100:200, 200:280] = 1
     assert competing_words(alike) == "2 objects were chosen as the subject. To use only one, choose a point on it."
-
-
-@pytest.mark.parametrize(("depth", "saliency", "kept"), [(0.7, 0.8, True), (0.4, 0.8, False), (0.7, 0.55, False)])
-def test_a_sure_piece_at_the_depth_of_the_subject_belongs_to_it(depth: float, saliency: float, kept: bool) -> None:
-    """A foot that a rail cuts off is a piece of the subject; a head far behind, or something doubtful, is not."""
-    seen, near = np.zeros((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), 0.7, np.float32)
-    subject, piece = np.s_[60:220, 100:200], np.s_[235:255, 120:140]
-    seen[subject], seen[piece], near[piece] = 1, saliency, depth
-    made = important_parts(seen, near)
-    assert (made[subject] == 1).all()
-    assert bool((made[piece] > 0.5).all()) == kept
-    assert not important_parts(seen)[piece].any()

@@ -3,9 +3,9 @@
     python -m training.subject.whole.evaluate NAME=VALUES.safetensors … --pack PACK.npz [--first N]
     python -m training.subject.whole.evaluate NAME=VALUES.safetensors … --folder DATA
 
-DATA has NAME.jpg, NAME_mask.png and labels.tsv with the columns name and category. NAME is any word; "bundled",
-"u2netp" and "joined" without values are the networks of the product and its join. The maps are compared with
-masks at the photograph's size, or at least 640 pixels on its longer side, as `measures` describes.
+DATA has NAME.jpg, NAME_mask.png and labels.tsv with the columns name and category. NAME is any word; "bundled"
+without values is the network of the product. The maps are compared with masks at the photograph's size, or at least
+640 pixels on its longer side, as `measures` describes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
 from pathlib import Path
 
 from dioptre import runtime
@@ -28,8 +27,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dioptre.features.subject.joining import joined
-from dioptre.features.subject.views import SIDE_PX as PRODUCT_PX
 from dioptre.features.subject.views import network_input
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
@@ -58,27 +55,13 @@ def trained(values: Path) -> Map:
     return look
 
 
-def of_product(name: str) -> Map:
-    """Return the map of one of the product's networks, or of its join."""
-    if name == "joined":
-        both = [of_product("bundled"), of_product("u2netp")]
-        square = (PRODUCT_PX, PRODUCT_PX)
-        return lambda picture: joined(*(resize(look(picture), square, method="bilinear") for look in both))
-    return partial(_of_network, {"bundled": "dioptre-subject"}.get(name, name))
-
-
-def _of_network(name: str, picture: np.ndarray) -> np.ndarray:
-    return _kept(name, picture.shape, picture.tobytes())
-
-
-@lru_cache(maxsize=4)
-def _kept(name: str, shape: tuple[int, ...], pixels: bytes) -> np.ndarray:
-    """Return a network's map, which its join needs again."""
-    loaded = load_model(name)
+def bundled(picture: np.ndarray) -> np.ndarray:
+    """Return the map of the product's network."""
+    loaded = load_model("dioptre-subject")
     prepared = loaded.entry.preprocessing
-    picture = np.frombuffer(pixels, np.uint8).reshape(shape).astype(np.float32) / 255
-    square = resize(picture, (prepared.short_side_px,) * 2, method="bilinear")
-    return np.asarray(loaded(network_input(square, prepared)[None]))[0, ..., 0]
+    square = resize(picture.astype(np.float32) / 255, (prepared.short_side_px,) * 2, method="bilinear")
+    covered: np.ndarray = np.asarray(loaded(network_input(square, prepared)[None]))[0, ..., 0]
+    return covered
 
 
 Item = tuple[str, np.ndarray, np.ndarray, np.ndarray, bool]
@@ -136,7 +119,7 @@ def main() -> None:
     maps = {}
     for given in options.maps:
         name, _, file = given.partition("=")
-        maps[name] = trained(Path(file)) if file else of_product(name)
+        maps[name] = trained(Path(file)) if file else bundled
     items = (
         folder(options.folder)
         if options.folder

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageFilter
-from scipy import ndimage
 
-from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
 
@@ -18,12 +16,7 @@ from .soft_matte import supported, with_soft_edges
 # if it is above the second. At an outline, half of the pixels with a saliency of 0.6 truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
-_COVERED, _ALIKE_COLOUR = 0.8, 0.13  # least coverage around a hole; largest difference of its colour
-_LEAST_HOLE_PX = 16  # number of pixels of the smallest hole that is filled, at the network's resolution
-_FAINT = 0.1  # coverage above which the pixels of a matte belong to its parts
-_BEHIND = 0.1  # a part is clearly behind the subject if it is this much farther away than the subject's far end
-_FAR_END = 0.1  # share of the subject that may lie behind its far end
-_RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
+_RIM_PX = 8  # width of the subject's rim, in pixels at the network's resolution
 
 
 def cut_out(
@@ -49,8 +42,7 @@ def cut_out(
     if soft is None:
         return refine_matte(picture, _decided(probability, near), onto=onto)
     alpha = refine_matte(picture, _decided(supported(probability, soft), near), onto=onto)
-    alpha = with_soft_edges(alpha, soft)
-    return alpha if near is None else _without_far_parts(_without_holes(alpha, onto, near), probability, near)
+    return with_soft_edges(alpha, soft)
 
 
 def cut_out_quickly(
@@ -63,65 +55,7 @@ def cut_out_quickly(
 
     The same compiled program serves every size.
     """
-    side = len(probability)
-    guide, finer = (np.clip(resize(picture, (n, n), method="area"), 0, 1) for n in (side, 2 * side))
-    doubled = np.asarray(double_along_edges(_decided(probability, near), guide, finer))
-    return np.clip(resize(doubled, size, method="bilinear"), 0, 1)
-
-
-def _without_holes(
-    alpha: Float32[np.ndarray, "h w"], picture: Float32[np.ndarray, "h w 3"], near: Float32[np.ndarray, "s s"]
-) -> Float32[np.ndarray, "h w"]:
-    """Fill the holes of a matte that look like the subject around them and are not farther away.
-
-    A gap, such as between an arm and the body, shows other colours or a greater distance. Tiny holes and those at
-    the subject's outline are left alone: there, hair and the rims of things are truly half covered.
-    """
-    small, colours = (resize(plane, near.shape, method="area") for plane in (alpha, picture))
-    covered = small > _COVERED
-    whole = ndimage.binary_fill_holes(covered)
-    labels, count = ndimage.label(whole & ~covered)
-    filled = np.zeros_like(small)
-    for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
-        around = tuple(slice(max(part.start - _RIM_PX - 1, 0), part.stop + _RIM_PX + 1) for part in place)
-        hole = labels[around] == number
-        grown = ndimage.binary_dilation(hole, iterations=_RIM_PX)
-        if hole.sum() < _LEAST_HOLE_PX or (grown & ~whole[around]).any():
-            continue
-        rim = grown & covered[around]
-        colour, distance = (
-            np.median(plane[around][hole], axis=0) - np.median(plane[around][rim], axis=0)
-            for plane in (colours, near)
-        )
-        if np.abs(colour).max() < _ALIKE_COLOUR and distance > -_ALIKE / 2:
-            filled[around][ndimage.binary_dilation(hole, iterations=2)] = 1
-    if not filled.any():
-        return alpha
-    return np.maximum(alpha, resize(filled, (alpha.shape[0], alpha.shape[1]), method="bilinear"))
-
-
-def _without_far_parts(
-    alpha: Float32[np.ndarray, "h w"], probability: Float32[np.ndarray, "s s"], near: Float32[np.ndarray, "s s"]
-) -> Float32[np.ndarray, "h w"]:
-    """Remove parts of a matte that do not touch what the networks detected and lie clearly behind it.
-
-    Such parts come from the matting, which spreads to similar colours, and from MODNet, which may detect another
-    person. A second person whom the networks detected stays, at any distance.
-    """
-    small = resize(alpha, near.shape, method="area")
-    labels, count = ndimage.label(small > _FAINT)
-    known = np.isin(labels, np.unique(labels[(probability > 0.5) & (labels > 0)]))
-    sure = known & (small > _COVERED)
-    if count < 2 or not sure.any():
-        return alpha
-    end = np.quantile(near[sure], _FAR_END) - _BEHIND
-    apart = [part for part in np.unique(labels[~known & (labels > 0)]) if np.median(near[labels == part]) < end]
-    if not apart:
-        return alpha
-    kept = 1 - ndimage.binary_dilation(np.isin(labels, apart), iterations=1).astype(np.float32)
-    kept[known] = 1
-    cleared: np.ndarray = alpha * resize(kept, (alpha.shape[0], alpha.shape[1]), method="bilinear")
-    return cleared
+    return np.clip(resize(_decided(probability, near), size, method="bilinear"), 0, 1)
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

@@ -26,24 +26,19 @@ from dioptre_link.language import Message
 from .components import label_regions
 from .cut_out import cut_out, cut_out_quickly
 from .faces import Faces
-from .focus import APART, focus_of
+from .focus import focus_of
 from .places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .region import competing_words, important_parts, is_fitting, noticeable
-from .views import SIDE_PX, Views, networks_of, opaque
+from .views import SIDE_PX, Views, opaque
 
 # Smallest overlap (IoU) at which the masks found on the crop and on the whole picture count as the same object.
 _SAME = 0.35
+_LESS_SURE = 0.03  # the mask found on the crop may be less sure by this, because more of the outline is seen on it
 # A part found on the crop is kept only if the first pass had found at least this fraction of it.
 _KNOWN_SHARE = 0.1
 # Decimal places to which points, in pixels, are rounded: more precise than editors' clicks, but coarse enough to
 # absorb the rounding error when a point is scaled to the preview and back.
 _POINT_DIGITS = 3
-
-_UNSURE = 0.25  # smallest chance of a subject at which the network for whole subjects may have seen a part of it
-_SEEN_PART = 0.7  # the largest such part, as a fraction of the whole; a network that saw more knows what it saw
-_HELD = 0.95  # fraction of that part, and of everything that stands out, that the whole must hold
-# A region of a scene is tiny below this fraction of the picture; a nearer thing may then be the focus.
-_TINY = 0.01
 
 _SUBJECT_STEP = "subject"  # name under which the subject is cached
 _FACES = "faces"  # name under which the faces are kept with the picture
@@ -93,7 +88,6 @@ def find_subject(
     *,
     disparity: Float32[np.ndarray, "h w"] | None = None,
     at: tuple[float, float] | None = None,
-    model: str = "default",
 ) -> Subject:
     """Find the subject of a picture, or the object at a point.
 
@@ -102,7 +96,6 @@ def find_subject(
             1.
         disparity: (H, W) in [0, 1], 1 = nearest: used in ambiguous areas and to find the depth to focus on.
         at: (x, y) in pixels of the picture. Default: the most prominent subject.
-        model: a saliency network's id, or "default".
 
     Returns:
         Subject: its `alpha` (H, W) in [0, 1] and its depth.
@@ -111,7 +104,7 @@ def find_subject(
         UsageError: `at` is outside the picture.
         WeightsError: the network's weights are missing.
     """
-    return _find(Views(image, model=model), image, disparity, at)
+    return _find(Views(image), image, disparity, at)
 
 
 def _find(
@@ -152,8 +145,6 @@ def _find(
         coarse = in_box(views, near, (*next(corners), *next(corners)))
     else:
         coarse = _most_salient(views, near)
-        if coarse.kind == "region" and near is not None:
-            coarse = _nearer_region(views, coarse, near)
     coarse = coarse if quick or coarse.window is not None else _seen_closer(views, coarse, point)
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
     focal, extent, focus_at = None, None, None
@@ -169,7 +160,7 @@ def _find(
         found=coarse.kind != "region",
         confidence=coarse.confidence,
         chance=coarse.chance,
-        models=_checksums(views.model),
+        models=_checksums(),
         messages=coarse.messages,
         focus_at=focus_at,
     )
@@ -184,9 +175,9 @@ def _in_full(at: tuple[float, float], size: tuple[int, int], full: tuple[int, in
     return min(x, float(full[1])), min(y, float(full[0]))
 
 
-def _checksums(model: str) -> Mapping[str, str]:
+def _checksums() -> Mapping[str, str]:
     """Return the checksums of the cards of all networks that are used."""
-    entries = *networks_of(model), find("default", kind=ModelKind.MATTE)
+    entries = find("default", kind=ModelKind.SUBJECT), find("default", kind=ModelKind.MATTE)
     return {name: checksum for entry in entries for name, checksum in load_model(entry.id).checksums.items()}
 
 
@@ -300,13 +291,11 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     saliency = views.saliency()
     coverage, chance = saliency.coverage, saliency.chance
     is_subject = chance >= 0.5 and is_fitting(coverage)
-    if not is_subject and chance >= _UNSURE and (whole := _whole_of(views, coverage)) is not None:
-        coverage, is_subject = whole, True
     confidence = confidence_of(coverage)
     if is_subject:
         words = competing_words(coverage)
         return Coarse(
-            probability=important_parts(coverage, near),
+            probability=important_parts(coverage),
             kind="subject",
             confidence=confidence,
             chance=chance,
@@ -322,27 +311,6 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     )
 
 
-def _whole_of(views: Views, coverage: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"] | None:
-    """Return the coverage of the thing of which the network for whole subjects saw a part; None if there is none.
-
-    Of a thing that it does not know, such as a desk lamp, that network may see a part and doubt that it is one.
-    The second network then decides if it surely sees one thing that holds the part.
-    """
-    thing, part = _standing_out(views), coverage > 0.5
-    if thing is None or not part.any() or not is_fitting(thing) or confidence_of(thing) < LEAST_CONFIDENCE:
-        return None
-    labels, _ = label_regions(thing > 0.5)
-    largest = labels == 1
-    is_one = largest.sum() >= _HELD * (labels > 0).sum() and largest[part].mean() >= _HELD
-    return np.maximum(thing, coverage) if is_one and part.sum() <= _SEEN_PART * largest.sum() else None
-
-
-def _standing_out(views: Views) -> Float32[np.ndarray, "s s"] | None:
-    """Return the map of the network that is joined with that for whole subjects; None if there is none."""
-    others = networks_of(views.model)[1:]
-    return views.by(others[0].id).saliency().coverage if others else None
-
-
 def _no_subject(region: str) -> Message:
     return Message(
         "No single subject was found: the picture is blurred by depth alone, with the focus on {region}. "
@@ -351,25 +319,10 @@ def _no_subject(region: str) -> Message:
     )
 
 
-def _nearer_region(views: Views, region: Coarse, near: Float32[np.ndarray, "s s"]) -> Coarse:
-    """Return what stands out much nearer than a tiny region of a scene, or else the region.
-
-    The network for whole subjects may find nothing in a scene but a tree on the horizon; the second network finds
-    the posts in front of it.
-    """
-    tiny = region.probability > 0.5
-    if not 0 < tiny.mean() < _TINY or (standing_out := _standing_out(views)) is None:
-        return region
-    nearer, words = noticeable(standing_out, near)
-    if np.median(near[nearer > 0.5]) < np.median(near[tiny]) + APART:
-        return region
-    return replace(region, probability=nearer, messages=(_no_subject(words),))
-
-
 def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:
     """Return the result of a second pass on a crop, or `coarse` if the second pass is not better.
 
-    The second pass must show the same subject, completely, and with at least the same confidence. If the picture
+    The second pass must show the same subject, completely, and nearly as surely. If the picture
     has no subject, there is no second pass: on a crop, even a cushion would look like a subject.
     """
     if coarse.kind == "region" or coarse.confidence == 0.0:  # no network detected a subject
@@ -383,7 +336,7 @@ def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -
         mask, sureness = part > 0.5, confidence_of(part)
         overlap = (mask & first).sum() / max((mask | first).sum(), 1)
         lost = at is not None and not mask[window.place(at, SIDE_PX)]
-        if lost or overlap < _SAME or sureness < coarse.confidence:
+        if lost or overlap < _SAME or sureness < coarse.confidence - _LESS_SURE:
             break
         if not window.sides_crossed(mask):
             return replace(coarse, probability=part, confidence=sureness, window=window)

@@ -34,10 +34,10 @@ Mask = Bool[np.ndarray, "s s"]
 # An object found in a connected part of the mask counts as a separate object only if it covers less than this
 # fraction of the part.
 _PART_OF = 0.7
-_REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
+_REACH_PX = 6  # distance, in pixels at the network's resolution, by which a click on a subject may miss its mask
 _LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
 _CROSSED = 0.5  # a stroke that extends over this fraction of a part's height or width removes the part as a whole
-_PIECE_RIM_PX = 5  # the matte changes this far around a piece, in pixels of its window
+_PIECE_RIM_PX = 10  # the matte changes this far around a piece, in pixels of its window
 _MOST_CUT = 1  # sides of a piece that a crop may cut off
 _SPREAD_STEP = "spread"  # name under which a region aligned with the picture's edges is cached
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float32
-from scipy import ndimage
+from jaxtyping import Float32
 
 from dioptre.imaging.resize import resize
 from dioptre_link.language import Message
@@ -16,10 +15,7 @@ _WEAKER_PART = 0.25  # a part belongs to the subject if it has at least this fra
 # A part competes with the main part if it has at least this area, as a fraction of the picture, and at least this
 # importance, as a fraction of the main part's.
 _COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05
-# A part that is too weak to compete is a piece of the subject, such as a foot behind a rail, if it has this mean
-# saliency and number of pixels, and less than this difference of disparity from the subject beside it.
-_SURE_PIECE, _LEAST_PIECE_PX, _SAME_DEPTH = 0.7, 40, 0.1
-_GROWTH_PX = 160  # side, in pixels, of the map on which a region is grown from a point
+_GROWTH_PX = 168  # side, in pixels, of the map on which a region is grown from a point
 
 
 def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
@@ -27,43 +23,12 @@ def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
     return bool(_LEAST_AREA <= (part > 0.5).mean() <= _GREATEST_AREA)
 
 
-def important_parts(
-    saliency: Float32[np.ndarray, "s s"], near: Float32[np.ndarray, "s s"] | None = None
-) -> Float32[np.ndarray, "s s"]:
-    """Return the saliency of the subject's parts: the most important one, others nearly as important, and pieces.
-
-    Args:
-        saliency: coverage by what stands out, in [0, 1].
-        near: disparity, which shows what is a piece of the subject; None to keep no pieces.
-    """
+def important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """Return the saliency of the subject's parts: the most important one, and others nearly as important."""
     labels, weights = _weighed_parts(saliency)
     parts = np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
-    if near is not None:
-        parts |= _pieces(
-            saliency, near, np.where(weights[labels] < _COMPETING_WEIGHT * weights.max(), labels, 0), parts
-        )
     kept: np.ndarray = saliency * parts
     return kept
-
-
-def _pieces(
-    saliency: Float32[np.ndarray, "s s"],
-    near: Float32[np.ndarray, "s s"],
-    labels: np.ndarray,
-    parts: Bool[np.ndarray, "s s"],
-) -> Bool[np.ndarray, "s s"]:
-    """Return the labelled parts that are surely salient and stand at the depth of the subject beside them."""
-    sure, subject = labels * (saliency > 0.5), parts & (saliency > 0.5)
-    numbers = np.flatnonzero(np.bincount(sure.ravel()) >= _LEAST_PIECE_PX)
-    numbers = numbers[numbers > 0]
-    if not numbers.size or not subject.any():
-        return np.zeros_like(parts)
-    beside = ndimage.distance_transform_edt(~subject, return_distances=False, return_indices=True)
-    step = np.abs(near - near[tuple(beside)])
-    same = (ndimage.median(step, sure, numbers) < _SAME_DEPTH) & (
-        ndimage.mean(saliency, sure, numbers) > _SURE_PIECE
-    )
-    return np.isin(labels, numbers[same])
 
 
 def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:

@@ -7,7 +7,7 @@ size, the final result and a second pass on the same crop share them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,15 @@ from dioptre.imaging.closer_look import Window
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ENTRIES, Entry, ModelKind, Preprocessing, analysis_checksums, find
+from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
 
-from .joining import joined
 from .soft_matte import soft_matte
 
-SIDE_PX = 320
+SIDE_PX = 672
 """Side, in pixels, of the square on which the object is found."""
+
+FACE_PX = 320
+"""Side, in pixels, of the square on which faces are found."""
 
 Squeezed = Callable[[int], Float32[np.ndarray, "s s 3"]]
 """Returns a picture, sRGB-encoded, in [0, 1], squeezed to a square of this side in pixels."""
@@ -40,16 +42,15 @@ class Saliency:
 
     Attributes:
         coverage: (s, s) in [0, 1], coverage of each pixel by the object.
-        chance: probability that the picture shows a single subject rather than a scene; 1 if the network does not
-            estimate it.
-        face: (s, s) in [0, 1], probability that a pixel shows a face; None if the network does not estimate it.
+        chance: probability that the picture shows a single subject rather than a scene.
+        face: (f, f) in [0, 1], probability that a pixel shows a face; None for a blank picture.
         head: the same for heads, seen from any side.
     """
 
     coverage: Float32[np.ndarray, "s s"]
-    chance: float = 1.0
-    face: Float32[np.ndarray, "s s"] | None = None
-    head: Float32[np.ndarray, "s s"] | None = None
+    chance: float
+    face: Float32[np.ndarray, "f f"] | None = None
+    head: Float32[np.ndarray, "f f"] | None = None
 
 
 class Views:
@@ -59,7 +60,6 @@ class Views:
         self,
         image: Float32[np.ndarray, "h w c"],
         *,
-        model: str = "default",
         cache: StepCache = NO_STEP_CACHE,
         check: Callable[[], None] = lambda: None,
     ) -> None:
@@ -67,19 +67,13 @@ class Views:
 
         Args:
             image: as in `find_subject`.
-            model: a saliency network's id, or "default".
             cache: stores the networks' outputs.
             check: called before each network runs; it may raise Cancelled.
         """
         self.image = image
-        self.model = model
         self._cache = cache
         self._check = check
         self._made: dict[tuple[object, ...], StepResult] = {}
-
-    def by(self, model: str) -> Views:
-        """Return views of the same picture by another network."""
-        return Views(self.image, model=model, cache=self._cache, check=self._check)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -120,7 +114,7 @@ class Views:
         def squeezed(side: int) -> Float32[np.ndarray, "s s 3"]:
             return self.square if window is None and side == SIDE_PX else self._squeezed(window, side)
 
-        return saliency_of(squeezed, model=self.model)
+        return saliency_of(squeezed)
 
     def _plane(self, step: str, window: Window | None, look: Callable[[], np.ndarray]) -> np.ndarray:
         seen = self._seen(step, window, lambda: StepResult(planes={"plane": look()}), makes=frozenset({"plane"}))
@@ -132,7 +126,7 @@ class Views:
         part = None if window is None else (window.top, window.left, window.height, window.width)
         if (step, part) in self._made:
             return self._made[step, part]
-        given = {"picture": self.image, "part": part, "model": self.model, "networks": analysis_checksums()}
+        given = {"picture": self.image, "part": part, "networks": analysis_checksums()}
 
         def compute() -> StepResult:
             self._check()
@@ -151,43 +145,27 @@ def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
     return mixed
 
 
-def networks_of(model: str) -> tuple[Entry, ...]:
-    """Return the network with this id, and the one whose map is joined with its own, if there is one.
+def saliency_of(squeezed: Squeezed) -> Saliency:
+    """Run the subject network on a picture squeezed to its square.
 
-    Raises:
-        UsageError: there is no such model.
-    """
-    entry = find(model, kind=ModelKind.SUBJECT)
-    return (entry, ENTRIES[entry.joined_with]) if entry.joined_with else (entry,)
-
-
-def saliency_of(squeezed: Squeezed, *, model: str = "default") -> Saliency:
-    """Run a saliency network on a picture squeezed to its square, and join its map with that of another network.
-
-    Pictures are squeezed, not padded, because the networks were trained this way. Each network reads the picture at
-    its own resolution: a copy of a copy has lost edges. For a blank picture the result is empty: networks give
-    arbitrary output there.
+    Pictures are squeezed, not padded, because the network was trained this way. For a blank picture the result is
+    empty: networks give arbitrary output there.
 
     Args:
         squeezed: the picture.
-        model: a saliency network's id, or "default".
 
     Raises:
-        UsageError: there is no such model.
-        WeightsError: a network's weights are missing or damaged.
+        WeightsError: the network's weights are missing or damaged.
     """
     if np.ptp(squeezed(SIDE_PX), axis=(0, 1)).max() < _LEAST_CONTRAST:
         return Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32), chance=0.0)
-    maps, seen = [], Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32))
-    for entry in networks_of(model):
-        x = network_input(squeezed(entry.preprocessing.short_side_px), entry.preprocessing)
-        output = np.ascontiguousarray(np.moveaxis(np.asarray(load_model(entry.id)(x[None]))[0], -1, 0))
-        coverage, *more = (resize(plane, (SIDE_PX, SIDE_PX), method="bilinear") for plane in output)
-        maps.append(coverage)
-        if more:
-            chance, face, head = more
-            seen = replace(seen, chance=float(chance.flat[0]), face=face, head=head)
-    return replace(seen, coverage=joined(*maps) if len(maps) > 1 else maps[0])
+    network = load_model(find("default", kind=ModelKind.SUBJECT).id)
+    prepared = network.entry.preprocessing
+    x = network_input(squeezed(prepared.short_side_px), prepared)
+    coverage, chance, face, head = np.moveaxis(np.asarray(network(x[None]))[0], -1, 0)
+    small = FACE_PX, FACE_PX
+    face, head = (resize(np.ascontiguousarray(plane), small, method="bilinear") for plane in (face, head))
+    return Saliency(coverage=np.ascontiguousarray(coverage), chance=float(chance.flat[0]), face=face, head=head)
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:

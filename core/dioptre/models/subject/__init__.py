@@ -53,9 +53,8 @@ ENTRIES = (
         config=SubjectConfig,
         checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject": "", "dioptre-faces": "faces"},
         preprocessing=Preprocessing(
-            mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=448, multiple_px=56
+            mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=672, multiple_px=168
         ),
-        joined_with="u2netp",
         bfloat16=True,
         default=True,
     ),

@@ -1,8 +1,6 @@
 """The subject network, which finds the people, animals or objects that are the subject of a picture.
 
-Its backbone is the depth network's, with low-rank changes that turn its features to subjects. It knows whole
-things, which U²-Net-P, responding to colours and contrast, takes apart; `dioptre.features.subject.joining` joins
-both maps.
+Its backbone is the depth network's, with low-rank changes that turn its features to subjects.
 """
 
 from __future__ import annotations
@@ -72,9 +70,12 @@ class SubjectHead(nnx.Module):
         self.see8 = _conv(seen4, seen8, stride=2, rngs=rngs)
         self.join8 = _conv(entry + seen8, eight, rngs=rngs)
         self.more8 = _conv(eight, eight, rngs=rngs)
+        self.deep8 = _conv(eight, eight, dilation=2, rngs=rngs)
         self.coarse = nnx.Linear(eight, 1, rngs=rngs)
         self.narrow4, self.join4 = nnx.Linear(eight, four, rngs=rngs), _conv(four + seen4, four, rngs=rngs)
+        self.deep4, self.wide4 = _conv(four, four, rngs=rngs), _conv(four, four, dilation=2, rngs=rngs)
         self.narrow2, self.join2 = nnx.Linear(four, two, rngs=rngs), _conv(two + seen2, two, rngs=rngs)
+        self.deep2, self.wide2 = _conv(two, two, rngs=rngs), _conv(two, two, dilation=2, rngs=rngs)
         self.narrow1, self.join1 = nnx.Linear(two, one, rngs=rngs), _conv(one + 3, one, rngs=rngs)
         self.fine = _conv(one, 1, rngs=rngs)
         self.chance = nnx.Linear(taps * width + 1, 1, rngs=rngs)
@@ -90,15 +91,14 @@ class SubjectHead(nnx.Module):
         """
         parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         f = nnx.relu(self.enter(nnx.relu(jnp.concatenate(parts, axis=-1))))
-        f = f + nnx.relu(self.more1(f))
-        f = f + nnx.relu(self.more2(f))
+        f = _added((self.more1, self.more2), f)
         half = nnx.relu(self.see2(x))
         quarter = nnx.relu(self.see4(half))
         f = _joined(self.join8, f, nnx.relu(self.see8(quarter)))
-        f = f + nnx.relu(self.more8(f))
+        f = _added((self.more8, self.deep8), f)
         coarse = self.coarse(f)[..., 0]
-        f = _joined(self.join4, self.narrow4(f), quarter)
-        f = _joined(self.join2, self.narrow2(f), half)
+        f = _added((self.deep4, self.wide4), _joined(self.join4, self.narrow4(f), quarter))
+        f = _added((self.deep2, self.wide2), _joined(self.join2, self.narrow2(f), half))
         f = _joined(self.join1, self.narrow1(f), x)
         return self.fine(f)[..., 0], coarse
 
@@ -120,6 +120,12 @@ def _conv(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1, rngs
     )
 
 
+def _added(convs: tuple[nnx.Conv, ...], x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    for conv in convs:
+        x = x + nnx.relu(conv(x))
+    return x
+
+
 def _joined(conv: nnx.Conv, x: Float[Array, "n h w c"], seen: Float[Array, "n s s d"]) -> Float[Array, "n s s o"]:
     large = jax.image.resize(x, (*seen.shape[:3], x.shape[-1]), "linear")
     return nnx.relu(conv(jnp.concatenate([large, seen], axis=-1)))
@@ -129,9 +135,10 @@ class SubjectNetwork(nnx.Module):
     """Network that estimates the subject's coverage of each pixel, and where the picture shows faces and heads.
 
     The input is a square RGB picture, scaled so that its brightest value is 1, then normalised with ImageNet's
-    mean and standard deviation; its side is a multiple of 56. The outputs are in [0, 1]: the coverage; the
-    probability that there is one subject, which is the same for all pixels; and the probabilities that a pixel
-    shows a face and a head.
+    mean and standard deviation; its side is a multiple of 168. The backbone sees it at two thirds of that side,
+    which shows what things are; the head sees it whole, and with it thin parts. The outputs are in [0, 1]: the
+    coverage; the probability that there is one subject, which is the same for all pixels; and the probabilities
+    that a pixel shows a face and a head.
     """
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
@@ -157,8 +164,9 @@ class SubjectNetwork(nnx.Module):
 
         In a scene without a subject, much of the map is neither in nor out: its mean, weighted by itself, is low.
         """
-        grid = x.shape[1] // self.patch_px
-        seen = self.adapters.adapted(self.backbone)(x)
+        side = 2 * x.shape[1] // 3
+        grid = side // self.patch_px
+        seen = self.adapters.adapted(self.backbone)(jax.image.resize(x, (len(x), side, side, 3), "linear"))
         features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)
         fine, coarse = (jax.nn.sigmoid(logits) for logits in self.head(features, x))
         certainty = (coarse**2).sum((1, 2)) / jnp.maximum(coarse.sum((1, 2)), 1.0)
