@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from dioptre import runtime
 
@@ -69,7 +70,7 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
     graph, state = nnx.split(network.adapters.adapted(network.backbone))
 
     @jax.jit
-    def look(state: nnx.State, x: jax.Array) -> jax.Array:
+    def look(state: nnx.State[Any, Any], x: jax.Array) -> jax.Array:
         seen = jax.image.resize(x, (len(x), SIDE_PX, SIDE_PX, x.shape[-1]), "linear")
         return jnp.concatenate(tuple(nnx.merge(graph, state)(seen)[-2:, 0, 1:]), axis=-1)
 
