@@ -60,11 +60,11 @@ class Networks:
         self.refinements += 1
         return coarse
 
-    def saliency_of(self, squeezed: Squeezed, **_: object) -> Saliency:
+    def saliency_of(self, squeezed: Squeezed) -> Saliency:
         self.saliencies += 1
         seen = np.zeros(squeezed(SIDE_PX).shape[:2], np.float32)
         seen[100:220, 110:210] = 0.97
-        return Saliency(coverage=seen)
+        return Saliency(coverage=seen, chance=1.0)
 
     def soft_matte(self, part: np.ndarray) -> np.ndarray:
         self.mattes += 1
@@ -82,7 +82,7 @@ def networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Networks:
     monkeypatch.setattr(depth, "refined", counted.refined)
     monkeypatch.setattr(subject_views, "saliency_of", counted.saliency_of)
     monkeypatch.setattr(subject_views, "soft_matte", counted.soft_matte)
-    monkeypatch.setattr(subject, "_checksums", lambda _: {"pretended subject": "1" * 64})
+    monkeypatch.setattr(subject, "_checksums", lambda: {"pretended subject": "1" * 64})
     monkeypatch.setenv(choice.VARIABLE, "1")
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path / "cache"))
     return counted

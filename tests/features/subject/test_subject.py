@@ -305,9 +305,10 @@ def test_the_face_is_looked_for_where_the_networks_looked_already(monkeypatch: p
     def of(squeezed: Squeezed) -> Saliency:
         looks.append(None)
         coverage = (squeezed(subject_views.SIDE_PX)[..., 0] > 0.5).astype(np.float32)
-        face = np.zeros_like(coverage)
+        small = squeezed(subject_views.FACE_PX)[..., 0]
+        face = np.zeros_like(small)
         if len(looks) == 2:  # the window: margins of .15 of the subject's sides
-            rows, columns = np.nonzero(coverage > 0.5)
+            rows, columns = np.nonzero(small > 0.5)
             middle = (rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2
             face[rows.min() + 10 : middle[0] - 30, middle[1] - 30 : middle[1] + 30] = 0.999
         return Saliency(coverage=coverage, chance=0.9, face=face, head=face)
