@@ -244,7 +244,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     for name, text in (("__init__.py", ENTRIES), ("module.py", MODULE)):
         (models / "toy" / name).write_text(text, encoding="utf-8")
     insert(models / "registry.py", ", subject,", ", toy")
-    insert(models / "registry.py", "subject, modnet", "toy, ")
+    insert(models / "registry.py", "subject, is_net", "toy, ")
     return core
 
 

@@ -201,9 +201,16 @@ def hugging_face(repository: str, name: str, *, sha256: str, nbytes: int) -> Pub
 
 
 def card_of(
-    file: PublishedFile, *, checkpoint: str, title: str, architecture: str, licence: str, notice: str
+    file: PublishedFile,
+    *,
+    checkpoint: str,
+    title: str,
+    architecture: str,
+    licence: str,
+    notice: str,
+    preprocessing: str = "RGB, sRGB-encoded, ImageNet's mean and deviation taken out; sides are multiples of 14.",
 ) -> Card:
-    """Return the card of the weights in a published file of a depth network."""
+    """Return the card of the weights in a published file."""
     return Card(
         id=checkpoint,
         title=title,
@@ -212,7 +219,7 @@ def card_of(
         licence_doubts=_UNVERIFIED,
         notice=notice,
         sources=(Source(file=file.name, file_sha256=file.sha256, upstream=file.obtain),),
-        preprocessing="RGB, sRGB-encoded, ImageNet's mean and deviation taken out; sides are multiples of 14.",
+        preprocessing=preprocessing,
     )
 
 

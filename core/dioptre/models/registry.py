@@ -16,7 +16,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.networks import Network
 
-from . import depth_anything_v2, modnet, moge2, rrdb, span, srvgg, subject, white_balance
+from . import depth_anything_v2, is_net, modnet, moge2, rrdb, span, srvgg, subject, white_balance
 from .entry import IMAGENET_DEVIATION as IMAGENET_DEVIATION
 from .entry import IMAGENET_MEAN as IMAGENET_MEAN
 from .entry import Entry as Entry
@@ -24,7 +24,7 @@ from .entry import ModelKind as ModelKind
 from .entry import Preprocessing as Preprocessing
 from .entry import resolve as resolve
 
-_NETWORKS = (depth_anything_v2, moge2, subject, modnet, white_balance, span, srvgg, rrdb)
+_NETWORKS = (depth_anything_v2, moge2, subject, is_net, modnet, white_balance, span, srvgg, rrdb)
 
 ENTRIES: Mapping[str, Entry] = {entry.id: entry for network in _NETWORKS for entry in network.ENTRIES}
 """The networks by id, in the order in which they are listed."""

@@ -29,7 +29,7 @@ from .faces import Faces
 from .focus import focus_of
 from .places import CROPS, LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .region import competing_words, important_parts, is_fitting, noticeable
-from .views import SIDE_PX, Views, opaque
+from .views import SIDE_PX, Views, networks, opaque
 
 # Smallest overlap (IoU) at which the masks found on the crop and on the whole picture count as the same object.
 _SAME = 0.35
@@ -177,7 +177,7 @@ def _in_full(at: tuple[float, float], size: tuple[int, int], full: tuple[int, in
 
 def _checksums() -> Mapping[str, str]:
     """Return the checksums of the cards of all networks that are used."""
-    entries = find("default", kind=ModelKind.SUBJECT), find("default", kind=ModelKind.MATTE)
+    entries = *networks(), find("default", kind=ModelKind.MATTE)
     return {name: checksum for entry in entries for name, checksum in load_model(entry.id).checksums.items()}
 
 

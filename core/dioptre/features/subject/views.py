@@ -18,7 +18,7 @@ from dioptre.imaging.closer_look import Window
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
+from dioptre.models.registry import ENTRIES, Entry, ModelKind, Preprocessing, analysis_checksums, find, is_installed
 
 from .soft_matte import soft_matte
 
@@ -31,6 +31,8 @@ FACE_PX = 320
 Squeezed = Callable[[int], Float32[np.ndarray, "s s 3"]]
 """Returns a picture, sRGB-encoded, in [0, 1], squeezed to a square of this side in pixels."""
 
+_FINEST = "is-net"  # adds to the bundled network's map if it is installed
+_SUREST = 0.99  # upper limit of probabilities before maps are joined; the lower limit is 1 minus this
 _LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
 # Names under which results are cached.
 _SQUARE_STEP, _SALIENCY_STEP, _MATTE_STEP = "square", "saliency", "soft matte"
@@ -146,26 +148,46 @@ def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
 
 
 def saliency_of(squeezed: Squeezed) -> Saliency:
-    """Run the subject network on a picture squeezed to its square.
+    """Run the subject network on a picture squeezed to its square, and IS-Net, too, if it is installed.
 
-    Pictures are squeezed, not padded, because the network was trained this way. For a blank picture the result is
+    Pictures are squeezed, not padded, because the networks were trained this way. For a blank picture the result is
     empty: networks give arbitrary output there.
 
     Args:
         squeezed: the picture.
 
     Raises:
-        WeightsError: the network's weights are missing or damaged.
+        WeightsError: a network's weights are missing or damaged.
     """
     if np.ptp(squeezed(SIDE_PX), axis=(0, 1)).max() < _LEAST_CONTRAST:
         return Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32), chance=0.0)
-    network = load_model(find("default", kind=ModelKind.SUBJECT).id)
-    prepared = network.entry.preprocessing
-    x = network_input(squeezed(prepared.short_side_px), prepared)
-    coverage, chance, face, head = np.moveaxis(np.asarray(network(x[None]))[0], -1, 0)
+    own, *finer = networks()
+    coverage, chance, face, head = _outputs(own, squeezed)
+    for entry in finer:
+        coverage = _joined(coverage, resize(_outputs(entry, squeezed)[0], coverage.shape, method="area"))
     small = FACE_PX, FACE_PX
-    face, head = (resize(np.ascontiguousarray(plane), small, method="bilinear") for plane in (face, head))
-    return Saliency(coverage=np.ascontiguousarray(coverage), chance=float(chance.flat[0]), face=face, head=head)
+    face, head = (resize(plane, small, method="bilinear") for plane in (face, head))
+    return Saliency(coverage=coverage, chance=float(chance.flat[0]), face=face, head=head)
+
+
+def networks() -> tuple[Entry, ...]:
+    """Return the networks that look for the subject: the bundled one, and IS-Net if it is installed."""
+    finest = ENTRIES[_FINEST]
+    return (find("default", kind=ModelKind.SUBJECT), *([finest] if is_installed(finest) else []))
+
+
+def _outputs(entry: Entry, squeezed: Squeezed) -> list[Float32[np.ndarray, "s s"]]:
+    """Return the planes that a network computes from the picture squeezed to its own square."""
+    x = network_input(squeezed(entry.preprocessing.short_side_px), entry.preprocessing)
+    planes = np.moveaxis(np.asarray(load_model(entry.id)(x[None]))[0], -1, 0)
+    return [np.ascontiguousarray(plane) for plane in planes]
+
+
+def _joined(*maps: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """Add the log odds of maps of networks that know different things; each may be wrong where it is sure."""
+    odds = [np.log(sure / (1 - sure)) for sure in (np.clip(one, 1 - _SUREST, _SUREST) for one in maps)]
+    joint: np.ndarray = 1 / (1 + np.exp(-np.sum(odds, axis=0, dtype=np.float32)))
+    return joint
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:
