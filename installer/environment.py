@@ -27,6 +27,7 @@ MARKER = "installed.json"
 LOCKED = "locked.txt"  # The lock file that the environment was created from, for `doctor`.
 PIP_CACHE = "dioptre-pip"  # Never the user's own cache, which is called pip.
 _LOCKS = ("build", "runtime", "test", "lint", "docs")
+_INSTALLED = "whole packages"  # a change replaces the environments of the same lock files
 _NEEDED_BYTES = 1500 * 2**20  # Space for the environment, plus pip's downloads during installation.
 _EXTRA_BYTES = {"exr": 10 * 2**20, "gpu": 8000 * 2**20, "mp4": 120 * 2**20}
 _TAIL_LINES = 12
@@ -134,8 +135,9 @@ def write_marker(environment: Path, marker: Mapping[str, Any]) -> None:
 
 
 def locks_hash(checkout: Path, names: Sequence[str]) -> str:
-    """Return one SHA-256 for the named lock files of the checkout together."""
-    return _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
+    """Return one SHA-256 for the named lock files of the checkout together, and for how they are installed."""
+    files = _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
+    return hashlib.sha256(f"{_INSTALLED}\0{files}".encode()).hexdigest()
 
 
 def version(checkout: Path) -> str:
