@@ -41,7 +41,7 @@ DEPTH_AND_BLUR = [
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
 SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")
-MOST_APART = 1  # Maximum difference in code values: rounded floats depend on the order in which threads sum.
+MOST_APART = 2  # Maximum difference in code values: rounded floats depend on the order in which threads sum.
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 
 
