@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from dioptre import runtime
 
@@ -66,14 +65,9 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
     Each photograph is seen whole and, as in *Portrait blur*, in a window round its subject.
     """
     loaded = load_model("dioptre-subject")
-    network = nnx.merge(loaded.graph, loaded.state)
-    graph, state = nnx.split(network.adapters.adapted(network.backbone))
-
-    @jax.jit
-    def look(state: nnx.State[Any, Any], x: jax.Array) -> jax.Array:
-        seen = jax.image.resize(x, (len(x), SIDE_PX, SIDE_PX, x.shape[-1]), "linear")
-        return jnp.concatenate(tuple(nnx.merge(graph, state)(seen)[-2:, 0, 1:]), axis=-1)
-
+    look = jax.jit(
+        lambda state, x: jnp.concatenate(tuple(nnx.merge(loaded.graph, state).seen(x)[-2:, 0, 1:]), axis=-1)
+    )
     rng = np.random.default_rng(0)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for number, (name, own) in enumerate(sorted(marks.items())):
@@ -87,7 +81,7 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
             if window is None:
                 continue
             small = resize(np.ascontiguousarray(window.of(picture)), (INPUT_PX, INPUT_PX), method="bilinear")
-            features = np.asarray(look(state, network_input(small, loaded.entry.preprocessing)[None]))
+            features = np.asarray(look(loaded.state, network_input(small, loaded.entry.preprocessing)[None]))
             targets = wanted(own, window).reshape(-1, 2)
             kept = (targets == 1).any(1) | (rng.random(len(targets)) < _KEPT)
             parts.append((features[kept], targets[kept], np.full(kept.sum(), number)))

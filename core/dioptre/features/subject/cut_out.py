@@ -46,15 +46,9 @@ def cut_out(
 
 
 def cut_out_quickly(
-    picture: Float32[np.ndarray, "h w 3"],
-    probability: Float32[np.ndarray, "s s"],
-    near: Float32[np.ndarray, "s s"] | None,
-    size: tuple[int, int],
+    probability: Float32[np.ndarray, "s s"], near: Float32[np.ndarray, "s s"] | None, size: tuple[int, int]
 ) -> Float32[np.ndarray, "H W"]:
-    """Return an approximation of `cut_out` at `size`: it follows edges but does not resolve hair.
-
-    The same compiled program serves every size.
-    """
+    """Return an approximation of `cut_out` at `size`, with the edges of `probability`."""
     return np.clip(resize(_decided(probability, near), size, method="bilinear"), 0, 1)
 
 

@@ -198,7 +198,7 @@ def _coverage(
         plane = disparity if window is None else window.of(disparity)
         near = resize(without_nan(plane), (SIDE_PX, SIDE_PX), method="area")
     if quick:
-        alpha = cut_out_quickly(onto, coarse.probability, near, (onto.shape[0], onto.shape[1]))
+        alpha = cut_out_quickly(coarse.probability, near, (onto.shape[0], onto.shape[1]))
     else:
         is_thing = coarse.kind != "region" and coarse.confidence > 0  # there is no hair to resolve in a mere region
         soft = views.soft_matte(coarse.window) if is_thing else None

@@ -21,7 +21,7 @@ _SIDE_PX = 320  # side, in pixels, of the working square, to which all maps are 
 _RANGE_PERCENTILES = (5.0, 95.0)
 _STEEP = 0.06  # disparity step between neighbouring pixels of the working square that separates two objects
 _OF_WEIGHT = 0.1  # the lens may focus on a part that covers at least this fraction of the subject
-APART = 0.12  # parts whose disparities differ by at least this much cannot both be in focus
+_APART = 0.12  # parts whose disparities differ by at least this much cannot both be in focus
 _SHARPEST = (
     # A part counts as sharp, too, if its blur radius exceeds that of the sharpest part by at most this fraction of
     # the picture's diagonal.
@@ -121,7 +121,7 @@ def _in_focus(
     labels, parts = parts_of(alpha, disparity)
     everywhere = np.ones(labels.shape, bool)
     sharp = _sharpest(image, disparity, labels, parts)
-    if single and len(sharp) > 1 and np.ptp(list(parts.values())) >= APART:
+    if single and len(sharp) > 1 and np.ptp(list(parts.values())) >= _APART:
         central = centre_prior(labels.shape)
         sharp = [max(sharp, key=lambda part: parts[part] * float(central[labels == part].sum()))]
     return np.isin(labels, sharp) if len(sharp) < len(parts) else everywhere
@@ -138,7 +138,7 @@ def _sharpest(
         labels: (s, s), labels of the parts.
         parts: disparity of each part by its label.
     """
-    if not parts or np.ptp(list(parts.values())) < APART:
+    if not parts or np.ptp(list(parts.values())) < _APART:
         return list(parts)
     size = fitted_size((image.shape[0], image.shape[1]), pixels=_WORKING_PIXELS)
     seen = within_unit(without_nan(resize(image[..., :3], size, method="area"), infinite=1.0))

@@ -99,7 +99,7 @@ class Sight:
 
     def spread_quickly(self, region: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "h w"]:
         """Return an approximation of `spread`, which also keeps regions so small that matting blurs them away."""
-        return cut_out_quickly(self.views.picture, region, None, self.size)
+        return cut_out_quickly(region, None, self.size)
 
     def region(self, places: Sequence[Place], others: Sequence[Place]) -> Float32[np.ndarray, "s s"]:
         """Return the probability of the uniform region around some places, up to halfway to the `others`."""

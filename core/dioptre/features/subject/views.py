@@ -161,10 +161,9 @@ def saliency_of(squeezed: Squeezed) -> Saliency:
     """
     if np.ptp(squeezed(SIDE_PX), axis=(0, 1)).max() < _LEAST_CONTRAST:
         return Saliency(coverage=np.zeros((SIDE_PX, SIDE_PX), np.float32), chance=0.0)
-    own, *finer = networks()
-    coverage, chance, face, head = _outputs(own, squeezed)
-    for entry in finer:
-        coverage = _joined(coverage, resize(_outputs(entry, squeezed)[0], coverage.shape, method="area"))
+    (coverage, chance, face, head), *finer = (_outputs(entry, squeezed) for entry in networks())
+    if finer:
+        coverage = _joined(coverage, resize(finer[0][0], coverage.shape, method="area"))
     small = FACE_PX, FACE_PX
     face, head = (resize(plane, small, method="bilinear") for plane in (face, head))
     return Saliency(coverage=coverage, chance=float(chance.flat[0]), face=face, head=head)
@@ -183,10 +182,10 @@ def _outputs(entry: Entry, squeezed: Squeezed) -> list[Float32[np.ndarray, "s s"
     return [np.ascontiguousarray(plane) for plane in planes]
 
 
-def _joined(*maps: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+def _joined(one: Float32[np.ndarray, "s s"], other: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
     """Add the log odds of maps of networks that know different things; each may be wrong where it is sure."""
-    odds = [np.log(sure / (1 - sure)) for sure in (np.clip(one, 1 - _SUREST, _SUREST) for one in maps)]
-    joint: np.ndarray = 1 / (1 + np.exp(-np.sum(odds, axis=0, dtype=np.float32)))
+    a, b = (np.clip(each, 1 - _SUREST, _SUREST) for each in (one, other))
+    joint: np.ndarray = a * b / (a * b + (1 - a) * (1 - b))
     return joint
 
 

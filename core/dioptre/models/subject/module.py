@@ -5,6 +5,8 @@ Its backbone is the depth network's, with low-rank changes that turn its feature
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -146,7 +148,6 @@ class SubjectNetwork(nnx.Module):
         self.adapters = Adapters(config.backbone, rank=config.rank)
         self.head = SubjectHead(config, rngs=rngs)
         self.faces = nnx.Linear(2 * config.backbone.width, 2, rngs=rngs)
-        self.patch_px = config.backbone.patch_px
 
     def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 4"]:
         coverage, tokens, certainty, faces = self.parts(x)
@@ -154,6 +155,11 @@ class SubjectNetwork(nnx.Module):
         whole = jnp.broadcast_to(chance[:, None, None], coverage.shape)
         faces = jax.nn.sigmoid(jax.image.resize(faces, (*coverage.shape, 2), "linear"))
         return jnp.concatenate((jnp.stack((coverage, whole), axis=-1), faces), axis=-1)
+
+    def seen(self, x: Float[Array, "n s s 3"]) -> Float[Array, "k n t c"]:
+        """Return the features of the backbone's taps: of the class token, and of each patch of what it sees."""
+        side = 2 * x.shape[1] // 3
+        return self.adapters.adapted(self.backbone)(jax.image.resize(x, (len(x), side, side, 3), "linear"))
 
     def parts(
         self, x: Float[Array, "n s s 3"]
@@ -164,9 +170,8 @@ class SubjectNetwork(nnx.Module):
 
         In a scene without a subject, much of the map is neither in nor out: its mean, weighted by itself, is low.
         """
-        side = 2 * x.shape[1] // 3
-        grid = side // self.patch_px
-        seen = self.adapters.adapted(self.backbone)(jax.image.resize(x, (len(x), side, side, 3), "linear"))
+        seen = self.seen(x)
+        grid = math.isqrt(seen.shape[2] - 1)
         features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)
         fine, coarse = (jax.nn.sigmoid(logits) for logits in self.head(features, x))
         certainty = (coarse**2).sum((1, 2)) / jnp.maximum(coarse.sum((1, 2)), 1.0)
