@@ -306,7 +306,8 @@ def make_release(where: Folders, console: Console, folder: Path) -> None:
 
 def _refuse_folder_in_use(where: Folders) -> None:
     """Refuse to install into a folder that already contains unrelated files."""
-    if contents.is_home(where) or not (found := contents.strangers(where)):
+    found = contents.strangers(where)
+    if not found or contents.is_home(where):  # In this order: another installation may just have marked the folder.
         return
     names = ", ".join(path.name for path in found[:3]) + (" and others" if len(found) > 3 else "")
     raise Failure(

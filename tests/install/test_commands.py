@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from installer import commands, plugins, workers
+from installer import commands, contents, plugins, workers
+from installer.environment import Folders
 
 Installed = dict[str, tuple[Path | None, bool]]
 
@@ -52,6 +53,27 @@ def test_a_new_installation_starts_a_worker(
 def test_an_installation_that_is_up_to_date_starts_no_worker(installed: Installed) -> None:
     assert commands.main([]) == 0
     assert "worker" not in installed
+
+
+def test_an_installation_that_begins_meanwhile_is_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = Folders(checkout=tmp_path, data=tmp_path / "data", cache=tmp_path / "cache", log=tmp_path / "log")
+    look = contents.strangers
+
+    def meanwhile(where: Folders) -> list[Path]:
+        contents.mark(where)
+        where.log.mkdir()
+        where.log_file.write_text("Creating an environment", encoding="utf-8")
+        return look(where)
+
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    monkeypatch.setattr(contents, "strangers", meanwhile)
+    commands._refuse_folder_in_use(where)
+    (where.data / contents.MARK).unlink()
+    monkeypatch.setattr(contents, "strangers", look)
+    with pytest.raises(commands.Failure, match=r"log is in use: install\.log"):
+        commands._refuse_folder_in_use(where)
 
 
 def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
