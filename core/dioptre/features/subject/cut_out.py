@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float32
-from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from dioptre.imaging.pull_push import extend_colours
 from dioptre.imaging.resize import resize
@@ -63,7 +63,7 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         planes = np.repeat(near[..., None], 3, axis=2)
         beside = extend_colours(np.concatenate([planes, mask[..., None].astype(np.float32)], axis=2))[..., 0]
         alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
-        rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
+        rim = ndimage.maximum_filter(mask, 2 * _RIM_PX + 1)
         doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
         # Only pixels farther away than the subject can be background.
         farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)

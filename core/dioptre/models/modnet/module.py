@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.functions import depthwise3x3, double
+
 from . import ModNetConfig
 
 _EPSILON = 1e-5  # epsilon of instance normalisation, as in the original
@@ -17,22 +19,26 @@ _EPSILON = 1e-5  # epsilon of instance normalisation, as in the original
 class Convolution(nnx.Module):
     """A convolution with equal padding on both sides, as in the original; "SAME" would be uneven with stride 2."""
 
-    def __init__(
-        self, inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, side: int, *, stride: int = 1, rngs: nnx.Rngs) -> None:
         reach = (side // 2, side // 2)
         self.conv = nnx.Conv(
-            inputs,
-            outputs,
-            (side, side),
-            strides=(stride, stride),
-            padding=(reach, reach),
-            feature_group_count=groups,
-            rngs=rngs,
+            inputs, outputs, (side, side), strides=(stride, stride), padding=(reach, reach), rngs=rngs
         )
 
     def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n p q o"]:
         return self.conv(x)
+
+
+class Depthwise(nnx.Module):
+    """A convolution of each channel by itself."""
+
+    def __init__(self, channels: int, *, stride: int, rngs: nnx.Rngs) -> None:
+        self.stride = stride
+        self.conv = nnx.Conv(channels, channels, (3, 3), feature_group_count=channels, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n p q c"]:
+        assert self.conv.bias is not None
+        return depthwise3x3(x, self.conv.kernel[...][:, :, 0], stride=self.stride) + self.conv.bias[...]
 
 
 class Halved(Convolution):
@@ -51,7 +57,7 @@ class InvertedResidual(nnx.Module):
     def __init__(self, inputs: int, outputs: int, *, expansion: int, stride: int, rngs: nnx.Rngs) -> None:
         inner = inputs * expansion
         self.expand = Convolution(inputs, inner, 1, rngs=rngs) if expansion > 1 else None
-        self.depthwise = Convolution(inner, inner, 3, stride=stride, groups=inner, rngs=rngs)
+        self.depthwise = Depthwise(inner, stride=stride, rngs=rngs)
         self.project = Convolution(inner, outputs, 1, rngs=rngs)
         self.adds = stride == 1 and inputs == outputs
 
@@ -110,23 +116,24 @@ class ModNet(nnx.Module):
             deep = block(deep)
         deep = jax.nn.relu6(self.leave(deep))
         gate = jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(deep.mean((1, 2))))))
-        eighth = self.to8(_scaled(self.to16(_scaled(deep * gate[:, None, None], 2)), 2))
-        quarter = _scaled(eighth, 2)
+        eighth = self.to8(double(self.to16(double(deep * gate[:, None, None]))))
+        quarter = double(eighth)
         seen2 = self.see2(first)
-        fine = self.down4(jnp.concatenate([_scaled(x, 1 / 2), seen2], axis=-1))
+        fine = self.down4(jnp.concatenate([_reduced(x, 2), seen2], axis=-1))
         fine = self.join4(jnp.concatenate([fine, self.see4(second)], axis=-1))
-        fine = jnp.concatenate([fine, quarter, _scaled(x, 1 / 4)], axis=-1)
+        fine = jnp.concatenate([fine, quarter, _reduced(x, 4)], axis=-1)
         for layer in self.detail4:
             fine = layer(fine)
-        fine = jnp.concatenate([_scaled(fine, 2), seen2], axis=-1)
+        fine = jnp.concatenate([double(fine), seen2], axis=-1)
         for layer in self.detail2:
             fine = layer(fine)
-        fused = self.fuse2(jnp.concatenate([_scaled(self.fuse4(quarter), 2), fine], axis=-1))
-        fused = self.fuse1(jnp.concatenate([_scaled(fused, 2), x], axis=-1))
+        fused = self.fuse2(jnp.concatenate([double(self.fuse4(quarter)), fine], axis=-1))
+        fused = self.fuse1(jnp.concatenate([double(fused), x], axis=-1))
         return jax.nn.sigmoid(self.out(fused))
 
 
-def _scaled(x: Float[Array, "n h w c"], factor: float) -> Float[Array, "n p q c"]:
-    """Resize bilinearly with half-pixel centres, without antialiasing, as in the original."""
-    size = (len(x), round(x.shape[1] * factor), round(x.shape[2] * factor), x.shape[3])
-    return jax.image.resize(x, size, "linear", antialias=False)
+def _reduced(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n p q c"]:
+    """Reduce bilinearly by an even factor without antialiasing, as in the original: the mean of the middle pixels."""
+    low, high = factor // 2 - 1, factor // 2
+    rows = (x[:, low::factor] + x[:, high::factor]) / 2
+    return (rows[:, :, low::factor] + rows[:, :, high::factor]) / 2

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from dioptre.models.depth_anything_v2 import BackboneConfig
 from dioptre.models.depth_anything_v2.backbone import Backbone
+from dioptre.models.functions import double
 
 from . import SubjectConfig
 
@@ -129,7 +130,10 @@ def _added(convs: tuple[nnx.Conv, ...], x: Float[Array, "n h w c"]) -> Float[Arr
 
 
 def _joined(conv: nnx.Conv, x: Float[Array, "n h w c"], seen: Float[Array, "n s s d"]) -> Float[Array, "n s s o"]:
-    large = jax.image.resize(x, (*seen.shape[:3], x.shape[-1]), "linear")
+    if 2 * x.shape[1] == seen.shape[1]:
+        large = double(x)
+    else:
+        large = jax.image.resize(x, (*seen.shape[:3], x.shape[-1]), "linear")
     return nnx.relu(conv(jnp.concatenate([large, seen], axis=-1)))
 
 
