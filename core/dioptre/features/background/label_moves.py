@@ -15,30 +15,40 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 FORBIDDEN = 1e3  # cost of a shift that has no source
 _BOUNDARY = 1e-4  # cost of a boundary between equal copies, against needless ones
 _MOST_ROUNDS = 64  # rounds of messages per move
 _APPEARANCE = 0.5  # fraction of a grid's spanning trees that contain an edge, for reweighted messages
 _DAMPING = 0.5
+_ROUNDS = 8  # after so many rounds, it is looked whether messages still change
 _SETTLED = 1e-5  # messages that change by less have settled
+_LANES = 256  # parts of an array whose largest values are found side by side
 
 
 class Cells(NamedTuple):
-    """The cells to label; the first two neighbours are those to the right and below, the last two the opposite.
+    """A rectangle of cells to label, row by row; a neighbour is 1 or `width` places ahead in its arrays.
 
     Attributes:
         rows: row of each cell in the picture.
         columns: column of each cell.
-        neighbours: position in these arrays of each cell's four neighbours; the arrays' length where there is none.
         fixed: cells that keep label 0, which copies them to themselves; padding is fixed, too.
+        pairs: whether each cell and its neighbour to the right, and each cell and that below, have a boundary that
+            counts.
+        width: cells in each row.
     """
 
     rows: Int[Array, "n"]
     columns: Int[Array, "n"]
-    neighbours: Int[Array, "4 n"]
     fixed: Bool[Array, "n"]
+    pairs: Bool[Array, "2 n"]
+    width: Int[Array, ""]
+
+    @property
+    def steps(self) -> tuple[Int[Array, ""], Int[Array, ""]]:
+        """The distances to the neighbours to the right and below."""
+        return jnp.ones_like(self.width), self.width
 
 
 class Picture(NamedTuple):
@@ -131,15 +141,10 @@ def _move(
     shift, new_shift = shifts[label], jnp.broadcast_to(shifts[number], (label.shape[0], 2))
     own, new = (_copied(picture, cells, each) for each in (shift, new_shift))
     joints = []
-    for side, step in enumerate(((0, 1), (1, 0))):
-        other = cells.neighbours[side]
-        theirs = shift.at[other].get(mode="fill", fill_value=0)
-        at_own = _copied(picture, cells, theirs)  # the neighbour's shift at this cell
-        at_other = _copied(picture, cells, shift + jnp.asarray(step))  # this cell's shift at the neighbour
-        own_other, new_other = (each.at[other].get(mode="fill", fill_value=0) for each in (own, new))
-        label_other = label.at[other].get(mode="fill", fill_value=0)
-        fixed_other = cells.fixed.at[other].get(mode="fill", fill_value=True)
-        counts = ~(cells.fixed & fixed_other) & (other < label.shape[0])
+    for step, move, counts in zip(cells.steps, ((0, 1), (1, 0)), cells.pairs, strict=True):
+        shift_other, label_other, own_other, new_other = (_ahead(each, step) for each in (shift, label, own, new))
+        at_own = _copied(picture, cells, shift_other)  # the neighbour's shift at this cell
+        at_other = _copied(picture, cells, shift + jnp.asarray(move))  # this cell's shift at the neighbour
 
         def boundary(one: Array, two: Array, same: Array, counts: Array = counts) -> Array:
             return jnp.where(counts & ~same, one + two + _BOUNDARY, 0)
@@ -147,7 +152,7 @@ def _move(
         now = boundary(_squared(own, at_own), _squared(at_other, own_other), label == label_other)
         theirs_new = boundary(_squared(own, new), _squared(at_other, new_other), label == number)
         mine_new = boundary(_squared(new, at_own), _squared(new_other, own_other), label_other == number)
-        cost = (cost + mine_new - now).at[other].add(theirs_new - now, mode="drop")
+        cost = cost + (mine_new - now) + _behind(theirs_new - now, step)
         joints.append(theirs_new + mine_new - now)
     return _Move(cost, jnp.stack(joints))
 
@@ -168,37 +173,60 @@ def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
     M. Wainwright, T. Jaakkola, A. Willsky, "MAP Estimation via Agreement on Trees", IEEE Trans. Information Theory
     2005. A message is the change of a neighbour's cost that a cell prefers.
     """
-    joint = jnp.maximum(move.joint, 0) / _APPEARANCE
-    right, below = joint
-    from_left = right.at[cells.neighbours[2]].get(mode="fill", fill_value=0)
-    from_above = below.at[cells.neighbours[3]].get(mode="fill", fill_value=0)
-    weights = jnp.stack([right, below, from_left, from_above])
+    right, below = jnp.maximum(move.joint, 0) / _APPEARANCE
+    across, down = cells.steps
+    weights = (right, below, _behind(right, across), _behind(below, down))
 
-    def received(sent: Float[Array, "4 n"]) -> Float[Array, "4 n"]:
+    def received(sent: _Messages) -> _Messages:
         """Return the messages from each neighbour; it sends them to the opposite side."""
-        return jnp.stack(
-            [
-                sent[opposite].at[cells.neighbours[side]].get(mode="fill", fill_value=0)
-                for side, opposite in enumerate((2, 3, 0, 1))
-            ]
+        right, below, left, above = sent
+        return _ahead(left, across), _ahead(above, down), _behind(right, across), _behind(below, down)
+
+    def fresh(sent: _Messages) -> tuple[_Plane, ...]:
+        came = received(sent)
+        total = move.cost + _APPEARANCE * sum(came)
+        return tuple(
+            jnp.minimum(total - each - weight, 0) - jnp.minimum(total - each, 0)
+            for each, weight in zip(came, weights, strict=True)
         )
 
-    def once(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        sent, _, step = state
-        came = received(sent)
-        without = (move.cost + _APPEARANCE * came.sum(axis=0))[None] - came
-        fresh = jnp.minimum(without - weights, 0) - jnp.minimum(without, 0)
-        return sent + _DAMPING * (fresh - sent), jnp.abs(fresh - sent).max(), step + 1
+    def once(_: int, sent: _Messages) -> _Messages:
+        right, below, left, above = (
+            old + _DAMPING * (new - old) for old, new in zip(sent, fresh(sent), strict=True)
+        )
+        return right, below, left, above
 
-    def unsettled(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+    def some(state: tuple[_Messages, Array, Array]) -> tuple[_Messages, Array, Array]:
+        before, _, rounds = state
+        after = jax.lax.fori_loop(0, _ROUNDS, once, before)
+        changes = sum(jnp.abs(new - old) for new, old in zip(after, before, strict=True))
+        return after, changes.reshape(_LANES, -1).max(axis=0).max(), rounds + _ROUNDS
+
+    def unsettled(state: tuple[_Messages, Array, Array]) -> Bool[Array, ""]:
         return (state[1] > _SETTLED) & (state[2] < _MOST_ROUNDS)
 
-    start = (-weights / 2, jnp.asarray(jnp.inf, move.cost.dtype), jnp.zeros((), jnp.int32))
-    sent, _, _ = jax.lax.while_loop(unsettled, once, start)
-    return (move.cost + _APPEARANCE * received(sent).sum(axis=0) < 0) & ~cells.fixed
+    right, below, left, above = (-weight / 2 for weight in weights)
+    start = ((right, below, left, above), jnp.asarray(jnp.inf, move.cost.dtype), jnp.zeros((), jnp.int32))
+    sent, _, _ = jax.lax.while_loop(unsettled, some, start)
+    return (move.cost + _APPEARANCE * sum(received(sent)) < 0) & ~cells.fixed
+
+
+_Plane = Float[Array, "n"]
+_Messages = tuple[_Plane, _Plane, _Plane, _Plane]
+"""From each cell to its neighbours on the right, below, on the left and above; planes of their own are faster."""
+
+
+def _ahead(values: Shaped[Array, "n *c"], step: Int[Array, ""]) -> Shaped[Array, "n *c"]:
+    """Return for each place the value `step` places ahead; the first values follow the last ones."""
+    return jax.lax.dynamic_slice_in_dim(jnp.concatenate([values, values]), step, len(values))
+
+
+def _behind(values: Shaped[Array, "n *c"], step: Int[Array, ""]) -> Shaped[Array, "n *c"]:
+    """Return for each place the value `step` places behind; the last values precede the first ones."""
+    return _ahead(values, len(values) - step)
 
 
 def _change(move: _Move, cells: Cells, taken: Bool[Array, "n"]) -> Float[Array, ""]:
     """Return by how much the energy changes if these cells take the label."""
-    both = jnp.stack([taken & taken.at[side].get(mode="fill", fill_value=False) for side in cells.neighbours[:2]])
+    both = jnp.stack([taken & _ahead(taken, step) for step in cells.steps])
     return jnp.where(taken, move.cost, 0).sum() - jnp.where(both, move.joint, 0).sum()

@@ -23,7 +23,7 @@ from .shift_offsets import ROW_WEIGHT, Shift, dominant_shifts, shifted
 
 _COARSE_CELLS = 1 << 14
 _PICTURE_LENGTH = 1 << 14
-_CELL_LENGTHS = 1 << 12, 1 << 13, 1 << 14  # array lengths, of the cells that are labelled
+_CELL_LENGTHS = 1 << 12, 3 << 11, 1 << 13, 3 << 12, 1 << 14  # array lengths, of the cells that are labelled
 _MOST_SHIFTS = 191
 _SWEEPS = 2
 _OVERLAP = 2  # cells around the hole that are labelled, too, to compare copies with the picture
@@ -143,54 +143,61 @@ def _labelled(
 ) -> tuple[Int32[np.ndarray, "h w"], float]:
     """Return the position in `shifts` of each cell's shift, -1 outside the hole, and the relative energy."""
     area = coarse.hole | (coarse.known & ndimage.maximum_filter(coarse.hole, 2 * _OVERLAP + 1))
-    places = np.flatnonzero(ndimage.maximum_filter(area, 3))
-    length = next(each for each in _CELL_LENGTHS if each >= len(places))
+    part = ndimage.find_objects(ndimage.maximum_filter(area, 3).astype(np.int8))[0]
+    cells = _cells(area, part)
+    count, length = area[part].size, len(cells.fixed)
     costs = np.zeros((_MOST_SHIFTS + 1, length), np.float32)
-    costs[: len(shifts), : len(places)] = _costs(coarse, shifts).reshape(len(shifts), -1)[:, places]
+    costs[: len(shifts), :count] = _costs(coarse, shifts)[:, *part].reshape(len(shifts), -1)
     moves = np.zeros((_MOST_SHIFTS + 1, 2), np.int32)
     moves[: len(shifts)] = [(shift.rows, shift.columns) for shift in shifts]
     features = np.zeros((_PICTURE_LENGTH, 5), np.float32)
     features[: coarse.hole.size] = _with_slopes(coarse.picture).reshape(-1, 5)
-    cells = _cells(places, length, area)
     picture = Picture(jnp.asarray(features), jnp.asarray(coarse.size, jnp.int32))
     label = jnp.zeros(length, jnp.int32)
-    usual = float(costs[0].sum())
+    usual = float(costs[0, ~np.asarray(cells.fixed)].sum())
     energy, random = usual, np.random.default_rng(0)
     new_label = _NEW_LABEL * float(np.sqrt(coarse.hole.sum()))
+    tried = np.arange(1, len(shifts))
     for sweep in range(_SWEEPS):
         order = np.zeros(_MOST_SHIFTS + 1, np.int32)
-        order[: len(shifts) - 1] = 1 + random.permutation(len(shifts) - 1)
+        order[: len(tried)] = random.permutation(tried)
         label, change = expand(
             picture,
             cells,
             Choices(jnp.asarray(costs), jnp.asarray(moves)),
             label,
             order=jnp.asarray(order),
-            count=jnp.asarray(len(shifts) - 1, jnp.int32),
+            count=jnp.asarray(len(tried), jnp.int32),
             new_label=jnp.asarray(new_label, jnp.float32),
         )
         energy += float(change)
+        tried = np.setdiff1d(label, [0])  # a shift that no cell has after the first sweep would hardly gain any
         progress(0.2 + 0.6 * (sweep + 1) / _SWEEPS, "Continuing the background")
-    labels = np.full(coarse.hole.size, -1, np.int32)
-    labels[places] = np.asarray(label)[: len(places)]
-    labels[~area.reshape(-1)] = -1
-    return labels.reshape(coarse.size), energy / max(usual, 1e-6)
+    labels = np.full(coarse.size, -1, np.int32)
+    labels[part] = np.asarray(label)[:count].reshape(area[part].shape)
+    labels[~area] = -1
+    return labels, energy / max(usual, 1e-6)
 
 
-def _cells(places: np.ndarray, length: int, area: np.ndarray) -> Cells:
-    """Return the cells at flat indices of a grid, those outside `area` as fixed ones."""
-    height, width = area.shape
-    number = np.full(area.size, length, np.int32)
-    number[places] = np.arange(len(places))
-    grid = np.pad(number.reshape(height, width), 1, constant_values=length)
-    sides = (grid[1:-1, 2:], grid[2:, 1:-1], grid[1:-1, :-2], grid[:-2, 1:-1])
-    neighbours = np.full((4, length), length, np.int32)
-    neighbours[:, : len(places)] = [side.reshape(-1)[places] for side in sides]
-    at = np.zeros((2, length), np.int32)
-    at[:, : len(places)] = np.divmod(places, width)
-    fixed = np.ones(length, np.bool_)
-    fixed[: len(places)] = ~area.reshape(-1)[places]
-    return Cells(*(jnp.asarray(each) for each in (at[0], at[1], neighbours, fixed)))
+def _cells(area: Bool[np.ndarray, "h w"], part: tuple[slice, slice]) -> Cells:
+    """Return the cells of a part of a grid, those outside `area` as fixed ones."""
+    free = area[part]
+    length = next(each for each in _CELL_LENGTHS if each >= free.size)
+
+    def padded(plane: np.ndarray, beyond: object) -> np.ndarray:
+        return np.pad(plane.reshape(-1), (0, length - free.size), constant_values=beyond)
+
+    rows, columns = (plane[part] for plane in np.indices(area.shape, np.int32))
+    pairs = np.zeros((2, *free.shape), np.bool_)
+    pairs[0, :, :-1] = free[:, :-1] | free[:, 1:]
+    pairs[1, :-1] = free[:-1] | free[1:]
+    return Cells(
+        rows=jnp.asarray(padded(rows, 0)),
+        columns=jnp.asarray(padded(columns, 0)),
+        fixed=jnp.asarray(padded(~free, True)),
+        pairs=jnp.asarray(np.stack([padded(each, False) for each in pairs])),
+        width=jnp.asarray(free.shape[1], jnp.int32),
+    )
 
 
 def _with_slopes(picture: np.ndarray) -> Float32[np.ndarray, "h w 5"]:
