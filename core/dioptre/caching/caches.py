@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import RLock
 from typing import IO, Any
 
 import numpy as np
@@ -111,10 +112,14 @@ def _plane(file: IO[bytes], described: Any) -> np.ndarray:
 
 
 class _KeyedCache(StepCache):
-    """A cache whose entries have a key made of the step and of everything that determines its result."""
+    """A cache whose entries have a key made of the step and of everything that determines its result.
+
+    Several threads may use it at once, and compute different steps at the same time.
+    """
 
     def __init__(self) -> None:
         self._names = Names()
+        self._busy = RLock()
 
     def result(
         self,
@@ -125,17 +130,22 @@ class _KeyedCache(StepCache):
         makes: frozenset[str] | None = None,
     ) -> StepResult:
         """See `StepCache.result`."""
-        key = self._names.key(step, given)
-        result = self._read(key)
+        with self._busy:
+            key = self._names.key(step, given)
+            result = self._read(key)
+        made = None
         if result is None or (makes is not None and {*result.planes, *result.facts} != makes):
-            result = compute()
-            self._write(key, result)
-        self._names.name_planes(key, result)
+            result = made = compute()
+        with self._busy:
+            if made is not None:
+                self._write(key, made)
+            self._names.name_planes(key, result)
         return result
 
     def name(self, array: np.ndarray, name: str) -> None:
         """See `StepCache.name`."""
-        self._names.name(array, name)
+        with self._busy:
+            self._names.name(array, name)
 
     def _read(self, key: str) -> StepResult | None:
         raise NotImplementedError
@@ -145,7 +155,7 @@ class _KeyedCache(StepCache):
 
 
 class DiskCache(_KeyedCache):
-    """Cache that stores step results in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
+    """Cache that stores step results in `folder`, up to about `limit_bytes` in total."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         super().__init__()
@@ -186,7 +196,7 @@ class DiskCache(_KeyedCache):
 
 
 class MemoryCache(_KeyedCache):
-    """Cache that stores step results in the dictionary `kept`, by key. Not thread-safe."""
+    """Cache that stores step results in the dictionary `kept`, by key."""
 
     def __init__(self, kept: dict[str, StepResult]) -> None:
         super().__init__()

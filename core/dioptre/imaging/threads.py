@@ -14,6 +14,26 @@ from dioptre.runtime import own_settings
 T = TypeVar("T")
 
 
+def begun(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin to compute something beside the caller.
+
+    Args:
+        work: computes it, in a thread with JAX's default settings.
+
+    Returns:
+        A function that waits for the result, and raises what `work` raised.
+    """
+
+    def as_usual() -> T:
+        with own_settings():
+            return work()
+
+    aside = ThreadPoolExecutor(1)
+    made = aside.submit(as_usual)
+    aside.shutdown(wait=False)
+    return made.result
+
+
 def on_all_cores(
     items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None], *, threads: int | None = None
 ) -> None:

@@ -55,11 +55,11 @@ class Picture(NamedTuple):
     """The features that are compared at boundaries.
 
     Attributes:
-        features: of all pixels, row by row; the array is padded at its end.
+        features: planes of all pixels, row by row; the planes are padded at their end.
         size: rows and columns of the picture.
     """
 
-    features: Float[Array, "p c"]
+    features: Float[Array, "c p"]
     size: Int[Array, "2"]
 
 
@@ -142,7 +142,8 @@ def _move(
     own, new = (_copied(picture, cells, each) for each in (shift, new_shift))
     joints = []
     for step, move, counts in zip(cells.steps, ((0, 1), (1, 0)), cells.pairs, strict=True):
-        shift_other, label_other, own_other, new_other = (_ahead(each, step) for each in (shift, label, own, new))
+        shift_other, label_other = (_ahead(each, step) for each in (shift, label))
+        own_other, new_other = (_ahead(each, step, axis=1) for each in (own, new))
         at_own = _copied(picture, cells, shift_other)  # the neighbour's shift at this cell
         at_other = _copied(picture, cells, shift + jnp.asarray(move))  # this cell's shift at the neighbour
 
@@ -157,14 +158,14 @@ def _move(
     return _Move(cost, jnp.stack(joints))
 
 
-def _copied(picture: Picture, cells: Cells, shift: Int[Array, "n 2"]) -> Float[Array, "n c"]:
+def _copied(picture: Picture, cells: Cells, shift: Int[Array, "n 2"]) -> Float[Array, "c n"]:
     rows = jnp.clip(cells.rows + shift[:, 0], 0, picture.size[0] - 1)
     columns = jnp.clip(cells.columns + shift[:, 1], 0, picture.size[1] - 1)
-    return picture.features.at[rows * picture.size[1] + columns].get(mode="clip")
+    return picture.features.at[:, rows * picture.size[1] + columns].get(mode="clip")
 
 
-def _squared(one: Float[Array, "n c"], two: Float[Array, "n c"]) -> Float[Array, "n"]:
-    return jnp.square(one - two).sum(axis=1)
+def _squared(one: Float[Array, "c n"], two: Float[Array, "c n"]) -> Float[Array, "n"]:
+    return sum(jnp.square(a - b) for a, b in zip(one, two, strict=True))
 
 
 def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
@@ -216,12 +217,13 @@ _Messages = tuple[_Plane, _Plane, _Plane, _Plane]
 """From each cell to its neighbours on the right, below, on the left and above; planes of their own are faster."""
 
 
-def _ahead(values: Shaped[Array, "n *c"], step: Int[Array, ""]) -> Shaped[Array, "n *c"]:
+def _ahead(values: Shaped[Array, "*n"], step: Int[Array, ""], *, axis: int = 0) -> Shaped[Array, "*n"]:
     """Return for each place the value `step` places ahead; the first values follow the last ones."""
-    return jax.lax.dynamic_slice_in_dim(jnp.concatenate([values, values]), step, len(values))
+    twice = jnp.concatenate([values, values], axis=axis)
+    return jax.lax.dynamic_slice_in_dim(twice, step, values.shape[axis], axis=axis)
 
 
-def _behind(values: Shaped[Array, "n *c"], step: Int[Array, ""]) -> Shaped[Array, "n *c"]:
+def _behind(values: Shaped[Array, "*n"], step: Int[Array, ""]) -> Shaped[Array, "*n"]:
     """Return for each place the value `step` places behind; the last values precede the first ones."""
     return _ahead(values, len(values) - step)
 

@@ -150,8 +150,8 @@ def _labelled(
     costs[: len(shifts), :count] = _costs(coarse, shifts)[:, *part].reshape(len(shifts), -1)
     moves = np.zeros((_MOST_SHIFTS + 1, 2), np.int32)
     moves[: len(shifts)] = [(shift.rows, shift.columns) for shift in shifts]
-    features = np.zeros((_PICTURE_LENGTH, 5), np.float32)
-    features[: coarse.hole.size] = _with_slopes(coarse.picture).reshape(-1, 5)
+    features = np.zeros((5, _PICTURE_LENGTH), np.float32)
+    features[:, : coarse.hole.size] = _with_slopes(coarse.picture).reshape(-1, 5).T
     picture = Picture(jnp.asarray(features), jnp.asarray(coarse.size, jnp.int32))
     label = jnp.zeros(length, jnp.int32)
     usual = float(costs[0, ~np.asarray(cells.fixed)].sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
@@ -25,14 +24,15 @@ from dioptre.contract import (
 )
 from dioptre.features.background import clean_background
 from dioptre.features.depth import Depth, kept_depth
-from dioptre.features.subject import Choice, Subject, chosen_subject, known_subject
+from dioptre.features.subject import Choice, Subject, begin_looks, chosen_subject, known_subject
 from dioptre.imaging.foreground import BothColours, both_colours_rows, with_own_colours
 from dioptre.imaging.strokes import stroke_mask
+from dioptre.imaging.threads import begun
 from dioptre.models.loading import unload_after
 from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
-from dioptre.runtime import is_large, own_settings, release_after
+from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
@@ -199,6 +199,8 @@ class _Composed:
 
 def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, share_of_depth: float) -> _Composed:
     """Estimate the depth, find the subject, and bring it into focus."""
+    if inputs.disparity is None and options.focus is None and not _is_known(inputs) and not _is_large(inputs):
+        begin_looks(inputs)
     depth = _depth(inputs, options, part_of(progress, 0.0, share_of_depth))
     progress(share_of_depth, "Finding the subject")
     subject = _subject(inputs, depth, options, part_of(progress, share_of_depth, 1.0))
@@ -206,9 +208,11 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     estimated = inputs.disparity is None
     range_per_m = depth.range_per_m if estimated else inputs.range_per_m
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
-    edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
     near = _stepping(depth.disparity, subject, standing) if estimated and options.refine else depth.disparity
     depth = replace(depth, disparity=near)  # the other one would take memory
+    alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
+    plate = _begun_plate(inputs, alpha, near)
+    edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
     focal_disparity, focus_range = _focus(options, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
     lens = lens_blur_of(
@@ -219,7 +223,6 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         scale=scale,
         field_of_view=depth.field_of_view if estimated else inputs.chosen_field_of_view(options.equivalent_mm),
     )
-    alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
     existing = existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None)
     if subject.found and options.keep_subject == 1:
         focus = Focus(
@@ -251,14 +254,19 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         depth_values=depth.values() if estimated else given_metres(inputs),
         models={**depth.models, **subject.models},
         messages=(*depth.messages, *subject.messages),
-        plate=_begun_plate(inputs, alpha, near),
+        plate=plate,
         colours=colours if _keeps_layers(inputs) else None,
     )
 
 
 def _keeps_layers(inputs: Inputs) -> bool:
     """Return whether all layers will be needed, and what they share fits into memory beside the blur."""
-    return inputs.all_layers and not is_large(inputs.picture.shape[:2])
+    return inputs.all_layers and not _is_large(inputs)
+
+
+def _is_large(inputs: Inputs) -> bool:
+    """Return whether the picture is so large that work beside other work would take too much memory."""
+    return is_large(inputs.full_picture.shape[:2])
 
 
 def _begun_plate(
@@ -267,16 +275,7 @@ def _begun_plate(
     """Begin to fill the place of the subject, if that will be needed, so that a core does it beside the blur."""
     if not _keeps_layers(inputs):
         return None
-    picture = inputs.picture
-
-    def fill() -> Rows:
-        with own_settings():
-            return clean_background(picture, alpha, disparity)
-
-    aside = ThreadPoolExecutor(1)
-    plate = aside.submit(fill)
-    aside.shutdown(wait=False)
-    return plate.result
+    return begun(partial(clean_background, inputs.picture, alpha, disparity))
 
 
 def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:

@@ -7,6 +7,8 @@ again. A cable, a branch or a rim behind the subject goes on beyond that, and te
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
@@ -96,13 +98,18 @@ def _strands(
     if not count:
         return np.zeros_like(near)
     numbers, least = np.arange(1, count + 1), max(5.0, _LEAST * short)
-    first, length = (np.asarray(each(away, parts, numbers)) for each in (ndimage.minimum, ndimage.maximum))
+    part, distance = parts[parts > 0] - 1, away[parts > 0]
+    first, length = np.full(count, np.inf), np.zeros(count)
+    np.minimum.at(first, part, distance)
+    np.maximum.at(length, part, distance)
     area, foot = (ndimage.sum_labels(part, parts, numbers) for part in (kept, kept & (away < _FOOT_PX)))
     # A branch with leaves is wide and hangs on little; hair has a wide foot, and a single hair is narrow.
     narrow = (area < _WIDTH_PX * length) | (length < _SLENDER / _FOOT_PX * foot)
     found = kept & np.append(False, (first < 4) & (length > least) & narrow)[parts]
     # What lies beside the outline and leads nowhere is a rim of the subject.
     found &= ndimage.binary_dilation(found & (away > least), iterations=int(least) + 3)
+    if not found.any():
+        return np.zeros_like(near)
     # Between bright hairs, the background looks like dark lines.
     behind = pull_push(picture, (zone & ~lines).astype(np.float32))
     differs = np.abs(picture - behind).max(axis=2)
@@ -114,13 +121,17 @@ def _strands(
 
 def _contrast(picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
     """Return how much each pixel differs from its surroundings if it belongs to a line (top-hat transform)."""
-    largest = np.zeros(picture.shape[:2], np.float32)
-    for plane in np.moveaxis(picture, -1, 0):
+
+    def of_channel(plane: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
         smooth = ndimage.gaussian_filter(plane, 0.6)
-        low, high = (extreme(smooth, _WIDEST_PX) for extreme in (ndimage.minimum_filter, ndimage.maximum_filter))
-        np.maximum(largest, smooth - ndimage.maximum_filter(low, _WIDEST_PX), out=largest)
-        np.maximum(largest, ndimage.minimum_filter(high, _WIDEST_PX) - smooth, out=largest)
-    return largest
+        opened, closed = (
+            each(smooth, (_WIDEST_PX, _WIDEST_PX)) for each in (ndimage.grey_opening, ndimage.grey_closing)
+        )
+        return np.maximum(smooth - opened, closed - smooth)
+
+    with ThreadPoolExecutor() as pool:
+        found: np.ndarray = np.maximum.reduce([*pool.map(of_channel, np.moveaxis(picture, -1, 0))])
+    return found
 
 
 def _quiet_from(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from dioptre.contract import Inputs, Progress, StepResult, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
+from dioptre.imaging.threads import begun
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, analysis_checksums, find
 from dioptre_link.errors import UsageError
@@ -42,6 +44,7 @@ _POINT_DIGITS = 3
 
 _SUBJECT_STEP = "subject"  # name under which the subject is cached
 _FACES = "faces"  # name under which the faces are kept with the picture
+_LOOKS = "looks at the subject"  # name under which the looks that were begun are kept with the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +213,22 @@ def _coverage(
     return alpha
 
 
+def begin_looks(inputs: Inputs) -> None:
+    """Let the networks look for the picture's most prominent subject in another thread, beside other work.
+
+    The next call of `kept_subject` for the same inputs waits for them.
+    """
+    views = Views(inputs.full_picture, cache=inputs.cache)
+
+    def look() -> Views:
+        coarse = _most_salient(views, None)
+        if coarse.kind != "region" and not inputs.draft:
+            views.soft_matte(_seen_closer(views, coarse, None).window)
+        return views
+
+    inputs.kept[_LOOKS] = begun(look)
+
+
 def kept_subject(
     inputs: Inputs,
     disparity: Float32[np.ndarray, "h w"],
@@ -235,10 +254,11 @@ def kept_subject(
         UsageError: as in `find_subject`.
         WeightsError: as in `find_subject`.
     """
-    whole = inputs.full_picture
+    whole, looks = inputs.full_picture, inputs.kept.pop(_LOOKS, None)
 
     def compute() -> StepResult:
-        views = Views(whole, cache=inputs.cache, check=lambda: progress(0.0, "Finding the subject"))
+        views = Views(whole, cache=inputs.cache) if looks is None else looks()
+        views.check = partial(progress, 0.0, "Finding the subject")
         return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, quick=quick))
 
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}

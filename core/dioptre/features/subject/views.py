@@ -56,25 +56,28 @@ class Saliency:
 
 
 class Views:
-    """Network inputs and outputs for a picture and for windows of it; the window None is the whole picture."""
+    """Network inputs and outputs for a picture and for windows of it; the window None is the whole picture.
+
+    Attributes:
+        image: the picture, as in `find_subject`.
+        check: called before each network runs; it may raise Cancelled.
+    """
 
     def __init__(
         self,
         image: Float32[np.ndarray, "h w c"],
         *,
         cache: StepCache = NO_STEP_CACHE,
-        check: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare views of a picture without running any network.
 
         Args:
             image: as in `find_subject`.
             cache: stores the networks' outputs.
-            check: called before each network runs; it may raise Cancelled.
         """
         self.image = image
+        self.check: Callable[[], None] = lambda: None
         self._cache = cache
-        self._check = check
         self._made: dict[tuple[object, ...], StepResult] = {}
 
     @property
@@ -131,7 +134,7 @@ class Views:
         given = {"picture": self.image, "part": part, "networks": analysis_checksums()}
 
         def compute() -> StepResult:
-            self._check()
+            self.check()
             return look()
 
         return self._made.setdefault((step, part), self._cache.result(step, given, compute, makes=makes))
