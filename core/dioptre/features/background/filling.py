@@ -5,13 +5,24 @@ Sources are searched on a reduced copy of the surroundings, and the pixels are c
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from dioptre.contract import Disparity, Matte, Picture, Progress, Rows, no_progress
+from dioptre.contract import (
+    NO_STEP_CACHE,
+    Disparity,
+    Matte,
+    Picture,
+    Progress,
+    Rows,
+    StepCache,
+    StepResult,
+    no_progress,
+)
 from dioptre.imaging.pull_push import pull_push, pull_push_rows
 from dioptre.imaging.resize import resize
 
@@ -31,6 +42,7 @@ from .patchwork import (
 from .seams import seam_correction
 from .shift_map import ShiftMap, Surroundings, continue_by_shifts
 
+_SHIFTS_STEP = "shifts of the background"  # name under which they are cached
 _VISIBLE = 0.02  # coverage from which a pixel counts as the subject's
 _OPAQUE = 0.99
 _EDGE_CELLS = 3  # cells at the edge of a surface whose depth is mixed
@@ -47,6 +59,7 @@ def clean_background(
     alpha: Matte,
     disparity: Disparity,
     *,
+    cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Rows:
     """Return a function that computes rows of the picture without its subject.
@@ -56,12 +69,13 @@ def clean_background(
         alpha: coverage of the subject, in [0, 1].
         disparity: of the picture, in [0, 1], 1 = nearest; the texture comes from surfaces like those around the
             subject, and not from nearer ones.
+        cache: stores where the texture comes from.
         progress: called with the fraction done; raises Cancelled to stop.
 
     Returns:
         A function that maps a slice of rows to the pixels, with as many channels as `image`.
     """
-    patchwork = _patchwork(image, alpha, disparity, progress)
+    patchwork = _patchwork(image, alpha, disparity, progress, cache)
     if patchwork is None:
         return beside_alpha(image, pull_push_rows(image[..., :3], alpha < _VISIBLE))
     return beside_alpha(image, partial(filled_rows, image, patchwork))
@@ -81,7 +95,13 @@ def textured_background(
     return beside_alpha(image, partial(filled_rows, image, patchwork))
 
 
-def _patchwork(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray, progress: Progress) -> Patchwork | None:
+def _patchwork(
+    image: np.ndarray,
+    alpha: np.ndarray,
+    disparity: np.ndarray,
+    progress: Progress,
+    cache: StepCache = NO_STEP_CACHE,
+) -> Patchwork | None:
     """Return how to fill the place of the subject; None if there is none, or nothing else."""
     hole = alpha >= _VISIBLE
     if not hole.any() or hole.all():
@@ -117,7 +137,7 @@ def _patchwork(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray, prog
             disparity=near,
             behind=disparity_behind(near, whole),
         )
-        found = continue_by_shifts(around, progress=progress)
+        found = _kept_shifts(around, cache, progress)
     if found is None or found.energy > _MOST_ENERGY or found.copied.sum() < _LEAST_TEXTURE * wide.sum():
         found = ShiftMap(moves=np.zeros((*cells, 2), np.int32), copied=np.zeros(cells, np.bool_), energy=1.0)
     flat = wide & ~found.copied
@@ -138,6 +158,24 @@ def _patchwork(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray, prog
         cover=np.maximum(ndimage.uniform_filter(wide.astype(np.float32), 3), widened(covered, 1)),
         grain=grain_beside(image[rows, columns], picture + residual, wide),
     )
+
+
+def _kept_shifts(around: Surroundings, cache: StepCache, progress: Progress) -> ShiftMap | None:
+    """Return the result of `continue_by_shifts`, from the step cache if it was computed before."""
+
+    def compute() -> StepResult:
+        found = continue_by_shifts(around, progress=progress)
+        if found is None:
+            return StepResult(facts={"energy": None})
+        down, across = np.moveaxis(found.moves.astype(np.float32), -1, 0)
+        planes = {"down": down, "across": across, "copied": found.copied.astype(np.float32)}
+        return StepResult(planes=planes, facts={"energy": found.energy})
+
+    kept = cache.result(_SHIFTS_STEP, {each.name: getattr(around, each.name) for each in fields(around)}, compute)
+    if kept.facts["energy"] is None:
+        return None
+    moves = np.stack([kept.planes["down"], kept.planes["across"]], axis=-1).astype(np.int32)
+    return ShiftMap(moves=moves, copied=kept.planes["copied"] > 0, energy=kept.facts["energy"])
 
 
 def _trend(picture: Float32[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 3"]:

@@ -275,7 +275,7 @@ def _begun_plate(
     """Begin to fill the place of the subject, if that will be needed, so that a core does it beside the blur."""
     if not _keeps_layers(inputs):
         return None
-    return begun(partial(clean_background, inputs.picture, alpha, disparity))
+    return begun(partial(clean_background, inputs.picture, alpha, disparity, cache=inputs.cache))
 
 
 def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
@@ -291,7 +291,7 @@ def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
         def at_the_end(fraction: float, phase: str) -> None:
             progress(1.0, phase)
 
-        return clean_background(picture, alpha, disparity, progress=at_the_end)
+        return clean_background(picture, alpha, disparity, cache=inputs.cache, progress=at_the_end)
 
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
