@@ -18,6 +18,7 @@ from dioptre.contract import (
     Progress,
     Result,
     Rows,
+    StepResult,
     kept_for,
     no_progress,
     part_of,
@@ -208,7 +209,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     estimated = inputs.disparity is None
     range_per_m = depth.range_per_m if estimated else inputs.range_per_m
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
-    near = _stepping(depth.disparity, subject, standing) if estimated and options.refine else depth.disparity
+    near = _stepping(inputs, depth.disparity, subject, standing) if estimated and options.refine else depth.disparity
     depth = replace(depth, disparity=near)  # the other one would take memory
     alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
     plate = _begun_plate(inputs, alpha, near)
@@ -368,12 +369,14 @@ def _standing(
 
 
 def _stepping(
-    near: Float32[np.ndarray, "h w"], subject: Subject, standing: Float32[np.ndarray, "h w"] | None
+    inputs: Inputs, near: Float32[np.ndarray, "h w"], subject: Subject, standing: Float32[np.ndarray, "h w"] | None
 ) -> Float32[np.ndarray, "h w"]:
     """Snap the disparity to the outlines of the subject in focus and of the picture's most prominent subject."""
-    if standing is not None:
-        near = snap_to_matte(near, standing)
-    return snap_to_matte(near, subject.alpha) if subject.is_sure else near
+    for outline in (standing, subject.alpha if subject.is_sure else None):
+        if outline is not None:
+            snapped = partial(snap_to_matte, near, outline)
+            near = _kept_plane(inputs, "steps of the depth", {"disparity": near, "outline": outline}, snapped)
+    return near
 
 
 def _depth(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Depth:
@@ -402,12 +405,25 @@ def _subject(inputs: Inputs, depth: Depth, options: PortraitOptions, progress: P
 def _found(inputs: Inputs, depth: Depth, options: PortraitOptions, choice: Choice, progress: Progress) -> Subject:
     subject = chosen_subject(inputs, depth.disparity, choice, quick=inputs.draft, progress=progress)
     estimated = inputs.disparity is None and options.refine
-    if estimated and subject.is_sure and not choice.removed:  # what the user removed must not come back
+    if not estimated or not subject.is_sure or choice.removed:  # what the user removed must not come back
+        return subject
+
+    def whole() -> Float32[np.ndarray, "h w"]:
         alpha = continued(subject.alpha, depth.disparity)
-        if not inputs.draft:
-            alpha = with_strands(inputs.picture, alpha, depth.disparity)
-        return replace(subject, alpha=alpha)
-    return subject
+        return alpha if inputs.draft else with_strands(inputs.picture, alpha, depth.disparity)
+
+    given = {"picture": inputs.picture, "alpha": subject.alpha, "disparity": depth.disparity, "draft": inputs.draft}
+    return replace(subject, alpha=_kept_plane(inputs, "whole subject", given, whole))
+
+
+def _kept_plane(
+    inputs: Inputs, step: str, given: Mapping[str, Any], compute: Callable[[], Float32[np.ndarray, "h w"]]
+) -> Float32[np.ndarray, "h w"]:
+    """Return a plane that a preview needs again when a slider moves; a whole picture's would take too much memory."""
+    if inputs.whole is None:
+        return compute()
+    kept = inputs.cache.result(step, given, lambda: StepResult(planes={"plane": compute()}))
+    return kept.planes["plane"]
 
 
 def _focus(options: PortraitOptions, subject: Subject, scale: Scale) -> tuple[float, float]:
