@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ import pytest
 
 from dioptre.caching import choice
 from dioptre.features.depth import estimation as depth
-from dioptre.features.depth.coarse import CoarseDepth, Visible
+from dioptre.features.depth.coarse import CoarseDepth, Glances, Visible
 from dioptre.features.subject import finding as subject
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
+from dioptre.models.depth_view import DepthView
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
@@ -45,8 +47,14 @@ class Networks:
     saliencies: int = 0
     mattes: int = 0
 
-    def estimated(self, whole: Visible, **_: object) -> CoarseDepth:
-        self.depths.append(whole.size)
+    def estimated(self, whole: Visible, *, quick: bool, glances: Glances, **_: object) -> CoarseDepth:
+        def look(*, mirrored: bool) -> DepthView:
+            if not mirrored:
+                self.depths.append(whole.size)
+            return DepthView(inverse=np.zeros((4, 6), np.float32))
+
+        for mirrored in (False,) if quick else (False, True):
+            glances(mirrored, partial(look, mirrored=mirrored))
         return CoarseDepth(
             disparity=np.tile(np.linspace(0, 1, 60, dtype=np.float32), (40, 1)) ** 2,
             size=whole.size,
@@ -129,6 +137,7 @@ def preview(
         options or OPTIONS,
         {"picture": picture, **inputs},
         preview_px=PREVIEW_PX,
+        roles=(Role.RESULT, Role.DEPTH, *kept),  # an editor shows no other layers in a preview
         keep=kept,
         draft=draft,
     )

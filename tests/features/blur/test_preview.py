@@ -100,9 +100,9 @@ def test_networks_run_once_for_draft_preview_and_result(photo: np.ndarray, runs:
     previewed = list(runs)
     apply("portrait", {}, full)
     assert runs == previewed
-    # One run on the picture, and two on pairs of crops.
-    assert len([name for name in runs if name == "dioptre-depth-small"]) == 3
-    assert previewed[: len(drafted)] == drafted
+    # One run on the picture, one on its mirror image, and two on pairs of crops.
+    assert len([name for name in runs if name == "dioptre-depth-small"]) == 4
+    assert sorted(drafted) == ["dioptre-depth-small", "dioptre-subject"]
     assert "modnet" in set(previewed) - set(drafted)
 
 

@@ -53,6 +53,9 @@ from .strands import with_strands
 _SHARES = 0.3, 0.5
 # The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
 _SHARES_OF_PREVIEW = 0.5, 0.9
+# Options by which the depth and the subject of a preview are found, and the name under which the last ones are kept.
+_ANALYSIS = "depth_source", "depth_model", "refine", "equivalent_mm", "focus", "subject", "not_subject"
+_ANALYSED = "options of the exact preview"
 _SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
@@ -127,6 +130,9 @@ def portrait(
 
 
 def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves, progress: Progress) -> Portrait:
+    analysed = tuple(getattr(options, name) for name in _ANALYSIS)
+    if inputs.draft and inputs.kept.get(_ANALYSED) == analysed:
+        inputs = replace(inputs, draft=False)  # only the blur is a draft: the rest is there since the exact preview
     of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
     composed = _composed(inputs, options, part_of(progress, 0.0, of_subject), share_of_depth=of_depth / of_subject)
     lens, existing = composed.lens, composed.existing
@@ -145,6 +151,8 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
         **lens_options(options, existing=existing),
     )
     release_after(composed.drawn.shape)
+    if inputs.whole is not None and not inputs.draft:
+        inputs.kept[_ANALYSED] = analysed
     disparity, alpha = composed.aside.put_back(composed.drawn)
     return Portrait(
         image=blurred.image,
@@ -224,7 +232,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         scale=scale,
         field_of_view=depth.field_of_view if estimated else inputs.chosen_field_of_view(options.equivalent_mm),
     )
-    existing = existing_blur(edges, drawn, kept=inputs.kept if inputs.draft else None)
+    existing = existing_blur(edges, drawn, kept=None if inputs.whole is None else inputs.kept)
     if subject.found and options.keep_subject == 1:
         focus = Focus(
             focal_disparity=focal_disparity,

@@ -6,8 +6,9 @@ Networks run on the full-size picture, whatever the size of the preview.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float32
@@ -41,6 +42,14 @@ class DepthError(DioptreError):
     """The depth of a picture cannot be determined."""
 
     code = "depth"
+
+
+Glances = Callable[[bool, Callable[[], DepthView]], DepthView]
+"""Returns a network's view of the picture, or of its mirror image if True: stored, or from the given function."""
+
+
+def _fresh(_: bool, look: Callable[[], DepthView]) -> DepthView:
+    return look()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +143,9 @@ def estimated(
     whole: Visible,
     *,
     model: str,
+    quick: bool = False,
     field_of_view: FieldOfView | None = None,
+    glances: Glances = _fresh,
     progress: Progress = no_progress,
 ) -> CoarseDepth:
     """Estimate the depth with one look of a network at the area inside the picture's frame; see also `refined`.
@@ -142,7 +153,9 @@ def estimated(
     Args:
         whole: the full-size picture.
         model: the network's id, as in `estimate_depth`.
+        quick: as in `look_at`.
         field_of_view: the picture's angle of view, if known.
+        glances: stores the network's views.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Raises:
@@ -157,7 +170,8 @@ def estimated(
     # Inside a frame, the picture may be a crop, so the given angle of view need not apply to it.
     known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
-    look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)
+    focal = None if known is None else known.focal_diagonals
+    look = look_at(cropped, seen, network, quick=quick, glances=glances, focal_diagonals=focal)
     if known is None and look.focal_diagonals is not None and not framed:
         known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
     messages: tuple[str, ...] = ()
@@ -300,6 +314,8 @@ def look_at(
     seen: Matte,
     network: Loaded,
     *,
+    quick: bool = False,
+    glances: Glances = _fresh,
     focal_diagonals: float | None = None,
 ) -> Look:
     """Run the network on the picture and its mirror image.
@@ -310,17 +326,24 @@ def look_at(
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
         seen: (h, w), alpha of the picture.
         network: a depth network.
+        quick: do without the mirror image.
+        glances: stores the network's views.
         focal_diagonals: focal length divided by the picture's diagonal, if known.
     """
     prepared, traits = network.entry.preprocessing, network.entry.depth
     assert traits is not None  # every depth network has depth traits
-    inputs = mirrored_input(picture, network.entry)
-    shape = inputs[0].shape[1:3]
-    output = network(*inputs)
+    both, *more = mirrored_input(picture, network.entry)
+    shape = both.shape[1:3]
     options = ReadingOptions(size=(picture.shape[0], picture.shape[1]), focal_diagonals=focal_diagonals)
-    views: Sequence[DepthView] = resolve(traits.read)(output, options)
-    straight, mirrored = (view.inverse.astype(np.float32, copy=False) for view in views)
-    mirrored = mirrored[:, ::-1]
+
+    def glance(side: int) -> DepthView:
+        views: Sequence[DepthView] = resolve(traits.read)(network(both[side : side + 1], *more), options)
+        return replace(views[0], inverse=views[0].inverse.astype(np.float32, copy=False))
+
+    views = [glances(bool(side), partial(glance, side)) for side in range(1 if quick else 2)]
+    straight, mirrored = views[0].inverse, views[-1].inverse
+    if not quick:
+        mirrored = mirrored[:, ::-1]
     visible = resize(seen, shape, method="area")
     range_per_m = None
     if all(view.metric for view in views):

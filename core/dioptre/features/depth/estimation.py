@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from dioptre.contract import (
     inverse_distance,
     no_progress,
 )
+from dioptre.models.depth_view import DepthView
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST
 from dioptre_link.errors import DioptreError
@@ -32,6 +34,7 @@ from .coarse import (
     CoarseDepth,
     DepthError,
     DepthSource,
+    Glances,
     Visible,
     ends_in_words,
     enlarged,
@@ -51,6 +54,7 @@ _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is con
 _LARGEST_SQUEEZE = 0.03
 
 # Names under which the results of steps are cached.
+_GLANCE_STEP = "view of the depth"
 _COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"
 
 
@@ -166,6 +170,9 @@ def _coarse(
     options: DepthOptions,
     field_of_view: FieldOfView | None,
     progress: Progress,
+    *,
+    quick: bool,
+    glances: Glances,
 ) -> CoarseDepth:
     """Return the camera's depth, if there is any and the options allow it, or else a first estimate.
 
@@ -186,7 +193,14 @@ def _coarse(
         if source == "embedded":
             raise DepthError(misfit, hint="Estimate the depth instead.")
         messages = (f"{misfit} The depth was estimated instead.",)
-    coarse = estimated(whole, model=options.depth_model, field_of_view=field_of_view, progress=progress)
+    coarse = estimated(
+        whole,
+        model=options.depth_model,
+        quick=quick,
+        field_of_view=field_of_view,
+        glances=glances,
+        progress=progress,
+    )
     return replace(coarse, messages=(*messages, *coarse.messages))
 
 
@@ -249,7 +263,7 @@ def kept_depth(
     """Return the picture's depth as the options choose it, from the step cache if it was computed before.
 
     For a preview, the depth of the whole picture is computed and then resized to the preview; a draft has only the
-    network's first estimate, which the exact preview refines. Without `confidence`, the confidence map is dropped
+    network's first view, to which the exact preview adds others. Without `confidence`, the confidence map is dropped
     because it takes as much memory as the depth.
 
     Raises:
@@ -264,7 +278,6 @@ def kept_depth(
         "picture": whole,
         "source": options.depth_source,
         "model": options.depth_model,
-        "refine": refine,
         "field_of_view": None if field_of_view is None else asdict(field_of_view),
         "networks": analysis_checksums(),
     }
@@ -273,6 +286,17 @@ def kept_depth(
 
     without = () if confidence else ("confidence",)
 
+    def glances(mirrored: bool, look: Callable[[], DepthView]) -> DepthView:
+        kept = inputs.cache.result(
+            _GLANCE_STEP,
+            {**given, "mirrored": mirrored},
+            lambda: StepResult.of(look()),
+            makes=StepResult.names(DepthView),
+        )
+        return kept.to(DepthView)
+
+    looked_at = {**given, "refine": refine, "quick": inputs.draft}
+
     def compute() -> StepResult:
         progress(0.0, "Loading the network")
         picture = Visible.of(inputs.picture)
@@ -280,23 +304,25 @@ def kept_depth(
         def look(*, refine: bool) -> StepResult:
             seen = picture if whole is inputs.picture else Visible.of(whole)
             if refine:
-                unrefined = {**given, "refine": False}
+                unrefined = {**looked_at, "refine": False}
                 first = inputs.cache.result(
                     _COARSE_STEP, unrefined, partial(look, refine=False), makes=StepResult.names(CoarseDepth)
                 )
                 if (coarse := first.to(CoarseDepth)).estimated:
                     return StepResult.of(refined(coarse, seen, progress=progress))
             how = replace(options, refine=refine)
-            return StepResult.of(_coarse(seen, inputs.embedded, how, field_of_view, progress))
+            return StepResult.of(
+                _coarse(seen, inputs.embedded, how, field_of_view, progress, quick=inputs.draft, glances=glances)
+            )
 
         coarse = inputs.cache.result(
-            _COARSE_STEP, given, partial(look, refine=refine), makes=StepResult.names(CoarseDepth)
+            _COARSE_STEP, looked_at, partial(look, refine=refine), makes=StepResult.names(CoarseDepth)
         ).to(CoarseDepth)
         depth = _finished(coarse, picture, progress)
         return StepResult.of(depth, without=without)
 
     step = _CONFIDENCE_STEP if confidence else _DEPTH_STEP
-    sized = {**given, "size": inputs.picture.shape[:2]}
+    sized = {**looked_at, "size": inputs.picture.shape[:2]}
     ready = inputs.cache.result(step, sized, compute, makes=StepResult.names(Depth, without=without))
     progress(1.0, "Depth")
     return ready.to(Depth)
