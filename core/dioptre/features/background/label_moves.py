@@ -11,6 +11,7 @@ Cells and pixels are flat arrays whose lengths come from a few fixed sizes, so t
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -165,7 +166,7 @@ def _copied(picture: Picture, cells: Cells, shift: Int[Array, "n 2"]) -> Float[A
 
 
 def _squared(one: Float[Array, "c n"], two: Float[Array, "c n"]) -> Float[Array, "n"]:
-    return sum(jnp.square(a - b) for a, b in zip(one, two, strict=True))
+    return reduce(jnp.add, [jnp.square(a - b) for a, b in zip(one, two, strict=True)])
 
 
 def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
@@ -200,7 +201,7 @@ def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
     def some(state: tuple[_Messages, Array, Array]) -> tuple[_Messages, Array, Array]:
         before, _, rounds = state
         after = jax.lax.fori_loop(0, _ROUNDS, once, before)
-        changes = sum(jnp.abs(new - old) for new, old in zip(after, before, strict=True))
+        changes = reduce(jnp.add, [jnp.abs(new - old) for new, old in zip(after, before, strict=True)])
         return after, changes.reshape(_LANES, -1).max(axis=0).max(), rounds + _ROUNDS
 
     def unsettled(state: tuple[_Messages, Array, Array]) -> Bool[Array, ""]:

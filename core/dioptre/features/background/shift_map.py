@@ -147,7 +147,7 @@ def _labelled(
     cells = _cells(area, part)
     count, length = area[part].size, len(cells.fixed)
     costs = np.zeros((_MOST_SHIFTS + 1, length), np.float32)
-    costs[: len(shifts), :count] = _costs(coarse, shifts)[:, *part].reshape(len(shifts), -1)
+    costs[: len(shifts), :count] = _costs(coarse, shifts)[(slice(None), *part)].reshape(len(shifts), -1)
     moves = np.zeros((_MOST_SHIFTS + 1, 2), np.int32)
     moves[: len(shifts)] = [(shift.rows, shift.columns) for shift in shifts]
     features = np.zeros((5, _PICTURE_LENGTH), np.float32)
@@ -184,18 +184,18 @@ def _cells(area: Bool[np.ndarray, "h w"], part: tuple[slice, slice]) -> Cells:
     free = area[part]
     length = next(each for each in _CELL_LENGTHS if each >= free.size)
 
-    def padded(plane: np.ndarray, beyond: object) -> np.ndarray:
+    def padded(plane: np.ndarray, beyond: int) -> np.ndarray:
         return np.pad(plane.reshape(-1), (0, length - free.size), constant_values=beyond)
 
-    rows, columns = (plane[part] for plane in np.indices(area.shape, np.int32))
+    places: np.ndarray = np.indices(area.shape, np.int32)
     pairs = np.zeros((2, *free.shape), np.bool_)
     pairs[0, :, :-1] = free[:, :-1] | free[:, 1:]
     pairs[1, :-1] = free[:-1] | free[1:]
     return Cells(
-        rows=jnp.asarray(padded(rows, 0)),
-        columns=jnp.asarray(padded(columns, 0)),
-        fixed=jnp.asarray(padded(~free, True)),
-        pairs=jnp.asarray(np.stack([padded(each, False) for each in pairs])),
+        rows=jnp.asarray(padded(places[0][part], 0)),
+        columns=jnp.asarray(padded(places[1][part], 0)),
+        fixed=jnp.asarray(padded(~free, 1)),
+        pairs=jnp.asarray(np.stack([padded(each, 0) for each in pairs])),
         width=jnp.asarray(free.shape[1], jnp.int32),
     )
 

@@ -53,7 +53,7 @@ from .strands import with_strands
 _SHARES = 0.3, 0.5
 # The same fractions of a preview's time; they are larger, because its networks also run on the full-size picture.
 _SHARES_OF_PREVIEW = 0.5, 0.9
-# Options by which the depth and the subject of a preview are found, and the name under which the last ones are kept.
+# Options by which a preview's depth and subject are found, and the name under which the last ones are kept.
 _ANALYSIS = "depth_source", "depth_model", "refine", "equivalent_mm", "focus", "subject", "not_subject"
 _ANALYSED = "options of the exact preview"
 _SET_ASIDE = np.zeros((0, 0), np.float32)
@@ -217,8 +217,10 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     estimated = inputs.disparity is None
     range_per_m = depth.range_per_m if estimated else inputs.range_per_m
     scale = scale_of(options, range_per_m, known_distances(depth.disparity, options))
-    near = _stepping(inputs, depth.disparity, subject, standing) if estimated and options.refine else depth.disparity
-    depth = replace(depth, disparity=near)  # the other one would take memory
+    near = depth.disparity
+    if estimated and options.refine:
+        near = _stepping(inputs, near, subject, standing)
+        depth = replace(depth, disparity=near)  # the other one would take memory
     alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
     plate = _begun_plate(inputs, alpha, near)
     edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
@@ -427,7 +429,7 @@ def _found(inputs: Inputs, depth: Depth, options: PortraitOptions, choice: Choic
 def _kept_plane(
     inputs: Inputs, step: str, given: Mapping[str, Any], compute: Callable[[], Float32[np.ndarray, "h w"]]
 ) -> Float32[np.ndarray, "h w"]:
-    """Return a plane that a preview needs again when a slider moves; a whole picture's would take too much memory."""
+    """Return a plane that a preview needs again when a slider moves; a whole picture's would take much memory."""
     if inputs.whole is None:
         return compute()
     kept = inputs.cache.result(step, given, lambda: StepResult(planes={"plane": compute()}))

@@ -332,7 +332,7 @@ def look_at(
     """
     prepared, traits = network.entry.preprocessing, network.entry.depth
     assert traits is not None  # every depth network has depth traits
-    both, *more = mirrored_input(picture, network.entry)
+    both, more = mirrored_input(picture, network.entry)
     shape = both.shape[1:3]
     options = ReadingOptions(size=(picture.shape[0], picture.shape[1]), focal_diagonals=focal_diagonals)
 

@@ -99,13 +99,15 @@ def network_input(
     return normalized
 
 
-def mirrored_input(picture: Float32[np.ndarray, "h w 3"], entry: Entry) -> tuple[np.ndarray | np.float32, ...]:
-    """Return the inputs with which a depth network sees a picture, and its mirror image, as a batch of two."""
+def mirrored_input(
+    picture: Float32[np.ndarray, "h w 3"], entry: Entry
+) -> tuple[Float32[np.ndarray, "2 a b 3"], tuple[np.float32, ...]]:
+    """Return what a depth network sees of a picture and its mirror image, and the network's further inputs."""
     prepared = entry.preprocessing
     x = network_input(picture, network_shape(picture.shape, prepared), prepared)
     takes_aspect = entry.depth is not None and entry.depth.takes_aspect
     more = (np.float32(picture.shape[1] / picture.shape[0]),) if takes_aspect else ()
-    return np.stack([x, x[:, ::-1]]), *more
+    return np.stack([x, x[:, ::-1]]), more
 
 
 def sharpened(

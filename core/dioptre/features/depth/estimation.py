@@ -263,8 +263,8 @@ def kept_depth(
     """Return the picture's depth as the options choose it, from the step cache if it was computed before.
 
     For a preview, the depth of the whole picture is computed and then resized to the preview; a draft has only the
-    network's first view, to which the exact preview adds others. Without `confidence`, the confidence map is dropped
-    because it takes as much memory as the depth.
+    network's first view, to which the exact preview adds others. Without `confidence`, the confidence map is
+    dropped because it takes as much memory as the depth.
 
     Raises:
         DepthError: as in `estimate_depth`; also if the options require the camera's depth and it is not usable.

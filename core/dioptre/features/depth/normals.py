@@ -52,7 +52,8 @@ def network_normals(image: Picture, *, model: str) -> Normals | None:
         return None
     network = load_model(entry.id)
     picture = Visible.of(image).colour
-    output = network.run_method("normals", *mirrored_input(picture, entry))
+    both, more = mirrored_input(picture, entry)
+    output = network.run_method("normals", both, *more)
     straight, mirrored = np.asarray(output, np.float32)
     vectors = straight + mirrored[:, ::-1] * np.array([-1, 1, 1], np.float32)
     vectors = vectors * np.array([1, -1, -1], np.float32)  # the network's y points down and its z away

@@ -133,7 +133,7 @@ class ModNet(nnx.Module):
 
 
 def _reduced(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n p q c"]:
-    """Reduce bilinearly by an even factor without antialiasing, as in the original: the mean of the middle pixels."""
+    """Reduce bilinearly by an even factor, as in the original: the mean of the pixels in the middle."""
     low, high = factor // 2 - 1, factor // 2
     rows = (x[:, low::factor] + x[:, high::factor]) / 2
     return (rows[:, :, low::factor] + rows[:, :, high::factor]) / 2
