@@ -1,4 +1,4 @@
-"""Layers of our own equal the ordinary ones: attention, products, linear layers in bfloat16, convolutions, resizing."""
+"""Layers of our own equal the ordinary ones: attention, products, linear layers, convolutions, enlargements."""
 
 from __future__ import annotations
 
