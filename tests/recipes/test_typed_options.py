@@ -43,4 +43,4 @@ def test_the_typed_options_are_those_of_the_description(name: str) -> None:
     hints = get_type_hints(kind)
     assert {field.name: field.default for field in fields(kind)} == described.defaults()
     assert [one.name for one in described.parameters if not fits(hints[one.name], one)] == []
-    assert vars(kind.checked({})) == described.defaults()
+    assert vars(kind(**described.check({}))) == described.defaults()

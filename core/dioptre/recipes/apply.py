@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Options, Picture, Progress, Result, no_progress
+from dioptre.contract import Inputs, Picture, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import OPERATIONS, operation
@@ -119,7 +119,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     return replace(made, messages=messages)
 
 
-def runner_of(name: str) -> tuple[type[Options], Run]:
+def runner_of(name: str) -> tuple[type[Any], Run]:
     """Return the type of the options of the operation `name`, and the function that runs it.
 
     Its feature, and with it JAX, is imported on the first call.
@@ -127,7 +127,10 @@ def runner_of(name: str) -> tuple[type[Options], Run]:
     Raises:
         LookupError: no operation has this name.
     """
-    face = import_module(f"dioptre.features.{OPERATIONS[name].feature}")
+    described = OPERATIONS[name]
+    face = import_module(f"dioptre.features.{described.feature}")
+    if described.options in face.OPERATIONS:
+        return described.options, face.OPERATIONS[described.options]
     return next((kind, run) for kind, run in face.OPERATIONS.items() if kind.operation == name)
 
 
