@@ -196,11 +196,6 @@ class Parameter:
                 return ()
 
 
-def fraction(**fields: Any) -> Parameter:
-    """Return an option with a number from 0 to 1."""
-    return Parameter(kind=Kind.FLOAT, minimum=0.0, maximum=1.0, **fields)
-
-
 def grouped(group: str, *parameters: Parameter, simple: bool = False) -> tuple[Parameter, ...]:
     """Return the options as those of a group; if `simple`, the short version of a dialog shows all of them."""
     return tuple(replace(each, group=group, simple=simple or each.simple) for each in parameters)
@@ -264,18 +259,22 @@ def option(default: Any, minimum: float | None = None, maximum: float | None = N
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
 
 
+def fraction(default: float | None = None, *, name: str = "", **description: Any) -> Any:
+    """Declare a number from 0 to 1 as an option."""
+    if name:  # of a description without a class
+        return Parameter(name=name, kind=Kind.FLOAT, default=default, minimum=0.0, maximum=1.0, **description)
+    return option(default, 0.0, 1.0, **description)
+
+
 def _described(name: str, hint: Any, declared: Field[Any], *, group: str, simple: bool) -> Parameter:
     """Return the description of a field of `Options` of the type `hint`."""
     description = {"group": group, "simple": simple, **declared.metadata}
-    kind = next(each for each in get_args(hint) if each is not type(None)) if type(None) in get_args(hint) else hint
-    if get_origin(kind) is Literal:
-        description["choices"] = get_args(kind)
-    return Parameter(
-        name=name,
-        kind=Kind.CHOICE if "choices" in description else _KINDS[kind],
-        default=declared.default,
-        **description,
-    )
+    if type(None) in get_args(hint):  # the type of an option that can be automatic is written as X | None
+        hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        description["choices"] = get_args(hint)
+    kind = Kind.CHOICE if "choices" in description else _KINDS[hint]
+    return Parameter(name=name, kind=kind, default=declared.default, **description)
 
 
 class Role(Enum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..language import Message
-from ..operation import Input, Memory, Operation, Options, Point, Role, WarmUp, option
+from ..operation import Input, Memory, Operation, Options, Point, Role, WarmUp, fraction, option
 
 TEMPERATURE, NEUTRAL = "temperature", "neutral"
 """Names of the options with which the user sets the light, instead of an estimate."""
@@ -29,8 +29,8 @@ class WhiteBalanceOptions(Options, group="Light"):
         1000.0,
         50000.0,
         label="Temperature",
-        help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, "
-        "higher values warmer. Auto: estimated.",
+        help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, higher "
+        "values warmer. Auto: estimated.",
         slider=(2000.0, 15000.0),
         unit="K",
         simple=True,
@@ -45,13 +45,8 @@ class WhiteBalanceOptions(Options, group="Light"):
         slider=(-150, 150),
         simple=True,
     )
-    strength: float = option(
-        1.0,
-        0.0,
-        1.0,
-        label="Strength",
-        help="How much of the cast to remove: 0 none, 1 all of it.",
-        simple=True,
+    strength: float = fraction(
+        1.0, label="Strength", help="How much of the cast to remove: 0 none, 1 all of it.", simple=True
     )
     neutral: Point | None = option(
         None,
@@ -62,10 +57,8 @@ class WhiteBalanceOptions(Options, group="Light"):
     neutral_radius: int = option(
         2, 0, 2000, label="Neutral area size", help="Radius of the neutral area.", slider=(0, 100), unit="px"
     )
-    keep_warmth: float = option(
+    keep_warmth: float = fraction(
         0.0,
-        0.0,
-        1.0,
         label="Keep warmth",
         help="How much warm light to keep, such as candlelight or a sunset: 0 none, 1 all of it.",
         simple=True,

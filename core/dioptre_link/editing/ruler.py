@@ -191,7 +191,7 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
         reach = more + _reach_of_aperture(options)
         near_m, far_m = scale.distance_m(focus + reach), scale.distance_m(focus - reach)
         return Ruler(scale=scale, focus_m=focus_m, near_m=near_m, far_m=far_m)
-    own_mm = options.get(EQUIVALENT.name)
+    own_mm = options.get(EQUIVALENT)
     view, _ = view_of(
         chosen,
         lens,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dioptre.features.depth import DepthOptions
 from dioptre.optics.aperture import Aperture
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.metres import LensOptions
 from dioptre_link.strokes import Strokes
 

@@ -35,6 +35,7 @@ from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.catalogue.portrait import OPERATION
 from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
@@ -124,7 +125,7 @@ def portrait(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = PortraitOptions.checked(options)
+    chosen = PortraitOptions(**OPERATION.check(options))
     inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
     return _portrait(inputs, chosen, draft=draft, progress=progress)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dioptre.features.depth import RangedOptions
+from dioptre_link.catalogue.depth import DepthOptions
+from dioptre_link.catalogue.limit import RangeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class HazeOptions(RangedOptions):
+class HazeOptions(RangeOptions, DepthOptions):
     """The options of `haze`.
 
     Attributes:

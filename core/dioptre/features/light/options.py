@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dioptre.features.depth import RangedOptions
+from dioptre_link.catalogue.depth import DepthOptions
+from dioptre_link.catalogue.limit import RangeOptions
 
 Kind = Literal["point", "area", "directional"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LightOptions(RangedOptions):
+class LightOptions(RangeOptions, DepthOptions):
     """The options of `light`.
 
     Attributes:

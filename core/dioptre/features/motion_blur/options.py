@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dioptre.features.depth import RangedOptions
+from dioptre_link.catalogue.depth import DepthOptions
+from dioptre_link.catalogue.limit import RangeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotionBlurOptions(RangedOptions):
+class MotionBlurOptions(RangeOptions, DepthOptions):
     """The options of `motion_blur`.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dioptre.features.depth import DepthOptions
+from dioptre_link.catalogue.depth import DepthOptions
 
 Stance = Literal["facing", "surface"]
 

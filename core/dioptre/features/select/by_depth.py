@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
-from dioptre.features.depth import DepthOptions, kept_depth
+from dioptre.features.depth import kept_depth
 from dioptre.features.subject import opaque, otsu
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import is_finite, within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER, OPERATION
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role

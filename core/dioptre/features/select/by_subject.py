@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dioptre.contract import Disparity, Inputs, Picture, Progress, Result, no_progress, part_of
-from dioptre.features.depth import DepthOptions, kept_depth
+from dioptre.features.depth import kept_depth
 from dioptre.features.subject import Choice, chosen_subject
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.catalogue.select_subject import OPERATION
 from dioptre_link.catalogue.subject import ADDS
 from dioptre_link.errors import UsageError
