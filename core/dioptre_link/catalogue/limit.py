@@ -30,6 +30,3 @@ class RangeOptions(Options, group="Range of depth"):
         help="Width of the transition at each end of the range, in values of the depth map.",
         slider=(0.0, 0.5),
     )
-
-
-RANGE_PARAMETERS = RangeOptions.parameters
