@@ -17,7 +17,7 @@ import click
 import dioptre
 from dioptre.cli.main import group
 from dioptre.cli.options import help_of
-from dioptre_link.operation import Options
+from dioptre_link.operation import Options, Parameter
 
 FOLDER = Path(__file__).resolve().parent
 COMMANDS = """\
@@ -76,9 +76,14 @@ def _entry(name: str) -> str:
     if not inspect.isclass(thing):
         head += f"```text\n{_signature(name, inspect.signature(thing))}\n```\n\n"
     elif issubclass(thing, Options):
-        options = "\n".join(f"- `{one.name}`: {help_of(one)}" for one in thing.parameters)
+        options = "\n".join(f"- {_named(one)}: {help_of(one)}" for one in thing.parameters)
         return f"{head}{inspect.getdoc(thing)}\n\n**Attributes**\n\n{options}\n"
     return head + _markdown(inspect.getdoc(thing) or "") + "\n"
+
+
+def _named(option: Parameter) -> str:
+    """Return the name of an option, with its choices."""
+    return f"`{option.name}`" + (f" ({', '.join(map(repr, option.choices))})" if option.choices else "")
 
 
 def _signature(name: str, signature: inspect.Signature) -> str:

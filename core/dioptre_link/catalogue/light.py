@@ -14,7 +14,10 @@ LightKind = Literal["area", "point", "directional"]
 
 @dataclass(frozen=True, kw_only=True)
 class LightOptions(RangeOptions, DepthOptions, group="Light", simple=True):
-    """The options of `light`."""
+    """The options of `light`.
+
+    At a `light_depth` of -1, a light is at least twice as far away as the subject.
+    """
 
     kind: LightKind = option(
         "area",

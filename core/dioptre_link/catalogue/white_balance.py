@@ -22,7 +22,10 @@ SET_WARMTH = Message("To preserve the warm light of the scene, increase Keep war
 
 @dataclass(frozen=True, kw_only=True)
 class WhiteBalanceOptions(Options, group="Light"):
-    """The options of `white_balance`."""
+    """The options of `white_balance`.
+
+    A positive `tint` is that of green light. The `strength` is linear in mired; at 0, every bit stays the same.
+    """
 
     temperature: float | None = option(
         None,
