@@ -66,9 +66,6 @@ class DepthOptions(Options, group="Depth"):
     refine: bool = option(True, label="Refine edges", help="Aligns the depth map with the edges in the picture.")
 
 
-DEPTH_PARAMETERS = DepthOptions.parameters
-
-
 def network_of(options: Mapping[str, Any]) -> str | None:
     """Return the depth network that an operation's options choose; None if it runs none."""
     return options.get(DEPTH_MODEL)
@@ -86,7 +83,7 @@ def may_use_cameras(options: Mapping[str, Any]) -> bool:
 
 def depth_choices(options: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the options that determine the depth of a picture, in a fixed order."""
-    return tuple(options.get(one.name) for one in DEPTH_PARAMETERS)
+    return tuple(options.get(one.name) for one in DepthOptions.parameters)
 
 
 CONFIDENCE = "confidence"

@@ -35,7 +35,7 @@ from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
-from dioptre_link.catalogue.portrait import OPERATION
+from dioptre_link.catalogue.portrait import OPERATION, PortraitOptions
 from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
@@ -45,7 +45,6 @@ from .continuation import continued
 from .depth_edge_snap import snap_to_matte
 from .existing_blur import ExistingBlur, edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
-from .options import PortraitOptions
 from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity
 from .set_aside import SetAside
 from .strands import with_strands
