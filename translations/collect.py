@@ -141,7 +141,7 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
     elif name == "_shape":  # The arguments are name, label, tip.
         for value in node.args[1:3]:
             yield from ((text, "") for text in _texts(value, constants))
-    elif name in ("say", "translated", "put", "grouped") and node.args:  # `put` takes the title of a run in Krita.
+    elif name in ("say", "translated", "put") and node.args:  # `put` takes the title of a run in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name == "Step" and "phase" in keywords:
         yield from ((text, "") for text in _texts(keywords["phase"], constants))

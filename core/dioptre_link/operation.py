@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields
 from enum import Enum
 from inspect import get_annotations
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -196,11 +196,6 @@ class Parameter:
                 return ()
 
 
-def grouped(group: str, *parameters: Parameter, simple: bool = False) -> tuple[Parameter, ...]:
-    """Return the options as those of a group; if `simple`, the short version of a dialog shows all of them."""
-    return tuple(replace(each, group=group, simple=simple or each.simple) for each in parameters)
-
-
 OptionsT = TypeVar("OptionsT", bound="Options")
 
 
@@ -259,10 +254,8 @@ def option(default: Any, minimum: float | None = None, maximum: float | None = N
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
 
 
-def fraction(default: float | None = None, *, name: str = "", **description: Any) -> Any:
+def fraction(default: float | None, **description: Any) -> Any:
     """Declare a number from 0 to 1 as an option."""
-    if name:  # of a description without a class
-        return Parameter(name=name, kind=Kind.FLOAT, default=default, minimum=0.0, maximum=1.0, **description)
     return option(default, 0.0, 1.0, **description)
 
 
@@ -360,8 +353,7 @@ class Operation:
         feature: the package of `dioptre.features` that runs it; "" for a chain of operations.
         title: name for the user.
         help: one or two sentences for the user.
-        options: the class of its options.
-        parameters: the descriptions of its options.
+        options: the class of its options; `Options` if it has none.
         inputs: required inputs.
         optional_inputs: inputs that are used if available.
         outputs: roles of the layers that a result can have.
@@ -389,7 +381,6 @@ class Operation:
     title: str
     help: str
     options: type[Options] = Options
-    parameters: tuple[Parameter, ...] = ()
     inputs: tuple[Input, ...]
     optional_inputs: tuple[Input, ...] = ()
     outputs: tuple[Role, ...]
@@ -406,9 +397,10 @@ class Operation:
     only_files: bool = False
     framed_by: str = ""
 
-    def __post_init__(self) -> None:
-        if not self.parameters:
-            object.__setattr__(self, "parameters", self.options.parameters)
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The descriptions of its options, in the order of dialogs and recipes."""
+        return self.options.parameters
 
     @property
     def command(self) -> str:

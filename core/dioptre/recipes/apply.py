@@ -23,7 +23,7 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message
-from dioptre_link.operation import Input, Role
+from dioptre_link.operation import Input, Options, Role
 
 from .limit import check_range, with_range
 
@@ -119,7 +119,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     return replace(made, messages=messages)
 
 
-def runner_of(name: str) -> tuple[type[Any], Run]:
+def runner_of(name: str) -> tuple[type[Options], Run]:
     """Return the type of the options of the operation `name`, and the function that runs it.
 
     Its feature, and with it JAX, is imported on the first call.
@@ -129,9 +129,7 @@ def runner_of(name: str) -> tuple[type[Any], Run]:
     """
     described = OPERATIONS[name]
     face = import_module(f"dioptre.features.{described.feature}")
-    if described.options in face.OPERATIONS:
-        return described.options, face.OPERATIONS[described.options]
-    return next((kind, run) for kind, run in face.OPERATIONS.items() if kind.operation == name)
+    return described.options, face.OPERATIONS[described.options]
 
 
 def accelerated() -> bool:

@@ -20,7 +20,5 @@ class SubjectOptions(Options, group="Subject", simple=True):
     not_subject: Points = option((), label="Removed subjects", help="Points on objects to remove from the subject.")
 
 
-SUBJECT_PARAMETERS = SubjectOptions.parameters
-
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}
 """Options that are cleared by a click that chooses another subject."""
