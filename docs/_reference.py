@@ -16,6 +16,8 @@ import click
 
 import dioptre
 from dioptre.cli.main import group
+from dioptre.cli.options import help_of
+from dioptre_link.operation import Options, Parameter
 
 FOLDER = Path(__file__).resolve().parent
 COMMANDS = """\
@@ -29,7 +31,8 @@ API = """\
 
 The public functions, their options and the objects that they return, generated from the source.
 [In Python](python.md) shows how to use them. In the annotations, a `Picture` is a float32 array (height, width,
-3 or 4); a `Disparity`, a `Matte` and any other `Plane` are (height, width).
+3 or 4); a `Disparity`, a `Matte` and any other `Plane` are (height, width). A point is (x, y) in pixels; an option
+that is `auto` is None.
 """
 MODELS = """\
 # Models
@@ -72,7 +75,15 @@ def _entry(name: str) -> str:
     head = f"### {name}\n\n"
     if not inspect.isclass(thing):
         head += f"```text\n{_signature(name, inspect.signature(thing))}\n```\n\n"
+    elif issubclass(thing, Options):
+        options = "\n".join(f"- {_named(one)}: {help_of(one)}" for one in thing.parameters)
+        return f"{head}{inspect.getdoc(thing)}\n\n**Attributes**\n\n{options}\n"
     return head + _markdown(inspect.getdoc(thing) or "") + "\n"
+
+
+def _named(option: Parameter) -> str:
+    """Return the name of an option, with its choices."""
+    return f"`{option.name}`" + (f" ({', '.join(map(repr, option.choices))})" if option.choices else "")
 
 
 def _signature(name: str, signature: inspect.Signature) -> str:

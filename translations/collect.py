@@ -29,7 +29,7 @@ _BASES = {"DioptreError", "UsageError", "Finding"}
 _TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")
 _ERROR_TEXTS = ("message", "hint", "fix")  # Those of an error; its other keywords fill the template.
 _VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # Variables that hold user-visible strings.
-_DESCRIPTIONS = {"Parameter", "fraction", "Operation", "View"}
+_DESCRIPTIONS = {"Parameter", "fraction", "option", "Operation", "View"}
 # Functions called with (fraction, phase), whose phase users read.
 _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}
 
@@ -110,6 +110,9 @@ def _in(tree: ast.Module, errors: dict[str, str]) -> Iterator[tuple[str, str]]:
             yield from _of_call(node, errors, constants)
         elif isinstance(node, ast.Assign | ast.AugAssign) and _name(_target(node)) in _VARIABLES:
             yield from ((text, "") for text in _texts(node.value, constants))
+        elif isinstance(node, ast.ClassDef):  # A class of options names their group.
+            groups = (keyword.value for keyword in node.keywords if keyword.arg == "group")
+            yield from ((text, "") for group in groups for text in _texts(group, constants))
 
 
 def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.expr]) -> Iterator[tuple[str, str]]:
@@ -131,14 +134,14 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
             yield from ((text, "") for text in _texts(value, constants, keywords.keys() - {"hint", "code"}))
     elif name == "Message" and node.args:
         yield from ((text, "") for text in _texts(node.args[0], constants, keywords.keys()))
-    elif name in _DESCRIPTIONS:
+    elif name in _DESCRIPTIONS and _owner(node.func) != "click":
         for key in _TEXTS:
             if key in keywords:
                 yield from ((text, "") for text in _texts(keywords[key], constants))
     elif name == "_shape":  # The arguments are name, label, tip.
         for value in node.args[1:3]:
             yield from ((text, "") for text in _texts(value, constants))
-    elif name in ("say", "translated", "put", "grouped") and node.args:  # `put` takes the title of a run in Krita.
+    elif name in ("say", "translated", "put") and node.args:  # `put` takes the title of a run in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name == "Step" and "phase" in keywords:
         yield from ((text, "") for text in _texts(keywords["phase"], constants))

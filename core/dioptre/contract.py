@@ -10,12 +10,11 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre_link.catalogue import operation
 from dioptre_link.operation import Role
 
 Picture = Float32[np.ndarray, "h w c"]
@@ -86,7 +85,6 @@ class FieldOfView:
 
 
 T = TypeVar("T")
-OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,29 +338,6 @@ def kept_for(
     if kept.get(name, (None,))[0] != key:
         kept[name] = key, compute()
     return cast("T", kept[name][1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of an operation.
-
-    Each operation has a subclass, whose fields have the names, types and defaults of the operation's parameters in
-    `dioptre_link.catalogue`.
-
-    Attributes:
-        operation: name of the operation.
-    """
-
-    operation: ClassVar[str]
-
-    @classmethod
-    def checked(cls: type[OptionsT], options: Mapping[str, Any]) -> OptionsT:
-        """Create the options from values by name; missing ones take their defaults.
-
-        Raises:
-            UsageError: an option is unknown, or a value is invalid.
-        """
-        return cls(**operation(cls.operation).check(options))
 
 
 @dataclass(frozen=True, kw_only=True)

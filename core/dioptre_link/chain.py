@@ -23,13 +23,15 @@ CHAIN = "recipe"
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Operation):
-    """Several steps, described like a single operation.
-
-    `parameters` lists the parameters of all steps, to show which kinds of options occur; the options of the chain
-    itself are `title` and `steps`.
-    """
+    """Several steps, described like a single operation. The options of the chain itself are `title` and `steps`."""
 
     steps: tuple[Step, ...]
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The descriptions of the options of all steps, which show what kinds of options occur."""
+        every = (one for step in self.steps for one in operation(step.operation).parameters)
+        return tuple({one.name: one for one in every}.values())
 
     def defaults(self) -> dict[str, Any]:
         return {"title": self.title, "steps": Recipe(steps=self.steps).to_dict()["steps"]}
@@ -117,12 +119,10 @@ def _chain(recipe: Recipe) -> Chain:
     outputs = [*operations[-1].outputs]
     if makes_depth and Role.DEPTH not in outputs:
         outputs.append(Role.DEPTH)
-    parameters: dict[str, Parameter] = {one.name: one for each in operations for one in each.parameters}
     return Chain(
         name=CHAIN,
         title=recipe.title or "Recipe",
         help=recipe.description,
-        parameters=tuple(parameters.values()),
         inputs=tuple(needed),
         optional_inputs=tuple(dict.fromkeys(one for one in optional if one not in needed)),
         outputs=tuple(outputs),

@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from .catalogue.blur import BlurOptions
+from .catalogue.lens import LensOptions
 from .errors import UsageError
 from .lenses import FORMATS, Lens, View, in_metres
 
@@ -135,39 +137,6 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LensOptions:
-    """The options of a blur that imitates a real lens; see `dioptre_link.catalogue.lens`.
-
-    Attributes:
-        f_number: aperture of the lens.
-        lens_mm: its focal length; None for no particular lens.
-        sensor: name of the camera's format.
-        view: whose angle of view to blur with: that of the "picture" or that of the "lens".
-        focus_m: distance in focus; None for that of the focus point.
-        nearest_m: distance of white in the depth map; None for the measured or an assumed one.
-        farthest_m: distance of black in the depth map, likewise.
-    """
-
-    f_number: float = 2.0
-    lens_mm: float | None = None
-    sensor: str = "full_frame"
-    view: Literal["picture", "lens"] = "picture"
-    focus_m: float | None = None
-    nearest_m: float | None = None
-    farthest_m: float | None = None
-
-    @staticmethod
-    def of(options: Mapping[str, Any]) -> LensOptions:
-        """Return the options of the lens among those of an operation."""
-        return LensOptions(**{one.name: options[one.name] for one in fields(LensOptions) if one.name in options})
-
-    @property
-    def selects_lens(self) -> bool:
-        """Whether a real lens is selected."""
-        return self.lens_mm is not None
-
-
 def scale_of(options: LensOptions, range_per_m: RangePerM | None, known: Known = ()) -> Scale:
     """Return the metric scale of the depth map: the one set by the options, else the measured or an assumed one.
 
@@ -244,7 +213,7 @@ def focus_of(options: LensOptions, scale: Scale) -> float | None:
     return None if options.focus_m is None else scale.disparity(options.focus_m)
 
 
-def lens_of(options: LensOptions) -> Lens | None:
+def lens_of(options: BlurOptions) -> Lens | None:
     """Return the lens that the options select; None for no particular lens."""
     if options.lens_mm is None:
         return None

@@ -1,17 +1,18 @@
-"""Descriptions of operations: their parameters with kinds and ranges, their inputs and their outputs."""
+"""Descriptions of operations: their options with types, kinds and ranges, their inputs and their outputs."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import Field, dataclass, field, fields
 from enum import Enum
-from typing import Any
+from inspect import get_annotations
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from .errors import UsageError
 from .language import Message
-from .strokes import checked_strokes
+from .strokes import Strokes, checked_strokes
 
 AUTO = "auto"
 MOST_POINTS = 100
@@ -44,6 +45,23 @@ PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
 
 LISTS = (Kind.POINTS, Kind.STROKES, Kind.DISTANCES)
 """Kinds whose values are lists, empty by default."""
+
+Point = tuple[float, float]
+Points = tuple[Point, ...]
+Box = tuple[float, float, float, float]
+Distances = tuple[tuple[float, float, float], ...]
+
+_KINDS: dict[Any, Kind] = {
+    float: Kind.FLOAT,
+    int: Kind.INTEGER,
+    bool: Kind.BOOLEAN,
+    Point: Kind.POINT,
+    Points: Kind.POINTS,
+    Box: Kind.BOX,
+    Strokes: Kind.STROKES,
+    Distances: Kind.DISTANCES,
+}
+"""The kinds of options by the types of their values. An option with choices is a CHOICE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,14 +196,78 @@ class Parameter:
                 return ()
 
 
-def fraction(**fields: Any) -> Parameter:
-    """Return an option with a number from 0 to 1."""
-    return Parameter(kind=Kind.FLOAT, minimum=0.0, maximum=1.0, **fields)
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 
-def grouped(group: str, *parameters: Parameter, simple: bool = False) -> tuple[Parameter, ...]:
-    """Return the options as those of a group; if `simple`, the short version of a dialog shows all of them."""
-    return tuple(replace(each, group=group, simple=simple or each.simple) for each in parameters)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of an operation, or some of them that several operations share.
+
+    A subclass is a frozen, keyword-only dataclass. Its fields are declared with `option`; their types give the
+    kinds of the values, and a `Literal` the choices:
+
+        @dataclass(frozen=True, kw_only=True)
+        class HazeOptions(RangeOptions, DepthOptions, group="Haze"):
+            density: float = option(0.5, -1.0, 1.0, label="Density", help="Above 0, haze is added.")
+
+    Attributes:
+        parameters: the descriptions of all options: the class's own, then those of its bases from left to right.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    def __init_subclass__(cls, *, group: str = "", simple: bool = False) -> None:
+        """Describe the options of a subclass.
+
+        Args:
+            group: group of its own options.
+            simple: whether the short version of a dialog shows all of them.
+        """
+        super().__init_subclass__()
+        declared = ((name, hint, vars(cls).get(name)) for name, hint in get_annotations(cls, eval_str=True).items())
+        own = (
+            _described(name, hint, each, group=group, simple=simple)
+            for name, hint, each in declared
+            if isinstance(each, Field)
+        )
+        inherited = (one for base in cls.__bases__ for one in getattr(base, "parameters", ()))
+        found: dict[str, Parameter] = {}
+        for one in (*own, *inherited):
+            found.setdefault(one.name, one)
+        cls.parameters = tuple(found.values())
+
+    @classmethod
+    def of(cls: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
+        """Return the options among `values`, which are not checked; those that are missing have their defaults."""
+        return cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values})
+
+
+def option(default: Any, minimum: float | None = None, maximum: float | None = None, **description: Any) -> Any:
+    """Declare a field of `Options` as an option.
+
+    Args:
+        default: the default; None means that the value is chosen automatically.
+        minimum: the least number.
+        maximum: the greatest number.
+        description: `label`, `help` and other fields of `Parameter`.
+    """
+    return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
+
+
+def fraction(default: float | None, **description: Any) -> Any:
+    """Declare a number from 0 to 1 as an option."""
+    return option(default, 0.0, 1.0, **description)
+
+
+def _described(name: str, hint: Any, declared: Field[Any], *, group: str, simple: bool) -> Parameter:
+    """Return the description of a field of `Options` of the type `hint`."""
+    description = {"group": group, "simple": simple, **declared.metadata}
+    if type(None) in get_args(hint):  # the type of an option that can be automatic is written as X | None
+        hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        description["choices"] = get_args(hint)
+    kind = Kind.CHOICE if "choices" in description else _KINDS[hint]
+    return Parameter(name=name, kind=kind, default=declared.default, **description)
 
 
 class Role(Enum):
@@ -271,7 +353,7 @@ class Operation:
         feature: the package of `dioptre.features` that runs it; "" for a chain of operations.
         title: name for the user.
         help: one or two sentences for the user.
-        parameters: the options.
+        options: the class of its options; `Options` if it has none.
         inputs: required inputs.
         optional_inputs: inputs that are used if available.
         outputs: roles of the layers that a result can have.
@@ -298,7 +380,7 @@ class Operation:
     feature: str = ""
     title: str
     help: str
-    parameters: tuple[Parameter, ...]
+    options: type[Options] = Options
     inputs: tuple[Input, ...]
     optional_inputs: tuple[Input, ...] = ()
     outputs: tuple[Role, ...]
@@ -314,6 +396,11 @@ class Operation:
     scaled_by: str = ""
     only_files: bool = False
     framed_by: str = ""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The descriptions of its options, in the order of dialogs and recipes."""
+        return self.options.parameters
 
     @property
     def command(self) -> str:

@@ -186,7 +186,8 @@ module = types.ModuleType("dioptre.features.blur")
 noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
 picture = Result(layers=(Layer(name="x", role=Role.RESULT, pixels=noise),))
 run = lambda inputs, options, progress: picture
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

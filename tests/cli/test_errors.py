@@ -12,7 +12,7 @@ import pytest
 
 from dioptre.contract import Inputs
 from dioptre.features import blur
-from dioptre.features.blur.options import PortraitOptions
+from dioptre_link.catalogue.portrait import PortraitOptions
 from dioptre_link.errors import DioptreError
 
 Dioptre = Callable[..., tuple[int, str, str]]

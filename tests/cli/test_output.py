@@ -24,7 +24,8 @@ def run(inputs, options, progress):
     from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "super_resolution"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("super_resolution").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -123,7 +124,8 @@ def run(inputs, options, progress):
         os.kill(os.getpid(), {second})  # while the work is taken back
         time.sleep(0.01)
         progress(0.6, "Taken back")
-module.OPERATIONS = {{type("Options", (types.SimpleNamespace,), {{"operation": "portrait"}}): run}}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {{operation("portrait").options: run}}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -168,7 +170,8 @@ def run(inputs, options, progress):
         interrupts._PATIENCE_S = 0.0
         progress(0.6, "Taking back")
         time.sleep(60)
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -27,9 +27,8 @@ def run(inputs, options, progress):
     while True:
         progress(0.5, "Working")
         time.sleep(0.01)
-class Options(types.SimpleNamespace):
-    operation = "portrait"
-module.OPERATIONS = {Options: run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()
@@ -87,7 +86,8 @@ from dioptre.cli import log, main
 module = types.ModuleType("dioptre.features.blur")
 def run(inputs, options, progress):
     raise RuntimeError("a fault")
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 log.LOGGER.exception = lambda *_: signal.raise_signal(signal.SIGTERM)
 main()
@@ -139,7 +139,8 @@ def run(inputs, options, progress):
     for _ in range(6000):
         progress(0.5, "Working")
         time.sleep(0.01)
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

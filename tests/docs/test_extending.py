@@ -14,37 +14,27 @@ from typing import Any
 import pytest
 
 OPTION = """\
-        Parameter(
-            name="toy_gain",
-            kind=Kind.FLOAT,
-            label="Toy gain",
-            help="Multiplies the depth.",
-            default=1.0,
-            minimum=0.0,
-            maximum=2.0,
-        ),
+    toy_gain: float = option(1.0, 0.0, 2.0, label="Toy gain", help="Multiplies the depth.")
 """
 OPERATION = '''\
 """Turn the colours round."""
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role
+from dataclasses import dataclass
+
+from ..operation import Input, Memory, Operation, Options, Role, fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyOptions(Options):
+    toy_turn: float = fraction(1.0, label="Turn", help="How far the colours are turned.")
+
 
 OPERATION = Operation(
     name="toy",
     feature="toy",
     title="Toy",
     help="Turns the colours round.",
-    parameters=(
-        Parameter(
-            name="toy_turn",
-            kind=Kind.FLOAT,
-            label="Turn",
-            help="How far the colours are turned.",
-            default=1.0,
-            minimum=0.0,
-            maximum=1.0,
-        ),
-    ),
+    options=ToyOptions,
     inputs=(Input.PICTURE,),
     outputs=(Role.RESULT,),
     memory=Memory(fixed_mib=10, bytes_per_pixel=24),
@@ -65,21 +55,10 @@ def run(inputs, options, progress):
     picture = inputs.picture + options.toy_turn * (np.asarray(network(inputs.picture)) - inputs.picture)
     return Result(layers=(Layer(name="Toy", role=Role.RESULT, pixels=picture),), models=network.checksums)
 '''
-TYPED = """\
-from dataclasses import dataclass
-
-from dioptre.contract import Options
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToyOptions(Options):
-    operation = "toy"
-
-    toy_turn: float = 1.0
-"""
 FACE = """\
+from dioptre_link.catalogue.toy import ToyOptions
+
 from . import turning
-from .options import ToyOptions
 
 OPERATIONS = {ToyOptions: turning.run}
 """
@@ -225,20 +204,18 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     catalogue, features, models = (
         core / name for name in ("dioptre_link/catalogue", "dioptre/features", "dioptre/models")
     )
-    insert(catalogue / "repair_depth.py", '        Parameter(\n            name="feather"', OPTION)
+    insert(catalogue / "repair_depth.py", "    feather: ", OPTION)
     insert(
         features / "depth/repair.py",
         "np.clip(joined, 0, 1)",
         "np.clip(joined * np.float32(options.toy_gain), 0, 1)",
         instead=True,
     )
-    insert(features / "depth/options.py", "    amount: float", "    toy_gain: float = 1.0\n")
     (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
     insert(catalogue / "__init__.py", "    white_balance,\n)", "    toy,\n    white_balance,\n)", instead=True)
     insert(catalogue / "__init__.py", "film,\n    )", "film,\n        toy,\n    )", instead=True)
     (features / "toy").mkdir()
     (features / "toy" / "turning.py").write_text(PIPELINE, encoding="utf-8")
-    (features / "toy" / "options.py").write_text(TYPED, encoding="utf-8")
     (features / "toy" / "__init__.py").write_text(FACE, encoding="utf-8")
     (models / "toy").mkdir()
     for name, text in (("__init__.py", ENTRIES), ("module.py", MODULE)):

@@ -246,7 +246,8 @@ def run(inputs, options, progress):
     flat = np.random.default_rng(0).random(inputs.picture.shape, dtype=np.float32)
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=flat),
                           Layer(name="b", role=Role.DEPTH, pixels=np.ascontiguousarray(flat[..., 0]))))
-module.OPERATIONS = {type("Options", (types.SimpleNamespace,), {"operation": "portrait"}): run}
+from dioptre_link.catalogue import operation
+module.OPERATIONS = {operation("portrait").options: run}
 sys.modules[module.__name__] = module
 from dioptre.cli import main
 main()

@@ -8,29 +8,29 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 from dioptre import runtime
 from dioptre.worker.lifetime import work
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.operation import Input, Kind, Memory, Operation, Parameter, Role
+from dioptre_link.operation import Input, Memory, Operation, Options, Point, Role, option
 
 MODES = ("echo", "raise", "memory", "usage", "exit", "nan", "nan_once", "black", "values", "stuck")
 
 
-def _parameter(name, kind, default, **rest):
-    return Parameter(name=name, kind=kind, label=name, help=f"{name}.", default=default, **rest)
+@dataclass(frozen=True, kw_only=True)
+class FakeOptions(Options):
+    mode: str = option("echo", label="mode", help="mode.", choices=MODES)
+    seconds: float = option(0.0, label="seconds", help="seconds.")
+    point: Point | None = option(None, label="point", help="point.")
+    radius: float = option(8.0, label="radius", help="radius.", unit="px")
 
 
 FAKE = Operation(
     name="fake",
     title="Fake",
     help="For tests.",
-    parameters=(
-        _parameter("mode", Kind.CHOICE, "echo", choices=MODES),
-        _parameter("seconds", Kind.FLOAT, 0.0),
-        _parameter("point", Kind.POINT, None),
-        _parameter("radius", Kind.FLOAT, 8.0, unit="px"),
-    ),
+    options=FakeOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SELECTION),
     outputs=(Role.RESULT, Role.DEPTH),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import UsageError
-from dioptre_link.operation import Kind, Memory, Operation, Parameter
+from dioptre_link.operation import Kind, Memory, Operation, Options, Parameter, option
 
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
@@ -155,14 +156,16 @@ def test_choices_and_switches() -> None:
 
 
 def test_whole_numbers_of_pixels_stay_whole_and_at_least_one() -> None:
-    def parameter(name: str, kind: Kind, unit: str) -> Parameter:
-        return Parameter(name=name, kind=kind, label=name, help="", unit=unit)
+    @dataclass(frozen=True, kw_only=True)
+    class Lengths(Options):
+        a: int = option(1, label="a", help="", unit="px")
+        b: int = option(1, label="b", help="")
 
     described = Operation(
         name="x",
         title="",
         help="",
-        parameters=(parameter("a", Kind.INTEGER, "px"), parameter("b", Kind.INTEGER, "")),
+        options=Lengths,
         inputs=(),
         outputs=(),
         memory=Memory(fixed_mib=0, bytes_per_pixel=60),

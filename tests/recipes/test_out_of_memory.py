@@ -12,9 +12,9 @@ import pytest
 
 from dioptre.contract import Inputs, Layer, Progress, Result
 from dioptre.features import white_balance
-from dioptre.features.white_balance.options import WhiteBalanceOptions
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
+from dioptre_link.catalogue.white_balance import WhiteBalanceOptions
 from dioptre_link.operation import Role
 
 INPUTS = Inputs(picture=np.full((4, 6, 3), 0.5, np.float32))

@@ -25,7 +25,6 @@ FAKE = Operation(
     name="fake",
     title="Fake",
     help="For tests.",
-    parameters=(),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SELECTION),
     outputs=(Role.RESULT,),

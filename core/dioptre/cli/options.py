@@ -161,10 +161,11 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
         attributes["type"] = ParameterType(parameter)
     if parameter.kind in (Kind.POINTS, Kind.DISTANCES):  # the user repeats the option for each point
         attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given or (), ())}
-    return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
+    return click.option(spelling, parameter.name, help=help_of(parameter), **attributes)
 
 
-def _help(parameter: Parameter) -> str:
+def help_of(parameter: Parameter) -> str:
+    """Return the help of an option, with its range and its default."""
     facts = []
     if (
         parameter.kind in (Kind.FLOAT, Kind.INTEGER)

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import Inputs, Options, Picture, Progress, Result, no_progress
+from dioptre.contract import Inputs, Picture, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.language import Message
-from dioptre_link.operation import Input, Role
+from dioptre_link.operation import Input, Options, Role
 
 from .limit import check_range, with_range
 
@@ -127,8 +127,9 @@ def runner_of(name: str) -> tuple[type[Options], Run]:
     Raises:
         LookupError: no operation has this name.
     """
-    face = import_module(f"dioptre.features.{OPERATIONS[name].feature}")
-    return next((kind, run) for kind, run in face.OPERATIONS.items() if kind.operation == name)
+    described = OPERATIONS[name]
+    face = import_module(f"dioptre.features.{described.feature}")
+    return described.options, face.OPERATIONS[described.options]
 
 
 def accelerated() -> bool:

@@ -10,11 +10,11 @@ import numpy as np
 
 from dioptre.contract import Inputs, Layer, Matte, Picture, Result
 from dioptre.imaging.numbers import within_unit, without_nan
-from dioptre_link.catalogue.limit import FARTHEST, FEATHER, NEAREST, RANGE_PARAMETERS
+from dioptre_link.catalogue.limit import FARTHEST, FEATHER, NEAREST, RangeOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
-_FARTHEST, _NEAREST = (each.mention() for each in RANGE_PARAMETERS if each.name != FEATHER)
+_FARTHEST, _NEAREST = (each.mention() for each in RangeOptions.parameters if each.name != FEATHER)
 
 
 def check_range(options: Mapping[str, Any]) -> None:

@@ -27,9 +27,10 @@ from dioptre.recipes import apply, memory
 from dioptre.recipes.apply import BadResultError, without_idle_alpha
 from dioptre.recipes.limit import blended, within
 from dioptre_link.catalogue.depth import BEST, depth_choices, may_use_cameras, network_of
+from dioptre_link.catalogue.lens import LensOptions
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
-from dioptre_link.metres import DepthMetres, LensOptions
+from dioptre_link.metres import DepthMetres
 from dioptre_link.operation import Input, Role
 from dioptre_link.records import BEST_NETWORK
 from dioptre_link.wire import PixelFormat, Pixels

@@ -1,8 +1,8 @@
 """All operations of Dioptre, each described once, in a file of its own.
 
 Command-line options, GIMP's arguments, Krita's panel, recipe validation and the jobs on the wire are generated from
-these descriptions; the features use the same names. To add an option, add an entry to a file here and use it in its
-feature.
+these descriptions, and the features receive their dataclasses of options. To add an option, add a field to a class
+here and use it in its feature.
 
 Labels use the words of photographers and of the editors, in sentence case. Help texts have at most three short
 sentences; "Auto:" says what happens if the value is omitted.

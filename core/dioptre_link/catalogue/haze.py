@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role, fraction, grouped
-from .depth import DEPTH_PARAMETERS
-from .limit import RANGE_PARAMETERS
+from dataclasses import dataclass
 
-_OPTIONS = grouped(
-    "Haze",
-    Parameter(
-        name="density",
-        kind=Kind.FLOAT,
+from ..operation import Input, Memory, Operation, Point, Role, fraction, option
+from .depth import DepthOptions
+from .limit import RangeOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class HazeOptions(RangeOptions, DepthOptions, group="Haze", simple=True):
+    """The options of `haze`."""
+
+    density: float = option(
+        0.5,
+        -1.0,
+        1.0,
         label="Density",
-        help="Above 0, haze is added: at 1, the farthest parts disappear. Below 0, haze is removed: at -1, "
-        "nearly all of it.",
-        default=0.5,
-        minimum=-1.0,
-        maximum=1.0,
-    ),
-    Parameter(
-        name="air",
-        kind=Kind.POINT,
+        help="Above 0, haze is added: at 1, the farthest parts disappear. Below 0, haze is removed: at -1, nearly "
+        "all of it.",
+    )
+    air: Point | None = option(
+        None,
         label="Colour of the haze",
-        help="A place in the picture that has the colour of the haze, such as the sky above the horizon. Auto: "
-        "the farthest bright area.",
-    ),
-    fraction(
-        name="mist",
+        help="A place in the picture that has the colour of the haze, such as the sky above the horizon. Auto: the "
+        "farthest bright area.",
+    )
+    mist: float = fraction(
+        0.0,
         label="Ground mist",
         help="How much of the added haze lies near the ground, and thins out with the height.",
-        default=0.0,
-    ),
-    simple=True,
-)
+    )
+
 
 OPERATION = Operation(
     name="haze",
     feature="haze",
     title="Haze",
     help="Add haze or mist that grows with the distance, or remove the haze of a photo.",
-    parameters=(
-        *_OPTIONS,
-        *RANGE_PARAMETERS,
-        *DEPTH_PARAMETERS,
-    ),
+    options=HazeOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.MASK, Role.DEPTH),

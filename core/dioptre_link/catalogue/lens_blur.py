@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from ..operation import LAPTOP_PREVIEW, Input, Kind, Memory, Operation, Parameter, Role, WarmUp
-from .blur import BLUR_PARAMETERS
-from .depth import DEPTH_PARAMETERS
-from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
-from .lens import LENS_PARAMETERS
+from dataclasses import dataclass
+from typing import Literal
 
-_PIECES = Parameter(
-    name="pieces",
-    kind=Kind.CHOICE,
-    label="Separate layers",
-    help="Also adds the foreground, the subject and the blurred background as separate layers: for layers blended "
-    "in linear light, or for perceptual blending, as in OpenRaster files.",
-    default="none",
-    choices=("none", "linear", "encoded"),
-    shown=("None", "For linear blending", "For perceptual blending"),
-    group="Layers",
-    bytes_per_pixel=88,  # the layers, and those that continue behind them
-)
+from ..operation import LAPTOP_PREVIEW, Input, Memory, Operation, Options, Role, WarmUp, option
+from .blur import BlurOptions
+from .focus import FOCUS_RESETS, BrushOptions, FocusOptions
 
 _ONE_TILE = (214, 320)  # (height, width) of a picture that the blur processes as a single tile
 _FOCUS = {"focal_disparity": 0.8}
@@ -33,6 +21,26 @@ _WARM_UP = (  # together, these runs compile the programs for tiles of every siz
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 4.0, **_FOCUS}),
 )
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Pieces(Options, group="Layers"):
+    """The layers that are created beside the picture."""
+
+    pieces: Literal["none", "linear", "encoded"] = option(
+        "none",
+        label="Separate layers",
+        help="Also adds the foreground, the subject and the blurred background as separate layers: for layers "
+        "blended in linear light, or for perceptual blending, as in OpenRaster files.",
+        shown=("None", "For linear blending", "For perceptual blending"),
+        bytes_per_pixel=88,  # the layers, and those that continue behind them
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensBlurOptions(FocusOptions, BrushOptions, BlurOptions, _Pieces):
+    """The options of `lens_blur`."""
+
+
 OPERATION = Operation(
     name="lens_blur",
     feature="blur",
@@ -41,7 +49,7 @@ OPERATION = Operation(
         "Blur a picture by its depth, like a lens focused at one distance. Uses the "
         "picture's depth map if there is one; otherwise, estimates the depth."
     ),
-    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, *LENS_PARAMETERS, *DEPTH_PARAMETERS, _PIECES),
+    options=LensBlurOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Memory, Operation, Role, WarmUp, fraction
-from .blur import BLUR_PARAMETERS
-from .depth import DEPTH_PARAMETERS
-from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
-from .lens import LENS_PARAMETERS
-from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
+from dataclasses import dataclass
 
-KEEP_SUBJECT = fraction(
-    name="keep_subject",
-    label="Keep subject sharp",
-    help="How much of the subject stays in focus: 0 blurs it like a real lens, 1 keeps all of it sharp.",
-    default=1.0,
-    group="Focus",
-    simple=True,
-)
+from ..operation import Input, Memory, Operation, Options, Role, WarmUp, fraction
+from .blur import BlurOptions
+from .focus import FOCUS_RESETS, BrushOptions, FocusOptions
+from .subject import ADDS, REMOVES, SUBJECT_RESETS, SubjectOptions
+
+KEEP_SUBJECT = "keep_subject"
+"""Name of the option for how much of the subject stays sharp."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept(Options, group="Focus"):
+    """How much of the subject is in focus."""
+
+    keep_subject: float = fraction(
+        1.0,
+        label="Keep subject sharp",
+        help="How much of the subject stays in focus: 0 blurs it like a real lens, 1 keeps all of it sharp.",
+        simple=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortraitOptions(FocusOptions, SubjectOptions, _Kept, BrushOptions, BlurOptions):
+    """The options of `portrait`."""
+
 
 OPERATION = Operation(
     name="portrait",
     feature="blur",
     title="Portrait blur",
     help="Keep the subject sharp and blur the rest by distance, like a fast lens.",
-    parameters=(
-        *FOCUS_PARAMETERS,
-        *SUBJECT_PARAMETERS,
-        KEEP_SUBJECT,
-        STROKES,
-        *BLUR_PARAMETERS,
-        *LENS_PARAMETERS,
-        *DEPTH_PARAMETERS,
-    ),
+    options=PortraitOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SUBJECT),
     outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
-from .selection import SELECTION_PARAMETERS
-from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_STROKES
+from dataclasses import dataclass
 
-_BOX = Parameter(
-    name="box",
-    kind=Kind.BOX,
-    label="Box",
-    help="A box around the subject. Auto: looks for the subject in the whole picture.",
-    group="Subject",
-    simple=True,
-)
+from ..operation import Box, Input, Memory, Operation, Options, Role, WarmUp, option
+from ..strokes import Strokes
+from .selection import SelectionOptions
+from .subject import ADDS, REMOVES, SubjectOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Area(Options, group="Subject"):
+    """The area of the subject."""
+
+    subject_strokes: Strokes = option(
+        (),
+        label="Subject brush",
+        help="Brush strokes over areas to select or to leave out. Paint them in the editor's preview.",
+        bytes_per_pixel=8,  # two float32 planes: the mask of strokes, and a plane adjusted under it
+    )
+    box: Box | None = option(
+        None,
+        label="Box",
+        help="A box around the subject. Auto: looks for the subject in the whole picture.",
+        simple=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectSubjectOptions(SubjectOptions, _Area, SelectionOptions):
+    """The options of `select_subject`."""
+
 
 OPERATION = Operation(
     name="select_subject",
     feature="select",
     title="Select subject",
     help="Select people, animals or objects, including hair and fur.",
-    parameters=(*SUBJECT_PARAMETERS, SUBJECT_STROKES, _BOX, *SELECTION_PARAMETERS),
+    options=SelectSubjectOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.SELECTION, Role.SUBJECT),

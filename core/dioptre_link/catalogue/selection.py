@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from ..operation import Kind, Parameter, grouped
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-SELECTION, CHANNEL, MASK, LAYER = "selection", "channel", "mask", "layer"
+from ..operation import Options, option
 
 RESULT = "result"
 """Name of the option for the kind of result."""
 
-SELECTION_PARAMETERS = grouped(
-    "Result",
-    Parameter(
-        name=RESULT,
-        kind=Kind.CHOICE,
+Made = Literal["selection", "channel", "mask", "layer"]
+_, CHANNEL, MASK, LAYER = get_args(Made)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions(Options, group="Result", simple=True):
+    """What an operation that selects creates."""
+
+    result: Made = option(
+        "selection",
         label="Result",
-        help=(
-            "Selection: replace the document's selection. Mask on the layer: hide the rest of it. New layer: add "
-            "a cut-out above the hidden original."
-        ),
-        default=SELECTION,
-        choices=(SELECTION, CHANNEL, MASK, LAYER),
+        help="Selection: replace the document's selection. Mask on the layer: hide the rest of it. New layer: add "
+        "a cut-out above the hidden original.",
         shown=("Selection", "Channel", "Mask on the layer", "New layer"),
         in_krita=("Selection", "Selection mask", "Mask on the layer", "New layer"),
-    ),
-    Parameter(
-        name="decontaminate",
-        kind=Kind.BOOLEAN,
+    )
+    decontaminate: bool = option(
+        True,
         label="Decontaminate colours",
-        only_if=(RESULT, LAYER),
         help="For a new layer: removes the old background's colour from hair and soft edges.",
-        default=True,
-    ),
-    simple=True,
-)
+        only_if=(RESULT, LAYER),
+    )

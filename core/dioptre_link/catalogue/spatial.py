@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role
-from .depth import DEPTH_PARAMETERS
+from ..operation import Input, Memory, Operation, Point, Role, option
+from .depth import DepthOptions
 
 LAYOUT = "layout"
 """Name of the option for how the views are arranged."""
@@ -16,53 +17,52 @@ QUILT_COLUMNS, QUILT_ROWS, QUILT_PX = 8, 6, 4096
 
 _DOUBLE = ("parallel", "crossed", "rgbd")  # layouts that are twice as wide as the picture
 
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialOptions(DepthOptions):
+    """The options of `spatial`."""
+
+    layout: Literal["parallel", "crossed", "anaglyph", "rgbd", "quilt", "mpo"] = option(
+        "parallel",
+        label="Layout",
+        help="Views side by side, an anaglyph for red-cyan glasses, the picture beside its depth, a Looking Glass "
+        "quilt, or two pictures in a file, whose name must end in .mpo.",
+        shown=(
+            "Side by side, parallel",
+            "Side by side, crossed",
+            "Red-cyan anaglyph",
+            "Picture and depth (RGB-D)",
+            "Looking Glass quilt",
+            "Two pictures in a file (MPO)",
+        ),
+        simple=True,
+    )
+    budget: float = option(
+        3.0,
+        0.1,
+        10.0,
+        label="Depth budget",
+        help="How far the nearest and the farthest points move against each other between the two outermost views, "
+        "in per cent of the width.",
+        slider=(0.5, 6.0),
+        unit="%",
+        simple=True,
+    )
+    screen: Point | None = option(
+        None,
+        label="Point on the screen",
+        help="A point that appears in the plane of the screen; nearer points appear in front of it. Auto: the "
+        "subject.",
+        simple=True,
+    )
+
+
 OPERATION = Operation(
     name="spatial",
     feature="spatial",
     title="Spatial picture",
     help="Show a picture in 3D: for crossed eyes, red-cyan glasses, 3D screens or headsets.",
-    parameters=(
-        Parameter(
-            name=LAYOUT,
-            kind=Kind.CHOICE,
-            label="Layout",
-            help="Views side by side, an anaglyph for red-cyan glasses, the picture beside its depth, a Looking "
-            "Glass quilt, or two pictures in a file, whose name must end in .mpo.",
-            default="parallel",
-            choices=("parallel", "crossed", "anaglyph", "rgbd", "quilt", "mpo"),
-            shown=(
-                "Side by side, parallel",
-                "Side by side, crossed",
-                "Red-cyan anaglyph",
-                "Picture and depth (RGB-D)",
-                "Looking Glass quilt",
-                "Two pictures in a file (MPO)",
-            ),
-            simple=True,
-        ),
-        Parameter(
-            name="budget",
-            kind=Kind.FLOAT,
-            label="Depth budget",
-            help="How far the nearest and the farthest points move against each other between the two outermost "
-            "views, in per cent of the width.",
-            default=3.0,
-            minimum=0.1,
-            maximum=10.0,
-            slider=(0.5, 6.0),
-            unit="%",
-            simple=True,
-        ),
-        Parameter(
-            name="screen",
-            kind=Kind.POINT,
-            label="Point on the screen",
-            help="A point that appears in the plane of the screen; nearer points appear in front of it. Auto: the "
-            "subject.",
-            simple=True,
-        ),
-        *DEPTH_PARAMETERS,
-    ),
+    options=SpatialOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT,),

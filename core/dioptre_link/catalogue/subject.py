@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..operation import Kind, Parameter, grouped
+from ..operation import Options, Points, option
 
 ADDS, REMOVES = "subject", "not_subject"
 """Names of the options that collect clicks on objects to add to the subject and on objects to remove from it."""
 
-SUBJECT_PARAMETERS = grouped(
-    "Subject",
-    Parameter(
-        name=ADDS,
-        kind=Kind.POINTS,
-        label="Added subjects",
-        help="Points on objects to add to the subject.",
-        default=(),
-    ),
-    Parameter(
-        name=REMOVES,
-        kind=Kind.POINTS,
-        label="Removed subjects",
-        help="Points on objects to remove from the subject.",
-        default=(),
-    ),
-    simple=True,
-)
 
-SUBJECT_STROKES = Parameter(
-    name="subject_strokes",
-    kind=Kind.STROKES,
-    label="Subject brush",
-    help="Brush strokes over areas to select or to leave out. Paint them in the editor's preview.",
-    default=(),
-    group="Subject",
-    bytes_per_pixel=8,  # two float32 planes: the mask of strokes, and a plane adjusted under it
-)
+@dataclass(frozen=True, kw_only=True)
+class SubjectOptions(Options, group="Subject", simple=True):
+    """The objects that belong to the subject."""
+
+    subject: Points = option((), label="Added subjects", help="Points on objects to add to the subject.")
+    not_subject: Points = option((), label="Removed subjects", help="Points on objects to remove from the subject.")
+
 
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}
 """Options that are cleared by a click that chooses another subject."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..language import Message
-from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp, fraction, grouped
+from ..operation import Input, Memory, Operation, Options, Point, Role, WarmUp, fraction, option
 
 TEMPERATURE, NEUTRAL = "temperature", "neutral"
 """Names of the options with which the user sets the light, instead of an estimate."""
@@ -18,83 +19,66 @@ SET_LIGHT = Message("To change this, set the temperature or choose a neutral are
 SET_WARMTH = Message("To preserve the warm light of the scene, increase Keep warmth.")
 """Messages about options, which an editor leaves out where the user cannot change them, as in a recipe."""
 
-_OPTIONS = grouped(
-    "Light",
-    Parameter(
-        name=TEMPERATURE,
-        kind=Kind.FLOAT,
+
+@dataclass(frozen=True, kw_only=True)
+class WhiteBalanceOptions(Options, group="Light"):
+    """The options of `white_balance`.
+
+    A positive `tint` is that of green light. The `strength` is linear in mired; at 0, every bit stays the same.
+    """
+
+    temperature: float | None = option(
+        None,
+        1000.0,
+        50000.0,
         label="Temperature",
-        help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, "
-        "higher values warmer. Auto: estimated.",
-        minimum=1000.0,
-        maximum=50000.0,
+        help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, higher "
+        "values warmer. Auto: estimated.",
         slider=(2000.0, 15000.0),
         unit="K",
         simple=True,
-    ),
-    Parameter(
-        name="tint",
-        kind=Kind.INTEGER,
+    )
+    tint: int | None = option(
+        None,
+        -300,
+        300,
         label="Tint",
-        help=(
-            "Green-magenta tint of the light, in the units of raw converters (1/3000 "
-            "Duv); daylight is about 10. Lower values make the picture greener, higher "
-            "values more magenta. Auto: estimated."
-        ),
-        minimum=-300,
-        maximum=300,
+        help="Green-magenta tint of the light, in the units of raw converters (1/3000 Duv); daylight is about 10. "
+        "Lower values make the picture greener, higher values more magenta. Auto: estimated.",
         slider=(-150, 150),
         simple=True,
-    ),
-    fraction(
-        name="strength",
-        label="Strength",
-        help="How much of the cast to remove: 0 none, 1 all of it.",
-        default=1.0,
-        simple=True,
-    ),
-    Parameter(
-        name=NEUTRAL,
-        kind=Kind.POINT,
+    )
+    strength: float = fraction(
+        1.0, label="Strength", help="How much of the cast to remove: 0 none, 1 all of it.", simple=True
+    )
+    neutral: Point | None = option(
+        None,
         label="Neutral area",
         help="The centre of an area that should be grey or white. Replaces the estimate.",
         simple=True,
-    ),
-    Parameter(
-        name="neutral_radius",
-        kind=Kind.INTEGER,
-        label="Neutral area size",
-        help="Radius of the neutral area.",
-        default=2,
-        minimum=0,
-        maximum=2000,
-        slider=(0, 100),
-        unit="px",
-    ),
-    fraction(
-        name="keep_warmth",
+    )
+    neutral_radius: int = option(
+        2, 0, 2000, label="Neutral area size", help="Radius of the neutral area.", slider=(0, 100), unit="px"
+    )
+    keep_warmth: float = fraction(
+        0.0,
         label="Keep warmth",
         help="How much warm light to keep, such as candlelight or a sunset: 0 none, 1 all of it.",
-        default=0.0,
         simple=True,
-    ),
-    Parameter(
-        name="mixed",
-        kind=Kind.BOOLEAN,
+    )
+    mixed: bool = option(
+        False,
         label="Mixed lighting",
-        help=(
-            "Detects several light sources and balances each area of the picture for the light that falls on it."
-        ),
-        default=False,
-    ),
-)
+        help="Detects several light sources and balances each area of the picture for the light that falls on it.",
+    )
+
 
 OPERATION = Operation(
     name="white_balance",
     feature="white_balance",
     title="White balance",
     help="Estimate the colour of the light and remove the colour cast.",
-    parameters=(*_OPTIONS,),
+    options=WhiteBalanceOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT,),

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue.blur import F_NUMBER, MAX_RADIUS
+from ..catalogue.blur import F_NUMBER, MAX_RADIUS, BlurOptions
 from ..catalogue.depth import EQUIVALENT
 from ..catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE, USUAL_FOCUS_RANGE
-from ..catalogue.lens import BLACK, FOCUS_M, KNOWN_DISTANCE, WHITE
+from ..catalogue.lens import BLACK, FOCUS_M, KNOWN_DISTANCE, WHITE, LensOptions
 from ..errors import UsageError
 from ..language import Message, translated
 from ..lenses import RADIUS_SHARE, SHARP_DIAGONALS, depth_of_field, in_metres
-from ..metres import DepthMetres, LensOptions, Scale, focus_of, lens_of, scale_of, view_of
+from ..metres import DepthMetres, Scale, focus_of, lens_of, scale_of, view_of
 
 Values = Mapping[str, Any]
 
@@ -186,12 +186,12 @@ def _ruler(values: Values, options: Values, *, more: float) -> Ruler | None:
     if focus is None:
         return None
     focus_m = scale.distance_m(focus)
-    chosen = LensOptions.of(options)
+    chosen = BlurOptions.of(options)
     if (lens := lens_of(chosen)) is None:
         reach = more + _reach_of_aperture(options)
         near_m, far_m = scale.distance_m(focus + reach), scale.distance_m(focus - reach)
         return Ruler(scale=scale, focus_m=focus_m, near_m=near_m, far_m=far_m)
-    own_mm = options.get(EQUIVALENT.name)
+    own_mm = options.get(EQUIVALENT)
     view, _ = view_of(
         chosen,
         lens,

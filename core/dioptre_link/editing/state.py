@@ -182,7 +182,7 @@ class State:
     @property
     def sharp_of_subject(self) -> tuple[float, float] | None:
         """The disparities between which the subject is sharp; wider than `sharp` if it is kept in focus."""
-        sharp, keep = self.sharp, float(self.options.get(KEEP_SUBJECT.name) or 0.0)
+        sharp, keep = self.sharp, float(self.options.get(KEEP_SUBJECT) or 0.0)
         if sharp is None or not keep:
             return sharp
         middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
@@ -362,7 +362,7 @@ def _asked(state: State) -> State:
 
 def _released(old: State, new: State) -> State:
     """Let the subject blur when the user moves the focus range off it, and keep it again when the range returns."""
-    keep, name = new.options.get(KEEP_SUBJECT.name), KEEP_SUBJECT.name
+    keep, name = new.options.get(KEEP_SUBJECT), KEEP_SUBJECT
     if keep is None or keep != old.options[name]:  # the user chose how much to keep
         return replace(new, released=None)
     off = _is_off_subject(new)

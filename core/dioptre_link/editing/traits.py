@@ -69,7 +69,7 @@ def finds_subject(operation: Operation) -> bool:
 
 def looks_into_file(operation: Operation) -> bool:
     """Return whether the operation uses depth that the camera stored in the opened file."""
-    return DEPTH_SOURCE in operation.parameters
+    return any(parameter.name == DEPTH_SOURCE for parameter in operation.parameters)
 
 
 def focuses(operation: Operation) -> bool:

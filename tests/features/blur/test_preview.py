@@ -15,11 +15,11 @@ from dioptre.checkpoints.card import WeightsError
 from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth
 from dioptre.features.depth.estimation import kept_depth
-from dioptre.features.depth.options import DepthOptions
 from dioptre.features.subject.finding import kept_subject
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.recipes.apply import apply
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.errors import Cancelled
 from dioptre_link.operation import Role
 

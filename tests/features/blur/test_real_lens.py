@@ -11,11 +11,11 @@ import pytest
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur import from_depth as pipeline
 from dioptre.features.blur.from_depth import Blurred
-from dioptre.features.blur.options import LensBlurOptions
 from dioptre.features.blur.real_lens import lens_blur_of
 from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.lens_blur import LensBlurOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of, scale_of
 

@@ -12,10 +12,10 @@ from dioptre.contract import EmbeddedDepth, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.detail import with_detail
 from dioptre.features.depth.estimation import estimate_depth, kept_depth
-from dioptre.features.depth.options import DepthOptions
 from dioptre.imaging.resize import resize
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind
+from dioptre_link.catalogue.depth import DepthOptions
 
 BUNDLED = DEFAULTS[ModelKind.DEPTH]
 SIZE = (400, 600)

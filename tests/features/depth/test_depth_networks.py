@@ -17,12 +17,12 @@ import pytest
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.depth import coarse as depth_coarse
 from dioptre.features.depth.estimation import Depth, estimate_depth, kept_depth, run
-from dioptre.features.depth.options import DepthMapOptions
 from dioptre.models import registry
 from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.module import Geometry, view_plane
 from dioptre.models.registry import ENTRIES, chosen_depth_network
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.depth import DepthMapOptions
 from dioptre_link.errors import UsageError
 
 SIZE = (240, 360)

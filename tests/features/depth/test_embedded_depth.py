@@ -11,8 +11,8 @@ from PIL import Image
 
 from dioptre.contract import EmbeddedDepth, Inputs
 from dioptre.features.depth.estimation import Depth, DepthError, kept_depth
-from dioptre.features.depth.options import DepthOptions
 from dioptre.recipes.apply import apply
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.operation import Role
 
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.catalogue.subject import SUBJECT_PARAMETERS
+from dioptre_link.catalogue.subject import SubjectOptions
 from dioptre_link.editing import picking
 from dioptre_link.editing import state as states
 from dioptre_link.editing.picking import Click
-from dioptre_link.operation import MOST_POINTS, Kind, Memory, Operation, Parameter
+from dioptre_link.operation import MOST_POINTS, Box, Memory, Operation, option
 
 SIZE = (201, 101)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickOptions(SubjectOptions):
+    box: Box | None = option(None, label="Box", help="")
+
+
 WITHOUT_POINT = Operation(
     name="pick",
     title="Pick",
     help="",
-    parameters=(*SUBJECT_PARAMETERS, Parameter(name="box", kind=Kind.BOX, label="Box", help="")),
+    options=PickOptions,
     inputs=(),
     outputs=(),
     memory=Memory(fixed_mib=0, bytes_per_pixel=0),

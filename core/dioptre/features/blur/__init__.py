@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.lens_blur import LensBlurOptions
+from dioptre_link.catalogue.portrait import PortraitOptions
+
 from . import from_depth, portrait_blur
 from .from_depth import Blurred, lens_blur
-from .options import LensBlurOptions, PortraitOptions
 from .portrait_blur import Portrait, portrait
 
 __all__ = ["OPERATIONS", "Blurred", "Portrait", "lens_blur", "portrait"]

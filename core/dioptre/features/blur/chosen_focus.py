@@ -17,10 +17,10 @@ from dioptre.features.depth import disparity_around
 from dioptre.features.subject import kept_subject
 from dioptre.models.loading import unload_after
 from dioptre.runtime import release_after
+from dioptre_link.catalogue.lens import LensOptions
+from dioptre_link.catalogue.lens_blur import LensBlurOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import Scale, focus_of
-
-from .options import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class ChosenFocus:
 
 
 def chosen_focus(
-    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: LensBlurOptions, scale: Scale
 ) -> ChosenFocus:
     """Return the focus: a real lens's distance in metres, else the one set by the options, else the subject.
 
@@ -53,7 +53,7 @@ def chosen_focus(
 
 
 def _chosen(
-    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: LensBlurOptions, scale: Scale
 ) -> ChosenFocus:
     if options.selects_lens and (in_metres := focus_of(options, scale)) is not None:
         return ChosenFocus(disparity=in_metres)
@@ -104,6 +104,6 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
     return disparity_around(disparity, point)
 
 
-def known_distances(disparity: Float32[np.ndarray, "h w"], options: BlurOptions) -> tuple[tuple[float, float], ...]:
+def known_distances(disparity: Float32[np.ndarray, "h w"], options: LensOptions) -> tuple[tuple[float, float], ...]:
     """Return pairs of the disparity and the distance in metres of the points whose distance the user knows."""
     return tuple((disparity_around(disparity, (x, y)), metres) for x, y, metres in options.known_distance)

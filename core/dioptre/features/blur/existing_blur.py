@@ -14,8 +14,7 @@ from jaxtyping import Float32
 
 from dioptre.contract import Inputs, Progress, kept_for
 from dioptre.optics.certain_defocus import PictureEdges, certain_defocus_px, find_edges
-
-from .options import BlurOptions
+from dioptre_link.catalogue.blur import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,14 +30,15 @@ from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
 from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import release_after
+from dioptre_link.catalogue.blur import BlurOptions
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.catalogue.lens_blur import LensBlurOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.metres import scale_of
 from dioptre_link.operation import Role
 
 from .chosen_focus import chosen_focus, focused_at, known_distances
 from .existing_blur import ExistingBlur, edges_of, existing_blur
-from .options import BlurOptions, LensBlurOptions
 from .pieces import SUBJECT_PX, add_texture
 from .real_lens import given_metres, lens_blur_of, within_infinity
 
@@ -224,7 +225,13 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
 def lens_options(options: BlurOptions, *, existing: ExistingBlur) -> dict[str, Any]:
     """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
-        "aperture": options.aperture,
+        "aperture": Aperture(
+            blades=options.blades,
+            curvature=options.blade_curvature,
+            rotation_deg=options.blade_rotation,
+            anamorphic=options.anamorphic,
+            cats_eye=options.cats_eye,
+        ),
         "highlight_boost": options.highlight_boost,
         "foreground_strength": options.foreground_strength,
         "background_strength": options.background_strength,

@@ -34,6 +34,7 @@ from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.catalogue.portrait import OPERATION, PortraitOptions
 from dioptre_link.metres import Scale, focus_of, scale_of
 from dioptre_link.operation import Role
 
@@ -43,7 +44,6 @@ from .continuation import continued
 from .depth_edge_snap import snap_to_matte
 from .existing_blur import edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
-from .options import PortraitOptions
 from .real_lens import given_metres, lens_blur_of, within_infinity
 from .strands import with_strands
 
@@ -121,7 +121,7 @@ def portrait(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = PortraitOptions.checked(options)
+    chosen = PortraitOptions(**OPERATION.check(options))
     inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
     return _portrait(inputs, chosen, draft=draft, progress=progress)
 

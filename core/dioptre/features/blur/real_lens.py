@@ -12,11 +12,11 @@ from jaxtyping import Float32
 
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.optics.defocus import relative_max_radius_px
+from dioptre_link.catalogue.blur import BlurOptions
+from dioptre_link.catalogue.lens import LensOptions
 from dioptre_link.language import Message
 from dioptre_link.lenses import depth_of_field, in_metres, radius_per_inverse_metre
 from dioptre_link.metres import DepthMetres, Scale, lens_of, view_of
-
-from .options import BlurOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def given_metres(inputs: Inputs) -> dict[str, Any]:
 
 
 def within_infinity(
-    disparity: Float32[np.ndarray, "h w"], options: BlurOptions, scale: Scale
+    disparity: Float32[np.ndarray, "h w"], options: LensOptions, scale: Scale
 ) -> Float32[np.ndarray, "h w"]:
     """Return the disparity to blur by: with a real lens, nothing is farther than infinity."""
     if scale.infinity is None or not options.selects_lens:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.depth import DepthMapOptions
+from dioptre_link.catalogue.repair_depth import RepairOptions
+
 from . import estimation, repair
 from .coarse import DepthSource
 from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, depth_normals, network_normals, normals_of_depth
-from .options import DepthMapOptions, DepthOptions, RangedOptions, RepairOptions
 from .snapping import snapped_strokes
 
 __all__ = [
     "OPERATIONS",
     "USUAL_NEAREST",
     "Depth",
-    "DepthOptions",
     "DepthSource",
     "Normals",
-    "RangedOptions",
     "chosen_depth",
     "depth_normals",
     "disparity_around",

@@ -25,7 +25,7 @@ from dioptre.contract import (
 )
 from dioptre.models.depth_view import DepthView
 from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
-from dioptre_link.catalogue.depth import BEST
+from dioptre_link.catalogue.depth import BEST, DepthMapOptions, DepthOptions
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -42,7 +42,6 @@ from .coarse import (
     fitted,
     refined,
 )
-from .options import DepthMapOptions, DepthOptions
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
 USUAL_NEAREST = 0.15

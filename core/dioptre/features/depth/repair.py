@@ -21,13 +21,13 @@ from dioptre.imaging.box_mean import box_mean
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize
+from dioptre_link.catalogue.repair_depth import OPERATION, RepairOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .coarse import DepthError
 from .estimation import estimate_depth
-from .options import RepairOptions
 
 _GRID = (256, 256)  # fixed, so the solver compiles once; coarse, because membranes are smooth
 _STEPS = 96
@@ -134,7 +134,7 @@ def repair_depth(
         UsageError: the selection is empty or has another size, or an option is out of range.
         DepthError: an input contains NaN or infinite values.
     """
-    chosen = RepairOptions.checked(options)
+    chosen = RepairOptions(**OPERATION.check(options))
     return _repaired(image, disparity, selection, chosen, progress)
 
 

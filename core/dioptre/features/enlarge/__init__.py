@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.super_resolution import EnlargementOptions
+
 from . import enlargement
 from .enlargement import super_resolution
-from .options import EnlargementOptions
 
 __all__ = ["OPERATIONS", "EnlargementOptions", "super_resolution"]
 

@@ -26,6 +26,7 @@ from dioptre.imaging.tiles import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
+from dioptre_link.catalogue.super_resolution import OPERATION, EnlargementOptions
 from dioptre_link.operation import Role
 
 from .back_projection import REACH_PX, back_projected, without_faint_detail
@@ -34,7 +35,6 @@ from .depth_enlargement import defocus_from_depth, enlarge_disparity
 from .grain import add_grain, kept_level, removed_grain
 from .noise_estimation import Degradation, measure_degradation, suitable_strength
 from .noise_reduction import reduce_noise
-from .options import EnlargementOptions
 from .tiled import enlarge_tiled
 
 _FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" selects, by scale
@@ -70,7 +70,7 @@ def super_resolution(
         WeightsError: the model's weights are not installed.
         UnusableResultError: the network returned an invalid result.
     """
-    chosen = EnlargementOptions.checked({"scale": scale, **options})
+    chosen = EnlargementOptions(**OPERATION.check({"scale": scale, **options}))
     return enlarge(without_nan(image), chosen, defocus, progress).pixels
 
 
@@ -159,6 +159,13 @@ def _stages(options: EnlargementOptions) -> tuple[Loaded, ...]:
     return (chosen,) if options.scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
 
 
+def _kept_grain(options: EnlargementOptions) -> float:
+    """Return the fraction of the picture's grain to give back."""
+    if options.grain is not None:
+        return options.grain
+    return 1.0 if options.noise_reduction is None else 0.0
+
+
 def _fidelity(options: EnlargementOptions, network: Loaded) -> float:
     """Return the requested fidelity, or the default for this network."""
     if options.fidelity is not None:
@@ -179,7 +186,7 @@ def _prepared(
     """
     strength = 0.0 if options.noise_reduction is None and options.model != "default" else options.noise_reduction
     degradation = Degradation(noise=0.0, quantization=0.0)
-    if strength is None or options.softness > 0 or (strength > 0 and options.kept_grain > 0):
+    if strength is None or options.softness > 0 or (strength > 0 and _kept_grain(options) > 0):
         degradation = measure_degradation(picture, where)
     if strength is None:
         strength = suitable_strength(degradation)
@@ -187,7 +194,7 @@ def _prepared(
     sharp = deconvolved(
         clean, softness=options.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
     )
-    level = options.kept_grain * kept_level(degradation.grain)
+    level = _kept_grain(options) * kept_level(degradation.grain)
     return _Prepared(
         clean=clean,
         sharp=sharp,
@@ -268,7 +275,7 @@ def _enlarge_colour(
         pixels=enlarged,
         interpolated=interpolated,
         noise_reduction=prepared.noise_reduction,
-        grain=options.kept_grain if prepared.grain is not None else 0.0,
+        grain=_kept_grain(options) if prepared.grain is not None else 0.0,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.film import FilmOptions
+
 from . import making
 from .camera import Camera, Lens, cameras, places
 from .cutting import Sheets, sheets_of, thresholds
 from .drawing import drawn, invented
-from .options import FilmOptions
 
 __all__ = [
     "OPERATIONS",
     "Camera",
-    "FilmOptions",
     "Lens",
     "Sheets",
     "cameras",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from .options import Move
+from dioptre_link.catalogue.film import Move
 
 _TRAVEL = 0.12  # of a push-in and a dolly zoom, as a fraction of the target's distance
 _NEAREST = 0.35  # largest fraction of the nearest point's distance that the camera travels

@@ -9,13 +9,12 @@ import numpy as np
 from dioptre.contract import FieldOfView, Film, Inputs, Progress, Result, part_of
 from dioptre.features.spatial import Found, scene_of
 from dioptre.imaging.resize import fitted_size
-from dioptre_link.catalogue.film import count_of
+from dioptre_link.catalogue.film import FilmOptions, count_of
 from dioptre_link.language import Message
 
 from .camera import Camera, Lens, cameras, places
 from .cutting import Sheets, sheets_of
 from .drawing import drawn, invented, outside
-from .options import FilmOptions
 
 _USUAL = FieldOfView.of_equivalent(35.0, source="")  # of a picture that does not tell its own
 _FINER = 1.25  # size of the sheets relative to that of the frames, if the picture is large enough

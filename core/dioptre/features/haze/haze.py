@@ -26,10 +26,9 @@ from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import LUMINANCE, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.imaging.shapes import map_chunks, map_pixels
+from dioptre_link.catalogue.haze import HazeOptions
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
-
-from .options import HazeOptions
 
 _SMALL_PX = 640  # longer side of the picture in which haze is measured
 _SHALLOW = 0.5  # nearest distance divided by the farthest, above which haze would look flat

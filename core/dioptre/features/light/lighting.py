@@ -43,12 +43,11 @@ from dioptre.imaging.numbers import LUMA, LUMINANCE, without_nan
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_pixels
-from dioptre_link.catalogue.light import OPERATION
+from dioptre_link.catalogue.light import OPERATION, LightKind, LightOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
-from .options import Kind, LightOptions
 from .outline import HALF, Outline
 from .transport import Source, Surface, alike, incident, smoothed
 
@@ -87,7 +86,7 @@ class Light:
 
     at: tuple[float, float]
     distance: float
-    kind: Kind = "area"
+    kind: LightKind = "area"
     size: float = 0.5
     warmth: float = _WHITE_K
     strength: float = 1.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.motion_blur import MotionBlurOptions
+
 from . import moving
 from .moving import motion_blur
-from .options import MotionBlurOptions
 
-__all__ = ["OPERATIONS", "MotionBlurOptions", "motion_blur"]
+__all__ = ["OPERATIONS", "motion_blur"]
 
 OPERATIONS = {MotionBlurOptions: moving.run}
 """The functions that run the operations of this feature, by their options."""

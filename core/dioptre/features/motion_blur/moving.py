@@ -23,12 +23,11 @@ from dioptre.imaging.numbers import without_nan
 from dioptre.imaging.pull_push import extend_colours, pull_push
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
-from dioptre_link.catalogue.motion_blur import OPERATION
+from dioptre_link.catalogue.motion_blur import OPERATION, MotionBlurOptions
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
-from .options import MotionBlurOptions
 from .streaks import CELL, Sheet, streaked
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding

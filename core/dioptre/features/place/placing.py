@@ -36,12 +36,12 @@ from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
 from dioptre.optics.grain import add_grain, grain_std
+from dioptre_link.catalogue.place import PlaceOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .nearer import blended, nearer
-from .options import PlaceOptions
 
 RGBA = Float32[np.ndarray, "h w 4"]
 

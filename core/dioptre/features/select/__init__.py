@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.select_depth import SelectDepthOptions
+from dioptre_link.catalogue.select_subject import SelectSubjectOptions
+
 from . import by_depth, by_subject
 from .by_depth import depth_mask, select_depth
 from .by_subject import select_subject
-from .options import SelectDepthOptions, SelectSubjectOptions
 from .selected import Selected
 
 __all__ = ["OPERATIONS", "Selected", "depth_mask", "select_depth", "select_subject"]

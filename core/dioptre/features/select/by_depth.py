@@ -9,17 +9,16 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
-from dioptre.features.depth import DepthOptions, kept_depth
+from dioptre.features.depth import kept_depth
 from dioptre.features.subject import opaque, otsu
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import is_finite, within_unit, without_nan
 from dioptre.imaging.resize import resize
-from dioptre_link.catalogue import operation
-from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER, OPERATION
+from dioptre_link.catalogue.depth import DepthOptions
+from dioptre_link.catalogue.select_depth import OPERATION, SelectDepthOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
-from .options import SelectDepthOptions
 from .selected import Selected, selection_layers
 
 _SHARE_DEPTH = 0.9  # fraction of the total time that depth estimation takes, for the progress bar
@@ -57,8 +56,8 @@ def select_depth(
         DepthError: the depth of the picture cannot be estimated.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = SelectDepthOptions.checked(options)
-    operation(chosen.operation).check_points(vars(chosen), (image.shape[1], image.shape[0]))
+    chosen = SelectDepthOptions(**OPERATION.check(options))
+    OPERATION.check_points(vars(chosen), (image.shape[1], image.shape[0]))
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)[0]
 
 
@@ -88,8 +87,8 @@ def _selected(inputs: Inputs, options: SelectDepthOptions, progress: Progress) -
     mask = depth_mask(
         inputs.picture,
         disparity,
-        farthest=0.0 if options.side == FARTHER else level - reach,
-        nearest=1.0 if options.side == NEARER else level + reach,
+        farthest=0.0 if options.side == "farther" else level - reach,
+        nearest=1.0 if options.side == "nearer" else level + reach,
         feather=options.depth_feather,
         on_edges=options.picture_edges,
     )
@@ -126,9 +125,9 @@ def _level(disparity: Disparity, options: SelectDepthOptions) -> float:
         return float(np.median(disparity[tuple(around)]))
     small = resize(disparity, _SMALL, method="area")
     between, reach = otsu(small), float(options.depth_range)
-    if options.side == AROUND:  # use the median of the foreground
+    if options.side == "around":  # use the median of the foreground
         return float(np.median(small[small >= between]))
-    return float(np.clip(between + reach if options.side == NEARER else between - reach, 0.0, 1.0))
+    return float(np.clip(between + reach if options.side == "nearer" else between - reach, 0.0, 1.0))
 
 
 def depth_mask(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from dioptre.contract import Disparity, Inputs, Picture, Progress, Result, no_progress, part_of
-from dioptre.features.depth import DepthOptions, kept_depth
+from dioptre.features.depth import kept_depth
 from dioptre.features.subject import Choice, chosen_subject
-from dioptre_link.catalogue.select_subject import OPERATION
+from dioptre_link.catalogue.depth import DepthOptions
+from dioptre_link.catalogue.select_subject import OPERATION, SelectSubjectOptions
 from dioptre_link.catalogue.subject import ADDS
 from dioptre_link.errors import UsageError
 
-from .options import SelectSubjectOptions
 from .selected import Selected, selection_layers
 
 _SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
@@ -44,7 +44,7 @@ def select_subject(
         UsageError: no subject was found, an option is out of range, or a point lies outside the picture.
         WeightsError: the weights of a network are missing or damaged.
     """
-    chosen = SelectSubjectOptions.checked(options)
+    chosen = SelectSubjectOptions(**OPERATION.check(options))
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)
 
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from dioptre.contract import Layer, LayerOnDemand, Matte, Picture, Rows
 from dioptre.imaging.foreground import with_own_colours
-from dioptre_link.catalogue.selection import LAYER
+from dioptre_link.catalogue.selection import LAYER, SelectionOptions
 from dioptre_link.operation import Role
-
-from .options import SelectionOptions
 
 
 @dataclass(frozen=True, kw_only=True)

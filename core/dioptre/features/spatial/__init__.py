@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.spatial import SpatialOptions
+
 from . import layouts
 from .drawing import View, view, views
 from .layouts import anaglyph, quilt, side_by_side
-from .options import SpatialOptions
 from .scene import Found, Scene, Surface, rim_px, scene_of
 
 __all__ = [
     "OPERATIONS",
     "Found",
     "Scene",
-    "SpatialOptions",
     "Surface",
     "View",
     "anaglyph",

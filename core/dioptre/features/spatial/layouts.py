@@ -15,6 +15,7 @@ from dioptre_link.catalogue.spatial import (
     OPERATION,
     QUILT_COLUMNS,
     QUILT_ROWS,
+    SpatialOptions,
     ending_of,
     quilt_view,
 )
@@ -22,7 +23,6 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .drawing import views
-from .options import SpatialOptions
 from .scene import Scene, scene_of
 
 # For red-cyan glasses: E. Dubois, "A projection method to generate anaglyph stereo images", ICASSP 2001.
@@ -66,7 +66,7 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
     elif layout == "quilt":
         pictures = [_quilted(found.scene, budget)]
-        ending = ending_of(options.operation, vars(options), found.disparity.shape)
+        ending = ending_of(OPERATION.name, vars(options), found.disparity.shape)
         messages.append(
             Message(
                 "Looking Glass programs need a file name that ends in {ending}, before the suffix.", ending=ending

@@ -22,10 +22,11 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.background import clean_background
-from dioptre.features.depth import DepthOptions, chosen_depth, range_of
+from dioptre.features.depth import chosen_depth, range_of
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
+from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.language import Message
 
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it

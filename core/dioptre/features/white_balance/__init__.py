@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dioptre_link.catalogue.white_balance import WhiteBalanceOptions
+
 from . import balance
 from .balance import Balanced, lit_like, white_balance
 from .illuminant import estimate_light, thumbnail
-from .options import WhiteBalanceOptions
 from .series import groups, speakers
 
 __all__ = [

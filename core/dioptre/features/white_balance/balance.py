@@ -20,7 +20,7 @@ from dioptre.contract import Disparity, Inputs, Layer, Picture, Progress, Result
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre.imaging.shapes import map_chunks
-from dioptre_link.catalogue.white_balance import SET_LIGHT, SET_WARMTH
+from dioptre_link.catalogue.white_balance import SET_LIGHT, SET_WARMTH, WhiteBalanceOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -28,7 +28,6 @@ from dioptre_link.operation import Role
 from .correction import NEUTRAL, apply_correction, apply_field
 from .illuminant import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import light_field
-from .options import WhiteBalanceOptions
 from .series import mean_light
 
 LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 Duv
