@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.features.background import shift_map
+from dioptre.contract import Result
+from dioptre.features.background import clean_background, shift_map
 from dioptre.models import programs
 from dioptre.worker import warm_up
 from dioptre_link.catalogue import OPERATIONS
@@ -59,7 +60,12 @@ def test_every_length_of_a_clean_backgrounds_arrays_is_compiled(monkeypatch: pyt
         lengths.add(len(label))
         return label, np.float32(0)
 
+    def only_fill(_name, _options, inputs, **_):
+        clean_background(inputs.picture, inputs.subject, inputs.subject)
+        return Result(layers=())
+
     monkeypatch.setattr(shift_map, "expand", expand)
+    monkeypatch.setattr("dioptre.recipes.apply.apply", only_fill)
     portrait = OPERATIONS["portrait"]
     for run in portrait.warm_up:
         if run.subject:
