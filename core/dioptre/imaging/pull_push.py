@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32
 
 from dioptre.contract import Plane, Rows
 
-from .resize import resized_rows
+from .resize import cells_beside, resized_rows
 
 _LEAST = 1e-6  # smallest divisor, to avoid dividing by 0
 _BAND = 1 << 21  # number of values that are processed at a time at full size
@@ -63,21 +63,13 @@ class Filled:
         if self.smaller is None:
             return seen
         down, across = (
-            _beside(place, length, reduced)
+            cells_beside(place, length, reduced)
             for place, length, reduced in zip((row, column), self.values.shape, self.smaller.shape, strict=False)
         )
         made = np.zeros((len(row), self.smaller.shape[2]), np.float32)
-        for (y, vertical), (x, horizontal) in product(down, across):
-            made += (vertical * horizontal)[:, None] * self.smaller[y, x]
+        for above, left in product(down, across):
+            made += (above.weight * left.weight)[:, None] * self.smaller[above.cell, left.cell]
         return np.where((self.known[row, column] > 0)[:, None], seen.reshape(made.shape), made).reshape(seen.shape)
-
-
-def _beside(place: np.ndarray, length: int, reduced: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the two places beside each one on a side of `reduced` pixels, with their weights."""
-    position = (place + 0.5) * (reduced / length) - 0.5
-    first = np.floor(position).astype(np.intp)
-    beyond = (position - first).astype(np.float32)
-    return [(np.clip(first + step, 0, reduced - 1), abs(1 - step - beyond)) for step in (0, 1)]
 
 
 def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np.ndarray, "h w"]) -> Filled:

@@ -17,7 +17,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Int
 from PIL import Image
 
 Method = Literal["area", "bilinear", "bicubic", "lanczos"]
@@ -130,6 +130,25 @@ def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: 
         box = (top * scale - first, old[1], min(bottom * scale, old[0]) - first)
         bands.append(_Band(top=top, bottom=bottom, first=first, last=last, box=box))
     return bands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A cell beside each pixel along a side, and its weight in linear interpolation."""
+
+    cell: Int[np.ndarray, " n"]
+    weight: Float32[np.ndarray, " n"]
+
+
+def cells_beside(places: Int[np.ndarray, " n"], length: int, cells: int) -> tuple[Beside, Beside]:
+    """Return the two cells beside each pixel of a side of this length, as in bilinear resizing of the cells."""
+    positions = (places + 0.5) * (cells / length) - 0.5
+    first = np.floor(positions).astype(np.int64)
+    beyond = (positions - first).astype(np.float32)
+    return (
+        Beside(cell=np.clip(first, 0, cells - 1), weight=1 - beyond),
+        Beside(cell=np.clip(first + 1, 0, cells - 1), weight=beyond),
+    )
 
 
 def fitted_size(

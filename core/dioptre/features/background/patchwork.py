@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int32
+from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
 
 from dioptre.contract import Matte, Plane, Rows
 from dioptre.imaging.pull_push import pull_push
-from dioptre.imaging.resize import resize
+from dioptre.imaging.resize import Beside, cells_beside, resize
 
 _MOST_CELLS, _MOST_NEAR_HOLE = 1 << 18, 1 << 16  # limits of all cells, and of those in or near the hole
 _NEAR_HOLE = 3  # cells
@@ -170,8 +170,8 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
     first, last = max(rows.start, patchwork.top), min(rows.stop, patchwork.top + height)
     if first >= last:
         return result
-    down = _beside(np.arange(first, last) - patchwork.top, height, cells[0])
-    across = _beside(np.arange(width), width, cells[1])
+    down = cells_beside(np.arange(first, last) - patchwork.top, height, cells[0])
+    across = cells_beside(np.arange(width), width, cells[1])
     cover = _interpolated(patchwork.cover, down, across)
     at = np.nonzero(cover > 0)
     if not at[0].size:
@@ -192,11 +192,11 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
         (np.flatnonzero(~equal & (texture > 0)), list(product(down, across))),
     ):
         (row, column), (y, x) = (each[some] for each in at), (each[some] for each in place)
-        for beside in corners:
-            cell = beside[0].cell[row] * cells[1] + beside[1].cell[column]
+        for corner in corners:
+            cell = corner[0].cell[row] * cells[1] + corner[1].cell[column]
             weight = texture[some]
             if len(corners) > 1:
-                weight = beside[0].weight[row] * beside[1].weight[column] * patchwork.texture.reshape(-1).take(cell)
+                weight = corner[0].weight[row] * corner[1].weight[column] * patchwork.texture.reshape(-1).take(cell)
             down_by, across_by = moves.take(cell, 0).T
             source = (np.clip(y + down_by, 0, height - 1) + patchwork.top) * image.shape[1]
             source += np.clip(x + across_by, 0, width - 1) + patchwork.left
@@ -207,26 +207,7 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
     return result
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Beside:
-    """A cell beside each pixel along a side, and its weight in linear interpolation."""
-
-    cell: Int[np.ndarray, " n"]
-    weight: Float32[np.ndarray, " n"]
-
-
-def _beside(places: Int[np.ndarray, " n"], length: int, cells: int) -> tuple[_Beside, _Beside]:
-    """Return the two cells beside each pixel of a side of this length."""
-    positions = (places + 0.5) * (cells / length) - 0.5
-    first = np.floor(positions).astype(np.int64)
-    beyond = (positions - first).astype(np.float32)
-    return (
-        _Beside(cell=np.clip(first, 0, cells - 1), weight=1 - beyond),
-        _Beside(cell=np.clip(first + 1, 0, cells - 1), weight=beyond),
-    )
-
-
-def _interpolated(plane: Plane, down: Sequence[_Beside], across: Sequence[_Beside]) -> Float32[np.ndarray, "n m"]:
+def _interpolated(plane: Plane, down: Sequence[Beside], across: Sequence[Beside]) -> Float32[np.ndarray, "n m"]:
     (top, bottom), (left, right) = down, across
     start = top.cell[0]
     rows = plane[start : bottom.cell[-1] + 1]
