@@ -196,6 +196,7 @@ class Parameter:
                 return ()
 
 
+T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound="Options")
 
 
@@ -242,7 +243,7 @@ class Options:
         return cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values})
 
 
-def option(default: Any, minimum: float | None = None, maximum: float | None = None, **description: Any) -> Any:
+def option(default: T, minimum: float | None = None, maximum: float | None = None, **description: Any) -> T:
     """Declare a field of `Options` as an option.
 
     Args:
@@ -254,7 +255,7 @@ def option(default: Any, minimum: float | None = None, maximum: float | None = N
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
 
 
-def fraction(default: float | None, **description: Any) -> Any:
+def fraction(default: T, **description: Any) -> T:
     """Declare a number from 0 to 1 as an option."""
     return option(default, 0.0, 1.0, **description)
 
