@@ -30,7 +30,6 @@ from dioptre.imaging.foreground import BothColours, both_colours_rows, with_own_
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.imaging.threads import begun
 from dioptre.models.loading import unload_after
-from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import is_large, release_after
@@ -141,9 +140,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
     blurred = lens_blur(
         inputs.picture,
         composed.drawn,
-        focal_disparity=composed.focal_disparity,
-        max_radius=lens.max_radius_px,
-        focus_range=composed.focus_range,
+        focus=lens.focus,
         kept_sharp=composed.kept_sharp,
         soft_edges=composed.soft_edges,
         draft=draft,
@@ -158,9 +155,9 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
         image=blurred.image,
         disparity=disparity,
         subject=replace(composed.subject, alpha=alpha),
-        focal_disparity=composed.focal_disparity,
-        focus_range=composed.focus_range,
-        max_radius=lens.max_radius_px,
+        focal_disparity=lens.focus.focal_disparity,
+        focus_range=lens.focus.range,
+        max_radius=lens.focus.max_radius_px,
         depth_values={**composed.depth_values, **lens.values, **existing.values},
         models=composed.models,
         messages=(*composed.messages, *lens.messages, *existing.messages),
@@ -177,9 +174,7 @@ class _Composed:
         drawn: (H, W), the disparity to blur by, with the subject in focus.
         kept_sharp: (H, W), the mask that strokes keep sharp; None if they keep nothing sharp.
         soft_edges: the pixels that the subject and its surroundings share.
-        focal_disparity: as in `Portrait`.
-        focus_range: as in `Portrait`.
-        lens: the lens.
+        lens: the blur of the lens, with the focus.
         existing: the blur that the picture has already.
         subject: the subject, without its planes.
         aside: the disparity of the result, and the subject's coverage.
@@ -193,8 +188,6 @@ class _Composed:
     drawn: Float32[np.ndarray, "h w"]
     kept_sharp: Float32[np.ndarray, "h w"] | None
     soft_edges: SoftEdges | None
-    focal_disparity: float
-    focus_range: float
     lens: LensBlur
     existing: ExistingBlur
     subject: Subject
@@ -236,14 +229,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     )
     existing = existing_blur(edges, drawn, kept=None if inputs.whole is None else inputs.kept)
     if subject.found and options.keep_subject == 1:
-        focus = Focus(
-            focal_disparity=focal_disparity,
-            max_radius_px=lens.max_radius_px,
-            range=focus_range,
-            foreground=options.foreground_strength,
-            background=options.background_strength,
-        )
-        drawn = sorted_behind(drawn, near, alpha, focus=focus)
+        drawn = sorted_behind(drawn, near, alpha, focus=lens.focus)
     colours = cache(partial(both_colours_rows, inputs.picture, alpha))
     edge = alpha if standing is None else standing
     return _Composed(
@@ -256,8 +242,6 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
             colours=colours if edge is alpha else partial(both_colours_rows, inputs.picture, edge),
             focal_disparity=focal_disparity,
         ),
-        focal_disparity=focal_disparity,
-        focus_range=focus_range,
         lens=lens,
         existing=existing,
         subject=replace(subject, alpha=_SET_ASIDE),
