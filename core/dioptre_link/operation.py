@@ -223,13 +223,16 @@ class Options:
         Args:
             group: group of its own options.
             simple: whether the short version of a dialog shows all of them.
+
+        Raises:
+            TypeError: the description of an option lacks a label or help, or has an unknown word.
+            KeyError: no kind of option has the type of a field.
         """
         super().__init_subclass__()
-        declared = ((name, hint, vars(cls).get(name)) for name, hint in get_annotations(cls, eval_str=True).items())
         own = (
-            _described(name, hint, each, group=group, simple=simple)
-            for name, hint, each in declared
-            if isinstance(each, Field)
+            _described(name, hint, declared, group=group, simple=simple)
+            for name, hint in get_annotations(cls, eval_str=True).items()
+            if isinstance(declared := vars(cls).get(name), Field)
         )
         inherited = (one for base in cls.__bases__ for one in getattr(base, "parameters", ()))
         found: dict[str, Parameter] = {}
@@ -251,6 +254,9 @@ def option(default: T, minimum: float | None = None, maximum: float | None = Non
         minimum: the least number.
         maximum: the greatest number.
         description: `label`, `help` and other fields of `Parameter`.
+
+    Returns:
+        A field of a dataclass, which type checkers take for its default.
     """
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
 
