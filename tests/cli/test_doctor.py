@@ -23,9 +23,7 @@ def test_codes_and_fixes(dioptre: Dioptre) -> None:
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, lines[-1]) == (0, {"type": "result", "errors": 0})
     findings = lines[:-1]
-    assert {"python", "memory", "weights", "devices", "worker", "worker-secret", "job"} <= {
-        f["code"] for f in findings
-    }
+    assert {"data-folder", "weights", "devices", "worker", "job"} <= {f["code"] for f in findings}
     assert all(finding["fix"] for finding in findings if finding["level"] != "ok")
 
 
@@ -35,11 +33,23 @@ def test_secrets_that_others_can_read_are_found(private_home: Path) -> None:
     rendezvous_file().write_text("{}", encoding="utf-8")
     rendezvous_file().chmod(0o600)
     (meeting_dir() / "exchange").mkdir(mode=0o700)
-    assert [finding.level for finding in findings.secrets()] == ["ok"]
+    assert list(findings.secrets()) == []
     rendezvous_file().chmod(0o640)
     (found,) = findings.secrets()
     assert (found.code, found.level) == ("worker-secret-open", "error")
     assert str(rendezvous_file()) in found.fix
+
+
+@pytest.mark.parametrize(
+    ("folder", "variable"), [("OneDrive - Studio/Dioptre", ""), ("Dropbox/d", ""), ("Meine Cloud/d", "OneDrive")]
+)
+def test_a_synchronised_folder(folder: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIOPTRE_DATA_DIR", raising=False)
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / folder))
+    if variable:
+        assert "synchronised-folder" not in {found.code for found in findings.folders()}
+        monkeypatch.setenv(variable, str(tmp_path / "Meine Cloud"))
+    assert "synchronised-folder" in {found.code for found in findings.folders()}
 
 
 def test_a_job_that_fails_is_an_error_with_its_hint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,3 +44,7 @@ def test_rows_are_those_of_the_whole_whether_known_is_a_weight_or_a_mask(channel
     whole, rows = pull_push(values, known), pull_push_rows(values, known > 0)
     for part in (slice(0, 1), slice(20, 37), slice(60, 67)):
         np.testing.assert_allclose(rows(part), whole[part], atol=1e-6)
+    row, column = np.nonzero(known <= 1)
+    np.testing.assert_allclose(rows.at(row, column), whole[row, column], atol=1e-6)
+    holeless = pull_push_rows(values, np.ones_like(known))
+    np.testing.assert_array_equal(holeless.at(row, column), holeless(slice(0, 67))[row, column])

@@ -21,7 +21,6 @@ OWN = {  # what Dioptre wrote for itself alone; inodes have up to 128 bits
     "core/dioptre/photo/publish.py",
     "core/dioptre/photo/child.py",
     "core/dioptre/models/moge2/module.py",
-    "core/dioptre/cli/findings.py",
     "core/dioptre_link/language.py",
     "core/dioptre_link/paths.py",
     "core/dioptre_link/strict_json.py",

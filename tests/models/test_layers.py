@@ -1,4 +1,4 @@
-"""Layers of our own equal the ordinary ones: attention, products and linear layers in bfloat16, convolutions."""
+"""Layers of our own equal the ordinary ones: attention, products, linear layers, convolutions, enlargements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from dioptre.models.depth_anything_v2.backbone import Linear
-from dioptre.models.functions import attend, product
+from dioptre.models.functions import attend, depthwise3x3, double, product
 from dioptre.models.winograd import convolve3x3
 
 
@@ -68,3 +68,24 @@ def test_it_equals_an_ordinary_convolution(shape: tuple[int, ...]) -> None:
     result = jax.jit(convolve3x3)(x, kernel)
     # float32 sums in a different order; the largest factor of the transforms is 8 * 5
     np.testing.assert_allclose(result, expected, atol=2e-5 * float(jnp.ptp(expected)))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(6, 8), (5, 7)])
+def test_shifted_sums_equal_a_grouped_convolution(size: tuple[int, int], stride: int) -> None:
+    rng = np.random.default_rng(0)
+    x, kernel = (jnp.asarray(rng.normal(0, 1, shape), jnp.float32) for shape in ((2, *size, 4), (3, 3, 4)))
+    expected = jax.lax.conv_general_dilated(
+        x,
+        kernel[:, :, None],
+        (stride, stride),
+        ((1, 1), (1, 1)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=4,
+    )
+    np.testing.assert_allclose(depthwise3x3(x, kernel, stride=stride), expected, atol=1e-6)
+
+
+def test_phases_equal_a_general_enlargement() -> None:
+    x = jnp.asarray(np.random.default_rng(0).normal(0, 1, (1, 5, 7, 3)), jnp.float32)
+    np.testing.assert_allclose(double(x), jax.image.resize(x, (1, 10, 14, 3), "linear"), atol=1e-6)

@@ -233,6 +233,22 @@ def test_operations_on_the_same_kept_pixels_find_what_the_last_one_left(request_
     assert found == [{}, {"left": 1}, {}]
 
 
+def test_a_film_is_not_that_of_a_depth_whose_place_in_memory_is_used_again(request_for) -> None:
+    photo = Kept(picture())
+
+    def key_of(depth: Kept) -> object:
+        return execution._film_key(request_for("film", inputs={Input.PICTURE: photo, Input.DISPARITY: depth}))
+
+    depth = Kept(np.ones(SIZE, np.float32))
+    key, address = key_of(depth), id(depth)
+    assert key_of(depth) == key
+    del depth
+    others = [Kept(np.ones(SIZE, np.float32))]
+    while id(others[-1]) != address and len(others) < 100:
+        others.append(Kept(np.ones(SIZE, np.float32)))
+    assert key_of(others[-1]) != key
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [

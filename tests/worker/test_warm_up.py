@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dioptre.features.background import shift_map
 from dioptre.models import programs
 from dioptre.worker import warm_up
 from dioptre_link.catalogue import OPERATIONS
@@ -48,6 +50,21 @@ def test_a_moved_slider_waits_for_no_compiler():
     done = subprocess.run([sys.executable, "-c", MOVED_SLIDERS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "0"
+
+
+def test_every_length_of_a_clean_backgrounds_arrays_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = set()
+
+    def expand(_picture, _cells, _choices, label, **_):
+        lengths.add(len(label))
+        return label, np.float32(0)
+
+    monkeypatch.setattr(shift_map, "expand", expand)
+    portrait = OPERATIONS["portrait"]
+    for run in portrait.warm_up:
+        if run.subject:
+            warm_up._run(portrait, run, lambda _fraction, _phase: None)
+    assert lengths == {*shift_map._CELL_LENGTHS}
 
 
 def test_a_picture_without_a_subject_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

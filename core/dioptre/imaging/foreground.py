@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from dioptre.contract import Rows
 
-from .pull_push import pull_push_rows
+from .pull_push import Filled, pull_push_rows
 
 Pixels = tuple[np.ndarray, np.ndarray] | EllipsisType
 BothColours = Callable[[slice, Pixels], tuple[np.ndarray, np.ndarray]]
@@ -47,10 +47,13 @@ def both_colours_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.nda
     nothing_sure = not bool((alpha > INSIDE).any())
 
     def read(rows: slice, at: Pixels) -> tuple[np.ndarray, np.ndarray]:
-        seen, cover, behind = colours[rows][at], alpha[rows][at][..., None], outside(rows)[at]
+        def filled(picture: Filled) -> np.ndarray:
+            return picture(rows) if at is ... else picture.at(at[0] + rows.start, at[1])
+
+        seen, cover, behind = colours[rows][at], alpha[rows][at][..., None], filled(outside)
         own: np.ndarray = (seen - (1 - cover) * behind) / np.maximum(cover, np.float32(_LEAST))
         if not nothing_sure:
-            near = inside(rows)[at]
+            near = filled(inside)
             freedom = np.float32(_FREEDOM) * np.clip(cover / np.float32(_TELLING), 0, 1)
             own = np.clip(own, near - freedom, near + freedom)
         sure = np.clip((cover - np.float32(INSIDE)) / np.float32(1 - INSIDE), 0, 1)

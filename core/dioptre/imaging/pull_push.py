@@ -6,6 +6,9 @@ the nearest values weigh most. S. Gortler et al., "The Lumigraph", SIGGRAPH 1996
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import product
+
 import numpy as np
 from jaxtyping import Bool, Float32
 
@@ -31,8 +34,54 @@ def pull_push(values: Float32[np.ndarray, "h w *c"], known: Plane) -> Float32[np
     return result
 
 
-def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np.ndarray, "h w"]) -> Rows:
-    """Return a function that computes rows of `pull_push`.
+@dataclass(frozen=True)
+class Filled:
+    """A picture whose holes are filled in where it is read; a function of a slice of rows.
+
+    Attributes:
+        values: (h, w, *c), the picture.
+        known: (h, w), above 0 where its values stay.
+        smaller: (i, j, p), the filled picture at half the size, with all channels on one axis; None without holes.
+    """
+
+    values: np.ndarray
+    known: np.ndarray
+    smaller: np.ndarray | None
+
+    def __call__(self, rows: slice) -> np.ndarray:
+        """Return some rows."""
+        if self.smaller is None:
+            return self.values[rows].copy()
+        size = self.values.shape[0], self.values.shape[1]
+        made = resized_rows(self.smaller, size, rows, method="bilinear")
+        np.copyto(made, self.values[rows].reshape(made.shape), where=self.known[rows][..., None] > 0)
+        return made.reshape(-1, *self.values.shape[1:])
+
+    def at(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """Return single pixels, from which those of whole rows differ in the last bits."""
+        seen: np.ndarray = self.values[row, column]
+        if self.smaller is None:
+            return seen
+        down, across = (
+            _beside(place, length, reduced)
+            for place, length, reduced in zip((row, column), self.values.shape, self.smaller.shape, strict=False)
+        )
+        made = np.zeros((len(row), self.smaller.shape[2]), np.float32)
+        for (y, vertical), (x, horizontal) in product(down, across):
+            made += (vertical * horizontal)[:, None] * self.smaller[y, x]
+        return np.where((self.known[row, column] > 0)[:, None], seen.reshape(made.shape), made).reshape(seen.shape)
+
+
+def _beside(place: np.ndarray, length: int, reduced: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the two places beside each one on a side of `reduced` pixels, with their weights."""
+    position = (place + 0.5) * (reduced / length) - 0.5
+    first = np.floor(position).astype(np.intp)
+    beyond = (position - first).astype(np.float32)
+    return [(np.clip(first + step, 0, reduced - 1), abs(1 - step - beyond)) for step in (0, 1)]
+
+
+def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np.ndarray, "h w"]) -> Filled:
+    """Return a function that computes rows, or single pixels, of `pull_push`.
 
     The function keeps references to both arrays, and a copy of the values at half the size.
 
@@ -42,22 +91,14 @@ def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np
     """
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:
-        return lambda rows: values[rows].copy()
+        return Filled(values, known, None)
 
     def weight(rows: slice) -> np.ndarray:
         return known[rows][..., None].astype(np.float32, copy=False)
 
     size = planes.shape[0], planes.shape[1]
     sums, weights = _halved(planes.shape, lambda rows: planes[rows] * weight(rows)), _halved((*size, 1), weight)
-    smaller = _fill(sums, weights)
-    del sums, weights
-
-    def read(rows: slice) -> np.ndarray:
-        made = resized_rows(smaller, size, rows, method="bilinear")
-        np.copyto(made, planes[rows], where=known[rows][..., None] > 0)
-        return made.reshape(-1, *values.shape[1:])
-
-    return read
+    return Filled(values, known, _fill(sums, weights))
 
 
 def _bands(shape: tuple[int, ...]) -> list[slice]:

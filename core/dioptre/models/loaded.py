@@ -207,7 +207,8 @@ def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
 
 def _values(folder: Path, checksum: str, *, wanted: Shapes) -> _Values:
     """Return the checkpoint's values, read from disk only if no network in memory uses them."""
-    kept = _SHARED.get((folder, checksum))
-    if kept is None:
-        kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))
-    return kept
+    with _MAKING:  # a network that another thread loads may share them
+        kept = _SHARED.get((folder, checksum))
+        if kept is None:
+            kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))
+        return kept

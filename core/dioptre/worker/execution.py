@@ -99,9 +99,9 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
 
 
 def _film_key(request: Request) -> Any:
-    """Return what identifies a film: everything in its request but the frame."""
+    """Return what identifies a film among those of its picture: everything else in its request but the frame."""
     options = {name: value for name, value in request.options.items() if name != request.described.framed_by}
-    inputs = {name: id(given) if isinstance(given, Kept) else given for name, given in request.inputs.items()}
+    inputs = {name: given for name, given in request.inputs.items() if name is not Input.PICTURE}
     return options, inputs, request.unpainted, request.preview_px, request.opened_file, request.depth_metres
 
 

@@ -32,7 +32,7 @@ BEFORE = "disparity_before"
 MAX_SIZES = 2  # maximum number of reduced versions that are kept of each picture
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """Pixels that the worker keeps for one connection, along with their most recent reduced versions.
 

@@ -40,7 +40,12 @@ OPERATION = Operation(
     optional_inputs=(Input.DISPARITY, Input.SUBJECT),
     outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
     memory=Memory(fixed_mib=1200, bytes_per_pixel=55),
-    warm_up=(WarmUp(draft=True), WarmUp(), *(WarmUp(subject=side, once=True) for side in (0.2, 0.35, 0.6))),
+    warm_up=(
+        WarmUp(draft=True),
+        WarmUp(),
+        # One for each length of the arrays that a clean background needs.
+        *(WarmUp(subject=side, once=True) for side in (0.35, 0.5, 0.6, 0.75, 0.85)),
+    ),
     warm_up_rank=2,
     click_resets={**FOCUS_RESETS, **SUBJECT_RESETS},
     click_adds=ADDS,

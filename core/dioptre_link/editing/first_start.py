@@ -44,7 +44,7 @@ ABOUT = "about.json"  # file in SOURCE that contains the version and the hash of
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre runs outside the editor, in its own Python environment. Its packages come "
-    "from the Python Package Index: a download of about 200 MB, which takes up 560 MB on "
+    "from the Python Package Index: a download of about 200 MB, which takes up 810 MB on "
     "disk. If this computer has no Python, uv downloads it as well (30 MB). The installation takes a few minutes, "
     "once. Nothing else is sent or downloaded."
 )

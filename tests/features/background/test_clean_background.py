@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from dioptre.caching.caches import DiskCache
 from dioptre.contract import all_rows
+from dioptre.features.background import filling
 from dioptre.features.background.filling import clean_background
 from dioptre.imaging.pull_push import pull_push
 
@@ -115,6 +119,18 @@ def test_the_same_picture_gives_the_same_pixels_in_any_rows() -> None:
     read = clean_background(picture, alpha, alpha)
     parts = np.concatenate([read(slice(0, 33)), read(slice(33, 34)), read(slice(34, 120))])
     np.testing.assert_array_equal(parts, filled(picture, alpha, alpha))
+
+
+def test_what_was_kept_gives_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, alpha = stripes(), disc()
+    plain = np.full((*SIZE, 3), 0.4, np.float32)
+    cache = DiskCache(tmp_path, limit_bytes=1 << 24)
+    made = [all_rows(each.shape, clean_background(each, alpha, alpha, cache=cache)) for each in (picture, plain)]
+    np.testing.assert_array_equal(made[0], filled(picture, alpha, alpha))
+    monkeypatch.setattr(filling, "continue_by_shifts", None)
+    for each, expected in zip((picture, plain), made, strict=True):
+        again = clean_background(each, alpha, alpha, cache=cache)
+        np.testing.assert_array_equal(all_rows(each.shape, again), expected)
 
 
 def test_pixels_away_from_the_subject_are_unchanged() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dioptre import photo as files
 from dioptre.caching.caches import MemoryCache
+from dioptre.checkpoints.card import WeightsError
 from dioptre.contract import Inputs, Result, StepResult
 from dioptre.features.depth.coarse import CoarseDepth
 from dioptre.features.depth.estimation import kept_depth
@@ -104,6 +105,34 @@ def test_networks_run_once_for_draft_preview_and_result(photo: np.ndarray, runs:
     assert len([name for name in runs if name == "dioptre-depth-small"]) == 4
     assert sorted(drafted) == ["dioptre-depth-small", "dioptre-subject"]
     assert "modnet" in set(previewed) - set(drafted)
+
+
+def test_a_draft_after_the_exact_preview_draws_only_the_blur_anew(photo: np.ndarray, runs: list[str]) -> None:
+    full, kept = Inputs(picture=photo, cache=MemoryCache({})), dict[str, Any]()
+    quick = layers(apply("portrait", {}, preview_of(full, draft=True, kept=kept)))
+    exact = layers(apply("portrait", {}, preview_of(full, kept=kept)))
+    runs.clear()
+    draft = layers(apply("portrait", {"f_number": 2.0}, preview_of(full, draft=True, kept=kept)))
+    assert runs == []
+    for role in (Role.DEPTH, Role.SUBJECT):
+        np.testing.assert_array_equal(draft[role], exact[role])
+        assert not np.array_equal(draft[role], quick[role])
+    assert not np.array_equal(draft[Role.RESULT], exact[Role.RESULT])
+    elsewhere = layers(apply("portrait", {"focus": (30.0, 30.0)}, preview_of(full, draft=True, kept=kept)))
+    assert not np.array_equal(elsewhere[Role.DEPTH], exact[Role.DEPTH])
+
+
+def test_looks_at_the_subject_that_fail_fail_the_job(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Loaded.__call__
+
+    def failing(self: Loaded, *inputs: Any) -> Any:
+        if self.entry.id == "dioptre-subject":
+            raise WeightsError("damaged")
+        return call(self, *inputs)
+
+    monkeypatch.setattr(Loaded, "__call__", failing)
+    with pytest.raises(WeightsError, match="damaged"):
+        apply("portrait", {}, Inputs(picture=photo))
 
 
 def test_a_preview_before_changes_no_bit(photo: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Mattes keep the gaps of the subject."""
+"""Mattes have no holes where the subject goes on, and keep their gaps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ SIDE = 320
 
 
 @pytest.mark.parametrize(
-    ("gap_colour", "gap_disparity"),
-    [((0.3, 0.6, 0.3), 0.79), ((0.85, 0.62, 0.5), 0.3)],
-    ids=["gap of another colour", "gap with a distance"],
+    ("gap_colour", "gap_disparity", "filled"),
+    [((0.85, 0.62, 0.5), 0.79, True), ((0.3, 0.6, 0.3), 0.79, False), ((0.85, 0.62, 0.5), 0.3, False)],
+    ids=["forehead", "gap of another colour", "gap with a distance"],
 )
-def test_a_gap_stays(gap_colour: tuple[float, float, float], gap_disparity: float) -> None:
+def test_a_hole_is_filled_if_it_looks_like_the_subject(
+    gap_colour: tuple[float, float, float], gap_disparity: float, filled: bool
+) -> None:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     distance = np.hypot(rows - 160, columns - 160)
     subject, hole = distance < 100, distance < 14
@@ -26,6 +28,6 @@ def test_a_gap_stays(gap_colour: tuple[float, float, float], gap_disparity: floa
     near[hole] = gap_disparity
     probability = np.where(subject & ~hole, 0.97, 0.02).astype(np.float32)
     alpha = cut_out(picture, probability, near, probability, onto=picture)
-    assert alpha[distance < 8].mean() < 0.3
+    assert alpha[hole].mean() > 0.95 if filled else alpha[distance < 8].mean() < 0.3
     assert alpha[distance > 115].max() < 0.1
     assert alpha[(distance > 20) & (distance < 90)].min() > 0.9

@@ -192,7 +192,7 @@ def _taken(move: _Move, cells: Cells) -> Bool[Array, "n"]:
             for each, weight in zip(came, weights, strict=True)
         )
 
-    def once(_: int, sent: _Messages) -> _Messages:
+    def once(_: Int[Array, ""], sent: _Messages) -> _Messages:
         right, below, left, above = (
             old + _DAMPING * (new - old) for old, new in zip(sent, fresh(sent), strict=True)
         )

@@ -31,7 +31,6 @@ from dioptre.imaging.strokes import stroke_mask
 from dioptre.imaging.threads import begun
 from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves
-from dioptre.optics.soft_edges import SoftEdges
 from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.catalogue.portrait import OPERATION, PortraitOptions
@@ -42,10 +41,9 @@ from .chosen_focus import focused_at, known_distances
 from .composition import soft_edges_of, sorted_behind
 from .continuation import continued
 from .depth_edge_snap import snap_to_matte
-from .existing_blur import ExistingBlur, edges_of, existing_blur
+from .existing_blur import edges_of, existing_blur
 from .from_depth import draft_of, kept_sharp_of, lens_blur, lens_options
-from .real_lens import LensBlur, given_metres, lens_blur_of, within_infinity
-from .set_aside import SetAside
+from .real_lens import given_metres, lens_blur_of, within_infinity
 from .strands import with_strands
 
 # Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
@@ -55,7 +53,6 @@ _SHARES_OF_PREVIEW = 0.5, 0.9
 # Options by which a preview's depth and subject are found, and the name under which the last ones are kept.
 _ANALYSIS = "depth_source", "depth_model", "refine", "equivalent_mm", "focus", "subject", "not_subject"
 _ANALYSED = "options of the exact preview"
-_SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
 
@@ -74,7 +71,7 @@ class Portrait:
         models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
         plate: waits for the clean background and returns its rows; None if it was not begun.
-        colours: the subject's colours and those beside it; None if they are not kept for the layer.
+        colours: returns the subject's colours and those beside it, which are kept if all layers are needed.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -87,7 +84,7 @@ class Portrait:
     models: Mapping[str, str]
     messages: tuple[str, ...]
     plate: Callable[[], Rows] | None = field(default=None, repr=False)
-    colours: Callable[[], BothColours] | None = field(default=None, repr=False)
+    colours: Callable[[], BothColours] = field(repr=False)
 
 
 def portrait(
@@ -129,83 +126,16 @@ def portrait(
 
 
 def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves, progress: Progress) -> Portrait:
+    """Estimate the depth, find the subject, bring it into focus, and blur the rest."""
     analysed = tuple(getattr(options, name) for name in _ANALYSIS)
     if inputs.draft and inputs.kept.get(_ANALYSED) == analysed:
         inputs = replace(inputs, draft=False)  # only the blur is a draft: the rest is there since the exact preview
     of_depth, of_subject = _SHARES if inputs.whole is None else _SHARES_OF_PREVIEW
-    composed = _composed(inputs, options, part_of(progress, 0.0, of_subject), share_of_depth=of_depth / of_subject)
-    lens, existing = composed.lens, composed.existing
-    unload_after(composed.drawn.shape)
-    release_after(composed.drawn.shape)
-    blurred = lens_blur(
-        inputs.picture,
-        composed.drawn,
-        focus=lens.focus,
-        kept_sharp=composed.kept_sharp,
-        soft_edges=composed.soft_edges,
-        draft=draft,
-        progress=part_of(progress, of_subject, 0.97),
-        **lens_options(options, existing=existing),
-    )
-    release_after(composed.drawn.shape)
-    if inputs.whole is not None and not inputs.draft:
-        inputs.kept[_ANALYSED] = analysed
-    disparity, alpha = composed.aside.put_back(composed.drawn)
-    return Portrait(
-        image=blurred.image,
-        disparity=disparity,
-        subject=replace(composed.subject, alpha=alpha),
-        focal_disparity=lens.focus.focal_disparity,
-        focus_range=lens.focus.range,
-        max_radius=lens.focus.max_radius_px,
-        depth_values={**composed.depth_values, **lens.values, **existing.values},
-        models=composed.models,
-        messages=(*composed.messages, *lens.messages, *existing.messages),
-        plate=composed.plate,
-        colours=composed.colours,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Composed:
-    """What the blur of a picture needs, and the rest set aside so that the blur has the memory.
-
-    Attributes:
-        drawn: (H, W), the disparity to blur by, with the subject in focus.
-        kept_sharp: (H, W), the mask that strokes keep sharp; None if they keep nothing sharp.
-        soft_edges: the pixels that the subject and its surroundings share.
-        lens: the blur of the lens, with the focus.
-        existing: the blur that the picture has already.
-        subject: the subject, without its planes.
-        aside: the disparity of the result, and the subject's coverage.
-        depth_values: as in `Portrait`, without those of the lens.
-        models: as in `Portrait`.
-        messages: as in `Portrait`, without those of the lens.
-        plate: as in `Portrait`.
-        colours: as in `Portrait`.
-    """
-
-    drawn: Float32[np.ndarray, "h w"]
-    kept_sharp: Float32[np.ndarray, "h w"] | None
-    soft_edges: SoftEdges | None
-    lens: LensBlur
-    existing: ExistingBlur
-    subject: Subject
-    aside: SetAside
-    depth_values: Mapping[str, Any]
-    models: Mapping[str, str]
-    messages: tuple[str, ...]
-    plate: Callable[[], Rows] | None
-    colours: Callable[[], BothColours] | None
-
-
-def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, share_of_depth: float) -> _Composed:
-    """Estimate the depth, find the subject, and bring it into focus."""
     if inputs.disparity is None and options.focus is None and not _is_known(inputs) and not _is_large(inputs):
         begin_looks(inputs)
-    depth = _depth(inputs, options, part_of(progress, 0.0, share_of_depth))
-    progress(share_of_depth, "Finding the subject")
-    subject = _subject(inputs, depth, options, part_of(progress, share_of_depth, 1.0))
+    depth = _depth(inputs, options, part_of(progress, 0.0, of_depth))
+    progress(of_depth, "Finding the subject")
+    subject = _subject(inputs, depth, options, part_of(progress, of_depth, of_subject))
     standing = _standing(inputs, depth, options, subject)
     estimated = inputs.disparity is None
     range_per_m = depth.range_per_m if estimated else inputs.range_per_m
@@ -216,7 +146,7 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
         depth = replace(depth, disparity=near)  # the other one would take memory
     alpha = subject.alpha if subject.found else np.zeros_like(subject.alpha)
     plate = _begun_plate(inputs, alpha, near)
-    edges = edges_of(inputs, options, part_of(progress, 1.0, 1.0))
+    edges = edges_of(inputs, options, part_of(progress, of_subject, of_subject))
     focal_disparity, focus_range = _focus(options, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, options, scale)
     lens = lens_blur_of(
@@ -230,27 +160,44 @@ def _composed(inputs: Inputs, options: PortraitOptions, progress: Progress, *, s
     existing = existing_blur(edges, drawn, kept=None if inputs.whole is None else inputs.kept)
     if subject.found and options.keep_subject == 1:
         drawn = sorted_behind(drawn, near, alpha, focus=lens.focus)
-    colours = cache(partial(both_colours_rows, inputs.picture, alpha))
+    colours: Callable[[], BothColours] = partial(both_colours_rows, inputs.picture, alpha)
+    if _keeps_layers(inputs):
+        colours = cache(colours)
     edge = alpha if standing is None else standing
-    return _Composed(
-        drawn=drawn,
+    soft_edges = soft_edges_of(
+        inputs.picture,
+        edge,
+        drawn,
+        colours=colours if edge is alpha else partial(both_colours_rows, inputs.picture, edge),
+        focal_disparity=focal_disparity,
+    )
+    unload_after(drawn.shape)
+    release_after(drawn.shape)
+    blurred = lens_blur(
+        inputs.picture,
+        drawn,
+        focus=lens.focus,
         kept_sharp=kept_sharp,
-        soft_edges=soft_edges_of(
-            inputs.picture,
-            edge,
-            drawn,
-            colours=colours if edge is alpha else partial(both_colours_rows, inputs.picture, edge),
-            focal_disparity=focal_disparity,
-        ),
-        lens=lens,
-        existing=existing,
-        subject=replace(subject, alpha=_SET_ASIDE),
-        aside=SetAside.of(near, alpha, drawn=drawn),
-        depth_values=depth.values() if estimated else given_metres(inputs),
+        soft_edges=soft_edges,
+        draft=draft,
+        progress=part_of(progress, of_subject, 0.97),
+        **lens_options(options, existing=existing),
+    )
+    release_after(drawn.shape)
+    if inputs.whole is not None and not inputs.draft:
+        inputs.kept[_ANALYSED] = analysed
+    return Portrait(
+        image=blurred.image,
+        disparity=near,
+        subject=replace(subject, alpha=alpha),
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        max_radius=lens.focus.max_radius_px,
+        depth_values={**(depth.values() if estimated else given_metres(inputs)), **lens.values, **existing.values},
         models={**depth.models, **subject.models},
-        messages=(*depth.messages, *subject.messages),
+        messages=(*depth.messages, *subject.messages, *lens.messages, *existing.messages),
         plate=plate,
-        colours=colours if _keeps_layers(inputs) else None,
+        colours=colours,
     )
 
 
@@ -294,7 +241,7 @@ def run(inputs: Inputs, options: PortraitOptions, progress: Progress) -> Result:
             name="Subject",
             role=Role.SUBJECT,
             shape=(height, width, 4),
-            begin=lambda: with_own_colours(picture, alpha, colours=made.colours and made.colours()),
+            begin=lambda: with_own_colours(picture, alpha, colours=made.colours()),
             made_of=(picture, alpha),
             visible=False,
         ),

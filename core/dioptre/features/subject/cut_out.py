@@ -16,6 +16,8 @@ from .soft_matte import supported, with_soft_edges
 # if it is above the second. At an outline, half of the pixels with a saliency of 0.6 truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
+_COVERED, _ALIKE_COLOUR = 0.8, 0.2  # least coverage around a hole; largest difference of its colour
+_LEAST_HOLE_PX = 70  # number of pixels of the smallest hole that is filled, at the network's resolution
 _RIM_PX = 8  # width of the subject's rim, in pixels at the network's resolution
 
 
@@ -41,8 +43,8 @@ def cut_out(
     """
     if soft is None:
         return refine_matte(picture, _decided(probability, near), onto=onto)
-    alpha = refine_matte(picture, _decided(supported(probability, soft), near), onto=onto)
-    return with_soft_edges(alpha, soft)
+    alpha = with_soft_edges(refine_matte(picture, _decided(supported(probability, soft), near), onto=onto), soft)
+    return alpha if near is None else _without_holes(alpha, onto, near)
 
 
 def cut_out_quickly(
@@ -50,6 +52,38 @@ def cut_out_quickly(
 ) -> Float32[np.ndarray, "H W"]:
     """Return an approximation of `cut_out` at `size`, with the edges of `probability`."""
     return np.clip(resize(_decided(probability, near), size, method="bilinear"), 0, 1)
+
+
+def _without_holes(
+    alpha: Float32[np.ndarray, "h w"], picture: Float32[np.ndarray, "h w 3"], near: Float32[np.ndarray, "s s"]
+) -> Float32[np.ndarray, "h w"]:
+    """Fill the holes of a matte that look like the subject around them and are not farther away.
+
+    A gap, such as between an arm and the body, shows other colours or a greater distance. Tiny holes and those at
+    the subject's outline are left alone: there, hair and the rims of things are truly half covered. A network that
+    never misses part of a subject's inside makes this unnecessary.
+    """
+    small, colours = (resize(plane, near.shape, method="area") for plane in (alpha, picture))
+    covered = small > _COVERED
+    whole = ndimage.binary_fill_holes(covered)
+    labels, count = ndimage.label(whole & ~covered)
+    filled = np.zeros_like(small)
+    for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
+        around = tuple(slice(max(part.start - _RIM_PX - 1, 0), part.stop + _RIM_PX + 1) for part in place)
+        hole = labels[around] == number
+        grown = ndimage.binary_dilation(hole, iterations=_RIM_PX)
+        if hole.sum() < _LEAST_HOLE_PX or (grown & ~whole[around]).any():
+            continue
+        rim = grown & covered[around]
+        colour, distance = (
+            np.median(plane[around][hole], axis=0) - np.median(plane[around][rim], axis=0)
+            for plane in (colours, near)
+        )
+        if np.abs(colour).max() < _ALIKE_COLOUR and distance > -_ALIKE / 2:
+            filled[around][ndimage.binary_dilation(hole, iterations=4)] = 1
+    if not filled.any():
+        return alpha
+    return np.maximum(alpha, resize(filled, (alpha.shape[0], alpha.shape[1]), method="bilinear"))
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
