@@ -78,7 +78,9 @@ def small_works(photo: Path) -> dict[str, Callable[[], np.ndarray]]:
     return {
         "white balance": lambda: dioptre.white_balance(small).image,
         "depth": lambda: dioptre.estimate_depth(small).disparity,
-        "lens blur": lambda: dioptre.lens_blur(small, slope, focal_disparity=0.8, max_radius=20.0).image,
+        "lens blur": lambda: (
+            dioptre.lens_blur(small, slope, focus=dioptre.Focus(focal_disparity=0.8, max_radius_px=20.0)).image
+        ),
         "super-resolution": lambda: dioptre.super_resolution(tile, scale=4),
         "subject": lambda: dioptre.find_subject(small).alpha,
         "portrait": lambda: dioptre.portrait(small).image,

@@ -39,6 +39,7 @@ from benchmarks.frame import scene
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.optics.defocus import Focus
 from dioptre.recipes.apply import apply
 
 _F_NUMBER = 2.0  # f-number of the lens for the blur in metres; its focal length follows from the opening
@@ -49,7 +50,9 @@ Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
 
 def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
     """Blur a linear picture with Dioptre's lens blur."""
-    return lens_blur(linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear").image
+    return lens_blur(
+        linear, disparity, focus=Focus(focal_disparity=focal, max_radius_px=radius), encoding="linear"
+    ).image
 
 
 def in_metres(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
@@ -82,7 +85,7 @@ def in_metres(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: f
 def draft(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
     """Blur at the draft quality that is shown while a slider moves."""
     return lens_blur(
-        linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear", draft=True
+        linear, disparity, focus=Focus(focal_disparity=focal, max_radius_px=radius), encoding="linear", draft=True
     ).image
 
 

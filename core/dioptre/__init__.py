@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .runtime import own_settings
 
 if TYPE_CHECKING:
+    from dioptre.features.blur import Aperture as Aperture
     from dioptre.features.blur import Blurred as Blurred
+    from dioptre.features.blur import Focus as Focus
+    from dioptre.features.blur import Highlights as Highlights
     from dioptre.features.blur import Portrait as Portrait
     from dioptre.features.blur import lens_blur as lens_blur
     from dioptre.features.blur import portrait as portrait
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from dioptre.photo import save as save
 
 _FACES = {
-    "dioptre.features.blur": ("Blurred", "Portrait", "lens_blur", "portrait"),
+    "dioptre.features.blur": ("Aperture", "Blurred", "Focus", "Highlights", "Portrait", "lens_blur", "portrait"),
     "dioptre.features.depth": ("Depth", "DepthSource", "estimate_depth"),
     "dioptre.features.enlarge": ("EnlargementOptions", "super_resolution"),
     "dioptre.features.select": ("Selected", "select_depth", "select_subject"),

@@ -196,6 +196,7 @@ class Parameter:
                 return ()
 
 
+T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound="Options")
 
 
@@ -222,13 +223,16 @@ class Options:
         Args:
             group: group of its own options.
             simple: whether the short version of a dialog shows all of them.
+
+        Raises:
+            TypeError: the description of an option lacks a label or help, or has an unknown word.
+            KeyError: no kind of option has the type of a field.
         """
         super().__init_subclass__()
-        declared = ((name, hint, vars(cls).get(name)) for name, hint in get_annotations(cls, eval_str=True).items())
         own = (
-            _described(name, hint, each, group=group, simple=simple)
-            for name, hint, each in declared
-            if isinstance(each, Field)
+            _described(name, hint, declared, group=group, simple=simple)
+            for name, hint in get_annotations(cls, eval_str=True).items()
+            if isinstance(declared := vars(cls).get(name), Field)
         )
         inherited = (one for base in cls.__bases__ for one in getattr(base, "parameters", ()))
         found: dict[str, Parameter] = {}
@@ -242,7 +246,7 @@ class Options:
         return cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values})
 
 
-def option(default: Any, minimum: float | None = None, maximum: float | None = None, **description: Any) -> Any:
+def option(default: T, minimum: float | None = None, maximum: float | None = None, **description: Any) -> T:
     """Declare a field of `Options` as an option.
 
     Args:
@@ -250,11 +254,14 @@ def option(default: Any, minimum: float | None = None, maximum: float | None = N
         minimum: the least number.
         maximum: the greatest number.
         description: `label`, `help` and other fields of `Parameter`.
+
+    Returns:
+        A field of a dataclass, which type checkers take for its default.
     """
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, **description})
 
 
-def fraction(default: float | None, **description: Any) -> Any:
+def fraction(default: T, **description: Any) -> T:
     """Declare a number from 0 to 1 as an option."""
     return option(default, 0.0, 1.0, **description)
 

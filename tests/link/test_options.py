@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass, fields
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Literal, get_args, get_type_hints
 
 import pytest
 
+from dioptre_link import catalogue
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Box, Distances, Kind, Operation, Options, Point, Points, option
 from dioptre_link.strokes import Strokes
@@ -91,3 +94,21 @@ def test_an_option_may_be_none_exactly_if_it_can_be_automatic(described: Operati
     hints = get_type_hints(described.options)
     for each in fields(described.options):
         assert (each.default is None) == (type(None) in get_args(hints[each.name])), each.name
+
+
+def test_every_name_in_the_catalogue_is_that_of_an_option_or_a_choice() -> None:
+    """Constants that repeat the name of a field would otherwise outlive it."""
+    every = [one for described in OPERATIONS.values() for one in described.parameters]
+    known = {one.name for one in every} | {choice for one in every for choice in one.choices}
+    modules = [import_module(f"{catalogue.__name__}.{found.name}") for found in iter_modules(catalogue.__path__)]
+    constants = [value for module in modules for name, value in vars(module).items() if name.isupper()]
+    assert [value for value in constants if type(value) is str and value not in known] == []
+
+
+@pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
+def test_a_description_refers_only_to_its_own_options(described: Operation) -> None:
+    choices = {one.name: one.choices for one in described.parameters}
+    named = {described.click_adds, described.click_removes, described.scaled_by, described.framed_by} - {""}
+    assert named | set(described.click_resets) <= set(choices)
+    for name, *values in (one.only_if for one in described.parameters if one.only_if):
+        assert set(values) <= set(choices[name])

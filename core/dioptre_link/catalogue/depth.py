@@ -15,7 +15,7 @@ DEPTH_MODEL, DEPTH_SOURCE, EQUIVALENT = "depth_model", "depth_source", "equivale
 """Names of the options for the network, the source of the depth, and the focal length of the photo."""
 
 
-def network_option(**description: Any) -> Any:
+def network_option(**description: Any) -> str:
     """Declare the option for the depth network; `description` adds to its description."""
     return option(
         BEST,

@@ -10,9 +10,11 @@ import pytest
 from dioptre.contract import Inputs, Result
 from dioptre.features.blur import existing_blur as module
 from dioptre.features.blur.from_depth import lens_blur
+from dioptre.optics.defocus import Focus
 from dioptre.recipes.apply import apply
 
 LENS = {"focal_disparity": 1.0, "max_radius": 8.0}
+FOCUS = Focus(focal_disparity=1.0, max_radius_px=8.0)
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +37,7 @@ def change(made: Result, picture: np.ndarray) -> float:
 @pytest.mark.parametrize("operation", ["lens_blur", "portrait"])
 def test_a_background_out_of_focus_is_not_blurred_twice(operation: str) -> None:
     sharp, disparity = scene()
-    photo = lens_blur(sharp, disparity, **LENS).image
+    photo = lens_blur(sharp, disparity, focus=FOCUS).image
     made, naive = (run(operation, photo, disparity, existing_defocus=which) for which in ("auto", "ignore"))
     assert change(made, photo) < 0.5 * change(naive, photo)
     assert made.values["existing_blur_px"] == pytest.approx(8, rel=0.4)
@@ -53,15 +55,17 @@ def test_a_sharp_photo_is_blurred_in_full(operation: str) -> None:
 
 def test_the_blur_is_automatic_by_default() -> None:
     sharp, disparity = scene()
-    photo = lens_blur(sharp, disparity, **LENS).image
+    photo = lens_blur(sharp, disparity, focus=FOCUS).image
     assert "existing_blur_px" in run("lens_blur", photo, disparity).values
-    alone = lens_blur(photo, disparity, **LENS, existing_defocus="auto").image
-    assert np.abs(alone - photo).mean() < 0.5 * np.abs(lens_blur(photo, disparity, **LENS).image - photo).mean()
+    alone = lens_blur(photo, disparity, focus=FOCUS, existing_defocus="auto").image
+    assert (
+        np.abs(alone - photo).mean() < 0.5 * np.abs(lens_blur(photo, disparity, focus=FOCUS).image - photo).mean()
+    )
 
 
 def test_previews_measure_the_whole_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sharp, disparity = scene()
-    photo = lens_blur(sharp, disparity, **LENS).image
+    photo = lens_blur(sharp, disparity, focus=FOCUS).image
     measured, computed = [], []
     find, certain = module.find_edges, module.certain_defocus_px
     monkeypatch.setattr(module, "find_edges", lambda picture: measured.append(picture.shape) or find(picture))

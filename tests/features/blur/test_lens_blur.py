@@ -8,6 +8,7 @@ from dioptre.contract import Inputs
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.depth.estimation import Depth
 from dioptre.imaging.resize import resize
+from dioptre.optics.defocus import Focus
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
 
@@ -26,13 +27,13 @@ def two_planes():
 
 def test_identity_at_radius_zero():
     image = picture()
-    made = lens_blur(image, two_planes(), focal_disparity=0.1, max_radius=0.0)
+    made = lens_blur(image, two_planes(), focus=Focus(focal_disparity=0.1, max_radius_px=0.0))
     assert np.abs(made.image - image).max() < 1e-5  # The error of one conversion through the sRGB curve and back.
 
 
 def test_constant_pictures_stay():
     image = np.full((*SIZE, 3), 0.37, np.float32)
-    made = lens_blur(image, two_planes(), focal_disparity=0.5, max_radius=40.0)
+    made = lens_blur(image, two_planes(), focus=Focus(focal_disparity=0.5, max_radius_px=40.0))
     assert np.abs(made.image - 0.37).max() < 1e-4
 
 
@@ -41,7 +42,9 @@ def test_in_focus_pixels_stay_and_do_not_bleed():
     disparity = two_planes()
     image = np.zeros((*SIZE, 3), np.float32)
     image[20:70, 40:90] = 1.0
-    made = lens_blur(image, disparity, focal_disparity=0.8, max_radius=30.0, encoding="linear").image
+    made = lens_blur(
+        image, disparity, focus=Focus(focal_disparity=0.8, max_radius_px=30.0), encoding="linear"
+    ).image
     inside = made[22:68, 42:88]
     assert np.abs(inside - 1).max() <= 1 / 255
     outside = made.copy()
@@ -53,7 +56,9 @@ def test_out_of_focus_foreground_spreads_over_the_sharp_background():
     disparity = two_planes()
     image = np.zeros((*SIZE, 3), np.float32)
     image[20:70, 40:90] = 1.0
-    made = lens_blur(image, disparity, focal_disparity=0.2, max_radius=16.0, encoding="linear").image[..., 0]
+    made = lens_blur(
+        image, disparity, focus=Focus(focal_disparity=0.2, max_radius_px=16.0), encoding="linear"
+    ).image[..., 0]
     assert 0.4 < made[45, 40] < 0.6  # At the edge, half of the disc is covered.
     assert 0.02 < made[45, 34] < 0.3
     assert made[45, 26] < 0.005
@@ -63,7 +68,7 @@ def test_alpha_is_straight_in_and_out():
     image = picture(4)
     image[..., :3] = 0.5
     image[30:50, 30:60, 3] = 0.0
-    made = lens_blur(image, two_planes(), focal_disparity=0.8, max_radius=20.0).image
+    made = lens_blur(image, two_planes(), focus=Focus(focal_disparity=0.8, max_radius_px=20.0)).image
     assert made.shape == image.shape
     assert made[..., 3].min() >= 0
     assert made[..., 3].max() <= 1
@@ -121,12 +126,12 @@ def test_measured_blur_leaves_a_blurred_background_alone():
     coarse = rng.uniform(0.1, 0.9, (24, 32, 1)).astype(np.float32).repeat(12, 0).repeat(12, 1)
     sharp = np.repeat(coarse, 3, 2)
     disparity = np.repeat(np.linspace(0, 1, 288, dtype=np.float32)[:, None], 384, 1)
-    lens = {"focal_disparity": 1.0, "max_radius": 8.0}
-    once = lens_blur(sharp, disparity, **lens).image
-    twice = lens_blur(once, disparity, **lens, existing_defocus="measure").image
-    naive = lens_blur(once, disparity, **lens).image
+    focus = Focus(focal_disparity=1.0, max_radius_px=8.0)
+    once = lens_blur(sharp, disparity, focus=focus).image
+    twice = lens_blur(once, disparity, focus=focus, existing_defocus="measure").image
+    naive = lens_blur(once, disparity, focus=focus).image
     assert np.abs(twice - once).mean() < 0.5 * np.abs(naive - once).mean()
-    measured = lens_blur(sharp, disparity, **lens, existing_defocus="measure").image
+    measured = lens_blur(sharp, disparity, focus=focus, existing_defocus="measure").image
     assert np.abs(measured - once).mean() < 0.004
 
 
@@ -137,9 +142,9 @@ def test_wrong_input_is_refused_in_words():
     broken = two_planes()
     broken[3, 3] = np.nan
     with pytest.raises(UsageError, match="NaN or infinite"):
-        lens_blur(picture(), broken, focal_disparity=0.0, max_radius=1.0)
+        lens_blur(picture(), broken, focus=Focus(focal_disparity=0.0, max_radius_px=1.0))
     with pytest.raises(UsageError, match="shape"):
-        lens_blur(picture(2), two_planes(), focal_disparity=0.0, max_radius=1.0)
+        lens_blur(picture(2), two_planes(), focus=Focus(focal_disparity=0.0, max_radius_px=1.0))
 
 
 def test_can_be_cancelled():
@@ -147,7 +152,7 @@ def test_can_be_cancelled():
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        lens_blur(picture(), two_planes(), focal_disparity=0.5, max_radius=9.0, progress=stop)
+        lens_blur(picture(), two_planes(), focus=Focus(focal_disparity=0.5, max_radius_px=9.0), progress=stop)
 
 
 def test_a_preview_looks_like_the_full_result_reduced():
@@ -165,8 +170,10 @@ def test_a_preview_looks_like_the_full_result_reduced():
     def reduced(pixels):
         return resize(pixels, (size[0] // factor, size[1] // factor))
 
-    full = lens_blur(image, disparity, focal_disparity=0.9, max_radius=60).image
-    preview = lens_blur(reduced(image), reduced(disparity), focal_disparity=0.9, max_radius=60 / factor).image
+    full = lens_blur(image, disparity, focus=Focus(focal_disparity=0.9, max_radius_px=60)).image
+    preview = lens_blur(
+        reduced(image), reduced(disparity), focus=Focus(focal_disparity=0.9, max_radius_px=60 / factor)
+    ).image
     assert np.abs(preview - reduced(full)).mean() <= 2 / 255
 
 

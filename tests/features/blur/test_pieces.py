@@ -42,12 +42,13 @@ def test_the_layer_behind_a_nearer_one_has_texture(focal: float, layer: str) -> 
     """The stripes are 4.5 pixels out of focus behind a sharp disc, and then sharp behind a blurred one."""
     picture, disparity = red_disc_in_front()
     radius = 4.5 / 0.7
-    truth = lens_blur(stripes(), np.full(SIZE, 0.2, np.float32), focal_disparity=focal, max_radius=radius).image
-    made = lens_blur(picture, disparity, focal_disparity=focal, max_radius=radius, layers=True)
+    focus = Focus(focal_disparity=focal, max_radius_px=radius)
+    truth = lens_blur(stripes(), np.full(SIZE, 0.2, np.float32), focus=focus).image
+    made = lens_blur(picture, disparity, focus=focus, layers=True)
     behind = getattr(made, layer)[..., :3]
     assert 0.7 < contrast(behind) / contrast(truth) < 1.3
     assert (behind[..., 0] < behind[..., 1] + 0.05)[disc(40)].all(), "nothing red is left of the disc"
-    scene = Scene(image=picture, disparity=disparity, focus=Focus(focal_disparity=focal, max_radius_px=radius))
+    scene = Scene(image=picture, disparity=disparity, focus=focus)
     smooth = blur_in_layers(scene)
     assert contrast(getattr(smooth, layer)) < 0.5 * contrast(truth), "a smooth filling would fail here"
     flat = over(smooth.background, [smooth.subject, smooth.foreground], linear=True)
@@ -58,9 +59,8 @@ def test_a_ground_that_goes_on_keeps_its_pixels() -> None:
     """A ground without any jump in depth hides nothing, so its layers are the renderer's own."""
     picture = stripes()
     disparity = np.repeat(np.linspace(0, 1, SIZE[0], dtype=np.float32)[:, None], SIZE[1], axis=1)
-    made = lens_blur(picture, disparity, focal_disparity=0.5, max_radius=16.0, layers=True)
-    plain = blur_in_layers(
-        Scene(image=picture, disparity=disparity, focus=Focus(focal_disparity=0.5, max_radius_px=16.0))
-    )
+    focus = Focus(focal_disparity=0.5, max_radius_px=16.0)
+    made = lens_blur(picture, disparity, focus=focus, layers=True)
+    plain = blur_in_layers(Scene(image=picture, disparity=disparity, focus=focus))
     np.testing.assert_array_equal(made.background, plain.background)
     np.testing.assert_array_equal(made.subject, plain.subject)

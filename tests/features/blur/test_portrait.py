@@ -17,6 +17,7 @@ from dioptre.features.blur.portrait_blur import portrait
 from dioptre.features.depth.estimation import Depth
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
+from dioptre.optics.defocus import Focus
 from dioptre.photo import load
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
@@ -185,8 +186,8 @@ def test_a_soft_edge_is_as_soft_in_the_result_as_in_the_matte(person_before_a_wa
     alpha = ndimage.uniform_filter(alpha, 13)
     picture = (picture - 0.5 * (picture > 0.6) + 0.5 * alpha[..., None]).astype(np.float32)
     made = portrait(picture, subject_alpha=alpha, focal_disparity=0.8, keep_subject=0.0)
-    lens = {"max_radius": made.max_radius, "focus_range": made.focus_range}
-    by_depth = lens_blur(picture, made.disparity, focal_disparity=0.8, **lens).image
+    focus = Focus(focal_disparity=0.8, max_radius_px=made.max_radius, range=made.focus_range)
+    by_depth = lens_blur(picture, made.disparity, focus=focus).image
     bands = [(alpha > low) & (alpha <= low + 0.1) for low in (0.1, 0.3, 0.5, 0.7)]
     errors = [max(abs(float((image - picture)[band].mean())) for band in bands) for image in (made.image, by_depth)]
     assert errors[0] < 0.02

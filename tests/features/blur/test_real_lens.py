@@ -12,7 +12,7 @@ from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.blur import from_depth as pipeline
 from dioptre.features.blur.from_depth import Blurred
 from dioptre.features.blur.real_lens import lens_blur_of
-from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px
+from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import operation
 from dioptre_link.catalogue.lens_blur import LensBlurOptions
@@ -38,7 +38,7 @@ def test_radii_are_those_of_a_ray_traced_lens() -> None:
     focal = focus_of(chosen, scale)
     assert focal is not None
     blur = lens_blur_of(chosen, (512, 512), focal_disparity=focal, focus_range=0.0, scale=scale, field_of_view=view)
-    radius = blur.max_radius_px * abs(scale.disparity(z_m) - focal)
+    radius = blur.focus.max_radius_px * abs(scale.disparity(z_m) - focal)
     assert radius == pytest.approx(aperture_radius_m * focal_px * abs(z_m - focus_m) / (z_m * focus_m), rel=1e-9)
     assert not any("assumed" in message for message in blur.messages)
 
@@ -56,7 +56,7 @@ def test_the_lenss_own_view_is_the_thin_lens_on_its_sensor() -> None:
         focal_length_mm=85, f_number=1.4, focus_distance_m=focus_m, sensor_width_mm=36, width_px=3600
     )
     inverse = np.array([[1 / 1.2, 1 / 2.1, 1 / 10.0]], np.float32)
-    ours = blur.max_radius_px * (np.array([[scale.disparity(z) for z in (1.2, 2.1, 10.0)]]) - focal)
+    ours = blur.focus.max_radius_px * (np.array([[scale.disparity(z) for z in (1.2, 2.1, 10.0)]]) - focal)
     np.testing.assert_allclose(ours, circle_of_confusion_px(inverse, focus=expected), rtol=1e-4, atol=1e-3)
     assert blur.values["focus_distance_m"] == pytest.approx(2.1)
     assert blur.values["sharp_from_m"] < 2.1 < blur.values["sharp_to_m"]
@@ -71,7 +71,7 @@ def test_without_metres_a_scale_is_assumed_and_said() -> None:
     assert "angle of view is not known" in said
     assert "white is assumed to be 1.75 m away and black infinity" in said
     # With only an f-number, the same distances are assumed, so both agree except for the lens's extension.
-    assert blur.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
+    assert blur.focus.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
 
 
 def test_the_users_distances_come_first() -> None:
@@ -126,19 +126,19 @@ def test_infinity_is_a_distance() -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The arguments that the operations pass to the blur."""
-    asked: list[dict[str, Any]] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Focus]:
+    """The focus that the operations pass to the blur."""
+    asked: list[Focus] = []
 
-    def pretended(image: np.ndarray, disparity: np.ndarray, **fields: Any) -> Blurred:
-        asked.append(fields)
+    def pretended(image: np.ndarray, disparity: np.ndarray, *, focus: Focus, **_fields: Any) -> Blurred:
+        asked.append(focus)
         return Blurred(image=image)
 
     monkeypatch.setattr(pipeline, "lens_blur", pretended)
     return asked
 
 
-def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
+def test_lens_blur_focuses_in_metres(asked: list[Focus]) -> None:
     """A step at 2 m in front of a wall at 8 m."""
     near = np.zeros(SIZE, np.float32)
     near[:, 150:] = 1.0
@@ -150,14 +150,14 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
     )
     for changes in ({"focus_m": 2.0}, {"focus_m": 8.0}, {"focus_m": 2.0, "f_number": 2.8}, {"focus": (3, 3)}):
         apply("lens_blur", vars(options(**changes)), inputs)
-    assert [fields["focal_disparity"] for fields in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
-    assert asked[0]["max_radius"] == pytest.approx(2 * asked[2]["max_radius"])
+    assert [focus.focal_disparity for focus in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
+    assert asked[0].max_radius_px == pytest.approx(2 * asked[2].max_radius_px)
     # The product of the aperture's radius, the focal length in pixels, and a difference of 3/8 per metre.
     focal_px = 50 / math.hypot(36, 24) * math.hypot(*SIZE)
-    assert asked[0]["max_radius"] == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
-    assert {fields["focus_range"] for fields in asked} == {0.0}
+    assert asked[0].max_radius_px == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
+    assert {focus.range for focus in asked} == {0.0}
     stated = apply("lens_blur", vars(options(focus_m=2.0, equivalent_mm=100.0)), inputs)
-    assert stated.values["max_radius"] == pytest.approx(2 * asked[0]["max_radius"])
+    assert stated.values["max_radius"] == pytest.approx(2 * asked[0].max_radius_px)
     assert stated.values["focus_distance_m"] == pytest.approx(2.0)
     # The values keep the layer's metres, so that Update and other results know them.
     assert stated.values["depth_range_per_m"] == [1 / 8, 1 / 2]
@@ -166,7 +166,7 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("name", ["lens_blur", "portrait"])
-def test_known_distances_are_read_from_the_depth_map(asked: list[dict[str, Any]], name: str) -> None:
+def test_known_distances_are_read_from_the_depth_map(asked: list[Focus], name: str) -> None:
     """Two points of a ramp: the blur is that of the same scale in metres."""
     ramp = np.broadcast_to(np.linspace(0, 1, SIZE[1], dtype=np.float32), SIZE).copy()
     inputs = Inputs(picture=np.zeros((*SIZE, 3), np.float32), disparity=ramp, subject=np.ones(SIZE, np.float32))

@@ -115,8 +115,8 @@ def test_nearer_blur_does_not_cover_what_is_kept() -> None:
     picture[:, :48] = 1.0
     kept = np.zeros_like(near)
     kept[:, 50:] = 1.0
-    blurred = lens_blur(picture, near, focal_disparity=0.0, max_radius=20.0, kept_sharp=kept).image
-    assert lens_blur(picture, near, focal_disparity=0.0, max_radius=20.0).image[32, 55].min() > 0.2
+    blurred = lens_blur(picture, near, focus=Focus(focal_disparity=0.0, max_radius_px=20.0), kept_sharp=kept).image
+    assert lens_blur(picture, near, focus=Focus(focal_disparity=0.0, max_radius_px=20.0)).image[32, 55].min() > 0.2
     assert (blurred[:, 50:] == picture[:, 50:]).all()
 
 

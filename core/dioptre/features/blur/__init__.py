@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dioptre.optics.aperture import Aperture
+from dioptre.optics.defocus import Focus
+from dioptre.optics.highlights import Highlights
 from dioptre_link.catalogue.lens_blur import LensBlurOptions
 from dioptre_link.catalogue.portrait import PortraitOptions
 
@@ -9,7 +12,7 @@ from . import from_depth, portrait_blur
 from .from_depth import Blurred, lens_blur
 from .portrait_blur import Portrait, portrait
 
-__all__ = ["OPERATIONS", "Blurred", "Portrait", "lens_blur", "portrait"]
+__all__ = ["OPERATIONS", "Aperture", "Blurred", "Focus", "Highlights", "Portrait", "lens_blur", "portrait"]
 
 OPERATIONS = {PortraitOptions: portrait_blur.run, LensBlurOptions: from_depth.run}
 """The functions that run the operations of this feature, by their options."""

@@ -74,14 +74,10 @@ def lens_blur(
     image: Float32[np.ndarray, "h w c"],
     disparity: Float32[np.ndarray, "h w"],
     *,
-    focal_disparity: float,
-    max_radius: float,
+    focus: Focus,
     aperture: Aperture | None = None,
-    focus_range: float = 0.0,
+    highlights: Highlights | None = None,
     encoding: Encoding = "srgb",
-    highlight_boost: float = 0.0,
-    foreground_strength: float = 1.0,
-    background_strength: float = 1.0,
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["auto", "measure"] | None = None,
     grain: float = 0.0,
     kept_sharp: Float32[np.ndarray, "h w"] | None = None,
@@ -96,17 +92,13 @@ def lens_blur(
         image: (H, W, 3) or (H, W, 4) float32 with straight alpha; sRGB-encoded, or linear light with
             `encoding="linear"`. Values above 1 are preserved and spread as bright lights.
         disparity: (H, W), relative ([0, 1], 1 = nearest) or in 1/m.
-        focal_disparity: the disparity in focus, in the unit of `disparity`.
-        max_radius: radius in pixels of the blur disc for a disparity difference of 1. No disc has a radius of more
-                than 320 pixels.
-            If `disparity` is in 1/m, a focal disparity of 1/z_focus and a radius of aperture_radius_m *
-            sensor_distance_px give exactly the blur of a thin lens.
+        focus: the disparity in focus, in the unit of `disparity`, and the radius in pixels of the blur disc for a
+            difference of 1 from it. No disc has a radius of more than 320 pixels. If `disparity` is in 1/m, a focal
+            disparity of 1/z_focus and a radius of aperture_radius_m * sensor_distance_px give exactly the blur of a
+            thin lens.
         aperture: shape of the lens opening. Default: a circle.
-        focus_range: disparity on either side of the focus that stays sharp.
+        highlights: how much clipped highlights are brightened before blurring. Default: not at all.
         encoding: "srgb" or "linear", of `image` and of the result.
-        highlight_boost: how much clipped highlights are brightened before blurring, 0 to 1.
-        foreground_strength: factor on the radius in front of the focus.
-        background_strength: factor on the radius behind the focus.
         existing_defocus: (H, W) radius in pixels of the blur that the picture already has; "measure" estimates it,
             "auto" does so only where the picture is certainly out of focus.
         grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
@@ -132,13 +124,6 @@ def lens_blur(
             existing_defocus = certain_defocus_px(find_edges(encoded), disparity)
         else:
             existing_defocus = existing_defocus_px(encoded, disparity)
-    focus = Focus(
-        focal_disparity=focal_disparity,
-        max_radius_px=max_radius,
-        range=focus_range,
-        foreground=foreground_strength,
-        background=background_strength,
-    )
     if kept_sharp is not None:
         disparity = disparity_in_focus(disparity, kept_sharp, focus=focus)
         soft_edges = None if soft_edges is None else soft_edges.in_focus(kept_sharp, focus=focus)
@@ -147,7 +132,7 @@ def lens_blur(
         disparity=disparity,
         focus=focus,
         encoded=encoding == "srgb",
-        highlights=Highlights(strength=highlight_boost),
+        highlights=highlights or Highlights(),
         existing_defocus_px=existing_defocus,
         soft_edges=soft_edges,
     )
@@ -232,9 +217,7 @@ def lens_options(options: BlurOptions, *, existing: ExistingBlur) -> dict[str, A
             anamorphic=options.anamorphic,
             cats_eye=options.cats_eye,
         ),
-        "highlight_boost": options.highlight_boost,
-        "foreground_strength": options.foreground_strength,
-        "background_strength": options.background_strength,
+        "highlights": Highlights(strength=options.highlight_boost),
         "existing_defocus": "measure" if options.existing_defocus == "measure" else existing.radius_px,
         "grain": options.grain,
     }
@@ -295,9 +278,7 @@ def run(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> Result:
     made = lens_blur(
         inputs.picture,
         within_infinity(disparity, options, scale),
-        focal_disparity=focus.disparity,
-        max_radius=lens.max_radius_px,
-        focus_range=focus_range,
+        focus=lens.focus,
         kept_sharp=kept_sharp_of(stroke_mask(strokes, disparity)) if strokes else None,
         layers=pieces,
         draft=draft_of(inputs),
@@ -309,7 +290,7 @@ def run(inputs: Inputs, options: LensBlurOptions, progress: Progress) -> Result:
         values={
             "focal_disparity": focus.disparity,
             **focused_at(focus.at),
-            "max_radius": lens.max_radius_px,
+            "max_radius": lens.focus.max_radius_px,
             **(given_metres(inputs) if depth is None else depth.values()),
             **lens.values,
             **existing.values,

@@ -30,7 +30,6 @@ from dioptre.imaging.foreground import BothColours, both_colours_rows, with_own_
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.imaging.threads import begun
 from dioptre.models.loading import unload_after
-from dioptre.optics.defocus import Focus
 from dioptre.optics.draft import Halves
 from dioptre.runtime import is_large, release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
@@ -160,14 +159,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
     )
     existing = existing_blur(edges, drawn, kept=None if inputs.whole is None else inputs.kept)
     if subject.found and options.keep_subject == 1:
-        focus = Focus(
-            focal_disparity=focal_disparity,
-            max_radius_px=lens.max_radius_px,
-            range=focus_range,
-            foreground=options.foreground_strength,
-            background=options.background_strength,
-        )
-        drawn = sorted_behind(drawn, near, alpha, focus=focus)
+        drawn = sorted_behind(drawn, near, alpha, focus=lens.focus)
     colours: Callable[[], BothColours] = partial(both_colours_rows, inputs.picture, alpha)
     if _keeps_layers(inputs):
         colours = cache(colours)
@@ -184,9 +176,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
     blurred = lens_blur(
         inputs.picture,
         drawn,
-        focal_disparity=focal_disparity,
-        max_radius=lens.max_radius_px,
-        focus_range=focus_range,
+        focus=lens.focus,
         kept_sharp=kept_sharp,
         soft_edges=soft_edges,
         draft=draft,
@@ -202,7 +192,7 @@ def _portrait(inputs: Inputs, options: PortraitOptions, *, draft: bool | Halves,
         subject=replace(subject, alpha=alpha),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
-        max_radius=lens.max_radius_px,
+        max_radius=lens.focus.max_radius_px,
         depth_values={**(depth.values() if estimated else given_metres(inputs)), **lens.values, **existing.values},
         models={**depth.models, **subject.models},
         messages=(*depth.messages, *subject.messages, *lens.messages, *existing.messages),

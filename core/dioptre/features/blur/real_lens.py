@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.contract import FieldOfView, Inputs
-from dioptre.optics.defocus import relative_max_radius_px
+from dioptre.optics.defocus import Focus, relative_max_radius_px
 from dioptre_link.catalogue.blur import BlurOptions
 from dioptre_link.catalogue.lens import LensOptions
 from dioptre_link.language import Message
@@ -24,12 +24,12 @@ class LensBlur:
     """The blur of a real lens, or of a radius.
 
     Attributes:
-        max_radius_px: blur radius for a disparity difference of 1.
+        focus: the plane in focus, and how much blur a difference of disparity from it gives.
         values: distances in metres, as JSON types.
         messages: sentences for the user.
     """
 
-    max_radius_px: float
+    focus: Focus
     values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
@@ -82,10 +82,20 @@ def lens_blur_of(
     Raises:
         UsageError: the lens cannot focus at this distance.
     """
+
+    def focus(max_radius_px: float) -> Focus:
+        return Focus(
+            focal_disparity=focal_disparity,
+            max_radius_px=max_radius_px,
+            range=focus_range,
+            foreground=options.foreground_strength,
+            background=options.background_strength,
+        )
+
     if (lens := lens_of(options)) is None:
         radius = options.max_radius
         chosen = relative_max_radius_px(size, f_number=options.f_number) if radius is None else float(radius)
-        return LensBlur(max_radius_px=chosen, values=_stated_distances(scale))
+        return LensBlur(focus=focus(chosen), values=_stated_distances(scale))
     focus_m = scale.distance_m(focal_disparity)
     messages: list[str] = []
     own_mm = None if field_of_view is None else field_of_view.equivalent_mm
@@ -117,7 +127,7 @@ def lens_blur_of(
             "hyperfocal_m": sharp.hyperfocal_m,
         }
     return LensBlur(
-        max_radius_px=radius_per_inverse_metre(lens, view) * math.hypot(*size) * scale.span_per_m,
+        focus=focus(radius_per_inverse_metre(lens, view) * math.hypot(*size) * scale.span_per_m),
         values={
             **{name: round(distance, 3) for name, distance in distances.items() if math.isfinite(distance)},
             "metres_are_assumed": scale.assumed,

@@ -35,6 +35,7 @@ from dioptre.features.white_balance import lit_like
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.certain_defocus import certain_defocus_px, find_edges
+from dioptre.optics.defocus import Focus
 from dioptre.optics.grain import add_grain, grain_std
 from dioptre_link.catalogue.place import PlaceOptions
 from dioptre_link.errors import UsageError
@@ -164,8 +165,7 @@ def place(
         looking[part] = lens_blur(
             np.ascontiguousarray(layer[part]),
             np.ascontiguousarray(radii[part]),
-            focal_disparity=0.0,
-            max_radius=most,
+            focus=Focus(focal_disparity=0.0, max_radius_px=most),
         ).image
     if grain:
         add_grain(looking, np.full_like(disparity, 1e3), grain_std(picture), strength=grain)
