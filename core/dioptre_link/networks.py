@@ -6,7 +6,8 @@
             job.wait()                              # a Result without layers; the network is ready for use
 
 A network is selected by an option that lists it among its choices; `missing_network` returns a selected network
-that is not installed.
+that is not installed. A network that refines an option is used as soon as it is installed; `refining_network` returns
+one that can be added.
 """
 
 from __future__ import annotations
@@ -60,3 +61,9 @@ def missing_network(
     missing = {network.id: network for network in networks if not network.installed}
     chosen = (options.get(one.name) for one in operation.parameters if one.kind is Kind.CHOICE)
     return next((missing[choice] for choice in chosen if choice in missing), None)
+
+
+def refining_network(networks: Iterable[Network], operation: Operation) -> Network | None:
+    """Return the network that would refine the operation's results if it were added; None if there is none."""
+    refining = {one.refined_by for one in operation.parameters}
+    return next((one for one in networks if one.id in refining and one.can_be_fetched), None)

@@ -17,7 +17,12 @@ class SubjectOptions(Options, group="Subject", simple=True):
     """The objects that belong to the subject."""
 
     subject: Points = option((), label="Added subjects", help="Points on objects to add to the subject.")
-    not_subject: Points = option((), label="Removed subjects", help="Points on objects to remove from the subject.")
+    not_subject: Points = option(
+        (),
+        label="Removed subjects",
+        help="Points on objects to remove from the subject.",
+        refined_by="is-net",
+    )
 
 
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}

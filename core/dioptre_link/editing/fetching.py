@@ -1,4 +1,4 @@
-"""The offer to download a network that is selected in a dialog but not installed.
+"""The offer to download a network that is selected in a dialog but not installed, or that would refine a result.
 
     store.set(states.listed(store.state, worker.networks()))    # a short request; not on the editor's main thread
     offer = fetching.offer_of(store.state)                      # None: nothing to show next to the choice
@@ -7,7 +7,7 @@
     steps = fetching.fetch(worker, network)                     # Steps, with `fetching.began`, `stepped`, `failed`
     store.set(fetching.fetched(store.state, networks))          # phase WAITING again: request a preview
 
-Until the network is installed, the state disables OK (`can_make`) and marks the preview (`Phase.MISSING`).
+Until a selected network is installed, the state disables OK (`can_make`) and marks the preview (`Phase.MISSING`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from ..client import Worker
 from ..errors import Cancelled, DioptreError
 from ..language import Message
-from ..networks import Network
-from ..operation import Kind, Operation, Parameter
+from ..networks import Network, refining_network
+from ..operation import Operation, Parameter
 from . import state as states
 from .events import Step, Steps, follow
-from .state import Fetch, State
+from .state import Fetch, Phase, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,10 @@ class Offer:
 
     Attributes:
         network: the network that the button downloads.
-        parameter: the option whose choice names the network.
+        parameter: the option whose choice names the network, or which the network refines.
         button: text of the button; "" for no button.
-        words: the licence, the current phase of the download, or the reason why it failed.
+        words: what the network brings and costs, and its licence; or the current phase of the download, or the
+            reason why it failed.
         hint: what the user can do if it failed.
         doubts: unresolved questions about the licence.
         fraction: progress of the download, shown as a bar with a Cancel button; None if there is no download.
@@ -50,13 +51,14 @@ class Offer:
 def offer_of(state: State) -> Offer | None:
     """Return the offer for the current options; a running download is shown regardless of the current choice."""
     fetch = state.fetch
-    network = fetch.network if fetch is not None and fetch.running else state.missing
+    missing = state.missing or refining_network(state.networks, state.operation)
+    network = fetch.network if fetch is not None and fetch.running else missing
     if network is None or (parameter := _parameter_of(state.operation, network)) is None:
         return None
     if fetch is not None and fetch.running:
         return Offer(network=network, parameter=parameter.name, words=fetch.phase, fraction=fetch.fraction)
-    title = Message(parameter.shown_choice(network.id))
     if not network.can_be_fetched:
+        title = Message(parameter.shown_choice(network.id))
         return Offer(
             network=network,
             parameter=parameter.name,
@@ -64,11 +66,17 @@ def offer_of(state: State) -> Offer | None:
             hint=Message("Choose another network."),
         )
     tried = fetch if fetch is not None and fetch.network.id == network.id else None
+    words = Message("Licence: {licence}", licence=network.licence)
+    if parameter.refined_by:
+        words = Message(
+            "Finer outlines of hair and thin things; a new photo takes about 3 s longer. Licence: {licence}",
+            licence=network.licence,
+        )
     return Offer(
         network=network,
         parameter=parameter.name,
         button=Message("Download ({size} MB)", size=network.download_mb),
-        words=tried.message if tried else Message("Licence: {licence}", licence=network.licence),
+        words=tried.message if tried else words,
         hint=tried.hint if tried else "",
         doubts=network.licence_doubts,
     )
@@ -109,8 +117,11 @@ def stepped(state: State, step: Step) -> State:
 
 
 def fetched(state: State, networks: tuple[Network, ...]) -> State:
-    """End the download: the network is installed."""
-    return states.listed(replace(state, fetch=None), networks)
+    """End the download: the network is installed. What is shown is computed again if the network refines it."""
+    refining = refining_network(state.networks, state.operation)
+    refined = refining is not None and state.fetch is not None and state.fetch.network.id == refining.id
+    phase = Phase.WAITING if refined and state.phase is Phase.READY else state.phase
+    return states.listed(replace(state, fetch=None, phase=phase), networks)
 
 
 def failed(state: State, error: DioptreError) -> State:
@@ -127,5 +138,5 @@ def carried(state: State, earlier: State) -> State:
 
 
 def _parameter_of(operation: Operation, network: Network) -> Parameter | None:
-    choices = (one for one in operation.parameters if one.kind is Kind.CHOICE)
-    return next((one for one in choices if network.id in one.choices), None)
+    named = (one for one in operation.parameters if network.id in (*one.choices, one.refined_by))
+    return next(named, None)

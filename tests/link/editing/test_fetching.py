@@ -61,6 +61,22 @@ def test_a_missing_network_is_offered_with_size_and_licence() -> None:
     assert fetching.needs(state) == "“Restore photos (Real-ESRGAN ×4+)” is not installed"
 
 
+def test_a_network_that_refines_is_offered_with_its_cost_and_then_used() -> None:
+    finer = replace(PHOTOS, id="is-net", kind="subject", licence="Apache-2.0", licence_doubts="")
+    state = states.listed(states.opened(OPERATIONS["portrait"]), (finer,))
+    state = states.arrived(states.reading(state), Shown(after=PICTURE))
+    offer = fetching.offer_of(state)
+    assert offer is not None
+    assert (offer.parameter, offer.button) == ("not_subject", "Download (43 MB)")
+    assert "3 s longer" in offer.words
+    assert (state.phase, state.can_make, state.out_of_date) == (Phase.READY, True, False)  # nothing waits for it
+    state = fetching.stepped(fetching.began(state, finer), Step(fraction=0.5, phase="Downloading"))
+    assert fetching.failed(state, Cancelled()).phase is Phase.READY
+    state = fetching.fetched(state, (replace(finer, installed=True),))
+    assert state.phase is Phase.WAITING
+    assert fetching.offer_of(state) is None
+
+
 def test_nothing_is_offered_where_all_is_here_or_nothing_is_known() -> None:
     for networks in (HERE, ()):
         state = states.changed(states.listed(states.reading(states.opened(ENLARGE)), networks), "model", PHOTOS.id)

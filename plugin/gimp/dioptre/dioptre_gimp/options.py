@@ -94,13 +94,13 @@ class Panel(Gtk.Box):
             row.set_no_show_all(True)  # `_render` shows and hides it.
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """Add a row, a distance or a histogram above it, and the offer of a missing network below it."""
+        """Add a row, a distance or a histogram above it, and the offer of a network below it."""
         if distances.is_entry(parameter):
             self._add(box, DistanceRow(self._store))
         if parameter.name == FARTHEST:
             self._add(box, LimitRow(self._store))
         self._add(box, row)
-        if parameter.kind is Kind.CHOICE:
+        if parameter.kind is Kind.CHOICE or parameter.refined_by:
             self._add(box, OfferBox(parameter.name, self._downloads))
 
     def _first_row(self, parameter: Parameter) -> Row:

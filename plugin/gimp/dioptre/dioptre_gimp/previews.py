@@ -247,7 +247,7 @@ class Previews:
     def _changed(self, old: State, state: State) -> None:
         if not self._ready or state.operation is not old.operation:
             return
-        fetched = old.phase is Phase.MISSING and state.phase is Phase.WAITING
+        fetched = old.phase in (Phase.MISSING, Phase.READY) and state.phase is Phase.WAITING
         asked = (old.options, old.place, old.on_canvas) != (state.options, state.place, state.on_canvas)
         if fetched or asked:
             self._settle()
