@@ -117,7 +117,7 @@ def stepped(state: State, step: Step) -> State:
 
 
 def fetched(state: State, networks: tuple[Network, ...]) -> State:
-    """End the download: the network is installed. What is shown is computed again if the network refines it."""
+    """End the download: the network is installed. The preview is computed again if the network refines it."""
     refining = refining_network(state.networks, state.operation)
     refined = refining is not None and state.fetch is not None and state.fetch.network.id == refining.id
     phase = Phase.WAITING if refined and state.phase is Phase.READY else state.phase
