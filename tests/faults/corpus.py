@@ -20,12 +20,12 @@ from PIL import Image
 from dioptre.contract import Layer
 from dioptre.photo import write_openraster
 from dioptre.photo.encode import ultra_hdr
-from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.encode.encoding import encode
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.matrix_profile import adobe_rgb
 from dioptre.photo.metadata import xmp as notes
 from dioptre.photo.metadata.exif import Frame
-from dioptre.photo.picture import Format
+from dioptre.photo.picture import Extras, Format
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 from tests.photo.three_gains import map_jpeg

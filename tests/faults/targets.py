@@ -35,11 +35,11 @@ from dioptre.photo import parcel
 from dioptre.photo.budget import of_bytes
 from dioptre.photo.colour_profile import BadProfile
 from dioptre.photo.colour_profile import model as colour_model
-from dioptre.photo.decode import gain_maps
-from dioptre.photo.decode.decoded import Decoded
 from dioptre.photo.decode.inspection import read_recipe
-from dioptre.photo.decode.tiff import TiffLayout, layout_of
 from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats import gain_maps
+from dioptre.photo.formats.decoded import Decoded
+from dioptre.photo.formats.tiff import TiffLayout, layout_of
 from dioptre.photo.matrix_profile import grey_profile
 from dioptre.photo.metadata import containers, density, exif, tiff_tags
 from dioptre.photo.metadata import xmp as notes

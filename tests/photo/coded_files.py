@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import Format
-from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.picture import Extras
 
 
 def opened(path: Path) -> Image.Image:

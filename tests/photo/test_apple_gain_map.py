@@ -12,8 +12,9 @@ from PIL import Image
 
 from dioptre.photo import load, save
 from dioptre.photo.curves import srgb_curve
-from dioptre.photo.decode import decoding, gain_maps
-from dioptre.photo.encode import boxes, ultra_hdr
+from dioptre.photo.decode import decoding
+from dioptre.photo.encode import ultra_hdr
+from dioptre.photo.formats import avif, gain_maps
 from dioptre.photo.metadata import containers
 
 from .coded_files import heic_with_auxiliary
@@ -49,7 +50,7 @@ def photo() -> np.ndarray:
 def heic(tmp_path: Path, exif: bytes | None) -> Path:
     data = heic_with_auxiliary(photo(), codes_with_lamp(), gain_maps.AUXILIARY_TYPE)
     path = tmp_path / "iphone.heic"
-    path.write_bytes(data if exif is None else boxes.with_exif(data, exif))
+    path.write_bytes(data if exif is None else avif.with_exif(data, exif))
     return path
 
 

@@ -23,10 +23,10 @@ import tifffile
 from PIL import Image, ImageCms
 
 from dioptre.photo import Format, apart, load, matrix_profile, read_depth
-from dioptre.photo.decode.decoded import PYTHON_DECODER_ERRORS, Decoded, require_finite
 from dioptre.photo.decode.decoding import decode
-from dioptre.photo.encode.encoding import Extras, encode
-from dioptre.photo.picture import Colour
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats.decoded import PYTHON_DECODER_ERRORS, Decoded, require_finite
+from dioptre.photo.picture import Colour, Extras
 from dioptre.photo.problems import DamagedPicture, NotAPicture
 from dioptre_link.errors import DioptreError
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import load, matrix_profile, problems, read_depth
-from dioptre.photo.decode import decoding
 from dioptre.photo.depth_files import require_plane_suffix
-from dioptre.photo.encode.encoding import Extras, encode
-from dioptre.photo.picture import Format
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats import by_libvips
+from dioptre.photo.picture import Extras, Format
 from dioptre_link.errors import UsageError
 
 from .planes import write_depth, write_metres
@@ -180,7 +180,7 @@ def test_a_plane_of_far_more_pixels_than_the_picture_is_refused_before_it_is_dec
     with pytest.raises(problems.PictureTooLarge, match="the limit is 15"):
         read_it(600)
     monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", "400")
-    monkeypatch.setattr(decoding, "_values", lambda image, path: pytest.fail("it was decoded"))
+    monkeypatch.setattr(by_libvips, "values_of", lambda image, path: pytest.fail("it was decoded"))
     with pytest.raises(problems.PictureTooLarge, match=r"a\.png has far more pixels than the picture"):
         read_it(100)
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import problems, read_embedded_depth
-from dioptre.photo.depth_files import of_heif_depth
 from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats.embedded_depth import of_heif_depth
 from dioptre.photo.metadata import containers
 from dioptre.photo.picture import Format
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from dioptre.photo import Format, load
-from dioptre.photo.decode.gain_maps import MPF_HEADER
 from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats.gain_maps import MPF_HEADER
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.metadata import containers
 

@@ -15,10 +15,11 @@ from dioptre.photo import Format, apart, load, save
 from dioptre.photo.curves import srgb_curve
 from dioptre.photo.decode.decoding import decode
 from dioptre.photo.encode import ultra_hdr
-from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.encode.encoding import encode
 from dioptre.photo.encode.rendition import rendition
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.metadata import containers
+from dioptre.photo.picture import Extras
 from dioptre.photo.vips import vips
 from dioptre_link.operation import Role
 

@@ -14,9 +14,10 @@ from PIL import Image
 from dioptre.photo import Format, load, save
 from dioptre.photo.curves import srgb_curve
 from dioptre.photo.decode.hdr_signal import light
-from dioptre.photo.decode.stated_colours import HLG, PQ
-from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats.stated_colours import HLG, PQ
 from dioptre.photo.metadata.containers import png_chunk
+from dioptre.photo.picture import Extras
 
 REC_2020 = 9
 TO_SRGB = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])

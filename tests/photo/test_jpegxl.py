@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.photo import Colour, Format, load, matrix_profile, problems, save, size_of
+from dioptre.photo import Colour, Format, load, matrix_profile, problems, save
 from dioptre.photo.curves import srgb_curve
-from dioptre.photo.decode import jpegxl
 from dioptre.photo.decode.decoding import decode, describe
-from dioptre.photo.decode.jpegxl import BadHeader, read_header
-from dioptre.photo.encode.encoding import Extras, encode
+from dioptre.photo.encode.encoding import encode
+from dioptre.photo.formats import jpegxl
+from dioptre.photo.formats.jpegxl import CODESTREAM, BadHeader, read_header
 from dioptre.photo.metadata import xmp as notes
 from dioptre.photo.metadata.exif import Frame
-from dioptre.photo.picture import JPEGXL_CODESTREAM
+from dioptre.photo.picture import Extras
 
 pytest.importorskip("pyjpegxl")
 
@@ -75,7 +75,7 @@ def test_every_depth_returns(tmp_path: Path, dtype: type, bands: int, lossless: 
     error = np.abs(decoded.codes / top - codes / top)
     # Measured errors at distance 0.2: at most 0.095, in dark and highly saturated red, and 0.0024 on average.
     assert error.max() == 0 if lossless else error.max() < 0.12 and error.mean() < 0.004
-    assert size_of(path) == (96, 128)
+    assert describe(path).size == (96, 128)
     assert describe(path) == source
     picture = load(path)
     np.testing.assert_allclose(picture.pixels[..., 0], decoded.codes[..., 0] / top, atol=2e-5)
@@ -153,7 +153,7 @@ def test_another_encoders_orientation_and_depth(tmp_path: Path) -> None:
     ten.write_bytes(b64decode(TEN_BITS))
     picture = load(oriented)
     assert picture.pixels.shape == (6, 4, 3)
-    assert size_of(oriented) == (6, 4)
+    assert describe(oriented).size == (6, 4)
     np.testing.assert_array_equal(picture.pixels[0, 3], [1, 0, 0])
     deep = decode(ten)
     assert (deep.source.bits, deep.source.packed_bits) == (16, 10)
@@ -228,7 +228,7 @@ def test_a_depth_channel_is_no_transparency(tmp_path: Path, monkeypatch: pytest.
     for name in ("_extra_channel", "_colour_encoding"):
         monkeypatch.setattr(jpegxl, name, partial(noting, getattr(jpegxl, name)))
     data = path.read_bytes()
-    start = data.index(JPEGXL_CODESTREAM)
+    start = data.index(CODESTREAM)
     jpegxl.read_header(data)
     head = "".join(f"{byte:08b}"[::-1] for byte in data[start + 2 : start + 4096])
     before, after, _, end = (len(head) - each for each in left)

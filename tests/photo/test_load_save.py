@@ -15,8 +15,8 @@ import tifffile
 from PIL import Image, ImageCms
 
 from dioptre.photo import Colour, Format, Source, load, matrix_profile, save
-from dioptre.photo.decode.decoded import Decoded
 from dioptre.photo.encode.saving import require_size
+from dioptre.photo.formats.decoded import Decoded
 from dioptre.photo.problems import UnwritableFile
 
 from .coded_files import camera_exif, codes_of, opened, write_coded

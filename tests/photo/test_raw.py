@@ -13,10 +13,9 @@ import tifffile
 from dioptre import photo
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.photo.budget import Budget, Limits
-from dioptre.photo.decode.decoding import size_of
-from dioptre.photo.decode.raw import is_raw
-from dioptre.photo.decode.tiff import read_tiff
 from dioptre.photo.encode.saving import suffix_like
+from dioptre.photo.formats import recognise
+from dioptre.photo.formats.tiff import is_raw, read_tiff
 from dioptre.photo.outputs import kind_of
 from dioptre.photo.picture import Format
 from dioptre.photo.problems import DamagedPicture, NotAPicture, PictureTooLarge
@@ -132,7 +131,6 @@ def test_without_rawpy_the_hint_names_the_extra(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(NotAPicture, match="RAW photo") as caught:
         photo.load(path)
     assert "'raw'" in caught.value.hint
-    assert size_of(path) == (0, 0)  # not the size of the preview
 
 
 def test_an_unknown_camera(tmp_path: Path) -> None:
@@ -159,7 +157,8 @@ def test_signatures(tmp_path: Path, start: bytes) -> None:
     path.write_bytes(start + bytes(64))
     with path.open("rb") as file:
         begun = file.read()
-        assert is_raw(begun, read_tiff(file, begun))
+        kind = recognise(begun)
+        assert kind is Format.RAW or (kind is Format.TIFF and is_raw(begun, read_tiff(file, begun)))
 
 
 def test_ordinary_tiff_files_are_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from dioptre.photo import Format, Picture, load, read_depth, save
-from dioptre.photo.decode.stated_colours import PQ
+from dioptre.photo.formats.stated_colours import PQ
 from dioptre.photo.metadata.containers import png_chunk
 
 SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
@@ -58,7 +58,8 @@ def png(codes: np.ndarray, *chunks: tuple[bytes, bytes], icc: bytes | None = Non
     """Return a PNG file with chunks behind its header."""
     file = io.BytesIO()
     if codes.dtype == np.uint16 and codes.shape[2] == 3:
-        from dioptre.photo.encode.encoding import Extras, encode
+        from dioptre.photo.encode.encoding import encode
+        from dioptre.photo.picture import Extras
 
         file.write(encode(codes, Format.PNG, extras=Extras(icc=icc)))
     else:
@@ -334,8 +335,8 @@ def test_grey_of_either_range(tmp_path: Path, write: Callable[..., bytes], range
 @pytest.mark.parametrize("bits", [8, 10, 12])
 def test_limited_grey_and_alpha_of_any_depth(bits: int) -> None:
     """What libheif returns for limited planes is corrected with libavif's 8 bits beside it."""
-    from dioptre.photo.decode.decoded import Decoded, full_range
-    from dioptre.photo.decode.heif import _correct
+    from dioptre.photo.formats.avif import _correct
+    from dioptre.photo.formats.decoded import Decoded, full_range
     from dioptre.photo.picture import Colour, Source
 
     value = np.linspace(0.1, 1, 64 * 96).reshape(64, 96)

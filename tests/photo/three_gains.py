@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from dioptre.photo.decode.gain_maps import HDRGM, ISO_HEADER
+from dioptre.photo.formats.gain_maps import HDRGM, ISO_HEADER
 from dioptre.photo.gain_map import GainMap
 from dioptre.photo.metadata import containers
 from dioptre.photo.metadata import xmp as notes

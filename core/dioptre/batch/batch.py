@@ -140,7 +140,9 @@ class _Batch:
                     hint="Use --resume to skip finished pictures or --force to replace them, or choose another "
                     "folder.",
                 )
-            size = apart.reader().size_of(item.source)
+            size = (0, 0)
+            with suppress(DioptreError):  # which decoding will raise again
+                size = apart.reader().describe(item.source).size
             self._items[item.name] = item
             return Task(
                 name=item.name,

@@ -13,21 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from dioptre.photo import Format
+from dioptre.photo.formats import FORMATS, PICTURE_SUFFIXES
 from dioptre.photo.outputs import LAYERED, Outputs, kind_of
 from dioptre.recipes.follow import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, WrittenFile, result_base
 
-# Files of these names are pictures even if their content does not show it, so that an error names them.
-_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".hif", ".jxl"}
-    | {".gif", ".mpo"}
-)
-_RAW_SUFFIXES = frozenset(
-    {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw", ".x3f", ".iiq", ".3fr"}
-    | {".crw", ".dcr", ".erf", ".fff", ".gpr", ".kdc", ".mef", ".mos", ".mrw", ".rwl", ".sr2", ".srf"}
-)
 _THUMBNAIL = ".thm"  # a JPEG that a camera puts beside a film
 PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 # Folders in which network drives, operating systems and archives keep thumbnails, deleted files and attributes.
@@ -233,15 +226,16 @@ def is_picture(path: Path) -> bool:
     if suffix == _THUMBNAIL:
         return False
     try:
-        return suffix in _SUFFIXES | _RAW_SUFFIXES or kind_of(path) is not None
+        return suffix in PICTURE_SUFFIXES or kind_of(path) is not None
     except DioptreError:
         return False
 
 
 def without_developed(paths: Sequence[Path]) -> list[Path]:
     """Return the pictures without the RAW photos beside which another picture of the same name lies."""
-    developed = {path.with_suffix("") for path in paths if path.suffix.lower() not in _RAW_SUFFIXES}
-    return [p for p in paths if p.suffix.lower() not in _RAW_SUFFIXES or p.with_suffix("") not in developed]
+    raw = FORMATS[Format.RAW].suffixes
+    developed = {path.with_suffix("") for path in paths if path.suffix.lower() not in raw}
+    return [p for p in paths if p.suffix.lower() not in raw or p.with_suffix("") not in developed]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .decode import inspect, load, opened, size_of
-from .depth_files import DepthMap, read_depth, read_embedded_depth
+from .decode import inspect, load, opened, read_embedded_depth
+from .depth_files import DepthMap, read_depth
 from .encode import DepthInFile, Panel, save, sheet, write_openraster
 from .metadata import Note, dpi_at
 from .picture import Colour, Format, Picture, Source
@@ -28,7 +28,6 @@ __all__ = [
     "replacing",
     "save",
     "sheet",
-    "size_of",
     "staged",
     "write_openraster",
     "write_result",

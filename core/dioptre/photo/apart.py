@@ -31,7 +31,7 @@ from dioptre_link.errors import DioptreError
 
 from . import parcel, problems
 from .budget import Limits
-from .decode.decoded import Decoded
+from .formats.decoded import Decoded
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
@@ -73,12 +73,15 @@ class Reader:
         with self._lock:
             self._started()
 
-    def decoding(self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check) -> Decoded:
+    def decoding(
+        self, path: Path, *, max_megapixels: float | None = None, depth: bool = False, check: Check = no_check
+    ) -> Decoded:
         """Decode a file, as `decode.decode` does.
 
         Args:
             path: the file.
             max_megapixels: as in `decode.decode`.
+            depth: as in `decode.decode`.
             check: called regularly; may raise an exception to cancel.
 
         Raises:
@@ -86,11 +89,13 @@ class Reader:
             DioptreError: as in `decode.decode`.
         """
         with self._lock:
-            decoded: Decoded = self._ask(Decoded, "decode", path, check, max_megapixels=max_megapixels)
+            decoded: Decoded = self._ask(
+                Decoded, "decode with depth" if depth else "decode", path, check, max_megapixels=max_megapixels
+            )
             return decoded
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
-        """Read the depth map in a file, as `depth_files.read_embedded_depth` does."""
+        """Read the depth map in a file, as `decode.read_embedded_depth` does."""
         with self._lock:
             depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
             return depth
@@ -100,15 +105,6 @@ class Reader:
         with self._lock:
             source: Source = self._ask(Source, "describe", path, check)
             return source
-
-    def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
-        """Read a picture's size, as `decode.size_of` does."""
-        with self._lock:
-            try:
-                size: tuple[int, int] = self._ask(tuple[int, int], "size", path, check)
-            except DioptreError:
-                return 0, 0
-            return size
 
     def close(self) -> None:
         """Stop the process."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from dioptre.runtime import RESERVE_BYTES, free_bytes
 from dioptre_link.errors import UsageError
@@ -32,6 +33,7 @@ _METADATA_BYTES = 64 << 20  # maximum; the largest known metadata, depth maps fr
 _METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
 _NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
 _SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 5.0, 2e-6, 5e-7  # of the processor: several times a slow one's
+_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER = 4.0, 64  # limits of a map: this size, or this many pixels for each pixel
 _UNCHECKED_BYTES = 256 << 20  # only requests above this size are compared with the free memory
 _BASE_BYTES = 384 << 20  # memory for the libraries' tables, the compressed input and libvips' caches
 _BYTES_PER_CORE = 16 << 20  # memory for the decoders' threads, one per core, each with a stack of 8 MiB
@@ -93,11 +95,6 @@ class Budget:
         self._metadata = limits.metadata_bytes
         self._nodes = limits.nodes
 
-    @staticmethod
-    def of(path: Path, *, file_bytes: int, max_megapixels: float | None = None) -> Budget:
-        """Create the budget of a file of `file_bytes`; see `Limits.of`."""
-        return Budget(Limits.of(file_bytes, max_megapixels=max_megapixels), path)
-
     def check_picture(
         self, width: int, height: int, *, bytes_per_pixel: int = 16, from_sensor: bool = False
     ) -> None:
@@ -139,9 +136,14 @@ class Budget:
         return self._nodes >= 0
 
 
+def budget_of(file: BinaryIO, path: Path, *, max_megapixels: float | None = None) -> Budget:
+    """Return the budget for reading an open file."""
+    return Budget(Limits.of(os.fstat(file.fileno()).st_size, max_megapixels=max_megapixels), path)
+
+
 def of_bytes(data: bytes) -> Budget:
     """Return a budget for a block of data inside the file, as if the block were a separate file."""
-    return Budget.of(Path(), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
+    return Budget(Limits.of(len(data), max_megapixels=MAX_MEGAPIXELS), Path())
 
 
 def megapixels_allowed() -> float:
@@ -164,6 +166,11 @@ def megapixels_allowed() -> float:
             text=repr(text),
         )
     return value
+
+
+def most_megapixels(width: int, height: int) -> float:
+    """Return the size limit in megapixels for a plane that belongs to a picture."""
+    return min(megapixels_allowed(), max(_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER * width * height / 1e6))
 
 
 class _Confinement:

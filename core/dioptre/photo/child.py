@@ -26,8 +26,7 @@ from dioptre_link.errors import DioptreError
 
 from . import parcel, problems
 from .budget import Limits, confine
-from .decode.decoding import decode, describe, opened, size_of
-from .depth_files import read_embedded_depth
+from .decode.decoding import decode, describe, opened, read_embedded_depth
 
 
 def main() -> None:
@@ -77,9 +76,9 @@ def _serve(
 
 _DO: dict[str, Callable[[Path, float | None], Any]] = {
     "decode": lambda path, megapixels: decode(path, max_megapixels=megapixels),
+    "decode with depth": lambda path, megapixels: decode(path, max_megapixels=megapixels, depth=True),
     "embedded": lambda path, _: read_embedded_depth(path),
     "describe": lambda path, _: describe(path),
-    "size": lambda path, _: size_of(path),
 }
 
 

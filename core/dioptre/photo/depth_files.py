@@ -10,37 +10,29 @@ their unit in XMP, and others if the user states the unit.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
-import mmap
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
-from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.lenses import in_metres
 
 from . import matrix_profile, problems
-from .budget import Budget, megapixels_allowed
+from .budget import megapixels_allowed, most_megapixels
 from .colour_profile import quantise
 from .curves import in_bands
-from .decode.decoded import Decoded, require_finite, turned
-from .decode.decoding import budget_of, decode, decoded_grey, opened, size_of
+from .decode.decoding import decode
 from .decode.loading import Decoding
-from .encode.encoding import PLAIN, Extras, encode
-from .metadata import containers, exif, xmp
-from .metadata.xmp import GDEPTH, depth_unit, of_depth
-from .picture import Format, recognise
+from .encode.encoding import PLAIN, encode
+from .formats.decoded import Decoded, require_finite
+from .metadata.xmp import depth_unit, of_depth
+from .picture import Extras, Format
 
 UNITS = {"m": 1.0, "mm": 1e-3}
 """Metres per unit of a depth map's distances."""
@@ -49,19 +41,12 @@ _NEAREST_M = np.float32(1e-6)  # smaller distances count as unknown; the inverse
 _LARGEST = np.float32(1e30)  # of a relative depth; the difference of larger floats may be infinite
 _FARTHEST_M = 1e6  # larger distances count as infinite
 
-_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER = 4.0, 64  # limits of a map: this size, or this many pixels for each pixel
 _LEAST_ALPHA = np.float32(1e-4)
 _SAME = 0.02  # relative tolerance for the channels of a grey picture, and for aspect ratios
 SUFFIXES = (".png", ".tif", ".tiff", ".pfm", ".npy")
 """Suffixes of files with one value per pixel."""
 FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
-_DEPTH_MAPS = (GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
-_ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
-_START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # range of distances, in the file's unit, that float32 can handle
-_LEAST_RATIO = 1.0001  # smallest ratio of far to near that float32 can resolve
-_METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +132,7 @@ def read_depth(
         DioptreError: as in `load`.
     """
     place = Path(path)
-    limit = _most_megapixels(width, height)
+    limit = most_megapixels(width, height)
     try:
         decoded = decoding(place, max_megapixels=limit)
     except problems.PictureTooLarge as error:
@@ -285,11 +270,6 @@ def _single(decoded: Decoded, path: Path, *, selection: bool = False) -> np.ndar
     return values
 
 
-def _most_megapixels(width: int, height: int) -> float:
-    """Return the size limit in megapixels for a plane that belongs to a picture."""
-    return min(megapixels_allowed(), max(_SMALL_MEGAPIXELS, _MOST_TIMES_LARGER * width * height / 1e6))
-
-
 def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
     """Resize a float32 map (H, W) linearly, with averaging when it is reduced."""
     from PIL import Image
@@ -332,210 +312,3 @@ def metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
 def _millimetres(inverse_m: Float32[np.ndarray, "h w"]) -> np.ndarray:
     codes: np.ndarray = np.clip(np.rint(1000 * metres(inverse_m)), 1, FARTHEST_MM).astype(np.uint16)
     return codes
-
-
-def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
-    """Read the depth in a HEIC or JPEG file.
-
-    Returns:
-        The depth; None if there is none, it is damaged, it has far more pixels than the photo, or reading it would
-        exceed the file's budget.
-
-    Raises:
-        MissingFile: the file does not exist.
-        UnreadableFile: the file cannot be read.
-    """
-    place = Path(path)
-    with opened(place) as file:
-        kind = recognise(file.read(_START))
-        file.seek(0)
-        budget = budget_of(file, place)
-        try:
-            if kind is Format.HEIC:
-                return _of_heic(file, budget)
-            if kind is not Format.JPEG:
-                return None
-            height, width = size_of(place)
-            budget = budget_of(file, place, max_megapixels=_most_megapixels(width, height))
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-                return _of_jpeg(view, budget)
-        except (problems.PictureTooLarge, problems.NotEnoughMemory):
-            return None
-
-
-def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
-    segments = list(containers.jpeg_segments(data))
-    packets = list(xmp.packets(segments, budget=budget))
-    turn = exif.orientation(containers.exif_of(segments))
-    properties = _depth_properties(packets)
-    blob = _base64(properties.get("Data"))
-    if blob is not None:
-        return _google(blob, properties, turn, _base64(properties.get("Confidence")), kind="GDepth", budget=budget)
-    appended = _appended(packets, data)
-    if "Depth" in appended:
-        confidence = appended.get("Confidence")
-        return _google(appended["Depth"], properties, turn, confidence, kind="dynamic depth", budget=budget)
-    return None
-
-
-def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
-    """Collect the depth map's properties, which may be attributes or elements anywhere in the packets."""
-    found: dict[str, str] = {}
-    for root in packets:
-        for element in root.iter():
-            pairs = [*element.attrib.items(), (element.tag, element.text or "")]
-            for name, value in pairs:
-                for namespace in _DEPTH_MAPS:
-                    if name.startswith(f"{{{namespace}}}") and value.strip():
-                        found.setdefault(name[len(namespace) + 2 :], value.strip())
-    return found
-
-
-def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their role. XMP lists them in order; the last one is at the file's end."""
-    found: dict[str, bytes] = {}
-    for namespace in _ITEMS:  # each lists its own pictures: gain maps in one, depth in the other
-        items = [item for root in packets for element in root.iter() if (item := _item(element, namespace))]
-        following = items[1:]  # the first one is the picture itself
-        start = len(data) - sum(length + padding for _, length, padding in following)
-        for meaning, length, padding in following:
-            if start > 0 and length > 0:
-                found.setdefault(meaning, bytes(data[start : start + length]))
-            start += length + padding
-    return found
-
-
-def _item(element: ElementTree.Element, namespace: str) -> tuple[str, int, int] | None:
-    """Return the role, length and padding of a picture in a list; None for any other element."""
-    semantic, uri, length, padding = (
-        element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
-        for key in ("Semantic", "DataURI", "Length", "Padding")
-    )
-    if length is None and semantic is None:
-        return None
-    return _meaning(semantic, uri), _number(length), _number(padding)
-
-
-def _meaning(semantic: str | None, uri: str | None) -> str:
-    words = f"{semantic or ''} {uri or ''}".lower()
-    if "confidence" in words:
-        return "Confidence"
-    return "Depth" if "depth" in words else semantic or ""
-
-
-def _google(
-    blob: bytes, properties: Mapping[str, str], turn: int, confidence: bytes | None, *, kind: str, budget: Budget
-) -> EmbeddedDepth | None:
-    """Convert a stored map, 0 (near) to 1 (far) and linear in inverse depth or in depth, to disparity."""
-    stored = decoded_grey(blob, budget=budget)
-    if stored is None:
-        return None
-    span = _span(properties.get("Near"), properties.get("Far"))
-    range_per_m = None
-    disparity = 1.0 - stored
-    linear = properties.get("Format", "RangeInverse") == "RangeLinear"
-    if span is not None:
-        near, far = span
-        metres = _METRES.get(properties.get("Units", "").lower())
-        if metres is not None:
-            range_per_m = (1.0 / (far * metres), 1.0 / (near * metres))
-        if linear:
-            disparity = _inverse_depth(stored, near=near, far=far)
-    elif linear:
-        return None  # without its range, linear depth cannot be converted to disparity
-    sure = None if confidence is None else decoded_grey(confidence, budget=budget)
-    if sure is not None and sure.shape != stored.shape:
-        sure = None
-    return EmbeddedDepth(
-        disparity=np.ascontiguousarray(turned(disparity, turn), np.float32),
-        range_per_m=range_per_m,
-        confidence=None if sure is None else np.ascontiguousarray(turned(sure, turn), np.float32),
-        kind=kind,
-    )
-
-
-def _of_heic(file: BinaryIO, budget: Budget) -> EmbeddedDepth | None:
-    try:
-        import pillow_heif
-    except ImportError:
-        return None
-    try:
-        photo = pillow_heif.open_heif(file)
-        images = photo.info.get("depth_images") or []
-        if not images or math.prod(images[0].size) > 1e6 * _most_megapixels(*photo.size):
-            return None
-        budget.check_picture(*images[0].size)
-        codes = np.asarray(images[0])
-    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError):
-        return None
-    return of_heif_depth(codes[..., 0] if codes.ndim == 3 else codes, images[0].info.get("metadata") or {})
-
-
-def of_heif_depth(codes: np.ndarray, metadata: Mapping[str, Any]) -> EmbeddedDepth | None:
-    """Convert an auxiliary depth image to disparity according to its representation type.
-
-    The types are 0 (uniform inverse depth), 1 (uniform disparity), 2 (uniform depth) and 3 (non-uniform disparity);
-    see ISO/IEC 23008-2, G.14.2.2. Without a type, Apple's convention applies: disparity, where larger is nearer.
-
-    Args:
-        codes: integers (h, w).
-        metadata: the representation information from the file.
-    """
-    low, high = int(codes.min()), int(codes.max())
-    if high <= low:
-        return None
-    span = _span(metadata.get("z_near"), metadata.get("z_far"))
-    kind = metadata.get("representation_type", 1)
-    stored = codes.astype(np.float32)
-    if span is not None and kind in (0, 2):
-        near, far = span
-        value = stored / np.float32(np.iinfo(codes.dtype).max)
-        range_per_m = (1.0 / far, 1.0 / near)
-        if kind == 2:
-            value = _inverse_depth(value, near=near, far=far)
-        return _heic(value, range_per_m)
-    return None if kind == 2 else _heic((stored - np.float32(low)) / np.float32(high - low), None)
-
-
-def _heic(disparity: np.ndarray, range_per_m: tuple[float, float] | None) -> EmbeddedDepth:
-    values = np.ascontiguousarray(disparity, np.float32)
-    return EmbeddedDepth(disparity=values, range_per_m=range_per_m, confidence=None, kind="HEIC depth")
-
-
-def _inverse_depth(value: np.ndarray, *, near: float, far: float) -> np.ndarray:
-    """Convert depth stored linearly from near (0) to far (1) to disparity."""
-    depth = near + value * np.float32(far - near)
-    return (1.0 / depth - np.float32(1.0 / far)) / np.float32(1.0 / near - 1.0 / far)
-
-
-def _base64(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    compact = "".join(text.split())
-    try:
-        return base64.b64decode(compact + "=" * (-len(compact) % 4)) or None
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _decimal(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _span(near: Any, far: Any) -> tuple[float, float] | None:
-    """Return the distances of the nearest and farthest values; None if they are not a valid pair."""
-    low, high = _decimal(near), _decimal(far)
-    if low is None or high is None or not (low >= _NEAREST and low * _LEAST_RATIO < high <= _FARTHEST):
-        return None
-    return low, high
-
-
-def _number(text: str | None) -> int:
-    try:
-        return max(0, int(text or "0"))
-    except ValueError:
-        return 0

@@ -19,7 +19,8 @@ from .depth_files import require_plane_suffix
 from .encode import films, openexr
 from .encode.depth_in_jpeg import require_jpeg
 from .encode.saving import format_of, require_size, suffix_like
-from .picture import Format, recognise
+from .formats import recognise
+from .picture import Format
 
 LAYERED = ".ora"
 _START = 1 << 12  # number of leading bytes from which a format is recognised

@@ -22,7 +22,7 @@ from dioptre.contract import EmbeddedDepth
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
-from .decode.decoded import Decoded
+from .formats.decoded import Decoded
 from .picture import Colour
 
 _DTYPES = ("uint8", "uint16", "float32")

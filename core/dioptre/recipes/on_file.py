@@ -104,13 +104,13 @@ def follow_on_file(
         BadResultError: the result is not a valid picture.
     """
     progress(0.0, "Loading")
-    reader = apart.reader()
 
     def check() -> None:
         progress(0.0, "Loading")  # raises an exception if the user has cancelled
 
-    decoding = partial(reader.decoding, check=check)
-    picture = photo.load(source, decoding=decoding)
+    decoding = partial(apart.reader().decoding, check=check)
+    wanted = depth is None and any(may_use_cameras(step.options) for step in chosen.steps)
+    picture = photo.load(source, decoding=partial(decoding, depth=wanted))
     view = field_of_view(picture.source.exif, picture.pixels.shape)
     if chosen.private:
         picture = picture.without_metadata()
@@ -127,18 +127,13 @@ def follow_on_file(
     given = None if depth is None else read(depth, unit=depth_unit)
     selected = None if selection is None else read(selection, selection=True)
     messages = [*picture.messages, *(message for plane in (given, selected) if plane for message in plane.messages)]
-    embedded = None
-    if given is None and _wants_embedded(chosen):
-        embedded = reader.read_embedded_depth(source, check=check)
-        if sha256_of(source) != picture.sha256:
-            raise problems.changed(source)
     first_inputs = [
         Inputs(
             picture=picture.pixels,
             disparity=None if given is None else given.disparity,
             range_per_m=None if given is None else given.range_per_m,
             selection=None if selected is None else selected.disparity,
-            embedded=embedded,
+            embedded=picture.depth,
             field_of_view=view,
             layer=None if layer is None else _layer(layer, picture, decoding),
             references=references,
@@ -241,10 +236,6 @@ def _check(picture: photo.Picture, result: Result) -> None:
             hint="Run 'dioptre doctor' to check this machine and its weights.",
             found=found,
         )
-
-
-def _wants_embedded(chosen: Recipe) -> bool:
-    return any(may_use_cameras(step.options) for step in chosen.steps)
 
 
 def sha256_of(path: Path) -> str:

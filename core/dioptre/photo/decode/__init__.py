@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .decoding import opened, size_of
+from .decoding import opened, read_embedded_depth
 from .inspection import inspect
 from .loading import Decoding, load
 
-__all__ = ["Decoding", "inspect", "load", "opened", "size_of"]
+__all__ = ["Decoding", "inspect", "load", "opened", "read_embedded_depth"]

@@ -12,11 +12,11 @@ from functools import cache
 import numpy as np
 
 from ..curves import CODES, in_bands
+from ..formats.decoded import Decoded
+from ..formats.stated_colours import PQ
 from ..gain_map import GainMap
 from ..matrix_profile import ADOBE_RGB_GAMMA
 from ..picture import Colour
-from .decoded import Decoded
-from .stated_colours import PQ
 
 _WHITE_CD_M2 = 203.0
 _PQ_PEAK_CD_M2, _HLG_PEAK_CD_M2 = 10000.0, 1000.0

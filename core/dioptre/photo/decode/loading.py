@@ -12,10 +12,10 @@ import numpy as np
 from .. import colour_profile, matrix_profile
 from ..colour_profile import BadProfile, LabModel, ReadOnlyModel
 from ..curves import in_bands, srgb_curve
+from ..formats.decoded import Decoded, require_finite, unusable_profile
 from ..gain_map import GainMap
 from ..metadata import exif
 from ..picture import Colour, Picture, Source
-from .decoded import Decoded, require_finite, unusable_profile
 from .decoding import decode
 from .hdr_signal import divide
 
@@ -69,6 +69,7 @@ def load(
         messages=messages,
         sha256=decoded.sha256,
         gain_map=decoded.gain_map,
+        depth=decoded.depth,
     )
 
 

@@ -21,10 +21,10 @@ from ..matrix_profile import srgb_profile
 from ..metadata import containers, xmp
 from ..metadata.exif import Frame
 from ..metadata.xmp import Note
-from ..picture import Format
+from ..picture import Extras, Format
 from ..publish import InputFiles, staged
 from ..vips import vips
-from .encoding import Extras, encode
+from .encoding import encode
 
 USUAL = ".webp"
 """Suffix of films in folders of results: any installation writes it, with the recipe inside."""

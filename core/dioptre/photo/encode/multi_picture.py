@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from ..decode.gain_maps import MPF_HEADER
+from ..formats.gain_maps import MPF_HEADER
 from ..metadata import containers
 
 PRIMARY, UNDEFINED, DISPARITY = 0x00030000, 0, 0x00020002

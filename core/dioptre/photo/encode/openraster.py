@@ -24,9 +24,9 @@ from dioptre_link.operation import Role
 from .. import colour_profile, matrix_profile
 from ..curves import in_bands
 from ..decode.inspection import RECIPE
-from ..picture import Format
+from ..picture import Extras, Format
 from ..publish import InputFiles, replacing
-from .encoding import Encoders, Extras, encode
+from .encoding import Encoders, encode
 
 _MIMETYPE = b"image/openraster"
 _ROLE = "dioptre-role"  # Dioptre's own attribute of a layer; other programs ignore it

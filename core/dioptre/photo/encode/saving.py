@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,37 +17,19 @@ from dioptre_link.language import Message
 from .. import colour_profile, problems
 from ..colour_profile import ColourModel
 from ..curves import in_bands
+from ..formats import FORMATS, SUFFIXES
 from ..matrix_profile import D65_XY, SRGB_XY, rgb_profile, srgb_profile
 from ..metadata import containers, density, exif, xmp
-from ..metadata.containers import fits_jpeg, is_comment
+from ..metadata.containers import fits_jpeg
 from ..metadata.xmp import Note
-from ..picture import Colour, Format, Picture, Source
+from ..picture import Colour, Extras, Format, Picture, Source
 from ..publish import check_free, replacing
 from . import depth_in_jpeg, ultra_hdr
 from .depth_in_jpeg import DepthInFile
-from .encoding import DEPTHS, HOLDS_ALPHA, LARGEST_AREA, LARGEST_SIDE, PACKED_BITS, Extras, encode, holds_grey
+from .encoding import encode
 from .rendition import Rendition
 from .rendition import rendition as rendition_of
 
-_SUFFIXES = {
-    ".jpg": Format.JPEG,
-    ".jpeg": Format.JPEG,
-    ".jpe": Format.JPEG,
-    ".jfif": Format.JPEG,
-    ".png": Format.PNG,
-    ".tif": Format.TIFF,
-    ".tiff": Format.TIFF,
-    ".webp": Format.WEBP,
-    ".heic": Format.HEIC,
-    ".heif": Format.HEIC,
-    ".avif": Format.AVIF,
-    ".jxl": Format.JPEGXL,
-}
-_SEVERAL = {".mpo": Format.JPEG}  # of files with several pictures
-_USUAL = {Format.JPEG: ".jpg", Format.TIFF: ".tif", Format.JPEGXL: ".jxl"}
-"""Usual suffixes of the formats whose name differs from their suffix."""
-_EXTRAS = {Format.HEIC: ("heic", "pillow_heif"), Format.JPEGXL: ("jpegxl", "pyjpegxl")}
-"""The extra and the module for each format whose support is optional."""
 _HOLD_MORE = (Format.JPEG, Format.PNG, Format.TIFF)
 """Formats to suggest for a large picture."""
 _WHITE = 1 + 1 / 255  # encoded values above it lose light in integers
@@ -102,9 +83,10 @@ def save(
 def format_of(path: Path, *, several: bool = False) -> Format:
     """Return the format of a path's suffix, or of several pictures' file; raise UnwritableFile if there is none."""
     if several:
-        kinds, hint = _SEVERAL, Message("Use a file name that ends in .mpo.")
+        kinds = {suffix: each for each, form in FORMATS.items() for suffix in form.several}
+        hint = Message("Use a file name that ends in .mpo.")
     else:
-        kinds = _SUFFIXES
+        kinds = SUFFIXES
         hint = Message("Use a file name that ends in .jpg, .png, .tif, .webp, .avif, .jxl or .heic.")
     try:
         return kinds[path.suffix.lower()]
@@ -118,21 +100,22 @@ def format_of(path: Path, *, several: bool = False) -> Format:
 
 def require_size(kind: Format, *, width: int, height: int) -> None:
     """Raise UnwritableFile if a format cannot hold a picture of this size; call it before computing the picture."""
-    if _holds(kind, width, height):
+    form = FORMATS[kind]
+    if form.holds(width, height):
         return
-    others = [_USUAL.get(other, "." + other.value.lower()) for other in _HOLD_MORE if _holds(other, width, height)]
+    others = [FORMATS[other].suffixes[0] for other in _HOLD_MORE if FORMATS[other].holds(width, height)]
     hint = Message(
         "Use a file name that ends in {formats}. 'run' and 'batch' keep a picture's format: convert it first.",
         formats=" or ".join(others),
     )
-    if max(width, height) > LARGEST_SIDE[kind]:
+    if max(width, height) > form.largest_side:
         raise problems.UnwritableFile(
             "The result has {width} × {height} pixels; {format} files hold at most {limit} along a side.",
             hint=hint,
             width=width,
             height=height,
             format=kind.value,
-            limit=LARGEST_SIDE[kind],
+            limit=form.largest_side,
         )
     raise problems.UnwritableFile(
         "The result has {width} × {height} pixels; {format} files hold at most {megapixels} megapixels.",
@@ -140,13 +123,8 @@ def require_size(kind: Format, *, width: int, height: int) -> None:
         width=width,
         height=height,
         format=kind.value,
-        megapixels=LARGEST_AREA[kind] // 1_000_000,
+        megapixels=int(form.largest_area) // 1_000_000,
     )
-
-
-def _holds(kind: Format, width: int, height: int) -> bool:
-    largest = LARGEST_SIDE.get(kind, math.inf), LARGEST_AREA.get(kind, math.inf)
-    return max(width, height) <= largest[0] and width * height <= largest[1]
 
 
 def suffix_like(path: Path, kind: Format | None) -> str:
@@ -158,9 +136,9 @@ def suffix_like(path: Path, kind: Format | None) -> str:
     """
     if kind is None or kind is Format.RAW:
         return ".tif"
-    if not _available(kind):
+    if not FORMATS[kind].writable:
         return ".png"
-    return path.suffix if _SUFFIXES.get(path.suffix.lower()) is kind else _USUAL.get(kind, "." + kind.value.lower())
+    return path.suffix if SUFFIXES.get(path.suffix.lower()) is kind else FORMATS[kind].suffixes[0]
 
 
 def encoded_picture(
@@ -190,12 +168,13 @@ def encoded_picture(
     Raises:
         UnwritableFile: the format or the colour profile cannot be written, or the format is too small.
     """
-    if not _available(kind):
+    form = FORMATS[kind]
+    if form.extra is not None and not form.writable:
         raise problems.UnwritableFile(
             "Support for writing {format} is not installed.",
             hint="Install Dioptre with the extra '{extra}', or choose another format.",
             format=kind.value,
-            extra=_EXTRAS[kind][0],
+            extra=form.extra[0],
         )
     require_size(kind, width=pixels.shape[1], height=pixels.shape[0])
     if depth is not None:
@@ -209,7 +188,14 @@ def encoded_picture(
     else:
         shown = rendition or rendition_of(like, pixels)
         further = [shown.shown(each) for each in further]
-        pixels, gains = _ordinary(pixels, "MPO" if further else kind.value, shown, messages)
+        bright, pixels = pixels, shown.shown(pixels)
+        if kind is Format.JPEG and not further:
+            gains = ultra_hdr.map_jpeg(shown.map_of(bright, pixels))
+        else:
+            name = "MPO" if further else kind.value
+            messages.append(
+                f"{name} cannot store highlights above white; they were clipped. JPEG and TIFF keep them."
+            )
         target = _target(pixels, kind, like.source, messages)
     extras = _extras(
         kind, pixels.shape, icc=target.icc, like=like, note=note, has_depth=depth is not None, messages=messages
@@ -225,17 +211,6 @@ def encoded_picture(
         _codes(pixels, target), kind, extras=extras, further=[_codes(each, target) for each in further]
     )
     return b"".join((picture if gains is None else ultra_hdr.joined(picture, gains), *maps)), tuple(messages)
-
-
-def _ordinary(
-    pixels: np.ndarray, kind: str, made: Rendition, messages: list[str]
-) -> tuple[np.ndarray, bytes | None]:
-    """Render a result for ordinary screens, and encode its gain map if the format supports one."""
-    shown = made.shown(pixels)
-    if kind == Format.JPEG.value:
-        return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
-    messages.append(f"{kind} cannot store highlights above white; they were clipped. JPEG and TIFF keep them.")
-    return shown, None
 
 
 def _extras(
@@ -264,23 +239,19 @@ def _extras(
     if lost := [part for part in _left_out(kind, source) if part != xmp.DEPTH_MAP or not has_depth]:
         parts = reduce(lambda before, part: Message("{before}, {part}", before=before, part=part), lost)
         messages.append(Message("Not kept from the original: {parts}.", parts=parts))
-    return Extras(
+    return replace(
+        source,
         icc=icc,
         exif=blob,
         xmp=xmp.updated(source.xmp, note=note, frame=frame, reframed=source.reframed),
         photoshop=density.in_photoshop(source.photoshop or b"", by) if _holds_iptc(kind, source) else None,
-        texts=source.texts,
         resolution_dpi=density.scaled(source.resolution_dpi, by),
-        quantisation=source.quantisation,
-        compression=source.compression,
-        lossless=source.lossless,
-        packed_bits=source.packed_bits,
     )
 
 
 def _holds_iptc(kind: Format, source: Source) -> bool:
-    """Return whether a file can hold IPTC; a PNG only in ImageMagick's way, which is used if the original does."""
-    return kind in (Format.JPEG, Format.TIFF) or (kind is Format.PNG and source.format is Format.PNG)
+    holds = FORMATS[kind].holds_iptc
+    return source.format is kind if holds is None else holds
 
 
 def _left_out(kind: Format, source: Source) -> list[str]:
@@ -292,10 +263,7 @@ def _left_out(kind: Format, source: Source) -> list[str]:
         parts.append("IPTC")
     # ImageMagick repeats times and other properties as texts with a colon.
     words = {keyword for keyword, _ in source.texts if ":" not in keyword}
-    lost = [
-        word for word in sorted(words) if kind is not Format.PNG and not (kind is Format.JPEG and is_comment(word))
-    ]
-    if lost:
+    if lost := [word for word in sorted(words) if not FORMATS[kind].holds_text(word)]:
         parts.append(Message("text ({keywords})", keywords=", ".join(lost)))
     parts += xmp.left_out(source.xmp, reframed=source.reframed)
     if source.reframed and xmp.POSITIONS not in parts and exif.without_subject(source.exif) != source.exif:
@@ -316,14 +284,14 @@ class _Target:
 
 
 def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: list[str]) -> _Target:
+    form = FORMATS[kind]
     opaque = pixels.shape[2] == 3 or bool((pixels[..., 3] == 1.0).all())
-    alpha = pixels.shape[2] == 4 and kind in HOLDS_ALPHA and not (opaque and not (source and source.alpha))
+    alpha = pixels.shape[2] == 4 and form.holds_alpha and not (opaque and not (source and source.alpha))
     if not opaque and not alpha:
         messages.append(f"{kind.value} has no transparency; the picture was flattened onto white.")
     bits = _bits(kind, source)
     if source is not None:
-        held = PACKED_BITS.get(kind, bits) if bits == 16 else bits
-        had = source.packed_bits or source.bits
+        held, had = min(bits, form.packed_bits), source.packed_bits or source.bits
         if held < had:
             messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
@@ -333,8 +301,7 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
         if source.colour is not Colour.GREY:
             messages.append("JPEG XL cannot store the original's colour profile; the result is in sRGB.")
         source = replace(source, icc=None)
-    grey = holds_grey(kind, bits=bits, alpha=alpha)
-    model, icc = _model(pixels, source, messages, holds_grey=grey)
+    model, icc = _model(pixels, source, messages, holds_grey=form.holds_grey(bits, alpha))
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
 
 
@@ -352,9 +319,9 @@ def _all_light(pixels: np.ndarray) -> _Target:
 
 
 def _bits(kind: Format, source: Source | None) -> int:
-    depths = DEPTHS[kind]
     if source is None:
         return 16 if kind is Format.TIFF else 8
+    depths = FORMATS[kind].depths
     wanted = 16 if source.bits == 32 and not source.floating else source.bits
     return min((depth for depth in depths if depth >= wanted), default=depths[-1])
 
@@ -414,10 +381,3 @@ def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
 @cache
 def _linear_profile() -> bytes:
     return rgb_profile("Linear sRGB", primaries_xy=SRGB_XY, white_xy=D65_XY, curve=1.0)
-
-
-@cache
-def _available(kind: Format) -> bool:
-    from importlib.util import find_spec
-
-    return kind in DEPTHS and (kind not in _EXTRAS or find_spec(_EXTRAS[kind][1]) is not None)

@@ -11,7 +11,7 @@ from io import BytesIO
 
 import numpy as np
 
-from ..decode.gain_maps import HDRGM, ISO_HEADER
+from ..formats.gain_maps import HDRGM, ISO_HEADER
 from ..gain_map import GainMap
 from ..metadata import containers
 from ..metadata import xmp as notes

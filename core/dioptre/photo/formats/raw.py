@@ -1,50 +1,36 @@
-"""Develop RAW photos with rawpy (the extra `raw`), a wrapper of LibRaw, which supports nearly every camera.
+"""RAW photos, developed by rawpy (the extra `raw`), a wrapper of LibRaw, which supports nearly every camera.
 
 The development is neutral: the camera's white balance and colour matrix, no brightening and no tone curve. Most RAW
-files are TIFF files whose first picture is a small preview, so they must be recognised before a TIFF decoder reads
-that preview.
+files are TIFF files whose first picture is a small preview; `tiff` passes them on.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from dioptre.contract import row_slices
 
 from .. import problems
-from ..budget import Budget
 from ..matrix_profile import ADOBE_RGB_GAMMA, adobe_rgb
 from ..picture import Format, Source
-from .decoded import Decoded, damaged
-from .tiff import TiffProperties
+from .decoded import Decoded, OpenFile, damaged
+from .entry import FileFormat
 
-_SIGNATURES = {  # bytes that identify RAF, X3F, ORF, RW2, CR3 and CR2 files, by their offset in the file
-    0: (b"FUJIFILMCCD-RAW", b"FOVb", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"),
-    4: (b"ftypcrx ",),
-    8: (b"CR\2\0",),
-}
-_CLASSIC_TIFF = (b"II*\0", b"MM\0*")  # RAW photos are not BigTIFF files
 _BYTES_PER_PIXEL = 48  # LibRaw's copies of the sensor data and of the picture, and float32 RGB
 _OPTIONS = {"use_camera_wb": True, "no_auto_bright": True, "output_bps": 16, "gamma": (1, 1)}
 
 
-def is_raw(start: bytes, tiff: TiffProperties | None) -> bool:
-    """Return whether a file is a RAW photo.
+def develop(opened: OpenFile, *, exif: bytes | None = None, photoshop: bytes | None = None) -> Decoded:
+    """Develop a RAW photo to 16-bit Adobe RGB.
 
     Args:
-        start: the first bytes of the file.
-        tiff: its properties if it starts as a TIFF file does.
-    """
-    signed = any(start.startswith(each, at) for at, signatures in _SIGNATURES.items() for each in signatures)
-    return signed or (tiff is not None and tiff.holds_sensor_data and start[:4] in _CLASSIC_TIFF)
-
-
-def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes | None) -> Decoded:
-    """Develop a RAW photo to 16-bit Adobe RGB within a budget; without a budget, read only its properties.
+        opened: the file.
+        exif: its metadata, if it is a TIFF file.
+        photoshop: its Photoshop image resources. Its XMP is left out: its settings are for the RAW photo.
 
     Raises:
         NotAPicture: rawpy is not installed, or LibRaw does not support the camera.
@@ -52,6 +38,7 @@ def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes
         PictureTooLarge: the picture exceeds a limit.
         NotEnoughMemory: too little memory is free.
     """
+    path, budget = opened.path, opened.budget
     try:
         import rawpy
     except ImportError as error:
@@ -62,14 +49,14 @@ def decode_raw(file: BinaryIO, path: Path, budget: Budget | None, *, exif: bytes
         ) from error
     found = Decoded(
         codes=np.empty((0, 0, 3), np.uint16),
-        source=Source(format=Format.RAW, bits=16, icc=adobe_rgb(), exif=exif),
+        source=Source(format=Format.RAW, bits=16, icc=adobe_rgb(), exif=exif, photoshop=photoshop),
     )
     found.messages.append(
         "The RAW photo was developed without a tone curve, so it can look darker than the camera's own JPEG."
     )
     try:
         with rawpy.RawPy() as photo:
-            photo.open_buffer(file)
+            photo.open_buffer(opened.file)
             if budget is None:
                 return found
             width, height = photo.sizes.width, photo.sizes.height
@@ -100,3 +87,14 @@ def _developed(photo: Any, space: Any) -> np.ndarray:
 def _encoding() -> np.ndarray:
     """Return the Adobe RGB value of each linear 16-bit value, uint16 (65536,)."""
     return np.round(65535 * np.linspace(0.0, 1.0, 65536) ** (1 / ADOBE_RGB_GAMMA)).astype(np.uint16)
+
+
+FORMAT = FileFormat(
+    # RAF, X3F, ORF, RW2 and CR3
+    starts=re.compile(rb"FUJIFILMCCD-RAW|FOVb|IIR[OS]|MMOR|IIU\0|.{4}ftypcrx ", re.DOTALL).match,
+    suffixes=(
+        *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw", ".x3f", ".iiq"),
+        *(".3fr", ".crw", ".dcr", ".erf", ".fff", ".gpr", ".kdc", ".mef", ".mos", ".mrw", ".rwl", ".sr2", ".srf"),
+    ),
+    read=develop,
+)

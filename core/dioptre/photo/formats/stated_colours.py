@@ -9,7 +9,6 @@ section 20).
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,8 +19,8 @@ from dioptre_link.language import Message
 
 from ..matrix_profile import ADOBE_RGB_GAMMA, D65_XY, SRGB_XY, grey_profile, rgb_profile, srgb_samples
 from ..metadata import containers, exif, tiff_tags
-from ..picture import Colour, Format
-from .decoded import Decoded, expanded, note_hdr, unusable_profile
+from ..picture import Colour
+from .decoded import Decoded, expanded, unusable_profile
 
 PQ, HLG = 16, 18
 """Transfer functions of HDR pictures, which `hdr_signal` reads."""
@@ -100,21 +99,14 @@ def _profile_of(primaries: int, exponent: float | None, *, grey: bool) -> bytes:
     return rgb_profile(f"{name} with {words}", primaries_xy=primaries_xy, white_xy=white_xy, curve=curve)
 
 
-def apply(found: Decoded, data: mmap.mmap, path: Path) -> None:
-    """Read the colours that a PNG or TIFF file states.
+def apply_png(found: Decoded, data: memoryview, path: Path) -> None:
+    """Read the colours that a PNG file states.
 
     Args:
         found: the picture, changed in place; its codes may be empty.
         data: the file.
         path: the file, for messages.
     """
-    if found.source.format is Format.PNG:
-        _apply_png(found, data, path)
-    else:
-        _apply_tiff(found, data)
-
-
-def _apply_png(found: Decoded, data: mmap.mmap, path: Path) -> None:
     chunks = dict(reversed([*containers.png_chunks(data, after_pixels=False)]))  # the first of equal ones counts
     points = None
     if len(given := chunks.get(b"cICP", b"")) == 4:
@@ -136,7 +128,8 @@ def _apply_png(found: Decoded, data: mmap.mmap, path: Path) -> None:
             _note_unknown(found, path)
 
 
-def _apply_tiff(found: Decoded, data: mmap.mmap) -> None:
+def apply_tiff(found: Decoded, data: memoryview) -> None:
+    """Read the colours that a TIFF file states, as `apply_png` does."""
     read = tiff_tags.first_directory(data)
     if read is None or found.source.icc is not None or found.source.colour in (Colour.CMYK, Colour.LAB):
         return
@@ -177,7 +170,7 @@ def apply_code_points(found: Decoded, points: CodePoints | None, path: Path) -> 
     grey = found.source.colour is Colour.GREY
     if points.transfer in (PQ, HLG):
         if found.source.floating or found.premultiplied:
-            note_hdr(found.messages, path)
+            found.messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
             return
         found.source = replace(found.source, icc=points.hdr_profile(grey=grey), hdr_transfer=points.transfer)
     elif found.source.icc is None and points.known:

@@ -1,16 +1,9 @@
-"""Decode HEIC with pillow-heif (the extra `heic`), and correct what libheif gets wrong in AVIF.
-
-libvips' wheel has no HEVC decoder. It decodes AVIF with libheif, which stretches the limited range of video (16
-to 235) only in colours, and makes three channels of grey. Pillow's decoder, libavif, is right, but returns 8 bits
-only. Its result therefore serves to tell which planes have the limited range.
-"""
+"""HEIC, by pillow-heif (the extra `heic`), because libvips' wheel has no HEVC codec."""
 
 from __future__ import annotations
 
 import re
-import struct
-from dataclasses import replace
-from pathlib import Path
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,12 +11,13 @@ import numpy as np
 from .. import problems
 from ..budget import Budget
 from ..metadata import exif, xmp
-from ..picture import Colour, Format, Source
-from . import gain_maps
+from ..picture import Colour, Extras, Format, Source
+from . import embedded_depth, gain_maps
 from .decoded import (
     PYTHON_DECODER_ERRORS,
     Decoded,
-    any_size,
+    OpenFile,
+    coloured,
     damaged,
     expanded,
     full_range,
@@ -31,22 +25,19 @@ from .decoded import (
     note_lost_gain_map,
     packed_bits,
 )
+from .entry import FileFormat
 from .stated_colours import CodePoints, apply_code_points
 
-_COLOUR = b"colrnclx"
-_UNSPECIFIED, _SPECIFIED = (_COLOUR + points + b"\x80" for points in (b"\0\2\0\2\0\2", b"\0\2\0\x0d\0\2"))
-_QUANTILES = np.linspace(0.0, 1.0, 33)
-_SAMPLES = 1 << 20
-_START = 1 << 16  # number of bytes that hold the boxes before the picture data
+COLOUR = b"colrnclx"
+_UNSPECIFIED, _SPECIFIED = (COLOUR + points + b"\x80" for points in (b"\0\2\0\2\0\2", b"\0\2\0\x0d\0\2"))
+_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_QUALITY = 92
 
 
-def code_points(start: bytes) -> CodePoints | None:
-    """Return the code points in the first bytes of a HEIF file; None if there are none."""
-    at = start.find(_COLOUR) + len(_COLOUR)
-    if at < len(_COLOUR) or len(start) < at + 7:
-        return None
-    primaries, transfer, _, flags = struct.unpack_from(">HHHB", start, at)
-    return CodePoints(primaries=primaries, transfer=transfer, full_range=flags >= 128)
+def brands(start: bytes) -> set[bytes]:
+    """Return the brands of a file of boxes with these first bytes; empty for other files."""
+    size = min(int.from_bytes(start[:4], "big"), 256) if start[4:8] == b"ftyp" else 0
+    return {start[at : at + 4] for at in (8, *range(16, size, 4)) if size}
 
 
 def content(file: BinaryIO) -> bytes:
@@ -64,50 +55,8 @@ def is_sequence(start: bytes) -> bool:
     return re.search(b"avis|hevc|hevx|msf1", start[8:64]) is not None and b"pitm" not in start
 
 
-def correct(found: Decoded, file: BinaryIO) -> None:
-    """Reduce a grey picture to one channel, and stretch grey and alpha to the full range.
-
-    Args:
-        found: the picture with full-range codes as libheif decoded it, changed in place; its codes may be empty.
-        file: the open file.
-    """
-    from PIL import Image
-
-    file.seek(0)
-    try:
-        with any_size(), Image.open(file, formats=("AVIF",)) as image:
-            _correct(found, image)
-    except PYTHON_DECODER_ERRORS:
-        return  # the platform's Pillow has no AVIF, or libavif is stricter than libheif
-
-
-def _correct(found: Decoded, image: Any) -> None:
-    grey, alpha = image.getbands()[0] == "L", found.source.alpha and image.getbands()[-1] == "A"
-    if grey:
-        found.source = replace(found.source, colour=Colour.GREY)
-        found.codes = found.codes[..., [0, 3] if found.source.alpha else [0]] if found.codes.size else found.codes
-    if not found.codes.size:
-        return
-    bits = found.source.packed_bits or 8
-    for band, channel in (("L", 0),) * grey + (("A", found.codes.shape[2] - 1),) * alpha:
-        plane = found.codes[..., channel : channel + 1]
-        if _is_limited(plane, np.asarray(image.getchannel(band)), bits=bits):
-            found.codes[..., channel : channel + 1] = expanded(plane, bits=bits)
-
-
-def _is_limited(plane: np.ndarray, reference: np.ndarray, *, bits: int) -> bool:
-    """Return whether the values of a plane are those of the reference, uint8 (H, W), only after stretching."""
-    step = max(1, round((reference.size / _SAMPLES) ** 0.5))
-    codes = plane[::step, ::step]
-    own, stretched, right = (
-        np.quantile(values, _QUANTILES) / np.iinfo(values.dtype).max
-        for values in (codes, expanded(codes, bits=bits), reference[::step, ::step])
-    )
-    return bool(np.abs(stretched - right).sum() < np.abs(own - right).sum())
-
-
-def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode a HEIC picture within a budget; without a budget, read only its properties."""
+def _read(opened: OpenFile) -> Decoded:
+    path, budget = opened.path, opened.budget
     try:
         import pillow_heif
     except ImportError as error:
@@ -117,15 +66,14 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             file=problems.shown(path),
         ) from error
     try:
-        heif = pillow_heif.open_heif(content(file), convert_hdr_to_8bit=False)
+        heif = pillow_heif.open_heif(content(opened.file), convert_hdr_to_8bit=False)
         if budget is None:
             codes = np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
         else:
             budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
             codes = np.asarray(heif)
     except PYTHON_DECODER_ERRORS as error:
-        file.seek(0)
-        if is_sequence(file.read(_START)) or "nsupported" in str(error):
+        if is_sequence(opened.start) or "nsupported" in str(error):
             raise problems.unsupported_heif(path, Format.HEIC.value) from error
         raise damaged(path) from error
     if codes.ndim == 2:
@@ -143,6 +91,7 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         note_further(messages, path)
     source = Source(
         format=Format.HEIC,
+        size=heif.size[::-1],
         bits=8 * codes.dtype.itemsize,
         packed_bits=bits,
         colour=Colour.GREY if bands < 3 else Colour.RGB,
@@ -186,3 +135,34 @@ def _auxiliary(heif: Any, number: int, budget: Budget) -> np.ndarray | None:
     except (*PYTHON_DECODER_ERRORS, problems.PictureTooLarge):
         return None
     return codes if codes.dtype == np.uint8 else None
+
+
+def _write(codes: np.ndarray, extras: Extras) -> bytes:
+    import pillow_heif
+
+    if codes.shape[2] == 2:  # libheif has no grey with alpha
+        codes = coloured(codes)
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[codes.shape[2]] + (";16" if codes.dtype == np.uint16 else "")
+    heif = pillow_heif.from_bytes(mode=mode, size=(codes.shape[1], codes.shape[0]), data=codes.tobytes())
+    options: dict[str, Any] = {"quality": _QUALITY, "chroma": 444, "exif": extras.exif, "xmp": extras.xmp}
+    if extras.icc:
+        options |= {"icc_profile": extras.icc, "icc_profile_type": "prof"}
+    file = BytesIO()
+    heif.save(file, **options)
+    return file.getvalue()
+
+
+FORMAT = FileFormat(
+    starts=lambda start: brands(start) & _BRANDS and not brands(start) & {b"avif", b"avis"},
+    suffixes=(".heic", ".heif"),
+    read_suffixes=(".hif",),
+    read=_read,
+    read_depth=embedded_depth.of_heic,
+    write=_write,
+    depths=(8, 16),
+    packed_bits=10,
+    holds_grey=lambda bits, alpha: not alpha,
+    largest_side=16_384,
+    largest_area=142_606_336,  # H.265's for its highest ordinary levels, which x265 keeps to
+    extra=("heic", "pillow_heif"),
+)

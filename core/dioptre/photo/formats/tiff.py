@@ -1,4 +1,4 @@
-"""Read the directory of a TIFF file, and decode the kinds of TIFF that libvips does not read.
+"""TIFF. libvips writes it and reads most kinds; others are decoded here.
 
 Those are the compressions Zstandard, LZMA, JPEG 2000, PNG, JPEG XL and old-style JPEG, 64-bit and 16-bit
 floats, 12 and other numbers of bits, tiles in separate planes, 8-bit Lab, and YCbCr. Libraries decompress one
@@ -29,23 +29,26 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from dioptre_link.language import Message
+
 from .. import problems
-from ..budget import Budget
 from ..metadata import containers, exif, tiff_tags
 from ..metadata.exif import Data, Directory, Header, integers
-from ..picture import Colour, Format, Source, recognise
+from ..picture import Colour, Extras, Format, Source
 from ..vips import vips, warned
+from . import by_libvips, raw, stated_colours
 from .decoded import (
     PYTHON_DECODER_ERRORS,
     Decoded,
+    OpenFile,
     any_size,
     damaged,
     note_channels,
     note_damage,
-    note_layers,
     note_several,
     turned,
 )
+from .entry import FileFormat
 
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat values
 NONE, LZW, OLD_JPEG, JPEG, PACKBITS, LZMA, ZSTD = 1, 5, 6, 7, 32773, 34925, 50000  # Compression values
@@ -56,24 +59,20 @@ COMPRESSIONS = {
     4: "CCITT Group 4",
     6: "old-style JPEG",
     7: "JPEG",
-    22610: "JPEG XR",
+    34892: "JPEG",
     32766: "NeXT",
     32809: "ThunderScan",
-    33003: "JPEG 2000",
-    33005: "JPEG 2000",
     34661: "JBIG",
     34676: "SGI LogLuv",
     34677: "SGI LogLuv",
-    34712: "JPEG 2000",
     34887: "LERC",
-    34892: "JPEG",
     34925: "LZMA",
     34933: "PNG",
-    34934: "JPEG XR",
     50000: "Zstandard",
     50001: "WebP",
-    50002: "JPEG XL",
-    52546: "JPEG XL",
+    **dict.fromkeys((33003, 33005, 34712), "JPEG 2000"),
+    **dict.fromkeys((22610, 34934), "JPEG XR"),
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
 }
 """Names of compressions, for messages."""
 
@@ -125,7 +124,6 @@ class TiffLayout:
         pieces: offset and size of every strip or tile.
         palette: the colour map, 16-bit values of red, then green, then blue; empty without one.
         icc: the colour profile.
-        xmp: the XMP packet.
         resolution_dpi: pixels per inch, x and y; None if the file has none.
     """
 
@@ -147,7 +145,6 @@ class TiffLayout:
     pieces: tuple[tuple[int, int], ...]
     palette: tuple[int, ...]
     icc: bytes | None
-    xmp: bytes | None
     resolution_dpi: tuple[float, float] | None
 
     @property
@@ -243,7 +240,6 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
         pieces=tuple(zip(starts, sizes, strict=False)),
         palette=values(320),
         icc=blob(34675),
-        xmp=blob(700),
         resolution_dpi=_resolution(data, head, first, values(296, _INCH)[0]),
     )
 
@@ -293,7 +289,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         file: the open file.
         start: the first bytes of the file.
     """
-    if recognise(start) is not Format.TIFF:
+    if not FORMAT.starts(start):
         return None
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         read = tiff_tags.first_directory(data)
@@ -323,42 +319,39 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         )
 
 
-def describe_tiff(found: Decoded, tiff: TiffProperties | None, path: Path) -> None:
+def _describe(found: Decoded, tiff: TiffProperties, layout: TiffLayout, path: Path) -> None:
     """Fill in the metadata, compression, palette, alpha and orientation of a TIFF file, and say what is not kept.
 
     Raises:
         DamagedPicture: the pixel data lies beyond the file's end, or parts of it overlap.
     """
-    if tiff is None:
-        return
     if not tiff.is_whole:
         raise damaged(path)
-    compression, palette, alpha = "deflate", False, found.source.alpha
     if tiff.several:
         note_several(found.messages, path, "layers or pages")
     if tiff.layered:
-        note_layers(found.messages, path)
-    if tiff.layout is not None:
-        if any(size > 0 for _, size in tiff.layout.pieces[math.prod(tiff.layout.grid) :]):
-            note_damage(found.messages, path)
-        alpha |= tiff.layout.alpha is not None
-        if len(tiff.layout.meanings) > alpha:
-            note_channels(found.messages, path)
-        compression = _COMPRESSION.get(tiff.layout.compression, compression)
-        palette = tiff.layout.photometric == PALETTE and found.source.colour is Colour.RGB
+        found.messages.append(
+            Message("{file} has layers. The flattened picture is used; they are not kept.", file=path.name)
+        )
+    if any(size > 0 for _, size in layout.pieces[math.prod(layout.grid) :]):
+        note_damage(found.messages, path)
+    alpha = found.source.alpha or layout.alpha is not None
+    if len(layout.meanings) > alpha:
+        note_channels(found.messages, path)
+    palette = layout.photometric == PALETTE and found.source.colour is Colour.RGB
     found.source = replace(
         found.source,
         exif=tiff.exif,
         xmp=found.source.xmp or tiff.xmp,
         photoshop=tiff.photoshop,
-        compression=compression,
+        compression=_COMPRESSION.get(layout.compression, "deflate"),
         colour=Colour.PALETTE if palette else found.source.colour,
         orientation=tiff.orientation,
         alpha=alpha,
     )
 
 
-def is_for_vips(layout: TiffLayout) -> bool:
+def _is_for_vips(layout: TiffLayout) -> bool:
     """Return whether libvips reads a TIFF with this layout."""
     bits = layout.bits[0]
     small = bits in (1, 2, 4) and layout.samples == 1 and layout.sample_format == UNSIGNED
@@ -379,36 +372,70 @@ def is_for_vips(layout: TiffLayout) -> bool:
     )
 
 
-def decode_tiff(
-    file: BinaryIO, path: Path, budget: Budget | None, *, layout: TiffLayout, tiff: TiffProperties
-) -> Decoded:
-    """Decode a TIFF within a budget; without a budget, return only the file's properties.
+def _read(opened: OpenFile) -> Decoded:
+    tiff, path = read_tiff(opened.file, opened.start), opened.path
+    if is_raw(opened.start, tiff):
+        known = {} if tiff is None else {"exif": tiff.exif, "photoshop": tiff.photoshop}
+        return raw.develop(opened, **known)
+    if tiff is None or (layout := tiff.layout) is None:
+        raise damaged(path)
+    try:
+        found = (_read_by_libvips if _is_for_vips(layout) else _read_here)(opened, tiff, layout)
+    except vips().Error as error:
+        name = COMPRESSIONS.get(layout.compression, str(layout.compression))
+        raise by_libvips.refusal(error, path, name) from error
+    with opened.mapped() as data:
+        stated_colours.apply_tiff(found, data)
+    return found
 
-    Raises:
-        NotAPicture: the file has a compression, a kind of samples or a number of channels that is not supported.
-        DamagedPicture: the file is damaged or incomplete.
-        PictureTooLarge: the picture exceeds a limit.
-        NotEnoughMemory: too little memory is free.
+
+def is_raw(start: bytes, tiff: TiffProperties | None) -> bool:
+    """Return whether a file that starts as a TIFF does is a RAW photo, such as a DNG or a CR2.
+
+    Args:
+        start: the first bytes of the file.
+        tiff: its properties.
     """
-    channels = _supported(layout, path)
+    classic = start[2:4] in (b"*\0", b"\0*")  # RAW photos are not BigTIFF files
+    return classic and (start[8:12] == b"CR\2\0" or (tiff is not None and tiff.holds_sensor_data))
+
+
+def _read_by_libvips(opened: OpenFile, tiff: TiffProperties, layout: TiffLayout) -> Decoded:
+    def values(image: Any, found: Decoded) -> np.ndarray:
+        codes, _ = by_libvips.checked_values(image, found, opened.path)
+        if not _check_pieces(opened.file, layout, opened.path):
+            note_damage(found.messages, opened.path)
+        return layout.kept(codes)
+
+    return by_libvips.read(
+        opened,
+        Format.TIFF,
+        "tiffload_source",
+        further=len(layout.meanings),
+        describe=lambda found, _: _describe(found, tiff, layout, opened.path),
+        values=values,
+    )
+
+
+def _read_here(opened: OpenFile, tiff: TiffProperties, layout: TiffLayout) -> Decoded:
+    path, budget = opened.path, opened.budget
+    channels, dpi = _supported(layout, path), layout.resolution_dpi
     floating = layout.sample_format == FLOAT
     bits = 32 if floating else 8 if max(layout.bits) <= 8 else 16
     source = Source(
         format=Format.TIFF,
+        size=(layout.height, layout.width),
         colour=_COLOURS.get(layout.photometric, Colour.RGB),
         bits=bits,
         floating=floating,
         alpha=layout.alpha is not None,
         icc=layout.icc,
-        xmp=layout.xmp,
-        resolution_dpi=layout.resolution_dpi
-        if tiff.orientation < 5
-        else (layout.resolution_dpi or ())[::-1] or None,
+        resolution_dpi=dpi[::-1] if dpi and tiff.orientation >= 5 else dpi,
     )
     bands = (3 if layout.photometric == PALETTE else channels) + source.alpha
     codes, premultiplied = np.empty((0, 0, bands), np.uint8), _ASSOCIATED in layout.meanings
     found = Decoded(codes=codes, source=source, premultiplied=premultiplied)
-    describe_tiff(found, tiff, path)
+    _describe(found, tiff, layout, path)
     if budget is None:
         return found
     size = max(layout.bits) // 8 + 1
@@ -416,10 +443,10 @@ def decode_tiff(
     budget.check_picture(layout.width, layout.height, bytes_per_pixel=3 * size * layout.samples + 16)
     try:
         with any_size():
-            codes = layout.kept(_decoded(file, layout))
+            codes = layout.kept(_decoded(opened.file, layout))
     except _ERRORS as error:
         raise damaged(path) from error
-    if layout.photometric == _YCBCR and not check_pieces(file, layout, path):
+    if layout.photometric == _YCBCR and not _check_pieces(opened.file, layout, path):
         note_damage(found.messages, path)
     found.codes = turned(_codes(codes, layout), tiff.orientation)
     return found
@@ -574,7 +601,7 @@ def _by_libtiff(data: bytes, layout: TiffLayout, rows: int, row_bytes: int) -> b
         return bytes(image.write_to_memory())
 
 
-def check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> bool:
+def _check_pieces(file: BinaryIO, layout: TiffLayout, path: Path) -> bool:
     """Return whether every strip and tile that libtiff decodes holds as many bytes as the tags promise.
 
     Raises:
@@ -677,3 +704,23 @@ def _lab(samples: np.ndarray) -> np.ndarray:
     lab[..., 1:3] /= 1 << (bits - 8)
     lab[..., 3:] /= (1 << bits) - 1
     return lab
+
+
+def _write(codes: np.ndarray, extras: Extras) -> bytes:
+    image = by_libvips.image_of(codes, extras)
+    keep = vips().enums.ForeignKeep
+    predictor = "float" if image.format == "float" else "horizontal"
+    tiff: bytes = image.tiffsave_buffer(
+        compression=extras.compression, predictor=predictor, keep=keep.ICC | keep.XMP
+    )
+    return tiff_tags.into_tiff(tiff, extras.exif, photoshop=extras.photoshop)
+
+
+FORMAT = FileFormat(
+    starts=re.compile(rb"II[*+]\0|MM\0[*+]").match,
+    suffixes=(".tif", ".tiff"),
+    read=_read,
+    write=_write,
+    depths=(8, 16, 32),
+    holds_iptc=True,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import mmap
 import struct
 import warnings
 import zlib
@@ -10,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from dioptre.contract import EmbeddedDepth
 from dioptre_link.language import Message
 
 from .. import problems
+from ..budget import Budget
 from ..curves import in_bands
 from ..gain_map import GainMap
 from ..picture import Source
@@ -37,6 +41,29 @@ PYTHON_DECODER_ERRORS = (
 """What Pillow, pillow-heif and the standard library raise for damaged files."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpenFile:
+    """A file to read.
+
+    Attributes:
+        file: the open file, at its start.
+        path: its path, for messages.
+        start: its first 64 KiB.
+        budget: limits for decoding; None to read only the properties.
+    """
+
+    file: BinaryIO
+    path: Path
+    start: bytes
+    budget: Budget | None
+
+    @contextmanager
+    def mapped(self) -> Iterator[memoryview]:
+        """Map the file into memory inside the `with` block."""
+        with mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+            yield view
+
+
 @dataclass(kw_only=True)
 class Decoded:
     """The content of a picture file before colour conversion.
@@ -49,6 +76,7 @@ class Decoded:
         messages: sentences for the user.
         sha256: hash of exactly the bytes that were decoded; empty if only the header was read.
         gain_map: the gain map, upright; None if the file has none.
+        depth: the depth in the file, if it was asked for; None if there is none.
     """
 
     codes: np.ndarray
@@ -57,6 +85,7 @@ class Decoded:
     messages: list[str] = field(default_factory=list)
     sha256: str = ""
     gain_map: GainMap | None = None
+    depth: EmbeddedDepth | None = None
 
 
 def require_finite(decoded: Decoded, path: Path, *, maps: bool = False) -> None:
@@ -107,6 +136,18 @@ def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
     return codes
 
 
+def coloured(codes: np.ndarray) -> np.ndarray:
+    """Return grey, with or without alpha, as three equal channels, for a format that has no grey."""
+    return np.concatenate([np.repeat(codes[..., :1], 3, 2), codes[..., 1:]], 2)
+
+
+def pillow_image(codes: np.ndarray) -> Any:
+    """Return a Pillow image to encode."""
+    from PIL import Image
+
+    return Image.fromarray(codes[..., 0] if codes.shape[2] == 1 else codes)
+
+
 def packed_bits(depth: int) -> int:
     """Return the bit depth if it is 10 or 12, else 0."""
     return depth if depth in (10, 12) else 0
@@ -152,16 +193,6 @@ def note_further(messages: list[str], path: Path) -> None:
 def note_channels(messages: list[str], path: Path) -> None:
     """Add the message for a file with channels beside colours and transparency."""
     messages.append(Message("{file} has further channels, such as selections. They are not kept.", file=path.name))
-
-
-def note_layers(messages: list[str], path: Path) -> None:
-    """Add the message for a TIFF with Photoshop's layers."""
-    messages.append(Message("{file} has layers. The flattened picture is used; they are not kept.", file=path.name))
-
-
-def note_hdr(messages: list[str], path: Path) -> None:
-    """Add the message for an HDR picture that is not converted: float or premultiplied by alpha."""
-    messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
 
 
 def note_lost_gain_map(messages: list[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decode JPEG XL with pyjpegxl (the extra `jpegxl`), because libvips' wheel has no decoder for it.
+"""JPEG XL, by pyjpegxl (the extra `jpegxl`), because libvips' wheel has no codec for it.
 
 pyjpegxl wraps libjxl, has a BSD licence, and reads 8-bit, 16-bit and float samples, profiles, EXIF and XMP. The
 Pillow plug-in for JPEG XL supports only 8-bit colour and has a GPL licence; imagecodecs reads no profiles and
@@ -12,19 +12,23 @@ the data.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from .. import problems
-from ..budget import Budget
 from ..metadata import exif
-from ..picture import JPEGXL_CODESTREAM, JPEGXL_CONTAINER, Colour, Format, Source
-from .decoded import Decoded, damaged, note_channels, packed_bits
+from ..picture import Colour, Extras, Format, Source
+from .decoded import Decoded, OpenFile, damaged, note_channels, packed_bits
+from .entry import FileFormat
 from .stated_colours import HLG, PQ, CodePoints, apply_code_points
 
+CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
+"""First bytes: the bare picture, and a file with boxes."""
+_FILE_TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GREY, _XYB = 1, 2
@@ -44,6 +48,7 @@ _PREVIEW_BY_8: _Field = ((0, 16), (0, 32), (5, 1), (9, 33))
 _PREVIEW_SIZE: _Field = ((6, 1), (8, 65), (10, 321), (12, 1345))
 _ENUM: _Field = ((0, 0), (0, 1), (4, 2), (6, 18))
 _COORDINATE: _Field = ((19, 0), (19, 524288), (20, 1048576), (21, 2097152))
+_DISTANCE = 0.2  # Butteraugli distance; 1 is just noticeable, 0.2 has the PSNR of a JPEG of quality 95
 _BYTES_PER_SAMPLE = 12  # bytes of libjxl's buffers per pixel and channel, in addition to the result
 
 
@@ -97,7 +102,7 @@ def read_header(data: bytes) -> JpegXlHeader:
         BadHeader: the header is damaged, or extends beyond the data.
     """
     codestream, repacked = _codestream(data)
-    bits = _Bits(codestream[len(JPEGXL_CODESTREAM) : _HEADER_BYTES])
+    bits = _Bits(codestream[len(CODESTREAM) : _HEADER_BYTES])
     width, height = _size(bits)
     if bits.take(1):  # all fields have their default values
         return JpegXlHeader(width=width, height=height)
@@ -155,10 +160,10 @@ class _Bits:
 
 def _codestream(data: bytes) -> tuple[bytes, bool]:
     """Return the first bytes of the codestream, and whether the file is a repacked JPEG."""
-    if data[:2] == JPEGXL_CODESTREAM:
+    if data[:2] == CODESTREAM:
         return data, False
     codestream, repacked, at = b"", False, 0
-    for _ in range(_MAX_BOXES if data[:12] == JPEGXL_CONTAINER else 0):
+    for _ in range(_MAX_BOXES if data[:12] == CONTAINER else 0):
         size, kind, content = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
         if size == 1:
             size, content = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
@@ -170,7 +175,7 @@ def _codestream(data: bytes) -> tuple[bytes, bool]:
         at += size
         if at < content or at >= len(data):  # a size of 0 means that the box ends the file
             break
-    if codestream[:2] != JPEGXL_CODESTREAM:
+    if codestream[:2] != CODESTREAM:
         raise BadHeader("no codestream")
     return codestream, repacked
 
@@ -257,8 +262,8 @@ def _skip_points(bits: _Bits, count: int) -> None:
         bits.number(_COORDINATE)
 
 
-def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode a JPEG XL picture within a budget; without a budget, read only its properties."""
+def _read(opened: OpenFile) -> Decoded:
+    path, budget = opened.path, opened.budget
     try:
         import pyjpegxl
     except ImportError as error:
@@ -267,7 +272,7 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             hint="Install Dioptre with the extra 'jpegxl', or export the picture as TIFF.",
             file=problems.shown(path),
         ) from error
-    data = file.read()
+    data = opened.file.read()
     try:
         header = read_header(data)
         dtype = _dtype(header)
@@ -290,6 +295,7 @@ def decode_jpegxl(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     hdr = header.transfer in (PQ, HLG)
     source = Source(
         format=Format.JPEGXL,
+        size=(header.height, header.width),
         bits=8 * dtype.itemsize,
         packed_bits=packed_bits(header.bits) if dtype == np.uint16 else 0,
         floating=dtype == np.float32,
@@ -318,3 +324,65 @@ def _dtype(header: JpegXlHeader) -> np.dtype[np.uint8] | np.dtype[np.uint16] | n
     if header.floating or header.bits > 16 or (header.xyb and header.profile):  # libjxl decodes XYB to linear sRGB
         return np.dtype(np.float32)
     return np.dtype(np.uint8) if header.bits <= 8 else np.dtype(np.uint16)
+
+
+def _write(codes: np.ndarray, extras: Extras) -> bytes:
+    """Encode in sRGB, the only colours that pyjpegxl writes."""
+    import pyjpegxl
+
+    speed = pyjpegxl.EncoderSpeed.Falcon if extras.lossless else pyjpegxl.EncoderSpeed.Cheetah
+    jxl = pyjpegxl.encode_from_numpy(codes, lossless=extras.lossless, quality=_DISTANCE, speed=speed)
+    return _with_metadata(jxl, exif=extras.exif, xmp=extras.xmp)
+
+
+def _with_metadata(jxl: bytes, *, exif: bytes | None, xmp: bytes | None) -> bytes:
+    """Add metadata to a file written by libjxl, and return the new file.
+
+    pyjpegxl would compress EXIF and XMP with Brotli, which many programs cannot read. ISO/IEC 18181-2 (boxes).
+
+    Args:
+        jxl: the file, without metadata.
+        exif: EXIF blob, starting with its TIFF header.
+        xmp: XMP packet.
+    """
+    boxes = [] if jxl[:2] == CODESTREAM else list(_boxes(jxl))
+    parts = [content if kind == b"jxlc" else content[4:] for kind, content in boxes if kind in (b"jxlc", b"jxlp")]
+    codestream = b"".join(parts) if boxes else jxl
+    levels = [_box(kind, content) for kind, content in boxes if kind == b"jxll"]
+    if exif is None and xmp is None and not levels:
+        return codestream
+    result = [CONTAINER, _FILE_TYPE, *levels, _box(b"jxlc", codestream)]
+    if exif is not None:
+        result.append(_box(b"Exif", bytes(4) + exif))  # an offset of 0: the TIFF header follows immediately
+    if xmp is not None:
+        result.append(_box(b"xml ", xmp))
+    return b"".join(result)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and content of each box."""
+    at = 0
+    while at < len(data):
+        size, head = int.from_bytes(data[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        end = at + size if size >= head else len(data)
+        yield data[at + 4 : at + 8], data[at + head : end]
+        at = end
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    size = len(content) + 8
+    if size < 1 << 32:
+        return size.to_bytes(4, "big") + kind + content
+    return b"\0\0\0\1" + kind + (size + 8).to_bytes(8, "big") + content
+
+
+FORMAT = FileFormat(
+    starts=re.compile(b"|".join(map(re.escape, (CODESTREAM, CONTAINER)))).match,
+    suffixes=(".jxl",),
+    read=_read,
+    write=_write,
+    depths=(8, 16),  # not 32, because libjxl fails for floats with a wide range
+    extra=("jpegxl", "pyjpegxl"),
+)

@@ -1,24 +1,20 @@
-"""Find damage that decoders pass over, and kinds of file that they do not support."""
+"""Find damage in JPEGs that decoders pass over, and decode whole pictures in memory."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from .. import problems
 from ..budget import Budget
 from ..metadata.containers import jpeg_segment_places
-from ..picture import Format, recognise
 from ..vips import vips, warned
-from .decoded import PYTHON_DECODER_ERRORS, any_size
+from .decoded import PYTHON_DECODER_ERRORS
 
+_LOADERS = {b"\xff\xd8\xff": "jpegload_buffer", b"\x89PNG\r\n\x1a\n": "pngload_buffer"}
 END_OF_JPEG = b"\xff\xd9"
 _AFTER_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # any marker except restarts and the escape of 255
 _ONE_SCAN = (0xC0, 0xC1)  # frames with Huffman codes that are not progressive
-_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
 
 
 def whole_picture(blob: bytes, *, budget: Budget) -> np.ndarray | None:
@@ -28,20 +24,30 @@ def whole_picture(blob: bytes, *, budget: Budget) -> np.ndarray | None:
         PictureTooLarge: the picture exceeds a limit.
         NotEnoughMemory: too little memory is free.
     """
-    kind = recognise(blob[:64])
-    if kind not in (Format.JPEG, Format.PNG):
+    loader = next((name for start, name in _LOADERS.items() if blob.startswith(start)), None)
+    if loader is None:
         return None
-    load = vips().Image.jpegload_buffer if kind is Format.JPEG else vips().Image.pngload_buffer
     try:
-        image = load(blob, fail_on="error")
+        image = getattr(vips().Image, loader)(blob, fail_on="error")
         budget.check_picture(image.width, image.height)
         with warned() as warnings:
             codes = image.numpy()
     except vips().Error:
         return None
-    if warnings or (kind is Format.JPEG and jpeg_has_surplus(blob)):
+    if warnings or jpeg_has_surplus(blob):
         return None
     return np.asarray(codes).reshape(image.height, image.width, -1)
+
+
+def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
+    """Decode the first channel of a picture in memory as float32 (H, W) in [0, 1]; None if it is damaged.
+
+    Raises:
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
+    """
+    codes = whole_picture(blob, budget=budget)
+    return None if codes is None else codes[..., 0] / np.float32(np.iinfo(codes.dtype).max)
 
 
 def jpeg_has_surplus(data: bytes | memoryview) -> bool:
@@ -98,25 +104,3 @@ def _only_scan(data: bytes | memoryview) -> tuple[int, tuple[int, int], int] | N
         end -= 1
     end -= 2 if data[end - 2 : end] == b"\xff\0" else 1
     return end, (-(-width // 8), -(-height // 8)), channels
-
-
-def require_common_jpeg(segments: list[tuple[int, bytes]], path: Path) -> None:
-    """Raise NotAPicture for JPEG files that are whole but that libjpeg does not read: lossless, or not 8-bit."""
-    for marker, payload in segments:
-        if marker in _OTHER_FRAMES:
-            raise problems.unsupported_compression(path, "lossless JPEG" if marker == 0xC3 else "hierarchical JPEG")
-        if marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) and payload[:1] not in (b"\x08", b""):
-            raise problems.unsupported_bits(path, payload[0])
-
-
-def gif_is_damaged(file: BinaryIO) -> bool:
-    """Return whether Pillow cannot read a GIF's first frame, whose missing part libvips leaves empty."""
-    from PIL import Image
-
-    file.seek(0)
-    try:
-        with any_size(), Image.open(file) as image:
-            image.load()
-    except PYTHON_DECODER_ERRORS:
-        return True
-    return False
