@@ -31,6 +31,7 @@ from .document import (
     must,
     nothing_selected,
     record_of,
+    own_locks,
     replace_pixels,
     same_size,
     set_mask,
@@ -261,7 +262,7 @@ def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     described, record = entry.described, record_of(image)
     picture, depth = record.picture(entry), record.given_depth(entry)
     for layer in record.layers(entry):
-        if not layer.is_group() and layer.get_lock_content():
+        if not layer.is_group() and own_locks(layer)[0]:
             raise refusals.layer_locked(layer.get_name())
     placed = record.layer(entry)
     source = sources.find(
