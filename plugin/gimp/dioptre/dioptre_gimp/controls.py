@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.editing import bokeh, distances, picking, scales, scene
 from dioptre_link.editing import state as states
@@ -20,8 +19,6 @@ from .toolkit import Gdk, Gtk, Pango, add_class
 
 LABEL_CHARS = 20
 VALUE_CHARS = 8  # Enough for a value with its unit, such as 300.0 px.
-# Setting the option named by the key resets these options, which would otherwise override it.
-RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
@@ -84,11 +81,7 @@ class Row(Gtk.Box):
 
     def send(self, value: Any) -> None:
         if not self._quiet:
-            set_options(self.store, {self.parameter.name: value, **self._resets()})
-
-    def _resets(self) -> dict[str, Any]:
-        known = {parameter.name for parameter in self.store.state.operation.parameters}
-        return {name: value for name, value in RESETS.get(self.parameter.name, {}).items() if name in known}
+            set_options(self.store, {self.parameter.name: value})
 
 
 class NumberRow(Row):
@@ -241,10 +234,8 @@ class PointRow(Row):
         self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 
     def _forget(self) -> None:
-        state = states.unclicked(self.store.state)
-        if self.store.state.options.get(FOCAL_DISPARITY) is not None:
-            state = states.changed(state, FOCAL_DISPARITY, None)
-        self.store.set(state)
+        known = self.store.state.options
+        set_options(self.store, {name: None for name in (self.parameter.name, FOCAL_DISPARITY) if name in known})
 
 
 class PlacesRow(Row):
