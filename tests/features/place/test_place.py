@@ -9,6 +9,7 @@ from dioptre.contract import Inputs
 from dioptre.features.place import laid_out, on_surface, place, plane_at
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.operation import Role
 
 HEIGHT, WIDTH = 120, 160
 RED = np.array([0.9, 0.1, 0.1], np.float32)
@@ -172,7 +173,15 @@ def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:
     assert near[70, 80, 3] > 0.5
     assert near[100, 80, 3] < 0.01
     assert near[70, 5, 3] < 0.01
-    assert far is None or far[..., 3].max() < 0.01
+    assert far is None
+
+
+def test_a_layer_that_stands_on_nothing_says_that_it_throws_no_shadow() -> None:
+    picture, disparity, _ = scene(2)
+    options = {"layer_depth": 1.0, "shadow": 0.8, "grain": 0.0, "blur_radius": 0.0}
+    made = apply("place", options, Inputs(picture=picture, disparity=disparity, layer=word()))
+    assert Role.SHADOW not in {layer.role for layer in made.layers}
+    assert any("no shadow" in words for words in made.messages)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (500, 3)])

@@ -57,6 +57,7 @@ _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
 _SHADOW = 0.12  # width of the shadow's edge, as a part of that height
+_VISIBLE = 0.5 / 255  # opacity from which a shadow changes an 8-bit picture
 
 
 def laid_out(
@@ -102,7 +103,7 @@ class Placed:
     Attributes:
         layer: the layer, sRGB-encoded, straight alpha, as it looks without what is nearer.
         mask: how much of it is seen. Blended with it over the photo as encoded values, it gives the composite.
-        shadow: black, with its opacity as alpha and covered by what is nearer; None for none.
+        shadow: black, with its opacity as alpha and covered by what is nearer; None if it cannot be seen.
     """
 
     layer: RGBA
@@ -172,7 +173,7 @@ def place(
         looking[..., :3] = looking[..., :3].clip(0, None)
     made, mask = blended(picture, cover, looking)
     made[made[..., 3] == 0] = 0
-    black = np.dstack([none, none, none, shade]) if shade.any() else None
+    black = np.dstack([none, none, none, shade]) if shade.max() >= _VISIBLE else None
     return Placed(layer=made, mask=mask, shadow=black)
 
 
@@ -391,6 +392,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     blur = _own_blur(inputs, disparity, level) if options.blur_radius is None else options.blur_radius
     if not isinstance(level, float):
         level = above_surface(disparity, level, options.stands_at or centre_of(layer))
+    shadow = options.shadow if options.stance == "facing" else 0.0
     placed = place(
         picture,
         disparity,
@@ -399,7 +401,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         alpha=subject.alpha if subject.found else None,
         blur_px=blur,
         grain=options.grain,
-        shadow=options.shadow if options.stance == "facing" else 0.0,
+        shadow=shadow,
     )
     values |= {
         "blur_radius": round(float(np.max(blur)), 1),
@@ -407,6 +409,8 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     }
     if not (placed.layer[..., 3] * placed.mask).any():
         messages = (*messages, Message("Nothing of the layer can be seen."))
+    elif shadow and placed.shadow is None:
+        messages = (*messages, Message("Nothing below the layer is at its depth, so it throws no shadow."))
     progress(1.0, "Done")
     return Result(
         layers=tuple(_layers(placed, picture, depth)),
