@@ -706,14 +706,14 @@ def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) 
         image.remove_layer(carrier)
 
 
-def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
-    """Return a copy of a layer without its mask, mode and opacity."""
+def add_plain_copy(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.GroupLayer) -> None:
+    """Add a visible copy of a layer, without its mask, mode and opacity, at the bottom of a group."""
     copy = layer.copy()
-    if copy.get_mask() is not None:
-        copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
+    set_mask(copy, None)  # GIMP removes no mask from a layer outside an image.
     copy.set_opacity(100.0)
     copy.set_mode(image.get_default_new_layer_mode())
-    return copy
+    copy.set_visible(True)
 
 
 def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.Layer) -> None:

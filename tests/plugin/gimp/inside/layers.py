@@ -148,6 +148,20 @@ def check_selection_in_a_transparent_layer_keeps_the_rest():
     expect("outside of the selection", outside, True)
 
 
+def check_selection_in_a_masked_layer_keeps_the_rest():
+    image, layer = new_image()
+    new_depth(image, layer)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 70, 40)
+    layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
+    layer.set_lock_content(True)
+    before = shown(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 10, 30, 20)
+    group = blurred(image, layer)
+    expect("the mask of the copy below the result", group.get_children()[-1].get_mask() is None, True)
+    outside = rows_equal(before, shown(image), 96, lambda x, y: not (40 <= x < 70 and 10 <= y < 30))
+    expect("outside of the selection", outside, True)
+
+
 def check_locks():
     image, layer = new_image(alpha=True)
     new_depth(image, layer)
