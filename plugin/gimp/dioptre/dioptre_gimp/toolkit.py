@@ -23,6 +23,8 @@ from dioptre_link.editing.events import Step  # noqa: E402
 from dioptre_link.errors import RefusedError  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 
+from .document import Gimp  # noqa: E402
+
 try:
     gi.require_foreign("cairo")
     HAS_CAIRO = True
@@ -83,6 +85,23 @@ def ask_for_file(title: str, suggested: Path) -> Path | None:
     chooser.set_current_folder(str(suggested.parent))
     chooser.set_current_name(suggested.name)
     chosen = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
+def procedure_dialog(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, words: str, layer: Gimp.Layer
+) -> GimpUi.ProcedureDialog:
+    """Return the dialog of a procedure, which names the layer that it works on."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, f"{translated(words)}: {layer.get_name()}")
+    if (button := dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
+        button.hide()  # GIMP's help has no page for it.
+    return dialog
+
+
+def adds_tick(*, active: bool) -> Gtk.CheckButton:
+    """Return the box to tick for a new result instead of one in the place of the earlier one."""
+    tick = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True, active=active)
+    tick.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
+    return tick
+
+
     chooser.destroy()
     return None if chosen is None else Path(chosen)
 
