@@ -66,6 +66,16 @@ def remove_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().remove_class(name)
 
 
+def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Button:
+    """Return a narrow button, whose tooltip screen readers announce."""
+    button = Gtk.Button(label=text)
+    add_class(button, "dioptre-small")
+    button.set_tooltip_text(tip)
+    button.get_accessible().set_name(tip)
+    button.connect("clicked", lambda _: on_click())
+    return button
+
+
 def use_colours() -> None:
     """Use these colours in all dialogs of this process."""
     provider = Gtk.CssProvider()
@@ -75,16 +85,6 @@ def use_colours() -> None:
     )
 
 
-def ask_for_file(title: str, suggested: Path) -> Path | None:
-    """Let the user choose a file to write, which may replace another; return None if the user declined."""
-    GimpUi.init("dioptre")
-    chooser = Gtk.FileChooserDialog(title=title, action=Gtk.FileChooserAction.SAVE)
-    chooser.add_buttons(translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Export"), Gtk.ResponseType.OK)
-    chooser.set_default_response(Gtk.ResponseType.OK)
-    chooser.set_do_overwrite_confirmation(True)
-    chooser.set_current_folder(str(suggested.parent))
-    chooser.set_current_name(suggested.name)
-    chosen = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
 def procedure_dialog(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, words: str, layer: Gimp.Layer
 ) -> GimpUi.ProcedureDialog:
@@ -102,6 +102,16 @@ def adds_tick(*, active: bool) -> Gtk.CheckButton:
     return tick
 
 
+def ask_for_file(title: str, suggested: Path) -> Path | None:
+    """Let the user choose a file to write, which may replace another; return None if the user declined."""
+    GimpUi.init("dioptre")
+    chooser = Gtk.FileChooserDialog(title=title, action=Gtk.FileChooserAction.SAVE)
+    chooser.add_buttons(translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Export"), Gtk.ResponseType.OK)
+    chooser.set_default_response(Gtk.ResponseType.OK)
+    chooser.set_do_overwrite_confirmation(True)
+    chooser.set_current_folder(str(suggested.parent))
+    chooser.set_current_name(suggested.name)
+    chosen = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
     chooser.destroy()
     return None if chosen is None else Path(chosen)
 
