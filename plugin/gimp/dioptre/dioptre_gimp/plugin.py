@@ -171,9 +171,8 @@ def _recipe_by_dialog(call: Call, *, asked: bool = False) -> Gimp.Layer | None:
             return edited.source_for(adds=adds)
         return sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
 
-    replaces = updating.has_results(image, drawables)
-    adds = replaces and not asked and has_selection(image)
-    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces, adds=adds)
+    adds = has_selection(image) and not asked if updating.has_results(image, drawables) else None
+    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, adds=adds)
     operation, options = as_operation(recipe)
     edited = updating.replaceable(image, drawables, operation)
     if edited is not None and not adds:

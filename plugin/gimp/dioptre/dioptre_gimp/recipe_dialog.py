@@ -38,7 +38,7 @@ VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 
 
 def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool, adds: bool
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, adds: bool | None
 ) -> tuple[Recipe, bool]:
     """Let the user choose a recipe.
 
@@ -47,8 +47,8 @@ def ask(
         config: Its settings, which receive the choice.
         source_of: Returns the layers that an operation works on, or raises RefusedError; the keyword `adds` says
             whether it adds a result.
-        replaces: Whether the recipe can replace an earlier result.
-        adds: Whether it adds one all the same, unless the user chooses otherwise.
+        adds: Whether the recipe adds a result instead of replacing an earlier one, unless the user chooses
+            otherwise; None if there is no earlier one.
 
     Returns:
         The recipe with the focus that the user clicked, and whether to keep the earlier result and add a new one.
@@ -59,7 +59,7 @@ def ask(
     GimpUi.init("dioptre")
     use_colours()
     with transfer.open_worker() as worker, ExitStack() as files:
-        dialog = RecipeDialog(procedure, config, source_of, worker, files, replaces=replaces, adds=adds)
+        dialog = RecipeDialog(procedure, config, source_of, worker, files, adds=adds)
         try:
             return dialog.run()
         finally:
@@ -77,11 +77,10 @@ class RecipeDialog:
         worker: Worker,
         files: ExitStack,
         *,
-        replaces: bool,
-        adds: bool,
+        adds: bool | None,
     ) -> None:
         self._config, self._worker, self._files = config, worker, files
-        self._adds = adds_tick(active=adds)
+        self._adds = adds_tick(active=bool(adds))
         self._source_of: SourceOf = lambda operation: source_of(operation, adds=self._adds.get_active())
         source = self._source_of(white_balance.OPERATION)
         self._layer_size = size_of(source.picture)
@@ -105,11 +104,11 @@ class RecipeDialog:
         self._on_canvas = OnCanvas(self._store, self._dialog, config, lambda: self._source)
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
-        columns.pack_start(self._side(replaces=replaces), False, False, 0)
+        columns.pack_start(self._side(), False, False, 0)
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
         self._on_canvas.fold(columns, self._preview)
-        self._adds.set_visible(replaces)
+        self._adds.set_visible(adds is not None)
         self._adds.connect("toggled", lambda _: self._choose())
         for name in (arguments.PRESET, arguments.FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
@@ -142,7 +141,7 @@ class RecipeDialog:
         self._inputs = Inputs(source, self._worker, self._files, self._size)
         self._preview.show_layer(drawing.pixbuf_of(self._inputs.small))
 
-    def _side(self, *, replaces: bool) -> Gtk.Box:
+    def _side(self) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         if arguments.is_recipe_unchosen(self._config):
             self._config.set_property(arguments.PRESET, FIRST)
@@ -161,8 +160,7 @@ class RecipeDialog:
         self._file = self._dialog.get_widget(arguments.FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         side.pack_start(self._on_canvas.switch, False, False, 0)
-        if replaces:
-            side.pack_start(self._adds, False, False, 0)
+        side.pack_start(self._adds, False, False, 0)
         return side
 
     def _choose(self) -> None:
