@@ -7,6 +7,7 @@ import pytest
 
 from dioptre.contract import Inputs
 from dioptre.features.place import laid_out, on_surface, place, plane_at
+from dioptre.features.place.placing import blur_beside
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.operation import Role
@@ -162,6 +163,18 @@ def test_blur_softens_the_layer_and_grain_gives_it_noise() -> None:
     inside = grainy[52:68, 40:120, :3]
     assert 0.005 < inside.std(axis=(0, 1)).mean() < 0.05
     assert np.ptp(sharp[52:68, 40:120, :3], axis=(0, 1)).max() == 0
+
+
+def test_a_layer_behind_the_subject_is_as_blurred_as_the_wall_beside_it() -> None:
+    _, disparity, alpha = scene(2)
+    radius = np.where(alpha > 0, 0, 8).astype(np.float32)
+    disparity[100:] = 0.95  # something near and sharp, which the layer's edge does not reach
+    assert blur_beside(radius, disparity, word(), level=0.7, alpha=alpha) == 8
+    assert blur_beside(radius, disparity, word(), level=0.1, alpha=alpha) == 0
+    ground = np.where(disparity == np.float32(0.2), 0.6, disparity).astype(np.float32)
+    ground[:, ::2] = 0.2  # half of what is beside the layer is at its depth, and sharp
+    radius[ground == np.float32(0.6)] = 1
+    assert blur_beside(radius, ground, word(), level=0.7, alpha=alpha) == 1
 
 
 def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:
