@@ -176,5 +176,5 @@ run_entry u 'dioptre-update was refused'
 wait_title 10 '[*]start*2 layers)*'
 scrot -o "$OUT/removed.png"
 
-# Of the locks, those that are the user's stay.
+# It removes the locks, too.
 save_as final
