@@ -82,7 +82,7 @@ class Parameter:
     unit: str = ""
     group: str = ""
     simple: bool = False  # whether the short version of a dialog shows the option
-    only_if: tuple[str, ...] = ()  # a choice option and those of its values with which this option has an effect
+    only_if: tuple[Any, ...] = ()  # an option and those of its values with which this option has an effect
     bytes_per_pixel: int = 0  # more memory per pixel of the picture if the value is not the default
     refined_by: str = ""  # id of a network that, once it is added, sees more finely what the option is about
 

@@ -111,4 +111,4 @@ def test_a_description_refers_only_to_its_own_options(described: Operation) -> N
     named = {described.click_adds, described.click_removes, described.scaled_by, described.framed_by} - {""}
     assert named | set(described.click_resets) <= set(choices)
     for name, *values in (one.only_if for one in described.parameters if one.only_if):
-        assert set(values) <= set(choices[name])
+        assert set(values) <= (set(choices[name]) or {None})

@@ -41,6 +41,7 @@ class LightOptions(RangeOptions, DepthOptions, group="Light", simple=True):
         label="Side of the light",
         help="If the light has no place: where around the subject it stands, 0 right, 90 above, 180 left.",
         unit="°",
+        only_if=("light_at", None),
     )
     light_depth: float = option(
         0.4,

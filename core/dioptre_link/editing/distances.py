@@ -17,7 +17,7 @@ LABEL = Message("Focus distance")
 HELP = Message(
     "The distance in focus. To give the depth map a scale, click a place whose distance you know, and enter the "
     "distance here; then do the same for a second place, much nearer or farther away. Click a mark to change its "
-    "distance; Alt+click removes it. Without a clicked place, the focus moves to the distance that you enter."
+    "distance; Ctrl+click removes it. Without a clicked place, the focus moves to the distance that you enter."
 )
 LEAST_M, MOST_M = DISTANCE_LIMITS_M
 

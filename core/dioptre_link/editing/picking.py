@@ -3,7 +3,7 @@
 A plain click sets the operation's point, if it has one: the object at the point becomes the new subject. Shift adds
 another object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
 
-A place whose distance the user entered can be chosen again by a click on its mark, and removed by an Alt+click.
+A place whose distance the user entered can be chosen again by a click on its mark, and removed by a Ctrl+click.
 """
 
 from __future__ import annotations
@@ -171,13 +171,13 @@ def hint(operation: Operation) -> str:
     if not picks(operation):
         return translated("Click a place at the depth to select.") if traits.selects(operation) else ""
     if not operation.click_removes:
-        return translated("Click where the light stands. Shift+click adds a light; Alt+click removes it.")
+        return translated("Click where the light stands. Shift+click adds a light; Ctrl+click removes it.")
     if traits.point_of(operation) is not None:
         return translated(
-            "Click the part that should be sharp. Shift+click adds another subject; Alt+click removes one."
+            "Click the part that should be sharp. Shift+click adds another subject; Ctrl+click removes one."
         )
     return translated(
-        "Click to add an object, Alt+click to remove one, or drag a box around the subject. "
+        "Click to add an object, Ctrl+click to remove one, or drag a box around the subject. "
         "Paint corrections with a brush."
     )
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from ..catalogue import white_balance
+from ..catalogue.blur import F_NUMBER, MAX_RADIUS
 from ..catalogue.focus import FOCAL_DISPARITY
 from ..catalogue.portrait import KEEP_SUBJECT
 from ..errors import Cancelled, DioptreError, UsageError
@@ -226,19 +227,20 @@ def read(state: State) -> State:
 
 
 def changed(state: State, name: str, value: Any) -> State:
-    """Set one option; None makes it automatic.
-
-    Raises:
-        UsageError: the value is invalid.
-    """
-    return _with(state, options=state.operation.check({**state.options, name: value}))
+    """Set one option, as in `changed_all`; None makes it automatic."""
+    return changed_all(state, {name: value})
 
 
 def changed_all(state: State, values: Mapping[str, Any]) -> State:
-    """Set several options as one change; raise UsageError if a value is invalid."""
-    for name, value in values.items():
-        state = changed(state, name, value)
-    return state
+    """Set several options as one change. A new blur amount replaces a blur radius, which would override it.
+
+    Raises:
+        UsageError: a value is invalid.
+    """
+    options = state.operation.check({**state.options, **values})
+    if MAX_RADIUS not in values and options.get(F_NUMBER) != state.options.get(F_NUMBER):
+        options[MAX_RADIUS] = None
+    return _with(state, options=options)
 
 
 def of_next_picture(state: State) -> State:
@@ -275,12 +277,6 @@ def _chosen(state: State, options: Mapping[str, Any]) -> State:
         return _with(state, options=state.operation.check(options))
     except UsageError as error:  # the option does not allow that many points
         return replace(state, message=error.message, hint=error.hint)
-
-
-def unclicked(state: State) -> State:
-    """Make the clicked point automatic again."""
-    parameter = traits.point_of(state.operation)
-    return state if parameter is None else changed(state, parameter.name, None)
 
 
 def chose_view(state: State, view: str) -> State:

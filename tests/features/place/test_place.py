@@ -7,8 +7,10 @@ import pytest
 
 from dioptre.contract import Inputs
 from dioptre.features.place import laid_out, on_surface, place, plane_at
+from dioptre.features.place.placing import blur_beside
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.operation import Role
 
 HEIGHT, WIDTH = 120, 160
 RED = np.array([0.9, 0.1, 0.1], np.float32)
@@ -163,6 +165,18 @@ def test_blur_softens_the_layer_and_grain_gives_it_noise() -> None:
     assert np.ptp(sharp[52:68, 40:120, :3], axis=(0, 1)).max() == 0
 
 
+def test_a_layer_behind_the_subject_is_as_blurred_as_the_wall_beside_it() -> None:
+    _, disparity, alpha = scene(2)
+    radius = np.where(alpha > 0, 0, 8).astype(np.float32)
+    disparity[100:] = 0.95  # something near and sharp, which the layer's edge does not reach
+    assert blur_beside(radius, disparity, word(), level=0.7, alpha=alpha) == 8
+    assert blur_beside(radius, disparity, word(), level=0.1, alpha=alpha) == 0
+    ground = np.where(disparity == np.float32(0.2), 0.6, disparity).astype(np.float32)
+    ground[:, ::2] = 0.2  # half of what is beside the layer is at its depth, and sharp
+    radius[ground == np.float32(0.6)] = 1
+    assert blur_beside(radius, ground, word(), level=0.7, alpha=alpha) == 1
+
+
 def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:
     picture = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
     disparity = np.full((HEIGHT, WIDTH), 0.5, np.float32)
@@ -172,7 +186,15 @@ def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:
     assert near[70, 80, 3] > 0.5
     assert near[100, 80, 3] < 0.01
     assert near[70, 5, 3] < 0.01
-    assert far is None or far[..., 3].max() < 0.01
+    assert far is None
+
+
+def test_a_layer_that_stands_on_nothing_says_that_it_throws_no_shadow() -> None:
+    picture, disparity, _ = scene(2)
+    options = {"layer_depth": 1.0, "shadow": 0.8, "grain": 0.0, "blur_radius": 0.0}
+    made = apply("place", options, Inputs(picture=picture, disparity=disparity, layer=word()))
+    assert Role.SHADOW not in {layer.role for layer in made.layers}
+    assert any("no shadow" in words for words in made.messages)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (500, 3)])

@@ -26,3 +26,8 @@ def test_the_depth_to_match_is_asked_for_only_when_matching() -> None:
         for mode in ("estimate", "smooth", "match", "shift")
     }
     assert shown == {"estimate": {"depth_model"}, "smooth": set(), "match": {"at", "value"}, "shift": {"amount"}}
+
+
+def test_the_side_of_a_light_counts_only_if_the_light_has_no_place() -> None:
+    side = next(one for one in OPERATIONS["light"].parameters if one.name == "light_angle")
+    assert [side.applies({"light_at": place}) for place in (None, (3.0, 4.0))] == [True, False]

@@ -63,7 +63,16 @@ def test_a_click_sets_the_point_and_clears_what_would_override_it() -> None:
     state = states.clicked(state, 1.0, 0.5, (101, 41))
     assert state.point == (100.0, 20.0)
     assert state.options["focal_disparity"] is None
-    assert states.unclicked(state).point is None
+    assert states.changed(state, "focus", None).point is None
+
+
+def test_the_amount_and_the_radius_of_the_blur_each_change_it() -> None:
+    state = states.changed(states.changed(shown_state(), "f_number", 4.0), "max_radius", 40.0)
+    assert state.options["max_radius"] == 40.0
+    assert states.changed(state, "f_number", 4.0) == state
+    assert states.changed(state, "f_number", 1.4).options["max_radius"] is None
+    both = states.changed_all(state, {"max_radius": 20.0, "f_number": 1.4})
+    assert (both.options["f_number"], both.options["max_radius"]) == (1.4, 20.0)
 
 
 def test_the_next_picture_keeps_the_style_and_nothing_of_the_last_picture() -> None:

@@ -48,6 +48,8 @@ RGBA = Float32[np.ndarray, "h w 4"]
 
 _BEFORE = 0.02  # disparity by which a layer is nearer than the place where it stands, or farther than the subject
 _BINS = 24  # parts of the range of disparities, in each of which the photo's blur is the same
+_BESIDE = 0.02  # width of the edge around a layer that counts as beside it, as a fraction of the longer side
+_CLEAR = 0.05  # coverage below which a pixel shows nothing of the subject
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
 _LEAN = math.tan(math.radians(25))  # ground that leans less to a side is taken as level: depth maps err as much
@@ -57,6 +59,7 @@ _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
 _SHADOW = 0.12  # width of the shadow's edge, as a part of that height
+_VISIBLE = 0.5 / 255  # opacity from which a shadow changes an 8-bit picture
 
 
 def laid_out(
@@ -102,7 +105,7 @@ class Placed:
     Attributes:
         layer: the layer, sRGB-encoded, straight alpha, as it looks without what is nearer.
         mask: how much of it is seen. Blended with it over the photo as encoded values, it gives the composite.
-        shadow: black, with its opacity as alpha and covered by what is nearer; None for none.
+        shadow: black, with its opacity as alpha and covered by what is nearer; None if it cannot be seen.
     """
 
     layer: RGBA
@@ -172,7 +175,7 @@ def place(
         looking[..., :3] = looking[..., :3].clip(0, None)
     made, mask = blended(picture, cover, looking)
     made[made[..., 3] == 0] = 0
-    black = np.dstack([none, none, none, shade]) if shade.any() else None
+    black = np.dstack([none, none, none, shade]) if shade.max() >= _VISIBLE else None
     return Placed(layer=made, mask=mask, shadow=black)
 
 
@@ -337,13 +340,42 @@ def _level(disparity: Disparity, options: PlaceOptions, subject: Subject) -> tup
     return otsu(resize(disparity, (320, 320), method="area")), (words,)
 
 
-def _own_blur(inputs: Inputs, disparity: Disparity, level: float | Plane) -> float | Plane:
-    """Return the radius in pixels of the blur that the photo has at a disparity."""
+def blur_beside(radius: Plane, disparity: Disparity, layer: RGBA, *, level: float, alpha: Matte) -> float:
+    """Return the radius of the blur of what is seen beside a layer that stands behind the subject.
+
+    Of what is behind the layer, the quarter that is nearest to it counts; 0 if there is nothing.
+
+    Args:
+        radius: radius in pixels of the blur that the photo has at each pixel.
+        disparity: 1 = nearest.
+        layer: at the photo's size, not transparent everywhere.
+        level: its disparity.
+        alpha: coverage of the subject.
+    """
+    part = _around(layer, round(_BESIDE * max(disparity.shape)))
+    behind = (disparity[part] <= level) & (alpha[part] < _CLEAR)
+    if not behind.any():
+        return 0.0
+    near = disparity[part][behind]
+    return float(np.median(radius[part][behind][near >= np.quantile(near, 0.75)]))
+
+
+def _own_blur(
+    inputs: Inputs, disparity: Disparity, layer: RGBA, level: float | Plane, subject: Subject
+) -> float | Plane:
+    """Return the radius in pixels of the blur that the photo has at a disparity.
+
+    Behind the subject, it is that of what is beside the layer: between both, the photo shows only parts of the
+    subject, which may have been kept sharp.
+    """
     if "edges" not in inputs.kept:
         inputs.kept["edges"] = find_edges(inputs.full_picture)
     radius = certain_defocus_px(inputs.kept["edges"], disparity)
     if radius is None:
         return 0.0
+    ends = subject.disparity_range if subject.found and layer[..., 3].any() else None
+    if isinstance(level, float) and ends is not None and level < ends[0]:
+        return blur_beside(radius, disparity, layer, level=level, alpha=subject.alpha)
     near, radius = disparity[::4, ::4].ravel(), radius[::4, ::4].ravel()
     number = np.minimum((near * _BINS).astype(int), _BINS - 1)
     known = [each for each in range(_BINS) if (number == each).any()]
@@ -388,9 +420,11 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         air, _ = air_of(picture, disparity)
         haze = measured_haze(picture, disparity, air=air)
         layer = in_haze(layer, level, haze, strength=options.haze)
-    blur = _own_blur(inputs, disparity, level) if options.blur_radius is None else options.blur_radius
+    own = options.blur_radius
+    blur = _own_blur(inputs, disparity, layer, level, subject) if own is None else own
     if not isinstance(level, float):
         level = above_surface(disparity, level, options.stands_at or centre_of(layer))
+    shadow = options.shadow if options.stance == "facing" else 0.0
     placed = place(
         picture,
         disparity,
@@ -399,7 +433,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         alpha=subject.alpha if subject.found else None,
         blur_px=blur,
         grain=options.grain,
-        shadow=options.shadow if options.stance == "facing" else 0.0,
+        shadow=shadow,
     )
     values |= {
         "blur_radius": round(float(np.max(blur)), 1),
@@ -407,6 +441,8 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     }
     if not (placed.layer[..., 3] * placed.mask).any():
         messages = (*messages, Message("Nothing of the layer can be seen."))
+    elif shadow and placed.shadow is None:
+        messages = (*messages, Message("Nothing below the layer is at its depth, so it throws no shadow."))
     progress(1.0, "Done")
     return Result(
         layers=tuple(_layers(placed, picture, depth)),

@@ -330,10 +330,7 @@ class Binding:
         self._reading = None
         state = self._store.state
         try:
-            options = read_options(state.operation, self._config)
-            for name, value in options.items():
-                if state.options[name] != value:
-                    state = states.changed(state, name, value)
+            state = states.changed_all(state, read_options(state.operation, self._config))
         # Ignore invalid settings: saved ones may hold only one coordinate of a point.
         except UsageError:
             return False

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from dioptre_link.catalogue.blur import F_NUMBER, MAX_RADIUS
 from dioptre_link.catalogue.focus import FOCAL_DISPARITY
 from dioptre_link.editing import bokeh, distances, picking, scales, scene
 from dioptre_link.editing import state as states
@@ -16,12 +15,10 @@ from dioptre_link.language import Message, translated
 from dioptre_link.operation import LISTS, Kind, Parameter
 
 from . import drawing
-from .toolkit import Gdk, Gtk, Pango, add_class
+from .toolkit import Gdk, Gtk, Pango, add_class, small_button
 
 LABEL_CHARS = 20
 VALUE_CHARS = 8  # Enough for a value with its unit, such as 300.0 px.
-# Setting the option named by the key resets these options, which would otherwise override it.
-RESETS = {F_NUMBER: {MAX_RADIUS: None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
@@ -84,11 +81,7 @@ class Row(Gtk.Box):
 
     def send(self, value: Any) -> None:
         if not self._quiet:
-            set_options(self.store, {self.parameter.name: value, **self._resets()})
-
-    def _resets(self) -> dict[str, Any]:
-        known = {parameter.name for parameter in self.store.state.operation.parameters}
-        return {name: value for name, value in RESETS.get(self.parameter.name, {}).items() if name in known}
+            set_options(self.store, {self.parameter.name: value})
 
 
 class NumberRow(Row):
@@ -104,7 +97,7 @@ class NumberRow(Row):
         self._slider.set_increments(0.02, 0.1)
         if parameter.name in COLOURS:
             add_class(self._slider, COLOURS[parameter.name])
-        self._slider.connect("value-changed", lambda _: self.send(self._typed(self._scale.value(self._position()))))
+        self._slider.connect("value-changed", lambda it: self.send(self._typed(self._scale.value(it.get_value()))))
         no_wheel(self._slider)
         self._entry = Gtk.Entry(xalign=1.0)
         self._entry.set_width_chars(VALUE_CHARS)
@@ -126,21 +119,23 @@ class NumberRow(Row):
             self.pack_start(self._tick, False, False, 0)
 
     def show_state(self, state: State) -> None:
+        value = self._value(state)
+        if self._tick is not None:
+            self._tick.set_active(state.options[self.parameter.name] is None)
+        if value is not None:
+            self._slider.set_value(self._scale.position(value))
+        if value is None or not self._entry.has_focus():
+            self._entry.set_text(self._text(value))
+
+    def _value(self, state: State) -> float | None:
+        """Return the user's value, or else the one that the preview decided; None if it is not known."""
         given = state.options[self.parameter.name]
         value = state.automatic.get(self.parameter.name) if given is None else given
-        if self._tick is not None:
-            self._tick.set_active(given is None)
+        return None if value is None else float(value)
+
+    def _text(self, value: float | None) -> str:
         if value is None:
-            self._entry.set_text("")
-            return
-        self._slider.set_value(self._scale.position(float(value)))
-        if not self._entry.has_focus():
-            self._entry.set_text(self._text(float(value)))
-
-    def _position(self) -> float:
-        return self._slider.get_value()
-
-    def _text(self, value: float) -> str:
+            return ""
         text = f"{value:.{self._scale.digits}f}"
         return f"f/{text}" if self._scale.backwards else f"{text} {self.parameter.unit}".strip()
 
@@ -149,28 +144,19 @@ class NumberRow(Row):
 
     def _entered(self, *_: object) -> bool:
         """Apply a typed number, or restore the current value if it is invalid."""
-        text = _number(self._entry.get_text(), self.parameter.unit)
+        shown = self._text(self._value(self.store.state))
+        text, before = (_number(each, self.parameter.unit) for each in (self._entry.get_text(), shown))
         try:
             value = self._scale.typed(float(text))
         except ValueError:
             value = None
-        if value is not None and text != _number(self._text(self._shown()), self.parameter.unit):
+        if value is not None and text != before:
             self.send(self._typed(value))
-        self._entry.set_text(self._text(self._shown()) if self._has_value() else "")
+        self._entry.set_text(self._text(self._value(self.store.state)))
         return False
 
-    def _has_value(self) -> bool:
-        name, state = self.parameter.name, self.store.state
-        return state.options[name] is not None or state.automatic.get(name) is not None
-
-    def _shown(self) -> float:
-        name, state = self.parameter.name, self.store.state
-        given = state.options[name]
-        value = state.automatic.get(name) if given is None else given
-        return self._scale.minimum if value is None else float(value)
-
     def _ticked(self, tick: Gtk.CheckButton) -> None:
-        position = self._position() if self._has_value() else 0.5
+        position = 0.5 if self._value(self.store.state) is None else self._slider.get_value()
         self.send(None if tick.get_active() else self._typed(self._scale.value(position)))
 
 
@@ -223,10 +209,7 @@ class PointRow(Row):
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._where = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
-        self._clear = Gtk.Button(label=translated(AUTOMATIC))
-        add_class(self._clear, "dioptre-small")
-        self._clear.set_tooltip_text(translated("Clear the point"))
-        self._clear.connect("clicked", lambda _: self._forget())
+        self._clear = small_button(translated(AUTOMATIC), translated("Clear the point"), self._forget)
         self.label.set_mnemonic_widget(self._clear)
         self.name(self._clear, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
         self.pack_start(self.label, False, False, 0)
@@ -241,10 +224,8 @@ class PointRow(Row):
         self._clear.set_sensitive(point is not None or state.options.get(FOCAL_DISPARITY) is not None)
 
     def _forget(self) -> None:
-        state = states.unclicked(self.store.state)
-        if self.store.state.options.get(FOCAL_DISPARITY) is not None:
-            state = states.changed(state, FOCAL_DISPARITY, None)
-        self.store.set(state)
+        known = self.store.state.options
+        set_options(self.store, {name: None for name in (self.parameter.name, FOCAL_DISPARITY) if name in known})
 
 
 class PlacesRow(Row):
@@ -263,10 +244,7 @@ class PlacesRow(Row):
         self.pack_start(self._clear, False, False, 0)
 
     def _button(self, text: str, words: str, change: Callable[[], Any]) -> Gtk.Button:
-        button = Gtk.Button(label=text)
-        add_class(button, "dioptre-small")
-        button.set_tooltip_text(translated(words))
-        button.connect("clicked", lambda _: self.send(change()))
+        button = small_button(text, translated(words), lambda: self.send(change()))
         self.name(button, f"{translated(self.parameter.label)}: {translated(words)}")
         return button
 

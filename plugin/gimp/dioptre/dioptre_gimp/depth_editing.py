@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dioptre_link import strict_json
 from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
@@ -18,7 +17,17 @@ from dioptre_link.operation import Role
 from dioptre_link.records import GROUP, Entry, Link, picture_links
 
 from . import sources
-from .document import Gimp, find_linked, record_of, show_plainly, show_through, store, stored, undo_step
+from .document import (
+    Gimp,
+    find_linked,
+    record_of,
+    show_plainly,
+    show_through,
+    store,
+    stored,
+    stored_json,
+    undo_step,
+)
 
 PARASITE = "dioptre-edit-depth"
 
@@ -155,8 +164,5 @@ def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
 
 
 def _state(image: Gimp.Image) -> Mapping[str, Any]:
-    try:
-        state = strict_json.parsed(stored(image, PARASITE) or b"{}")
-    except ValueError:
-        return {}
+    state = stored_json(image, PARASITE)
     return state if isinstance(state, dict) else {}

@@ -32,7 +32,18 @@ from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
 from .tiles import PICTURE_PX
-from .toolkit import MOST_PX, SMALL_PX, Driver, GimpUi, Gtk, Watch, fitted, use_colours
+from .toolkit import (
+    MOST_PX,
+    SMALL_PX,
+    Driver,
+    GimpUi,
+    Gtk,
+    Watch,
+    adds_tick,
+    fitted,
+    procedure_dialog,
+    use_colours,
+)
 from .updating import Edited, run_sent_change
 
 BINARY = "dioptre"
@@ -63,7 +74,7 @@ def run_dialog(
     """
     GimpUi.init(BINARY)
     use_colours()
-    store = Store(_first_state(config, operation, source, edited))
+    store = Store(_first_state(config, operation, edited))
     with transfer.open_worker() as worker, ExitStack() as files:
         connecting = transfer.connect(worker)
         next(connecting, None)  # Start the worker now, so that it warms up while the dialog is built.
@@ -78,9 +89,7 @@ def run_dialog(
             dialog.close()
 
 
-def _first_state(
-    config: Gimp.ProcedureConfig, operation: Operation, source: Source, edited: Edited | None
-) -> State:
+def _first_state(config: Gimp.ProcedureConfig, operation: Operation, edited: Edited | None) -> State:
     """Return the initial state, with the options of the last run or of the edited result.
 
     Options that belong to one picture, such as focus point and strokes, are reset to their defaults.
@@ -91,8 +100,7 @@ def _first_state(
     options = arguments.read_options(operation, config)
     if edited is None:
         return states.opened(operation, options)
-    adds = not edited.chosen and has_selection(source.image) and not operation.places
-    return states.opened(operation, edited.entry.chosen_options, replaces="" if adds else edited.entry.id)
+    return states.opened(operation, edited.entry.chosen_options, replaces="" if edited.adds else edited.entry.id)
 
 
 class OperationDialog:
@@ -123,9 +131,8 @@ class OperationDialog:
         self._said: tuple[str, ...] = ()  # Messages that the user has already seen.
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
-        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(self._operation.title))
-        if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # GIMP's help has no page for this dialog.
+        layer = source.layer or source.picture
+        self._dialog = procedure_dialog(procedure, config, self._operation.title, layer)
         # An enlargement shows a part of fixed shape.
         room = (SMALL_PX, round(SMALL_PX / DETAIL_SHAPE)) if enlarges else self._size
         self._preview = Preview(store, room, self._layer_size, lambda: self._previews.sharpen())
@@ -195,15 +202,14 @@ class OperationDialog:
         return find_linked(self._source.image, self._edited.entry.outputs.get(Role.RESULT.value))
 
     def _replaces_row(self, edited: Edited) -> Gtk.Widget:
-        tick = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
-        tick.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
-        tick.set_active(not self._store.state.replaces)
-        tick.connect(
-            "toggled",
-            lambda _: self._store.set(
-                replace(self._store.state, replaces="" if tick.get_active() else edited.entry.id)
-            ),
-        )
+        tick = adds_tick(active=not self._store.state.replaces)
+
+        def toggled(_: Gtk.CheckButton) -> None:
+            replaces = "" if tick.get_active() else edited.entry.id
+            self._store.set(replace(self._store.state, replaces=replaces))
+            self._open(self._source)
+
+        tick.connect("toggled", toggled)
         return tick
 
     def _chooser(self, source: Source) -> Gtk.Widget | None:
@@ -249,6 +255,9 @@ class OperationDialog:
 
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer immediately, then send it to the worker."""
+        if self._edited is not None:  # A selection limits a new result only.
+            now = self._edited.source_for(adds=not self._store.state.replaces)
+            source = replace(now, depth=source.depth)
         self._source = source
         selection = None
         if source.takes_selection and has_selection(source.image):

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gi
 
@@ -335,6 +336,14 @@ def stored(item: Gimp.Item | Gimp.Image, name: str) -> bytes:
     return bytes(parasite.get_data()) if parasite is not None else b""
 
 
+def stored_json(item: Gimp.Item | Gimp.Image, name: str) -> Any:
+    """Return the JSON value that Dioptre stored in an image or layer; None if there is none or it is damaged."""
+    try:
+        return strict_json.parsed(stored(item, name))
+    except ValueError:
+        return None
+
+
 def store(item: Gimp.Item | Gimp.Image, name: str, data: bytes) -> None:
     """Store bytes in an image or layer, which keeps them in its file and in its undo history."""
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
@@ -356,10 +365,7 @@ def mark_metres(layer: Gimp.Layer, metres: DepthMetres | None) -> None:
 
 def metres_of(layer: Gimp.Layer) -> DepthMetres | None:
     """Return the metres that a depth layer, or the layer that it is a copy of, had when Dioptre created it."""
-    try:
-        fields = strict_json.parsed(stored(layer, DEPTH_METRES) or b"null")
-    except ValueError:
-        return None
+    fields = stored_json(layer, DEPTH_METRES)
     return DepthMetres.from_dict(fields) if isinstance(fields, dict) else None
 
 
@@ -475,7 +481,7 @@ def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
     return found
 
 
-PREVIEW = "dioptre-preview"
+PREVIEW, HELD = "dioptre-preview", "dioptre-held"
 
 
 @contextmanager
@@ -504,26 +510,56 @@ def mark_preview(image: Gimp.Image, top: Gimp.Layer, hidden: Sequence[Gimp.Layer
     store(top, PREVIEW, json.dumps(known).encode("ascii"))
 
 
+def hold(image: Gimp.Image) -> None:
+    """Lock the pixels and position of every layer until `clear_preview`, so that no tool changes what is covered.
+
+    Groups are not locked: they are as locked as the layers in them, and the preview may be in one.
+    """
+    for layer in all_layers(image.get_layers()):
+        if not layer.is_group():
+            store(layer, HELD, json.dumps(own_locks(layer)).encode("ascii"))
+            layer.set_lock_content(True)
+            layer.set_lock_position(True)
+
+
+def own_locks(layer: Gimp.Layer) -> tuple[bool, bool]:
+    """Return whether the user locked the layer's pixels, and its position."""
+    match stored_json(layer, HELD):
+        case [bool(pixels), bool(position)]:
+            return pixels, position
+        case _:
+            return layer.get_lock_content(), layer.get_lock_position()
+
+
 def clear_preview(image: Gimp.Image) -> bool:
     """Remove the preview from the canvas, which may be in the file or left by a dialog that was killed.
 
     Returns:
         Whether there was one.
     """
-    tops = [layer for layer in all_layers(image.get_layers()) if stored(layer, PREVIEW)]
-    for top in tops:
-        hidden, saved_ns = _known_of(top)
-        with unrecorded(image, as_saved=saved_ns == _saved_ns(image)):
-            for layer in map(image.get_layer_by_tattoo, hidden):
-                if layer is not None:
-                    layer.set_visible(True)
+    every = all_layers(image.get_layers())
+    tops = [layer for layer in every if stored(layer, PREVIEW)]
+    held = [layer for layer in every if stored(layer, HELD)]
+    if not tops and not held:
+        return False
+    known = [_known_of(top) for top in tops]
+    with unrecorded(image, as_saved=all(saved_ns == _saved_ns(image) for _, saved_ns in known)):
+        for layer in held:
+            pixels, position = own_locks(layer)
+            layer.set_lock_content(pixels)
+            layer.set_lock_position(position)
+            layer.detach_parasite(HELD)
+        for layer in (image.get_layer_by_tattoo(tattoo) for hidden, _ in known for tattoo in hidden):
+            if layer is not None:
+                layer.set_visible(True)
+        for top in tops:
             image.remove_layer(top)
     return bool(tops)
 
 
 def _known_of(top: Gimp.Layer) -> tuple[list[int], int]:
     try:
-        known = strict_json.parsed(stored(top, PREVIEW))
+        known = stored_json(top, PREVIEW)
         return [int(tattoo) for tattoo in known["hidden"]], int(known["saved"])
     except (ValueError, TypeError, KeyError, OverflowError):  # The parasite is damaged.
         return [], -1
@@ -670,14 +706,14 @@ def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) 
         image.remove_layer(carrier)
 
 
-def plain_copy(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
-    """Return a copy of a layer without its mask, mode and opacity."""
+def add_plain_copy(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.GroupLayer) -> None:
+    """Add a visible copy of a layer, without its mask, mode and opacity, at the bottom of a group."""
     copy = layer.copy()
-    if copy.get_mask() is not None:
-        copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
+    set_mask(copy, None)  # GIMP removes no mask from a layer outside an image.
     copy.set_opacity(100.0)
     copy.set_mode(image.get_default_new_layer_mode())
-    return copy
+    copy.set_visible(True)
 
 
 def take_over_look(image: Gimp.Image, layer: Gimp.Layer, group: Gimp.Layer) -> None:

@@ -21,6 +21,7 @@ from .document import (
     MASK,
     Format,
     Gimp,
+    add_plain_copy,
     blend_encoded,
     check_room,
     content_hash,
@@ -36,7 +37,6 @@ from .document import (
     new_layer,
     new_mask,
     picture_format,
-    plain_copy,
     read_in,
     record_of,
     same_size,
@@ -233,9 +233,7 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
     if below_result:  # The picture must stay visible outside the mask.
-        copy = plain_copy(image, picture)
-        must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
-        copy.set_visible(True)
+        add_plain_copy(image, picture, group)
     take_over_look(image, picture, group)
     picture.set_visible(False)
 

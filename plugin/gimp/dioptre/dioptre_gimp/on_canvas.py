@@ -18,6 +18,7 @@ from .document import (
     GObject,
     bands,
     clear_preview,
+    hold,
     logger,
     mark_preview,
     new_layer,
@@ -153,6 +154,7 @@ class OnCanvas:
         selected = image.get_selected_layers()
         one = layers.Filled(layer=layer, role=role, visible=True, sha256="")
         with unrecorded(image):
+            hold(image)
             takes_place = role is Role.RESULT and not source.plain
             covered = replaced or (source.picture if takes_place else None)
             hides = [each for each in (covered, source.layer) if each is not None and each.get_visible()]
@@ -166,6 +168,7 @@ class OnCanvas:
                 self._top = layers.insert(source, state.operation, [one])
                 self._top.set_name(translated(NAME))
             mark_preview(image, self._top, hides)
+            self._top.set_lock_position(True)
         image.set_selected_layers(selected)
         self._layer, self._hidden = layer, hides
 

@@ -84,14 +84,11 @@ class Panel(Gtk.Box):
         for row in self._rows:
             row.render(state)
             if isinstance(row, Row):
-                row.set_visible(row.parameter.applies(state.options))
+                row.set_sensitive(row.parameter.applies(state.options))
 
     def _add(self, box: Gtk.Box, row: AnyRow) -> None:
         self._rows.append(row)
         box.pack_start(row, False, False, 0)
-        if isinstance(row, Row) and row.parameter.only_if:
-            row.show_all()
-            row.set_no_show_all(True)  # `_render` shows and hides it.
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
         """Add a row, a distance or a histogram above it, and the offer of a network below it."""

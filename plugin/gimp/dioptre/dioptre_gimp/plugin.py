@@ -20,7 +20,7 @@ from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
 
 from . import arguments, depth_editing, exporting, sources, transfer, updating
-from .document import LOG, Gimp, GLib, GObject, clear_preview, logger, opened_file
+from .document import LOG, Gimp, GLib, GObject, clear_preview, has_selection, logger, opened_file
 from .enlarge import run_image
 from .jobs import run
 from .updating import run_change
@@ -159,25 +159,27 @@ def run_recipe(call: Call) -> Gimp.Layer | None:
     return outcome.layer
 
 
-def _recipe_by_dialog(call: Call) -> Gimp.Layer | None:
+def _recipe_by_dialog(call: Call, *, asked: bool = False) -> Gimp.Layer | None:
     """Ask for a recipe and run it, replacing the earlier result if there is one and the user agrees."""
     from . import recipe_dialog  # Imported here because it needs a display, which a script may lack.
 
     image, drawables, config = call.image, call.drawables, call.config
 
-    def source_of(operation: Operation) -> sources.Source:
+    def source_of(operation: Operation, *, adds: bool) -> sources.Source:
         edited = updating.replaceable(image, drawables, operation)
-        return sources.find(operation, image, drawables, None) if edited is None else edited.source
+        if edited is not None:
+            return edited.source_for(adds=adds)
+        return sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
 
-    replaces = updating.has_results(image, drawables)
-    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, replaces=replaces)
+    adds = has_selection(image) and not asked if updating.has_results(image, drawables) else None
+    recipe, adds = recipe_dialog.ask(call.procedure, config, source_of, adds=adds)
     operation, options = as_operation(recipe)
     edited = updating.replaceable(image, drawables, operation)
     if edited is not None and not adds:
         change = edited.change(operation, options, edited.source)
         outcome = _with_progress(operation.title, lambda worker: run_change(worker, change))
     else:
-        source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
+        source = source_of(operation, adds=adds)
         outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
     _tell(call, (*recipe.notes, *outcome.messages))
     return outcome.layer
@@ -198,7 +200,7 @@ def run_edit(call: Call) -> Gimp.Layer | None:
     own = call.procedure.get_plug_in().do_create_procedure(name)
     config = own.create_config()
     if edited.operation.name == CHAIN:
-        return _recipe_by_dialog(replace(call, procedure=own, config=config))
+        return _recipe_by_dialog(replace(call, procedure=own, config=config), asked=True)
     outcome = run_dialog(own, config, edited.operation, edited.source, edited)
     _tell(call, outcome.messages)
     return outcome.layer

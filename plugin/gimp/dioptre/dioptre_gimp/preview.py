@@ -16,7 +16,7 @@ from dioptre_link.operation import PLACES, Kind
 from . import drawing
 from .canvas import Canvas, Marker
 from .controls import no_wheel
-from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, remove_class
+from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, remove_class, small_button
 
 SLIDER_PX = 90
 
@@ -54,11 +54,7 @@ class BrushRow(Gtk.Box):
             ("↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
             (translated("Clear strokes"), "Remove all strokes", brush.cleared),
         ):
-            button = Gtk.Button(label=text)
-            add_class(button, "dioptre-small")
-            button.set_tooltip_text(translated(words))
-            button.get_accessible().set_name(translated(words))
-            button.connect("clicked", lambda _, change=change: store.set(change(store.state)))
+            button = small_button(text, translated(words), lambda by=change: store.set(by(store.state)))
             self._removal.pack_start(button, False, False, 0)
         self.pack_start(group, False, False, 0)
         self._label = Gtk.Label(label=translated("Size"))
@@ -211,11 +207,7 @@ class Preview(Gtk.Box):
         )
         zooms = self.canvas.viewport
         for label, name, factor in ways:
-            button = Gtk.Button(label=label)
-            add_class(button, "dioptre-small")
-            button.set_tooltip_text(translated(name))
-            button.get_accessible().set_name(translated(name))
-            button.connect("clicked", lambda _, by=factor: zooms.set_zoom(zooms.zoom * by))
+            button = small_button(label, translated(name), lambda by=factor: zooms.set_zoom(zooms.zoom * by))
             zoom.pack_start(button, False, False, 0)
         row.pack_end(zoom, False, False, 0)
         return row

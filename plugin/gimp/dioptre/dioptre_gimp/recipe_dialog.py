@@ -17,21 +17,20 @@ from dioptre_link.editing.request import Request, preview_of
 from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import Message, translated
-from dioptre_link.operation import Operation
 from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe
 
 from . import arguments, drawing, transfer
-from .document import Gimp, GObject, size_of
+from .document import Gimp, GObject, has_selection, size_of
 from .on_canvas import OnCanvas
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
 from .tiles import PICTURE_PX, Tiles
-from .toolkit import MOST_PX, SMALL_PX, GimpUi, Gtk, Watch, fitted, use_colours
+from .toolkit import MOST_PX, SMALL_PX, GimpUi, Gtk, Watch, adds_tick, fitted, procedure_dialog, use_colours
 
-SourceOf = Callable[[Operation], Source]
+SourceOf = Callable[..., Source]
 
 WORDS_LINES = 4  # Height of the text about the chosen recipe.
 FIRST = portrait.OPERATION.name  # The preset that is selected at first if the user has not chosen one yet.
@@ -39,15 +38,17 @@ VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 
 
 def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, adds: bool | None
 ) -> tuple[Recipe, bool]:
     """Let the user choose a recipe.
 
     Args:
         procedure: The recipe procedure.
         config: Its settings, which receive the choice.
-        source_of: Returns the layers that an operation works on, or raises RefusedError.
-        replaces: Whether the recipe can replace an earlier result.
+        source_of: Returns the layers that an operation works on, or raises RefusedError; the keyword `adds` says
+            whether it adds a result.
+        adds: Whether the recipe adds a result instead of replacing an earlier one, unless the user chooses
+            otherwise; None if there is no earlier one.
 
     Returns:
         The recipe with the focus that the user clicked, and whether to keep the earlier result and add a new one.
@@ -58,7 +59,7 @@ def ask(
     GimpUi.init("dioptre")
     use_colours()
     with transfer.open_worker() as worker, ExitStack() as files:
-        dialog = RecipeDialog(procedure, config, source_of, worker, files, replaces=replaces)
+        dialog = RecipeDialog(procedure, config, source_of, worker, files, adds=adds)
         try:
             return dialog.run()
         finally:
@@ -76,16 +77,16 @@ class RecipeDialog:
         worker: Worker,
         files: ExitStack,
         *,
-        replaces: bool,
+        adds: bool | None,
     ) -> None:
-        self._config, self._source_of, self._worker, self._files = config, source_of, worker, files
-        source = source_of(white_balance.OPERATION)
+        self._config, self._worker, self._files = config, worker, files
+        self._adds = adds_tick(active=bool(adds))
+        self._source_of: SourceOf = lambda operation: source_of(operation, adds=self._adds.get_active())
+        source = self._source_of(white_balance.OPERATION)
         self._layer_size = size_of(source.picture)
         self._size = fitted(*self._layer_size)
         self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
-        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
-        if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # GIMP's help has no page for this dialog.
+        self._dialog = procedure_dialog(procedure, config, Message("Recipe"), source.picture)
         self._recipe: Recipe | None = None  # With the focus that the user clicked.
         self._preview = Preview(
             self._store,
@@ -101,15 +102,14 @@ class RecipeDialog:
         self._store.observe(self._picture_chosen)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._on_canvas = OnCanvas(self._store, self._dialog, config, lambda: self._source)
-        self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
-        self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
-        columns.pack_start(self._side(replaces=replaces), False, False, 0)
+        columns.pack_start(self._side(), False, False, 0)
         self._dialog.get_content_area().pack_start(columns, True, True, 0)
         columns.show_all()
         self._on_canvas.fold(columns, self._preview)
-        self._adds.set_visible(replaces)
+        self._adds.set_visible(adds is not None)
+        self._adds.connect("toggled", lambda _: self._choose())
         for name in (arguments.PRESET, arguments.FILE):
             config.connect(f"notify::{name}", lambda *_: self._choose())
 
@@ -141,7 +141,7 @@ class RecipeDialog:
         self._inputs = Inputs(source, self._worker, self._files, self._size)
         self._preview.show_layer(drawing.pixbuf_of(self._inputs.small))
 
-    def _side(self, *, replaces: bool) -> Gtk.Box:
+    def _side(self) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         if arguments.is_recipe_unchosen(self._config):
             self._config.set_property(arguments.PRESET, FIRST)
@@ -160,8 +160,7 @@ class RecipeDialog:
         self._file = self._dialog.get_widget(arguments.FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         side.pack_start(self._on_canvas.switch, False, False, 0)
-        if replaces:
-            side.pack_start(self._adds, False, False, 0)
+        side.pack_start(self._adds, False, False, 0)
         return side
 
     def _choose(self) -> None:
@@ -253,6 +252,7 @@ class RecipeDialog:
         return self._inputs.request(states.opened(seen.operation, seen.options), PICTURE_PX)
 
 
-def _layers(source: Source) -> tuple[int, int]:
-    """Return the tattoos of the source's layers, with 0 for a missing depth layer."""
-    return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
+def _layers(source: Source) -> tuple[int, int, bool]:
+    """Return the tattoos of the source's layers, 0 for a missing depth layer, and whether a selection limits it."""
+    depth = 0 if source.depth is None else source.depth.get_tattoo()
+    return source.picture.get_tattoo(), depth, source.takes_selection and has_selection(source.image)

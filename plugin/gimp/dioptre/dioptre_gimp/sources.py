@@ -18,6 +18,7 @@ from .document import (
     is_indexed,
     is_plain,
     layer_of,
+    own_locks,
     record_of,
     same_size,
 )
@@ -100,7 +101,7 @@ def find(
     takes_selection = into_selection or traits.takes_selection(operation)
     if Input.SELECTION in operation.inputs and not has_selection(image):
         raise refusals.needs_selection(operation)
-    if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
+    if traits.changes_depth(operation) and depth is not None and own_locks(depth)[0]:
         raise refusals.layer_locked(depth.get_name())
     plain = is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():

@@ -23,6 +23,8 @@ from dioptre_link.editing.events import Step  # noqa: E402
 from dioptre_link.errors import RefusedError  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 
+from .document import Gimp  # noqa: E402
+
 try:
     gi.require_foreign("cairo")
     HAS_CAIRO = True
@@ -64,6 +66,16 @@ def remove_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().remove_class(name)
 
 
+def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Button:
+    """Return a narrow button, whose tooltip screen readers announce."""
+    button = Gtk.Button(label=text)
+    add_class(button, "dioptre-small")
+    button.set_tooltip_text(tip)
+    button.get_accessible().set_name(tip)
+    button.connect("clicked", lambda _: on_click())
+    return button
+
+
 def use_colours() -> None:
     """Use these colours in all dialogs of this process."""
     provider = Gtk.CssProvider()
@@ -71,6 +83,23 @@ def use_colours() -> None:
     Gtk.StyleContext.add_provider_for_screen(
         Gdk.Screen.get_default(), provider, Gtk.STYLE_PROVIDER_PRIORITY_USER + 1
     )
+
+
+def procedure_dialog(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, words: str, layer: Gimp.Layer
+) -> GimpUi.ProcedureDialog:
+    """Return the dialog of a procedure, which names the layer that it works on."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, f"{translated(words)}: {layer.get_name()}")
+    if (button := dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
+        button.hide()  # GIMP's help has no page for it.
+    return dialog
+
+
+def adds_tick(*, active: bool) -> Gtk.CheckButton:
+    """Return the box to tick for a new result instead of one in the place of the earlier one."""
+    tick = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True, active=active)
+    tick.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
+    return tick
 
 
 def ask_for_file(title: str, suggested: Path) -> Path | None:

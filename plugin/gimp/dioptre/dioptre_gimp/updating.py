@@ -26,10 +26,12 @@ from .document import (
     depth_hash,
     fills,
     find_linked,
+    has_selection,
     layer_of,
     link_to,
     must,
     nothing_selected,
+    own_locks,
     record_of,
     replace_pixels,
     same_size,
@@ -261,7 +263,7 @@ def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     described, record = entry.described, record_of(image)
     picture, depth = record.picture(entry), record.given_depth(entry)
     for layer in record.layers(entry):
-        if not layer.is_group() and layer.get_lock_content():
+        if not layer.is_group() and own_locks(layer)[0]:
             raise refusals.layer_locked(layer.get_name())
     placed = record.layer(entry)
     source = sources.find(
@@ -284,13 +286,24 @@ class Edited:
         entry: The result's record.
         operation: The operation that created it.
         source: The current inputs.
-        chosen: Whether the user selected the result itself instead of its source picture.
+        asked: Whether the user asked to change this result, with Edit, instead of running the operation again.
     """
 
     entry: Entry
     operation: Operation
     source: Source
-    chosen: bool
+    asked: bool
+
+    @property
+    def adds(self) -> bool:
+        """Whether the user probably wants another result beside this one: there is a selection, which limits it."""
+        limits = has_selection(self.source.image) and self.source.picture.mask_intersect()[0]
+        return limits and not self.asked and not self.operation.places
+
+    def source_for(self, *, adds: bool) -> Source:
+        """Return the current inputs of the replacement, or of another result, which a selection limits."""
+        limits = self.source.takes_selection or (adds and not self.operation.places)
+        return replace(self.source, takes_selection=limits)
 
     def change(self, operation: Operation, options: dict[str, object], source: Source) -> Change:
         return Change(entry=self.entry, operation=operation, options=options, source=source, renews=True)
@@ -315,8 +328,8 @@ def find_edited(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited
         made = [entry for entry in entries if _is_there(image, entry) and _is_from(entry, layer)]
         if not made:
             raise
-        return _edited_now(image, made[-1], chosen=False)
-    return _edited_now(image, entry, chosen=True)
+        return _edited_now(image, made[-1], asked=True)
+    return _edited_now(image, entry, asked=True)
 
 
 def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation: Operation) -> Edited | None:
@@ -327,11 +340,11 @@ def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation
     own = [entry for entry in entries if _is_there(image, entry) and record.belongs(entry, layer)]
     try:
         if own:
-            return _edited_now(image, own[-1], chosen=True)
+            return _edited_now(image, own[-1], asked=False)
         source = sources.find(operation, image, drawables, None)
         made_from = (source.layer or source.picture).get_tattoo()
         entry = results.to_replace(entries, operation, made_from, lambda entry: _is_there(image, entry))
-        return None if entry is None else _edited_now(image, entry, chosen=False)
+        return None if entry is None else _edited_now(image, entry, asked=False)
     except RefusedError:  # The picture is missing or a layer is locked, so this result cannot be replaced.
         return None
 
@@ -344,14 +357,14 @@ def has_results(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
     return any(record.belongs(entry, layer) or _is_from(entry, layer) for entry in entries)
 
 
-def _edited_now(image: Gimp.Image, entry: Entry, *, chosen: bool) -> Edited:
+def _edited_now(image: Gimp.Image, entry: Entry, *, asked: bool) -> Edited:
     operation = entry.described
     source = source_now(image, entry)
     # The result is a depth layer that was painted on; its replacement keeps a copy of the painting.
     if source is None:
         picture = find_linked(image, entry.inputs["picture"])
         source = sources.find(operation, image, [picture], None, into_selection=False)
-    return Edited(entry=entry, operation=operation, source=source, chosen=chosen)
+    return Edited(entry=entry, operation=operation, source=source, asked=asked)
 
 
 def _is_there(image: Gimp.Image, entry: Entry) -> bool:

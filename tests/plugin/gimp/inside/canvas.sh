@@ -31,6 +31,7 @@ aside
 wait_new "$full"
 scrot -o "$OUT/off.png"
 [[ $(seen) == "$photo" ]] || stop 'the canvas shows a preview that nobody asked for'
+[[ $(xdotool getwindowname "$(dialog)") == 'Portrait blur: Background' ]] || stop 'the title does not name the layer'
 press alt+v
 wait_unseen "$photo" 'the canvas shows no preview'
 aside
@@ -43,6 +44,20 @@ wait_seen "$photo" 'the key does not show the photo'
 scrot -o "$OUT/held.png"
 xdotool keyup y
 wait_seen "$result" 'the key stays'
+
+# Neither a brush nor the tools for filling and moving change what the preview covers, or the preview.
+for tool in p shift+b m; do
+    xdotool windowactivate --sync "$window" key "$tool"
+    sleep 0.5
+    xdotool mousemove 380 260 mousedown 1 mousemove 400 280 mousemove 420 300 mouseup 1
+    for _ in $(seq 30); do window_named 'GIMP Message' && break; sleep 0.1; done    # It says what is locked.
+    sleep 0.5
+    window_named 'GIMP Message' && xdotool key Escape
+    sleep 0.5
+done
+xdotool mousemove 1270 760
+wait_seen "$result" 'a tool changes the preview'
+[[ $(title) != '*'* ]] || stop 'a tool changes the photo under the preview'
 mark "$full"
 press alt+u
 xdotool key --delay 60 Left Left Left Left Left Left
@@ -85,6 +100,20 @@ scrot -o "$OUT/result.png"
 import -window root -crop 200x160+300+200 "$OUT/seen-after.png"
 off=$(compare -metric MAE "$OUT/seen-before.png" "$OUT/seen-after.png" null: 2>&1 | sed 's/.*(\(.*\))/\1/')
 [[ $(awk "BEGIN { print ($off < 0.01) }") == 1 ]] || stop "the preview was $off off the result"
+
+# With a selection, another run adds a result, which the selection limits, although the group of the first is active.
+xdotool windowactivate --sync "$window" key ctrl+a
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"
+mark 'dioptre-portrait: '
+press alt+o
+wait_new 'dioptre-portrait: '
+wait_title 20 '[*]start*12 layers)*'
+xdotool windowactivate --sync "$window" key ctrl+z
+wait_title 10 '[*]start*6 layers)*'
+xdotool key ctrl+z
+sleep 1
 
 # Edit shows the change in the place of the result, and Cancel shows the result again.
 result=$(seen)
@@ -146,3 +175,6 @@ sleep 0.5
 run_entry u 'dioptre-update was refused'
 wait_title 10 '[*]start*2 layers)*'
 scrot -o "$OUT/removed.png"
+
+# It removes the locks, too.
+save_as final

@@ -28,7 +28,7 @@ wait_new() {    # wait_new PATTERN: wait for a log line with the pattern since `
     stop "the log has no new '$1'"
 }
 name=
-dialog() { xdotool search --onlyvisible --name "^$name\$" 2>/dev/null | head -n 1; }
+dialog() { xdotool search --onlyvisible --name "^$name(: .*)?\$" 2>/dev/null | head -n 1; }    # The title names the layer.
 window_named() { [[ -n $(xdotool search --onlyvisible --name "^$1\$" 2>/dev/null) ]]; }
 open_dialog() {    # open_dialog TITLE KEY: open the dialog of an entry of Filters ▸ Dioptre
     name=$1

@@ -4,6 +4,7 @@ import struct
 
 from rig import (
     Gimp,
+    call,
     child,
     expect,
     expect_close,
@@ -146,6 +147,30 @@ def check_selection_in_a_transparent_layer_keeps_the_rest():
     blurred(image, layer)
     outside = rows_equal(before, shown(image), 96, lambda x, y: not (40 <= x < 70 and 10 <= y < 30))
     expect("outside of the selection", outside, True)
+
+
+def check_selection_in_a_masked_layer_keeps_the_rest():
+    image, layer = new_image()
+    new_depth(image, layer)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 70, 40)
+    layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
+    layer.set_lock_content(True)
+    before = shown(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 10, 30, 20)
+    group = blurred(image, layer)
+    expect("the mask of the copy below the result", group.get_children()[-1].get_mask() is None, True)
+    outside = rows_equal(before, shown(image), 96, lambda x, y: not (40 <= x < 70 and 10 <= y < 30))
+    expect("outside of the selection", outside, True)
+
+
+def check_the_next_entry_removes_the_locks_of_a_killed_preview_and_not_the_users():
+    image, layer = new_image()
+    layer.set_lock_content(True)
+    layer.set_lock_position(True)
+    layer.attach_parasite(Gimp.Parasite.new("dioptre-held", Gimp.PARASITE_PERSISTENT, b"[true, false]"))
+    call("dioptre-update", image, [layer])
+    expect("locks of pixels and position", (layer.get_lock_content(), layer.get_lock_position()), (True, False))
+    expect("parasites", layer.get_parasite_list(), [])
 
 
 def check_locks():
