@@ -212,7 +212,7 @@ def test_the_sky_and_bright_windows_stay_as_they_are_and_white_things_do_not() -
     far = ndimage.minimum_filter(alpha == 0, 9)
     np.testing.assert_allclose(made[far], picture[far], atol=1e-4)
     assert made[int(BALL[0]), int(BALL[1] - 12), 1] < 0.8
-    grown = light(picture, disparity + 0.3 * (alpha == 0), ambient=0.3, light_angle=0.0, strength=0.2)
+    grown = light(picture, disparity + np.float32(0.3) * (1 - alpha), ambient=0.3, light_angle=0.0, strength=0.2)
     assert grown.layers[0].pixels[far].max() < 0.8  # a white wall that is not far
 
 

@@ -35,7 +35,7 @@ _SHALLOW = 0.5  # nearest distance divided by the farthest, above which haze wou
 _FARTHEST = 0.02  # fraction of the pixels whose bright half has the colour of the air
 _PALE = np.array([0.62, 0.66, 0.70], np.float32)  # air of a picture without a bright distance, in linear light
 _DARK, _DIM, _BRIGHT = 0.15, 0.4, 0.95  # least luminance of the air, also relative to that quantile of the picture
-_WARMEST = 0.5  # least blue of the air, relative to its red; wood is no haze
+_WARMEST = 0.5  # least blue of the air, relative to its red; wood is not haze
 _DENSEST = 0.98  # fraction of the light that is lost at amount 1
 _BINS, _LOWEST, _PATCH_PX = 48, 0.03, 9  # distances; fraction of dark pixels that are noise; side of a dark patch
 _KEPT = 0.05  # fraction of the haze that stays at amount -1, because distance without any looks wrong
@@ -78,8 +78,8 @@ def air_of(picture: Picture, disparity: Disparity, at: tuple[float, float] | Non
     far = _linear(picture[disparity <= np.quantile(disparity, _FARTHEST)][:, :3])
     luminance = far @ LUMINANCE
     air = np.asarray(far[luminance >= np.median(luminance)].mean(axis=0), np.float32)
-    bright = np.quantile(_linear(_opaque(picture[::4, ::4])) @ LUMINANCE, _BRIGHT)
-    shown = air @ LUMINANCE >= max(_DARK, _DIM * bright) and air[2] >= _WARMEST * air[0]
+    bright = float(np.quantile(_linear(_opaque(picture[::4, ::4])) @ LUMINANCE, _BRIGHT))
+    shown = float(air @ LUMINANCE) >= max(_DARK, _DIM * bright) and air[2] >= _WARMEST * air[0]
     return (air, True) if shown else (_PALE, False)
 
 

@@ -217,7 +217,7 @@ class Scene:
         if self.cover is None:
             return (_limited(direct, _MOST) * seen + bounced)[..., None]
         beyond = light.distance * _inverse(self.target.disparity, self.nearest) - 1
-        before = np.float32(1 if light.kind == "directional" else np.clip(1 - beyond / _BEHIND, 0, 1))
+        before = 1.0 if light.kind == "directional" else float(np.clip(1 - beyond / _BEHIND, 0, 1))
         rim = before + (1 - before) * self.surface.rim
         arriving = _limited(direct, 1 + (_MOST - 1) * before) * seen * rim + bounced * before
         sides = [_continued(arriving, side) for side in (self.cover <= HALF, self.cover > HALF)]
