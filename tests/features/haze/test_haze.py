@@ -93,6 +93,28 @@ def test_the_noise_of_the_distance_is_hardly_amplified() -> None:
     assert cleared[sky].std() < 3 * picture[sky].std()  # 5 times without the limit
 
 
+@pytest.mark.parametrize("room", [(0.5, 0.5, 0.5), (0.78, 0.62, 0.5)], ids=["dim", "wood"])
+def test_a_far_dim_room_or_wall_of_wood_is_no_haze(room: tuple[float, float, float]) -> None:
+    picture = texture(low=0.3)
+    picture[:60] = np.float32(room) + 0.02 * texture(seed=1)[:60]
+    made = haze(picture, slope(), density=-1.0)
+    np.testing.assert_array_equal(made.layers[0].pixels, picture)
+    assert made.values["veil"] == 0
+    assert any("no haze" in str(message) for message in made.messages)
+
+
+def test_a_dark_thing_that_the_depth_sees_in_the_haze_keeps_its_contrast() -> None:
+    clear = texture()
+    arriving = np.exp(-2.0 * (1 / (slope() * 0.8 + 0.2)) / 5)[..., None]
+    hazy = np.array(linear_to_srgb(jnp.array(linear(clear) * arriving + AIR * (1 - arriving))))
+    bark = texture(seed=5)[:40, 100:124] * 0.2 + 0.05
+    hazy[:40, 100:124] = bark  # a near twig before the sky
+    back = remove_haze(hazy, slope(), measured_haze(hazy, slope(), air=AIR))
+    inner = np.s_[8:32, 108:116]
+    assert back[inner].std() > 0.7 * hazy[inner].std()
+    assert back[inner].mean() > 0.6 * hazy[inner].mean()
+
+
 def test_ground_mist_is_thinner_above() -> None:
     wall = np.full((HEIGHT, WIDTH), 0.2, np.float32)
     wall[-30:] = np.linspace(0.2, 1, 30, dtype=np.float32)[:, None]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
+import dioptre_link
 from dioptre.contract import Inputs, Result
 from dioptre.features.light import Light, relight
 from dioptre.features.subject import Subject
@@ -17,6 +21,8 @@ from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operation import Role
 
 HEIGHT, WIDTH = 120, 160
+RECIPES = Path(dioptre_link.__file__).parent / "recipes"
+WHITE = 254.5 / 255  # shown as white with 8 bits
 BALL = (60.0, 80.0, 26.0)  # row, column, radius
 
 
@@ -108,8 +114,21 @@ def test_a_light_behind_the_subject_lights_its_rim_and_hardly_the_wall() -> None
     )
     row, column, radius = (int(value) for value in BALL)
     assert lit[row, column + radius - 2, 1] > 1.2
-    assert lit[row, column, 1] < 1.2
-    assert lit[alpha == 0].max() < 1.3
+    assert lit[row, column, 1] == pytest.approx(1, abs=0.01)
+    assert lit[alpha == 0].max() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("rim", [True, False])
+def test_a_rim_is_lit_only_where_what_is_behind_lies_farther_away(*, rim: bool) -> None:
+    disparity, alpha = ball()
+    if not rim:  # a coin on a wall
+        disparity = np.where(alpha > 0, 0.66 + 0.05 * disparity, 0.68).astype(np.float32)
+    made = light(grey(), disparity, light_angle=0.0, light_depth=-0.5, strength=4.0, ambient=0.7)
+    middle, outline = (int(BALL[0]), int(BALL[1])), (int(BALL[0]), int(BALL[1] + BALL[2]) - 2)
+    lit = ratio(grey(), made.layers[0].pixels)[..., 1]
+    assert (lit[outline] > lit[middle] + 0.3) == rim
+    assert any("the photo stays as it is" in str(message) for message in made.messages) != rim
+    assert np.array_equal(made.layers[0].pixels, grey()) != rim
 
 
 def test_light_on_hair_leaves_the_wall_between_it() -> None:
@@ -173,6 +192,30 @@ def test_light_has_more_steps_than_8_bits() -> None:
     assert len(np.unique(lit)) > 2000
 
 
+@pytest.mark.parametrize("preset", ["window-light", "rim-light", "golden-hour", "candle-light"])
+def test_no_preset_clips_what_the_photo_did_not(preset: str) -> None:
+    (step,) = json.loads((RECIPES / f"{preset}.json").read_text(encoding="utf-8"))["steps"]
+    shades = np.linspace(0, 1, HEIGHT * WIDTH, dtype=np.float32).reshape(WIDTH, HEIGHT).T
+    picture = np.stack([shades, shades[::-1], shades[:, ::-1]], axis=2)  # white fur, and saturated colours
+    made = light(picture, ball()[0], **step["options"] | {"strength": 4.0}).layers[0].pixels
+    clipped = picture.max(axis=2) >= WHITE
+    assert clipped.any()
+    assert not (made.max(axis=2) >= WHITE)[~clipped].any()
+    assert (made > picture + 0.02).any()
+
+
+def test_the_sky_and_bright_windows_stay_as_they_are_and_white_things_do_not() -> None:
+    disparity, alpha = ball()
+    disparity = np.where(alpha > 0, disparity, 0.0).astype(np.float32)
+    picture = np.full((HEIGHT, WIDTH, 3), 0.97, np.float32)
+    made = light(picture, disparity, ambient=0.3, light_angle=0.0, strength=0.2).layers[0].pixels
+    far = ndimage.minimum_filter(alpha == 0, 9)
+    np.testing.assert_allclose(made[far], picture[far], atol=1e-4)
+    assert made[int(BALL[0]), int(BALL[1] - 12), 1] < 0.8
+    grown = light(picture, disparity + np.float32(0.3) * (1 - alpha), ambient=0.3, light_angle=0.0, strength=0.2)
+    assert grown.layers[0].pixels[far].max() < 0.8  # a white wall that is not far
+
+
 def test_highlights_bend_and_stay_below_white() -> None:
     ramp = np.repeat(np.linspace(0.05, 1, WIDTH, dtype=np.float32)[None, :, None], HEIGHT, 0).repeat(3, 2)
     flat = np.linspace(0.2, 0.3, HEIGHT, dtype=np.float32)[:, None].repeat(WIDTH, 1)
@@ -214,7 +257,7 @@ def test_several_lights_add_up() -> None:
 @pytest.mark.parametrize(("depth", "said"), [(0.3, 0), (-1.0, 1)])
 def test_lights_that_light_nothing_are_mentioned(depth: float, said: int) -> None:
     made = light(grey(), ball()[0], light_at=(BALL[1], BALL[0]), light_depth=depth, strength=2.0)
-    assert sum("light nothing" in str(message) for message in made.messages) == said
+    assert sum("the photo stays as it is" in str(message) for message in made.messages) == said
 
 
 def test_five_lights_are_refused() -> None:

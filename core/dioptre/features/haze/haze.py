@@ -34,7 +34,8 @@ _SMALL_PX = 640  # longer side of the picture in which haze is measured
 _SHALLOW = 0.5  # nearest distance divided by the farthest, above which haze would look flat
 _FARTHEST = 0.02  # fraction of the pixels whose bright half has the colour of the air
 _PALE = np.array([0.62, 0.66, 0.70], np.float32)  # air of a picture without a bright distance, in linear light
-_DARK = 0.15  # luminance below which a distance is not bright
+_DARK, _DIM, _BRIGHT = 0.15, 0.4, 0.95  # least luminance of the air, also relative to that quantile of the picture
+_WARMEST = 0.5  # least blue of the air, relative to its red; wood is not haze
 _DENSEST = 0.98  # fraction of the light that is lost at amount 1
 _BINS, _LOWEST, _PATCH_PX = 48, 0.03, 9  # distances; fraction of dark pixels that are noise; side of a dark patch
 _KEPT = 0.05  # fraction of the haze that stays at amount -1, because distance without any looks wrong
@@ -77,7 +78,9 @@ def air_of(picture: Picture, disparity: Disparity, at: tuple[float, float] | Non
     far = _linear(picture[disparity <= np.quantile(disparity, _FARTHEST)][:, :3])
     luminance = far @ LUMINANCE
     air = np.asarray(far[luminance >= np.median(luminance)].mean(axis=0), np.float32)
-    return (air, True) if float(air @ LUMINANCE) >= _DARK else (_PALE, False)
+    bright = float(np.quantile(_linear(_opaque(picture[::4, ::4])) @ LUMINANCE, _BRIGHT))
+    shown = float(air @ LUMINANCE) >= max(_DARK, _DIM * bright) and air[2] >= _WARMEST * air[0]
+    return (air, True) if shown else (_PALE, False)
 
 
 def measured_haze(picture: Picture, disparity: Disparity, *, air: Air) -> Haze:
@@ -88,10 +91,8 @@ def measured_haze(picture: Picture, disparity: Disparity, *, air: Air) -> Haze:
         disparity: 1 = nearest.
         air: light of the air, linear.
     """
-    size = fitted_size(disparity.shape, longest_px=_SMALL_PX)
-    light = _linear(resize(np.ascontiguousarray(picture[..., :3]), size, method="area"))
-    near = resize(disparity, size, method="area")
-    dark = ndimage.minimum_filter((light / np.maximum(air, 1e-3)).min(axis=2), _PATCH_PX)
+    dark = _dark_channel(picture, air)
+    near = resize(disparity, dark.shape, method="area")
     order = np.argsort(near, axis=None)
     groups = np.array_split(order, min(_BINS, order.size))
     places = np.array([near.ravel()[group].mean() for group in groups], np.float32)
@@ -99,6 +100,13 @@ def measured_haze(picture: Picture, disparity: Disparity, *, air: Air) -> Haze:
     # Haze never thins out with the distance, so what is dark far away limits it at every nearer place.
     veil = np.minimum.accumulate(lowest).clip(0, 1)
     return Haze(air=air, places=places, veil=ndimage.gaussian_filter1d(veil, 1.5, mode="nearest"))
+
+
+def _dark_channel(picture: Picture, air: Air) -> Plane:
+    """Return the least light around each place in any channel, relative to the air's, in a small picture."""
+    size = fitted_size(picture.shape[:2], longest_px=_SMALL_PX)
+    light = _linear(resize(_opaque(picture), size, method="area"))
+    return np.asarray(ndimage.minimum_filter((light / np.maximum(air, 1e-3)).min(axis=2), _PATCH_PX))
 
 
 def remove_haze(picture: Picture, disparity: Disparity, haze: Haze, *, amount: float = 1.0) -> Picture:
@@ -113,6 +121,8 @@ def remove_haze(picture: Picture, disparity: Disparity, haze: Haze, *, amount: f
     if amount == 0:
         return picture.copy()
     veil = np.interp(disparity.ravel(), haze.places, haze.veil).reshape(disparity.shape).astype(np.float32)
+    # What is darker than the haze at its depth is nearer than the depth map says.
+    veil = np.minimum(veil, resize(_dark_channel(picture, haze.air), veil.shape, method="bilinear"))
     share = np.float32(amount * (1 - _KEPT))
     arriving = _on_edges(picture, np.maximum(1 - share * veil, _LEAST))
     return _by_pixel(_cleared, picture, arriving, _base(picture), air=haze.air)
@@ -244,11 +254,11 @@ def run(inputs: Inputs, options: HazeOptions, progress: Progress) -> Result:
     values = depth.values()
     if options.density < 0:
         haze = measured_haze(picture, disparity, air=air)
-        values["veil"] = round(float(haze.veil[0]), 3)
+        values["veil"] = round(float(haze.veil[0]) * shown, 3)
         if not shown:
-            messages.append(Message("The distance is dark, so hardly any haze was found."))
+            messages.append(Message("The distance has no haze."))
         progress(0.9, "Removing the haze")
-        made = remove_haze(picture, disparity, haze, amount=-options.density)
+        made = remove_haze(picture, disparity, haze, amount=-options.density * shown)
     else:
         progress(0.9, "Adding the haze")
         view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view

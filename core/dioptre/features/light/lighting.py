@@ -58,14 +58,16 @@ _LEAST, _MOST = 0.1, 4.0  # least ratio of light; largest light of a lamp, relat
 _REACH, _EPSILON = 0.008, 1e-4  # of the alignment with edges: radius as a fraction of the longer side, and contrast
 _PICTURE = 0.5  # weight of the picture in that, beside its depth and its subject
 _HUE = 0.4  # how far highlights keep their hue instead of turning white
-_FLAGGED = 0.2  # light that a lamp behind the subject throws on anything else
+_CEILING = (0.92, 0.99)  # most linear light that a lamp makes of what was black and of what was white
+_SHINING, _SHINES, _SKY = 0.5, 0.8, 0.12  # linear light from which, and disparity up to which, things shine
+_BEHIND = 0.1  # relative distance behind the subject from which a lamp only lights its rim
 _BESIDE = 1.1  # distance of a light beside the subject from its middle, as a fraction of the subject's size
 _WHITE_K = 6504.0  # colour temperature of the photo's white
 _SEEN = 1e-3  # least change of the light that counts
 
 _MOST_LIGHTS = 4
-_UNSEEN = 0.15  # light that nobody sees; reflections alone are less
-_NOTHING_LIT = Message("The lights are hidden or behind everything: they light nothing that the photo shows.")
+_UNSEEN = 0.1  # light that nobody sees, relative to a light's strength; reflections alone are less
+_NOTHING_LIT = Message("The lights reach nothing that the photo shows, so the photo stays as it is.")
 
 Colour = Float32[np.ndarray, "3"]
 
@@ -118,16 +120,13 @@ class Target:
     def of(disparity: Disparity, alpha: Matte | None) -> Target:
         """Return the middle of the subject, or that of the picture if there is none."""
         height, width = disparity.shape
-        solid = None if alpha is None else alpha > 0.5
-        if solid is None or not solid.any():
+        rows, columns = np.nonzero(np.zeros((0, 0)) if alpha is None else alpha > HALF)
+        if not rows.size:
             level = float(np.median(disparity))
             return Target(at=(width / 2, height / 2), disparity=level, size_px=0.5 * min(height, width))
-        rows, columns = (np.flatnonzero(solid.any(axis=axis)) for axis in (1, 0))
-        row, column = (
-            int(np.median(np.repeat(np.arange(n), solid.sum(axis=a)))) for n, a in ((height, 1), (width, 0))
-        )
-        size = math.sqrt((rows[-1] - rows[0] + 1.0) * (columns[-1] - columns[0] + 1.0))
-        return Target(at=(column, row), disparity=float(np.median(disparity[solid])), size_px=size)
+        at = int(np.median(columns)), int(np.median(rows))
+        size = math.sqrt((np.ptp(rows) + 1.0) * (np.ptp(columns) + 1.0))
+        return Target(at=at, disparity=float(np.median(disparity[rows, columns])), size_px=size)
 
 
 def relight(
@@ -207,18 +206,22 @@ class Scene:
         )
 
     def arriving(self, light: Light, *, draft: bool) -> Float32[np.ndarray, "sh sw s"]:
-        """Return the light that arrives in the small picture behind the subject and, if there is one, on it."""
+        """Return the light that arrives in the small picture behind the subject and, if there is one, on it.
+
+        It is relative to the light's strength.
+        """
         rays, steps = _DRAFT_RAYS if draft else _RAYS
         source = _source(light, self.target, self.surface, self.scale, self.nearest)
         direct, bounced, seen = incident(self.surface, source, rays=rays, steps=steps)
         seen = smoothed(seen[..., None], alike(self.surface.inverse, self.cover), passes=2)[..., 0]
-        arriving = (_limited(direct) * seen + bounced) * np.float32(light.strength)
         if self.cover is None:
-            return arriving[..., None]
+            return (_limited(direct, _MOST) * seen + bounced)[..., None]
+        beyond = light.distance * _inverse(self.target.disparity, self.nearest) - 1
+        before = 1.0 if light.kind == "directional" else float(np.clip(1 - beyond / _BEHIND, 0, 1))
+        rim = before + (1 - before) * self.surface.rim
+        arriving = _limited(direct, 1 + (_MOST - 1) * before) * seen * rim + bounced * before
         sides = [_continued(arriving, side) for side in (self.cover <= HALF, self.cover > HALF)]
-        if light.kind != "directional" and light.distance > 1 / _inverse(self.target.disparity, self.nearest):
-            sides[0] *= np.float32(_FLAGGED)
-        return np.stack(sides, axis=2)
+        return np.stack([sides[0] * before, sides[1]], axis=2)
 
 
 def _continued(arriving: Plane, side: Bool[np.ndarray, "h w"]) -> Plane:
@@ -228,33 +231,27 @@ def _continued(arriving: Plane, side: Bool[np.ndarray, "h w"]) -> Plane:
 
 
 def _lit(
-    picture: Picture,
-    scene: Scene,
-    lights: Sequence[Light],
-    *,
-    ambient: float,
-    draft: bool,
-    progress: Progress,
+    picture: Picture, scene: Scene, lights: Sequence[Light], *, ambient: float, draft: bool, progress: Progress
 ) -> tuple[Picture, float]:
-    """Return the picture in new light, and the most of it that arrives anywhere, relative to the photo's own."""
+    """Return the picture in new light, and the most of it that arrives anywhere, relative to a light's strength."""
     lights = [each for each in lights if each.strength > 0]
     if not lights and ambient == 1:
         return picture.copy(), 0.0
-    by_warmth: dict[float, Float32[np.ndarray, "sh sw s"]] = {}
+    most, by_warmth = 0.0, dict[float, Float32[np.ndarray, "sh sw s"]]()
     for number, light in enumerate(lights):
         progress(number / (len(lights) + 1), "Following the light")
         arriving = scene.arriving(light, draft=draft)
-        by_warmth[light.warmth] = arriving + by_warmth.get(light.warmth, np.float32(0))
+        most = max(most, float(arriving.max()))
+        by_warmth[light.warmth] = arriving * np.float32(light.strength) + by_warmth.get(light.warmth, np.float32(0))
     progress(len(lights) / (len(lights) + 1), "Lighting the picture")
     colours = {light.warmth: light.colour for light in lights}  # in the order of `by_warmth`
     table = np.array([*colours.values()], np.float32).reshape(-1, 3)
-    most = max((float(each.max()) for each in by_warmth.values()), default=0.0)
     return _multiplied(picture, scene, list(by_warmth.values()), table, ambient), most
 
 
-def _limited(arriving: Plane) -> Plane:
+def _limited(arriving: Plane, most: float) -> Plane:
     """Keep the light beside a lamp from burning out; a photographer would move the lamp away."""
-    return arriving / (1 + (arriving / np.float32(_MOST)) ** 4) ** np.float32(0.25)
+    return arriving / (1 + (arriving / np.float32(most)) ** 4) ** np.float32(0.25)
 
 
 def _guide(picture: Picture, disparity: Disparity, outline: Outline | None) -> Float32[np.ndarray, "h w g"]:
@@ -309,14 +306,9 @@ def _multiplied(
     full, size = guide.shape[:2], small.shape[:2]
     fitted = np.zeros((*size, 0), np.float32)
     if arriving:
-        light = np.stack(arriving, axis=3)
+        light, reach = np.stack(arriving, axis=3), max(2.0, _REACH * max(size))
         fits = [
-            guided_coefficients(
-                small[..., [side, -2, -1]],
-                light[..., side, :],
-                radius_px=max(2.0, _REACH * max(size)),
-                epsilon=_EPSILON,
-            )
+            guided_coefficients(small[..., [side, -2, -1]], light[..., side, :], radius_px=reach, epsilon=_EPSILON)
             for side in range(light.shape[2])
         ]
         fitted = np.concatenate(fits, axis=2)
@@ -344,9 +336,12 @@ def _in_new_light(
         jnp.maximum((fitted[:, k, :, :3] * guide[:, None, [k, -2, -1]]).sum(axis=2) + fitted[:, k, :, 3], 0)
         for k in range(sides)
     ]
-    mixed = arriving[0] if sides == 1 else arriving[0] + guide[:, 2:3] * (arriving[1] - arriving[0])
-    ratio = jnp.maximum(ambient + mixed @ colours, _LEAST)
+    front = guide[:, 2:3] if sides > 1 else 0.0
+    mixed = arriving[0] + front * (arriving[-1] - arriving[0])
     light = srgb_to_linear(colour)
+    shines = jnp.clip((light @ LUMINANCE - _SHINING) / (_SHINES - _SHINING), 0, 1)[:, None] * (1 - front)
+    shines *= jnp.clip(2 - guide[:, :1] * (2 / _SKY), 0, 1)
+    ratio = shines + (1 - shines) * jnp.maximum(ambient + mixed @ colours, _LEAST)
     lit = light * ratio
     highest = [jnp.broadcast_to(each.max(axis=1, keepdims=True), each.shape) for each in (light, lit)]
     bent = (1 - _HUE) * _bend(light, lit) + _HUE * _bend(*highest)
@@ -355,10 +350,11 @@ def _in_new_light(
 
 
 def _bend(before: Float[Array, "n 3"], after: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
-    """Return the factor that keeps values below 1 if they were, and never makes them less than they were."""
-    before, after = jnp.maximum(before, 0), jnp.maximum(after, 1e-6)
-    more = jnp.maximum((after * after) ** 2 - (jnp.minimum(before, 1) ** 2) ** 2, 0)
-    return jnp.maximum(jax.lax.rsqrt(jnp.sqrt(1 + more)), jnp.minimum(before / after, 1))
+    """Return the factor that keeps values from rising above a ceiling below white."""
+    ceiling = _CEILING[0] + (_CEILING[1] - _CEILING[0]) * before  # so that white fur keeps its shades
+    more, room = jnp.maximum(after - before, 0), jnp.maximum(ceiling - before, 1e-6)
+    held = before + more * jax.lax.rsqrt(jnp.sqrt(1 + (more / room) ** 4))
+    return jnp.where(more > 0, held / jnp.maximum(after, 1e-6), 1)
 
 
 def placed_lights(
@@ -417,17 +413,10 @@ def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
     )
     alpha = subject.alpha if subject.found else None
     view = inputs.chosen_field_of_view(options.equivalent_mm) or depth.field_of_view
-    focal_diagonals = _USUAL_VIEW if view is None else view.focal_diagonals
-    compute = partial(
-        Scene.of,
-        picture,
-        depth.disparity,
-        alpha,
-        nearest=depth.nearest,
-        focal_diagonals=focal_diagonals,
-        draft=inputs.draft,
-    )
-    name = f"lit scene, {focal_diagonals}"
+    focal = _USUAL_VIEW if view is None else view.focal_diagonals
+    given: dict[str, Any] = {"nearest": depth.nearest, "focal_diagonals": focal, "draft": inputs.draft}
+    compute = partial(Scene.of, picture, depth.disparity, alpha, **given)
+    name = f"lit scene, {focal}"
     made, most = _lit(
         picture,
         kept_for(inputs.kept, name, depth.disparity, compute=compute) if inputs.draft else compute(),
@@ -439,7 +428,7 @@ def run(inputs: Inputs, options: LightOptions, progress: Progress) -> Result:
     unseen = () if most > _UNSEEN or not options.strength else (_NOTHING_LIT,)
     progress(1.0, "Done")
     return Result(
-        layers=(Layer(name="Light", role=Role.RESULT, pixels=made), *depth.layers),
+        layers=(Layer(name="Light", role=Role.RESULT, pixels=picture if unseen else made), *depth.layers),
         values=depth.values(),
         messages=(*depth.messages, *(subject.messages if alpha is not None else ()), *unseen),
         models={**depth.models, **subject.models},

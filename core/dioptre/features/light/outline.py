@@ -65,12 +65,9 @@ class Outline:
             usual = ndimage.gaussian_filter(near * side, 6 * reach) / np.maximum(weight, 1e-6)
             wrong |= side & strip & (np.abs(near - usual) > _APART)
         band = ndimage.maximum_filter(rims | wrong, 2 * reach + 1)
-        behind, front = (
-            pull_push(np.concatenate([near[..., None], colour], axis=2), (side & ~band).astype(np.float32))
-            if (side & ~band).any()
-            else np.concatenate([near[..., None], colour], axis=2)
-            for side in (cover <= HALF, cover > HALF)
-        )
+        seen = np.concatenate([near[..., None], colour], axis=2)
+        inner = [side & ~band for side in (cover <= HALF, cover > HALF)]
+        behind, front = (pull_push(seen, each.astype(np.float32)) if each.any() else seen for each in inner)
         weight = ndimage.gaussian_filter(band.astype(np.float32), reach / 2)
         gaps = 1 - ndimage.minimum_filter(cover, 2 * -(-reach // 2) + 1)
         level = near + weight * (np.where(cover > HALF, front[..., 0], behind[..., 0]) - near)

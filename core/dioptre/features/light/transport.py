@@ -7,6 +7,7 @@ straight line in space, w is linear in the place in the picture, so a ray to a l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -29,6 +30,7 @@ _NEAR = 0.3  # inverse distance from that of the farthest point, from which slop
 _SMOOTH = 0.03  # scale on which normals are smoothed, as a fraction of the subject's size
 _RIM = 0.028  # width of the subject's rounded rim, as a fraction of its size
 _BULGE = 1.6  # how far normals at the outline turn away from the camera
+_STEP, _STEPS = 0.1, 0.3  # relative difference of distance at the outline from which, and at which, it is round
 _BOUNCED = 0.05  # fraction of the light that arrives from all sides
 _BIAS = 0.005  # relative distance within which a surface does not shade itself
 _NOISE = 0.005  # and difference of inverse distance
@@ -68,11 +70,14 @@ class Surface:
     Attributes:
         inverse: inverse distance of each pixel.
         normals: unit vectors: x right, y down, z away.
+        rim: how far they turn away from the camera at the subject's outline, where what is behind lies farther
+            away; at most 1.
         focal_px: focal length in pixels.
     """
 
     inverse: Plane
     normals: Float32[np.ndarray, "h w 3"]
+    rim: Plane
     focal_px: float
 
     @staticmethod
@@ -93,13 +98,18 @@ class Surface:
         coarse = smoothed(fine, guide, passes=passes + 4)
         share = np.clip((inverse - inverse.min()) / np.float32(_NEAR), 0, 1)[..., None] ** 2
         normals = fine * share + coarse * (1 - share)
+        rim = np.zeros_like(inverse)
         if alpha is not None:
             width = max(1.0, _RIM * subject_px)
-            down, across = (ndimage.gaussian_filter(alpha, width, order=order) for order in ((1, 0), (0, 1)))
-            turn = np.float32(_BULGE * width * np.sqrt(2 * np.pi)) * alpha
-            normals = normals + np.stack([-across * turn, -down * turn, np.zeros_like(turn)], axis=2)
+            reach, far = 2 * math.ceil(width) + 1, np.log(inverse + np.float32(_FAR))
+            step = ndimage.maximum_filter(far, reach) - ndimage.minimum_filter(far, reach)
+            apart = np.clip((step - np.float32(_STEP)) / np.float32(_STEPS - _STEP), 0, 1)
+            turn = np.float32(_BULGE * width * np.sqrt(2 * np.pi)) * alpha * ndimage.gaussian_filter(apart, width)
+            tilt = [-turn * ndimage.gaussian_filter(alpha, width, order=order) for order in ((0, 1), (1, 0))]
+            normals = normals + np.stack([*tilt, rim], axis=2)
+            rim = np.minimum(2 * np.hypot(*tilt), 1)
         normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
-        return Surface(inverse=inverse, normals=normals, focal_px=focal_px)
+        return Surface(inverse=inverse, normals=normals, rim=rim, focal_px=focal_px)
 
 
 def alike(inverse: Plane, alpha: Plane | None) -> Float32[np.ndarray, "h w 2"]:
