@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from krita import DockWidget
+from krita import DockWidget, Krita
 
 from . import depth_editing, painting, updating
 from .dioptre_link.catalogue import IN_EDITORS
@@ -25,7 +25,7 @@ from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
-from .document import LOG, active, find_node, remember, remembered
+from .document import LOG, Document, active, find_node, is_open, remember, remembered
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
@@ -78,6 +78,7 @@ class DioptreDocker(DockWidget):
         self._options: dict[str, Options] = {}
         self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
+        self._said_of: Document | None = None  # The document that was active then.
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -375,11 +376,13 @@ class DioptreDocker(DockWidget):
 
     def _say(self, words: str) -> None:
         """Show words until the user requests something else, whatever is rendered meanwhile."""
-        self._said = words
-        self._words.setText(words)
+        self._said, self._said_of = words, Krita.instance().activeDocument()
+        self._words.setText(words or self._words_of(self.session.store.state))
 
     def _follow_active(self) -> None:
         self.session.drop_closed()
+        if self._said_of is not None and not is_open(self._said_of):
+            self._say("")
         if self.isVisible():
             self.session.follow_active()
             self._follow_canvas()

@@ -43,7 +43,7 @@ from .document import (
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
-from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection_in, selection_mark
+from .sources import NO_SELECTION, Found, Source, coverage_mark, find, photo_and_depth, selection_in, selection_mark
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
@@ -109,6 +109,7 @@ class Session(QObject):
         self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
+        self._looked: tuple[object, ...] = ()  # Place of the latest target; see `follow_active`.
         # Document and layer that the focus, points and strokes belong to.
         self._marked: tuple[Any, Any] | None = None
         # Document and layer that could not be read, and whether that may change while they stay active.
@@ -219,8 +220,9 @@ class Session(QObject):
             self._refuse(error, passes=found is None and isinstance(error, DioptreError))
             return
         self._adopt(target)
+        self._looked, self._refused = target.place, None
         self._previews.list_again()
-        self._set(states.reading(self.state), layer=target.picture.name())
+        self._set(states.reading(self.state), layer=target.name)
         self._reading.start(_with_thumbnail(reading), self._read, self._refuse)
 
     def look_again(self) -> None:
@@ -288,8 +290,8 @@ class Session(QObject):
         self._previews.ask_soon()
 
     def follow_zoom(self) -> None:
-        """Ask for another preview if the picture's size on the screen has changed."""
-        if self._previews.asked_px not in (0, self._longest_px()) and self._source is not None:
+        """Ask for another preview if the picture has become larger on the screen."""
+        if 0 < self._previews.asked_px < self._longest_px() and self._source is not None:
             self._set(states.asked(self.state))
             self._previews.ask_soon()
 
@@ -366,7 +368,7 @@ class Session(QObject):
         try:
             target = self._find()[0] if refused else self._find_target(document, node)
         except DioptreError as error:
-            if refused and error.message != self.state.message:
+            if error.message != self.state.message:
                 self._refuse(error, passes=True)
             return
         panel = self.store.state
@@ -413,15 +415,16 @@ class Session(QObject):
             RefusedError: There is no suitable layer.
         """
         if self.store.state.recipe and document is not None and node is not None:
-            return Target(document=document, picture=node)
+            picture, depth = photo_and_depth(document, node)
+            return Target(document=document, picture=picture, depth=depth)
         return find_target(self.state.operation, document, node)
 
     def _is_shown(self, target: Target) -> bool:
-        source = self._source
-        if source is None or source.document != target.document:
+        """Return whether the latest look was at this target, whatever it found."""
+        if self._source is None or self._looked != target.place:
             return False
-        layer = None if target.layer is None else node_id(target.document, target.layer)
-        return (source.picture.node, source.layer and source.layer.node) == (target.node, layer)
+        read, given = self._source.depth, target.depth
+        return read is None or given is None or read.node == node_id(target.document, given)
 
     def _adopt(self, target: Target) -> None:
         """Take over the settings of the result that a run replaces, or keep the style for another layer.

@@ -2,6 +2,7 @@
 
 import gc
 import json
+from itertools import pairwise
 
 import person
 from dioptre.dioptre_link.catalogue import IN_EDITORS, operation
@@ -54,6 +55,7 @@ from rig import (
 from dioptre import jobs
 
 NARROW_PX = 300
+LOOKS = 12  # Turns of a check in a second, in which the docker looks at the document twice.
 MINE = {
     "version": 2,
     "title": "Mine",
@@ -606,6 +608,34 @@ def check_settings_follow_the_layer():
     expect("replaced with the same", record_of(again).load()[0].options["f_number"], 1.1)
     for each in (again, other):
         each.setModified(False)
+
+
+def check_depth_stands_for_its_photo():
+    """A reopened document whose depth is active gets one preview; what was said about a closed document goes."""
+    document, node = yield from open_photo()
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), {}, document, node))
+    path = OUT / "depth-active.kra"
+    document.setActiveNode(child(group, "Depth"))
+    yield from settle(document)
+    document.setFileName(str(path))
+    document.saveAs(str(path))
+    yield from close(document)
+    document = yield from person.open_file(path)
+    yield from soon("active", lambda: document.activeNode().name(), "Depth")
+    previews = []
+    stop = docker().session.store.observe(lambda old, new: previews.append(new.state.phase))
+    yield from opened("dioptre_light")
+    yield from soon("title", title, "New result for “Photo”")
+    yield from ready()
+    for _ in range(3 * LOOKS):
+        yield
+    stop()
+    changes = [one for one, next_one in pairwise([*previews, None]) if one is not next_one]
+    expect("one preview", changes.count(Phase.READY), 1)
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    expect("said", bool(widget(QLabel, "dioptre_words").text()), True)
+    yield from close(document)
+    yield from soon("not said any more", lambda: "✓" in widget(QLabel, "dioptre_words").text(), False)
 
 
 def check_the_selection_limits_the_preview():
