@@ -140,6 +140,12 @@ def check_more_options_stay_under_the_pointer():
 
 def check_tab_goes_through_the_options_before_the_buttons_below():
     """Also if the options are older or newer than those of another operation."""
+    sections = [one for one in docker().findChildren(QToolButton, "dioptre_section") if one.isVisible()]
+    expect("three sections", len(sections), 3)
+    expect("one is open", [one.isChecked() for one in sections], [True, False, False])
+    yield from click(sections[1])
+    yield from soon("another is open", lambda: [one.isChecked() for one in sections], [False, True, False])
+    yield from click(sections[0])
     document, node = yield from open_photo()
     # Update is grey without a result.
     yield from finish(jobs.job_manager().start(operation("portrait"), {}, document, node))
