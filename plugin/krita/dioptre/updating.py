@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import depth_editing, layers
+from . import depth_editing, layers, painting
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
@@ -359,7 +359,8 @@ def apply(
         tops.append(record.top(entry))
         if is_edited and not paints:
             depth_editing.end(document, entry)
-    undo_sync.swapped(first, swapped, entries)
+    strokes = painting.under_way() if paints else None
+    undo_sync.swapped(first, swapped, entries, *(() if strokes is None else (strokes.is_still(),)))
     if any(edited):
         first.refreshProjection()
     if any(edited) and not paints:

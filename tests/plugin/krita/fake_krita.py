@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -156,7 +156,7 @@ class Node:
         return False
 
     def thumbnail(self, width: int, height: int) -> Thumbnail:
-        return Thumbnail(self._data + bytes((width, height)))
+        return Thumbnail(self._data + b"%d %d" % (width, height))
 
 
 @dataclass(frozen=True)
@@ -284,6 +284,7 @@ class Krita:
     _documents: list[Document] = field(default_factory=list)
     active: Document | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    action: Callable[[str], Any] | None = None
 
     @staticmethod
     def instance() -> Krita:
