@@ -112,8 +112,7 @@ class DioptreDocker(DockWidget):
         file, _ = QFileDialog.getOpenFileName(self, translated("Recipe"), "", "*.json")
         if file:
             self._guarded(lambda: self.session.open_file(Path(file)))
-        panel = self.session.store.state
-        self._recipes.render(panel.recipe, panel.pictures)
+        self._render_recipes(self.session.store.state)
 
     def edit(self) -> None:
         """Open the active result with the options that produced it.
@@ -179,7 +178,7 @@ class DioptreDocker(DockWidget):
         return lower
 
     def _scrolled(self) -> QScrollArea:
-        self._recipes = RecipeList(self._choose_recipe)
+        self._recipes = RecipeList(self._choose_tile)
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setObjectName("dioptre_about")
@@ -238,7 +237,7 @@ class DioptreDocker(DockWidget):
         )
         self._update = self._button(translated("Update"), "dioptre_update_button", self._update_layers)
         self._update.setToolTip(translated("Recompute the active result after you paint on its layers"))
-        buttons = QGridLayout()
+        buttons = self._buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
         buttons.addWidget(self._edit_depth, 1, 0)
@@ -278,13 +277,12 @@ class DioptreDocker(DockWidget):
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
         self._view.render(panel)
         self._about.setVisible(bool(panel.recipe))
-        self._recipes.setVisible(bool(panel.recipe))
         if panel.followed is not None:
             seen = preview_of(panel.followed)
             title = panel.followed.title if panel.recipe == FROM_FILE else ""
             words = (title and f"{title}:", panel.followed.description, seen.note if seen.shown else "")
             self._about.setText(" ".join(translated(one) for one in words if one))
-            self._recipes.render(panel.recipe, panel.pictures)
+        self._render_recipes(panel)
         self._render_options(panel)
         self._title.show_text(title_of(panel, self.session.size))
         for tick, shown, on in (
@@ -301,6 +299,12 @@ class DioptreDocker(DockWidget):
             self._said = ""
         if panel != old or not self._words.text():
             self._words.setText(self._words_of(panel) or self._said)
+
+    def _render_recipes(self, panel: Panel) -> None:
+        names, state = self.session.tiles, panel.state
+        chosen = panel.recipe or recipes.preset_in(state.options, state.operation)
+        names = tuple(dict.fromkeys((*names, FROM_FILE))) if panel.recipe else names
+        self._recipes.render(names, chosen, panel.pictures, panel.before)
 
     def _render_options(self, panel: Panel) -> None:
         name = "" if panel.recipe else panel.state.operation.name
@@ -355,6 +359,12 @@ class DioptreDocker(DockWidget):
             self.session.open(IN_EDITORS[name])
             self.session.look()
 
+    def _choose_tile(self, name: str) -> None:
+        if self.session.store.state.recipe:
+            self._choose_recipe(name)
+        else:
+            self.session.choose_preset(name)
+
     def _choose_recipe(self, name: str) -> None:
         if name == FROM_FILE:
             self.choose_file()
@@ -386,7 +396,7 @@ class DioptreDocker(DockWidget):
         if self.isVisible():
             self.session.follow_active()
             self._follow_canvas()
-            self._offer_changes()
+            self._list_results()
             self._follow_strokes()
 
     def _follow_strokes(self) -> None:
@@ -410,17 +420,25 @@ class DioptreDocker(DockWidget):
 
     def _follow_canvas(self) -> None:
         """Show the preview at its place on the canvas, at the size at which the user sees it."""
+        self.session.follow_canvas()
         if self._view.follow_canvas():
             self._render(self.session.store.state, self.session.store.state)
         self.session.follow_zoom()
 
     def _offer_changes(self) -> None:
-        """Grey what changes an earlier result unless one is active."""
+        """Grey what changes an earlier result unless one is active; while its depth is painted on, Update is large."""
         updates, has_depth = updating.changeable(*active())
         self._update.setEnabled(updates)
         self._edit_depth.setEnabled(has_depth)
+        strokes = painting.under_way()
+        paints = strokes is not None and strokes.shown() is not None
         for tick in (self._snaps, self._after_stroke):
-            tick.setVisible(painting.under_way() is not None)
+            tick.setVisible(strokes is not None)
+        if paints == self._make.isHidden():
+            return
+        self._make.setHidden(paints)
+        self._update.setStyleSheet(MAIN if paints else "")
+        self._buttons.addWidget(self._update, *((0, 0, 1, 2) if paints else (1, 1)))
 
     def _follow_run(self, run: Run) -> None:
         """Report the outcome of a run, no matter where it was started."""

@@ -37,7 +37,7 @@ from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, depth_links, picture_links
 from .dioptre_link.wire import PixelFormat
-from .toolkit import QAbstractScrollArea, QByteArray, QImage, QMdiArea, QTimer, QUuid, QWidget
+from .toolkit import QAbstractScrollArea, QByteArray, QImage, QMdiArea, QTimer, QToolButton, QUuid, QWidget
 
 LOG = EditorLog("krita")
 logger = LOG.logger
@@ -380,6 +380,7 @@ def _rows_per_strip(row_bytes: int, width: int, *, converting: bool) -> int:
 
 
 _NO_PIXELS = ("mask", "filterlayer")  # Ends of the types of nodes without pixels of their own.
+TOOLBOX = "ToolBox"  # Name of the docker with Krita's tools.
 SAID_MS = 4000  # How long a message is shown over the canvas.
 ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
@@ -593,6 +594,15 @@ def shown_view(document: Document) -> View | None:
     """Return the active view if it shows the document."""
     window, shown = Krita.instance().activeWindow(), Krita.instance().activeDocument()
     return window.activeView() if window is not None and shown == document else None
+
+
+def canvas_mark() -> tuple[object, ...]:
+    """Return a value that changes with the active document, Krita's tool, and which layers are there and visible."""
+    window, document = Krita.instance().activeWindow(), Krita.instance().activeDocument()
+    boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
+    tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]
+    nodes = () if document is None else all_nodes(document.rootNode())
+    return document, *tools, *((own_id(node), node.visible()) for node in nodes)
 
 
 def canvas_widget() -> QWidget | None:

@@ -33,6 +33,7 @@ from .document import (
     Node,
     Rect,
     active,
+    canvas_mark,
     find_node,
     is_open,
     node_id,
@@ -63,10 +64,12 @@ class Panel:
         followed: The recipe itself, with the focus that the user has clicked; None for an operation.
         pictures: The recipes' effects on the previewed layer, as far as they are known, by name.
         layer: Name of the previewed layer.
+        before: That layer as it is, at a reduced size.
         entry: The result of the same operation that a run replaces; None if there is none.
         replaced: Name of that result; "" if there is none.
         adds: Whether the user wants to add another result instead.
         whole: Whether to enlarge every layer of the document into a new one.
+        covers: Whether the preview may lie on the canvas: until something happens in the document.
     """
 
     state: State
@@ -74,10 +77,12 @@ class Panel:
     followed: Recipe | None = None
     pictures: Mapping[str, Image | None] = field(default_factory=dict)
     layer: str = ""
+    before: QImage | None = None
     entry: Entry | None = None
     replaced: str = ""
     adds: bool = False
     whole: bool = False
+    covers: bool = True
 
     @property
     def replaces(self) -> bool:
@@ -106,12 +111,11 @@ class Session(QObject):
             Panel(state=replace(states.opened(next(iter(OPERATIONS.values()))), on_canvas=remembered(ON_CANVAS)))
         )
         self.recipes = dict(presets())  # By name, as they were before a click.
-        self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
-        self._looked: tuple[object, ...] = ()  # Place of the latest target; see `follow_active`.
-        # Document and layer that the focus, points and strokes belong to.
-        self._marked: tuple[Any, Any] | None = None
+        self._canvas: tuple[object, ...] = ()  # The latest mark since the user's latest choice; see `follow_canvas`.
+        # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
+        self._looked: tuple[object, ...] = ()
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
@@ -135,6 +139,12 @@ class Session(QObject):
         return self.store.state.state
 
     @property
+    def tiles(self) -> tuple[str, ...]:
+        """Names of the recipes to choose from: all, or the presets of the operation."""
+        panel = self.store.state
+        return tuple(self.recipes if panel.recipe else recipes.presets_of(panel.state.operation))
+
+    @property
     def size(self) -> tuple[int, int] | None:
         """Size of the previewed layer, in pixels."""
         return None if self._source is None else self._source.picture.rect[2:]
@@ -147,6 +157,14 @@ class Session(QObject):
     def _set(self, state: State, **changes: Any) -> None:
         self.store.set(replace(self.store.state, state=state, **changes))
 
+    def _choose(self, state: State) -> None:
+        """Take over a choice of the user, and show it, on the canvas too if previews are shown there."""
+        before, self._canvas = self.state, ()
+        self._set(state, covers=True)
+        same = (state.options, state.place, state.on_canvas) == (before.options, before.place, before.on_canvas)
+        if not same or state.phase is Phase.FAILED:
+            self._previews.ask_soon()
+
     # -- input ---------------------------------------------------------------------------------------------------
 
     def open(self, operation: Operation, *, more: bool = False, whole: bool = False) -> None:
@@ -158,7 +176,7 @@ class Session(QObject):
             whole: Whether to enlarge the whole document.
         """
         self._forget()
-        self._marked = None
+        self._looked = ()
         state = replace(fetching.carried(states.opened(operation), self.state), more=more)
         self.store.set(Panel(state=state, whole=whole))
 
@@ -170,7 +188,7 @@ class Session(QObject):
         before, chosen = self.store.state, Panel(state=state, recipe=name, followed=recipe)
         if not before.recipe or not self._serves(recipe):
             self._forget()
-            self._marked = None
+            self._looked = ()
             self.store.set(chosen)
             self.look()
             return
@@ -178,8 +196,13 @@ class Session(QObject):
         self._previews.stop()
         if before.state.view in [view.name for view in views_of(state.operation)]:
             state = states.chose_view(state, before.state.view)
-        self.store.set(replace(chosen, state=states.read(state), pictures=before.pictures, layer=before.layer))
+        kept = {name: getattr(before, name) for name in ("pictures", "layer", "before")}
+        self.store.set(replace(chosen, state=states.read(state), **kept))
         self._previews.ask()
+
+    def choose_preset(self, name: str) -> None:
+        """Set the operation's options to those of one of its presets."""
+        self.change_all(recipes.with_preset(self.state.options, name, self.state.operation))
 
     def open_file(self, file: Path) -> None:
         """Choose a recipe from a file and preview its effect on the active layer.
@@ -216,13 +239,14 @@ class Session(QObject):
         try:
             target, found = self._find()
             reading = found.read()
+            before = _thumbnail(found.picture, Rect.of(found.picture))
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._refuse(error, passes=found is None and isinstance(error, DioptreError))
             return
         self._adopt(target)
         self._looked, self._refused = target.place, None
         self._previews.list_again()
-        self._set(states.reading(self.state), layer=target.name)
+        self._set(states.reading(self.state), layer=target.name, before=before)
         self._reading.start(_with_thumbnail(reading), self._read, self._refuse)
 
     def look_again(self) -> None:
@@ -241,8 +265,7 @@ class Session(QObject):
         except DioptreError as error:
             self._failed(error)
             return
-        self._set(state)
-        self._previews.ask_soon()
+        self._choose(state)
 
     def click(self, x: float, y: float, click: Click = Click.CHOOSE) -> None:
         """Handle a click in the preview, given as fractions of the layer's sides."""
@@ -254,22 +277,19 @@ class Session(QObject):
             if clicked == recipe:
                 return
             self._follow(clicked)
+            self._choose(self.state)
+            self._previews.ask_soon()
         else:
-            self._set(states.clicked(self.state, x, y, self.size, click=click))
-        self._previews.ask_soon()
+            self._choose(states.clicked(self.state, x, y, self.size, click=click))
 
     def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Handle a box dragged in the preview, with corners given as fractions of the layer's sides."""
         if self.size is not None and not self.store.state.recipe:
-            self._set(states.boxed(self.state, start, end, self.size))
-            self._previews.ask_soon()
+            self._choose(states.boxed(self.state, start, end, self.size))
 
     def brush(self, change: Callable[[State], State]) -> None:
         """Apply a change from `editing.brush` to the state."""
-        before = self.state
-        self._set(change(before))
-        if self.state.options != before.options:
-            self._previews.ask_soon()
+        self._choose(change(self.state))
 
     def fetch(self, network: Network) -> None:
         """Download a network; the preview starts once it is installed."""
@@ -277,7 +297,7 @@ class Session(QObject):
         self.fetcher.start(network)
 
     def choose_view(self, view: str) -> None:
-        self._set(states.chose_view(self.state, view))
+        self._choose(states.chose_view(self.state, view))
 
     def compare(self, *, holds: bool) -> None:
         """Show the unchanged layer for as long as the user holds the key or the button."""
@@ -286,8 +306,17 @@ class Session(QObject):
     def show_on_canvas(self, on: bool) -> None:
         """Show the preview on Krita's canvas, or in the docker."""
         remember(ON_CANVAS, on)
-        self._set(states.showed_on_canvas(self.state, on=on))
-        self._previews.ask_soon()
+        self._choose(states.showed_on_canvas(self.state, on=on))
+
+    def uncover(self) -> None:
+        """Show the preview in the docker until the user's next choice, because the canvas shows something new."""
+        self.store.set(replace(self.store.state, covers=False))
+
+    def follow_canvas(self) -> None:
+        """Uncover the canvas if another document or tool was chosen, or layers have come, gone or changed sight."""
+        before, self._canvas = self._canvas, canvas_mark()
+        if before and before != self._canvas:
+            self.uncover()
 
     def follow_zoom(self) -> None:
         """Ask for another preview if the picture has become larger on the screen."""
@@ -323,7 +352,7 @@ class Session(QObject):
         operation = self.state.operation
         target = find_target(operation, document, node)
         # A saved copy of a document has results with the same ids.
-        shown = same_entry(panel.entry, target.entry) and self._marked in (None, (target.document, target.node))
+        shown = same_entry(panel.entry, target.entry) and self._looked in ((), target.place)
         if target.entry is not None and not (panel.adds or shown):
             self.look()
             raise RefusedError(
@@ -351,7 +380,7 @@ class Session(QObject):
         else:
             self._set(states.of_next_picture(self.state))
         state = replace(states.reading(self.state), phase=Phase.EMPTY)
-        self._set(state, layer="", entry=None, replaced="", pictures={})
+        self._set(state, layer="", entry=None, replaced="", pictures={}, before=None, covers=False)
 
     def follow_active(self) -> None:
         """Read the layer again if another one has become active. A timer calls this while the docker is visible."""
@@ -431,8 +460,7 @@ class Session(QObject):
 
         The settings of a result that this docker shows already stay as the user has changed them.
         """
-        panel, place = self.store.state, (target.document, target.node)
-        moves = self._marked is not None and self._marked != place
+        panel, moves = self.store.state, self._looked[:2] not in ((), target.place[:2])
         if panel.recipe:
             if moves:
                 self._follow(self.recipes[panel.recipe])
@@ -474,7 +502,7 @@ class Session(QObject):
             return None
         self._limits_mark = marks
         coverage = node and small_coverage(node, rect)
-        self.before = self._thumbnail and _faded(self._thumbnail, coverage)
+        self._set(self.state, before=self._thumbnail and _faded(self._thumbnail, coverage))
         selection = None if mark == NO_SELECTION else selection_in(source.document, rect)
         limits = selection is not None and not takes_selection(operation)
         self.selected = small_selection(selection, rect.width) if selection and limits else None
@@ -492,14 +520,17 @@ class Session(QObject):
         # A node that outlives its document could crash Krita; its id cannot.
         self._refused, self._passes = (document, "" if node is None else own_id(node)), passes
         self._set(
-            states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", entry=None, replaced=""
+            states.failed(replace(self.state, shown=None), LOG.told(error)),
+            layer="",
+            entry=None,
+            replaced="",
+            before=None,
         )
 
     def _read(self, read: tuple[Source, QImage]) -> None:
         source, self._thumbnail = read
         self._limits_mark = None
         self._source = self._limited(source) or source
-        self._marked = source.document, source.picture.node
         self._set(states.read(self.state), pictures={})
         self._previews.ask()
 
@@ -513,10 +544,9 @@ class Session(QObject):
         return min(max(LONGEST_PX, -round(-self.seen_px // STEP_PX) * STEP_PX), MOST_PX)
 
     def _ask_picture(self) -> None:
-        """Request the picture of the next recipe once the preview itself is ready."""
-        panel = self.store.state
-        name = next((name for name in self.recipes if name not in panel.pictures), None)
-        if not panel.recipe or name is None or self.state.phase is not Phase.READY:
+        """Request the picture of the next tile once the preview itself is ready."""
+        name = next((name for name in self.tiles if name not in self.store.state.pictures), None)
+        if name is None or self.state.phase is not Phase.READY:
             return
         if self._serves(self.recipes[name]):
             seen = preview_of(self.recipes[name])
@@ -541,7 +571,8 @@ class Session(QObject):
     def _forget(self) -> None:
         self._reading.stop()
         self._previews.stop()
-        self._source = self.before = self._thumbnail = None
+        self._source = self._thumbnail = None
+        self._canvas = ()
         self.selected = self._refused = self._limits_mark = None
 
 

@@ -51,12 +51,18 @@ class Desk:
     session: Any
     documents: list[Document]
     undone: list[tuple[Node, list[Node]]] = field(default_factory=list)
+    unpainted: tuple[Node, bytes] | None = None
 
     @property
     def document(self) -> Document:
         document = Krita.instance().active
         assert document is not None
         return document
+
+    @property
+    def on_canvas(self) -> bool:
+        panel = self.session.store.state
+        return panel.covers and panel.state.on_canvas and self.session.placed is not None
 
     def layers(self) -> list[Node]:
         return [*_below(self.document.rootNode())]
@@ -80,6 +86,7 @@ class Desk:
             return
         depth = self.plugin.depth_editing.begin(document, active)
         grey = array.array("f", [number / 100, 1.0] * (WIDTH * HEIGHT)).tobytes()
+        self.unpainted = depth, depth.pixelData(0, 0, WIDTH, HEIGHT)
         depth.setPixelData(grey, 0, 0, WIDTH, HEIGHT)
         finish = self.plugin.jobs.finish
         tasks = finish(self.plugin.updating.read(self.plugin.updating.plan(document, depth), lifts=False))
@@ -89,12 +96,17 @@ class Desk:
         finish(self.plugin.updating.apply(done, self.plugin.undo_sync.UndoSync(None), paints=True))
 
     def undo(self, _number: int) -> None:
+        """Undo the update; the plug-in then asks Krita to undo the stroke."""
         for parent, children in self.undone:
             for child in parent.childNodes():
                 child.remove()
             for child in children:
                 parent.addChildNode(child, None)
         self.undone = []
+
+    def unpaint(self) -> None:
+        assert self.unpainted is not None
+        self.unpainted[0].setPixelData(self.unpainted[1], 0, 0, WIDTH, HEIGHT)
 
     def reopen(self, _number: int) -> None:
         """Save the active document, close it, and open it again with the same layer active."""
@@ -118,6 +130,7 @@ class Desk:
     def look(self) -> None:
         self.session.drop_closed()
         self.session.follow_active()
+        self.session.follow_canvas()
         self.session.follow_zoom()
         for _ in range(TURNS):
             QTimer.fire()
@@ -161,7 +174,7 @@ def desk(plugin: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iter
     def clean() -> None:
         krita._documents.clear()
         krita.settings.clear()
-        krita.active = None
+        krita.active, krita.action = None, None
         Thread.made.clear()
         QTimer.running.clear()
         plugin.painting.end()
@@ -176,8 +189,10 @@ def desk(plugin: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iter
         for document, node in zip(documents, nodes, strict=True):
             document.setActiveNode(node)
         session = plugin.session.Session()
-        session.store.observe(lambda _, panel: setattr(session, "seen_px", ON_CANVAS_PX * panel.state.on_canvas))
-        return Desk(plugin, session, documents)
+        person = Desk(plugin, session, documents)
+        krita.action = lambda _: types.SimpleNamespace(trigger=person.unpaint)
+        session.store.observe(lambda *_: setattr(session, "seen_px", ON_CANVAS_PX * person.on_canvas))
+        return person
 
     yield sit
     clean()
@@ -196,6 +211,20 @@ def test_one_preview_per_change(desk: Callable[[], Desk], events: list[tuple[str
         asked = person.previews(lambda name=name, number=number: getattr(person, name)(number))
         assert asked <= 1, f"{asked} previews after {name} {number}"
         assert person.session.state.phase.value in ("ready", "empty", "failed"), person.session.state
+
+
+def test_the_preview_leaves_the_canvas(desk: Callable[[], Desk]) -> None:
+    """It ends with hidden or new layers and with another document, and comes back with the next choice."""
+    person = desk()
+    person.choose(OPERATIONS.index("light"))
+    person.previews(lambda: person.show(0))
+    group = person.document.rootNode().childNodes()[-1]
+    for what in (lambda: group.setVisible(False), lambda: photo(person.document), lambda: person.switch(0)):
+        assert person.on_canvas
+        person.previews(what)
+        assert not person.on_canvas
+        asked = person.previews(lambda: person.session.change("strength", person.session.state.options["strength"] / 2))
+        assert asked == 1
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
