@@ -1,4 +1,4 @@
-"""Recipes in windows: a click in a preview sets the focus of a step, and presets set the options of an operation."""
+"""Recipes in windows: a click in a preview sets a step's focus, and presets set the options of an operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .picking import Click
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return, by name, the options of each preset of only this operation; none if there is no choice between them."""
+    """Return, by name, the options of each preset of only this operation; none if there is no choice of them."""
     found = {
         name: recipe.steps[0].options
         for name, recipe in presets().items()

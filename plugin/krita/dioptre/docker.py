@@ -426,7 +426,7 @@ class DioptreDocker(DockWidget):
         self.session.follow_zoom()
 
     def _offer_changes(self) -> None:
-        """Grey what changes an earlier result unless one is active; while its depth is painted on, Update is large."""
+        """Grey what changes an earlier result unless one is active; enlarge Update while depth is painted on."""
         updates, has_depth = updating.changeable(*active())
         self._update.setEnabled(updates)
         self._edit_depth.setEnabled(has_depth)

@@ -597,7 +597,7 @@ def shown_view(document: Document) -> View | None:
 
 
 def canvas_mark() -> tuple[object, ...]:
-    """Return a value that changes with the active document, Krita's tool, and which layers are there and visible."""
+    """Return a value that changes with the active document, Krita's tool, and its layers and their visibility."""
     window, document = Krita.instance().activeWindow(), Krita.instance().activeDocument()
     boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
     tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]

@@ -1,7 +1,7 @@
 """The preview on Krita's canvas: a widget over it that is transparent except where the picture lies.
 
-It takes the clicks and strokes of an operation. Everything else, such as the wheel, reaches the canvas below: a drag
-that means nothing to the operation is a stroke or a selection of Krita's tool, which ends the preview there.
+It takes the clicks and strokes of an operation. Everything else, such as the wheel, reaches the canvas below: a
+drag that means nothing to the operation is a stroke or a selection of Krita's tool, which ends the preview there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,19 @@ from .canvas import Canvas
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Point
 from .document import Document, Rect, View, canvas_widget, shown_view
-from .toolkit import QApplication, QEvent, QImage, QPainter, QPoint, QPointF, QRectF, Qt, QTimer, QTransform, QWidget
+from .toolkit import (
+    QApplication,
+    QEvent,
+    QImage,
+    QPainter,
+    QPoint,
+    QPointF,
+    QRectF,
+    Qt,
+    QTimer,
+    QTransform,
+    QWidget,
+)
 
 OnClick = Callable[[float, float, Click], None]
 OnKey = Callable[[Any], bool]

@@ -113,7 +113,7 @@ class Session(QObject):
         self.recipes = dict(presets())  # By name, as they were before a click.
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
-        self._canvas: tuple[object, ...] = ()  # The latest mark since the user's latest choice; see `follow_canvas`.
+        self._canvas: tuple[object, ...] = ()  # The latest mark since the latest choice; see `follow_canvas`.
         # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
         self._looked: tuple[object, ...] = ()
         # Document and layer that could not be read, and whether that may change while they stay active.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import array
+import functools
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -26,7 +27,7 @@ ON_CANVAS_PX = 900.0
 class Thread:
     """Computes nothing: each request ends when the test lets it."""
 
-    made: list[Thread] = []
+    made: ClassVar[list[Thread]] = []
 
     def __init__(self, client: str) -> None:
         self.client = client
@@ -219,12 +220,12 @@ def test_the_preview_leaves_the_canvas(desk: Callable[[], Desk]) -> None:
     person.choose(OPERATIONS.index("light"))
     person.previews(lambda: person.show(0))
     group = person.document.rootNode().childNodes()[-1]
-    for what in (lambda: group.setVisible(False), lambda: photo(person.document), lambda: person.switch(0)):
+    changes = (lambda: group.setVisible(False), lambda: photo(person.document), lambda: person.switch(0))
+    for number, what in enumerate(changes):
         assert person.on_canvas
         person.previews(what)
         assert not person.on_canvas
-        asked = person.previews(lambda: person.session.change("strength", person.session.state.options["strength"] / 2))
-        assert asked == 1
+        assert person.previews(functools.partial(person.session.change, "strength", 0.1 * number)) == 1
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -12,7 +12,7 @@ from dioptre_link.editing.recipes import preset_in, presets_of, with_preset
 from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import translated
-from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.operation import Kind, Parameter
 
 from . import arguments, drawing
 from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choice_box, row_of, set_options
@@ -145,7 +145,8 @@ class PresetTiles(Tiles):
     def __init__(self, store: Store[State]) -> None:
         operation = store.state.operation
         super().__init__(
-            presets_of(operation), lambda name: set_options(store, with_preset(store.state.options, name, operation))
+            presets_of(operation),
+            lambda name: set_options(store, with_preset(store.state.options, name, operation)),
         )
 
     def render(self, state: State) -> None:
