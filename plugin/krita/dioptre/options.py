@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from .controls import (
     BLUR,
@@ -78,7 +77,6 @@ class Options(QWidget):
         self._add_sections(_column(self._others), others)
         for one in (simple, others):
             line_up(self._rows[parameter.name] for parameter in one)
-        self.render(described.defaults(), {}, more=False)
 
     def _add_row(self, column: QVBoxLayout, parameter: Parameter) -> None:
         """Add a row, and what belongs to it."""
@@ -126,7 +124,19 @@ class Options(QWidget):
 
     def show_state(self, state: State) -> None:
         """Show the options of a state and its depth."""
-        self.render(state.options, state.automatic, more=state.more)
+        for name, row in self._rows.items():
+            row.render(state.options[name], state.automatic.get(name))
+            hidden = name == RANGE and self._focus is not None
+            row.setVisible(not hidden and row.parameter.applies(state.options))
+            if isinstance(row, PointRow):
+                row.show_automatic(scene.automatic_words(state))
+        self._others.setVisible(state.more or self.more is None)
+        if self.more is not None:
+            self.more.blockSignals(True)
+            self.more.setChecked(state.more)
+            self.more.blockSignals(False)
+        if self._aperture is not None and state.more:
+            self._aperture.show_shape({name: state.options[name] for name in bokeh.OPTIONS})
         if self._shapes is not None:
             self._shapes.render(state.options)
         if self._focus is not None:
@@ -135,29 +145,6 @@ class Options(QWidget):
             self._distance.render(state)
         if self._limit is not None:
             self._limit.show_state(state)
-        for row in self._rows.values():
-            if isinstance(row, PointRow):
-                row.show_automatic(scene.automatic_words(state))
-
-    def render(self, options: Mapping[str, Any], decided: Mapping[str, Any], *, more: bool) -> None:
-        """Show these values.
-
-        Args:
-            options: Values of the options.
-            decided: Values that the preview determined for options set to None.
-            more: Show all rows.
-        """
-        for name, row in self._rows.items():
-            row.render(options.get(name, row.parameter.default), decided.get(name))
-            hidden = name == RANGE and self._focus is not None
-            row.setVisible(not hidden and row.parameter.applies(options))
-        self._others.setVisible(more or self.more is None)
-        if self.more is not None:
-            self.more.blockSignals(True)
-            self.more.setChecked(more)
-            self.more.blockSignals(False)
-        if self._aperture is not None and more:
-            self._aperture.show_shape({name: options.get(name) for name in bokeh.OPTIONS})
 
 
 def _head(title: str, section: QWidget, *, opened: bool) -> QToolButton:

@@ -115,7 +115,7 @@ class Session(QObject):
         self._source: Source | None = None
         self._canvas: tuple[object, ...] = ()  # The latest mark since the latest choice; see `follow_canvas`.
         # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
-        self._looked: tuple[object, ...] = ()
+        self._looked: tuple[Any, ...] = ()
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
@@ -371,10 +371,10 @@ class Session(QObject):
 
     def drop_closed(self) -> None:
         """Show nothing of a closed document, and free its pixels; the next one that becomes active is read."""
-        if self._source is None or is_open(self._source.document):
+        if not self._looked or is_open(self._looked[0]):
             return
         self._forget()
-        self._refused = (None, "")
+        self._looked, self._refused = (), (None, "")
         if name := self.store.state.recipe:
             self._follow(self.recipes[name])
         else:

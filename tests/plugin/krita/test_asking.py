@@ -214,6 +214,27 @@ def test_one_preview_per_change(desk: Callable[[], Desk], events: list[tuple[str
         assert person.session.state.phase.value in ("ready", "empty", "failed"), person.session.state
 
 
+def test_the_photo_is_shown_before_it_is_read(desk: Callable[[], Desk]) -> None:
+    person = desk()
+    person.choose(OPERATIONS.index("portrait"))
+    panel = person.session.store.state
+    assert (panel.state.phase.value, panel.state.shown) == ("reading", None)
+    assert panel.before == person.documents[0].rootNode().childNodes()[0].thumbnail(WIDTH, HEIGHT)
+
+
+def test_a_document_that_is_closed_while_it_is_read(desk: Callable[[], Desk]) -> None:
+    """The docker reads the next one instead of saying that the document was closed."""
+    person = desk()
+    person.choose(OPERATIONS.index("portrait"))
+    person.documents[0].close()
+    Krita.instance().active = person.documents[1]
+    QTimer.fire()
+    person.previews(lambda: None)
+    assert person.session.placed is not None
+    assert person.session.placed[0] is person.documents[1]
+    assert person.session.state.message == ""
+
+
 def test_the_preview_leaves_the_canvas(desk: Callable[[], Desk]) -> None:
     """It ends with hidden or new layers and with another document, and comes back with the next choice."""
     person = desk()
