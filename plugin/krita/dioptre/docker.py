@@ -87,11 +87,10 @@ class DioptreDocker(DockWidget):
         self._following.setInterval(LOOK_MS)  # Krita has no signal for the active layer.
         self._following.timeout.connect(self._follow_active)
         self._following.start()
-        self._list_results()
+        self._follow_canvas()
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
-        QTimer.singleShot(0, self._follow_canvas)
-        QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
+        QTimer.singleShot(0, self._follow_canvas)  # Deferred, because Krita may be closing a document right now.
 
     def open(self, operation: Operation, *, keep: bool = False, whole: bool = False) -> None:
         """Open an operation on the active layer.
@@ -396,7 +395,6 @@ class DioptreDocker(DockWidget):
         if self.isVisible():
             self.session.follow_active()
             self._follow_canvas()
-            self._list_results()
             self._follow_strokes()
 
     def _follow_strokes(self) -> None:
@@ -419,11 +417,15 @@ class DioptreDocker(DockWidget):
             update()
 
     def _follow_canvas(self) -> None:
-        """Show the preview at its place on the canvas, at the size at which the user sees it."""
-        self.session.follow_canvas()
+        """Show the preview as the canvas shows the layer, the results, and what can be done with them."""
+        changed = self.session.follow_canvas()
         if self._view.follow_canvas():
             self._render(self.session.store.state, self.session.store.state)
         self.session.follow_zoom()
+        if changed:
+            self._results.refresh()
+            self._results_title.setVisible(self._results.count() > 0)
+        self._offer_changes()
 
     def _offer_changes(self) -> None:
         """Grey what changes an earlier result unless one is active; enlarge Update while depth is painted on."""
@@ -452,12 +454,7 @@ class DioptreDocker(DockWidget):
             self.session.look()
         else:
             self.session.look_again()
-        self._list_results()
-
-    def _list_results(self) -> None:
-        self._offer_changes()
-        self._results.refresh()
-        self._results_title.setVisible(self._results.count() > 0)
+        self._follow_canvas()
 
 
 def action_of(panel: Panel) -> str:

@@ -312,11 +312,16 @@ class Session(QObject):
         """Show the preview in the docker until the user's next choice, because the canvas shows something new."""
         self.store.set(replace(self.store.state, covers=False))
 
-    def follow_canvas(self) -> None:
-        """Uncover the canvas if another document or tool was chosen, or layers have come, gone or changed sight."""
+    def follow_canvas(self) -> bool:
+        """Uncover the canvas if another document or tool was chosen, or layers have come, gone or changed sight.
+
+        Returns:
+            Whether that was so, or the user has chosen something in the docker.
+        """
         before, self._canvas = self._canvas, canvas_mark()
         if before and before != self._canvas:
             self.uncover()
+        return before != self._canvas
 
     def follow_zoom(self) -> None:
         """Ask for another preview if the picture has become larger on the screen."""
