@@ -423,8 +423,7 @@ class DioptreDocker(DockWidget):
             self._render(self.session.store.state, self.session.store.state)
         self.session.follow_zoom()
         if changed:
-            self._results.refresh()
-            self._results_title.setVisible(self._results.count() > 0)
+            self._list_results()
         self._offer_changes()
 
     def _offer_changes(self) -> None:
@@ -454,7 +453,12 @@ class DioptreDocker(DockWidget):
             self.session.look()
         else:
             self.session.look_again()
-        self._follow_canvas()
+        self._list_results()
+        self._offer_changes()
+
+    def _list_results(self) -> None:
+        self._results.refresh()
+        self._results_title.setVisible(self._results.count() > 0)
 
 
 def action_of(panel: Panel) -> str:

@@ -318,10 +318,13 @@ class Session(QObject):
         Returns:
             Whether that was so, or the user has chosen something in the docker.
         """
-        before, self._canvas = self._canvas, canvas_mark()
-        if before and before != self._canvas:
+        before, now = self._canvas, canvas_mark()
+        if now is None or now == before:
+            return False
+        self._canvas = now
+        if before:
             self.uncover()
-        return before != self._canvas
+        return True
 
     def follow_zoom(self) -> None:
         """Ask for another preview if the picture has become larger on the screen."""
