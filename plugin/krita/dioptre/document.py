@@ -606,8 +606,18 @@ def canvas_mark() -> tuple[object, ...] | None:
         return None
     boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
     tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]
-    nodes = () if document is None else all_nodes(document.rootNode())
-    return document, *tools, *((own_id(node), node.visible()) for node in nodes)
+    layers = () if document is None else _layers_with_visibility(document.rootNode())
+    return document is None, *tools, *layers
+
+
+def _layers_with_visibility(group: Node) -> Iterator[tuple[str, bool]]:
+    """Yield each layer's id and visibility; Krita crashed after looks at masks, such as the selection's."""
+    yield own_id(group), group.visible()
+    for child in group.childNodes():
+        if child is not None and child.type() == "grouplayer":
+            yield from _layers_with_visibility(child)
+        elif child is not None and not child.type().endswith("mask"):
+            yield own_id(child), child.visible()
 
 
 def canvas_widget() -> QWidget | None:
