@@ -49,7 +49,7 @@ def test_each_preset_has_a_picture() -> None:
 def test_presets_of_an_operation_keep_what_was_clicked() -> None:
     portrait, white_balance = operation("portrait"), operation("white_balance")
     assert set(recipes.presets_of(portrait)) == {"night-street", "pet", "portrait"}
-    assert recipes.presets_of(white_balance) == {}  # A single preset is no choice.
+    assert recipes.presets_of(white_balance) == {}  # It has one preset alone.
     clicked = portrait.check({"focus": (3.0, 4.0), "f_number": 11.0})
     assert recipes.preset_in(clicked, portrait) == ""
     night = recipes.with_preset(clicked, "night-street", portrait)

@@ -515,7 +515,7 @@ def check_presets_are_tiles_of_the_photo():
     expect("other pictures", [one == other for one, other in zip(first, own, strict=True)], [False] * 3)
     person.screenshot("krita-presets.png")
     yield from opened("dioptre_white_balance")
-    yield from soon("a single preset is no choice", lambda: is_shown(QListWidget, "dioptre_recipes"), False)
+    yield from soon("one preset alone", lambda: is_shown(QListWidget, "dioptre_recipes"), False)
     document.setModified(False)
 
 
