@@ -1,4 +1,4 @@
-"""Clicks in the preview of a recipe, which set the focus of the step that has one."""
+"""Recipes in windows: a click in a preview sets a step's focus, and presets set the options of an operation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,35 @@ from dataclasses import replace
 from typing import Any
 
 from ..catalogue import OPERATIONS
-from ..operation import Operation
+from ..catalogue.focus import FOCAL_DISPARITY
+from ..operation import LISTS, PLACES, Operation
+from ..presets import presets
 from ..recipe import Recipe, Step
 from . import picking, traits
 from .picking import Click
+
+
+def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
+    """Return, by name, the options of each preset of only this operation; none if there is no choice of them."""
+    found = {
+        name: recipe.steps[0].options
+        for name, recipe in presets().items()
+        if [step.operation for step in recipe.steps] == [operation.name]
+    }
+    return found if len(found) > 1 else {}
+
+
+def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:
+    """Return the options with those of a preset; clicked places and strokes stay."""
+    kept = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
+    given = {**operation.defaults(), **presets_of(operation)[name]}
+    return {one: options[one] if one in kept else value for one, value in given.items()}
+
+
+def preset_in(options: Mapping[str, Any], operation: Operation) -> str:
+    """Return the name of the preset whose options these are, but for clicked places and strokes; "" if none."""
+    fits = (name for name in presets_of(operation) if with_preset(options, name, operation) == options)
+    return next(fits, "")
 
 
 def focusing(recipe: Recipe) -> tuple[Operation, Mapping[str, Any]] | None:

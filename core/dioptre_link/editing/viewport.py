@@ -188,6 +188,11 @@ class Viewport:
         if painting is None:
             self.brush_at, self._paints = None, False
 
+    @property
+    def drags_freely(self) -> bool:
+        """Whether the pressed button drags at the smallest zoom, and moves or draws nothing here."""
+        return self._pressed is not None and self._drags and not (self._handles or self._boxes or self.zoom > 1)
+
     def _is_on_divider(self, at: Point) -> bool:
         point = self.point(at)
         if self.divider is None or point is None:

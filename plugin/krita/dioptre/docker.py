@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from krita import DockWidget
+from krita import DockWidget, Krita
 
 from . import depth_editing, painting, updating
 from .dioptre_link.catalogue import IN_EDITORS
@@ -25,7 +25,7 @@ from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
-from .document import LOG, active, find_node, remember, remembered
+from .document import LOG, Document, active, find_node, is_open, remember, remembered
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
@@ -78,6 +78,7 @@ class DioptreDocker(DockWidget):
         self._options: dict[str, Options] = {}
         self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
+        self._said_of: Document | None = None  # The document that was active then.
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -86,11 +87,10 @@ class DioptreDocker(DockWidget):
         self._following.setInterval(LOOK_MS)  # Krita has no signal for the active layer.
         self._following.timeout.connect(self._follow_active)
         self._following.start()
-        self._list_results()
+        self._follow_canvas()
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
-        QTimer.singleShot(0, self._follow_canvas)
-        QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
+        QTimer.singleShot(0, self._follow_canvas)  # Deferred, because Krita may be closing a document right now.
 
     def open(self, operation: Operation, *, keep: bool = False, whole: bool = False) -> None:
         """Open an operation on the active layer.
@@ -111,8 +111,7 @@ class DioptreDocker(DockWidget):
         file, _ = QFileDialog.getOpenFileName(self, translated("Recipe"), "", "*.json")
         if file:
             self._guarded(lambda: self.session.open_file(Path(file)))
-        panel = self.session.store.state
-        self._recipes.render(panel.recipe, panel.pictures)
+        self._render_recipes(self.session.store.state)
 
     def edit(self) -> None:
         """Open the active result with the options that produced it.
@@ -178,7 +177,7 @@ class DioptreDocker(DockWidget):
         return lower
 
     def _scrolled(self) -> QScrollArea:
-        self._recipes = RecipeList(self._choose_recipe)
+        self._recipes = RecipeList(self._choose_tile)
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setObjectName("dioptre_about")
@@ -237,7 +236,7 @@ class DioptreDocker(DockWidget):
         )
         self._update = self._button(translated("Update"), "dioptre_update_button", self._update_layers)
         self._update.setToolTip(translated("Recompute the active result after you paint on its layers"))
-        buttons = QGridLayout()
+        buttons = self._buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
         buttons.addWidget(self._edit_depth, 1, 0)
@@ -277,13 +276,12 @@ class DioptreDocker(DockWidget):
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
         self._view.render(panel)
         self._about.setVisible(bool(panel.recipe))
-        self._recipes.setVisible(bool(panel.recipe))
         if panel.followed is not None:
             seen = preview_of(panel.followed)
             title = panel.followed.title if panel.recipe == FROM_FILE else ""
             words = (title and f"{title}:", panel.followed.description, seen.note if seen.shown else "")
             self._about.setText(" ".join(translated(one) for one in words if one))
-            self._recipes.render(panel.recipe, panel.pictures)
+        self._render_recipes(panel)
         self._render_options(panel)
         self._title.show_text(title_of(panel, self.session.size))
         for tick, shown, on in (
@@ -300,6 +298,12 @@ class DioptreDocker(DockWidget):
             self._said = ""
         if panel != old or not self._words.text():
             self._words.setText(self._words_of(panel) or self._said)
+
+    def _render_recipes(self, panel: Panel) -> None:
+        names, state = self.session.tiles, panel.state
+        chosen = panel.recipe or recipes.preset_in(state.options, state.operation)
+        names = tuple(dict.fromkeys((*names, FROM_FILE))) if panel.recipe else names
+        self._recipes.render(names, chosen, panel.pictures, panel.before)
 
     def _render_options(self, panel: Panel) -> None:
         name = "" if panel.recipe else panel.state.operation.name
@@ -354,6 +358,12 @@ class DioptreDocker(DockWidget):
             self.session.open(IN_EDITORS[name])
             self.session.look()
 
+    def _choose_tile(self, name: str) -> None:
+        if self.session.store.state.recipe:
+            self._choose_recipe(name)
+        else:
+            self.session.choose_preset(name)
+
     def _choose_recipe(self, name: str) -> None:
         if name == FROM_FILE:
             self.choose_file()
@@ -375,15 +385,16 @@ class DioptreDocker(DockWidget):
 
     def _say(self, words: str) -> None:
         """Show words until the user requests something else, whatever is rendered meanwhile."""
-        self._said = words
-        self._words.setText(words)
+        self._said, self._said_of = words, Krita.instance().activeDocument()
+        self._words.setText(words or self._words_of(self.session.store.state))
 
     def _follow_active(self) -> None:
         self.session.drop_closed()
+        if self._said_of is not None and not is_open(self._said_of):
+            self._say("")
         if self.isVisible():
             self.session.follow_active()
             self._follow_canvas()
-            self._offer_changes()
             self._follow_strokes()
 
     def _follow_strokes(self) -> None:
@@ -406,18 +417,29 @@ class DioptreDocker(DockWidget):
             update()
 
     def _follow_canvas(self) -> None:
-        """Show the preview at its place on the canvas, at the size at which the user sees it."""
+        """Show the preview as the canvas shows the layer, the results, and what can be done with them."""
+        changed = self.session.follow_canvas()
         if self._view.follow_canvas():
             self._render(self.session.store.state, self.session.store.state)
         self.session.follow_zoom()
+        if changed:
+            self._list_results()
+        self._offer_changes()
 
     def _offer_changes(self) -> None:
-        """Grey what changes an earlier result unless one is active."""
+        """Grey what changes an earlier result unless one is active; enlarge Update while depth is painted on."""
         updates, has_depth = updating.changeable(*active())
         self._update.setEnabled(updates)
         self._edit_depth.setEnabled(has_depth)
+        strokes = painting.under_way()
+        paints = strokes is not None and strokes.shown() is not None
         for tick in (self._snaps, self._after_stroke):
-            tick.setVisible(painting.under_way() is not None)
+            tick.setVisible(strokes is not None)
+        if paints == self._make.isHidden():
+            return
+        self._make.setHidden(paints)
+        self._update.setStyleSheet(MAIN if paints else "")
+        self._buttons.addWidget(self._update, *((0, 0, 1, 2) if paints else (1, 1)))
 
     def _follow_run(self, run: Run) -> None:
         """Report the outcome of a run, no matter where it was started."""
@@ -432,9 +454,9 @@ class DioptreDocker(DockWidget):
         else:
             self.session.look_again()
         self._list_results()
+        self._offer_changes()
 
     def _list_results(self) -> None:
-        self._offer_changes()
         self._results.refresh()
         self._results_title.setVisible(self._results.count() > 0)
 

@@ -37,7 +37,7 @@ from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, depth_links, picture_links
 from .dioptre_link.wire import PixelFormat
-from .toolkit import QAbstractScrollArea, QByteArray, QImage, QMdiArea, QTimer, QUuid, QWidget
+from .toolkit import QAbstractScrollArea, QByteArray, QImage, QMdiArea, QTimer, QToolButton, QUuid, QWidget
 
 LOG = EditorLog("krita")
 logger = LOG.logger
@@ -380,6 +380,7 @@ def _rows_per_strip(row_bytes: int, width: int, *, converting: bool) -> int:
 
 
 _NO_PIXELS = ("mask", "filterlayer")  # Ends of the types of nodes without pixels of their own.
+TOOLBOX = "ToolBox"  # Name of the docker with Krita's tools.
 SAID_MS = 4000  # How long a message is shown over the canvas.
 ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
@@ -593,6 +594,30 @@ def shown_view(document: Document) -> View | None:
     """Return the active view if it shows the document."""
     window, shown = Krita.instance().activeWindow(), Krita.instance().activeDocument()
     return window.activeView() if window is not None and shown == document else None
+
+
+def canvas_mark() -> tuple[object, ...] | None:
+    """Return a value that changes with the active document, Krita's tool, and its layers and their visibility.
+
+    It is None while Krita works on the document, whose layers may then be changing or going.
+    """
+    window, document = Krita.instance().activeWindow(), Krita.instance().activeDocument()
+    if document is not None and not is_idle(document):
+        return None
+    boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
+    tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]
+    layers = () if document is None else _layers_with_visibility(document.rootNode())
+    return document is None, *tools, *layers
+
+
+def _layers_with_visibility(group: Node) -> Iterator[tuple[str, bool]]:
+    """Yield each layer's id and visibility; Krita crashed after looks at masks, such as the selection's."""
+    yield own_id(group), group.visible()
+    for child in group.childNodes():
+        if child is not None and child.type() == "grouplayer":
+            yield from _layers_with_visibility(child)
+        elif child is not None and not child.type().endswith("mask"):
+            yield own_id(child), child.visible()
 
 
 def canvas_widget() -> QWidget | None:

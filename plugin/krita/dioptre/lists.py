@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from krita import Krita
@@ -10,9 +10,9 @@ from krita import Krita
 from .dioptre_link.editing.events import Image
 from .dioptre_link.language import translated
 from .dioptre_link.operation import LISTS, Parameter
-from .dioptre_link.presets import picture_file, presets
+from .dioptre_link.presets import presets
 from .dioptre_link.records import Entry
-from .document import Document, active, record_of
+from .document import Document, active, own_id, record_of
 from .jobs import Run, job_manager
 from .preview import coloured
 from .session import FROM_FILE
@@ -174,36 +174,48 @@ class Tiles(QListWidget):
         wide = self.viewport().width() - 1  # A column that ends at the very edge would not be used by Qt.
         columns, high = max(1, wide // CELL_PX), self.gridSize().height()
         self.setGridSize(QSize(max(CELL_PX, wide // columns), high))
-        self.setFixedHeight(-(-max(self.count(), 1) // columns) * high + 2 * self.frameWidth())
+        count = sum(not self.item(row).isHidden() for row in range(self.count()))
+        self.setFixedHeight(-(-max(count, 1) // columns) * high + 2 * self.frameWidth())
 
 
 class RecipeList(Tiles):
-    """The presets, with their effect on the layer, or on an example photo until it is known."""
+    """Recipes, with their effect on the layer, or the layer as it is until that is known."""
 
     def __init__(self, on_choose: Callable[[str], None]) -> None:
         super().__init__("dioptre_recipes", translated("Recipes"))
-        self._known: dict[str, Image | None] = {}
+        self._known: dict[str, object] = {}
         for name, recipe in presets().items():
             self.add(translated(recipe.title), None, name).setToolTip(translated(recipe.description))
-        self.add(translated(FROM_A_FILE), None, FROM_FILE).setToolTip(translated(ABOUT_FILES))
-        for item in (self.item(row) for row in range(self.count())):
-            _show_example(item)
+        file = self.add(translated(FROM_A_FILE), None, FROM_FILE)
+        file.setToolTip(translated(ABOUT_FILES))
+        file.setIcon(Krita.instance().icon("document-open"))
         self.itemClicked.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
         self.itemActivated.connect(lambda item: on_choose(item.data(Qt.ItemDataRole.UserRole)))
 
-    def render(self, chosen: str, pictures: Mapping[str, Image | None]) -> None:
-        """Mark the chosen recipe, and show the pictures that are known."""
+    def render(
+        self, names: Sequence[str], chosen: str, pictures: Mapping[str, Image | None], before: QImage | None
+    ) -> None:
+        """Show some of the recipes and their pictures, and mark the chosen one.
+
+        Args:
+            names: The recipes to show.
+            chosen: The one to mark; "" for none.
+            pictures: The pictures that are known.
+            before: The layer as it is.
+        """
+        self.setCurrentRow(-1)
         for item in (self.item(row) for row in range(self.count())):
             name = item.data(Qt.ItemDataRole.UserRole)
+            item.setHidden(name not in names)
             if name == chosen:
                 self.setCurrentItem(item)
-            picture = pictures.get(name)
-            if picture is not self._known.get(name):
+            known = pictures.get(name)
+            picture = known or (None if name == FROM_FILE else before)
+            if name in names and picture is not None and picture is not self._known.get(name):
                 self._known[name] = picture
-                if picture is None:
-                    _show_example(item)
-                else:
-                    show_picture(item, coloured(picture))
+                show_picture(item, picture if known is None else coloured(known))
+        self.setVisible(bool(names))
+        self.fit()
 
 
 class ResultList(Tiles):
@@ -212,19 +224,24 @@ class ResultList(Tiles):
     def __init__(self, on_edit: Callable[[], None]) -> None:
         super().__init__("dioptre_history", translated("Results in this document"))
         self._on_edit = on_edit
+        self._listed: tuple[Document | None, list[tuple[Entry, list[str]]]] | None = None
         self.setToolTip(translated("Results in this document. Double-click one to edit it."))
         self.itemActivated.connect(self._edit)
         self.itemClicked.connect(self._select)
 
     def refresh(self) -> None:
-        """List the results in the active document."""
-        self.clear()
-        document = active()[0]
+        """List the results in the active document, if they are others or have other layers than before."""
+        document, listed = active()[0], []
         if document is not None:
-            entries = [one for one in record_of(document).readable() if record_of(document).layers(one)]
-            for entry in reversed(entries[-MOST:]):
-                if entry.known is not None:
-                    self._add_result(document, entry)
+            for entry in record_of(document).readable():
+                if entry.known is not None and (layers := record_of(document).layers(entry)):
+                    listed.append((entry, [own_id(one) for one in layers]))
+        if (document, listed) == self._listed:
+            return
+        self._listed = document, listed
+        self.clear()
+        for entry, _ in reversed(listed[-MOST:]):
+            self._add_result(document, entry)
         self.setVisible(self.count() > 0)
         self.fit()
 
@@ -251,15 +268,6 @@ class ResultList(Tiles):
     def _edit(self, item: QListWidgetItem) -> None:
         if self._select(item):
             self._on_edit()
-
-
-def _show_example(item: QListWidgetItem) -> None:
-    """Show a recipe's effect on an example photo, or the icon of a file."""
-    name = item.data(Qt.ItemDataRole.UserRole)
-    if name == FROM_FILE:
-        item.setIcon(Krita.instance().icon("document-open"))
-    else:
-        show_picture(item, QImage(str(picture_file(name))))
 
 
 def show_picture(item: QListWidgetItem, picture: QImage) -> None:

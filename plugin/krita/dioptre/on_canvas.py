@@ -1,6 +1,7 @@
 """The preview on Krita's canvas: a widget over it that is transparent except where the picture lies.
 
-It takes the clicks and strokes of an operation. Everything else, such as the wheel, reaches the canvas below.
+It takes the clicks and strokes of an operation. Everything else, such as the wheel, reaches the canvas below: a
+drag that means nothing to the operation is a stroke or a selection of Krita's tool, which ends the preview there.
 """
 
 from __future__ import annotations
@@ -13,10 +14,23 @@ from .canvas import Canvas
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Point
 from .document import Document, Rect, View, canvas_widget, shown_view
-from .toolkit import QApplication, QEvent, QImage, QPainter, QPoint, QPointF, QRectF, Qt, QTransform, QWidget
+from .toolkit import (
+    QApplication,
+    QEvent,
+    QImage,
+    QPainter,
+    QPoint,
+    QPointF,
+    QRectF,
+    Qt,
+    QTimer,
+    QTransform,
+    QWidget,
+)
 
 OnClick = Callable[[float, float, Click], None]
 OnKey = Callable[[Any], bool]
+_PRESSES = QEvent.Type.MouseButtonPress, QEvent.Type.TabletPress
 
 
 def is_key(event: QEvent) -> bool:
@@ -28,14 +42,15 @@ def is_key(event: QEvent) -> bool:
 class OnCanvas:
     """Keeps a widget over the canvas of the previewed document while Krita shows that document."""
 
-    def __init__(self, on_click: OnClick, on_key: OnKey) -> None:
+    def __init__(self, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None]) -> None:
         """Show nothing yet.
 
         Args:
             on_click: Called with the place of a click, in fractions of the layer.
             on_key: Handles a key event of the canvas, and returns whether to keep it from Krita.
+            on_stroke: Called when Krita's tool draws on the canvas.
         """
-        self._on_click, self._on_key = on_click, on_key
+        self._given = on_click, on_key, on_stroke
         self._overlay: Overlay | None = None
 
     def over(self, document: Document, rect: Rect) -> Overlay | None:
@@ -47,7 +62,7 @@ class OnCanvas:
         if view is None or under is None:
             return None
         if (overlay := self._overlay) is None:
-            overlay = self._overlay = Overlay(under, self._on_click, self._on_key)
+            overlay = self._overlay = Overlay(under, *self._given)
             overlay.destroyed.connect(lambda *_, gone=overlay: self._lost(gone))
         overlay.lie(view, rect)
         return overlay
@@ -71,12 +86,14 @@ class Overlay(Canvas):
 
     DIMS = False
 
-    def __init__(self, under: QWidget, on_click: OnClick, on_key: OnKey) -> None:
+    def __init__(self, under: QWidget, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None]) -> None:
         super().__init__(on_click)
         self.setObjectName("dioptre_on_canvas")
         self.setText("")
         self.setMinimumSize(0, 0)
-        self._on_key = on_key
+        self._on_key, self._on_stroke = on_key, on_stroke
+        self._press: Any = None  # A copy of the event that a click or a stroke of Krita's tool has begun with.
+        self._passes = False  # Whether that is a stroke of Krita's tool.
         self._takes, self._space = True, False
         self._see_through = True
         self._view: View | None = None
@@ -138,6 +155,10 @@ class Overlay(Canvas):
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
+    def paintEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if not self._passes:
+            super().paintEvent(event)
+
     def _room(self) -> Point:
         return self.place()[2:]
 
@@ -175,12 +196,17 @@ class Overlay(Canvas):
         if event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
+        self._press = event.clone() if hasattr(event, "clone") else type(event)(event)  # Qt 6, or Qt 5.
         super().mousePressEvent(event)
         self._take_keys()  # Afterwards, as Krita may handle the button's release meanwhile.
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         super().mouseMoveEvent(event)
-        if event.buttons() & ~Qt.MouseButton.LeftButton:
+        if self._press is not None and not self._passes and self.viewport.drags_freely:
+            self._passes = True
+            self.update()
+            QApplication.sendEvent(self.parentWidget(), self._press)
+        if self._passes or event.buttons() & ~Qt.MouseButton.LeftButton:
             event.ignore()
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
@@ -188,6 +214,10 @@ class Overlay(Canvas):
             event.ignore()
             return
         super().mouseReleaseEvent(event)
+        self._press = None
+        if self._passes:
+            event.ignore()
+            QTimer.singleShot(0, self._on_stroke)  # Krita's canvas takes the release first.
 
     def tabletEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         """Treat a pen like the mouse, because Krita's canvas would paint with it."""
@@ -228,4 +258,6 @@ class Overlay(Canvas):
             self.setGeometry(under.rect())
         elif kind == QEvent.Type.FocusOut:
             self._hold_space(held=False)
+        elif kind in _PRESSES and event.button() == Qt.MouseButton.LeftButton and not (self._takes or self._space):
+            QTimer.singleShot(0, self._on_stroke)
         return False

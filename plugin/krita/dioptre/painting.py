@@ -7,6 +7,7 @@ below it stays active for the next stroke.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from .dioptre_link.editing.strokes import SEEN_PX, Strokes
 from .dioptre_link.operation import Role
@@ -55,16 +56,32 @@ class Painting:
             busy: Whether a job runs, after which a later look tells.
             follows: Whether anything follows strokes.
         """
-        document, node = active()
-        if document != self.document or node is None or node_id(document, node) != self.depth or not node.visible():
-            return False
-        if QApplication.mouseButtons() != Qt.MouseButton.NoButton or not is_idle(document):
+        node = self.shown()
+        if node is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton or not is_idle(self.document):
             return False
         now = pixels_of(node)
         over = self._strokes.are_over(now, waits=busy or not follows or self.result() is None)
         if self._strokes.is_known and not busy and now != self._before_is:
-            self.before, self._before_is = freeze(document, node, Rect.of(node)), now
+            self.before, self._before_is = freeze(self.document, node, Rect.of(node)), now
         return over
+
+    def shown(self) -> Node | None:
+        """Return the layer if it is active and visible."""
+        document, node = active()
+        if document != self.document or node is None or not node.visible():
+            return None
+        return node if node_id(document, node) == self.depth else None
+
+    def is_still(self) -> Callable[[], bool]:
+        """Return a test whether the layer has the pixels that it has now."""
+        node = find_node(self.document, self.depth)
+        now = node and pixels_of(node)
+
+        def test() -> bool:
+            there = find_node(self.document, self.depth)
+            return there is not None and pixels_of(there) == now
+
+        return test
 
     def is_as_before(self) -> bool:
         """Return whether the user has not painted since the last strokes were over."""

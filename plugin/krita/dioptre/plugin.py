@@ -17,15 +17,14 @@ from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .docker import DOCKER_ID, DioptreDocker, painting_hint
-from .document import LOG, active, remember, remembered, say
-from .jobs import in_short, job_manager
+from .document import LOG, TOOLBOX, active, remember, remembered, say
+from .jobs import Run, in_short, job_manager
 from .lists import ABOUT_FILES, FROM_A_FILE
 from .sources import opened_file
 from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
 PLACED = "placed"
-TOOLBOX = "ToolBox"
 
 
 def show_docker(window: Any, docker: Any) -> None:
@@ -155,7 +154,15 @@ def _add(
 ) -> None:
     action = window.createAction(f"dioptre_{name}", title, place)
     action.setToolTip(tip)
-    action.triggered.connect(lambda *_: act())
+    action.triggered.connect(lambda *_: _told(act))
+
+
+def _told(act: Callable[[], Any]) -> None:
+    """Do what an action says, and tell the user if it cannot be done."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
+        tell(LOG.told(error))
 
 
 def _open(described: Operation, *, whole: bool = False) -> None:
@@ -176,23 +183,14 @@ def _open_recipe(name: str) -> None:
 
 def _edit() -> None:
     """Open the docker with the options of the active result."""
-    try:
-        updating.find_edited(*active())
-    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
-        tell(LOG.told(error))
-        return
+    updating.find_edited(*active())
     docker = show_panel()
     if docker is not None:
         docker.edit()
 
 
 def _edit_depth() -> None:
-    try:
-        depth = depth_editing.begin(*active())
-    except Exception as error:  # noqa: BLE001  (as above)
-        tell(LOG.told(error))
-        return
-    say(painting_hint(depth.name()))
+    say(painting_hint(depth_editing.begin(*active()).name()))
 
 
 def _open_file() -> None:
@@ -204,31 +202,24 @@ def _open_file() -> None:
 
 def _update() -> None:
     """Recompute the active result, show the progress, and report the outcome."""
-    try:
-        run = updating.start(job_manager(), *active())
-    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
-        tell(LOG.told(error))
-        return
+    run = updating.start(job_manager(), *active())
     show_panel()
-    run.failed.connect(tell)
-    run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
+    _report(run)
 
 
 def _export() -> None:
     """Ask for a file and write the active picture with its depth to it."""
-    document, node = active()
-    try:
-        found = exporting.found(document, node)
-        suggested = str(exports.suggested(opened_file(found.document)))
-        file, _ = QFileDialog.getSaveFileName(
-            Krita.instance().activeWindow().qwindow(), translated(exports.TITLE), suggested, exports.PATTERN
-        )
-        if not file:
-            return
-        run = exporting.start(job_manager(), found, exports.with_suffix(Path(file)))
-    except Exception as error:  # noqa: BLE001  (as above)
-        tell(LOG.told(error))
-        return
+    found = exporting.found(*active())
+    suggested = str(exports.suggested(opened_file(found.document)))
+    file, _ = QFileDialog.getSaveFileName(
+        Krita.instance().activeWindow().qwindow(), translated(exports.TITLE), suggested, exports.PATTERN
+    )
+    if file:
+        _report(exporting.start(job_manager(), found, exports.with_suffix(Path(file))))
+
+
+def _report(run: Run) -> None:
+    """Tell the user how a run ends."""
     run.failed.connect(tell)
     run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
 

@@ -119,7 +119,7 @@ class PictureView(Shared):
         self._brush_row = BrushRow(session.brush)
         self._strokes = brush.Overlay()
         self.canvas = Canvas(self._clicked)
-        self._on_canvas = OnCanvas(self._clicked, self._takes_key)
+        self._on_canvas = OnCanvas(self._clicked, self._takes_key, session.uncover)
         self._over: Overlay | None = None  # The canvas that shows the picture in place of the docker's.
         self._switch = QCheckBox(translated("Show on the canvas"))
         self._switch.setObjectName("dioptre_on_canvas_switch")
@@ -158,7 +158,7 @@ class PictureView(Shared):
 
     def render(self, panel: Panel) -> None:
         """Show the state of the docker."""
-        state, before, size = panel.state, self._session.before, self._session.size
+        state, before, size = panel.state, panel.before, self._session.size
         brushes = not panel.recipe
         focusing = None if panel.followed is None else recipes.focusing(panel.followed)
         self._offer([view.name for view in views.views_of(state.operation)])
@@ -197,10 +197,12 @@ class PictureView(Shared):
         # A tooltip would cover the picture while the user paints, and on Krita's canvas.
         self.canvas.setToolTip("" if painting is not None else picking.hint(clickable.operation))
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
-        for canvas in (self.canvas,) if over is None else (self.canvas, over):
-            canvas.set_brush(painting, brush.SEEN * state.brush.radius)
-            canvas.set_box(self._session.box if boxes else None)
-            canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
+        sign = "" if failed else _sign(state)
+        for canvas, band in ((self.canvas, sign), (over, sign or translated("Preview"))):
+            if canvas is not None:
+                canvas.set_brush(painting, brush.SEEN * state.brush.radius)
+                canvas.set_box(self._session.box if boxes else None)
+                canvas.show_progress(band, state.fraction if state.busy else None)
         self.fit()
 
     def fit(self) -> None:
@@ -216,8 +218,9 @@ class PictureView(Shared):
 
     def _canvas_over(self) -> Overlay | None:
         """Return the canvas over Krita's at the previewed layer; None if the docker's own canvas shows it."""
-        state, placed, over = self._session.state, self._session.placed, None
-        if placed is not None and state.on_canvas and self.isVisible() and traits.stays_in_place(state.operation):
+        panel, placed, over = self._session.store.state, self._session.placed, None
+        state, covers = panel.state, panel.covers and panel.state.on_canvas and self.isVisible()
+        if placed is not None and covers and traits.stays_in_place(state.operation):
             over = self._on_canvas.over(*placed)
         else:
             self._on_canvas.remove()
@@ -290,8 +293,9 @@ def _sign(state: State) -> str:
         return ""
     if state.phase is Phase.DRAFT:
         return translated("Draft")
-    words = translated(state.message) if state.message else translated("Waiting for the preview")
-    return f"{words}…"
+    # At the end, the worker says that it is done, but the picture below is not the result yet.
+    words = translated(state.message if state.message and state.fraction < 1 else "Waiting for the preview")
+    return f"{translated(state.operation.title)}: {words}…"
 
 
 def _converted(image: Image) -> QImage:

@@ -69,17 +69,16 @@ class Previews(QObject):
         """Request a preview with the current options, or ask again later if the running one should finish first."""
         if (wanted := self._wanted()) is None:
             return
-        state, source, longest_px = wanted
+        state, source, self.asked_px = wanted
         if state.missing is not None and not self._lists:
             self._drop()
             return
-        request = request_of(state, source, longest_px)
+        request = request_of(state, source, self.asked_px)
         running = None if self._ticket is None or self._recipe else self._session
         if running is not None and running.should_wait(request):
             self._settling.start()
             return
         self._drop()
-        self.asked_px = longest_px
         thread = self._started_thread()
         lists, self._lists = self._lists, False
 

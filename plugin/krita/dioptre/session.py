@@ -33,6 +33,7 @@ from .document import (
     Node,
     Rect,
     active,
+    canvas_mark,
     find_node,
     is_open,
     node_id,
@@ -43,7 +44,7 @@ from .document import (
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
-from .sources import NO_SELECTION, Found, Source, coverage_mark, find, selection_in, selection_mark
+from .sources import NO_SELECTION, Found, Source, coverage_mark, find, photo_and_depth, selection_in, selection_mark
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 
@@ -63,10 +64,12 @@ class Panel:
         followed: The recipe itself, with the focus that the user has clicked; None for an operation.
         pictures: The recipes' effects on the previewed layer, as far as they are known, by name.
         layer: Name of the previewed layer.
+        before: That layer as it is, at a reduced size.
         entry: The result of the same operation that a run replaces; None if there is none.
         replaced: Name of that result; "" if there is none.
         adds: Whether the user wants to add another result instead.
         whole: Whether to enlarge every layer of the document into a new one.
+        covers: Whether the preview may lie on the canvas: until something happens in the document.
     """
 
     state: State
@@ -74,10 +77,12 @@ class Panel:
     followed: Recipe | None = None
     pictures: Mapping[str, Image | None] = field(default_factory=dict)
     layer: str = ""
+    before: QImage | None = None
     entry: Entry | None = None
     replaced: str = ""
     adds: bool = False
     whole: bool = False
+    covers: bool = True
 
     @property
     def replaces(self) -> bool:
@@ -106,11 +111,11 @@ class Session(QObject):
             Panel(state=replace(states.opened(next(iter(OPERATIONS.values()))), on_canvas=remembered(ON_CANVAS)))
         )
         self.recipes = dict(presets())  # By name, as they were before a click.
-        self.before: QImage | None = None
         self.selected: Image | None = None  # The selection that limits the result, at a reduced size.
         self._source: Source | None = None
-        # Document and layer that the focus, points and strokes belong to.
-        self._marked: tuple[Any, Any] | None = None
+        self._canvas: tuple[object, ...] = ()  # The latest mark since the latest choice; see `follow_canvas`.
+        # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
+        self._looked: tuple[Any, ...] = ()
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
@@ -134,6 +139,12 @@ class Session(QObject):
         return self.store.state.state
 
     @property
+    def tiles(self) -> tuple[str, ...]:
+        """Names of the recipes to choose from: all, or the presets of the operation."""
+        panel = self.store.state
+        return tuple(self.recipes if panel.recipe else recipes.presets_of(panel.state.operation))
+
+    @property
     def size(self) -> tuple[int, int] | None:
         """Size of the previewed layer, in pixels."""
         return None if self._source is None else self._source.picture.rect[2:]
@@ -146,6 +157,14 @@ class Session(QObject):
     def _set(self, state: State, **changes: Any) -> None:
         self.store.set(replace(self.store.state, state=state, **changes))
 
+    def _choose(self, state: State) -> None:
+        """Take over a choice of the user, and show it, on the canvas too if previews are shown there."""
+        before, self._canvas = self.state, ()
+        self._set(state, covers=True)
+        same = (state.options, state.place, state.on_canvas) == (before.options, before.place, before.on_canvas)
+        if not same or state.phase is Phase.FAILED:
+            self._previews.ask_soon()
+
     # -- input ---------------------------------------------------------------------------------------------------
 
     def open(self, operation: Operation, *, more: bool = False, whole: bool = False) -> None:
@@ -157,7 +176,7 @@ class Session(QObject):
             whole: Whether to enlarge the whole document.
         """
         self._forget()
-        self._marked = None
+        self._looked = ()
         state = replace(fetching.carried(states.opened(operation), self.state), more=more)
         self.store.set(Panel(state=state, whole=whole))
 
@@ -169,7 +188,7 @@ class Session(QObject):
         before, chosen = self.store.state, Panel(state=state, recipe=name, followed=recipe)
         if not before.recipe or not self._serves(recipe):
             self._forget()
-            self._marked = None
+            self._looked = ()
             self.store.set(chosen)
             self.look()
             return
@@ -177,8 +196,13 @@ class Session(QObject):
         self._previews.stop()
         if before.state.view in [view.name for view in views_of(state.operation)]:
             state = states.chose_view(state, before.state.view)
-        self.store.set(replace(chosen, state=states.read(state), pictures=before.pictures, layer=before.layer))
+        kept = {name: getattr(before, name) for name in ("pictures", "layer", "before")}
+        self.store.set(replace(chosen, state=states.read(state), **kept))
         self._previews.ask()
+
+    def choose_preset(self, name: str) -> None:
+        """Set the operation's options to those of one of its presets."""
+        self.change_all(recipes.with_preset(self.state.options, name, self.state.operation))
 
     def open_file(self, file: Path) -> None:
         """Choose a recipe from a file and preview its effect on the active layer.
@@ -215,12 +239,14 @@ class Session(QObject):
         try:
             target, found = self._find()
             reading = found.read()
+            before = _thumbnail(found.picture, Rect.of(found.picture))
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._refuse(error, passes=found is None and isinstance(error, DioptreError))
             return
         self._adopt(target)
+        self._looked, self._refused = target.place, None
         self._previews.list_again()
-        self._set(states.reading(self.state), layer=target.picture.name())
+        self._set(states.reading(self.state), layer=target.name, before=before)
         self._reading.start(_with_thumbnail(reading), self._read, self._refuse)
 
     def look_again(self) -> None:
@@ -239,8 +265,7 @@ class Session(QObject):
         except DioptreError as error:
             self._failed(error)
             return
-        self._set(state)
-        self._previews.ask_soon()
+        self._choose(state)
 
     def click(self, x: float, y: float, click: Click = Click.CHOOSE) -> None:
         """Handle a click in the preview, given as fractions of the layer's sides."""
@@ -252,22 +277,19 @@ class Session(QObject):
             if clicked == recipe:
                 return
             self._follow(clicked)
+            self._choose(self.state)
+            self._previews.ask_soon()
         else:
-            self._set(states.clicked(self.state, x, y, self.size, click=click))
-        self._previews.ask_soon()
+            self._choose(states.clicked(self.state, x, y, self.size, click=click))
 
     def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Handle a box dragged in the preview, with corners given as fractions of the layer's sides."""
         if self.size is not None and not self.store.state.recipe:
-            self._set(states.boxed(self.state, start, end, self.size))
-            self._previews.ask_soon()
+            self._choose(states.boxed(self.state, start, end, self.size))
 
     def brush(self, change: Callable[[State], State]) -> None:
         """Apply a change from `editing.brush` to the state."""
-        before = self.state
-        self._set(change(before))
-        if self.state.options != before.options:
-            self._previews.ask_soon()
+        self._choose(change(self.state))
 
     def fetch(self, network: Network) -> None:
         """Download a network; the preview starts once it is installed."""
@@ -275,7 +297,7 @@ class Session(QObject):
         self.fetcher.start(network)
 
     def choose_view(self, view: str) -> None:
-        self._set(states.chose_view(self.state, view))
+        self._choose(states.chose_view(self.state, view))
 
     def compare(self, *, holds: bool) -> None:
         """Show the unchanged layer for as long as the user holds the key or the button."""
@@ -284,12 +306,29 @@ class Session(QObject):
     def show_on_canvas(self, on: bool) -> None:
         """Show the preview on Krita's canvas, or in the docker."""
         remember(ON_CANVAS, on)
-        self._set(states.showed_on_canvas(self.state, on=on))
-        self._previews.ask_soon()
+        self._choose(states.showed_on_canvas(self.state, on=on))
+
+    def uncover(self) -> None:
+        """Show the preview in the docker until the user's next choice, because the canvas shows something new."""
+        self.store.set(replace(self.store.state, covers=False))
+
+    def follow_canvas(self) -> bool:
+        """Uncover the canvas if another document or tool was chosen, or layers have come, gone or changed sight.
+
+        Returns:
+            Whether that was so, or the user has chosen something in the docker.
+        """
+        before, now = self._canvas, canvas_mark()
+        if now is None or now == before:
+            return False
+        self._canvas = now
+        if before:
+            self.uncover()
+        return True
 
     def follow_zoom(self) -> None:
-        """Ask for another preview if the picture's size on the screen has changed."""
-        if self._previews.asked_px not in (0, self._longest_px()) and self._source is not None:
+        """Ask for another preview if the picture has become larger on the screen."""
+        if 0 < self._previews.asked_px < self._longest_px() and self._source is not None:
             self._set(states.asked(self.state))
             self._previews.ask_soon()
 
@@ -321,7 +360,7 @@ class Session(QObject):
         operation = self.state.operation
         target = find_target(operation, document, node)
         # A saved copy of a document has results with the same ids.
-        shown = same_entry(panel.entry, target.entry) and self._marked in (None, (target.document, target.node))
+        shown = same_entry(panel.entry, target.entry) and self._looked in ((), target.place)
         if target.entry is not None and not (panel.adds or shown):
             self.look()
             raise RefusedError(
@@ -340,16 +379,16 @@ class Session(QObject):
 
     def drop_closed(self) -> None:
         """Show nothing of a closed document, and free its pixels; the next one that becomes active is read."""
-        if self._source is None or is_open(self._source.document):
+        if not self._looked or is_open(self._looked[0]):
             return
         self._forget()
-        self._refused = (None, "")
+        self._looked, self._refused = (), (None, "")
         if name := self.store.state.recipe:
             self._follow(self.recipes[name])
         else:
             self._set(states.of_next_picture(self.state))
         state = replace(states.reading(self.state), phase=Phase.EMPTY)
-        self._set(state, layer="", entry=None, replaced="", pictures={})
+        self._set(state, layer="", entry=None, replaced="", pictures={}, before=None, covers=False)
 
     def follow_active(self) -> None:
         """Read the layer again if another one has become active. A timer calls this while the docker is visible."""
@@ -366,7 +405,7 @@ class Session(QObject):
         try:
             target = self._find()[0] if refused else self._find_target(document, node)
         except DioptreError as error:
-            if refused and error.message != self.state.message:
+            if error.message != self.state.message:
                 self._refuse(error, passes=True)
             return
         panel = self.store.state
@@ -413,23 +452,23 @@ class Session(QObject):
             RefusedError: There is no suitable layer.
         """
         if self.store.state.recipe and document is not None and node is not None:
-            return Target(document=document, picture=node)
+            picture, depth = photo_and_depth(document, node)
+            return Target(document=document, picture=picture, depth=depth)
         return find_target(self.state.operation, document, node)
 
     def _is_shown(self, target: Target) -> bool:
-        source = self._source
-        if source is None or source.document != target.document:
+        """Return whether the latest look was at this target, whatever it found."""
+        if self._source is None or self._looked != target.place:
             return False
-        layer = None if target.layer is None else node_id(target.document, target.layer)
-        return (source.picture.node, source.layer and source.layer.node) == (target.node, layer)
+        read, given = self._source.depth, target.depth
+        return read is None or given is None or read.node == node_id(target.document, given)
 
     def _adopt(self, target: Target) -> None:
         """Take over the settings of the result that a run replaces, or keep the style for another layer.
 
         The settings of a result that this docker shows already stay as the user has changed them.
         """
-        panel, place = self.store.state, (target.document, target.node)
-        moves = self._marked is not None and self._marked != place
+        panel, moves = self.store.state, self._looked[:2] not in ((), target.place[:2])
         if panel.recipe:
             if moves:
                 self._follow(self.recipes[panel.recipe])
@@ -471,7 +510,7 @@ class Session(QObject):
             return None
         self._limits_mark = marks
         coverage = node and small_coverage(node, rect)
-        self.before = self._thumbnail and _faded(self._thumbnail, coverage)
+        self._set(self.state, before=self._thumbnail and _faded(self._thumbnail, coverage))
         selection = None if mark == NO_SELECTION else selection_in(source.document, rect)
         limits = selection is not None and not takes_selection(operation)
         self.selected = small_selection(selection, rect.width) if selection and limits else None
@@ -489,14 +528,17 @@ class Session(QObject):
         # A node that outlives its document could crash Krita; its id cannot.
         self._refused, self._passes = (document, "" if node is None else own_id(node)), passes
         self._set(
-            states.failed(replace(self.state, shown=None), LOG.told(error)), layer="", entry=None, replaced=""
+            states.failed(replace(self.state, shown=None), LOG.told(error)),
+            layer="",
+            entry=None,
+            replaced="",
+            before=None,
         )
 
     def _read(self, read: tuple[Source, QImage]) -> None:
         source, self._thumbnail = read
         self._limits_mark = None
         self._source = self._limited(source) or source
-        self._marked = source.document, source.picture.node
         self._set(states.read(self.state), pictures={})
         self._previews.ask()
 
@@ -510,10 +552,9 @@ class Session(QObject):
         return min(max(LONGEST_PX, -round(-self.seen_px // STEP_PX) * STEP_PX), MOST_PX)
 
     def _ask_picture(self) -> None:
-        """Request the picture of the next recipe once the preview itself is ready."""
-        panel = self.store.state
-        name = next((name for name in self.recipes if name not in panel.pictures), None)
-        if not panel.recipe or name is None or self.state.phase is not Phase.READY:
+        """Request the picture of the next tile once the preview itself is ready."""
+        name = next((name for name in self.tiles if name not in self.store.state.pictures), None)
+        if name is None or self.state.phase is not Phase.READY:
             return
         if self._serves(self.recipes[name]):
             seen = preview_of(self.recipes[name])
@@ -538,7 +579,8 @@ class Session(QObject):
     def _forget(self) -> None:
         self._reading.stop()
         self._previews.stop()
-        self._source = self.before = self._thumbnail = None
+        self._source = self._thumbnail = None
+        self._canvas = ()
         self.selected = self._refused = self._limits_mark = None
 
 

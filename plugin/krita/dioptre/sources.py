@@ -359,6 +359,17 @@ def layer_and_photo(document: Document, node: Node | None) -> tuple[Node, Node]:
     return layer, record_of(document).photo_below(layer, layer.name())
 
 
+def photo_and_depth(document: Document, node: Node | None) -> tuple[Node, Node | None]:
+    """Return the picture that a selected layer stands for, and that layer if it is the picture's depth.
+
+    Raises:
+        RefusedError: It stands for none.
+    """
+    layer = _layer(node)
+    photo = picture_of(document, record_of(document).readable(), layer)
+    return (layer, None) if photo is None else (photo, layer)
+
+
 def canvas_of(document: Document) -> Rect:
     return Rect(0, 0, document.width(), document.height())
 
@@ -416,12 +427,14 @@ def find(
         raise refusals.no_document()
     if described.places and layer is None:
         layer, node = layer_and_photo(document, node)
-    picture = _layer(node)
     entries = record_of(document).readable()
-    if takes_depth(described) and depth is None:
-        if layer is None and (source := picture_of(document, entries, picture)) is not None:
-            picture, depth = source, picture  # The selected layer is itself a depth layer.
-        elif looks_for_depth and finds_depth_layer(described):
+    picture = _layer(node)
+    if depth is None and layer is None and looks_for_depth:
+        picture, depth = photo_and_depth(document, picture)
+    if not takes_depth(described):
+        depth = None
+    elif depth is None:
+        if looks_for_depth and finds_depth_layer(described):
             depth = depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None and Input.DISPARITY in described.inputs:
                 raise IN_KRITA.needs_depth(described.title)

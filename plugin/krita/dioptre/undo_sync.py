@@ -16,7 +16,7 @@ during other work.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .dioptre_link.records import Entry
@@ -56,6 +56,7 @@ class _Swapped:
     document: Document
     pairs: Sequence[tuple[str, str]]
     entries: Sequence[tuple[Entry, Entry]] = ()  # Record entries with the old and with the new layers.
+    painted: Callable[[], bool] = lambda: False  # Whether the stroke that the swap follows is still there.
     is_new: bool = True  # Whether the last complete state seen had the new layers.
     seen: tuple[bool, ...] = ()
     looks: int = 0  # Number of polls since `seen` last changed.
@@ -77,6 +78,8 @@ class _Swapped:
         if new != self.is_new:
             for entries in self.entries:
                 record_of(self.document).put(entries[new])
+            if not new and self._is_active() and self.painted():
+                trigger("edit_undo")  # The user takes back the stroke together with what followed it.
         self.is_new = new
 
     def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
@@ -124,7 +127,11 @@ class UndoSync(QObject):
         self._watch(_Hidden(document=document, source=own_id(source), group=own_id(group)))
 
     def swapped(
-        self, document: Document, pairs: Sequence[tuple[Node, Node]], entries: Sequence[tuple[Entry, Entry]] = ()
+        self,
+        document: Document,
+        pairs: Sequence[tuple[Node, Node]],
+        entries: Sequence[tuple[Entry, Entry]] = (),
+        painted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Watch swapped layers.
 
@@ -132,10 +139,11 @@ class UndoSync(QObject):
             document: The document.
             pairs: Pairs (old, new) of layers, in the order in which they were swapped.
             entries: Pairs of record entries before and after the swap.
+            painted: Whether the stroke that the swap follows is still there, and is undone with it.
         """
         ids = [(own_id(old), own_id(new)) for old, new in pairs]
         if ids:
-            self._watch(_Swapped(document=document, pairs=ids, entries=entries))
+            self._watch(_Swapped(document=document, pairs=ids, entries=entries, painted=painted))
 
     def activated(self, document: Document, node: Node | None, swapped: Sequence[tuple[Node, Node]]) -> None:
         """Keep `node` active until Krita has processed the swap.

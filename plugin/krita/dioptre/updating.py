@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import depth_editing, layers
+from . import depth_editing, layers, painting
 from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
@@ -37,7 +37,7 @@ from .document import (
 )
 from .jobs import JobManager, Run, order_for
 from .painting import WAITING
-from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, snapshot
+from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, photo_and_depth, snapshot
 from .transfer import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .undo_sync import UndoSync
 
@@ -68,6 +68,18 @@ class Target:
         return node_id(self.document, self.picture)
 
     @property
+    def name(self) -> str:
+        """Name of what the user works on: the picture, or the result that it is a layer of."""
+        record = record_of(self.document)
+        made = [one for one in record.readable() if record.belongs(one, self.picture) and record.layers(one)]
+        return record.top(made[-1]).name() if made else self.picture.name()
+
+    @property
+    def place(self) -> tuple[Document, str, str]:
+        """The document and the ids of the picture and of the layer to place, "" if there is none."""
+        return self.document, self.node, "" if self.layer is None else node_id(self.document, self.layer)
+
+    @property
     def replaced(self) -> str:
         """Name of the result that a run replaces, or "" if there is none."""
         if self.entry is None:
@@ -79,7 +91,7 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
     """Return the layer to work on and the result to replace.
 
     If `node` belongs to a result of the same operation, the target is the picture behind that result. Otherwise
-    `node` is the picture itself, and the operation's earlier result from it is replaced.
+    `node` is the picture itself or its depth, and the operation's earlier result from the picture is replaced.
 
     Raises:
         RefusedError: There is no suitable layer.
@@ -93,9 +105,14 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
     for entry in reversed(entries):
         if entry.operation == operation.name and record.belongs(entry, node) and record.layers(entry):
             return replace(_behind(document, entry), chosen=True)
-    layer, picture = layer_and_photo(document, node) if operation.places else (None, node)
-    earlier = to_replace(entries, operation, record.id_of(layer or node), lambda entry: bool(record.layers(entry)))
-    target = Target(document=document, picture=picture, layer=layer)
+    layer, depth = None, None
+    if operation.places:
+        layer, picture = layer_and_photo(document, node)
+    else:
+        picture, depth = photo_and_depth(document, node)
+    taken = record.id_of(layer or picture)
+    earlier = to_replace(entries, operation, taken, lambda entry: bool(record.layers(entry)))
+    target = Target(document=document, picture=picture, layer=layer, depth=depth)
     return target if earlier is None else _behind(document, earlier)
 
 
@@ -342,7 +359,8 @@ def apply(
         tops.append(record.top(entry))
         if is_edited and not paints:
             depth_editing.end(document, entry)
-    undo_sync.swapped(first, swapped, entries)
+    strokes = painting.under_way() if paints else None
+    undo_sync.swapped(first, swapped, entries, *(() if strokes is None else (strokes.is_still(),)))
     if any(edited):
         first.refreshProjection()
     if any(edited) and not paints:

@@ -1,7 +1,8 @@
-"""Clicks in a recipe's preview."""
+"""Clicks in a recipe's preview, and the presets of an operation."""
 
 from __future__ import annotations
 
+from dioptre_link.catalogue import operation
 from dioptre_link.chain import as_operation
 from dioptre_link.editing import recipes
 from dioptre_link.editing.picking import Click
@@ -43,3 +44,14 @@ def test_the_scale_of_a_recipe() -> None:
 def test_each_preset_has_a_picture() -> None:
     for name in presets():
         assert picture_file(name).read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_presets_of_an_operation_keep_what_was_clicked() -> None:
+    portrait, white_balance = operation("portrait"), operation("white_balance")
+    assert set(recipes.presets_of(portrait)) == {"night-street", "pet", "portrait"}
+    assert recipes.presets_of(white_balance) == {}  # It has one preset alone.
+    clicked = portrait.check({"focus": (3.0, 4.0), "f_number": 11.0})
+    assert recipes.preset_in(clicked, portrait) == ""
+    night = recipes.with_preset(clicked, "night-street", portrait)
+    assert (night["focus"], night["f_number"]) == ((3.0, 4.0), 1.4)
+    assert recipes.preset_in(night, portrait) == "night-street"

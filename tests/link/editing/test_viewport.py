@@ -116,3 +116,24 @@ def test_the_left_button_paints_and_others_pan(view: Viewport, heard: Heard) -> 
     assert heard[3:] == [("resized", 2)]
     view.left()
     assert view.brush_at is None
+
+
+def test_a_drag_that_means_nothing_is_free(view: Viewport) -> None:
+    def is_free() -> bool:
+        view.pressed((100, 100), Click.CHOOSE, left=True)
+        view.moved((100 + DRAG_PX - 1, 100))
+        assert not view.drags_freely
+        view.moved((100 + 2 * DRAG_PX, 100))
+        free = view.drags_freely
+        view.released((100, 100), Click.CHOOSE, left=True)
+        assert not view.drags_freely
+        return free
+
+    assert is_free()
+    view.divider, view.on_divider = 0.5, lambda _: None
+    assert not is_free()
+    view.divider, view.on_box = None, lambda *_: None
+    assert not is_free()
+    view.on_box = None
+    view.set_zoom(2.0)
+    assert not is_free()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,6 +155,28 @@ class Node:
     def animated(self) -> bool:
         return False
 
+    def thumbnail(self, width: int, height: int) -> Thumbnail:
+        return Thumbnail(self._data + b"%d %d" % (width, height))
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A reduced layer, of which only its pixels matter."""
+
+    pixels: bytes
+
+    def constBits(self) -> Thumbnail:  # noqa: N802
+        return self
+
+    def sizeInBytes(self) -> int:  # noqa: N802
+        return len(self.pixels)
+
+    def asstring(self, _size: int) -> bytes:
+        return self.pixels
+
+    def copy(self, *_: int) -> Thumbnail:
+        return self
+
 
 class Selection:
     def __init__(self, x: int, y: int, width: int, height: int) -> None:
@@ -260,6 +282,9 @@ class Document:
 @dataclass
 class Krita:
     _documents: list[Document] = field(default_factory=list)
+    active: Document | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    action: Callable[[str], Any] | None = None
 
     @staticmethod
     def instance() -> Krita:
@@ -269,7 +294,13 @@ class Krita:
         return "5.2.9"
 
     def activeDocument(self) -> Document | None:  # noqa: N802
-        return None
+        return self.active
+
+    def readSetting(self, _group: str, name: str, default: str) -> str:  # noqa: N802
+        return self.settings.get(name, default)
+
+    def writeSetting(self, _group: str, name: str, value: str) -> None:  # noqa: N802
+        self.settings[name] = value
 
     def activeWindow(self) -> None:  # noqa: N802
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,40 @@ class QObject:
 
 
 class QTimer(QObject):
+    """A timer that only `fire` lets end."""
+
     timeout = Signal()
+    running: ClassVar[list[QTimer]] = []
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)
+        self._once = False
 
     @staticmethod
     def singleShot(_ms: int, slot: Callable[[], Any]) -> None:  # noqa: N802
         slot()
 
+    @staticmethod
+    def fire() -> None:
+        """End every running timer once."""
+        for timer in list(QTimer.running):
+            if timer._once:
+                timer.stop()
+            timer.timeout.emit()
+
     def setInterval(self, _ms: int) -> None:  # noqa: N802
         pass
 
+    def setSingleShot(self, once: bool) -> None:  # noqa: N802
+        self._once = once
+
+    def isActive(self) -> bool:  # noqa: N802
+        return self in QTimer.running
+
     def start(self, *_: int) -> None:
-        pass
+        if not self.isActive():
+            QTimer.running.append(self)
 
     def stop(self) -> None:
-        pass
+        if self.isActive():
+            QTimer.running.remove(self)

@@ -41,11 +41,11 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "enlarge",
         "depth_editing",
     )
-    names += ("scripting",)
+    names += ("scripting", "painting", "downloads", "previews", "session")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
-        for name in ("catalogue", "operation", "errors"):
-            loaded[name] = importlib.import_module(f"{PACKAGE}.dioptre_link.{name}")
+        for name in ("catalogue", "operation", "errors", "editing.events"):
+            loaded[name.split(".")[-1]] = importlib.import_module(f"{PACKAGE}.dioptre_link.{name}")
         yield types.SimpleNamespace(**loaded)
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
         del sys.modules[name]

@@ -171,6 +171,32 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     assert asked == ["step"] * plugin.undo_sync.ASKED
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_one_undo_takes_back_a_stroke_with_its_result(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Unless the user has gone back further in the history, so that the stroke is gone already."""
+    depth, old, new = photo(document), photo(document), photo(document)
+    old.remove()
+    asked: list[str] = []
+    krita = Krita.instance()
+    monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
+    action = types.SimpleNamespace(trigger=lambda: asked.append("undo"))
+    monkeypatch.setattr(krita, "action", lambda name: action if name == "edit_undo" else None, raising=False)
+    plugin.painting.begin(document, depth)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, [(old, new)], (), plugin.painting.under_way().is_still())
+    undo_sync.look()
+    document.rootNode().addChildNode(old, None)
+    new.remove()
+    if not there:
+        depth.setPixelData(bytes((1, 2, 3, 255)) * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    for _ in range(3):
+        undo_sync.look()
+    assert asked == ["undo"] * there
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)

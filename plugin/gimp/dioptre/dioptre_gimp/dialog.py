@@ -13,6 +13,7 @@ from dioptre_link.client import Worker
 from dioptre_link.editing import brush, traits
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Steps
+from dioptre_link.editing.recipes import presets_of, with_preset
 from dioptre_link.editing.request import DETAIL_SHAPE, Request
 from dioptre_link.editing.state import State, Store
 from dioptre_link.errors import Cancelled, DioptreError
@@ -27,7 +28,7 @@ from .enlarge import run_image
 from .jobs import run_sent
 from .layers import Outcome
 from .on_canvas import OnCanvas
-from .options import Panel, depth_chooser, presets_of, scrolled, with_preset
+from .options import Panel, depth_chooser, scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER
-from dioptre_link.catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
+from dioptre_link.catalogue.focus import FOCUS_RANGE
 from dioptre_link.catalogue.limit import FARTHEST
 from dioptre_link.editing import bokeh, distances, scales, traits
+from dioptre_link.editing.recipes import preset_in, presets_of, with_preset
 from dioptre_link.editing.sections import FEW, sections
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import translated
-from dioptre_link.operation import LISTS, PLACES, Kind, Operation, Parameter
-from dioptre_link.presets import presets
+from dioptre_link.operation import Kind, Parameter
 
 from . import arguments, drawing
 from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choice_box, row_of, set_options
@@ -137,35 +136,18 @@ class Panel(Gtk.Box):
             expander.connect("notify::expanded", opened)
 
 
-def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return, by name, the options of each preset that consists of only this operation."""
-    return {
-        name: recipe.steps[0].options
-        for name, recipe in presets().items()
-        if len(recipe.steps) == 1 and recipe.steps[0].operation == operation.name
-    }
-
-
-def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:
-    """Return the options with those of a preset; clicked places and strokes stay."""
-    kept = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
-    given = {**operation.defaults(), **presets_of(operation)[name]}
-    return {one: options[one] if one in kept else value for one, value in given.items()}
-
-
 class PresetTiles(Tiles):
     """Tiles of presets, which set all options except clicked places and strokes."""
 
     def __init__(self, store: Store[State]) -> None:
         operation = store.state.operation
-        self._names = presets_of(operation)
         super().__init__(
-            self._names, lambda name: set_options(store, with_preset(store.state.options, name, operation))
+            presets_of(operation),
+            lambda name: set_options(store, with_preset(store.state.options, name, operation)),
         )
 
     def render(self, state: State) -> None:
-        fits = (name for name in self._names if with_preset(state.options, name, state.operation) == state.options)
-        self.choose(next(fits, None))
+        self.choose(preset_in(state.options, state.operation) or None)
 
 
 class DiscRow(Gtk.Box):

@@ -235,12 +235,15 @@ def check_each_stroke_updates_the_result():
     yield from click(switch, 0.05)
     yield from soon("switched on", switch.isChecked, True)
     trigger("KritaShape/KisToolBrush")
-    before, results = pixels(child(group, "Depth"), WHOLE), [pixels(child(group, "Result"), WHOLE)]
+    depths, results = ([pixels(child(group, name), WHOLE)] for name in ("Depth", "Result"))
+    yield from soon("Update alone", lambda: is_shown(QPushButton, "dioptre_make"), False)
+    person.screenshot("krita-edit-depth.png")
     for height in (0.1, 0.9):
         yield from settle(document, SHOWN)
         yield from next_end(jobs.job_manager(), brushed((0.1, height), (0.5, height), (0.9, height)))
         result = child(group, "Result")
         results.append(pixels(result, WHOLE))
+        depths.append(pixels(child(group, "Depth"), WHOLE))
         expect("changed", len(set(results)), len(results))
         expect("shown, the depth below", (result.visible(), child(group, "Depth").visible()), (True, True))
         expect("active", document.activeNode().name(), "Depth")
@@ -250,16 +253,18 @@ def check_each_stroke_updates_the_result():
     expect("no more runs", jobs.job_manager().runs, [])
     yield from undo(document)
     yield from soon("the result undone", lambda: pixels(child(group, "Result"), WHOLE) == results[1], True)
-    yield from undo(document)
+    yield from soon("the stroke undone", lambda: pixels(child(group, "Depth"), WHOLE) == depths[1], True)
     yield from settle(document, 3 * SHOWN)
     expect("no update undoes the undo", pixels(child(group, "Result"), WHOLE) == results[1], True)
+    expect("no further undo", pixels(child(group, "Depth"), WHOLE) == depths[1], True)
     for _ in range(2):
         yield from redo(document)
     yield from soon("all again", lambda: pixels(child(group, "Result"), WHOLE) == results[2], True)
-    expect("painted", pixels(child(group, "Depth"), WHOLE) != before, True)
-    trigger("dioptre_update")
+    expect("painted", pixels(child(group, "Depth"), WHOLE) == depths[2], True)
+    yield from click(widget(QPushButton, "dioptre_update_button"))
     yield from soon("the end", lambda: child(group, "Depth").visible(), False)
     yield from soon("no switch", switch.isVisible, False)
+    yield from soon("the other buttons", lambda: is_shown(QPushButton, "dioptre_make"), True)
     document.setModified(False)
 
 

@@ -10,7 +10,21 @@ from krita import Krita
 from person import click, docker, is_shown, on_screen, opened, widget
 from photo_preview import changing, ready, state
 from qt import QApplication, QCheckBox, QImage, QListView, QPoint, QPushButton, QRect, QSlider, QToolButton, QWidget
-from rig import OUT, Failed, close, expect, next_end, pixels, soon, trigger, until
+from rig import (
+    OUT,
+    Failed,
+    close,
+    expect,
+    next_end,
+    pixels,
+    same,
+    settle,
+    soon,
+    toggle_visibility,
+    top,
+    trigger,
+    until,
+)
 
 from dioptre import jobs
 
@@ -26,7 +40,7 @@ def overlays():
 
 
 def switch(*, on):
-    """Click the switch, and wait until the preview is at its size there."""
+    """Click the switch, and wait until the preview is at its size there, or in the docker."""
     if state().on_canvas != on:
         yield from click(widget(QCheckBox, "dioptre_on_canvas_switch"), 0.05)
         yield from soon("switched", lambda: state().on_canvas, on)
@@ -97,7 +111,7 @@ def check_the_canvas_shows_the_result():
     exported = QImage(str((yield from person.export("on-canvas-exported.png"))))
     expect("the file", person.apart(exported, PHOTO)[1] < SAME, True)
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
-    yield from switch(on=False)
+    yield from soon("gone with the layers", lambda: len(overlays()), 0)
     expect("folded out", is_shown(QWidget, "dioptre_preview"), True)
     result = yield from person.canvas_picture("on-canvas-result.png")
     expect_near("as the layers", after, result, LOST, 2 * SAME)
@@ -274,11 +288,12 @@ def check_it_goes_with_its_docker_and_document():
     """Another document, a closed docker and a closed document take it off the canvas."""
     document, *_ = yield from opened_on_canvas()
     other = yield from person.open_file("/examples/coffee.jpg")
-    yield from until(lambda: len(overlays()) == 1 and not state().busy, "the other document's preview")
+    yield from until(lambda: len(overlays()) == 0 and not state().busy, "the other document's preview")
+    yield from again(2.0)
     expect("in its window", overlays()[0].longest_px > 0, True)
     person.show_tab(document)
     yield from until(lambda: Krita.instance().activeDocument() == document, "the first document")
-    yield from until(lambda: len(overlays()) == 1 and not state().busy, "its preview")
+    yield from until(lambda: len(overlays()) == 0 and not state().busy, "its preview")
     docker().close()
     yield from soon("gone with the docker", lambda: len(overlays()), 0)
     yield from rest()
@@ -286,9 +301,56 @@ def check_it_goes_with_its_docker_and_document():
     yield from soon("there again", lambda: len(overlays()), 1)
     yield from close(document)
     yield from until(lambda: Krita.instance().activeDocument() == other, "the other document")
-    yield from until(lambda: len(overlays()) == 1 and not state().busy, "the other document's preview")
+    yield from until(lambda: len(overlays()) == 0 and not state().busy, "the other document's preview")
+    yield from again(3.0)
     yield from closed(other)
     expect("off", Krita.instance().readSetting("dioptre", "on_canvas", ""), "")
+
+
+def check_it_ends_with_what_it_shows():
+    """The new layers, a hidden group, another tool and a stroke end it, until the next choice in the docker."""
+    document, *_ = yield from opened_on_canvas()
+    trigger("KritaShape/KisToolBrush")
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    yield from soon("gone with the layers", lambda: len(overlays()), 0)
+    yield from ready()
+    person.screenshot("on-canvas-made.png")
+    group = top(document)
+    yield from again(2.0)
+    person.screenshot("on-canvas-band.png")
+    yield from toggle_visibility(document, group)
+    yield from soon("gone with the hidden group", lambda: len(overlays()), 0)
+    yield from toggle_visibility(document, group)
+    yield from again(3.0)
+    trigger("KisToolTransform")
+    yield from soon("gone with the tool", lambda: len(overlays()), 0)
+    trigger("KritaShape/KisToolBrush")
+    node = document.rootNode().childNodes()[0]
+    document.setActiveNode(node)
+    for clicks in (True, False):
+        if not clicks:
+            yield from opened("dioptre_white_balance")
+        yield from again(4.0)
+        was = pixels(node, (0, 0, document.width(), document.height()))
+        yield from soon("active", lambda: same(document.activeNode(), node), True)
+        yield from dragged((0.2, 0.6 + 0.1 * clicks), (0.4, 0.65), (0.6, 0.7))
+        yield from soon("gone with the stroke", lambda: len(overlays()), 0)
+        yield from settle(document)
+        person.screenshot(f"on-canvas-stroke-{clicks}.png")
+        now = pixels(node, (0, 0, document.width(), document.height()))
+        expect("the stroke is painted", now != was, True)
+        expect("no click", state().point, None)
+    document.setModified(False)
+    yield from again(5.0)
+    yield from closed(document)
+
+
+def again(value):
+    """Choose an option's value, which shows the preview on the canvas again."""
+    name = "f_number" if "f_number" in state().options else "strength"
+    docker().session.change(name, value if name == "f_number" else value / 10)
+    yield from soon("on the canvas again", lambda: len(overlays()), 1)
+    yield from ready()
 
 
 def check_a_photo_of_24_megapixels():
