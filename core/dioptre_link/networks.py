@@ -6,8 +6,8 @@
             job.wait()                              # a Result without layers; the network is ready for use
 
 A network is selected by an option that lists it among its choices; `missing_network` returns a selected network
-that is not installed. A network that refines an option is used as soon as it is installed; `refining_network` returns
-one that can be added.
+that is not installed. A network that refines an option is used as soon as it is installed; `refining_network`
+returns one that can be added.
 """
 
 from __future__ import annotations
