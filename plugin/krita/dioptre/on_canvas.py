@@ -30,13 +30,18 @@ from .toolkit import (
 
 OnClick = Callable[[float, float, Click], None]
 OnKey = Callable[[Any], bool]
-_PRESSES = QEvent.Type.MouseButtonPress, QEvent.Type.TabletPress
 
 
 def is_key(event: QEvent) -> bool:
     """Return whether an event concerns a key."""
     kinds = QEvent.Type
     return event.type() in (kinds.ShortcutOverride, kinds.KeyPress, kinds.KeyRelease)
+
+
+def _is_press(event: Any) -> bool:
+    """Return whether an event starts a click or a stroke."""
+    kinds = QEvent.Type
+    return event.type() in (kinds.MouseButtonPress, kinds.TabletPress) and event.button() == Qt.MouseButton.LeftButton
 
 
 class OnCanvas:
@@ -258,6 +263,6 @@ class Overlay(Canvas):
             self.setGeometry(under.rect())
         elif kind == QEvent.Type.FocusOut:
             self._hold_space(held=False)
-        elif kind in _PRESSES and event.button() == Qt.MouseButton.LeftButton and not (self._takes or self._space):
+        elif _is_press(event) and not (self._takes or self._space):
             QTimer.singleShot(0, self._on_stroke)
         return False
