@@ -103,8 +103,9 @@ class Scene:
         if alpha is None or plate is None or not (alpha > _SOLID).any():
             return Scene(surfaces=(Surface(colours=picture, disparity=disparity),), screen=screen)
         rim = rim_px(alpha.shape)
-        step = _grown(alpha >= _VISIBLE, _STEPS * rim)
-        solid = ~_grown(alpha <= _SOLID, rim)
+        beyond = np.asarray(ndimage.distance_transform_edt(alpha < _VISIBLE), np.float32) / rim
+        step = beyond <= _STEPS
+        solid = ndimage.minimum_filter(alpha, 2 * rim + 1) > _SOLID
         solid = solid if solid.any() else alpha > _SOLID
         near = pull_push(disparity, solid.astype(np.float32))
         away = np.asarray(ndimage.distance_transform_edt(~solid), np.float32) / (_REACH * rim)
@@ -114,15 +115,13 @@ class Scene:
         apart = np.clip((near - disparity[tuple(nearest)]) / _STEP - 1, 0, 1)
         behind = np.minimum(pull_push(disparity, (~step).astype(np.float32)), disparity)
         far = disparity + np.where(step, apart, 0) * (behind - disparity)
-        beyond = np.asarray(ndimage.distance_transform_edt(alpha < _VISIBLE), np.float32) / rim
         hides = apart * np.clip((_STEPS - beyond) / (_STEPS - 1), 0, 1)  # the photo returns gradually: no seam
         there = picture + hides[..., None] * (plate - picture)
         # The subject is what the background does not explain, but no brighter than its own colours: neither side
         # of a rim shines over the other one.
         own, share = all_rows((*alpha.shape, 4), with_own_colours(picture, alpha))[..., :3], alpha[..., None]
         subject = np.clip(picture - (1 - share) * there, 0, own * share)
-        differs = np.abs(there - picture).max(axis=2) > _INVENTED
-        unknown = (hides > 0.5) & (differs | (alpha > 0.5))
+        unknown = (hides > 0.5) & ((alpha > 0.5) | (np.abs(there - picture).max(axis=2) > _INVENTED))
         return Scene(
             surfaces=(
                 Surface(colours=there, disparity=far, unknown=unknown),
@@ -138,13 +137,9 @@ def rim_px(shape: tuple[int, ...]) -> int:
 
 
 def without_traces(alpha: Matte) -> Matte:
-    """Return a matte without faint parts that touch nothing solid: they would move, or stay, on their own."""
+    """Return a matte without faint parts that touch none of the subject: they would move, or stay, on their own."""
     part, _ = ndimage.label(alpha >= _VISIBLE, np.ones((3, 3)))
-    return np.asarray(alpha * np.isin(part, np.unique(part[alpha > _SOLID])))
-
-
-def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
-    return np.asarray(ndimage.maximum_filter(mask, 2 * radius + 1))
+    return np.asarray(alpha * np.isin(part, np.unique(part[alpha > 0.5])))
 
 
 @dataclass(frozen=True, kw_only=True)
