@@ -26,7 +26,7 @@ class MotionBlurOptions(RangeOptions, DepthOptions, group="Motion", simple=True)
         0.0,
         20.0,
         label="Length",
-        help="Length of the longest streaks, in per cent of the picture's longer side.",
+        help="Length of the longest streaks but for a small part, in per cent of the picture's longer side.",
         slider=(0.0, 10.0),
         unit="%",
     )

@@ -136,6 +136,27 @@ def test_a_near_thing_that_moves_covers_what_is_beside_it_and_shows_what_is_behi
     np.testing.assert_array_equal(made[:18], picture[:18])
 
 
+def test_a_far_corner_does_not_shorten_the_streaks_of_a_travel() -> None:
+    disparity = np.full((HEIGHT, WIDTH), 0.35, np.float32)
+    disparity[:20], disparity[60:, 90:] = 0.45, 0.0
+    picture = noise()
+    made = blurred(picture, disparity, motion="travel", target=(5, 5), length=6).layers[0].pixels
+    inner, expected = np.s_[30:54, 12:-12], box(picture, 0.1 / 0.45 * 3 * 0.06 * WIDTH)
+    assert np.abs(made[inner] - expected[inner]).mean() < 0.1 * np.abs(picture[inner] - expected[inner]).mean()
+
+
+def test_a_faint_trace_of_the_matte_does_not_stay_sharp(monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha = (square() > 0.5).astype(np.float32)
+    alpha[5:8, 4:90:4] = 0.2
+    found = Subject(
+        alpha=alpha, disparity_range=(1, 1), focal_disparity=1, kind="subject", found=True, confidence=1
+    )
+    monkeypatch.setattr("dioptre.features.motion_blur.moving.kept_subject", lambda *_, **__: found)
+    picture = noise()
+    made = blurred(picture, square()).layers[0].pixels
+    np.testing.assert_allclose(made[5:8, 12:-12], box(picture, 9.6)[5:8, 12:-12], atol=0.01)
+
+
 def test_hair_keeps_its_colour_over_the_streaks() -> None:
     alpha = np.zeros((HEIGHT, WIDTH), np.float32)
     alpha[NEAR] = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs, Result
-from dioptre.features.spatial import Scene, anaglyph, quilt, side_by_side, view, views
+from dioptre.features.spatial import Scene, anaglyph, quilt, side_by_side, view, views, without_traces
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError
 
@@ -73,18 +73,36 @@ def test_the_clean_plate_shows_in_the_gap() -> None:
 
 
 @pytest.mark.parametrize("as_near", [True, False])
-def test_what_the_matte_misses_moves_with_the_subject(as_near: bool) -> None:
+def test_no_rim_of_the_subject_stays_behind_it(as_near: bool) -> None:
     picture, disparity = blue_behind_red()
     plate = picture.copy()
     plate[NEAR] = (0.0, 1.0, 0.0)
     alpha = disparity.copy()
-    alpha[8:16, 59] = 0.0
+    alpha[8:16, 59] = 0.0  # missed by the matte
     disparity[8:16, 59] = float(as_near)
-    scene = Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0)
-    np.testing.assert_allclose(view(scene, 0.0).pixels, picture, atol=1e-5)
-    seen = view(scene, SHIFT)
-    for column in (58, 59):
-        np.testing.assert_allclose(seen.pixels[9:15, column + SHIFT], np.float32([[0.9, 0, 0]] * 6), atol=0.02)
+    seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), -SHIFT)
+    np.testing.assert_allclose(seen.pixels[9:15, 59], np.float32([[0, 1, 0]] * 6), atol=1e-5)
+    assert not (seen.pixels[9:15, 60 - SHIFT :, 0] > 1e-3).any()
+
+
+def test_a_thing_that_the_matte_leaves_half_way_stays_whole() -> None:
+    """What goes on at the subject's distance, such as what it holds, is behind itself: nothing opens."""
+    picture, disparity = texture(), np.zeros((HEIGHT, WIDTH), np.float32)
+    thing, alpha, plate = np.s_[:, 36:90], disparity.copy(), picture.copy()
+    picture[thing], disparity[thing] = (0.9, 0.0, 0.0), 1.0
+    alpha[:, 36:60], alpha[:, 60:66] = 1.0, np.linspace(0.9, 0.1, 6)
+    plate[:, 36:69] = (0.0, 1.0, 0.0)
+    seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), SHIFT)
+    np.testing.assert_allclose(seen.pixels[:, 46:86], np.broadcast_to((0.9, 0, 0), (HEIGHT, 40, 3)), atol=0.02)
+
+
+def test_a_faint_trace_of_the_matte_elsewhere_is_not_the_subject() -> None:
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    alpha[NEAR] = 1.0
+    alpha[8:16, 60] = 0.3  # a soft rim
+    traced = alpha.copy()
+    traced[2, 2:20:3] = 0.2
+    np.testing.assert_array_equal(without_traces(traced), alpha)
 
 
 def test_the_budget_is_the_distance_between_nearest_and_farthest_and_the_screen_stays() -> None:

@@ -15,7 +15,7 @@ from dioptre_link.catalogue.film import Move
 
 _TRAVEL = 0.12  # of a push-in and a dolly zoom, as a fraction of the target's distance
 _NEAREST = 0.35  # largest fraction of the nearest point's distance that the camera travels
-_SWING = 0.03  # to each side of an orbit: motion of the nearest against the farthest point, in widths
+_SWING = 0.015  # to each side of an orbit: motion of the nearest against the farthest point, in widths
 _LARGEST_ANGLE = math.radians(12)
 
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from dioptre.contract import Disparity, Inputs, Layer, Matte, Picture, Plane, Progress, Result, no_progress, part_of
 from dioptre.features.depth import chosen_depth, range_of
 from dioptre.features.film import thresholds
-from dioptre.features.spatial import rim_px
+from dioptre.features.spatial import rim_px, without_traces
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.foreground import OUTSIDE
@@ -35,6 +35,7 @@ _MIDDLE = Message(
     "No single subject was found, so what is at a middle distance stays sharp. To change this, choose a {target}.",
     target=OPERATION.mention("target"),
 )
+_USUAL, _LONGER, _LONGEST = 0.9, 3.0, 20.0  # part with at most the length; times, and % that the rest may have
 _SOLID = 0.5  # coverage from which a place is on the subject
 
 
@@ -65,14 +66,10 @@ def motion_blur(
     if length_px == 0:
         return picture.copy()
     progress(0.0, "Filling in what is hidden")
-    low, high = float(disparity.min()), float(disparity.max())
+    most = 1.0 if aim is None else max(float(_apart(disparity, aim).max()), _FLAT)
 
     def lengths(near: Plane) -> Plane:
-        if aim is None:
-            return np.full_like(near, length_px)
-        far, close = aim
-        apart: Plane = np.maximum(np.maximum(np.float32(far) - near, near - np.float32(close)), 0)
-        return np.asarray(apart * np.float32(length_px / max(far - low, high - close, _FLAT)))
+        return np.full_like(near, length_px) if aim is None else _apart(near, aim) * np.float32(length_px / most)
 
     rim = rim_px(disparity.shape)
     near, visible = _picked(disparity), np.ones(disparity.shape, bool)
@@ -102,6 +99,11 @@ def motion_blur(
         angle=angle,
         watch=lambda fraction: progress(0.3 + 0.7 * fraction, "Drawing the streaks"),
     )
+
+
+def _apart(disparity: Plane, aim: tuple[float, float]) -> Plane:
+    """Return how far disparities are from a range of them."""
+    return np.asarray(np.abs(disparity - np.clip(disparity, np.float32(aim[0]), np.float32(aim[1]))))
 
 
 def _picked(plane: np.ndarray) -> np.ndarray:
@@ -172,7 +174,7 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
         range_of(disparity)  # refuses depth that is the same everywhere
     at = None if travels else options.target
     subject = kept_subject(inputs, disparity, at=at, progress=part_of(progress, 0.5, 0.8))
-    alpha = subject.alpha if subject.found and (subject.alpha > _SOLID).any() else None
+    alpha = without_traces(subject.alpha) if subject.found and (subject.alpha > _SOLID).any() else None
     aim, still = None, True
     if travels:
         if options.target is not None:
@@ -192,12 +194,15 @@ def run(inputs: Inputs, options: MotionBlurOptions, progress: Progress) -> Resul
             target=OPERATION.mention("target"),
             travel=OPERATION.mention("motion", "travel"),
         )
+    length = options.length
+    if aim is not None and (moving := (apart := _apart(disparity, aim))[apart > 0]).size:
+        length = min(length * min(float(apart.max() / np.quantile(moving, _USUAL)), _LONGER), _LONGEST)
     words = subject.messages if alpha is not None else (_MIDDLE,) if options.target is None else ()
     transparent = picture.shape[2] == 4 and options.length > 0
     made = motion_blur(
         np.concatenate([extend_colours(picture), picture[..., 3:]], axis=2) if transparent else picture,
         disparity,
-        length_px=options.length / 100 * max(picture.shape[:2]),
+        length_px=length / 100 * max(picture.shape[:2]),
         angle=options.angle,
         aim=aim,
         alpha=alpha,

@@ -7,7 +7,7 @@ from dioptre_link.catalogue.spatial import SpatialOptions
 from . import layouts
 from .drawing import View, view, views
 from .layouts import anaglyph, quilt, side_by_side
-from .scene import Found, Scene, Surface, rim_px, scene_of
+from .scene import Found, Scene, Surface, rim_px, scene_of, without_traces
 
 __all__ = [
     "OPERATIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "side_by_side",
     "view",
     "views",
+    "without_traces",
 ]
 
 OPERATIONS = {SpatialOptions: layouts.run}

@@ -24,14 +24,17 @@ from dioptre.contract import (
 from dioptre.features.background import clean_background
 from dioptre.features.depth import chosen_depth, range_of
 from dioptre.features.subject import kept_subject
+from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.language import Message
 
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
-_STEP = 0.04  # difference in disparity from which a gap opens beside the subject
-_UNEXPLAINED = 0.03  # sRGB-encoded
+_STEP = 0.03  # difference in disparity up to which the subject and what is beside it are one thing
+_INVENTED = 0.03  # difference from the photo from which the background is invented; sRGB-encoded
+_STEPS = 3  # rims beside a subject across which depth and colours still go from one side to the other
+_REACH = 5  # rims beside what is only the subject's in which it is as near as that; twice as far, as depth says
 _RIM = 0.002  # as a fraction of the diagonal
 
 
@@ -94,39 +97,34 @@ class Scene:
             picture: sRGB-encoded.
             disparity: 1 = nearest.
             alpha: coverage of the subject; None for none.
-            plate: the picture without its subject; needed with `alpha`.
+            plate: the picture without its subject and a rim around it; needed with `alpha`.
             screen: the disparity in the plane of the screen.
         """
         if alpha is None or plate is None or not (alpha > _SOLID).any():
             return Scene(surfaces=(Surface(colours=picture, disparity=disparity),), screen=screen)
         rim = rim_px(alpha.shape)
-        around = _grown(alpha >= _VISIBLE, rim)
-        solid = ~_grown(alpha <= _SOLID, rim)
-        near = pull_push(disparity, (solid if solid.any() else alpha > _SOLID).astype(np.float32))
-        far = np.minimum(pull_push(disparity, (~around).astype(np.float32)), disparity)
-        visible, light = alpha[..., None], max(1.0, float(picture.max()))  # above white in HDR
-        there = np.where(around[..., None], plate, picture)
-        subject = np.clip(picture - (1 - visible) * there, 0, light * visible)
-        # What the matte does not explain is something beside the subject, if it is as near: it stays where it is.
-        # Otherwise it is part of the subject, such as hair, with the least coverage that explains the photo.
-        rest = picture - subject
-        unexplained = ndimage.uniform_filter(np.abs(rest - (1 - visible) * there).max(axis=2), 2 * rim + 1)
-        missed = around & (alpha < _SOLID) & (unexplained > _UNEXPLAINED)
-        beside = missed & ((disparity > (near + far) / 2) | (near - far < _STEP))
-        least = np.where(
-            picture > there,
-            (picture - there) / np.maximum(light - there, 1e-6),
-            1 - picture / np.maximum(there, 1e-6),
-        ).max(axis=2)
-        alpha = np.where(missed & ~beside, np.clip(np.maximum(alpha, least), 0, 1), alpha)
-        subject = np.where(beside[..., None], subject, picture - (1 - alpha[..., None]) * there)
-        subject = np.clip(subject, 0, light * alpha[..., None])
-        there = np.where(beside[..., None], np.clip(rest / np.maximum(1 - visible, 1 - _SOLID), 0, light), there)
-        differs = np.abs(there - picture).max(axis=2) > _UNEXPLAINED
-        unknown = around & ~beside & (differs | (alpha > 0.5))
+        beyond = np.asarray(ndimage.distance_transform_edt(alpha < _VISIBLE), np.float32) / rim
+        step = beyond <= _STEPS
+        solid = ndimage.minimum_filter(alpha, 2 * rim + 1) > _SOLID
+        solid = solid if solid.any() else alpha > _SOLID
+        near = pull_push(disparity, solid.astype(np.float32))
+        away = np.asarray(ndimage.distance_transform_edt(~solid), np.float32) / (_REACH * rim)
+        near = disparity + (near - disparity) * np.clip(2 - away, 0, 1)
+        nearest = ndimage.distance_transform_edt(step, return_distances=False, return_indices=True)
+        # Where the matte ends on a thing that goes on at the same distance, the photo is behind itself.
+        apart = np.clip((near - disparity[tuple(nearest)]) / _STEP - 1, 0, 1)
+        behind = np.minimum(pull_push(disparity, (~step).astype(np.float32)), disparity)
+        far = disparity + np.where(step, apart, 0) * (behind - disparity)
+        hides = apart * np.clip((_STEPS - beyond) / (_STEPS - 1), 0, 1)  # the photo returns gradually: no seam
+        there = picture + hides[..., None] * (plate - picture)
+        # The subject is what the background does not explain, but no brighter than its own colours: neither side
+        # of a rim shines over the other one.
+        own, share = all_rows((*alpha.shape, 4), with_own_colours(picture, alpha))[..., :3], alpha[..., None]
+        subject = np.clip(picture - (1 - share) * there, 0, own * share)
+        unknown = (hides > 0.5) & ((alpha > 0.5) | (np.abs(there - picture).max(axis=2) > _INVENTED))
         return Scene(
             surfaces=(
-                Surface(colours=there, disparity=np.where(around & ~beside, far, disparity), unknown=unknown),
+                Surface(colours=there, disparity=far, unknown=unknown),
                 Surface(colours=subject, disparity=near, coverage=alpha),
             ),
             screen=screen,
@@ -138,8 +136,10 @@ def rim_px(shape: tuple[int, ...]) -> int:
     return max(1, round(_RIM * math.hypot(*shape)))
 
 
-def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
-    return np.asarray(ndimage.maximum_filter(mask, 2 * radius + 1))
+def without_traces(alpha: Matte) -> Matte:
+    """Return a matte without faint parts that touch none of the subject: they would move, or stay, on their own."""
+    part, _ = ndimage.label(alpha >= _VISIBLE, np.ones((3, 3)))
+    return np.asarray(alpha * np.isin(part, np.unique(part[alpha > 0.5])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +216,7 @@ def scene_of(
     subject = kept_subject(inputs, depth.disparity, at=None, progress=part_of(progress, 0.5, 0.7))
     alpha, plate, at_screen = None, None, float(np.median(disparity))
     if subject.found:
-        alpha = subject.alpha
+        alpha = without_traces(subject.alpha)
         if subject.focal_disparity is not None:
             at_screen = (subject.focal_disparity - low) / (high - low)
         progress(0.7, "Filling in the background")
