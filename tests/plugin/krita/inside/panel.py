@@ -133,6 +133,11 @@ def check_nothing_hidden_takes_part():
     yield from ready()
 
 
+def heads():
+    """Return the visible buttons that open sections of options."""
+    return [one for one in docker().findChildren(QToolButton, "dioptre_section") if one.isVisible()]
+
+
 def check_more_options_stay_under_the_pointer():
     """A second click at the same place hides the options again."""
     yield from open_photo()
@@ -140,7 +145,7 @@ def check_more_options_stay_under_the_pointer():
     yield from ready()
     yield from click(widget(QCheckBox, "dioptre_more"), 0.04)
     yield from until(lambda: state().more, "more options")
-    sections = [one for one in docker().findChildren(QToolButton, "dioptre_section") if one.isVisible()]
+    sections = heads()
     expect("three sections", len(sections), 3)
     expect("one is open", [one.isChecked() for one in sections], [True, False, False])
     yield from click(sections[1])
@@ -381,6 +386,8 @@ def check_a_distance_entered_for_a_clicked_place_is_marked():
     yield from opened("dioptre_lens_blur")
     yield from ready()
     docker().session.show_more(True)
+    yield from click(heads()[-1])
+    yield from until(lambda: is_shown(QWidget, "dioptre_distance"), "the section of the lens")
     field = widget(QWidget, "dioptre_distance").findChild(QDoubleSpinBox)
     expect("needs a clicked place", field.isEnabled(), False)
     yield from changing(click(*at(0.3, 0.75)))
