@@ -16,6 +16,13 @@ wait_unseen() {    # wait_unseen PIXELS WHY: wait until the canvas shows somethi
     stop "$2"
 }
 
+dismiss() {    # dismiss TENTHS: close GIMP's message if it comes within that time
+    for _ in $(seq "$1"); do window_named 'GIMP Message' && break; sleep 0.1; done
+    sleep 0.5
+    window_named 'GIMP Message' && xdotool key Escape
+    sleep 0.5
+}
+
 start_gimp "$1"
 xdotool windowactivate --sync "$window" key ctrl+shift+d
 wait_title 10 '*2 layers)*'
@@ -50,10 +57,7 @@ for tool in p shift+b m; do
     xdotool windowactivate --sync "$window" key "$tool"
     sleep 0.5
     xdotool mousemove 380 260 mousedown 1 mousemove 400 280 mousemove 420 300 mouseup 1
-    for _ in $(seq 30); do window_named 'GIMP Message' && break; sleep 0.1; done    # It says what is locked.
-    sleep 0.5
-    window_named 'GIMP Message' && xdotool key Escape
-    sleep 0.5
+    dismiss 30    # It says what is locked.
 done
 xdotool mousemove 1270 760
 wait_seen "$result" 'a tool changes the preview'
@@ -168,13 +172,11 @@ wait_title 20 '[*]start*4 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*4 layers)*'
 kill -9 $(pgrep -f 'dioptre[.]py')
-for _ in $(seq 600); do window_named 'GIMP Message' && break; sleep 0.1; done    # GIMP tells of the crash.
-sleep 0.5
-xdotool key Escape
-sleep 0.5
+dismiss 600    # GIMP tells of the crash.
 run_entry u 'dioptre-update was refused'
 wait_title 10 '[*]start*2 layers)*'
 scrot -o "$OUT/removed.png"
+dismiss 50
 
 # It removes the locks, too.
 save_as final
