@@ -596,14 +596,9 @@ def shown_view(document: Document) -> View | None:
     return window.activeView() if window is not None and shown == document else None
 
 
-def canvas_mark() -> tuple[object, ...] | None:
-    """Return a value that changes with the active document, Krita's tool, and its layers and their visibility.
-
-    It is None while Krita works on the document, whose layers may then be changing or going.
-    """
+def canvas_mark() -> tuple[object, ...]:
+    """Return a value that changes with the active document, Krita's tool, and its layers and their visibility."""
     window, document = Krita.instance().activeWindow(), Krita.instance().activeDocument()
-    if document is not None and not is_idle(document):
-        return None
     boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
     tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]
     layers = () if document is None else _layers_with_visibility(document.rootNode())

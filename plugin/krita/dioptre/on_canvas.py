@@ -40,8 +40,8 @@ def is_key(event: QEvent) -> bool:
 
 def _is_press(event: Any) -> bool:
     """Return whether an event starts a click or a stroke."""
-    kinds = QEvent.Type
-    return event.type() in (kinds.MouseButtonPress, kinds.TabletPress) and event.button() == Qt.MouseButton.LeftButton
+    starts = event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.TabletPress)
+    return starts and event.button() == Qt.MouseButton.LeftButton
 
 
 class OnCanvas:

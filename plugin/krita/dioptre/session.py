@@ -319,7 +319,7 @@ class Session(QObject):
             Whether that was so, or the user has chosen something in the docker.
         """
         before, now = self._canvas, canvas_mark()
-        if now is None or now == before:
+        if now == before:
             return False
         self._canvas = now
         if before:
