@@ -106,5 +106,6 @@ class OfferBox(Gtk.Box):
         self._words.set_text(" ".join(translated(part) for part in (offer.words, offer.hint) if part))
         self._words.show()
         self._doubts.set_text(translated(offer.doubts))
-        self._doubts.set_visible(bool(offer.doubts) and not running)
+        self._doubts.set_visible(bool(offer.doubts) and not running and state.missing is not None)
+        self._get.set_tooltip_text(translated(offer.doubts))  # An offer that nobody chose takes little room.
         self.show()

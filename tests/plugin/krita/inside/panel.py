@@ -385,7 +385,10 @@ def check_a_distance_entered_for_a_clicked_place_is_marked():
     document, _node = yield from open_photo()
     yield from opened("dioptre_lens_blur")
     yield from ready()
-    docker().session.show_more(True)
+    yield from click(widget(QCheckBox, "dioptre_more"), 0.04)
+    yield from until(lambda: state().more, "more options")
+    for _ in range(6):
+        yield
     yield from click(heads()[-1])
     yield from until(lambda: is_shown(QWidget, "dioptre_distance"), "the section of the lens")
     field = widget(QWidget, "dioptre_distance").findChild(QDoubleSpinBox)
