@@ -118,8 +118,7 @@ def stepped(state: State, step: Step) -> State:
 
 def fetched(state: State, networks: tuple[Network, ...]) -> State:
     """End the download: the network is installed. The preview is computed again if the network refines it."""
-    refining = refining_network(state.networks, state.operation)
-    refined = refining is not None and state.fetch is not None and state.fetch.network.id == refining.id
+    refined = state.fetch is not None and state.fetch.network == refining_network(state.networks, state.operation)
     phase = Phase.WAITING if refined and state.phase is Phase.READY else state.phase
     return states.listed(replace(state, fetch=None, phase=phase), networks)
 

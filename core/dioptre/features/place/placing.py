@@ -341,7 +341,7 @@ def _level(disparity: Disparity, options: PlaceOptions, subject: Subject) -> tup
 
 
 def blur_beside(radius: Plane, disparity: Disparity, layer: RGBA, *, level: float, alpha: Matte) -> float:
-    """Return the radius of the blur of what is seen beside a layer that stands behind the subject.
+    """Return the radius of the photo's own blur around a layer that stands behind the subject.
 
     Of what is behind the layer, the quarter that is nearest to it counts; 0 if there is nothing.
 
