@@ -100,8 +100,7 @@ def depth_engines(x: Any, threads: int) -> dict[str, Callable[[], Run]]:
         config = DepthAnythingConfig()
         arrays = convert({name: value.numpy() for name, value in model.state_dict().items()})
         module = fill(lambda rngs: DepthAnything(config, rngs=rngs), arrays, origin="the benchmark")
-        network = Loaded.of(module, entry=ENTRIES["depth-anything-v2-small"], config=config)
-        return lambda x: network.forward(network.state, x)
+        return Loaded.of(module, entry=ENTRIES["depth-anything-v2-small"], config=config)
 
     def graph() -> bytes:
         planes = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
@@ -128,8 +127,7 @@ def span_engines(network: str, packages: Path, threads: int) -> dict[str, Callab
     from dioptre.models.loading import load_model
 
     def in_jax() -> Run:
-        loaded = load_model(network)
-        return lambda x: loaded.forward(loaded.state, x)
+        return load_model(network)
 
     def planar(run: Run) -> Run:
         return lambda x: run(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)

@@ -31,7 +31,7 @@ CACHE = frozenset({"compiled", "kept", "programs", "scratch", PIP_CACHE, *_OTHER
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
 _OURS = {  # Patterns of Dioptre's file names in each folder of a cache that other programs also use.
     PIP_CACHE: re.compile(".*", re.DOTALL),
-    "compiled": re.compile(r".*-(cache|atime)"),
+    "compiled": re.compile(r".*(-cache|-atime|\.executable|\.part)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
     "kept": re.compile(r".*\.kept"),
     "programs": re.compile(r".*\.(program|values|compiled|part)"),

@@ -27,6 +27,7 @@ WORKER_BYTES = 5 << 30  # Maximum memory that one test process needs.
 # tests/models/test_precision.py covers bfloat16.
 os.environ["DIOPTRE_PRECISION"] = "float32"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # `dioptre.programs` keeps them, as after `prepare`.
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
 os.environ["DIOPTRE_KEEP"] = "0"  # No test may use results that another test computed or faked.

@@ -86,6 +86,7 @@ def prepare(*, processes: int = 1) -> None:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ and private_folder(compiled := cache_dir() / "compiled"):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
         _drop_damaged(compiled)
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = str(expects_card()).lower()  # on the CPU, `programs` keeps more
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
@@ -145,8 +146,8 @@ def foreign_settings() -> list[str]:
     They are often set for a user's own programs: 64 bits, debugging, other devices, flags of other versions.
     `JAX_PLATFORMS=cpu` counts as Dioptre's; for other values, JAX chooses a graphics card itself if it has one.
     """
-    kept = {"JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"}
-    kept.add("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES")
+    kept = {"JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"}
+    kept |= {f"JAX_PERSISTENT_CACHE_MIN_{name}" for name in ("COMPILE_TIME_SECS", "ENTRY_SIZE_BYTES")}
     if os.environ.get("JAX_PLATFORMS") == "cpu":
         kept.add("JAX_PLATFORMS")
     return sorted(name for name in os.environ if name.startswith(_FOREIGN) and name not in kept)
@@ -236,7 +237,7 @@ def _share() -> tuple[int, list[int]]:
 
 def is_usual() -> bool:
     """Return whether nothing is set for this process alone, so that a worker that it starts suits other clients."""
-    prepared = ("JAX_PERSISTENT_CACHE_", "XLA_PYTHON_CLIENT_")
+    prepared = ("JAX_ENABLE_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE_", "XLA_PYTHON_CLIENT_")
     chosen = {name: value for name, value in _variables().items() if not name.startswith(prepared)}
     priority, processors = _share()
     whole = not processors or len(processors) == os.cpu_count()

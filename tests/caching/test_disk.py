@@ -14,11 +14,11 @@ import jax
 import numpy as np
 import pytest
 
+from dioptre import programs
 from dioptre.caching import caches
 from dioptre.caching.caches import DiskCache
 from dioptre.caching.names import digest_of_bytes
 from dioptre.contract import StepResult
-from dioptre.models import programs
 from dioptre_link.language import Message
 
 MAKES = frozenset({"disparity", "focal", "range", "messages", "none"})

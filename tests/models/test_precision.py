@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre import runtime
+from dioptre import programs, runtime
 from dioptre.cli import findings
 from dioptre.cli.findings import ERROR
-from dioptre.models import precision, programs
+from dioptre.models import precision
 from dioptre.models.loading import load_model
 from dioptre.models.precision import Precision, choice, precision_of, recorded_precision
 from dioptre.models.registry import ENTRIES, IMAGENET_DEVIATION, IMAGENET_MEAN
@@ -225,7 +225,7 @@ def test_depth_in_bfloat16_is_within_a_grey_level(
         network = load_model(DEPTH)
         network.programs.clear()
         results.append(np.asarray(network(x)))
-        lowered = network.forward.lower(network.state, jnp.asarray(x)).as_text()
+        lowered = network.program("__call__").lower(network.values, jnp.asarray(x)).as_text()  # type: ignore[attr-defined]
         products = [line.rpartition(" : ")[2] for line in lowered.splitlines() if "dot_general" in line]
         assert sum(line.partition("->")[0].count("bf16") for line in products) == factors
         assert all("bf16" not in line.partition("->")[2] for line in products)

@@ -1,12 +1,14 @@
-"""A network that was traced once is not traced again, and computes the same from its stored program."""
+"""A function that was compiled once is not traced again, and computes the same from its stored program."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import stat
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ import jax
 import numpy as np
 import pytest
 
+from dioptre import programs
 from dioptre.checkpoints import blueprint
 from dioptre.checkpoints.card import WeightsError
-from dioptre.models import loaded, loading, programs
+from dioptre.models import loaded, loading
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import DEFAULTS
@@ -26,10 +29,16 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other ki
 PICTURE = np.linspace(0, 1, 24 * 24 * 3, dtype=np.float32).reshape(1, 24, 24, 3)
 
 
+def _store(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Keep programs in an empty folder, as a new installation does."""
+    monkeypatch.setattr(programs, "cache_dir", lambda: folder)
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+
+
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Count the traces of networks, with an empty folder of programs."""
-    monkeypatch.setattr(programs, "cache_dir", lambda: tmp_path)
+    _store(monkeypatch, tmp_path)
     counted: list[int] = []
     run: Callable[..., Any] = loaded._run
 
@@ -48,6 +57,10 @@ def _network() -> Loaded:
 
 def _files(folder: Path) -> list[Path]:
     return sorted((folder / "programs").glob("*.program"))
+
+
+def _executables(folder: Path) -> list[Path]:
+    return sorted((folder / "compiled").glob("*.executable"))
 
 
 def _load() -> Loaded:
@@ -78,7 +91,8 @@ def test_a_network_with_a_stored_program_is_loaded_without_building_it(initialis
     network = _load()
     np.testing.assert_array_equal(network(PICTURE), first)
     assert len(initialised) == 1
-    np.testing.assert_array_equal(network.forward(network.state, PICTURE), first)
+    assert len(initialised) == 1
+    assert network.build()[1]
     assert len(initialised) == 2
 
 
@@ -114,10 +128,11 @@ def test_every_bundled_network_finds_its_values_by_name(tmp_path: Path) -> None:
     for model in DEFAULTS.values():
         network = load_model(model)
         numbered = {name: number for number, name in enumerate(network.values)}
-        filled = blueprint.with_values(network.state, numbered)
+        state = network.build()[1]
+        filled = blueprint.with_values(state, numbered)
         assert sorted(jax.tree.leaves(filled)) == list(range(len(numbered)))
         values = [np.asarray(value) for value in network.values.values()]
-        for leaf, number in zip(jax.tree.leaves(network.state), jax.tree.leaves(filled), strict=True):
+        for leaf, number in zip(jax.tree.leaves(state), jax.tree.leaves(filled), strict=True):
             np.testing.assert_array_equal(leaf, values[number])
 
 
@@ -128,7 +143,7 @@ def test_a_stored_program_is_not_traced_and_computes_the_same(traced: list[int],
     second = np.asarray(network(PICTURE))
     assert len(traced) == 1
     assert len(_files(tmp_path)) == 1
-    by_tracing = np.asarray(network.forward(network.state, PICTURE))
+    by_tracing = np.asarray(dataclasses.replace(network, checksums={})(PICTURE))
     assert len(traced) == 2
     assert second.shape == (1, 48, 48, 3)
     np.testing.assert_array_equal(first, second)
@@ -146,6 +161,7 @@ def test_another_shape_or_other_code_is_traced(
     _network()(PICTURE)
     assert len(traced) == 3
     assert len(_files(tmp_path)) == 3
+    assert len(_executables(tmp_path)) == 2  # what lowers to the same is not compiled again
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: b"", lambda content: b"x" * 64])
@@ -153,11 +169,12 @@ def test_a_damaged_program_is_traced_and_replaced(
     traced: list[int], tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     expected = np.asarray(_network()(PICTURE))
-    (file,) = _files(tmp_path)
-    file.write_bytes(damage(file.read_bytes()))
-    for _ in range(2):
-        np.testing.assert_array_equal(_network()(PICTURE), expected)
-        assert len(traced) == 2
+    for number, stored in enumerate((_files, _executables), start=2):
+        (file,) = stored(tmp_path)
+        file.write_bytes(damage(file.read_bytes()))
+        for _ in range(2):
+            np.testing.assert_array_equal(_network()(PICTURE), expected)
+            assert len(traced) == number
 
 
 def _fifo(path: Path) -> None:
@@ -180,7 +197,7 @@ def _not_json(path: Path) -> None:
 
 
 def _no_program(path: Path) -> None:
-    content = b'{"result": {"shape": [1, 48, 48, 3], "dtype": "float32"}, "kept": [0]}\nnonsense'
+    content = zlib.compress(pickle.dumps((b"nonsense", None, None)))
     path.write_bytes(programs._digest(path, content) + content)
 
 
@@ -195,13 +212,14 @@ def test_what_is_no_program_is_deleted_and_traced_again(
     traced: list[int], tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     expected = np.asarray(_network()(PICTURE))
-    (file,) = _files(tmp_path)
-    damage(file)
-    for _ in range(2):
-        np.testing.assert_array_equal(_network()(PICTURE), expected)
-        assert len(traced) == 2
-    assert stat.S_ISREG(file.lstat().st_mode)
-    assert file.stat().st_size < 1 << 20
+    for number, stored in enumerate((_files, _executables), start=2):
+        (file,) = stored(tmp_path)
+        damage(file)
+        for _ in range(2):
+            np.testing.assert_array_equal(_network()(PICTURE), expected)
+            assert len(traced) == number
+        assert stat.S_ISREG(file.lstat().st_mode)
+        assert file.stat().st_size < 1 << 20
 
 
 @posix
@@ -215,18 +233,21 @@ def test_what_is_no_description_of_the_values_is_replaced(initialised: list[int]
 
 
 @posix
+@pytest.mark.parametrize("name", ["programs", "compiled"])
 @pytest.mark.parametrize("whose", ["open", "open above", "another's"])
-def test_programs_that_another_user_can_write_do_not_run(traced: list[int], tmp_path: Path, whose: str) -> None:
+def test_programs_that_another_user_can_write_do_not_run(
+    traced: list[int], tmp_path: Path, whose: str, name: str
+) -> None:
     """A program is code: one that another user left computes whatever that user likes."""
     expected = np.asarray(_network()(PICTURE))
-    folder = tmp_path / "programs"
+    folder = tmp_path / name
     if whose == "another's":
         if os.geteuid() != 0:
             pytest.skip("only root gives folders away")
         os.chown(folder, 65533, 65533)
     else:
         (folder if whose == "open" else tmp_path).chmod(0o777)
-    (file,) = _files(tmp_path)
+    (file,) = (_files if name == "programs" else _executables)(tmp_path)
     planted = file.read_bytes()
     np.testing.assert_array_equal(_network()(PICTURE), expected)
     assert len(traced) == 2
@@ -236,6 +257,43 @@ def test_programs_that_another_user_can_write_do_not_run(traced: list[int], tmp_
 def test_a_folder_that_cannot_be_written_does_not_matter(traced: list[int], tmp_path: Path) -> None:
     (tmp_path / "programs").write_text("a file where the folder should be")
     assert np.isfinite(np.asarray(_network()(PICTURE))).all()
+
+
+def test_any_function_is_read_with_its_options_numbers_and_nested_values(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _store(monkeypatch, tmp_path)
+    traces = []
+
+    def scaled(parts: tuple[Any, dict[str, Any]], by: float, *, times: int) -> dict[str, Any]:
+        traces.append(times)
+        return {"sum": (parts[0] + parts[1]["x"]) * by * times, "none": None}
+
+    x = np.arange(4, dtype=np.float32)
+    for _ in range(2):
+        again = programs.kept(scaled, static_argnames="times")  # as a new process has it
+        for times in (2, 3):
+            made = again((x, {"x": x}), 0.5, times=times)
+            np.testing.assert_array_equal(made["sum"], x * times)
+            assert made["none"] is None
+        np.testing.assert_array_equal(again((x, {"x": x}), 2, times=3)["sum"], 12 * x)
+        assert traces == [2, 3, 3]
+    assert len(_executables(tmp_path)) == 3
+
+
+def test_jaxs_own_cache_is_left_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An executable that JAX read from its cache cannot be stored again."""
+    _store(monkeypatch, tmp_path)
+    settings = {"jax_compilation_cache_dir": str(tmp_path / "jax"), "jax_enable_compilation_cache": True}
+    before = {name: getattr(jax.config, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        np.testing.assert_array_equal(programs.kept(lambda x: x + 1)(PICTURE), PICTURE + 1)
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+    assert not _executables(tmp_path)
 
 
 def test_a_network_inside_another_program_is_traced_there(traced: list[int], tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dioptre import programs
 from dioptre.contract import Result
 from dioptre.features.background import clean_background, shift_map
-from dioptre.models import programs
 from dioptre.worker import warm_up
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError

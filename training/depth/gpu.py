@@ -204,8 +204,9 @@ def main() -> None:
     chosen = {field.name: getattr(options, field.name) for field in fields(Recipe) if field.name != "seconds"}
     recipe = Recipe(seconds=60 * options.minutes, **chosen)
     loaded = load_model("dioptre-depth-small")
-    values = jax.tree.map(jnp.asarray, nnx.to_pure_dict(loaded.state))
-    train(options.run, pack.read(options.pack), recipe, graph=loaded.graph, values=values)
+    graph, state = loaded.build()
+    values = jax.tree.map(jnp.asarray, nnx.to_pure_dict(state))
+    train(options.run, pack.read(options.pack), recipe, graph=graph, values=values)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ class Network:
 def load_network() -> tuple[Network, Values]:
     """Return the bundled network, split into its two parts."""
     loaded = load_model("dioptre-depth-small")
-    return cut(loaded.graph, nnx.to_pure_dict(loaded.state))
+    graph, state = loaded.build()
+    return cut(graph, nnx.to_pure_dict(state))
 
 
 def cut(graph: Any, values: Values) -> tuple[Network, Values]:

@@ -36,7 +36,7 @@ _FOLDS = 10
 def features(paths: list[Path]) -> np.ndarray:
     """Return the inputs of the linear model, one row for each photograph: class tokens and the map's certainty."""
     loaded = load_model("dioptre-subject")
-    network, side = nnx.merge(loaded.graph, loaded.state), loaded.entry.preprocessing.short_side_px
+    network, side = nnx.merge(*loaded.build()), loaded.entry.preprocessing.short_side_px
     parts = jax.jit(lambda x: network.parts(x)[1:3])
     rows = []
     for path in paths:

@@ -65,9 +65,8 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
     Each photograph is seen whole and, as in *Portrait blur*, in a window round its subject.
     """
     loaded = load_model("dioptre-subject")
-    look = jax.jit(
-        lambda state, x: jnp.concatenate(tuple(nnx.merge(loaded.graph, state).seen(x)[-2:, 0, 1:]), axis=-1)
-    )
+    graph, found = loaded.build()
+    look = jax.jit(lambda state, x: jnp.concatenate(tuple(nnx.merge(graph, state).seen(x)[-2:, 0, 1:]), axis=-1))
     rng = np.random.default_rng(0)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for number, (name, own) in enumerate(sorted(marks.items())):
@@ -81,7 +80,7 @@ def patches(pictures: Path, marks: dict[str, list[Mark]]) -> tuple[np.ndarray, n
             if window is None:
                 continue
             small = resize(np.ascontiguousarray(window.of(picture)), (INPUT_PX, INPUT_PX), method="bilinear")
-            features = np.asarray(look(loaded.state, network_input(small, loaded.entry.preprocessing)[None]))
+            features = np.asarray(look(found, network_input(small, loaded.entry.preprocessing)[None]))
             targets = wanted(own, window).reshape(-1, 2)
             kept = (targets == 1).any(1) | (rng.random(len(targets)) < _KEPT)
             parts.append((features[kept], targets[kept], np.full(kept.sum(), number)))

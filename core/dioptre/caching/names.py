@@ -63,8 +63,8 @@ def computing_setup() -> str:
     import jax  # this and the following imports take time, which a cache that is only prepared does not need
 
     from dioptre.models.precision import precision_of
-    from dioptre.models.programs import code_digest
     from dioptre.models.registry import ENTRIES
+    from dioptre.programs import code_digest
 
     config: Any = jax.config
     how = (

@@ -7,10 +7,11 @@ differentiate it.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from dioptre.programs import kept
 
 D65_XY = (0.3127, 0.3290)  # chromaticity of the white point of sRGB (IEC 61966-2-1)
 
@@ -27,6 +28,7 @@ _CAT16 = np.array(
 )
 
 
+@kept
 def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
     """Return the linear sRGB colour of a light of unit luminance; outside the gamut, channels may be negative."""
     x, y = xy[..., 0], xy[..., 1]
@@ -34,6 +36,7 @@ def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
     return xyz @ _XYZ_TO_RGB.T.astype(np.float32)
 
 
+@kept
 def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*batch 2"]:
     """Return the CIE 1931 chromaticity of linear sRGB colours; NaN for black."""
     xyz = linear_rgb @ _RGB_TO_XYZ.T.astype(np.float32)
@@ -76,7 +79,7 @@ def _cone_response(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
     return xyz @ jnp.asarray(_CAT16, jnp.float32).T
 
 
-@jax.jit
+@kept
 def adapt(
     linear_rgb: Float[Array, "*batch 3"], source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]
 ) -> Float[Array, "*batch 3"]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from dioptre.programs import kept
+
 # IEC 61966-2-1:1999, sRGB.
 _LINEAR_SLOPE = 12.92
 _OFFSET = 0.055
@@ -17,6 +19,7 @@ _ENCODED_BREAK = 0.04045
 _LINEAR_BREAK = 0.0031308
 
 
+@kept
 def srgb_to_linear(srgb_encoded: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Convert sRGB-encoded values to linear light; 1 stays 1. The gradient is finite everywhere."""
     magnitude = jnp.abs(srgb_encoded)
@@ -29,6 +32,7 @@ def srgb_to_linear(srgb_encoded: Float[Array, "*shape"]) -> Float[Array, "*shape
     return jnp.copysign(linear, srgb_encoded)
 
 
+@kept
 def linear_to_srgb(linear: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Encode linear light as sRGB; 1 stays 1. Inverts `srgb_to_linear` with an error below 1e-6 on [-4, 4]."""
     magnitude = jnp.abs(linear)

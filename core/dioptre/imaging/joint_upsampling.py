@@ -14,13 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from dioptre.programs import kept
+
 _REACH = 2  # radius of the window, in coarse pixels
 _SIGMA_PX = 0.9  # standard deviation of the spatial weight, in coarse pixels
 _SIGMA_COLOUR = 0.06  # standard deviation of the colour weight, in Euclidean distance of encoded RGB
 _LEAST = 1e-5  # smallest colour weight, for pixels with a completely different colour
 
 
-@jax.jit
+@kept
 def double_along_edges(
     values: Float[Array, "h w"], guide: Float[Array, "h w 3"], finer: Float[Array, "H W 3"]
 ) -> Float[Array, "H W"]:

@@ -7,11 +7,10 @@ element-wise work is cut into chunks of one size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
 CHUNK = 1 << 20
 """Number of values in a chunk of `map_chunks`: 4 MiB as float32, enough to keep all cores busy."""
@@ -122,7 +121,7 @@ def map_pixels(function: Callable[..., Array], *values: np.ndarray) -> np.ndarra
 
 
 def map_chunks(
-    function: Callable[[Float[Array, " chunk"]], Float[Array, " chunk"]],
+    function: Callable[..., Any],
     values: Float32[np.ndarray, "*shape"],
 ) -> Float32[np.ndarray, "*shape"]:
     """Apply a jitted element-wise function in chunks of one size, so that it is compiled only once."""
@@ -131,5 +130,5 @@ def map_chunks(
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK]
         whole = part if part.size == CHUNK else np.pad(part, (0, CHUNK - part.size))
-        result[start : start + CHUNK] = np.asarray(function(jnp.asarray(whole)))[: part.size]
+        result[start : start + CHUNK] = np.asarray(function(whole))[: part.size]
     return result.reshape(values.shape)

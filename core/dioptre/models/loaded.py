@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import jax
 
 from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.storage import Shapes, read, require_match
+from dioptre.programs import described, kept
 
-from .precision import Precision, wants_full_precision
-from .programs import described, program, storable
+from .precision import Precision
 from .registry import Entry, resolve
 
 if TYPE_CHECKING:
@@ -24,22 +24,12 @@ if TYPE_CHECKING:
 
     from dioptre.checkpoints.blueprint import Blueprint
 
-T = TypeVar("T")
-_MAKING = RLock()
-
-
-class _MadeOnce(cached_property[T]):
-    """A `cached_property` with a lock, so that only one thread computes it; Python's own has no lock since 3.12."""
-
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
-        with _MAKING:
-            return super().__get__(instance, owner)
-
 
 class _Values(dict[str, jax.Array]):
     """A checkpoint's values in memory; a subclass, because plain dictionaries do not support weak references."""
 
 
+_READING = Lock()
 _SHARED: WeakValueDictionary[tuple[Path, str], _Values] = WeakValueDictionary()
 """Values by the folder and SHA-256 of their card, so that networks with the same backbone share one copy of it."""
 
@@ -55,8 +45,7 @@ class Loaded:
         build: function that returns the network's structure (graph) and state, with these values.
         checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
         shared: the checkpoints' values, which stay in memory as long as any network uses them.
-        programs: jitted functions by the shapes and types of their inputs, or by the name of a method; `making`
-            protects them.
+        programs: compiled functions by the name of a method.
     """
 
     entry: Entry
@@ -65,8 +54,7 @@ class Loaded:
     build: Callable[[], tuple[Any, Any]] = field(repr=False)
     checksums: Mapping[str, str]
     shared: tuple[_Values, ...] = field(default=(), repr=False)
-    programs: dict[Any, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    making: Any = field(default_factory=RLock, init=False, repr=False, compare=False)
+    programs: dict[str, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, module: nnx.Module, *, entry: Entry, config: Any) -> Loaded:
@@ -81,70 +69,35 @@ class Loaded:
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the network; each new set of input shapes is compiled once."""
-        if not self.checksums or wants_full_precision() or not storable(inputs):
-            return self.forward(self.state, *inputs)
-        return self._program_for(inputs)(self.values, *inputs)
-
-    @property
-    def graph(self) -> nnx.GraphDef[Any]:
-        """The network's structure. Programs that are stored do not need it."""
-        graph: nnx.GraphDef[Any] = self._parts[0]
-        return graph
-
-    @property
-    def state(self) -> Any:
-        """The network's values in its structure."""
-        return self._parts[1]
-
-    @_MadeOnce
-    def _parts(self) -> tuple[Any, Any]:
-        return self.build()
+        return self.run_method("__call__", *inputs)
 
     def run_method(self, method: str, *inputs: Any) -> Any:
-        """Run another method of the network; each new set of input shapes is compiled once."""
-        with self.making:
-            if method not in self.programs:
-                self.programs[method] = self._jitted(method)
-        return self.programs[method](self.state, *inputs)
+        """Run a method of the network; each new set of input shapes is compiled once."""
+        return self.program(method)(self.values, *inputs)
 
-    @_MadeOnce
-    def forward(self) -> Callable[..., Any]:
-        """The network as a jitted function of its values and inputs, also usable inside other jitted functions."""
-        return self._jitted("__call__")
+    def program(self, method: str) -> Callable[..., Any]:
+        """Return a method of the network as a compiled function of the network's values and of its inputs."""
+        return self.programs.setdefault(method, self._program(method))
 
-    def _jitted(self, method: str) -> Callable[..., Any]:
-        graph = self.graph  # not self, so that no cycle keeps the values in memory
-
-        def run(state: Any, *inputs: Any) -> Any:
-            return _run(graph, method, state, *inputs)
-
-        return jax.jit(run)
-
-    def _program_for(self, inputs: Sequence[Any]) -> Callable[..., Any]:
-        """Return the network as a jitted function of its values by path and of inputs of these shapes."""
-        key = tuple((value.shape, str(value.dtype)) for value in inputs)
-        with self.making:
-            if key not in self.programs:
-                identity = f"{_identity(self.entry, self.config)} {sorted(self.checksums.items())}"
-                self.programs[key] = program(self._by_name, self.values, inputs, identity=identity)
-            return self.programs[key]
-
-    def _by_name(self) -> Callable[..., Any]:
-        """Return the network as a function of its values by path and of its inputs."""
-        from dioptre.checkpoints.blueprint import with_values
-
-        graph, state = self.graph, self.state
+    def _program(self, method: str) -> Callable[..., Any]:
+        build = self.build  # not self, so that no cycle keeps the values in memory
 
         def run(values: Mapping[str, jax.Array], *inputs: Any) -> Any:
-            return _run(graph, "__call__", with_values(state, values), *inputs)
+            return _run(build, method, values, *inputs)
 
-        return run
+        if not self.checksums:
+            return jax.jit(run)
+        return kept(run, name=f"{_identity(self.entry, self.config)} {sorted(self.checksums.items())} {method}")
 
 
-def _run(graph: nnx.GraphDef[Any], method: str, state: Any, *inputs: Any) -> Any:
+def _run(build: Callable[[], tuple[Any, Any]], method: str, values: Mapping[str, jax.Array], *inputs: Any) -> Any:
+    """Build the network with values by their path, and run a method of it."""
     from flax import nnx
 
-    return getattr(nnx.merge(graph, state), method)(*inputs)
+    from dioptre.checkpoints.blueprint import with_values
+
+    graph, state = build()
+    return getattr(nnx.merge(graph, with_values(state, values)), method)(*inputs)
 
 
 def _identity(entry: Entry, config: Any) -> str:
@@ -207,7 +160,7 @@ def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
 
 def _values(folder: Path, checksum: str, *, wanted: Shapes) -> _Values:
     """Return the checkpoint's values, read from disk only if no network in memory uses them."""
-    with _MAKING:  # a network that another thread loads may share them
+    with _READING:  # a network that another thread loads may share them
         kept = _SHARED.get((folder, checksum))
         if kept is None:
             kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))

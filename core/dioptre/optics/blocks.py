@@ -13,10 +13,11 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from dioptre.programs import kept
 
 from .grid import CELL, VISIBLE
 from .slices import Group, groups
@@ -107,7 +108,7 @@ def cells_of(
     return np.asarray(_cells(planes, radii, edges))
 
 
-@jax.jit
+@kept
 def _cells(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"], edges: Float[Array, " n"]
 ) -> UInt32[Array, "h8 w8"]:

@@ -8,19 +8,20 @@ blending encoded values gives the same picture. Where that is not enough, the la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.programs import kept
 
 _BAND = 256  # number of rows processed at a time
 _LEAST_ALPHA = 1e-5
 
 
-@jax.jit
+@kept
 def _over_linear(
     bottom: Float[Array, "n 3"], colour: Float[Array, "n 3"], alpha: Float[Array, "n 1"]
 ) -> Float[Array, "n 3"]:
@@ -28,7 +29,7 @@ def _over_linear(
     return linear_to_srgb(alpha * srgb_to_linear(colour) + (1 - alpha) * srgb_to_linear(bottom))
 
 
-@jax.jit
+@kept
 def _for_encoded(
     bottom: Float[Array, "n 3"], wanted: Float[Array, "n 3"], alpha: Float[Array, "n 1"]
 ) -> tuple[Float[Array, "n 3"], Float[Array, "n 1"]]:
@@ -68,17 +69,17 @@ def for_encoded_blending(
         band = slice(top, min(top + _BAND, height))
         rows = band.stop - band.start
 
-        def flat(pixels: np.ndarray, band: slice = band, rows: int = rows) -> Array:
+        def flat(pixels: np.ndarray, band: slice = band, rows: int = rows) -> np.ndarray:
             padded = np.zeros((_BAND, width, pixels.shape[2]), np.float32)
             padded[:rows] = pixels[band]
-            return jnp.asarray(np.clip(padded, 0, 1).reshape(-1, pixels.shape[2]))
+            return np.clip(padded, 0, 1).reshape(-1, pixels.shape[2])
 
-        bottom = flat(background)
+        bottom: Any = flat(background)
         for layer, result in zip(layers, made, strict=True):
             pixels = flat(layer)
             wanted = _over_linear(bottom, pixels[:, :3], pixels[:, 3:])
             colour, alpha = _for_encoded(bottom, wanted, pixels[:, 3:])
-            both = np.asarray(jnp.concatenate([colour, alpha], axis=1)).reshape(_BAND, width, 4)
+            both = np.concatenate([colour, alpha], axis=1).reshape(_BAND, width, 4)
             result[band] = both[:rows]
             bottom = wanted
     return made
@@ -92,9 +93,7 @@ def over(
     for layer in layers:
         colour, alpha = layer[..., :3], layer[..., 3:]
         if linear:
-            mixed = _over_linear(
-                *(jnp.asarray(part.reshape(-1, part.shape[2])) for part in (result, colour, alpha))
-            )
+            mixed = _over_linear(*(part.reshape(-1, part.shape[2]) for part in (result, colour, alpha)))
             result = np.array(mixed).reshape(result.shape)
         else:
             result = alpha * colour + (1 - alpha) * result

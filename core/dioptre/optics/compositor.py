@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Float32, UInt32
 from dioptre.contract import Progress
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
+from dioptre.programs import kept
 
 from .blocks import BlockPlan
 from .front import left_open
@@ -64,8 +65,8 @@ def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[n
         tile = _TileCompositor(plan, rendered, on_grid)
         for planes, result in zip(tile.layers(), results, strict=True):
             # Layers of an opaque picture use their coverage as alpha. Other pictures already have alpha.
-            kept = planes[:-1] if result.shape[2] == scene.channels else planes
-            pixels = as_planes(scene.write(kept, tile.raised))
+            shown = np.asarray(planes)[:-1] if result.shape[2] == scene.channels else planes
+            pixels = as_planes(scene.write(shown, tile.raised))
             place(as_planes(result), pixels, on_grid.moved(-plan.grid.border), shift=0, margin=margin)
 
     on_all_cores(plan.grid.tiles(0), work, lambda share: progress(share, "Blurring"))
@@ -82,7 +83,7 @@ class _TileCompositor:
     def __init__(self, plan: BlurPlan, rendered: Rendered, on_grid: Tile) -> None:
         self._plan, self._rendered, self._on_grid = plan, rendered, on_grid
         self._side, margin = plan.grid.side(0), MARGIN_PX[0]
-        self._ones = jnp.ones((self._side, self._side), jnp.float32)
+        self._ones: Array = jax.device_put(np.ones((self._side, self._side), np.float32))
         self._behind = {
             index: read_inpainted(whole, on_grid, side=self._side, margin=margin)
             for index, whole in rendered.inpainted.items()
@@ -150,16 +151,17 @@ class _TileCompositor:
 
     def _nothing(self, level: int) -> Array:
         side = self._side >> level
-        return jnp.zeros((self._plan.scene.channels + 1, side, side), jnp.float32)
+        nothing: Array = jax.device_put(np.zeros((self._plan.scene.channels + 1, side, side), np.float32))
+        return nothing
 
 
-@jax.jit
+@kept
 def _raised_share(planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]) -> Float[Array, "h w"]:
     shares = planes[:, -1] * raised_share(radii)
     return shares[0] + shares[1]  # written out, because a sum along the first axis is slow
 
 
-@jax.jit
+@kept
 def _compose(
     narrow: Float[Array, "e h w"],
     behind: list[Float[Array, "e _ _"]],
@@ -233,7 +235,7 @@ def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
     return _enlarged(front)
 
 
-@jax.jit
+@kept
 def _upper_layers(
     subject: Float[Array, "e h w"],
     narrow: Float[Array, "e h w"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
@@ -16,6 +15,7 @@ from jaxtyping import Array, Float, Float32
 from dioptre.contract import Picture, Progress, no_progress
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
+from dioptre.programs import kept
 
 from .aperture import Aperture
 from .grid import as_planes, place, read
@@ -167,10 +167,10 @@ def _tiles(size: tuple[int, int]) -> tuple[tuple[Tile, ...], int]:
     return tiles(side), side
 
 
-_halve = jax.jit(halved)
+_halve = kept(halved)
 
 
-@jax.jit
+@kept
 def _halve_planes(planes: Float[Array, "c h w"]) -> Float[Array, "c h2 w2"]:
     """Return straight-alpha planes at half size, in linear light."""
     small = halved(planes)
@@ -179,7 +179,7 @@ def _halve_planes(planes: Float[Array, "c h w"]) -> Float[Array, "c h2 w2"]:
     return small
 
 
-@jax.jit
+@kept
 def _with_detail(
     planes: Float[Array, "c h w"],
     radius: Float[Array, "h w"],

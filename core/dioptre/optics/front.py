@@ -8,12 +8,12 @@ the focus, nothing behind them may show.
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
 from dioptre.contract import Plane
+from dioptre.programs import kept
 
 from .aperture import REACH
 from .grid import CELL, CELL_LEVEL, VISIBLE, Level
@@ -57,7 +57,7 @@ def _mean_around(values: Plane, reach: np.ndarray) -> np.ndarray:
     return whole / ((bottom - top) * (right - left))
 
 
-@jax.jit
+@kept
 def left_open(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
     """Return the maximum coverage of each pixel by surfaces that are not in front of the focus.
 

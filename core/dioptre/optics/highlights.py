@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre_link.errors import UsageError
@@ -49,9 +50,9 @@ class Highlights:
                     value=value,
                 )
 
-    def numbers(self) -> Float[Array, "2"]:
+    def numbers(self) -> Float32[np.ndarray, "2"]:
         """Return strength and threshold as an array for the device."""
-        return jnp.asarray([self.strength, min(self.threshold, 0.999)], jnp.float32)
+        return np.asarray([self.strength, min(self.threshold, 0.999)], np.float32)
 
 
 def raised_share(radius: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float
 from dioptre.contract import Progress, no_progress, part_of
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
+from dioptre.programs import kept
 from dioptre.runtime import release_after
 
 from .aperture import Aperture
@@ -147,7 +148,7 @@ def _blur(plan: BlurPlan, progress: Progress, *, everything: bool = False) -> tu
     return composite(plan, rendered, part_of(progress, 0.6, 1.0))
 
 
-@jax.jit
+@kept
 def _reduce(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> list[tuple[Float[Array, "2 e _ _"], Float[Array, "2 _ _"], Bool[Array, "_ _"]]]:

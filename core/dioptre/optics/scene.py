@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Float32
 from dioptre.contract import Disparity, Picture, Plane
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.tiles import Tile, read_tile
+from dioptre.programs import kept
 
 from .defocus import Focus
 from .highlights import Highlights, lower_highlights, raise_highlights, raised_share
@@ -62,15 +63,15 @@ class Scene:
 
     def largest_radius_px(self) -> float:
         """Return the largest circle of confusion in the picture, without deducting the existing defocus."""
-        ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
+        ends = np.asarray([self.disparity.min(), self.disparity.max()], np.float32)
         return float(_largest(ends, self._numbers))
 
     @cached_property
-    def _numbers(self) -> Float[Array, "5"]:
+    def _numbers(self) -> Float32[np.ndarray, "5"]:
         focus = self.focus
-        return jnp.asarray(
+        return np.asarray(
             [focus.focal_disparity, focus.max_radius_px, focus.range, focus.foreground, focus.background],
-            jnp.float32,
+            np.float32,
         )
 
     def read(self, tile: Tile, *, side: int, margin: int) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
@@ -139,10 +140,10 @@ class Scene:
         return _raise_both(planes, radii, self._highlight_numbers)
 
     @cached_property
-    def _highlight_numbers(self) -> Float[Array, "2"]:
+    def _highlight_numbers(self) -> Float32[np.ndarray, "2"]:
         return self.highlights.numbers()
 
-    def write(self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None) -> Picture:
+    def write(self, planes: Float[Array | np.ndarray, "c h w"], raised: Float[Array, "h w"] | None) -> Picture:
         """Convert premultiplied linear planes to pixels in the picture's encoding, with straight alpha.
 
         Args:
@@ -163,7 +164,7 @@ def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Fl
     return jnp.clip(radius, -LARGEST_RADIUS_PX, LARGEST_RADIUS_PX)
 
 
-@jax.jit
+@kept
 def _raise(
     planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"], highlights: Float[Array, "2"]
 ) -> Float[Array, "e *shape"]:
@@ -172,10 +173,10 @@ def _raise(
     return jnp.concatenate([raised * opaque, planes[3:]])
 
 
-_raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
+_raise_both = kept(jax.vmap(_raise, in_axes=(0, 0, None)), name="both surfaces, raised")
 
 
-@jax.jit  # compiled as one program, because each additional program delays the first run
+@kept  # compiled as one program, because each additional program delays the first run
 def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float[Array, ""]:
     return jnp.abs(_radius(disparity, numbers)).max()
 
@@ -185,14 +186,14 @@ def decoded(image: Picture, tile: Tile, *, side: int, margin: int, encoded: bool
     return _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
 
 
-@partial(jax.jit, static_argnames="encoded")
+@partial(kept, static_argnames="encoded")
 def _decode(image: Float[Array, "s s c"], *, encoded: bool) -> Float[Array, "c s s"]:
     planes = image.transpose(2, 0, 1)
     colour = srgb_to_linear(planes[:3]) if encoded else planes[:3]
     return jnp.concatenate([colour * planes[3:], planes[3:]]) if planes.shape[0] == 4 else colour
 
 
-@jax.jit
+@kept
 def _radius_beside(
     disparity: Float[Array, "..."], existing: Float[Array, "..."] | None, focus: Float[Array, "5"]
 ) -> Float[Array, "..."]:
@@ -203,7 +204,7 @@ def _radius_beside(
     return jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
 
 
-@jax.jit
+@kept
 def _divided(
     colour: Float[Array, "c n"],
     planes: Float[Array, "4 n"],
@@ -227,7 +228,7 @@ def _divided(
     return jnp.where(ordered, surfaces, surfaces[::-1]), jnp.where(ordered, radii, radii[::-1])
 
 
-@partial(jax.jit, static_argnames="encoded")
+@partial(kept, static_argnames="encoded")
 def _encode(
     planes: Float[Array, "c h w"],
     highlights: Float[Array, "2"],

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Float32, Int
 
 from dioptre.contract import Plane
 from dioptre.imaging.tiles import Tile
+from dioptre.programs import kept
 
 from .grid import MARGIN_PX
 from .lights import lights
@@ -126,7 +127,7 @@ def _padded(values: np.ndarray, length: int) -> np.ndarray:
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])])
 
 
-@jax.jit
+@kept
 def _chunk(
     planes: Float[Array, "2 e n"], radii: Float[Array, "2 n"], start: Int[Array, ""]
 ) -> tuple[Float[Array, "2 e _"], Float[Array, "2 _"]]:
@@ -134,13 +135,13 @@ def _chunk(
     return chunk, chunk_radii
 
 
-@jax.jit
+@kept
 def _whole(colour: Float[Array, "c h w"]) -> Float[Array, "e h w"]:
     """Append a plane of full coverage to the colour."""
     return jnp.concatenate([colour, jnp.ones_like(colour[:1])])
 
 
-@jax.jit
+@kept
 def _one_surface(
     planes: Float[Array, "e h w"], radius: Float[Array, "h w"]
 ) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:

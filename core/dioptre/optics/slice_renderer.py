@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Float16, Int
 
+from dioptre.programs import kept
+
 from .blocks import Shape, Step
 from .grid import CELL
 from .inpaint import inpaint, window
@@ -239,7 +241,7 @@ def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array
     return jnp.where((share >= 0) & (share < _TAG), share, 0.0)
 
 
-@partial(jax.jit, static_argnames="shape", donate_argnames="above")
+@partial(kept, static_argnames="shape", donate_argnames="above")
 def render_blocks(
     surfaces: TileSurfaces,
     slices: GroupArrays,

@@ -22,6 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
+from dioptre.programs import kept
+
 REACH_PX = 3
 """Distance in pixels up to which `split_edges` reads neighbours of a pixel."""
 
@@ -65,7 +67,7 @@ def extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[
     return columns
 
 
-@partial(jax.jit, static_argnames="reach")
+@partial(kept, static_argnames="reach")
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
@@ -86,7 +88,7 @@ def depth_steps(
     return sure, nearest, farthest
 
 
-@jax.jit
+@kept
 def split_edges(
     colour: Float[Array, "c h w"],
     radius: Float[Array, "h w"],

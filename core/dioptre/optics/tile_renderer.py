@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Int, UInt32
 
 from dioptre.imaging.tiles import Tile
+from dioptre.programs import kept
 
 from .aperture import REACH, Aperture
 from .blocks import MOST_SLICES, BlockPlan, Shape, block_plans, block_shape
@@ -17,7 +18,22 @@ from .grid import CELL_LEVEL, MARGIN_PX, Grid, read
 from .slice_renderer import RECENT, Composite, GroupArrays, TileSurfaces, render_blocks
 from .slices import Group, signed_square
 
-_squares = jax.jit(signed_square)
+_squares = kept(signed_square)
+
+
+@kept
+def _spectra(discs: Float[Array, "k hb wb"]) -> Complex[Array, "k hb wb"]:
+    return jnp.fft.fft2(discs)
+
+
+@kept
+def _half_spectra(discs: Float[Array, "k hb wb"]) -> Complex[Array, "k hb half"]:
+    return jnp.fft.rfft2(discs)
+
+
+@kept
+def _nothing(planes: Float[Array, "2 e s s"]) -> Composite:
+    return Composite(jnp.zeros(planes.shape[1:]), jnp.zeros((RECENT, *planes.shape[2:])))
 
 
 def plan_blocks(
@@ -73,12 +89,12 @@ def render_tile(
     """
     planes, radii = surfaces
     side = planes.shape[-1]
-    may_show = jnp.ones((side, side), jnp.float32) if open_behind is None else open_behind
+    may_show = jax.device_put(np.ones((side, side), np.float32)) if open_behind is None else open_behind
     on_device = TileSurfaces(planes, _squares(radii), may_show)
     slices = jax.device_put(inpainted), _bounds(group)
 
     def seen(field: tuple[float, float]) -> Array:
-        above = Composite(jnp.zeros(planes.shape[1:], jnp.float32), jnp.zeros((RECENT, side, side), jnp.float32))
+        above = _nothing(planes)
         for plan in plans:
             kernels = _kernels(group, aperture, side, plan.shape, field)
             above = render_blocks(
@@ -109,7 +125,8 @@ def render_tile(
 @lru_cache(maxsize=64)
 def _bounds(group: Group) -> Float[Array, "k 7"]:
     filled = list(group.bounds) + [group.bounds[-1]] * (MOST_SLICES - len(group.bounds))
-    return jnp.asarray(filled, jnp.float32)
+    bounds: Array = jax.device_put(np.asarray(filled, np.float32))
+    return bounds
 
 
 def read_inpainted(inpainted: np.ndarray, tile: Tile, *, side: int, margin: int) -> np.ndarray:
@@ -141,7 +158,7 @@ def _kernels(
             psf = _psf(bounds.radius, 1 << group.level, aperture, field)
             around = np.arange(len(psf)) - len(psf) // 2
             discs[index][np.ix_(around % shape[0], around % shape[1])] = psf
-    return jnp.fft.fft2(discs) if shape[1] < side else jnp.fft.rfft2(discs)
+    return _spectra(discs) if shape[1] < side else _half_spectra(discs)
 
 
 def _psf(radius: float, scale: int, aperture: Aperture, field: tuple[float, float]) -> Float[np.ndarray, "n n"]:

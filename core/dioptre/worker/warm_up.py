@@ -77,7 +77,7 @@ def _compiling(operation: Operation, run: WarmUp) -> WarmUpStep:
 
     def step(progress: _Progress) -> None:
         load_libraries()
-        from dioptre.models.programs import once
+        from dioptre.programs import once
 
         once(f"{operation.name} {run}", lambda: _run(operation, run, progress))
 

@@ -13,7 +13,8 @@ from flax import nnx
 
 from dioptre.features.enlarge import tiled
 from dioptre.features.enlarge.tiled import UnusableResultError, enlarge_tiled
-from dioptre.models import loaded, programs
+from dioptre import programs
+from dioptre.models import loaded
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
@@ -52,7 +53,7 @@ def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any,
     network = Loaded.of(make(config, rngs=nnx.Rngs(0)), entry=entry, config=config)
     side = 256
     inputs = [jax.ShapeDtypeStruct((1, side, side, channels), np.float32) for channels in (3, 1)]
-    used = network.forward.lower(network.state, *inputs).compile().memory_analysis()  # type: ignore[attr-defined]
+    used = network.program("__call__").lower(network.values, *inputs).compile().memory_analysis()  # type: ignore[attr-defined]
     taken = used.temp_size_in_bytes + used.output_size_in_bytes
     assert taken <= config.working_bytes_per_px * side**2
 
@@ -125,22 +126,23 @@ def test_progress_rises_and_cancel_stops_between_tiles() -> None:
 def test_a_broken_network_is_an_error_and_never_a_black_picture(value: float) -> None:
     network = load_model("span-x2")
     broken = dataclasses.replace(network, checksums={})  # Without checksums, no stored program is used.
-    broken.__dict__["forward"] = lambda state, x, *more: np.full((1, 128, 128, 3), value, np.float32)
+    broken.programs["__call__"] = lambda values, x, *more: np.full((1, 128, 128, 3), value, np.float32)
     with pytest.raises(UnusableResultError, match="invalid result"):
         enlarge_tiled(broken, picture(64, 64), tile_px=64)
 
 
 def test_a_passing_fault_is_computed_again_with_full_precision() -> None:
     network = load_model("span-x2")
-    forward, seen = network.forward, []
+    seen: list[str | None] = []
+    forward = network.program("__call__")
 
-    def faulty(state: Any, *inputs: np.ndarray) -> Any:
+    def faulty(values: Any, *inputs: np.ndarray) -> Any:
         seen.append(jax.config.jax_default_matmul_precision)  # type: ignore[attr-defined]
-        made = forward(state, *inputs)
+        made = forward(values, *inputs)
         return made * np.nan if seen[-1] is None else made
 
     once = dataclasses.replace(network, checksums={})
-    once.__dict__["forward"] = faulty
+    once.programs["__call__"] = faulty
     made = enlarge_tiled(once, picture(64, 64), tile_px=64)
     assert seen == [None, "float32"]
     np.testing.assert_allclose(made.pixels, np.asarray(network(picture(64, 64)[None]))[0], atol=1e-5)

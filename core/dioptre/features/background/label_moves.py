@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
+from dioptre.programs import kept
+
 FORBIDDEN = 1e3  # cost of a shift that has no source
 _BOUNDARY = 1e-4  # cost of a boundary between equal copies, against needless ones
 _MOST_ROUNDS = 64  # rounds of messages per move
@@ -76,7 +78,7 @@ class Choices(NamedTuple):
     shifts: Int[Array, "l 2"]
 
 
-@jax.jit
+@kept
 def expand(
     picture: Picture,
     cells: Cells,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 from scipy import ndimage
@@ -152,23 +152,24 @@ def _labelled(
     moves[: len(shifts)] = [(shift.rows, shift.columns) for shift in shifts]
     features = np.zeros((5, _PICTURE_LENGTH), np.float32)
     features[:, : coarse.hole.size] = _with_slopes(coarse.picture).reshape(-1, 5).T
-    picture = Picture(jnp.asarray(features), jnp.asarray(coarse.size, jnp.int32))
-    label = jnp.zeros(length, jnp.int32)
+    picture = Picture(*jax.device_put((features, np.asarray(coarse.size, np.int32))))
+    label = np.zeros(length, np.int32)
     usual = float(costs[0, ~np.asarray(cells.fixed)].sum())
     energy, random = usual, np.random.default_rng(0)
     new_label = _NEW_LABEL * float(np.sqrt(coarse.hole.sum()))
     tried = np.arange(1, len(shifts))
+    choices = Choices(*jax.device_put((costs, moves)))
     for sweep in range(_SWEEPS):
         order = np.zeros(_MOST_SHIFTS + 1, np.int32)
         order[: len(tried)] = random.permutation(tried)
         label, change = expand(
             picture,
             cells,
-            Choices(jnp.asarray(costs), jnp.asarray(moves)),
+            choices,
             label,
-            order=jnp.asarray(order),
-            count=jnp.asarray(len(tried), jnp.int32),
-            new_label=jnp.asarray(new_label, jnp.float32),
+            order=order,
+            count=np.int32(len(tried)),
+            new_label=np.float32(new_label),
         )
         energy += float(change)
         tried = np.setdiff1d(label, [0])  # a shift that no cell has after the first sweep would hardly gain any
@@ -191,13 +192,14 @@ def _cells(area: Bool[np.ndarray, "h w"], part: tuple[slice, slice]) -> Cells:
     pairs = np.zeros((2, *free.shape), np.bool_)
     pairs[0, :, :-1] = free[:, :-1] | free[:, 1:]
     pairs[1, :-1] = free[:-1] | free[1:]
-    return Cells(
-        rows=jnp.asarray(padded(places[0][part], 0)),
-        columns=jnp.asarray(padded(places[1][part], 0)),
-        fixed=jnp.asarray(padded(~free, 1)),
-        pairs=jnp.asarray(np.stack([padded(each, 0) for each in pairs])),
-        width=jnp.asarray(free.shape[1], jnp.int32),
-    )
+    cells = {
+        "rows": padded(places[0][part], 0),
+        "columns": padded(places[1][part], 0),
+        "fixed": padded(~free, 1),
+        "pairs": np.stack([padded(each, 0) for each in pairs]),
+        "width": np.int32(free.shape[1]),
+    }
+    return Cells(**jax.device_put(cells))
 
 
 def _with_slopes(picture: np.ndarray) -> Float32[np.ndarray, "h w 5"]:

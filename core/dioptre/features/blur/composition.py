@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
@@ -16,6 +15,7 @@ from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.defocus import Focus
 from dioptre.optics.soft_edges import SoftEdges
+from dioptre.programs import kept
 
 _NEAREST_PX = 1024  # longest side of the map on which the nearest depths are searched
 _LEAST_STEP = 1e-3  # pixels whose surfaces differ less in disparity need not be divided
@@ -136,7 +136,7 @@ def sorted_behind(
     return drawn
 
 
-_linear = jax.jit(srgb_to_linear)
+_linear = kept(srgb_to_linear)
 
 
 def _divided(

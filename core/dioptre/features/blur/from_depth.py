@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-import jax
 import numpy as np
 from jaxtyping import Float32
 
@@ -29,6 +28,7 @@ from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
 from dioptre.optics.soft_edges import SoftEdges
+from dioptre.programs import kept
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.blur import BlurOptions
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
@@ -158,7 +158,7 @@ def _add_grain(made: Blurred, scene: Scene, *, strength: float) -> None:
             add_grain(pixels, radius, std, strength=strength)
 
 
-_to_srgb = jax.jit(linear_to_srgb)
+_to_srgb = kept(linear_to_srgb)
 
 
 def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:

@@ -21,6 +21,7 @@ from dioptre.imaging.box_mean import box_mean
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize
+from dioptre.programs import kept
 from dioptre_link.catalogue.repair_depth import OPERATION, RepairOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -65,12 +66,12 @@ def membrane(values: Plane, inside: Bool[np.ndarray, "h w"]) -> Plane:
     hole = known < 0.5
     guess = pull_push(means, (~hole).astype(np.float32))
     scale = (size[0] / _GRID[0], size[1] / _GRID[1])
-    solved = np.asarray(_solve(jnp.asarray(guess), jnp.asarray(hole), jnp.asarray(scale, jnp.float32)))
+    solved = np.asarray(_solve(guess, hole, np.asarray(scale, np.float32)))
     smooth = resize(solved, size, method="bilinear")
     return np.where(inside, smooth, values)
 
 
-@jax.jit
+@kept
 def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Array, "2"]) -> Float[Array, "h w"]:
     """Solve Laplace's equation inside `hole` by conjugate gradients; `scale` is the height and width of a cell."""
     down, across = 1 / scale[0] ** 2, 1 / scale[1] ** 2

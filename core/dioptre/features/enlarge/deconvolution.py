@@ -22,6 +22,7 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Window, plan_windows
+from dioptre.programs import kept
 
 from .noise_estimation import Degradation
 
@@ -48,14 +49,14 @@ def deconvolved(
     """
     if softness <= 0:
         return picture
-    response = jnp.asarray(_response(softness, damping_for(degradation)))
+    response = _response(softness, damping_for(degradation))
     rows, columns = (plan_windows(n, window_px=_WINDOW_PX, overlap_px=_REACH_PX) for n in picture.shape[:2])
     result = np.empty_like(picture)
 
     def sharpen(window: tuple[Window, Window]) -> None:
         row, column = window
         part = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        made = np.asarray(_filtered(jnp.asarray(pad_to(part, (_WINDOW_PX, _WINDOW_PX))), response))
+        made = np.asarray(_filtered(pad_to(part, (_WINDOW_PX, _WINDOW_PX)), response))
         result[row.first : row.last, column.first : column.last] = made[
             row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
         ]
@@ -84,7 +85,7 @@ def _response(softness: float, damping: float) -> Complex[np.ndarray, "h w"]:
     return np.fft.rfft2(np.roll(whole, (-_REACH_PX, -_REACH_PX), axis=(0, 1))).astype(np.complex64)
 
 
-@jax.jit
+@kept
 def _filtered(picture: Float[Array, "h w 3"], response: Complex[Array, "H W"]) -> Float[Array, "h w 3"]:
     height, width, _ = picture.shape
     margin = ((_REACH_PX, _REACH_PX), (_REACH_PX, _REACH_PX), (0, 0))

@@ -20,6 +20,7 @@ from dioptre.imaging.numbers import LUMA
 from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Window, plan_windows
+from dioptre.programs import kept
 
 from .noise_estimation import COSINES
 
@@ -52,7 +53,7 @@ def reduce_noise(
     def shrink(window: tuple[Window, Window]) -> None:
         row, column = window
         part = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        made = np.asarray(_shrink(jnp.asarray(pad_to(part, (_WINDOW_PX, _WINDOW_PX))), threshold))
+        made = np.asarray(_shrink(pad_to(part, (_WINDOW_PX, _WINDOW_PX)), threshold))
         result[row.first : row.last, column.first : column.last] = made[
             row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
         ]
@@ -66,7 +67,7 @@ def _cosines() -> np.ndarray:
     return np.kron(COSINES, COSINES).astype(np.float32)
 
 
-@jax.jit
+@kept
 def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Float[Array, "h w 3"]:
     height, width, _ = picture.shape
     luma = (picture * LUMA).sum(axis=-1, keepdims=True)

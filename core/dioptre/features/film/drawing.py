@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, UInt8
 
 from dioptre.imaging.threads import on_all_cores
+from dioptre.programs import kept
 
 from .camera import Camera, Lens, places
 from .cutting import CURVE, FLAG, MASKS, SHIFTS, Sheets
@@ -47,10 +48,15 @@ def invented(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) 
 
 def outside(sheets: Sheets, camera: Camera, lens: Lens, size: tuple[int, int]) -> bool:
     """Return whether a frame of the size shows anything beside the photo."""
+    return bool(_is_outside(sheets, camera, lens, size=size))
+
+
+@partial(kept, static_argnames="size")
+def _is_outside(sheets: Sheets, camera: Camera, lens: Lens, *, size: tuple[int, int]) -> Bool[Array, ""]:
     x, y = _grid(size, jnp.arange(-(-size[0] // _STEP)) * _STEP, jnp.arange(-(-size[1] // _STEP)) * _STEP)
     distance = _distances(sheets.inverse[:1], sheets.covers[:1], camera, lens, size=size)[0]
     u, v = places(x, y, distance[0, : x.shape[0], : x.shape[1]], camera, lens)
-    return bool((jnp.abs(u) > 0.5).any() | (jnp.abs(v) > 0.5 * size[0] / size[1]).any())
+    return (jnp.abs(u) > 0.5).any() | (jnp.abs(v) > 0.5 * size[0] / size[1]).any()
 
 
 def _in_tiles(into: np.ndarray, sheets: Sheets, camera: Camera, lens: Lens, *, masks: bool) -> None:
@@ -75,7 +81,7 @@ def _grid(size: tuple[int, int], rows: Array, columns: Array) -> tuple[Array, Ar
     return across, down
 
 
-@partial(jax.jit, static_argnames="size")
+@partial(kept, static_argnames="size")
 def _distances(
     inverse: Float32[Array, "n h w"],
     covers: Bool[Array, "n 2 h w"],
@@ -141,7 +147,7 @@ def _fine(coarse: Array, rows: Array, columns: Array) -> Array:
     return lines[:, column] + fx * (lines[:, column + 1] - lines[:, column])
 
 
-@partial(jax.jit, static_argnames=("tile", "size", "masks"))
+@partial(kept, static_argnames=("tile", "size", "masks"))
 def _drawn(
     sheets: Sheets,
     distances: Float32[Array, "n H W"],

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
@@ -26,6 +25,7 @@ from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.numbers import LUMINANCE, without_nan
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.imaging.shapes import map_chunks, map_pixels
+from dioptre.programs import kept
 from dioptre_link.catalogue.haze import HazeOptions
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
@@ -215,7 +215,7 @@ def _base(picture: Picture) -> Float32[np.ndarray, "h w 3"]:
     return guided_filter(colour, colour, radius_px=2.0, epsilon=4e-4)
 
 
-@jax.jit
+@kept
 def _veiled(
     colour: Float[Array, "n 3"], arriving: Float[Array, " n"], air: Float[Array, "3"]
 ) -> Float[Array, "n 3"]:
@@ -223,7 +223,7 @@ def _veiled(
     return jnp.where(arriving[:, None] < 1, linear_to_srgb(light), colour)
 
 
-@jax.jit
+@kept
 def _cleared(
     colour: Float[Array, "n 3"], arriving: Float[Array, " n"], base: Float[Array, "n 3"], air: Float[Array, "3"]
 ) -> Float[Array, "n 3"]:

@@ -43,6 +43,7 @@ from dioptre.imaging.numbers import LUMA, LUMINANCE, without_nan
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_pixels
+from dioptre.programs import kept
 from dioptre_link.catalogue.light import OPERATION, LightKind, LightOptions
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -321,7 +322,7 @@ def _multiplied(
     return made
 
 
-@jax.jit
+@kept
 def _in_new_light(
     fitted: Float[Array, "n sk4"],
     guide: Float[Array, "n g"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
@@ -18,6 +17,7 @@ from dioptre.imaging.numbers import LUMINANCE
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import bucket, map_pixels, pad_to
+from dioptre.programs import kept
 
 HALF = 0.5
 """Coverage of the subject from which a pixel of the small picture belongs to it."""
@@ -92,7 +92,7 @@ class Outline:
         return levels, share
 
 
-@jax.jit
+@kept
 def _split(
     sides: Float[Array, "h w 10"], given: Float[Array, "n 4"], colour: Float[Array, "n 3"]
 ) -> Float[Array, "n 3"]:

@@ -22,6 +22,7 @@ from scipy import ndimage
 from dioptre.contract import Plane
 from dioptre.features.depth import depth_normals
 from dioptre.imaging.shapes import bucket, pad_to
+from dioptre.programs import kept
 
 _WRAP = 0.06  # cosine by which light reaches around a surface, for its terminator is never a line
 _ALIKE = 0.04  # relative difference of distance across which surfaces are smoothed together
@@ -129,7 +130,7 @@ def smoothed(
         passes: number of passes; each doubles the reach, from 1 pixel.
     """
     height, width = guide.shape[:2]
-    made, edges = (jnp.asarray(_padded(each)) for each in (values, guide))
+    made, edges = (_padded(each) for each in (values, guide))
     for number in range(passes):
         made = _smoothed_once(made, edges, step=1 << number)
     return np.asarray(made)[:height, :width]
@@ -140,7 +141,7 @@ def _padded(planes: Float32[np.ndarray, "h w *c"]) -> Float32[np.ndarray, "H W *
     return pad_to(planes, (bucket(planes.shape[0]), bucket(planes.shape[1])), mode="edge")
 
 
-@partial(jax.jit, static_argnames="step")
+@partial(kept, static_argnames="step")
 def _smoothed_once(
     values: Float[Array, "h w c"], guide: Float[Array, "h w k"], *, step: int
 ) -> Float[Array, "h w c"]:
@@ -172,7 +173,7 @@ def incident(surface: Surface, source: Source, *, rays: int, steps: int) -> tupl
     found = _incident(
         _padded(surface.inverse),
         _padded(surface.normals),
-        (jnp.float32((width - 1) / 2), jnp.float32((height - 1) / 2), jnp.float32(surface.focal_px)),
+        ((width - 1) / 2, (height - 1) / 2, float(surface.focal_px)),
         source,
         rays=rays,
         steps=steps,
@@ -181,7 +182,7 @@ def incident(surface: Surface, source: Source, *, rays: int, steps: int) -> tupl
     return direct, bounced, seen
 
 
-@partial(jax.jit, static_argnames=("rays", "steps"))
+@partial(kept, static_argnames=("rays", "steps"))
 def _incident(
     inverse: Float[Array, "h w"],
     normals: Float[Array, "h w 3"],

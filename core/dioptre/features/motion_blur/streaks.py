@@ -24,6 +24,7 @@ from dioptre.imaging.foreground import OUTSIDE
 from dioptre.imaging.resize import enlarge
 from dioptre.imaging.shapes import cut
 from dioptre.imaging.threads import on_all_cores
+from dioptre.programs import kept
 
 CELL = 8
 """Pixels of a side for each value of a sheet's coarse planes."""
@@ -104,16 +105,17 @@ def streaked(
         shape = rows + 2 * around, columns
         start = top - around, left - margin
 
-        def part(values: np.ndarray) -> Array:
-            return jnp.asarray(cut(flat(values), start, shape))
+        def part(values: np.ndarray) -> np.ndarray:
+            return cut(flat(values), start, shape)
 
-        def coarse(values: np.ndarray) -> Array:
+        def coarse(values: np.ndarray) -> np.ndarray:
             first, size = (start[0] // CELL, start[1] // CELL), (shape[0] // CELL, columns // CELL)
-            return jnp.asarray(cut(flat(values), first, size))
+            return cut(flat(values), first, size)
 
         own, names, shown = part(picture[..., :3]), part(number), part(visible)
-        cover = jnp.zeros(shape) if alpha is None else part(alpha)
-        light, moved, back = jnp.zeros((*shape, 3)), jnp.zeros(shape), jnp.zeros((*shape, 3))
+        cover = np.zeros(shape, np.float32) if alpha is None else part(alpha)
+        nothing = np.zeros((*shape, 3), np.float32)
+        light, moved, back = jax.device_put((nothing, nothing[..., 0], nothing))
         for sheet in sheets:
             hidden, length = coarse(sheet.hidden), coarse(sheet.length) * np.float32(along)
             if sheet.index and not hidden.any() and not (names == sheet.index).any():
@@ -135,7 +137,7 @@ def streaked(
     return result
 
 
-@jax.jit
+@kept
 def _of_sheet(
     picture: Float[Array, "h w 3"],
     cover: Float[Array, "h w"],
@@ -158,7 +160,7 @@ def _of_sheet(
     return planes, jnp.where(here[..., None], filling, back)
 
 
-@jax.jit
+@kept
 def _of_subject(
     picture: Float[Array, "h w 3"], back: Float[Array, "h w 3"], alpha: Float[Array, "h w"]
 ) -> Float[Array, "h w 5"]:
@@ -169,18 +171,23 @@ def _of_subject(
     return jnp.concatenate([light, cover, cover], axis=-1)
 
 
+@kept
+def _at_pixels(length: Float[Array, "h w"]) -> Float[Array, "H W"]:
+    return enlarge(length[..., None], CELL)[..., 0]
+
+
 def _over(
-    under: tuple[Array, Array], planes: Array, length: Array, slope: float, lines: int
+    under: tuple[Array, Array], planes: Array, length: np.ndarray, slope: float, lines: int
 ) -> tuple[Array, Array]:
     """Draw a sheet over those behind it, which are given as light and as the part of each pixel that moved."""
     if length.max() <= 1:
-        return _composited(*under, planes, jnp.zeros(planes.shape[:2]))
-    streaks = enlarge(length[..., None], CELL)[..., 0]
-    means = _means(planes, streaks, jnp.float32(slope), lines=lines, slanted=slope != 0)
+        return _composited(*under, planes, np.zeros(planes.shape[:2], np.float32))
+    streaks = _at_pixels(length)
+    means = _means(planes, streaks, np.float32(slope), lines=lines, slanted=slope != 0)
     return _composited(*under, means, streaks)
 
 
-@jax.jit
+@kept
 def _composited(
     light: Float[Array, "h w 3"],
     moved: Float[Array, "h w"],
@@ -193,7 +200,7 @@ def _composited(
     return light, moved * (1 - cover) + jnp.where(length > 1, cover, 0)
 
 
-@partial(jax.jit, static_argnames=("lines", "slanted"))
+@partial(kept, static_argnames=("lines", "slanted"))
 def _means(
     planes: Float[Array, "h w 5"],
     length: Float[Array, "h w"],
@@ -256,7 +263,7 @@ def _along_lines(values: Float[Array, "n w c"], length: Float[Array, "n w"]) -> 
     return (until(middle + length / 2) - until(middle - length / 2)) / length[..., None]
 
 
-@jax.jit
+@kept
 def _encoded(
     light: Float[Array, "h w 3"], moved: Float[Array, "h w"], picture: Float[Array, "h w 3"]
 ) -> Float[Array, "h w 3"]:

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from dioptre.imaging.resize import resize
+from dioptre.programs import kept
 
 from .speckle import without_speckle
 
@@ -71,7 +72,7 @@ def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return np.clip(alpha, 0, 1, out=alpha)
 
 
-@jax.jit
+@kept
 def _solve(
     guide: Float[Array, "h w 3"], probability: Float[Array, "h w"]
 ) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"], Float[Array, "h w 4"]]:

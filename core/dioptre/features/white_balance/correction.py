@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
@@ -23,6 +22,7 @@ from dioptre.colour.correction import (
 )
 from dioptre.contract import Picture
 from dioptre.imaging.threads import on_all_cores
+from dioptre.programs import kept
 
 from .mixed_light import LightField
 
@@ -90,7 +90,7 @@ def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndar
     return result
 
 
-@jax.jit
+@kept
 def _map_pixels(
     srgb_encoded: Float[Array, "3 n"],
     *,
@@ -103,7 +103,7 @@ def _map_pixels(
     return _finished(correct_channels(channels, source_xy, target_xy, residual), channels, clipped)
 
 
-@jax.jit
+@kept
 def _map_locally(
     srgb_encoded: Float[Array, "3 n"],
     chroma: Float[Array, "2 n"],
