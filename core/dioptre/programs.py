@@ -16,6 +16,7 @@ import os
 import pickle  # of programs that this user's own processes stored: machine code, which is trusted no less
 import platform
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,9 @@ from dioptre.runtime import processor_instructions, processor_name
 from dioptre_link import strict_json
 from dioptre_link.files import is_private, keep_newest, private_folder, read_regular
 from dioptre_link.paths import cache_dir
+
+READY = "/dioptre/programs/backend_compile_duration"
+"""JAX's monitoring event for each program that a process compiles or reads, with the seconds that this takes."""
 
 _LIMIT_BYTES = 128 << 20  # of a folder; an executable takes 1 to 150 kB, those of a portrait of one size 1 MB
 _DIGEST_BYTES = 32
@@ -67,7 +71,12 @@ def kept(
         name: text that, with Dioptre's code, determines what the function computes; its module and name if empty.
         static_argnames: names of keyword-only arguments that are no arrays; their `repr` determines their value.
         donate_argnames: as in `jax.jit`.
+
+    Raises:
+        ValueError: the function refers to variables of the function that defines it, and has no name.
     """
+    if getattr(function, "__closure__", None) and not name:
+        raise ValueError(f"{function} needs a name: its module and name do not determine what it computes")
     return _Kept(function, name, static_argnames, donate_argnames)
 
 
@@ -105,8 +114,10 @@ class _Kept:
             with self._making:
                 run = self._programs.get(signature)
                 if run is None:
+                    begun = time.perf_counter()
                     run = self._made(signature, partial(self._jitted.lower, *arguments, **options, **static))
                     self._programs[signature] = run
+                    jax.monitoring.record_event_duration_secs(READY, time.perf_counter() - begun)
         return run(*arguments, **options)
 
     def _cache_size(self) -> int:  # as that of `jax.jit`

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -36,7 +35,6 @@ _CARD_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  #
 _FOREIGN = ("JAX_", "JAX2TF_", "XLA_FLAGS", "FLAX_", "LIBTPU_INIT_ARGS")
 _ADDRESSES = 1280 << 20  # in bytes; a portrait needs 1.1 GB with two processors
 _ADDRESSES_PER_PROCESSOR = 32 << 20  # stacks of the threads that each processor has
-_LARGEST_PROGRAM = 64 << 20  # in bytes, compressed; those of the networks have up to 2 MB
 _CGROUP = Path("/sys/fs/cgroup")
 _PROCESSORS = Path("/proc/cpuinfo")
 _CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
@@ -85,7 +83,6 @@ def prepare(*, processes: int = 1) -> None:
         del os.environ[name]
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ and private_folder(compiled := cache_dir() / "compiled"):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
-        _drop_damaged(compiled)
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = str(expects_card()).lower()  # on the CPU, `programs` keeps more
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
@@ -95,15 +92,6 @@ def prepare(*, processes: int = 1) -> None:
         os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{float(fraction) / processes:.3f}"
     warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
-
-
-def _drop_damaged(compiled: Path) -> None:
-    """Delete what JAX would wait for, or read for minutes, as a compiled program: it never replaces one."""
-    for path in compiled.glob("*-cache"):
-        with suppress(OSError):
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_PROGRAM:
-                path.unlink()  # not a folder, which this leaves
 
 
 def _address_limit() -> float:

@@ -281,6 +281,12 @@ def test_any_function_is_read_with_its_options_numbers_and_nested_values(
     assert len(_executables(tmp_path)) == 3
 
 
+def test_a_function_of_other_variables_needs_a_name() -> None:
+    for offset in (1, 2):
+        with pytest.raises(ValueError, match="needs a name"):
+            programs.kept(lambda x: x + offset)  # noqa: B023
+
+
 def test_jaxs_own_cache_is_left_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An executable that JAX read from its cache cannot be stored again."""
     _store(monkeypatch, tmp_path)

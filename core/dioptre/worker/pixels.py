@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from io import RawIOBase
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
@@ -19,6 +18,7 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.numbers import LUMINANCE
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
+from dioptre.programs import kept
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
 
@@ -28,18 +28,18 @@ _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
 
-_Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+_Curve = Callable[..., Any]
 _BAND_ROWS = 256
 
 
 def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
-    """Compile a curve for data without and with alpha; the second function takes flat RGBA and preserves alpha."""
+    """Return a curve for data without and with alpha; the second function takes flat RGBA and preserves alpha."""
 
     def leaving_alpha(flat: Float[Array, " n"]) -> Float[Array, " n"]:
         rgba = flat.reshape(-1, 4)
         return jnp.where(jnp.arange(4) == 3, rgba, curve(rgba)).reshape(-1)
 
-    return jax.jit(curve), jax.jit(leaving_alpha)
+    return curve, kept(leaving_alpha, name=f"{curve.__name__}, leaving alpha")
 
 
 _ENCODE = _of_colour(linear_to_srgb)

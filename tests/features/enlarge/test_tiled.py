@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from dioptre import programs
 from dioptre.features.enlarge import tiled
 from dioptre.features.enlarge.tiled import UnusableResultError, enlarge_tiled
-from dioptre import programs
 from dioptre.models import loaded
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model

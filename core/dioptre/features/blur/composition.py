@@ -15,7 +15,6 @@ from dioptre.imaging.resize import fitted_size, resize, resized_rows
 from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.defocus import Focus
 from dioptre.optics.soft_edges import SoftEdges
-from dioptre.programs import kept
 
 _NEAREST_PX = 1024  # longest side of the map on which the nearest depths are searched
 _LEAST_STEP = 1e-3  # pixels whose surfaces differ less in disparity need not be divided
@@ -136,9 +135,6 @@ def sorted_behind(
     return drawn
 
 
-_linear = kept(srgb_to_linear)
-
-
 def _divided(
     seen: Float32[np.ndarray, "3 n"],
     mine: Float32[np.ndarray, "3 n"],
@@ -160,7 +156,7 @@ def _divided(
             colour beside it, even less light than none, so that no hair stays sharp on a background in focus.
     """
     mixed = others + alpha * (mine - others)
-    light, own, other, mixture = (map_chunks(_linear, each) for each in (seen, mine, others, mixed))
+    light, own, other, mixture = (map_chunks(srgb_to_linear, each) for each in (seen, mine, others, mixed))
     difference = own - other
     contrast = (difference**2).sum(axis=0)
     along = ((mixture - other) * difference).sum(axis=0) / np.maximum(contrast, _PLAIN)

@@ -28,7 +28,6 @@ from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
 from dioptre.optics.soft_edges import SoftEdges
-from dioptre.programs import kept
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.blur import BlurOptions
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
@@ -119,7 +118,7 @@ def lens_blur(
     _check_pixels(image, disparity)
     if isinstance(existing_defocus, str):
         progress(0.0, "Measuring existing blur")
-        encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
+        encoded = image if encoding == "srgb" else map_chunks(linear_to_srgb, image[..., :3])
         if existing_defocus == "auto":
             existing_defocus = certain_defocus_px(find_edges(encoded), disparity)
         else:
@@ -156,9 +155,6 @@ def _add_grain(made: Blurred, scene: Scene, *, strength: float) -> None:
     for pixels in (made.image, made.background):
         if pixels is not None:
             add_grain(pixels, radius, std, strength=strength)
-
-
-_to_srgb = kept(linear_to_srgb)
 
 
 def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:

@@ -157,11 +157,11 @@ def _packed(surface: Surface, unknown: Bool[np.ndarray, "h w"], radii: list[floa
     cover = np.ones_like(surface.disparity) if surface.coverage is None else surface.coverage
     made = [_codes(surface.colours, cover, unknown)]
     if len(radii) > 1:
-        light = np.asarray(srgb_to_linear(jnp.asarray(np.clip(surface.colours, 0, 1))))
+        light = np.asarray(srgb_to_linear(np.clip(surface.colours, 0, 1)))
         planes = np.concatenate([light, cover[..., None], unknown[..., None]], axis=2, dtype=np.float32)
         for radius in radii[1:]:
             blurred = _in_disc(planes, radius)
-            colours = np.asarray(linear_to_srgb(jnp.asarray(np.maximum(blurred[..., :3], 0))))
+            colours = np.asarray(linear_to_srgb(np.maximum(blurred[..., :3], 0)))
             made.append(_codes(colours, blurred[..., 3], blurred[..., 4] > 0.5))
     return np.stack(made)
 
