@@ -165,10 +165,7 @@ def compilations() -> Iterator[dict[str, Any]]:
 
     compiled: Counter[str] = Counter()
 
-    def count(event: str, _seconds: float, **_: str | int) -> None:
-        compiled[event] += 1
-
-    jax.monitoring.register_event_duration_secs_listener(count)
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.update([event]))
 
     def row(what: str, size: str, work: Callable[[], Any]) -> dict[str, Any]:
         before = compiled[_COMPILED]
