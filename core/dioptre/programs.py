@@ -242,7 +242,7 @@ def _read(path: Path, parse: Callable[[bytes], T]) -> T | None:
     except FileNotFoundError:
         return None
     except _DAMAGE as error:
-        _LOGGER.warning("a stored program is not usable and is traced again: %r", error)
+        _LOGGER.info("a stored program is not usable and is made again: %r", error)
         with suppress(OSError):
             path.unlink()
         return None
