@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .depth_in_jpeg import DepthInFile
-from .films import FIRST_FRAME, require_unmixed, save_film
+from .films import require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
 from .openraster import write_openraster
@@ -12,7 +12,6 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "EXR",
-    "FIRST_FRAME",
     "DepthInFile",
     "Panel",
     "encoded_picture",
