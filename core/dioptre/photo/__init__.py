@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .decode import inspect, load, opened, read_embedded_depth
 from .depth_files import DepthMap, read_depth
-from .encode import DepthInFile, Panel, save, sheet, write_openraster
+from .encode import DepthInFile, Panel, save, sheet
 from .metadata import Note, dpi_at
 from .picture import Colour, Format, Picture, Source
 from .publish import replacing, staged
@@ -29,6 +29,5 @@ __all__ = [
     "save",
     "sheet",
     "staged",
-    "write_openraster",
     "write_result",
 ]

@@ -6,7 +6,6 @@ from .depth_in_jpeg import DepthInFile
 from .films import require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
-from .openraster import write_openraster
 from .saving import encoded_picture, save
 from .sheet import Panel, sheet
 
@@ -20,5 +19,4 @@ __all__ = [
     "save",
     "save_film",
     "sheet",
-    "write_openraster",
 ]
