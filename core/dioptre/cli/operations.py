@@ -111,9 +111,11 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         _require_single(inputs, depth=depth, selection=selection)
         log.start(verbose=verbose)
         _begin(worker=worker)
+        from dioptre.recipes.on_file import Planes
+
         from . import process
 
-        planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
+        planes = Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
             process.every(
@@ -152,7 +154,7 @@ def _operation_command(operation: Operation) -> click.Command:
     ) -> None:
         log.start(verbose=verbose)
         _begin(worker=worker and not operation.framed_by)
-        from dioptre.recipes.on_file import LayerFile
+        from dioptre.recipes.on_file import LayerFile, Planes
 
         from . import process
 
@@ -173,7 +175,7 @@ def _operation_command(operation: Operation) -> click.Command:
                 source,
                 with_contents(chosen, options),
                 file=output,
-                planes=process.Planes(
+                planes=Planes(
                     depth=depth,
                     depth_unit=depth_unit,
                     selection=selection,
@@ -255,6 +257,8 @@ def _white_balance_command(operation: Operation) -> click.Command:
         _require_single(sources, depth=depth, selection=selection)
         log.start(verbose=verbose)
         _begin(worker=worker and len(sources) == 1)
+        from dioptre.recipes.on_file import Planes
+
         from . import process, series
 
         with process.reporting(reporter(as_json=as_json)) as report:
@@ -263,7 +267,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 given(operation, options),
                 output=output,
                 reference=reference,
-                planes=process.Planes(depth=depth, selection=selection),
+                planes=Planes(depth=depth, selection=selection),
                 force=force,
                 report=report,
                 worker=worker,

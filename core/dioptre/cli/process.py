@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,7 @@ from dioptre.photo.publish import check_free
 from dioptre.photo.results import spare_input
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.elsewhere import Elsewhere, may_compute
-from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
+from dioptre.recipes.on_file import NO_PLANES, Followed, Planes, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import film
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
@@ -51,36 +51,6 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
     return Recipe.read(file)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planes:
-    """Files with planes of the picture.
-
-    Attributes:
-        depth: depth map; None to estimate it.
-        depth_unit: unit of its distances, as in `photo.read_depth`.
-        selection: selection; None for everything.
-        layer: a layer to place in the picture; None for none.
-    """
-
-    depth: Path | None = None
-    depth_unit: str | None = None
-    selection: Path | None = None
-    layer: LayerFile | None = None
-
-    def __post_init__(self) -> None:
-        if self.depth_unit is not None and self.depth is None:
-            raise UsageError("--depth-unit needs a depth map.", hint="Specify one with --depth FILE.")
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are given."""
-        layer = None if self.layer is None else self.layer.path
-        return tuple(path for path in (self.depth, self.selection, layer) if path is not None)
-
-
-NO_PLANES = Planes()
 
 
 def every(
@@ -294,10 +264,7 @@ def _follow(
     return follow_on_file(
         chosen,
         outputs.source,
-        depth=planes.depth,
-        depth_unit=planes.depth_unit,
-        selection=planes.selection,
-        layer=planes.layer,
+        planes=planes,
         references=references,
         kind=outputs.kind,
         all_layers=outputs.form is None,

@@ -12,6 +12,7 @@ from dioptre import photo, runtime
 from dioptre.batch.plan import is_picture, without_developed
 from dioptre.photo import apart
 from dioptre.photo.outputs import suffix_for
+from dioptre.recipes.on_file import Planes
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import DioptreError, UsageError
 
@@ -46,7 +47,7 @@ def balance(
     *,
     output: Path,
     reference: Path | None,
-    planes: process.Planes,
+    planes: Planes,
     force: bool,
     report: Reporter,
     worker: bool,
