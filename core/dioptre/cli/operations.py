@@ -154,6 +154,7 @@ def _operation_command(operation: Operation) -> click.Command:
     ) -> None:
         log.start(verbose=verbose)
         _begin(worker=worker and not operation.framed_by)
+        from dioptre.photo.outputs import Outputs
         from dioptre.recipes.on_file import LayerFile, Planes
 
         from . import process
@@ -171,10 +172,8 @@ def _operation_command(operation: Operation) -> click.Command:
             steps = (depth_map.OPERATION.name, *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as report:
-            process.one(
-                source,
-                with_contents(chosen, options),
-                file=output,
+            process.run(
+                Outputs.planned(with_contents(chosen, options), output, source),
                 planes=Planes(
                     depth=depth,
                     depth_unit=depth_unit,

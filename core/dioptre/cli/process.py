@@ -87,7 +87,7 @@ def every(
 
     def process(source: Path) -> None:
         outputs = Outputs(recipe=chosen, source=source, folder=folder, stem=source.stem, exr=exr)
-        _run(outputs, force=force, report=report, planes=planes, worker=worker)
+        run(outputs, force=force, report=report, planes=planes, worker=worker)
 
     if len(sources) == 1:
         process(sources[0])
@@ -118,11 +118,9 @@ def each(sources: Sequence[Path], process: Callable[[Path], None], report: Repor
         )
 
 
-def one(
-    source: Path,
-    chosen: Recipe,
+def run(
+    outputs: Outputs,
     *,
-    file: Path,
     force: bool,
     report: Reporter,
     planes: Planes = NO_PLANES,
@@ -131,58 +129,23 @@ def one(
     normals: bool = False,
     worker: bool = True,
 ) -> None:
-    """Apply the recipe to one picture and write one file, in the format of its suffix, or into a folder.
+    """Follow the recipe on one picture, write the planned files and report them.
 
     Args:
-        source: the picture.
-        chosen: the recipe.
-        file: the result, or a folder for it.
-        force: replace an existing file.
+        outputs: the recipe, the picture, and the files.
+        force: replace existing files.
         planes: the picture's depth map and selection.
         references: pictures whose common light is used, as in `dioptre.contract.Inputs`.
-        metric: write the depth in metres.
-        normals: write surface normals instead of depth.
+        metric: write the depth in metres; for a single file.
+        normals: write surface normals instead of depth; for a single file.
         worker: let the worker compute if it can.
+
+    Raises:
+        UsageError: an option is invalid, or the file does not hold the metres or the normals.
+        DioptreError: the picture failed.
     """
-    outputs = Outputs.planned(chosen, file, source)
     if metric or normals:
         _require_values(outputs, metric=metric, normals=normals)
-    _run(
-        outputs,
-        force=force,
-        report=report,
-        planes=planes,
-        references=references,
-        metric=metric,
-        normals=normals,
-        worker=worker and not normals,
-    )
-
-
-def _require_values(outputs: Outputs, *, metric: bool, normals: bool) -> None:
-    """Raise UsageError if the file does not hold the metres or the normals that are asked for."""
-    if outputs.recipe.depth_in_file:
-        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
-    if normals and Path(outputs.result()).suffix.lower() not in (".png", EXR):
-        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
-    if metric and outputs.form is Form.LAYERS:
-        raise UsageError(
-            "An .ora file cannot hold metres.", hint="Use a file name that ends in .tif, .png or .exr."
-        )
-
-
-def _run(
-    outputs: Outputs,
-    *,
-    force: bool,
-    report: Reporter,
-    planes: Planes,
-    references: tuple[np.ndarray, ...] = (),
-    metric: bool = False,
-    normals: bool = False,
-    worker: bool,
-) -> None:
-    """Follow a recipe on one picture, write the planned files and report them."""
     chosen, source = outputs.recipe, outputs.source
     for path in outputs.paths:  # check now, not after minutes of computing
         _require_writable(path, force=force)
@@ -194,6 +157,7 @@ def _run(
     report.begin(str(source))
     started = time.perf_counter()
     log.LOGGER.info("begin %s", source)
+    worker = worker and not normals
     job = _follow(outputs, planes=planes, report=report, references=references, worker=worker)
     messages = [*job.messages, *(_about_metres(job) if metric else ())]
     made = _normals(job) if normals else None
@@ -213,6 +177,18 @@ def _run(
     )
     report.result(str(source), written, values=job.result.values, messages=messages)
     log.LOGGER.info("done %s in %.1f s", source, time.perf_counter() - started)
+
+
+def _require_values(outputs: Outputs, *, metric: bool, normals: bool) -> None:
+    """Raise UsageError if the file does not hold the metres or the normals that are asked for."""
+    if outputs.recipe.depth_in_file:
+        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
+    if normals and Path(outputs.result()).suffix.lower() not in (".png", EXR):
+        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
+    if metric and outputs.form is Form.LAYERS:
+        raise UsageError(
+            "An .ora file cannot hold metres.", hint="Use a file name that ends in .tif, .png or .exr."
+        )
 
 
 def _about_metres(job: Followed) -> tuple[str, ...]:

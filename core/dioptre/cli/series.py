@@ -11,7 +11,7 @@ import numpy as np
 from dioptre import photo, runtime
 from dioptre.batch.plan import is_picture, without_developed
 from dioptre.photo import apart
-from dioptre.photo.outputs import suffix_for
+from dioptre.photo.outputs import Outputs, suffix_for
 from dioptre.recipes.on_file import Planes
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import DioptreError, UsageError
@@ -73,16 +73,8 @@ def balance(
     chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
     if len(found) == 1 and not sources[0].is_dir():
         references = _opened(reference)
-        process.one(
-            found[0],
-            chosen,
-            file=output,
-            planes=planes,
-            force=force,
-            report=report,
-            references=references,
-            worker=worker,
-        )
+        outputs = Outputs.planned(chosen, output, found[0])
+        process.run(outputs, planes=planes, force=force, report=report, references=references, worker=worker)
         return
     _require_series(options, reference, output)
     targets = dict(zip(found, _targets(found, output), strict=True))
@@ -92,9 +84,8 @@ def balance(
 
     def balanced(source: Path) -> None:
         references = common or shared.get(source, ())
-        process.one(
-            source, chosen, file=targets[source], force=force, report=report, references=references, worker=False
-        )
+        outputs = Outputs.planned(chosen, targets[source], source)
+        process.run(outputs, force=force, report=report, references=references, worker=False)
 
     process.each(found, balanced, report)
 
