@@ -5,7 +5,7 @@ from __future__ import annotations
 from .decode import inspect, load, opened, read_embedded_depth
 from .depth_files import DepthMap, read_depth
 from .encode import DepthInFile, Panel, save, sheet
-from .metadata import Note, dpi_at
+from .metadata import Note
 from .picture import Colour, Format, Picture, Source
 from .publish import replacing, staged
 from .results import write_result
@@ -19,7 +19,6 @@ __all__ = [
     "Panel",
     "Picture",
     "Source",
-    "dpi_at",
     "inspect",
     "load",
     "opened",

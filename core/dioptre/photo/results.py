@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 
 from dioptre.contract import (
     FieldOfView,
-    Film,
     Layer,
     LayerOnDemand,
     Progress,
@@ -100,20 +98,8 @@ def write_result(
         return films.save_film(
             result.film, path, note=note, force=force, inputs=inputs, on_message=on_message, progress=progress
         )
-    depth = _first(result, Role.DEPTH)
-    parts = _Parts(
-        picture=picture,
-        stack=_stack(result, picture, places=operation(last.operation).places),
-        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.depth_in_file else None),
-        further=further_of(result),
-        depth=depth,
-        inside=depth_in_file(result) if recipe.depth_in_file else None,
-        mask=mask_of(result),
-        shown=None if outputs.form is Form.PICTURE else rendition_of_result(result, picture),
-        film=result.film,
-        operation=last.operation,
-    )
-    names = {part: file for part, file in names.items() if depth is not None or part not in ("png", "tiff")}
+    parts = _Parts(result, picture, outputs)
+    names = {part: file for part, file in names.items() if parts.depth is not None or part not in ("png", "tiff")}
     with staged(outputs.folder, force=force, permissions_of=inputs) as staging:
         for file in names.values():
             spare_input(outputs.folder / file, picture.path)
@@ -142,7 +128,6 @@ def _encoded_plane(result: Result, suffix: str, *, metric: bool, normals: np.nda
     return encoded_depth(plane, suffix)
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Parts:
     """The parts of a result that are written.
 
@@ -156,19 +141,18 @@ class _Parts:
         mask: the mask of a selection; None if nothing was selected.
         shown: the rendition for ordinary screens; None without a gain map, or if `flat` is the only file.
         film: the film, which is written instead of the flat layer; None if the result is none.
-        operation: name of the last step's operation.
+        title: that of the last step's operation.
     """
 
-    picture: Picture
-    stack: Sequence[Layer]
-    flat: Layer | None
-    further: tuple[np.ndarray, ...]
-    depth: Layer | None
-    inside: DepthInFile | None
-    mask: Layer | None
-    shown: Rendition | None
-    film: Film | None
-    operation: str
+    def __init__(self, result: Result, picture: Picture, outputs: Outputs) -> None:
+        last, with_depth = operation(outputs.recipe.steps[-1].operation), outputs.recipe.depth_in_file
+        self.picture, self.title, self.film = picture, last.title, result.film
+        self.stack = _stack(result, picture, places=last.places)
+        self.flat = flat_of(result) or (original_layer(picture, visible=True) if with_depth else None)
+        self.further = further_of(result)
+        self.depth, self.mask = _first(result, Role.DEPTH), mask_of(result)
+        self.inside = depth_in_file(result) if with_depth else None
+        self.shown = None if outputs.form is Form.PICTURE else rendition_of_result(result, picture)
 
 
 class _Output:
@@ -404,7 +388,7 @@ def _panels(parts: _Parts) -> list[Panel]:
     if parts.mask is not None:
         panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
     if flat is not None and flat.role is not Role.BACKGROUND:
-        panels.append(Panel(caption=f"After: {operation(parts.operation).title}", pixels=flat.pixels))
+        panels.append(Panel(caption=f"After: {parts.title}", pixels=flat.pixels))
     return panels
 
 

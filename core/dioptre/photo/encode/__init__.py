@@ -6,14 +6,13 @@ from .depth_in_jpeg import DepthInFile
 from .films import require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
-from .saving import encoded_picture, save
+from .saving import save
 from .sheet import Panel, sheet
 
 __all__ = [
     "EXR",
     "DepthInFile",
     "Panel",
-    "encoded_picture",
     "require_openexr",
     "require_unmixed",
     "save",
