@@ -245,13 +245,9 @@ def layout_of(data: Data, head: Header, first: Directory) -> TiffLayout | None:
 
 
 def _resolution(data: Data, head: Header, first: Directory, unit: int) -> tuple[float, float] | None:
-    dpi = []
-    for tag in (282, 283):
-        entry = first.entries.get(tag)
-        if entry is not None and entry.size == 8:
-            above, below = struct.unpack_from(head.order + "II", data, entry.at)
-            dpi.append(above / max(below, 1) * (2.54 if unit == _CENTIMETRE else 1.0))
-    known = len(dpi) == 2 and unit in (_INCH, _CENTIMETRE) and all(1 <= d <= 65535 for d in dpi)
+    per_unit = (exif.fraction(data, head, first.entries.get(tag)) for tag in (282, 283))
+    dpi = [float(each or 0) * (2.54 if unit == _CENTIMETRE else 1.0) for each in per_unit]
+    known = unit in (_INCH, _CENTIMETRE) and all(1 <= each <= 65535 for each in dpi)
     return (dpi[0], dpi[1]) if known else None
 
 
@@ -298,7 +294,7 @@ def read_tiff(file: BinaryIO, start: bytes) -> TiffProperties | None:
         head, first = read
 
         def values(tag: int) -> tuple[int, ...]:
-            return exif.integers(data, head, first.entries.get(tag))
+            return integers(data, head, first.entries.get(tag))
 
         xmp, photoshop = tiff_tags.xmp_and_photoshop(data)
         is_preview = values(_SUBFILE_TYPE) == (1,)
