@@ -255,7 +255,7 @@ def _stack(result: Result, picture: Picture, *, places: bool) -> list[Layer]:
         places: whether the operation puts layers over the original, which are kept without the picture of both.
     """
     layers = [layer for layer in result.layers if not (places and layer.role is Role.RESULT)]
-    if {layer.shape[:2] for layer in layers} != {picture.shape[:2]}:
+    if any(layer.shape[:2] != picture.shape[:2] for layer in layers):
         return layers
     covered = any(layer.visible and layer.role not in _PLANES for layer in layers)
     return [*layers, original_layer(picture, visible=places or not covered)]
