@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .decode import inspect, load, opened, read_embedded_depth
 from .depth_files import DepthMap, read_depth
-from .encode import DepthInFile, Panel, save, sheet
+from .encode import DepthInFile, save
 from .metadata import Note
 from .picture import Colour, Format, Picture, Source
 from .publish import replacing, staged
@@ -16,7 +16,6 @@ __all__ = [
     "DepthMap",
     "Format",
     "Note",
-    "Panel",
     "Picture",
     "Source",
     "inspect",
@@ -26,7 +25,6 @@ __all__ = [
     "read_embedded_depth",
     "replacing",
     "save",
-    "sheet",
     "staged",
     "write_result",
 ]

@@ -7,15 +7,12 @@ from .films import require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
 from .saving import save
-from .sheet import Panel, sheet
 
 __all__ = [
     "EXR",
     "DepthInFile",
-    "Panel",
     "require_openexr",
     "require_unmixed",
     "save",
     "save_film",
-    "sheet",
 ]
