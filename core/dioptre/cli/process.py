@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -81,7 +81,7 @@ def every(
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
-    _require_different_names(sources)
+    require_different([source.stem for source in sources], sources)
     if exr:
         require_openexr()
 
@@ -258,11 +258,11 @@ def _get_ready(chosen: Recipe) -> None:
         import_module("dioptre.caching.names").computing_setup()
 
 
-def _require_different_names(sources: Sequence[Path]) -> None:
-    seen: dict[str, Path] = {}
-    for source in sources:
-        other = seen.setdefault(source.stem, source)
-        if other is not source:
+def require_different(names: Iterable[object], sources: Iterable[Path]) -> None:
+    """Raise UsageError if the results of two pictures would have the same name."""
+    seen: dict[object, Path] = {}
+    for name, source in zip(names, sources, strict=True):
+        if (other := seen.setdefault(name, source)) is not source:
             raise UsageError(
                 "{other} and {source} would produce the same files.",
                 hint="Use a different output folder for each.",

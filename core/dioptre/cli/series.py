@@ -110,22 +110,11 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
     """Return the paths of the results: names of the pictures, with suffixes of formats that can be written."""
-    seen: dict[Path, Path] = {}
-    for source in sources:
-        target = folder / _name(source)
-        other = seen.setdefault(target, source)
-        if other is not source:
-            raise UsageError(
-                "{other} and {source} would produce the same file.",
-                hint="Use a different output folder for each.",
-                other=other,
-                source=source,
-            )
-        if target.exists() and target.samefile(source):
-            raise UsageError(
-                "The results would be mixed with the originals.", hint="Choose another folder with -o."
-            )
-    return list(seen)
+    targets = [folder / _name(source) for source in sources]
+    process.require_different(targets, sources)
+    if any(target.exists() and target.samefile(source) for target, source in zip(targets, sources, strict=True)):
+        raise UsageError("The results would be mixed with the originals.", hint="Choose another folder with -o.")
+    return targets
 
 
 def _name(source: Path) -> str:
