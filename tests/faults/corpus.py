@@ -18,7 +18,6 @@ import tifffile
 from PIL import Image
 
 from dioptre.contract import Layer
-from dioptre.photo import write_openraster
 from dioptre.photo.encode import ultra_hdr
 from dioptre.photo.encode.encoding import encode
 from dioptre.photo.gain_map import GainMap
@@ -28,6 +27,7 @@ from dioptre.photo.metadata.exif import Frame
 from dioptre.photo.picture import Extras, Format
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
+from tests.photo.layered import write_layers
 from tests.photo.three_gains import map_jpeg
 
 SIZE = (20, 28)
@@ -224,7 +224,7 @@ def layered() -> bytes:
     layers = [Layer(name=name, role=Role.RESULT, pixels=pixels) for name in ("One", "Two")]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.ora"
-        write_openraster(layers, path, recipe=RECIPE.to_dict())
+        write_layers(layers, path, recipe=RECIPE.to_dict())
         return path.read_bytes()
 
 

@@ -169,7 +169,8 @@ for number, limit in enumerate(limits):
             if suffix == ".ora":
                 from dioptre.contract import Layer
                 from dioptre_link.operation import Role
-                photo.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
+                from tests.photo.layered import write_layers
+                write_layers([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
             else:
                 photo.save(pixels, path)
         except DioptreError as error:

@@ -1,9 +1,10 @@
-"""An independent reader of the layered files that Dioptre writes, with Pillow."""
+"""Write layered files, and read them independently, with Pillow."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import numpy as np
 from PIL import Image
 
 from dioptre.contract import Layer
+from dioptre.photo import replacing
+from dioptre.photo.encode.encoding import Encoders
+from dioptre.photo.encode.openraster import LayerFiles, canvas
 from dioptre_link.operation import Role
 
 
@@ -25,6 +29,12 @@ class Layered:
     layers: list[Layer]
     recipe: dict[str, Any]
     resolution_dpi: tuple[float, float] | None
+
+
+def write_layers(layers: Sequence[Layer], path: Path, *, inputs: Sequence[Path] = (), **options: Any) -> None:
+    """Write a layered file; `options` are those of `LayerFiles.write_to`."""
+    with replacing(path, force=False, permissions_of=inputs) as stream, Encoders(canvas(layers)) as encoders:
+        LayerFiles(layers, encoders).write_to(stream, **options)
 
 
 def read_layers(path: Path) -> Layered:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dioptre.photo import problems, publish, replacing, save, staged
-from dioptre.photo.publish import Folder
+from dioptre.photo.folder import Folder
 
 
 def _left(folder: Path) -> list[str]:

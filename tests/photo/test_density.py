@@ -11,13 +11,13 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from dioptre.contract import Layer
-from dioptre.photo import load, save, write_openraster
+from dioptre.photo import load, save
 from dioptre.photo.metadata import density, exif, xmp
 from dioptre.photo.metadata.containers import jpeg_segments, photoshop_resources
 from dioptre.photo.metadata.exif import UNCHANGED, Frame
 from dioptre_link.operation import Role
 
-from .layered import read_layers
+from .layered import read_layers, write_layers
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:XResolution="240/1">
@@ -110,7 +110,7 @@ def test_damaged_exif_stays_as_it_is(damage: bytes) -> None:
 
 def test_layered_files_say_their_density(tmp_path: Path) -> None:
     layer = Layer(name="One", role=Role.RESULT, pixels=np.zeros((4, 6, 3), np.float32))
-    write_openraster((layer,), tmp_path / "a.ora", resolution_dpi=(300.0, 150.0))
+    write_layers((layer,), tmp_path / "a.ora", resolution_dpi=(300.0, 150.0))
     assert read_layers(tmp_path / "a.ora").resolution_dpi == (300, 150)
-    write_openraster((layer,), tmp_path / "b.ora")
+    write_layers((layer,), tmp_path / "b.ora")
     assert read_layers(tmp_path / "b.ora").resolution_dpi is None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dioptre.photo import load, problems, publish, read_depth, replacing, staged
+from dioptre.photo import folder, load, problems, publish, read_depth, replacing, staged
 
 NAMES = ("one", "two", "three")
 
@@ -143,7 +143,7 @@ def test_a_drive_that_can_neither_link_nor_refuse_to_replace(
 ) -> None:
     """FUSE drives have no renameat2; no empty file may reserve the name, because a kill would leave it."""
     refusing(monkeypatch, "link", errno.EPERM, always)
-    monkeypatch.setattr(publish, "_renamed_alone", lambda *_: False)
+    monkeypatch.setattr(folder, "_renamed_alone", lambda *_: False)
     write(tmp_path, "new", force=False)
     assert contents(tmp_path) == dict.fromkeys(NAMES, "new")
 

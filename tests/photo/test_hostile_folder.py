@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dioptre.photo import problems, replacing, staged
-from dioptre.photo.publish import Folder
+from dioptre.photo.folder import Folder
 
 VICTIM, ATTACKER = 65534, 65533  # Ids of the user nobody and of an unused user.
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer
-from dioptre.photo import inspect, matrix_profile, problems, write_openraster
+from dioptre.photo import inspect, matrix_profile, problems
 from dioptre.photo.encode.openraster import merge
 from dioptre_link.operation import Role
 
-from .layered import read_layers
+from .layered import read_layers, write_layers
 
 
 def _layers() -> list[Layer]:
@@ -31,7 +31,7 @@ def _layers() -> list[Layer]:
 
 
 def test_structure_is_the_specifications(tmp_path: Path) -> None:
-    write_openraster(_layers(), tmp_path / "a.ora", resolution_dpi=(300.0, 300.0))
+    write_layers(_layers(), tmp_path / "a.ora", resolution_dpi=(300.0, 300.0))
     with zipfile.ZipFile(tmp_path / "a.ora") as archive:
         first = archive.infolist()[0]
         assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
@@ -54,7 +54,7 @@ def test_structure_is_the_specifications(tmp_path: Path) -> None:
 
 def test_round_trip(tmp_path: Path) -> None:
     recipe = {"version": 1, "steps": [{"operation": "portrait", "options": {"f_number": 2.8}}]}
-    write_openraster(_layers(), tmp_path / "a.ora", recipe=recipe)
+    write_layers(_layers(), tmp_path / "a.ora", recipe=recipe)
     read = read_layers(tmp_path / "a.ora")
     assert (read.width, read.height, read.recipe) == (50, 30, recipe)
     for layer, original in zip(read.layers, _layers(), strict=True):
@@ -82,7 +82,7 @@ def test_nothing_visible_is_transparent() -> None:
 def test_existing_file_stays(tmp_path: Path) -> None:
     (tmp_path / "a.ora").write_text("mine", encoding="utf-8")
     with pytest.raises(problems.FileExists):
-        write_openraster(_layers(), tmp_path / "a.ora")
+        write_layers(_layers(), tmp_path / "a.ora")
 
 
 def _archive(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -113,7 +113,7 @@ def test_damaged_or_hostile_recipes_are_refused(
 
 
 def test_cut_off_files_are_refused(tmp_path: Path) -> None:
-    write_openraster(_layers(), tmp_path / "a.ora", recipe={"steps": []})
+    write_layers(_layers(), tmp_path / "a.ora", recipe={"steps": []})
     data = (tmp_path / "a.ora").read_bytes()
     for share in (0.1, 0.5, 0.99):
         (tmp_path / "cut.ora").write_bytes(data[: int(share * len(data))])

@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Layer, Result
-from dioptre.photo import load, problems, replacing, save, write_openraster
+from dioptre.photo import load, problems, replacing, save
 from dioptre.photo.depth_files import encoded_depth
 from dioptre_link.operation import Role
 
+from .layered import write_layers
 from .written import write_run
 
 # Imported by name, because the package has a function of the same name.
@@ -81,7 +82,7 @@ def test_who_may_not_read_the_input_may_not_read_the_result(mode: int, expected:
         with replacing(tmp_path / "c.png", force=False, permissions_of=path) as stream:
             stream.write(encoded_depth(flat, ".png"))
         layers = [Layer(name="a", role=Role.RESULT, pixels=np.ascontiguousarray(picture.pixels))]
-        write_openraster(layers, tmp_path / "d.ora", permissions_of=path)
+        write_layers(layers, tmp_path / "d.ora", inputs=[path])
     finally:
         os.umask(before)
     for name in ("b.png", "c.png", "d.ora"):
@@ -100,7 +101,7 @@ def test_who_may_not_read_the_depth_may_not_read_the_result(tmp_path: Path) -> N
     save(picture.pixels, tmp_path / "b.png", like=picture, inputs=[depth])
     with replacing(tmp_path / "c.png", force=False, permissions_of=[path, depth]) as stream:
         stream.write(encoded_depth(picture.pixels[..., 0], ".png"))
-    write_openraster([layer], tmp_path / "d.ora", permissions_of=[path, depth])
+    write_layers([layer], tmp_path / "d.ora", inputs=[path, depth])
     written = write_run(
         Result(layers=(layer,)), picture, tmp_path / "out", "a", force=False, recipe=recipe, inputs=[depth]
     )

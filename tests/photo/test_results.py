@@ -151,6 +151,14 @@ def test_depth_alone(out: Path, picture: Picture) -> None:
     assert [layer.visible for layer in read_layers(out / "photo-depth.ora").layers] == [False, True]
 
 
+def test_depth_of_a_step_without_files_for_it_is_a_layer(out: Path, picture: Picture) -> None:
+    recipe = {**RECIPE, "steps": [{"operation": "super_resolution", "options": {}}]}
+    write_run(_result(picture), picture, out, "photo", force=False, recipe=recipe)
+    base = "photo-super-resolution"
+    assert _names(out) == [f"{base}-sheet.jpg", f"{base}.jpg", f"{base}.json", f"{base}.ora"]
+    assert [layer.name for layer in read_layers(out / f"{base}.ora").layers] == ["Portrait", "Depth", "Original"]
+
+
 def test_larger_result(out: Path, picture: Picture) -> None:
     large = Layer(name="×2", role=Role.RESULT, pixels=np.repeat(np.repeat(picture.pixels, 2, 0), 2, 1))
     recipe = {"steps": [{"operation": "super_resolution"}]}

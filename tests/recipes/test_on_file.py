@@ -13,7 +13,7 @@ from dioptre import photo as files
 from dioptre.photo.outputs import Outputs
 from dioptre.photo.problems import UnwritableFile
 from dioptre.recipes import on_file
-from dioptre.recipes.on_file import follow_on_file
+from dioptre.recipes.on_file import Planes, follow_on_file
 from dioptre_link.recipe import Recipe, Step
 
 from ..photo.layered import read_layers
@@ -75,7 +75,7 @@ def test_a_depth_file_in_metres_gives_its_scale(tmp_path: Path) -> None:
     write_metres(near, tmp_path / "depth.tif")
     options = {"lens_mm": 50.0, "f_number": 8.0, "focus_m": 4.0}
     blur = Recipe(steps=(Step(operation="lens_blur", options=options),))
-    made = follow_on_file(blur, tmp_path / "in.png", depth=tmp_path / "depth.tif")
+    made = follow_on_file(blur, tmp_path / "in.png", planes=Planes(depth=tmp_path / "depth.tif"))
     assert made.recipe.depth_range_per_m == pytest.approx([0.1, 0.5])
     assert made.result.values["focal_disparity"] == pytest.approx((1 / 4 - 0.1) / 0.4)
     assert not made.result.values["metres_are_assumed"]

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from dioptre import photo
 from dioptre.photo import apart, problems
+from dioptre.photo.results import spare_input
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.catalogue import operation
 from dioptre_link.errors import Cancelled, DioptreError
@@ -229,12 +230,7 @@ class _Batch:
         names = sorted(made.files, key=lambda name: name.endswith(".json"))
         with photo.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
             for name in names:
-                if _same(item.folder / name, item.source):
-                    raise problems.FileExists(
-                        "{file} is the input file.",
-                        hint="Choose another output folder.",
-                        file=problems.shown(item.source),
-                    )
+                spare_input(item.folder / name, item.source)
                 staging.open(name).write(made.files[name])
         messages = (*made.messages, *self._publish_previews(item, made))
         self._made += 1
@@ -300,12 +296,6 @@ def _duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _same(one: Path, other: Path) -> bool:
-    with suppress(OSError):
-        return one.samefile(other)
-    return False
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,31 +51,12 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
             reporter(as_json=as_json).error(error, name=str(path) if as_json else "")
             continue
         if as_json:
-            say(
-                json.dumps(
-                    {
-                        "type": "inspection",
-                        "input": str(path),
-                        "made_by_dioptre": note is not None,
-                        **(_fields(note) if note else {}),
-                    }
-                )
-            )
+            known = {"made_by_dioptre": False} if note is None else {"made_by_dioptre": True, **asdict(note)}
+            say(json.dumps({"type": "inspection", "input": str(path), **known}))
         else:
             for line in (str(path), *(f"  {line}" for line in _words(note))):
                 say(line)
     return 1 if failed else 0
-
-
-def _fields(note: Note) -> dict[str, Any]:
-    return {
-        "software": note.software,
-        "when": note.when,
-        "operation": note.operation,
-        "source_type": note.source_type,
-        "models": dict(note.models),
-        "recipe": dict(note.recipe),
-    }
 
 
 def _words(note: Note | None) -> Iterator[str]:

@@ -111,9 +111,11 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         _require_single(inputs, depth=depth, selection=selection)
         log.start(verbose=verbose)
         _begin(worker=worker)
+        from dioptre.recipes.on_file import Planes
+
         from . import process
 
-        planes = process.Planes(depth=depth, depth_unit=depth_unit, selection=selection)
+        planes = Planes(depth=depth, depth_unit=depth_unit, selection=selection)
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as report:
             process.every(
@@ -152,7 +154,8 @@ def _operation_command(operation: Operation) -> click.Command:
     ) -> None:
         log.start(verbose=verbose)
         _begin(worker=worker and not operation.framed_by)
-        from dioptre.recipes.on_file import LayerFile
+        from dioptre.photo.outputs import Outputs
+        from dioptre.recipes.on_file import LayerFile, Planes
 
         from . import process
 
@@ -169,11 +172,9 @@ def _operation_command(operation: Operation) -> click.Command:
             steps = (depth_map.OPERATION.name, *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as report:
-            process.one(
-                source,
-                with_contents(chosen, options),
-                file=output,
-                planes=process.Planes(
+            process.run(
+                Outputs.planned(with_contents(chosen, options), output, source),
+                planes=Planes(
                     depth=depth,
                     depth_unit=depth_unit,
                     selection=selection,
@@ -255,6 +256,8 @@ def _white_balance_command(operation: Operation) -> click.Command:
         _require_single(sources, depth=depth, selection=selection)
         log.start(verbose=verbose)
         _begin(worker=worker and len(sources) == 1)
+        from dioptre.recipes.on_file import Planes
+
         from . import process, series
 
         with process.reporting(reporter(as_json=as_json)) as report:
@@ -263,7 +266,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 given(operation, options),
                 output=output,
                 reference=reference,
-                planes=process.Planes(depth=depth, selection=selection),
+                planes=Planes(depth=depth, selection=selection),
                 force=force,
                 report=report,
                 worker=worker,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,31 +18,19 @@ import numpy as np
 
 from dioptre import photo, runtime
 from dioptre.caching.choice import step_cache
-from dioptre.contract import inverse_distance, part_of
+from dioptre.contract import part_of
 from dioptre.photo import apart, problems
-from dioptre.photo.depth_files import encoded_depth, encoded_metres, encoded_normals
-from dioptre.photo.encode import EXR, FIRST_FRAME, require_openexr, require_unmixed, save_film
-from dioptre.photo.metadata import Note, make_note
-from dioptre.photo.outputs import Form, OutputFile, Outputs, form_of
+from dioptre.photo.encode import EXR, require_openexr, require_unmixed
+from dioptre.photo.outputs import Form, Outputs
 from dioptre.photo.publish import check_free
-from dioptre.photo.results import (
-    depth_in_file,
-    exr_of,
-    flat_of,
-    further_of,
-    ordinary,
-    original_layer,
-    rendition_of_result,
-    spare_input,
-)
+from dioptre.photo.results import spare_input
 from dioptre.recipes.apply import runner_of
 from dioptre.recipes.elsewhere import Elsewhere, may_compute
-from dioptre.recipes.on_file import Followed, LayerFile, follow_on_file
+from dioptre.recipes.on_file import NO_PLANES, Followed, Planes, follow_on_file
 from dioptre_link import presets
-from dioptre_link.catalogue import film, operation
+from dioptre_link.catalogue import film
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
-from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
 from . import log
@@ -63,36 +51,6 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
     return Recipe.read(file)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planes:
-    """Files with planes of the picture.
-
-    Attributes:
-        depth: depth map; None to estimate it.
-        depth_unit: unit of its distances, as in `photo.read_depth`.
-        selection: selection; None for everything.
-        layer: a layer to place in the picture; None for none.
-    """
-
-    depth: Path | None = None
-    depth_unit: str | None = None
-    selection: Path | None = None
-    layer: LayerFile | None = None
-
-    def __post_init__(self) -> None:
-        if self.depth_unit is not None and self.depth is None:
-            raise UsageError("--depth-unit needs a depth map.", hint="Specify one with --depth FILE.")
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are given."""
-        layer = None if self.layer is None else self.layer.path
-        return tuple(path for path in (self.depth, self.selection, layer) if path is not None)
-
-
-NO_PLANES = Planes()
 
 
 def every(
@@ -123,29 +81,13 @@ def every(
         UsageError: an option is invalid, or two pictures would write the same files.
         DioptreError: at least one picture failed.
     """
-    _require_different_names(sources)
+    require_different([source.stem for source in sources], sources)
     if exr:
         require_openexr()
 
     def process(source: Path) -> None:
         outputs = Outputs(recipe=chosen, source=source, folder=folder, stem=source.stem, exr=exr)
-        for name in outputs.names().values():  # check now, not after minutes of computing
-            _require_writable(folder / name, force=force)
-        with _measured(source, report):
-            job = _follow(
-                source, chosen, planes=planes, report=report, kind=outputs.kind, all_layers=True, worker=worker
-            )
-            messages = list(job.messages)
-            written = photo.write_result(
-                job.result,
-                job.picture,
-                replace(outputs, recipe=job.recipe),
-                force=force,
-                inputs=planes.files,
-                on_message=messages.append,
-                progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
-            )
-            report.result(str(source), written, values=job.result.values, messages=messages)
+        run(outputs, force=force, report=report, planes=planes, worker=worker)
 
     if len(sources) == 1:
         process(sources[0])
@@ -176,11 +118,9 @@ def each(sources: Sequence[Path], process: Callable[[Path], None], report: Repor
         )
 
 
-def one(
-    source: Path,
-    chosen: Recipe,
+def run(
+    outputs: Outputs,
     *,
-    file: Path,
     force: bool,
     report: Reporter,
     planes: Planes = NO_PLANES,
@@ -189,126 +129,66 @@ def one(
     normals: bool = False,
     worker: bool = True,
 ) -> None:
-    """Apply the recipe to one picture and write one file, in the format of its suffix, or into a folder.
+    """Follow the recipe on one picture, write the planned files and report them.
 
     Args:
-        source: the picture.
-        chosen: the recipe.
-        file: the result, or a folder for it.
-        force: replace an existing file.
+        outputs: the recipe, the picture, and the files.
+        force: replace existing files.
         planes: the picture's depth map and selection.
         references: pictures whose common light is used, as in `dioptre.contract.Inputs`.
-        metric: write the depth in metres.
-        normals: write surface normals instead of depth.
+        metric: write the depth in metres; for a single file.
+        normals: write surface normals instead of depth; for a single file.
         worker: let the worker compute if it can.
+
+    Raises:
+        UsageError: an option is invalid, or the file does not hold the metres or the normals.
+        DioptreError: the picture failed.
     """
-    output = OutputFile.planned(chosen, file, source)
     if metric or normals:
-        _require_values(chosen, output, metric=metric, normals=normals)
-    _require_writable(output.path / FIRST_FRAME if output.is_folder else output.path, force=force)
-    if output.is_folder:
+        _require_values(outputs, metric=metric, normals=normals)
+    chosen, source = outputs.recipe, outputs.source
+    for path in outputs.paths:  # check now, not after minutes of computing
+        _require_writable(path, force=force)
+        for given in (source, *planes.files):
+            spare_input(path, given)
+    if outputs.is_folder:
         options = chosen.steps[-1].options
-        require_unmixed(output.path, count=film.count_of(options), masks=options[film.MASKS])
-    inputs = (source, *planes.files)
-    for given in inputs:
-        spare_input(output.path, given)
-    with _measured(source, report):
-        job = _follow(
-            source,
-            chosen,
-            planes=planes,
-            report=report,
-            references=references,
-            kind=output.kind,
-            worker=worker and not normals,
-        )
-        report.progress(_FOLLOWED, "Writing the result")
-        output = output.sized((job.picture.height, job.picture.width))
-        written, messages = [output.path], list(job.messages)
-        if job.result.film is not None:
-            written = save_film(
-                job.result.film,
-                output.path,
-                note=_note(job),
-                force=force,
-                inputs=inputs,
-                on_message=messages.append,
-                progress=part_of(report.progress, _FOLLOWED, 1.0),
-            )
-        elif output.form is Form.LAYERS:
-            _write_layers(job, output.path, force=force, inputs=inputs)
-        elif output.form is Form.PICTURE:
-            flat = flat_of(job.result) or job.picture
-            messages += photo.save(
-                flat.pixels,
-                output.path,
-                like=job.picture,
-                note=_note(job),
-                depth=depth_in_file(job.result) if chosen.depth_in_file else None,
-                further=further_of(job.result),
-                force=force,
-                inputs=inputs,
-            )
-        else:
-            encoded, more = _encoded_planes(job, output.path.suffix.lower(), metric=metric, normals=normals)
-            messages += more
-            with photo.replacing(output.path, force=force, permissions_of=inputs) as stream:
-                stream.write(encoded)
-        report.result(str(source), written, values=job.result.values, messages=messages)
-
-
-def _require_values(chosen: Recipe, output: OutputFile, *, metric: bool, normals: bool) -> None:
-    """Raise UsageError if the file does not hold the metres or the normals that are asked for."""
-    if chosen.depth_in_file:
-        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
-    if normals and output.path.suffix.lower() not in (".png", EXR):
-        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
-    if metric and output.form is Form.LAYERS:
-        raise UsageError(
-            "An .ora file cannot hold metres.", hint="Use a file name that ends in .tif, .png or .exr."
-        )
-
-
-def _note(job: Followed) -> Note | None:
-    """Return the record for the metadata of a result."""
-    if job.recipe.private:
-        return None
-    last, content = job.recipe.steps[-1], job.recipe.to_dict()
-    return make_note(operation=last.operation, models=job.result.models, recipe=content)
-
-
-def _write_layers(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> None:
-    """Write the layers of a result, with the photo below them if the sizes match."""
-    layers, picture = job.result.layers, job.picture
-    places = operation(job.recipe.steps[-1].operation).places
-    layers = tuple(layer for layer in layers if not (places and layer.role is Role.RESULT))
-    original = original_layer(picture, visible=places or form_of(job.recipe) is Form.PLANE)
-    below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
-    shown = rendition_of_result(job.result, picture)
-    photo.write_openraster(
-        [ordinary(layer, shown) for layer in (*layers, *below)],
-        file,
-        recipe=job.recipe.to_dict(),
-        resolution_dpi=photo.dpi_at(picture, layers[0].shape),
-        force=force,
-        permissions_of=inputs,
-    )
-
-
-def _encoded_planes(job: Followed, suffix: str, *, metric: bool, normals: bool) -> tuple[bytes, tuple[str, ...]]:
-    """Encode the depth, the metres or the normals, or all of them and the layers as .exr; return messages, too."""
-    values, plane = job.result.values, job.result.layers[0].pixels
-    messages = _about_metres(job) if metric else ()
+        require_unmixed(outputs.paths[0].parent, count=film.count_of(options), masks=options[film.MASKS])
+    report.begin(str(source))
+    started = time.perf_counter()
+    log.LOGGER.info("begin %s", source)
+    worker = worker and not normals
+    job = _follow(outputs, planes=planes, report=report, references=references, worker=worker)
+    messages = [*job.messages, *(_about_metres(job) if metric else ())]
     made = _normals(job) if normals else None
     if made is not None:
         messages += (Message("Source of the normals: {source}.", source=made.source), *made.messages)
-    if suffix == EXR:
-        return exr_of(job.result, job.picture, normals=None if made is None else made.vectors), messages
-    if made is not None:
-        return encoded_normals(made.vectors), messages
-    if metric:
-        return encoded_metres(inverse_distance(plane, values["depth_range_per_m"]), suffix), messages
-    return encoded_depth(plane, suffix), messages
+    report.progress(_FOLLOWED, "Writing the result")
+    written = photo.write_result(
+        job.result,
+        job.picture,
+        replace(outputs, recipe=job.recipe),
+        force=force,
+        inputs=planes.files,
+        metric=metric,
+        normals=None if made is None else made.vectors,
+        on_message=messages.append,
+        progress=part_of(report.progress, _FOLLOWED, 1.0),
+    )
+    report.result(str(source), written, values=job.result.values, messages=messages)
+    log.LOGGER.info("done %s in %.1f s", source, time.perf_counter() - started)
+
+
+def _require_values(outputs: Outputs, *, metric: bool, normals: bool) -> None:
+    """Raise UsageError if the file does not hold the metres or the normals that are asked for."""
+    if outputs.recipe.depth_in_file:
+        raise UsageError("--depth-in-file writes the picture.", hint="Leave out --metric and --normals.")
+    if normals and Path(outputs.result()).suffix.lower() not in (".png", EXR):
+        raise UsageError("--normals needs a file name that ends in .png or .exr.", hint="Specify -o normals.png.")
+    if metric and outputs.form is Form.LAYERS:
+        raise UsageError(
+            "An .ora file cannot hold metres.", hint="Use a file name that ends in .tif, .png or .exr."
+        )
 
 
 def _about_metres(job: Followed) -> tuple[str, ...]:
@@ -348,36 +228,25 @@ def reporting(report: Reporter) -> Iterator[Reporter]:
 
 
 def _follow(
-    source: Path,
-    chosen: Recipe,
-    *,
-    planes: Planes,
-    report: Reporter,
-    references: tuple[np.ndarray, ...] = (),
-    kind: photo.Format | None = None,
-    all_layers: bool = False,
-    worker: bool,
+    outputs: Outputs, *, planes: Planes, report: Reporter, references: tuple[np.ndarray, ...], worker: bool
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    there = None
+    chosen, there = outputs.recipe, None
     if worker and not references and may_compute(chosen):
         there = Elsewhere(chosen, otherwise=partial(_get_ready, chosen))
     else:
         Thread(target=_get_ready, args=(chosen,)).start()  # imports JAX while the file is decoded
     return follow_on_file(
         chosen,
-        source,
-        depth=planes.depth,
-        depth_unit=planes.depth_unit,
-        selection=planes.selection,
-        layer=planes.layer,
+        outputs.source,
+        planes=planes,
         references=references,
-        kind=kind,
-        all_layers=all_layers,
+        kind=outputs.kind,
+        all_layers=outputs.form is None,
         cache=step_cache(),
         there=there,
-        progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
+        progress=part_of(report.progress, 0.0, _FOLLOWED),
     )
 
 
@@ -389,20 +258,11 @@ def _get_ready(chosen: Recipe) -> None:
         import_module("dioptre.caching.names").computing_setup()
 
 
-@contextmanager
-def _measured(source: Path, report: Reporter) -> Iterator[None]:
-    report.begin(str(source))
-    started = time.perf_counter()
-    log.LOGGER.info("begin %s", source)
-    yield
-    log.LOGGER.info("done %s in %.1f s", source, time.perf_counter() - started)
-
-
-def _require_different_names(sources: Sequence[Path]) -> None:
-    seen: dict[str, Path] = {}
-    for source in sources:
-        other = seen.setdefault(source.stem, source)
-        if other is not source:
+def require_different(names: Iterable[object], sources: Iterable[Path]) -> None:
+    """Raise UsageError if the results of two pictures would have the same name."""
+    seen: dict[object, Path] = {}
+    for name, source in zip(names, sources, strict=True):
+        if (other := seen.setdefault(name, source)) is not source:
             raise UsageError(
                 "{other} and {source} would produce the same files.",
                 hint="Use a different output folder for each.",

@@ -11,7 +11,8 @@ import numpy as np
 from dioptre import photo, runtime
 from dioptre.batch.plan import is_picture, without_developed
 from dioptre.photo import apart
-from dioptre.photo.outputs import suffix_for
+from dioptre.photo.outputs import Outputs, suffix_for
+from dioptre.recipes.on_file import Planes
 from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import DioptreError, UsageError
 
@@ -46,7 +47,7 @@ def balance(
     *,
     output: Path,
     reference: Path | None,
-    planes: process.Planes,
+    planes: Planes,
     force: bool,
     report: Reporter,
     worker: bool,
@@ -72,16 +73,8 @@ def balance(
     chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
     if len(found) == 1 and not sources[0].is_dir():
         references = _opened(reference)
-        process.one(
-            found[0],
-            chosen,
-            file=output,
-            planes=planes,
-            force=force,
-            report=report,
-            references=references,
-            worker=worker,
-        )
+        outputs = Outputs.planned(chosen, output, found[0])
+        process.run(outputs, planes=planes, force=force, report=report, references=references, worker=worker)
         return
     _require_series(options, reference, output)
     targets = dict(zip(found, _targets(found, output), strict=True))
@@ -91,9 +84,8 @@ def balance(
 
     def balanced(source: Path) -> None:
         references = common or shared.get(source, ())
-        process.one(
-            source, chosen, file=targets[source], force=force, report=report, references=references, worker=False
-        )
+        outputs = Outputs.planned(chosen, targets[source], source)
+        process.run(outputs, force=force, report=report, references=references, worker=False)
 
     process.each(found, balanced, report)
 
@@ -118,22 +110,11 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
     """Return the paths of the results: names of the pictures, with suffixes of formats that can be written."""
-    seen: dict[Path, Path] = {}
-    for source in sources:
-        target = folder / _name(source)
-        other = seen.setdefault(target, source)
-        if other is not source:
-            raise UsageError(
-                "{other} and {source} would produce the same file.",
-                hint="Use a different output folder for each.",
-                other=other,
-                source=source,
-            )
-        if target.exists() and target.samefile(source):
-            raise UsageError(
-                "The results would be mixed with the originals.", hint="Choose another folder with -o."
-            )
-    return list(seen)
+    targets = [folder / _name(source) for source in sources]
+    process.require_different(targets, sources)
+    if any(target.exists() and target.samefile(source) for target, source in zip(targets, sources, strict=True)):
+        raise UsageError("The results would be mixed with the originals.", hint="Choose another folder with -o.")
+    return targets
 
 
 def _name(source: Path) -> str:

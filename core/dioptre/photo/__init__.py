@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .decode import inspect, load, opened, read_embedded_depth
 from .depth_files import DepthMap, read_depth
-from .encode import DepthInFile, Panel, save, sheet, write_openraster
-from .metadata import Note, dpi_at
+from .encode import DepthInFile, save
+from .metadata import Note
 from .picture import Colour, Format, Picture, Source
 from .publish import replacing, staged
 from .results import write_result
@@ -16,10 +16,8 @@ __all__ = [
     "DepthMap",
     "Format",
     "Note",
-    "Panel",
     "Picture",
     "Source",
-    "dpi_at",
     "inspect",
     "load",
     "opened",
@@ -27,8 +25,6 @@ __all__ = [
     "read_embedded_depth",
     "replacing",
     "save",
-    "sheet",
     "staged",
-    "write_openraster",
     "write_result",
 ]

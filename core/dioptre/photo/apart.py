@@ -88,23 +88,16 @@ class Reader:
             TooSlow: decoding takes longer than the file's size justifies.
             DioptreError: as in `decode.decode`.
         """
-        with self._lock:
-            decoded: Decoded = self._ask(
-                Decoded, "decode with depth" if depth else "decode", path, check, max_megapixels=max_megapixels
-            )
-            return decoded
+        what = "decode with depth" if depth else "decode"
+        return self._ask(Decoded, what, path, check, max_megapixels=max_megapixels)
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
         """Read the depth map in a file, as `decode.read_embedded_depth` does."""
-        with self._lock:
-            depth: EmbeddedDepth | None = self._ask(EmbeddedDepth | None, "embedded", path, check)
-            return depth
+        return self._ask(EmbeddedDepth | None, "embedded", path, check)
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
         """Read a file's properties, as `decode.describe` does."""
-        with self._lock:
-            source: Source = self._ask(Source, "describe", path, check)
-            return source
+        return self._ask(Source, "describe", path, check)
 
     def close(self) -> None:
         """Stop the process."""
@@ -150,17 +143,18 @@ class Reader:
             "folder": os.fsencode(_current_folder()).hex(),
             "max_megapixels": max_megapixels,
         }
-        self._send(json.dumps(request).encode() + b"\n")
-        try:
-            answer, arrays = self._last_answer(path, max_megapixels, check)
-            if "error" not in answer:
-                return parcel.unpacked(kind, answer["result"], arrays)
-            refusal = parcel.to_error(answer["error"], problems.BY_CODE)
-        except BaseException as error:
-            self._kill()
-            if isinstance(error, parcel.BadParcel | KeyError | TypeError | ValueError):
-                raise problems.decoder_ended(path) from error
-            raise
+        with self._lock:
+            self._send(json.dumps(request).encode() + b"\n")
+            try:
+                answer, arrays = self._last_answer(path, max_megapixels, check)
+                if "error" not in answer:
+                    return parcel.unpacked(kind, answer["result"], arrays)
+                refusal = parcel.to_error(answer["error"], problems.BY_CODE)
+            except BaseException as error:
+                self._kill()
+                if isinstance(error, parcel.BadParcel | KeyError | TypeError | ValueError):
+                    raise problems.decoder_ended(path) from error
+                raise
         raise refusal
 
     def _send(self, request: bytes) -> None:

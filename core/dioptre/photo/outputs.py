@@ -66,7 +66,7 @@ def suffix_for(source: Path) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """The files that a run writes into one folder.
+    """The files that a run writes into one folder: a set that its recipe completes, or one file.
 
     Attributes:
         recipe: the recipe.
@@ -75,6 +75,8 @@ class Outputs:
         stem: start of the names, usually that of the photo.
         everything: whether the layers, the depth and a sheet are written, too.
         exr: whether a file with all layers and the distances is written, too.
+        form: what the only file holds; None for a set.
+        file: the name of the only file, or of the folder for the frames of a film; None to name it as in a set.
     """
 
     recipe: Recipe
@@ -83,87 +85,12 @@ class Outputs:
     stem: str
     everything: bool = True
     exr: bool = False
-
-    @property
-    def base(self) -> str:
-        """The start of the names, with the operation."""
-        return result_base(self.stem, self.recipe.steps[-1].operation)
-
-    @property
-    def beside(self) -> Path:
-        """The recipe's own file, written last, which lists the others."""
-        return self.folder / f"{self.base}.json"
-
-    def result(self, size: tuple[int, int] | None = None) -> str:
-        """Return the name of the picture, film, mask or depth map.
-
-        Args:
-            size: height and width of the photo. Without them, the name of a quilt is not finished: it states the
-                shape of the views.
-
-        Raises:
-            MissingFile, UnreadableFile: the format of the photo cannot be found out.
-        """
-        last, form = self.recipe.steps[-1], form_of(self.recipe)
-        suffix = films.USUAL if form is Form.FILM else spatial.suffix_of(last.operation, last.options)
-        if suffix is None:
-            without_colour = form is Form.PLANE or Role.SELECTION in operation(last.operation).outputs
-            suffix = ".png" if without_colour else suffix_for(self.source)
-        return self.base + spatial.ending_of(last.operation, last.options, size) + suffix
-
-    @property
-    def kind(self) -> Format | None:
-        """The format of the result; None if it is not a picture."""
-        if form_of(self.recipe) is not Form.PICTURE:
-            return None
-        last = self.recipe.steps[-1]
-        return format_of(Path(self.result()), several=spatial.suffix_of(last.operation, last.options) is not None)
-
-    def names(self, size: tuple[int, int] | None = None) -> dict[str, str]:
-        """Return the name of each file by its part, the result first and the recipe last; see `result`.
-
-        A run without depth, whose recipe has a step that could have made some, writes no file for it.
-        """
-        form, base = form_of(self.recipe), self.base
-        steps = [operation(step.operation) for step in self.recipe.steps]
-        names = {}
-        if form is not Form.PLANE:
-            names["flat"] = self.result(size)
-        elif not self.everything:
-            names["plane"] = self.result(size)
-        if form is Form.FILM and self.recipe.steps[-1].options[film.MASKS]:
-            names["masks"] = base + films.MASK_ENDING + films.USUAL
-        if self.everything:
-            names |= {"layers": base + LAYERED, "sheet": f"{base}-sheet.jpg"}
-            if Role.SELECTION in steps[-1].outputs:
-                names["mask"] = f"{base}-mask.png"
-            if any(Role.DEPTH in step.outputs for step in steps) and not steps[-1].only_files:
-                depth = base if steps[-1] is estimation.OPERATION else f"{base}-depth"
-                names |= {"png": f"{depth}.png", "tiff": f"{depth}.tif"}
-        if self.exr:
-            names["exr"] = base + openexr.SUFFIX
-        return {**names, "recipe": self.beside.name}
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputFile:
-    """The only file that a run writes, or the folder for the frames of a film.
-
-    Attributes:
-        path: the file.
-        form: what it holds.
-        kind: its format if it holds a picture.
-        named: the plan that names it; None if the user did.
-    """
-
-    path: Path
-    form: Form
-    kind: Format | None = None
-    named: Outputs | None = None
+    form: Form | None = None
+    file: str | None = None
 
     @staticmethod
-    def planned(recipe: Recipe, target: Path, source: Path) -> OutputFile:
-        """Return the file for the result of a recipe.
+    def planned(recipe: Recipe, target: Path, source: Path) -> Outputs:
+        """Return the only file for the result of a recipe.
 
         Args:
             recipe: the recipe.
@@ -175,44 +102,111 @@ class OutputFile:
             UnwritableFile: no such file can be written, or the format lacks what the result needs.
             MissingFile, UnreadableFile: the format of the photo cannot be found out.
         """
-        last, form, named = recipe.steps[-1], form_of(recipe), None
+        last, form = recipe.steps[-1], form_of(recipe)
+        in_folder = form is not Form.FILM and target.is_dir()
+        folder, file = (target, None) if in_folder else (target.parent, target.name)
+        planned = Outputs(recipe=recipe, source=source, folder=folder, stem=source.stem, form=form, file=file)
         if form is Form.FILM:
             films.require_film_suffix(target)
-            return OutputFile(path=target, form=form)
-        needed = spatial.suffix_of(last.operation, last.options)
-        if target.is_dir():
-            named = Outputs(recipe=recipe, source=source, folder=target, stem=source.stem)
-            if form is Form.PLANE and Role.SELECTION in operation(last.operation).outputs:
-                target, named = target / named.names()["mask"], None
-            else:
-                target /= named.result()
-        suffix = target.suffix.lower()
+            return planned
+        if in_folder and form is Form.PLANE and Role.SELECTION in operation(last.operation).outputs:
+            planned = replace(planned, file=planned.mask)
+        name, needed = planned.folder / planned.result(), spatial.suffix_of(last.operation, last.options)
+        suffix = name.suffix.lower()
         if needed is not None and suffix not in (needed, LAYERED):
             raise UsageError(
                 "This layout needs a file name that ends in {suffix}.",
                 hint="Specify -o {file}.",
                 suffix=needed,
-                file=target.with_suffix(needed),
+                file=name.with_suffix(needed),
             )
-        if not recipe.depth_in_file:
-            if suffix == openexr.SUFFIX:
-                openexr.require_openexr()
-                return OutputFile(path=target, form=Form.EXR)
-            if suffix == LAYERED:
-                return OutputFile(path=target, form=Form.LAYERS)
-        if form is Form.PLANE:
-            require_plane_suffix(target)
-            return OutputFile(path=target, form=form)
-        return OutputFile(path=target, form=form, kind=format_of(target, several=needed is not None), named=named)
+        if suffix in (openexr.SUFFIX, LAYERED) and not recipe.depth_in_file:
+            planned = replace(planned, form=Form.LAYERS if suffix == LAYERED else Form.EXR)
+        if planned.form is Form.EXR:
+            openexr.require_openexr()
+        if planned.form is Form.PLANE:
+            require_plane_suffix(name)
+        if planned.form is Form.PICTURE:
+            format_of(name, several=needed is not None)
+        return planned
+
+    @property
+    def base(self) -> str:
+        """The start of the names, with the operation."""
+        return result_base(self.stem, self.recipe.steps[-1].operation)
+
+    @property
+    def mask(self) -> str:
+        """The name of the mask of a selection."""
+        return f"{self.base}-mask.png"
+
+    @property
+    def beside(self) -> Path:
+        """The recipe's own file, written last, which lists the others."""
+        return self.folder / f"{self.base}.json"
+
+    def result(self, size: tuple[int, int] | None = None) -> str:
+        """Return the name of the only file, or of the picture, film, mask or depth map.
+
+        Args:
+            size: height and width of the photo. Without them, the name of a quilt is not finished: it states the
+                shape of the views.
+
+        Raises:
+            MissingFile, UnreadableFile: the format of the photo cannot be found out.
+        """
+        if self.file is not None:
+            return self.file
+        last, form = self.recipe.steps[-1], form_of(self.recipe)
+        suffix = films.USUAL if form is Form.FILM else spatial.suffix_of(last.operation, last.options)
+        if suffix is None:
+            without_colour = form is Form.PLANE or Role.SELECTION in operation(last.operation).outputs
+            suffix = ".png" if without_colour else suffix_for(self.source)
+        return self.base + spatial.ending_of(last.operation, last.options, size) + suffix
+
+    @property
+    def kind(self) -> Format | None:
+        """The format of the result; None if it is not a picture."""
+        if (self.form or form_of(self.recipe)) is not Form.PICTURE:
+            return None
+        last = self.recipe.steps[-1]
+        return format_of(Path(self.result()), several=spatial.suffix_of(last.operation, last.options) is not None)
+
+    def names(self, size: tuple[int, int] | None = None) -> dict[str, str]:
+        """Return the name of each file by its part, the result first and the recipe last; see `result`.
+
+        A run without depth, whose recipe has a step that could have made some, writes no file for it.
+        """
+        if self.form is not None:
+            return {self.form.value: self.result(size)}
+        form, base = form_of(self.recipe), self.base
+        steps = [operation(step.operation) for step in self.recipe.steps]
+        names = {}
+        if form is not Form.PLANE or not self.everything:
+            names[form.value] = self.result(size)
+        if form is Form.FILM and self.recipe.steps[-1].options[film.MASKS]:
+            names["masks"] = base + films.MASK_ENDING + films.USUAL
+        if self.everything:
+            names |= {Form.LAYERS.value: base + LAYERED, "sheet": f"{base}-sheet.jpg"}
+            if Role.SELECTION in steps[-1].outputs:
+                names["mask"] = self.mask
+            if any(Role.DEPTH in step.outputs for step in steps) and not steps[-1].only_files:
+                depth = base if steps[-1] is estimation.OPERATION else f"{base}-depth"
+                names |= {"png": f"{depth}.png", "tiff": f"{depth}.tif"}
+        if self.exr:
+            names[Form.EXR.value] = base + openexr.SUFFIX
+        return {**names, "recipe": self.beside.name}
 
     @property
     def is_folder(self) -> bool:
-        """Whether the file is a folder for the frames of a film."""
-        return self.form is Form.FILM and not self.path.suffix
+        """Whether the only file is a folder for the frames of a film."""
+        return self.form is Form.FILM and not Path(self.result()).suffix
 
-    def sized(self, size: tuple[int, int]) -> OutputFile:
-        """Return the file for a photo of this height and width, which may be in its name; see `Outputs.result`."""
-        return self if self.named is None else replace(self, path=self.path.with_name(self.named.result(size)))
+    @property
+    def paths(self) -> list[Path]:
+        """The files, as far as they are known before the photo is read; of the frames of a film, the first."""
+        first = (films.FIRST_FRAME,) if self.is_folder else ()
+        return [self.folder.joinpath(name, *first) for name in self.names().values()]
 
 
 def require_suitable(recipe: Recipe, kind: Format | None, size: tuple[int, int]) -> None:

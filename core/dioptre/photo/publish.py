@@ -29,26 +29,19 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dioptre_link.files import is_private, lock, private_folder
 from dioptre_link.paths import data_dir
 
 from . import problems
+from .folder import CREATE, OPEN, Folder, sync
 
 InputFiles = Path | Sequence[Path]
 """The file or files from which a result is computed."""
 
 _OLD = "-old"  # at the end of the temporary name of a file that is being replaced
 _KEPT_S = 90 * 24 * 3600.0  # age from which an entry is dropped; the disk with its folder is assumed to be gone
-OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-"""Flags that open a file for reading and writing, but do not follow a link."""
-CREATE = OPEN | os.O_CREAT | os.O_EXCL
-"""Flags that create a new file."""
-_FOLDER = getattr(os, "O_DIRECTORY", 0)
-_BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
-_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}  # of drives that cannot sync
-_RENAME_NOREPLACE, _RENAME_EXCL = 1, 4  # of Linux' renameat2 and macOS' renameatx_np
 _DEVICES = frozenset(
     ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)))
 )
@@ -69,9 +62,10 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
         UnwritableFile: the folder cannot be created or written to.
         FileExists: a file already exists and `force` is off.
     """
-    created: list[Path] = []
+    missing: list[Path] = []
     try:
-        with closing(_created(path, created)) as folder:
+        missing += [each for each in (path, *path.parents) if not each.exists()]  # innermost first
+        with closing(_made(path)) as folder:
             _clean(folder)
             staging = Staging(folder, force=force, permissions_of=permissions_of)
             try:
@@ -79,11 +73,11 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
                 staging.publish()
             finally:
                 staging.discard()
-        for each in created:
+        for each in missing:
             with suppress(OSError), closing(Folder(each.parent)) as parent:
                 parent.sync()
     except BaseException as error:
-        for each in created:
+        for each in missing:
             with suppress(OSError):
                 each.rmdir()
         if isinstance(error, OSError):
@@ -112,17 +106,12 @@ def replacing(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> It
         yield staging.open(path.name)
 
 
-def _created(path: Path, created: list[Path]) -> Folder:
-    """Open a folder, after creating it with its parents; add those that were missing to `created`, innermost first.
-
-    Raises:
-        UnwritableFile: the folder cannot be created or opened.
-    """
+def _made(path: Path) -> Folder:
+    """Open a folder, after creating it with its parents; raise OSError if that is impossible."""
     try:
-        created += [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
         return Folder(path)
-    except (OSError, ValueError) as error:
+    except ValueError as error:  # the name has a NUL byte
         raise problems.writing(error, path) from error
 
 
@@ -134,13 +123,15 @@ class _Member:
         name: its final name.
         temporary: its temporary name.
         stream: its content, open until it is finished.
-        stamp: its stamp; until it is finished, only the inode is right.
+        inode: its number on the disk.
+        complete: what `size_and_sha256` returns, once the file is on the disk; None if nobody asked for it.
     """
 
     name: str
     temporary: str
     stream: BufferedRandom
-    stamp: Stamp
+    inode: int
+    complete: Future[tuple[int, str]] | None = None
 
 
 class Staging:
@@ -152,7 +143,6 @@ class Staging:
         self._allowed, self._group = _permissions(permissions_of)
         self._entry = _begin(folder)
         self._members: dict[str, _Member] = {}
-        self._complete: dict[str, Future[tuple[int, str]]] = {}
         self._beside = ThreadPoolExecutor(1)
         self._mixed = False  # whether the folder may hold a part of the set
 
@@ -174,7 +164,7 @@ class Staging:
         descriptor = self._folder.create(temporary, mode=self._allowed)
         found = os.fstat(descriptor)
         stream = os.fdopen(descriptor, "w+b")
-        self._members[name] = _Member(name=name, temporary=temporary, stream=stream, stamp=Stamp.of(found))
+        self._members[name] = _Member(name=name, temporary=temporary, stream=stream, inode=found.st_ino)
         if sys.platform != "win32" and self._group not in (None, found.st_gid):
             # The system assigned a different group, which must not get more permissions than all other users.
             mode = stat.S_IMODE(found.st_mode)
@@ -184,20 +174,20 @@ class Staging:
 
     def complete(self, name: str) -> None:
         """Flush a finished file to disk and hash it in the background while others are written."""
-        stream = self._members[name].stream
-        stream.flush()
-        self._complete[name] = self._beside.submit(_synced, stream)
+        member = self._members[name]
+        member.stream.flush()
+        member.complete = self._beside.submit(_synced, member.stream)
 
     def size_and_sha256(self, name: str) -> tuple[int, str]:
         """Wait for a file that was passed to `complete`, and return its size in bytes and its sha256."""
-        return self._complete[name].result()
+        complete = self._members[name].complete
+        assert complete is not None
+        return complete.result()
 
     def publish(self) -> None:
         """Rename all files to their final names; if one fails, restore the previous files and raise."""
         members = list(self._members.values())
-        for member in members:
-            self._finish(member)
-        stamps = {member.name: member.stamp for member in members}
+        stamps = {member.name: self._finish(member) for member in members}
         placed: set[str] = set()
         with _turn():
             self._entry.note([{"name": name, "stamp": stamp} for name, stamp in stamps.items()])
@@ -228,18 +218,18 @@ class Staging:
                 self._entry.drop()
         self._entry.close()
 
-    def _finish(self, member: _Member) -> None:
-        """Flush a file to disk, and note its stamp."""
-        if member.name in self._complete:
-            self._complete[member.name].result()
+    def _finish(self, member: _Member) -> list[int]:
+        """Flush a file to disk, and return its stamp."""
+        if member.complete is not None:
+            member.complete.result()
         else:
             member.stream.flush()
             sync(member.stream.fileno())
             member.stream.close()
         there = self._folder.stat(member.temporary)
-        if there is None or there.st_ino != member.stamp.inode:
+        if there is None or there.st_ino != member.inode:
             raise problems.writing(OSError(errno.EBUSY, "removed"), self._folder.path / member.name)
-        member.stamp = Stamp.of(there)
+        return _stamp(there)
 
     def _place(self, member: _Member) -> None:
         """Give a file its final name. A file that it replaces also gets a temporary name first."""
@@ -286,12 +276,24 @@ def _permissions(paths: InputFiles) -> tuple[int, int | None]:
 class _Entry:
     """The notes of one writer: a file that only this user may write, locked while the writer runs.
 
-    Its random name is part of the names of the writer's temporary files. Without a descriptor, nothing is noted.
+    Its random name is part of the names of the writer's temporary files. Nothing is noted or locked if the journal
+    is not private, because other users could forge notes and hold locks for ever, if it is full, or on a disk
+    without locks.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self.descriptor = descriptor
+    def __init__(self, name: str, flags: int, *, wait: bool = True) -> None:
+        """Open and lock a file of the journal; without `wait`, only if no running writer holds it."""
+        self.path = _journal() / name
+        self.descriptor = -1
+        with suppress(OSError):
+            if private_folder(self.path.parent):
+                descriptor = os.open(self.path, flags, 0o600)
+                if lock(descriptor, wait=wait):
+                    self.descriptor = descriptor
+                    return
+                os.close(descriptor)
+                if wait:
+                    self.path.unlink()
 
     def temporary(self, number: int) -> str:
         """Return the name of a temporary file of the writer."""
@@ -322,33 +324,13 @@ def _journal() -> Path:
     return data_dir() / "writing"
 
 
-def _locked(name: str, flags: int) -> int:
-    """Open and lock a file in the journal; -1 if the journal is not private, full, or on a disk without locks."""
-    path = _journal() / name
-    with suppress(OSError):
-        if private_folder(path.parent):
-            descriptor = os.open(path, flags, 0o600)
-            if lock(descriptor, wait=True):
-                return descriptor
-            os.close(descriptor)
-            path.unlink()
-    return -1
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Let one process of this user at a time rename files, so that the sets of two writers never mix.
-
-    Without a private journal, there is no lock, because other users could hold it for ever.
-    """
-    with closing(_Entry(_journal(), _locked("lock", OPEN | os.O_CREAT))):
-        yield
+def _turn() -> closing[_Entry]:
+    """Let one process of this user at a time rename files, so that the sets of two writers never mix."""
+    return closing(_Entry("lock", OPEN | os.O_CREAT))
 
 
 def _begin(folder: Folder) -> _Entry:
-    """Create and lock an entry; one that notes nothing if that is impossible."""
-    name = f"{secrets.token_hex(16)}.jsonl"
-    entry = _Entry(_journal() / name, _locked(name, CREATE))
+    entry = _Entry(f"{secrets.token_hex(16)}.jsonl", CREATE)
     entry.note({"folder": str(folder.path.absolute()), "device": folder.device, "inode": folder.inode})
     return entry
 
@@ -359,9 +341,9 @@ def _clean(folder: Folder) -> None:
         for path in sorted(_journal().glob("*.jsonl")) if is_private(_journal()) else ():
             with (
                 suppress(OSError, ValueError, TypeError, KeyError),
-                closing(_Entry(path, os.open(path, OPEN))) as entry,
+                closing(_Entry(path.name, OPEN, wait=False)) as entry,
             ):
-                if lock(entry.descriptor):
+                if entry.descriptor >= 0:
                     _recover(folder, entry)
 
 
@@ -375,7 +357,7 @@ def _recover(folder: Folder, entry: _Entry) -> None:
     same_path = where["folder"] == str(folder.path.absolute())  # a disk's number may change on remounting
     if where["inode"] != folder.inode or not (where["device"] == folder.device or same_path):
         return
-    stamps = {str(note["name"]): Stamp(*map(int, note["stamp"])) for note in (notes or [[]])[-1]}
+    stamps = {str(note["name"]): note["stamp"] for note in (notes or [[]])[-1]}
     with _turn():
         placed = _placed(folder, stamps)
         if len(placed) < len(stamps):
@@ -384,10 +366,10 @@ def _recover(folder: Folder, entry: _Entry) -> None:
     entry.drop()
 
 
-def _placed(folder: Folder, stamps: Mapping[str, Stamp]) -> set[str]:
+def _placed(folder: Folder, stamps: Mapping[str, list[int]]) -> set[str]:
     """Return the names where the writer's files are, and unchanged, of those that it was to place."""
     found = {name: folder.stat(name) for name in stamps}
-    return {name for name, there in found.items() if there and _is_ours(there) and Stamp.of(there) == stamps[name]}
+    return {name for name, there in found.items() if there and _is_ours(there) and _stamp(there) == stamps[name]}
 
 
 def _take_back(folder: Folder, entry: _Entry, names: Iterable[str], placed: Set[str]) -> None:
@@ -421,139 +403,9 @@ def _is_ours(found: os.stat_result) -> bool:
     return owned and stat.S_ISREG(found.st_mode)
 
 
-class Stamp(NamedTuple):
-    """The properties that distinguish a file from all others and from changed versions of itself."""
-
-    inode: int
-    size: int
-    modified_ns: int
-
-    @staticmethod
-    def of(found: os.stat_result) -> Stamp:
-        """Create a stamp from the result of `os.stat`."""
-        return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-class Folder:
-    """A folder that stays open until `close`. Names are single path components; methods raise OSError."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = _opened(path) if _BY_DESCRIPTOR else None
-        found = path.stat() if self._descriptor is None else os.fstat(self._descriptor)
-        self.device, self.inode = found.st_dev, found.st_ino
-
-    def create(self, name: str, *, mode: int = 0o666) -> int:
-        """Create a new file for reading and writing; return its descriptor."""
-        return os.open(self._at(name), CREATE, mode, dir_fd=self._descriptor)
-
-    def stat(self, name: str) -> os.stat_result | None:
-        """Return the status of `name` without following a link; None if it does not exist."""
-        try:
-            return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def link(self, name: str, other: str) -> None:
-        """Create `other` as a hard link to `name`; fails if `other` exists or the file system has no hard links."""
-        at = self._descriptor
-        os.link(self._at(name), self._at(other), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=at is None)
-
-    def replace(self, name: str, other: str) -> None:
-        """Rename `name` to `other`, in place of an existing file, which the caller has kept or does not need."""
-        try:
-            self._rename(name, other)
-        except (PermissionError, FileExistsError):
-            if sys.platform == "win32" or self.stat(other) is None:
-                raise
-            self.unlink(other)  # some network drives rename a file only to a free name
-            self._rename(name, other)
-
-    def move(self, name: str, other: str) -> None:
-        """Rename `name` to `other`; raise FileExistsError if `other` exists."""
-        if sys.platform == "win32":
-            (self.path / name).rename(self.path / other)
-            return
-        try:
-            self.link(name, other)
-        except FileExistsError:
-            raise
-        except OSError:  # the file system has no hard links
-            if not _renamed_alone(self._descriptor, self._at(name), self._at(other)):
-                if self.stat(other) is not None:
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, other) from None
-                self._rename(name, other)
-        else:
-            self.unlink(name)
-
-    def unlink(self, name: str) -> None:
-        """Remove a file, or a link but not its target."""
-        os.unlink(self._at(name), dir_fd=self._descriptor)
-
-    def sync(self) -> None:
-        """Wait until the folder's entries are on the disk, if the system supports that."""
-        if self._descriptor is not None:
-            sync(self._descriptor)
-
-    def close(self) -> None:
-        """Close the folder."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _rename(self, name: str, other: str) -> None:
-        os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-
-    def _at(self, name: str) -> str:
-        if Path(name).name != name:
-            raise ValueError(f"{name!r} is more than one part of a path")
-        return name if self._descriptor is not None else str(self.path / name)
-
-
-def _renamed_alone(folder: int | None, name: str, other: str) -> bool:
-    """Rename a file unless the new name is taken; return False if this system or disk has no such call.
-
-    Raises:
-        FileExistsError: the new name is taken.
-    """
-    import ctypes
-
-    call, flag = ("renameatx_np", _RENAME_EXCL) if sys.platform == "darwin" else ("renameat2", _RENAME_NOREPLACE)
-    rename = getattr(ctypes.CDLL(None, use_errno=True), call, None)
-    if rename is None or folder is None:
-        return False
-    if rename(folder, os.fsencode(name), folder, os.fsencode(other), flag) == 0:
-        return True
-    if ctypes.get_errno() == errno.EEXIST:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, other)
-    return False
-
-
-def _opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | _FOLDER)
-    except PermissionError:  # a drop box: users may add files to it, but cannot list it
-        if not hasattr(os, "O_PATH"):
-            raise
-        return os.open(path, os.O_PATH | _FOLDER)
-
-
-def sync(descriptor: int) -> None:
-    """Wait until a file's bytes are on the disk; a drive that cannot do that, as some network drives, need not.
-
-    On macOS, fsync alone leaves them in the drive's cache.
-    """
-    if sys.platform == "darwin":
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
+def _stamp(found: os.stat_result) -> list[int]:
+    """Return what distinguishes a file from all others and from changed versions of itself."""
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
 
 
 def check_free(path: Path, *, force: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 
 from dioptre.contract import (
     FieldOfView,
-    Film,
     Layer,
     LayerOnDemand,
     Progress,
@@ -30,7 +28,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 from . import problems
-from .depth_files import encoded_depth, metres
+from .depth_files import encoded_depth, encoded_metres, encoded_normals, metres
 from .encode import films, openexr
 from .encode.depth_in_jpeg import DepthInFile
 from .encode.encoding import Encoders
@@ -40,7 +38,7 @@ from .encode.saving import encoded_picture, format_of
 from .encode.sheet import Panel, encoded_sheet, no_larger_than_needed
 from .metadata import field_of_view, xmp
 from .metadata.density import dpi_at
-from .outputs import Outputs
+from .outputs import Form, Outputs
 from .picture import Format, Picture
 from .publish import Staging, staged
 
@@ -59,10 +57,12 @@ def write_result(
     *,
     force: bool,
     inputs: Sequence[Path] = (),
-    on_message: Callable[[str], None] | None = None,
+    metric: bool = False,
+    normals: np.ndarray | None = None,
+    on_message: Callable[[str], None] = lambda _: None,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Write the files of a run, each named after the photo, the operation and its part.
+    """Write the files of a run: the only one, or a set named after the photo, the operation and the parts.
 
     For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
     depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
@@ -77,6 +77,8 @@ def write_result(
         outputs: the files; their recipe, as it was run, is one of them.
         force: replace existing files.
         inputs: other input files; only users who can read all inputs can read the result.
+        metric: write the only file's depth in metres.
+        normals: unit vectors for each pixel, which the only file holds instead of depth, or with it (.exr).
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
 
@@ -87,42 +89,45 @@ def write_result(
         FileExists: a file already exists and `force` is off, or a result would replace the input file.
         UnwritableFile: a file cannot be written.
     """
-    recipe = outputs.recipe
-    name, content = recipe.steps[-1].operation, recipe.to_dict()
-    parts = _Parts(
-        picture=picture,
-        stack=_stack(result, picture),
-        flat=flat_of(result) or (original_layer(picture, visible=True) if recipe.depth_in_file else None),
-        further=further_of(result),
-        depth=_first(result, Role.DEPTH),
-        inside=depth_in_file(result) if recipe.depth_in_file else None,
-        mask=mask_of(result),
-        shown=rendition_of_result(result, picture),
-        film=result.film,
-        operation=name,
-    )
-    lacking = {"png", "tiff"} if parts.depth is None else set()
+    recipe, inputs = outputs.recipe, (picture.path, *inputs)
+    last, content = recipe.steps[-1], recipe.to_dict()
+    note = None if recipe.private else xmp.make_note(operation=last.operation, models=result.models, recipe=content)
     names = outputs.names((picture.height, picture.width))
-    names = {part: file for part, file in names.items() if part not in lacking}
-    with staged(outputs.folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
+    if outputs.form is Form.FILM and result.film is not None:
+        path = outputs.folder / names[Form.FILM.value]
+        return films.save_film(
+            result.film, path, note=note, force=force, inputs=inputs, on_message=on_message, progress=progress
+        )
+    parts = _Parts(result, picture, outputs)
+    names = {part: file for part, file in names.items() if parts.depth is not None or part not in ("png", "tiff")}
+    with staged(outputs.folder, force=force, permissions_of=inputs) as staging:
         for file in names.values():
             spare_input(outputs.folder / file, picture.path)
         output = _Output(staging, names)
-        note = None if recipe.private else xmp.make_note(operation=name, models=result.models, recipe=content)
         for message in _write_parts(parts, output, note=note, recipe=content, progress=progress):
-            if on_message is not None:
-                on_message(message)
-        if "exr" in names:
-            output.write("exr", exr_of(result, picture))
-        if "plane" in names:
-            output.write("plane", encoded_depth(plane_of(result).pixels, ".png"))
-        listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
-        output.write("recipe", _recipe_text(content, listed))
+            on_message(message)
+        if (exr := Form.EXR.value) in names:
+            output.write(exr, exr_of(result, picture, normals=normals))
+        if (plane := Form.PLANE.value) in names:
+            suffix = Path(names[plane]).suffix
+            output.write(plane, _encoded_plane(result, suffix, metric=metric, normals=normals))
+        if "recipe" in names:
+            listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
+            output.write("recipe", _recipe_text(content, listed))
     progress(1.0, "Done")
     return [outputs.folder / file for file in names.values()]
 
 
-@dataclass(frozen=True, kw_only=True)
+def _encoded_plane(result: Result, suffix: str, *, metric: bool, normals: np.ndarray | None) -> bytes:
+    """Encode the normals, or else the metres, the relative depth or the mask."""
+    if normals is not None:
+        return encoded_normals(normals)
+    plane = plane_of(result).pixels
+    if metric:
+        return encoded_metres(inverse_distance(plane, result.values["depth_range_per_m"]), suffix)
+    return encoded_depth(plane, suffix)
+
+
 class _Parts:
     """The parts of a result that are written.
 
@@ -134,21 +139,20 @@ class _Parts:
         depth: the depth map; None if there is none.
         inside: the depth that is put into the file of the flat result; None for none.
         mask: the mask of a selection; None if nothing was selected.
-        shown: the rendition for ordinary screens; None if the picture has no gain map.
+        shown: the rendition for ordinary screens; None without a gain map, or if `flat` is the only file.
         film: the film, which is written instead of the flat layer; None if the result is none.
-        operation: name of the last step's operation.
+        title: that of the last step's operation.
     """
 
-    picture: Picture
-    stack: Sequence[Layer]
-    flat: Layer | None
-    further: tuple[np.ndarray, ...]
-    depth: Layer | None
-    inside: DepthInFile | None
-    mask: Layer | None
-    shown: Rendition | None
-    film: Film | None
-    operation: str
+    def __init__(self, result: Result, picture: Picture, outputs: Outputs) -> None:
+        last, with_depth = operation(outputs.recipe.steps[-1].operation), outputs.recipe.depth_in_file
+        self.picture, self.title, self.film = picture, last.title, result.film
+        self.stack = _stack(result, picture, places=last.places)
+        self.flat = flat_of(result) or (original_layer(picture, visible=True) if with_depth else None)
+        self.further = further_of(result)
+        self.depth, self.mask = _first(result, Role.DEPTH), mask_of(result)
+        self.inside = depth_in_file(result) if with_depth else None
+        self.shown = None if outputs.form is Form.PICTURE else rendition_of_result(result, picture)
 
 
 class _Output:
@@ -174,45 +178,46 @@ def _write_parts(
     Returns:
         A sentence about each property of the flat result that its format cannot store.
     """
-    flat, depth, mask = None if parts.film is not None else parts.flat, parts.depth, parts.mask
     messages: tuple[str, ...] = ()
+    depth, mask = parts.depth, parts.mask
+    flat_file = layers = exact_depth = page = None
 
     def write_plane(layer: Layer, png: bytes) -> None:
-        if layer is mask or layer is depth:
-            output.write("mask" if layer is mask else "png", png)
+        part = "mask" if layer is mask else "png" if layer is depth else ""
+        if part in output.names:
+            output.write(part, png)
 
-    if parts.film is not None:
+    if Form.FILM.value in output.names and parts.film is not None:
         made = films.films_of(parts.film, progress=part_of(progress, 0.0, 0.9))
-        for part, frames in zip(("flat", "masks"), made.values(), strict=False):
+        for part, frames in zip((Form.FILM.value, "masks"), made.values(), strict=False):
             films.write_frames(parts.film, frames, output.streams[part], films.USUAL, note=note)
             output.complete(part)
-    everything = "layers" in output.names
     with Encoders(canvas(parts.stack)) as encoders:
-        flat_file = exact_depth = None
-        if flat is not None:
-            kind = format_of(Path(output.names["flat"]), several=bool(parts.further))
-            flat_file = encoders.start(partial(_encoded, flat, kind, parts, note=note))
-        if everything:
+        if (picture := Form.PICTURE.value) in output.names and parts.flat is not None:
+            kind = format_of(Path(output.names[picture]), several=bool(parts.further))
+            flat_file = encoders.start(partial(_encoded, parts.flat, kind, parts, note=note))
+        if (layered := Form.LAYERS.value) in output.names:
             layers = LayerFiles([ordinary(layer, parts.shown) for layer in parts.stack], encoders)
-            if depth is not None:
-                exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
+        if "tiff" in output.names and depth is not None:
+            exact_depth = encoders.start(lambda: encoded_depth(depth.pixels, ".tif"))
+        if "sheet" in output.names:
             page = encoders.start(lambda: encoded_sheet(_panels(parts)))
         if flat_file is not None:
             progress(0.0, "Writing the picture")
             content, messages = flat_file.result()
-            output.write("flat", content)
+            output.write(picture, content)
             del content, flat_file
-        if not everything:
-            return messages
-        progress(0.25, "Writing the layers")
-        dpi = dpi_at(parts.picture, parts.stack[0].shape)
-        layers.write_to(output.streams["layers"], recipe=recipe, resolution_dpi=dpi, on_png=write_plane)
-        output.complete("layers")
+        if layers is not None:
+            progress(0.25, "Writing the layers")
+            dpi = dpi_at(parts.picture, parts.stack[0].shape)
+            layers.write_to(output.streams[layered], recipe=recipe, resolution_dpi=dpi, on_png=write_plane)
+            output.complete(layered)
         if exact_depth is not None:
             progress(0.8, "Writing the depth map")
             output.write("tiff", exact_depth.result())
-        progress(0.9, "Writing the preview sheet")
-        output.write("sheet", page.result())
+        if page is not None:
+            progress(0.9, "Writing the preview sheet")
+            output.write("sheet", page.result())
     return messages
 
 
@@ -241,13 +246,19 @@ def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, in
     return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
 
 
-def _stack(result: Result, picture: Picture) -> list[Layer]:
-    """Return the layers of a result, with the original at the bottom if the sizes match."""
-    sizes = {layer.shape[:2] for layer in result.layers}
-    if sizes != {picture.shape[:2]}:
-        return list(result.layers)
-    alone = not any(layer.visible and layer.role not in _PLANES for layer in result.layers)
-    return [*result.layers, original_layer(picture, visible=alone)]
+def _stack(result: Result, picture: Picture, *, places: bool) -> list[Layer]:
+    """Return the layers of a result, with the original at the bottom if the sizes match.
+
+    Args:
+        result: the result.
+        picture: the original.
+        places: whether the operation puts layers over the original, which are kept without the picture of both.
+    """
+    layers = [layer for layer in result.layers if not (places and layer.role is Role.RESULT)]
+    if any(layer.shape[:2] != picture.shape[:2] for layer in layers):
+        return layers
+    covered = any(layer.visible and layer.role not in _PLANES for layer in layers)
+    return [*layers, original_layer(picture, visible=places or not covered)]
 
 
 def original_layer(picture: Picture, *, visible: bool) -> Layer:
@@ -377,7 +388,7 @@ def _panels(parts: _Parts) -> list[Panel]:
     if parts.mask is not None:
         panels.append(Panel(caption="Selected (white)", pixels=parts.mask.pixels))
     if flat is not None and flat.role is not Role.BACKGROUND:
-        panels.append(Panel(caption=f"After: {operation(parts.operation).title}", pixels=flat.pixels))
+        panels.append(Panel(caption=f"After: {parts.title}", pixels=flat.pixels))
     return panels
 
 

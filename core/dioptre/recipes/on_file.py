@@ -64,14 +64,41 @@ class LayerFile:
     width: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planes:
+    """Files with planes of a photo.
+
+    Attributes:
+        depth: a grey picture with the depth for the first step; None to estimate it.
+        depth_unit: "m" or "mm" if it contains distances in this unit; None: what the file states.
+        selection: a grey picture with the selection for the first step; None for everything.
+        layer: a layer to place in the photo; None for none.
+    """
+
+    depth: Path | None = None
+    depth_unit: str | None = None
+    selection: Path | None = None
+    layer: LayerFile | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth_unit is not None and self.depth is None:
+            raise UsageError("--depth-unit needs a depth map.", hint="Specify one with --depth FILE.")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are given."""
+        layer = None if self.layer is None else self.layer.path
+        return tuple(path for path in (self.depth, self.selection, layer) if path is not None)
+
+
+NO_PLANES = Planes()
+
+
 def follow_on_file(
     chosen: Recipe,
     source: Path,
     *,
-    depth: Path | None = None,
-    depth_unit: str | None = None,
-    selection: Path | None = None,
-    layer: LayerFile | None = None,
+    planes: Planes = NO_PLANES,
     references: tuple[np.ndarray, ...] = (),
     kind: photo.Format | None = None,
     all_layers: bool = False,
@@ -86,10 +113,7 @@ def follow_on_file(
     Args:
         chosen: the recipe.
         source: the photo.
-        depth: a grey picture with the depth for the first step.
-        depth_unit: "m" or "mm" if it contains distances in this unit; None: what the file states.
-        selection: a grey picture with the selection for the first step.
-        layer: the layer to place.
+        planes: the photo's depth, selection and layer.
         references: as in `Inputs`.
         kind: format of the file for the result; None if it is not a picture.
         all_layers: as in `Inputs`.
@@ -109,7 +133,7 @@ def follow_on_file(
         progress(0.0, "Loading")  # raises an exception if the user has cancelled
 
     decoding = partial(apart.reader().decoding, check=check)
-    wanted = depth is None and any(may_use_cameras(step.options) for step in chosen.steps)
+    wanted = planes.depth is None and any(may_use_cameras(step.options) for step in chosen.steps)
     picture = photo.load(source, decoding=partial(decoding, depth=wanted))
     view = field_of_view(picture.source.exif, picture.pixels.shape)
     if chosen.private:
@@ -119,13 +143,13 @@ def follow_on_file(
         picture = replace(picture, source=replace(picture.source, reframed=True))
     require_suitable(chosen, kind, (picture.height, picture.width))
     first = operation(chosen.steps[0].operation)
-    if depth is None and Input.DISPARITY in first.inputs:
+    if planes.depth is None and Input.DISPARITY in first.inputs:
         raise UsageError(
             "{title} needs a depth map.", hint="Specify one with --depth FILE.", title=Message(first.title)
         )
     read = partial(photo.read_depth, width=picture.width, height=picture.height, decoding=decoding)
-    given = None if depth is None else read(depth, unit=depth_unit)
-    selected = None if selection is None else read(selection, selection=True)
+    given = None if planes.depth is None else read(planes.depth, unit=planes.depth_unit)
+    selected = None if planes.selection is None else read(planes.selection, selection=True)
     messages = [*picture.messages, *(message for plane in (given, selected) if plane for message in plane.messages)]
     first_inputs = [
         Inputs(
@@ -135,7 +159,7 @@ def follow_on_file(
             selection=None if selected is None else selected.disparity,
             embedded=picture.depth,
             field_of_view=view,
-            layer=None if layer is None else _layer(layer, picture, decoding),
+            layer=None if planes.layer is None else _layer(planes.layer, picture, decoding),
             references=references,
             all_layers=all_layers and len(chosen.steps) == 1,  # only the last step's layers are read
             cache=cache,

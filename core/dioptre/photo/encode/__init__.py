@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from .depth_in_jpeg import DepthInFile
-from .films import FIRST_FRAME, require_unmixed, save_film
+from .films import require_unmixed, save_film
 from .openexr import SUFFIX as EXR
 from .openexr import require_openexr
-from .openraster import write_openraster
-from .saving import encoded_picture, save
-from .sheet import Panel, sheet
+from .saving import save
 
 __all__ = [
     "EXR",
-    "FIRST_FRAME",
     "DepthInFile",
-    "Panel",
-    "encoded_picture",
     "require_openexr",
     "require_unmixed",
     "save",
     "save_film",
-    "sheet",
-    "write_openraster",
 ]

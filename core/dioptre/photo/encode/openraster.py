@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
@@ -25,7 +24,6 @@ from .. import colour_profile, matrix_profile
 from ..curves import in_bands
 from ..decode.inspection import RECIPE
 from ..picture import Extras, Format
-from ..publish import InputFiles, replacing
 from .encoding import Encoders, encode
 
 _MIMETYPE = b"image/openraster"
@@ -34,48 +32,17 @@ _STACK, _MERGED, _THUMBNAIL = "stack.xml", "mergedimage.png", "Thumbnails/thumbn
 _THUMBNAIL_PX = 256  # maximum width and height of a thumbnail, from the specification
 
 
-def write_openraster(
-    layers: Sequence[Layer],
-    path: Path,
-    *,
-    recipe: Mapping[str, Any] | None = None,
-    resolution_dpi: tuple[float, float] | None = None,
-    force: bool = False,
-    permissions_of: InputFiles = (),
-) -> None:
-    """Write layers with a merged image and a thumbnail.
-
-    The canvas has the size of the largest layer, and all layers start at its top left. Colours outside sRGB are
-    clipped.
-
-    Args:
-        layers: the layers, topmost first.
-        path: the file.
-        recipe: the recipe to store in the file.
-        resolution_dpi: pixels per inch, x and y.
-        force: replace an existing file.
-        permissions_of: input files; only users who can read all of them can read the result.
-
-    Raises:
-        FileExists: the file exists and `force` is off.
-        UnwritableFile: the file cannot be written.
-    """
-    if not layers:
-        raise ValueError("an OpenRaster file needs a layer")
-    with (
-        replacing(path, force=force, permissions_of=permissions_of) as stream,
-        Encoders(canvas(layers)) as encoders,
-    ):
-        LayerFiles(layers, encoders).write_to(stream, recipe=recipe, resolution_dpi=resolution_dpi)
-
-
 def canvas(layers: Sequence[Layer]) -> tuple[int, int]:
     """Return the height and width of the canvas for the layers."""
     return max(layer.shape[0] for layer in layers), max(layer.shape[1] for layer in layers)
 
 
 class LayerFiles:
-    """The layers' files inside an OpenRaster file, which are encoded from now on; see `write_openraster`."""
+    """The files inside an OpenRaster file: layers, their merged image and a thumbnail, encoded from now on.
+
+    The canvas has the size of the largest layer, and all layers start at its top left. Colours outside sRGB are
+    clipped.
+    """
 
     def __init__(self, layers: Sequence[Layer], encoders: Encoders) -> None:
         """Start to encode.
@@ -107,7 +74,7 @@ class LayerFiles:
         """Write the file, once; waits for the encoders.
 
         Args:
-            stream: an open file, for callers that publish several files together.
+            stream: an open file.
             recipe: the recipe to store in the file.
             resolution_dpi: pixels per inch, x and y.
             on_png: called with each layer and its file.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .density import dpi_at
 from .exif import field_of_view
-from .xmp import Note, make_note
+from .xmp import Note
 
-__all__ = ["Note", "dpi_at", "field_of_view", "make_note"]
+__all__ = ["Note", "field_of_view"]
