@@ -98,6 +98,13 @@ def is_edited(document: Document, entry: Entry) -> bool:
     )
 
 
+def is_seen(strokes: Painting) -> bool:
+    """Return whether the depth layer is active and shown over the photo, without a result above it."""
+    entry, node = strokes.result(), strokes.shown()
+    result = None if entry is None else find_linked(strokes.document, entry.outputs.get(Role.RESULT.value))
+    return node is not None and node.opacity() < OPAQUE and (result is None or not result.visible())
+
+
 def end(document: Document, entry: Entry) -> None:
     """Show a result again instead of its depth. The caller refreshes the canvas."""
     if (depth := find_linked(document, depth_link(entry))) is not None:

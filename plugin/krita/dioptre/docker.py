@@ -33,6 +33,7 @@ from .lists import JobList, RecipeList, ResultList
 from .options import Options
 from .preview import PictureView
 from .session import FROM_FILE, Panel, Session
+from .tint import Tint
 from .toolkit import (
     ChoiceBox,
     OneLine,
@@ -79,6 +80,7 @@ class DioptreDocker(DockWidget):
         self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
         self._said_of: Document | None = None  # The document that was active then.
+        self._tint = Tint()
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -400,7 +402,9 @@ class DioptreDocker(DockWidget):
     def _follow_strokes(self) -> None:
         """Snap strokes on the depth to edges and update the results, as far as the user wants it."""
         strokes, snaps, updates = painting.under_way(), self._snaps.isChecked(), self._after_stroke.isChecked()
-        if strokes is None or not strokes.are_over(busy=bool(job_manager().runs), follows=snaps or updates):
+        over = strokes is not None and strokes.are_over(busy=bool(job_manager().runs), follows=snaps or updates)
+        self._tint.follow(strokes)
+        if strokes is None or not over:
             return
 
         def update() -> None:

@@ -53,16 +53,6 @@ def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
     return drawn
 
 
-def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    """Return a darker, nearly grey copy, which signals that the result has not been computed yet."""
-    copy = opaque(picture)
-    copy.saturate_and_pixelate(copy, 0.15, False)
-    shade = pixbuf_from_rgb(1, 1, 4, bytes((20, 20, 20, 120)))
-    width, height = copy.get_width(), copy.get_height()
-    shade.composite(copy, 0, 0, width, height, 0, 0, width, height, GdkPixbuf.InterpType.NEAREST, 255)
-    return copy
-
-
 def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = False) -> None:
     """Draw `top` over `onto`, scaled to the size of `onto`."""
     width, height = onto.get_width(), onto.get_height()

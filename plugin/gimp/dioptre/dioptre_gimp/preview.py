@@ -282,11 +282,11 @@ class Preview(Gtk.Box):
         self._render(None, self._store.state)
 
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        """Return the picture of the chosen view, or the dimmed layer until that picture has been computed."""
+        """Return the picture of the chosen view, or the layer itself until that picture has been computed."""
         before = None if state.shown is None else state.shown.before
         own = self._own if before is None else drawing.pixbuf_of(before)
         if scene.stands_in(state):
-            return None if own is None else drawing.dimmed(own)
+            return own
         image = scene.picture_of(state)
         picture = own if image is None else drawing.pixbuf_of(image)
         if state.view == views.PLACE:

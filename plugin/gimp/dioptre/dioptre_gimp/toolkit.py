@@ -162,10 +162,15 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
 
 
 def place_beside(window: Gtk.Window) -> None:
-    """Make the window narrow and tall, and move it to the screen's right edge, off the canvas."""
-    area, width = _workarea(), window.get_preferred_width().natural_width
-    window.resize(width, area.height - TITLE_PX)
-    window.move(area.x + area.width - width, area.y)
+    """Move the window to the screen's right edge, off the canvas."""
+    area = _workarea()
+    window.move(area.x + area.width - window.get_preferred_width().natural_width, area.y)
+
+
+def make_tall(window: Gtk.Window) -> None:
+    """Make the window narrow and as tall as the screen, beside the canvas."""
+    window.resize(window.get_preferred_width().natural_width, _workarea().height - TITLE_PX)
+    place_beside(window)
 
 
 def _workarea() -> Gdk.Rectangle:
