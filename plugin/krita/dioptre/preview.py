@@ -63,22 +63,22 @@ class BrushRow(QWidget):
         self._size.setToolTip(translated("Brush size (or Ctrl+scroll over the picture)"))
         self._size.setAccessibleName(translated("Brush size"))
         self._size.valueChanged.connect(lambda place: self._sized(place / SIZE_STEPS))
-        self._undo = QToolButton()
-        self._undo.setText("↶")
-        self._undo.setToolTip(translated("Undo the last stroke (Ctrl+Z in the picture)"))
-        self._undo.setAccessibleName(translated("Undo the last stroke (Ctrl+Z in the picture)"))
-        self._undo.setObjectName("dioptre_undo_stroke")
-        self._undo.clicked.connect(lambda *_: on_change(brush.undone))
-        self._clear = QToolButton()
-        self._clear.setText(translated("Clear strokes"))
-        self._clear.setToolTip(translated("Remove all strokes"))
-        self._clear.setObjectName("dioptre_clear_strokes")
-        self._clear.clicked.connect(lambda *_: on_change(brush.cleared))
         lower = QHBoxLayout()
         lower.addWidget(QLabel(translated("Size")))
         lower.addWidget(self._size, 1)
-        lower.addWidget(self._undo)
-        lower.addWidget(self._clear)
+        self._removal = []
+        for name, text, words, change in (
+            ("undo_stroke", "↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
+            ("clear_strokes", translated("Clear strokes"), "Remove all strokes", brush.cleared),
+        ):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(translated(words))
+            button.setAccessibleName(translated(words))
+            button.setObjectName(f"dioptre_{name}")
+            button.clicked.connect(lambda *_, by=change: on_change(by))
+            lower.addWidget(button)
+            self._removal.append(button)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
@@ -99,9 +99,8 @@ class BrushRow(QWidget):
         if not self._size.isSliderDown():
             self._size.setValue(round(SIZE_STEPS * brush.slider_place(state.brush.radius)))
         self._size.blockSignals(False)
-        painted = bool(brush.strokes(state))
-        self._undo.setEnabled(painted)
-        self._clear.setEnabled(painted)
+        for button in self._removal:
+            button.setEnabled(bool(brush.strokes(state)))
         self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
 
 
@@ -175,15 +174,13 @@ class PictureView(Shared):
         image = before if picture is None else _converted(picture)
         failed = image is None and state.phase is Phase.FAILED
         clickable = state if focusing is None else replace(state, operation=focusing[0], options=focusing[1])
-        marks = scene.marks_of(clickable, size or (1, 1))
+        marks = None if size is None else scene.marks_of(clickable, size)
         part = None if state.shown is None or state.view != views.PLACE else state.shown.part
-        if size is None:
-            marks = replace(marks, point=None, box=None)
         boxes = brushes and picking.box_of(state.operation) is not None
         shown: dict[str, Any] = {
             "over": self._overlays(state, self._session.selected),
             "left": own if state.view == views.SPLIT else None,
-            "frame": part or marks.box,
+            "frame": part or (marks and marks.box),
             "marks": marks,
         }
         self._over = over = self._canvas_over()
@@ -201,7 +198,9 @@ class PictureView(Shared):
         for canvas, band in ((self.canvas, sign), (over, sign or translated("Preview"))):
             if canvas is not None:
                 canvas.set_brush(painting, brush.SEEN * state.brush.radius)
-                canvas.set_box(self._session.box if boxes else None)
+                canvas.viewport.on_box = self._session.box if boxes else None
+                canvas.viewport.on_mark = None if panel.recipe else self._session.move
+                canvas.viewport.on_notches = self._session.scroll if state.operation.at_marks else None
                 canvas.show_progress(band, state.fraction if state.busy else None)
         self.fit()
 

@@ -18,7 +18,7 @@ from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Image, Shown, Step
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.request import preview_of
-from .dioptre_link.editing.state import Phase, State, Store
+from .dioptre_link.editing.state import Phase, Point, State, Store
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_selection
 from .dioptre_link.editing.views import views_of
 from .dioptre_link.errors import DioptreError, RefusedError
@@ -286,6 +286,15 @@ class Session(QObject):
         """Handle a box dragged in the preview, with corners given as fractions of the layer's sides."""
         if self.size is not None and not self.store.state.recipe:
             self._choose(states.boxed(self.state, start, end, self.size))
+
+    def move(self, number: int, place: Point) -> None:
+        """Handle the drag of a mark in the preview to a place given as fractions of the layer's sides."""
+        if self.size is not None:
+            self._choose(states.moved(self.state, number, place, self.size))
+
+    def scroll(self, notches: float) -> None:
+        """Change the option that is shown at the marks."""
+        self._choose(states.scrolled(self.state, notches))
 
     def brush(self, change: Callable[[State], State]) -> None:
         """Apply a change from `editing.brush` to the state."""

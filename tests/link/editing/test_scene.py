@@ -6,11 +6,16 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.scene import automatic_place, automatic_words, focus_parts, histogram, outline
+from dioptre_link.editing.picking import Mark
+from dioptre_link.editing.scene import automatic_words, focus_parts, histogram, marks_of, outline
 from dioptre_link.editing.state import State, arrived, changed, changed_all, chose_view, clicked, opened, reading
 from dioptre_link.editing.views import FOCUS_COLOURS
 
 SIDE = 12
+
+
+def rings(state: State) -> list[object]:
+    return [*marks_of(state, (9, 9)).rings]
 
 
 def square(first: int, last: int) -> Image:
@@ -33,12 +38,12 @@ def test_no_outline_along_the_border_of_the_picture() -> None:
 def test_the_automatic_focus_is_marked_where_it_is_and_a_chosen_one_is_not() -> None:
     shown = Shown(values={"focal_disparity": 0.7, "focus_at": [0.25, 0.75]})
     state = arrived(reading(opened(OPERATIONS["lens_blur"])), shown)
-    assert automatic_place(state) == (0.25, 0.75)
-    assert automatic_place(changed(state, "focal_disparity", 0.1)) is None
-    assert automatic_place(changed(state, "focus", (3.0, 4.0))) is None
-    assert automatic_place(chose_view(state, "before")) is None
+    assert rings(state) == [((0.25, 0.75), Mark.AUTOMATIC)]
+    assert rings(changed(state, "focal_disparity", 0.1)) == []
+    assert rings(changed(state, "focus", (3.0, 4.0))) == [((3 / 8, 4 / 8), Mark.CHOSEN)]
+    assert rings(chose_view(state, "before")) == []
     unknown = arrived(reading(opened(OPERATIONS["portrait"])), Shown(values={"focal_disparity": 0.7}))
-    assert automatic_place(unknown) is None
+    assert rings(unknown) == []
 
 
 @pytest.mark.parametrize(

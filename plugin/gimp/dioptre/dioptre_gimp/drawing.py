@@ -14,7 +14,6 @@ from .toolkit import GdkPixbuf
 
 RING_PX = 27
 CHECKER_PX = 8
-WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 MEASURED, DOT_PX = (110, 200, 255), 11  # Marks of known distances; the colour is the same as in `style`.
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
 RULER_SHARP, RULER_MARK = (60, 220, 90), (255, 190, 60)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dioptre_link.editing import brush, fetching, picking, scene, traits, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image
-from dioptre_link.editing.picking import Click
-from dioptre_link.editing.state import Phase, State, Store, Tool
+from dioptre_link.editing.picking import Click, Mark
+from dioptre_link.editing.state import Phase, Point, State, Store, Tool
 from dioptre_link.editing.viewport import STEP
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import PLACES, Kind
@@ -99,7 +99,6 @@ none.
 """
 
 
-_RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
 SCROLL = "Scroll to zoom, drag to pan."
 FOLDED_PX = (440, 200)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
 LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
@@ -142,12 +141,17 @@ class Preview(Gtk.Box):
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
         self._paints = on_click is None and brush.is_offered(store.state)
-        self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
+        self._rings = {mark: drawing.ring(mark.value) for mark in Mark}
         self._dot = drawing.dot()
         self._buttons: dict[str, Gtk.RadioButton] = {}
         self._size = (max(size[0], LEAST_WIDTH_PX), size[1])
         self.canvas = Canvas(self._size, self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
+        self.canvas.viewport.on_divider = self._move_divider
+        if on_click is None:
+            self.canvas.viewport.on_mark = self._moved
+        if store.state.operation.at_marks:
+            self.canvas.viewport.on_notches = lambda by: store.set(states.scrolled(store.state, by))
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
         overlay.add(self.canvas)
@@ -241,6 +245,10 @@ class Preview(Gtk.Box):
             return
         self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
 
+    def _moved(self, number: int, place: Point) -> None:
+        if not self._store.state.working:
+            self._store.set(states.moved(self._store.state, number, place, self._layer_size))
+
     def _boxed(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self._store.set(states.boxed(self._store.state, start, end, self._layer_size))
 
@@ -261,6 +269,7 @@ class Preview(Gtk.Box):
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
         marked = scene.marks_of(self._marked(state), self._layer_size)
+        self.canvas.viewport.marks = [place for place, mark in marked.rings if mark is not Mark.AUTOMATIC]
         if self._on_click is None and picking.box_of(state.operation) is not None:
             self.canvas.set_box(self._boxed, marked.box)
         picture = self._picture(state)
@@ -272,10 +281,10 @@ class Preview(Gtk.Box):
                 picture = drawing.opaque(picture)
                 outline = drawing.coloured(scene.outline(self._selection), scene.EDGE)
                 drawing.lay_over(picture, outline, smooth=False)
-            self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            measured = tuple(marked.measured)
-            dots = tuple((place, self._dot) for place, _ in measured)
-            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), measured)
+            self.canvas.viewport.divider = self._divider if state.view == views.SPLIT else None
+            worded = tuple(marked.worded)
+            dots = tuple((place, self._dot) for place, _ in worded)
+            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), worded)
 
     def _move_divider(self, at: float) -> None:
         self._divider = at
@@ -301,37 +310,26 @@ class Preview(Gtk.Box):
 
     def _markers(self, state: State, marked: scene.Marks) -> tuple[Marker, ...]:
         if traits.enlarges(state.operation):
-            return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
-        picked = tuple(
-            (place, self._rings[drawing.GREEN if adds else drawing.RED]) for place, adds in marked.picked
-        )
-        if marked.point is not None:
-            return (*picked, (marked.point, self._rings[drawing.WHITE]))
-        if picked or marked.automatic is None:
-            return picked
-        return ((marked.automatic, self._rings[drawing.AMBER]),)
+            return ((state.place, self._rings[Mark.CHOSEN]),) if state.view == views.PLACE else ()
+        return tuple((place, self._rings[mark]) for place, mark in marked.rings)
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
     """Return the values that the canvas's picture depends on; it is drawn again when they change."""
     kinds = (*PLACES, Kind.DISTANCES)
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in kinds]
-    what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
+    worded = state.options.get(state.operation.at_marks)
+    what = state.shown, state.view, tuple(places), worded, state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
     return *what, state.brush, brush.strokes(state), waits and state.phase
 
 
-class Waiting(Gtk.Box):
-    """Overlay that says that the result has not been computed yet; it ignores clicks."""
+class Waiting(Gtk.Label):
+    """Words over the picture that say that the result has not been computed yet; they ignore clicks."""
 
     def __init__(self) -> None:
-        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
+        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True)
         add_class(self, "dioptre-waiting")
-        self._spinner = Gtk.Spinner()
-        self._label = Gtk.Label()
-        for part in (self._spinner, self._label):
-            self.pack_start(part, False, False, 0)
-            part.show()
 
     def render(self, state: State) -> None:
         missing = state.phase is Phase.MISSING
@@ -339,15 +337,9 @@ class Waiting(Gtk.Box):
         failed = state.phase is Phase.FAILED
         # The user must click in the picture now, so the overlay is hidden.
         points_it_out = failed and traits.selects(state.operation)
-        if computed or points_it_out or state.view in (views.BEFORE, views.PLACE):
-            self._spinner.stop()
-            self.hide()
-            return
         words = "No preview" if failed else state.message or "Computing the preview…"
-        self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
-        self._spinner.set_visible(not failed and not missing)
-        self._spinner.start()
-        self.show()
+        self.set_text(translated((fetching.needs(state) if missing else None) or words))
+        self.set_visible(not (computed or points_it_out or state.view in (views.BEFORE, views.PLACE)))
 
 
 class Status(Gtk.Box):

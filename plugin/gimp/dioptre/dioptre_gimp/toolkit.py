@@ -40,7 +40,6 @@ _CSS = b"""
 .dioptre-shape { padding: 2px; min-width: 0; min-height: 0; }
 .dioptre-waiting { background-color: rgba(20, 20, 20, 0.8); color: #ffffff;
     padding: 10px 16px; border-radius: 6px; }
-.dioptre-waiting label, .dioptre-waiting spinner { color: #ffffff; }
 .dioptre-tag { background-color: rgba(0, 0, 0, 0.67); color: #6ec8ff; padding: 0 3px; }
 frame.dioptre-frame > border { border: 2px solid transparent; border-radius: 0; }
 frame.dioptre-focused > border { border-color: #2f6fbd; }

@@ -83,8 +83,10 @@ sleep 3
 save_as unsnapped
 
 # Closing the window is Update, too; without a stroke it only ends.
+mark 'Updated: '
 press Escape
-closed 60
+wait_new 'Updated: '
+closed 10
 sleep 1
 save_as closed
 edit_depth
