@@ -26,8 +26,8 @@ class _Look(Options, group="Look"):
     grain: float = fraction(
         1.0,
         label="Grain",
-        help="How much of the photo's grain the layer gets: 0 none, 1 the same amount. On a surface, it takes on its "
-        "texture and light, too.",
+        help="How much of the photo's grain the layer gets: 0 none, 1 the same amount. On a surface, it takes on "
+        "its texture and light, too.",
     )
     haze: float = fraction(
         0.0,

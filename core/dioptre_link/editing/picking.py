@@ -26,6 +26,15 @@ Point = tuple[float, float]
 # the opposite kind (add or remove), and chooses or deletes a known distance.
 _TAKES_BACK = 0.015
 TAG_GAP_PX = 13  # gap between the middle of a mark and its text; a ring around the mark fits into it
+_HINTS = {
+    "focus": Message("Click the part that should be sharp."),
+    "neutral": Message("Click something that should be grey."),
+    "at": Message("Click a place at the depth you want."),
+    "light_at": Message(
+        "Click where the light stands, or drag it. Ctrl+scroll: strength. Shift+click adds a light; Ctrl+click "
+        "removes it."
+    ),
+}
 _LEAST_BOX = 0.01  # smaller boxes, as a fraction of the shorter side, are treated as unsteady clicks
 
 
@@ -122,7 +131,7 @@ def boxed(
 
 
 def places(operation: Operation, options: Options) -> list[tuple[Point, str, int | None]]:
-    """Return each clicked point, in pixels of the layer, its option, and its number in that; None if it is alone."""
+    """Return each clicked point, in pixels of the layer, its option, and its number there; None if it is alone."""
     point = traits.point_of(operation)
     chosen = None if point is None else options.get(point.name)
     alone = [] if point is None or chosen is None else [(chosen, point.name, None)]
@@ -145,7 +154,7 @@ def marked(operation: Operation, options: Options, size: tuple[int, int]) -> lis
 
 
 def worded(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, str]]:
-    """Return each place with words, in fractions of the picture's width and height: a known distance, or a value."""
+    """Return each place with words, in fractions of the picture's width and height: a distance, or a value."""
     parameter, shown = distances_of(operation), options.get(operation.at_marks)
     known = () if parameter is None else options.get(parameter.name, ())
     values = [] if shown is None else [(point, f"{shown:.2f}") for point, *_ in places(operation, options)]
@@ -196,13 +205,13 @@ def words_of(parameter: Parameter, value: Any) -> str:
 
 
 def hint(operation: Operation) -> str:
-    """Describe the effect of clicks in the user's language; "" if they select neither objects nor a depth."""
-    if not picks(operation):
-        return translated("Click a place at the depth to select.") if traits.selects(operation) else ""
+    """Describe the effect of clicks in the user's language; "" if they have none."""
+    point = traits.point_of(operation)
+    if traits.selects(operation) and point is not None:
+        return translated("Click a place at the depth to select.")
     if not operation.click_removes:
-        return translated("Click where the light stands, or drag it. Ctrl+scroll: strength. Shift+click adds a light; Ctrl+click "
-            "removes it.")
-    if traits.point_of(operation) is not None:
+        return translated(_HINTS.get("" if point is None else point.name, ""))
+    if point is not None:
         return translated(
             "Click the part that should be sharp. Shift+click adds another subject; Ctrl+click removes one."
         )

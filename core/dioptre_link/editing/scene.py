@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ..catalogue.focus import FOCAL_DISPARITY
 from ..language import translated
-from . import picking, traits, views
+from . import fetching, picking, traits, views
 from .events import Image
 from .picking import Mark, Point
 from .state import Phase, State
@@ -190,3 +190,18 @@ def automatic_words(state: State) -> str:
     shown = state.shown
     missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject
     return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")
+
+
+def sign(state: State) -> str:
+    """Return what to show over the picture, in the user's language, while it does not match the options."""
+    if state.phase is Phase.DRAFT:
+        return translated("Draft")
+    if state.phase is Phase.MISSING:
+        return translated(fetching.needs(state) or "") if state.out_of_date else ""
+    if state.phase is Phase.FAILED:  # A selection is clicked in the picture now, so no text may cover it.
+        return translated("No preview") if state.out_of_date and not traits.selects(state.operation) else ""
+    if state.phase in (Phase.EMPTY, Phase.READY):
+        return ""
+    # At the end, the worker says that it is done, but the picture below is not the result yet.
+    words = translated(state.message if state.message and state.fraction < 1 else "Waiting for the preview")
+    return f"{translated(state.operation.title)}: {words}…"

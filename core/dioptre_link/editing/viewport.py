@@ -201,7 +201,7 @@ class Viewport:
 
     def _grip_at(self, at: Point) -> Callable[[Point], None] | None:
         """Return what a drag from a position moves or draws: the divider, a mark or a box."""
-        divide, mark = self.on_divider, self.on_mark
+        divide, mark, corner = self.on_divider, self.on_mark, self.nearest(at)
         if divide is not None and self._is_on_divider(at):
             return lambda place: divide(place[0])
         left, top, width, height = self.place()
@@ -209,7 +209,6 @@ class Viewport:
         if mark is not None and away and min(away) <= HANDLE_PX:
             number = away.index(min(away))
             return lambda place: mark(number, place)
-        corner = self.nearest(at)
         return None if self.on_box is None else lambda place: self._draw_box(corner, place)
 
     def _draw_box(self, one: Point, other: Point) -> None:

@@ -116,11 +116,6 @@ class Canvas(QLabel):
         self._divider = self.viewport.divider = at
         self.update()
 
-    def show_words(self, words: str) -> None:
-        """Set the text shown while there is no picture."""
-        if words != self.text():
-            self.setText(words)
-
     def set_brush(self, painting: Painting | None, radius: float) -> None:
         """Let the left button paint, or restore clicking.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from .canvas import INVITATION, Canvas
-from .dioptre_link.editing import brush, fetching, picking, recipes, scene, traits, views
+from .dioptre_link.editing import brush, picking, recipes, scene, traits, views
+from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State, Tool
@@ -29,6 +30,7 @@ from .toolkit import (
     QVBoxLayout,
     QWidget,
     Shared,
+    button_of,
 )
 
 SIZE_STEPS = 100  # Number of slider positions.
@@ -47,12 +49,11 @@ class BrushRow(QWidget):
         tools.setSpacing(1)
         tools.addStretch()
         for tool in Tool:
-            button = self._buttons[tool] = QToolButton()
+            chooses = partial(on_change, partial(brush.chose, tool=tool))
+            button = self._buttons[tool] = button_of(QToolButton, f"tool_{tool.value}", "", chooses)
             button.setCheckable(True)
             button.setStyleSheet(VIEW_STYLE)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            button.setObjectName(f"dioptre_tool_{tool.value}")
-            button.clicked.connect(lambda *_, chosen=tool: on_change(lambda state: brush.chose(state, chosen)))
             group.addButton(button)
             tools.addWidget(button)
         tools.addStretch()
@@ -68,15 +69,10 @@ class BrushRow(QWidget):
         lower.addWidget(self._size, 1)
         self._removal = []
         for name, text, words, change in (
-            ("undo_stroke", "↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
-            ("clear_strokes", translated("Clear strokes"), "Remove all strokes", brush.cleared),
+            ("undo_stroke", "↶", translated("Undo the last stroke (Ctrl+Z in the picture)"), brush.undone),
+            ("clear_strokes", translated("Clear strokes"), translated("Remove all strokes"), brush.cleared),
         ):
-            button = QToolButton()
-            button.setText(text)
-            button.setToolTip(translated(words))
-            button.setAccessibleName(translated(words))
-            button.setObjectName(f"dioptre_{name}")
-            button.clicked.connect(lambda *_, by=change: on_change(by))
+            button = button_of(QToolButton, name, text, partial(on_change, change), words)
             lower.addWidget(button)
             self._removal.append(button)
         rows = QVBoxLayout(self)
@@ -120,30 +116,25 @@ class PictureView(Shared):
         self.canvas = Canvas(self._clicked)
         self._on_canvas = OnCanvas(self._clicked, self._takes_key, session.uncover)
         self._over: Overlay | None = None  # The canvas that shows the picture in place of the docker's.
-        self._switch = QCheckBox(translated("Show on the canvas"))
-        self._switch.setObjectName("dioptre_on_canvas_switch")
-        self._switch.setToolTip(translated("Preview the result in the document itself"))
-        self._switch.toggled.connect(session.show_on_canvas)
+        tip, shows = translated("Preview the result in the document itself"), session.show_on_canvas
+        self._switch = button_of(QCheckBox, "on_canvas_switch", translated("Show on the canvas"), shows, tip)
         self._buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         row = self._row = QHBoxLayout()
         row.setSpacing(1)
         row.addStretch()
         for name, view in views.VIEWS.items():
-            button = self._buttons[name] = QToolButton()
-            button.setText(translated(view.label))
             holds = name == views.BEFORE
             tip = translated("Hold to compare (key: Y)." if holds else view.tip)
-            button.setToolTip(tip)
-            button.setAccessibleDescription(tip)
+            chooses = (lambda: None) if holds else partial(session.brush, partial(states.chose_view, view=name))
+            label = translated(view.label)
+            button = self._buttons[name] = button_of(QToolButton, f"view_{name}", label, chooses, tip)
             button.setStyleSheet(VIEW_STYLE)
-            button.setObjectName(f"dioptre_view_{name}")
             if holds:
                 button.pressed.connect(lambda: session.compare(holds=True))
                 button.released.connect(lambda: session.compare(holds=False))
             else:
                 button.setCheckable(True)
-                button.clicked.connect(lambda *_, n=name: session.choose_view(n))
                 group.addButton(button)
             row.addWidget(button)
         row.addStretch()
@@ -171,7 +162,7 @@ class PictureView(Shared):
         painting = self._painting if brushes and brush.is_active(state) and size is not None else None
         own = before if state.shown is None or state.shown.before is None else coloured(state.shown.before)
         picture = scene.picture_of(state)
-        image = before if picture is None else _converted(picture)
+        image = before if picture is None else coloured(picture)
         failed = image is None and state.phase is Phase.FAILED
         clickable = state if focusing is None else replace(state, operation=focusing[0], options=focusing[1])
         marks = None if size is None else scene.marks_of(clickable, size)
@@ -193,8 +184,8 @@ class PictureView(Shared):
         self.canvas.show_images(image, **shown)
         # A tooltip would cover the picture while the user paints, and on Krita's canvas.
         self.canvas.setToolTip("" if painting is not None else picking.hint(clickable.operation))
-        self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
-        sign = "" if failed else _sign(state)
+        self.canvas.setText("" if state.busy else translated("No preview" if failed else INVITATION))
+        sign = "" if failed else scene.sign(state)
         for canvas, band in ((self.canvas, sign), (over, sign or translated("Preview"))):
             if canvas is not None:
                 canvas.set_brush(painting, brush.SEEN * state.brush.radius)
@@ -278,32 +269,11 @@ class PictureView(Shared):
         self._session.click(x, y, click)
 
 
-def _sign(state: State) -> str:
-    """Return the text to show over the picture while it does not match the options."""
-    if state.phase is Phase.EMPTY:
-        return ""
-    if state.phase is Phase.MISSING:
-        return translated(fetching.needs(state) or "") if state.out_of_date else ""
-    if state.phase is Phase.FAILED:
-        # The user must click in the picture now, so no text may cover it.
-        points_it_out = traits.selects(state.operation)
-        return translated("No preview") if state.out_of_date and not points_it_out else ""
-    if state.phase is Phase.READY:
-        return ""
-    if state.phase is Phase.DRAFT:
-        return translated("Draft")
-    # At the end, the worker says that it is done, but the picture below is not the result yet.
-    words = translated(state.message if state.message and state.fraction < 1 else "Waiting for the preview")
-    return f"{translated(state.operation.title)}: {words}…"
-
-
-def _converted(image: Image) -> QImage:
-    return _table(image, _GREYS) if image.channels == 1 else coloured(image)
-
-
 @lru_cache(maxsize=4)
 def coloured(image: Image) -> QImage:
     """Return a QImage that owns its bytes."""
+    if image.channels == 1:
+        return _table(image, _GREYS)
     return QImage(image.data, image.width, image.height, 4 * image.width, QImage.Format.Format_ARGB32).copy()
 
 

@@ -305,9 +305,6 @@ class Session(QObject):
         self._set(fetching.began(self.state, network))
         self.fetcher.start(network)
 
-    def choose_view(self, view: str) -> None:
-        self._choose(states.chose_view(self.state, view))
-
     def compare(self, *, holds: bool) -> None:
         """Show the unchanged layer for as long as the user holds the key or the button."""
         self._set(states.compared(self.state, holds=holds))

@@ -22,12 +22,11 @@ class Tint:
 
     def follow(self, strokes: Painting | None) -> None:
         """Colour the depth layer as it was seen last, while the canvas shows it."""
-        seen = None if strokes is None or not depth_editing.is_seen(strokes) else strokes.seen
-        if strokes is None or seen is None:
+        if strokes is None or strokes.seen is None or not depth_editing.is_seen(strokes):
             self._on_canvas.remove()
         elif (over := self._on_canvas.over(strokes.document, strokes.rect)) is not None:
             over.take(False)
-            grey = seen.convertToFormat(QImage.Format.Format_Grayscale8)
+            grey = strokes.seen.convertToFormat(QImage.Format.Format_Grayscale8)
             grey.reinterpretAsFormat(QImage.Format.Format_Indexed8)
             grey.setColorTable(_COLOURS)
             over.show_images(grey.convertToFormat(QImage.Format.Format_ARGB32))

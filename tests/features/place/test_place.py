@@ -270,7 +270,8 @@ def test_a_layer_on_a_surface_takes_on_its_texture_and_light() -> None:
     floor[: HEIGHT // 2] *= np.float32(0.5)  # A shadow.
     painted = like_surface(sheet(), floor, strength=1.0)
     red = painted[..., 0]
-    assert red[-1, 0] < red[-1, 4] and red[0, 0] < red[-1, 0]
+    assert red[-1, 0] < red[-1, 4]
+    assert red[0, 0] < red[-1, 0]
     plain = like_surface(sheet(), np.full_like(floor, 0.5), strength=1.0)
     np.testing.assert_allclose(plain, sheet(), atol=1e-6)  # On a plain surface, its colours are its own.
     np.testing.assert_array_equal(painted[..., 3], sheet()[..., 3])

@@ -307,7 +307,7 @@ def on_surface(
 
 
 def like_surface(layer: RGBA, picture: Picture, *, strength: float) -> RGBA:
-    """Multiply a layer that lies on a surface by the surface's texture, grain and light, as if it were painted on it.
+    """Multiply a layer by the texture, grain and light of the surface below it, as if it were painted there.
 
     Args:
         layer: at the photo's size, sRGB-encoded, straight alpha.

@@ -15,7 +15,7 @@ from dioptre_link.language import translated
 from dioptre_link.operation import Role
 from dioptre_link.records import Entry
 
-from . import arguments, depth_editing, transfer, updating
+from . import arguments, depth_editing, updating
 from .document import LOG, Gimp, GLib, logger, record_of, size_of, undo_step
 from .jobs import snap_strokes
 from .sources import Source
@@ -25,25 +25,21 @@ UPDATE = 1  # Response of the button.
 WORDS_CHARS = 40
 
 
-def follow(config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer) -> None:
-    """Show the window until Edit depth ends or the user closes it.
-
-    Args:
-        config: The settings of the procedure, which keep the switches.
-        image: The image.
-        depth: The depth layer that the user paints on.
-    """
-    GimpUi.init("dioptre")
-    use_colours()
-    with transfer.open_worker() as worker:
-        PaintingWindow(config, image, depth, worker).run()
-
-
 class PaintingWindow:
     """One window, from Edit depth to its end."""
 
     def __init__(self, config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer, worker: Worker) -> None:
-        self._config, self._image, self._depth, self._worker = config, image, depth, worker
+        """Build the window.
+
+        Args:
+            config: The settings of the procedure, which keep the switches.
+            image: The image.
+            depth: The depth layer that the user paints on.
+            worker: The worker.
+        """
+        GimpUi.init("dioptre")
+        use_colours()
+        self._image, self._depth, self._worker = image, depth, worker
         self._strokes = Strokes()
         self._before: Gimp.Layer | None = None  # The layer without its latest strokes, and what identifies it.
         self._before_is = b""
@@ -67,6 +63,7 @@ class PaintingWindow:
         GimpUi.window_set_transient(self._window)
 
     def run(self) -> None:
+        """Show the window until Edit depth ends."""
         self._window.set_focus_on_map(False)  # The canvas needs the keys.
         self._window.show_all()
         place_beside(self._window)

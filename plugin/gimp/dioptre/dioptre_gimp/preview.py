@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dioptre_link.editing import brush, fetching, picking, scene, traits, views
+from dioptre_link.editing import brush, picking, scene, traits, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image
 from dioptre_link.editing.picking import Click, Mark
@@ -16,7 +16,7 @@ from dioptre_link.operation import PLACES, Kind
 from . import drawing
 from .canvas import Canvas, Marker
 from .controls import no_wheel
-from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, remove_class, small_button
+from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, choice_button, small_button
 
 SLIDER_PX = 90
 
@@ -33,11 +33,7 @@ class BrushRow(Gtk.Box):
         add_class(group, "linked")
         for tool in Tool:
             label, tip = (words(store.state.operation, tool) for words in (brush.label, brush.tip))
-            button = Gtk.RadioButton.new_with_label_from_widget(self._buttons.get(Tool.POINT), label)
-            button.set_mode(False)
-            add_class(button, "dioptre-view")
-            button.set_tooltip_text(tip)
-            button.get_accessible().set_description(tip)
+            button = choice_button(self._buttons.get(Tool.POINT), label, tip)
             button.connect("toggled", self._chose, tool)
             group.pack_start(button, False, False, 0)
             self._buttons[tool] = button
@@ -99,7 +95,6 @@ none.
 """
 
 
-SCROLL = "Scroll to zoom, drag to pan."
 FOLDED_PX = (440, 200)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
 LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
 
@@ -161,7 +156,7 @@ class Preview(Gtk.Box):
         add_class(frame, "dioptre-frame")
         frame.add(overlay)
         self.canvas.connect("focus-in-event", lambda *_: add_class(frame, "dioptre-focused"))
-        self.canvas.connect("focus-out-event", lambda *_: remove_class(frame, "dioptre-focused"))
+        self.canvas.connect("focus-out-event", lambda *_: frame.get_style_context().remove_class("dioptre-focused"))
         self._status = Status(layer_size)
         self.pack_start(self._top_row(), False, False, 0)
         if self._paints:
@@ -186,10 +181,7 @@ class Preview(Gtk.Box):
         first = None
         for view in (views.VIEWS[name] for name in self._names):
             label = _with_key(translated(view.label), MNEMONICS.get(view.name, ""))
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
-            button.set_mode(False)
-            add_class(button, "dioptre-view")
-            button.set_tooltip_text(translated(view.tip))
+            button = choice_button(first, label, translated(view.tip))
             button.set_active(view.name == self._store.state.view)
             button.connect("toggled", self._chose, view.name)
             group.pack_start(button, False, False, 0)
@@ -294,8 +286,6 @@ class Preview(Gtk.Box):
         """Return the picture of the chosen view, or the layer itself until that picture has been computed."""
         before = None if state.shown is None else state.shown.before
         own = self._own if before is None else drawing.pixbuf_of(before)
-        if scene.stands_in(state):
-            return own
         image = scene.picture_of(state)
         picture = own if image is None else drawing.pixbuf_of(image)
         if state.view == views.PLACE:
@@ -332,14 +322,10 @@ class Waiting(Gtk.Label):
         add_class(self, "dioptre-waiting")
 
     def render(self, state: State) -> None:
-        missing = state.phase is Phase.MISSING
-        computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
-        failed = state.phase is Phase.FAILED
-        # The user must click in the picture now, so the overlay is hidden.
-        points_it_out = failed and traits.selects(state.operation)
-        words = "No preview" if failed else state.message or "Computing the preview…"
-        self.set_text(translated((fetching.needs(state) if missing else None) or words))
-        self.set_visible(not (computed or points_it_out or state.view in (views.BEFORE, views.PLACE)))
+        words = scene.sign(state)
+        waits = state.shown is None or state.phase is Phase.MISSING
+        self.set_text(words)
+        self.set_visible(bool(words) and waits and state.view not in (views.BEFORE, views.PLACE))
 
 
 class Status(Gtk.Box):
@@ -386,15 +372,7 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)
-    if words := picking.hint(state.operation):
-        return words
-    point = traits.point_of(state.operation)
-    sentences = {
-        "focus": Message("Click the part that should be sharp. Scroll to zoom, drag to pan."),
-        "neutral": Message("Click something that should be grey. Scroll to zoom, drag to pan."),
-        "at": Message("Click a place at the depth you want. Scroll to zoom, drag to pan."),
-    }
-    return translated(sentences.get(point.name if point is not None else "", SCROLL))
+    return picking.hint(state.operation) or translated("Scroll to zoom, drag to pan.")
 
 
 def _with_key(label: str, key: str) -> str:

@@ -61,10 +61,6 @@ def add_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().add_class(name)
 
 
-def remove_class(widget: Gtk.Widget, name: str) -> None:
-    widget.get_style_context().remove_class(name)
-
-
 def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Button:
     """Return a narrow button, whose tooltip screen readers announce."""
     button = Gtk.Button(label=text)
@@ -72,6 +68,16 @@ def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Bu
     button.set_tooltip_text(tip)
     button.get_accessible().set_name(tip)
     button.connect("clicked", lambda _: on_click())
+    return button
+
+
+def choice_button(first: Gtk.RadioButton | None, label: str, tip: str) -> Gtk.RadioButton:
+    """Return one of several buttons of which one is pressed; `first` is the first of them."""
+    button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+    button.set_mode(False)
+    add_class(button, "dioptre-view")
+    button.set_tooltip_text(tip)
+    button.get_accessible().set_description(tip)
     return button
 
 
@@ -138,11 +144,6 @@ SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop scree
 MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
 
 
-def room_px() -> int:
-    """Return the height in pixels that the screen leaves for a dialog's picture and options."""
-    return max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
-
-
 def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0) -> tuple[int, int]:
     """Return the size of a picture's preview on this screen.
 
@@ -156,7 +157,8 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
         Width and height of the preview, in pixels.
     """
     longest = min(max(int(_workarea().width) - BESIDE_PX, SMALL_PX), most_px)
-    scale = min(1.0, longest / max(width, height), (room_px() - above_px) / height)
+    room_px = max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
+    scale = min(1.0, longest / max(width, height), (room_px - above_px) / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
