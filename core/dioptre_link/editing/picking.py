@@ -30,10 +30,6 @@ _HINTS = {
     "focus": Message("Click the part that should be sharp."),
     "neutral": Message("Click something that should be grey."),
     "at": Message("Click a place at the depth you want."),
-    "light_at": Message(
-        "Click where the light stands, or drag it. Ctrl+scroll: strength. Shift+click adds a light; Ctrl+click "
-        "removes it."
-    ),
 }
 _LEAST_BOX = 0.01  # smaller boxes, as a fraction of the shorter side, are treated as unsteady clicks
 
@@ -209,6 +205,11 @@ def hint(operation: Operation) -> str:
     point = traits.point_of(operation)
     if traits.selects(operation) and point is not None:
         return translated("Click a place at the depth to select.")
+    if operation.at_marks:
+        return translated(
+            "Click where the light stands, or drag it. Ctrl+scroll: strength. Shift+click adds a light; Ctrl+click "
+            "removes it."
+        )
     if not operation.click_removes:
         return translated(_HINTS.get("" if point is None else point.name, ""))
     if point is not None:

@@ -215,12 +215,12 @@ class DioptreDocker(DockWidget):
             translated("Update after each stroke"),
             translated("While you paint on the depth, show the result of each stroke"),
         )
-        self._make = self._button("make", translated("Create layers"), self.session.make)
+        self._make = self._button(translated("Create layers"), "make", self.session.make)
         self._make.setStyleSheet(MAIN)
         tip = translated("Show the depth layer of the active result so that you can paint on it")
-        self._edit_depth = self._button("edit_depth_button", translated("Edit depth"), self._begin_depth, tip)
+        self._edit_depth = self._button(translated("Edit depth"), "edit_depth_button", self._begin_depth, tip)
         tip, update = translated("Recompute the active result after you paint on its layers"), self._update_layers
-        self._update = self._button("update_button", translated("Update"), update, tip)
+        self._update = self._button(translated("Update"), "update_button", update, tip)
         buttons = self._buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
@@ -243,7 +243,7 @@ class DioptreDocker(DockWidget):
         tick.setChecked(remembered(name))
         return tick
 
-    def _button(self, name: str, text: str, act: Callable[[], object], tip: str = "") -> QPushButton:
+    def _button(self, text: str, name: str, act: Callable[[], object], tip: str = "") -> QPushButton:
         return button_of(QPushButton, name, text, lambda: self._guarded(act), tip)
 
     # -- rendering -----------------------------------------------------------------------------------------------

@@ -126,17 +126,16 @@ class PictureView(Shared):
         for name, view in views.VIEWS.items():
             holds = name == views.BEFORE
             tip = translated("Hold to compare (key: Y)." if holds else view.tip)
-            chooses = (lambda: None) if holds else partial(session.brush, partial(states.chose_view, view=name))
-            label = translated(view.label)
-            button = self._buttons[name] = button_of(QToolButton, f"view_{name}", label, chooses, tip)
-            button.setStyleSheet(VIEW_STYLE)
+            act = (lambda: None) if holds else partial(session.brush, partial(states.chose_view, view=name))
+            made = self._buttons[name] = button_of(QToolButton, f"view_{name}", translated(view.label), act, tip)
+            made.setStyleSheet(VIEW_STYLE)
             if holds:
-                button.pressed.connect(lambda: session.compare(holds=True))
-                button.released.connect(lambda: session.compare(holds=False))
+                made.pressed.connect(lambda: session.compare(holds=True))
+                made.released.connect(lambda: session.compare(holds=False))
             else:
-                button.setCheckable(True)
-                group.addButton(button)
-            row.addWidget(button)
+                made.setCheckable(True)
+                group.addButton(made)
+            row.addWidget(made)
         row.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
