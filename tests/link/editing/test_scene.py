@@ -1,15 +1,28 @@
-"""The subject's outline and the position of the automatic focus."""
+"""The subject's outline, the marks, and the words over the picture."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
 from dioptre_link.editing.picking import Mark
-from dioptre_link.editing.scene import automatic_words, focus_parts, histogram, marks_of, outline
-from dioptre_link.editing.state import State, arrived, changed, changed_all, chose_view, clicked, opened, reading
+from dioptre_link.editing.scene import automatic_words, focus_parts, histogram, marks_of, outline, sign
+from dioptre_link.editing.state import (
+    State,
+    arrived,
+    changed,
+    changed_all,
+    chose_view,
+    clicked,
+    failed,
+    opened,
+    reading,
+)
 from dioptre_link.editing.views import FOCUS_COLOURS
+from dioptre_link.errors import RefusedError
 
 SIDE = 12
 
@@ -129,3 +142,16 @@ def test_the_user_decides_about_a_subject_off_the_focus_range() -> None:
     assert changed(kept, "f_number", 1.4).options["keep_subject"] == 0.5
     blurred = changed(child_on_stones(), "keep_subject", 0.0)
     assert changed(changed(blurred, "focal_disparity", 0.2), "focal_disparity", 0.7).options["keep_subject"] == 0.0
+
+
+def test_a_sign_stands_over_the_picture_until_it_matches_the_options() -> None:
+    state = reading(opened(OPERATIONS["lens_blur"]))
+    assert sign(state) == f"{OPERATIONS['lens_blur'].title}: Waiting for the preview…"
+    shown = Shown(values={})
+    assert sign(arrived(state, replace(shown, draft=True))) == "Draft"
+    ready = arrived(state, shown)
+    assert sign(ready) == ""
+    assert sign(changed(ready, "f_number", 8.0)).endswith("Waiting for the preview…")
+    refused = failed(ready, RefusedError("No."))
+    assert sign(refused) == "No preview"
+    assert sign(chose_view(refused, "before")) == ""
