@@ -372,6 +372,7 @@ class Operation:
             override it.
         click_adds: the option of kind POINTS that a click extends to add an object; "" if there is none.
         click_removes: the option of kind POINTS that a click extends to remove an object; "" if there is none.
+        at_marks: the option whose value is shown at the clicked places, where Ctrl+scroll changes it; "" for none.
         drafts: whether a fast approximation can be shown while a slider moves.
         finds_depth_layer: whether editors pass the picture's depth layer if it has one; otherwise the operation
             estimates the depth.
@@ -398,6 +399,7 @@ class Operation:
     click_resets: Mapping[str, Any] = field(default_factory=dict)
     click_adds: str = ""
     click_removes: str = ""
+    at_marks: str = ""
     drafts: bool = False
     finds_depth_layer: bool = False
     in_series: bool = False

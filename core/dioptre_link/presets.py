@@ -23,11 +23,6 @@ def presets() -> dict[str, Recipe]:
     return {file.stem: Recipe.read(file) for file in files}
 
 
-def picture_file(name: str) -> Path:
-    """Return a preset's small JPEG picture of its effect on an example photo."""
-    return _FOLDER / f"{name}.jpg"
-
-
 def preset(name: str) -> Recipe:
     """Return the preset with this name; raise UsageError with the most similar name if there is none."""
     try:

@@ -89,7 +89,7 @@ def test_the_catalogue_has_what_the_source_says() -> None:
 
 SHOWING = {
     # Names in the plug-in for Krita.
-    *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),
+    *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button", "button_of"),
     # Names in the plug-in for GIMP.
     *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),
 }
@@ -103,9 +103,11 @@ def test_widgets_of_the_editors_show_translated_words(editor: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
-            if (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) not in SHOWING:
+            called = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+            if called not in SHOWING:
                 continue
-            shown = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "label")]
+            texts = node.args[2::2] if called == "button_of" else node.args[:1]
+            shown = [*texts, *(word.value for word in node.keywords if word.arg == "label")]
             plain = [one.value for one in shown if isinstance(one, ast.Constant) and isinstance(one.value, str)]
             untranslated += [f"{path.name}: {text}" for text in plain if text not in NAMES]
     assert untranslated == []

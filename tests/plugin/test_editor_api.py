@@ -12,7 +12,7 @@ FOLDERS = {"gi": "plugin/gimp/dioptre/dioptre_gimp", "krita": "plugin/krita/diop
 # What only one editor has: GIMP's procedures and dialogs, and Krita's docker, scripts and undo history.
 ONE_EDITORS = {
     "gi": {"arguments", "dialog", "drawing", "recipe_dialog", "tiles"},
-    "krita": {"docker", "lists", "scripting", "session", "undo_sync"},
+    "krita": {"docker", "lists", "scripting", "session", "tint", "undo_sync"},
 }
 
 CLASSES = {"Gimp", "Gegl"}

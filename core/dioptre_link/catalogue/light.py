@@ -84,6 +84,7 @@ OPERATION = Operation(
     memory=Memory(fixed_mib=1200, bytes_per_pixel=55),
     warm_up=(WarmUp(draft=True, subject=0.5, once=True), WarmUp(subject=0.5, once=True)),
     click_adds="more_lights",
+    at_marks="strength",
     drafts=True,
     finds_depth_layer=True,
 )

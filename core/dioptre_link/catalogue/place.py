@@ -24,7 +24,10 @@ class _Look(Options, group="Look"):
         simple=True,
     )
     grain: float = fraction(
-        1.0, label="Grain", help="How much of the photo's grain the layer gets: 0 none, 1 the same amount."
+        1.0,
+        label="Grain",
+        help="How much of the photo's grain the layer gets: 0 none, 1 the same amount. On a surface, it takes on "
+        "its texture and light, too.",
     )
     haze: float = fraction(
         0.0,

@@ -4,6 +4,7 @@ A plain click sets the operation's point, if it has one: the object at the point
 another object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
 
 A place whose distance the user entered can be chosen again by a click on its mark, and removed by a Ctrl+click.
+Clicked points can be dragged.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ Point = tuple[float, float]
 # the opposite kind (add or remove), and chooses or deletes a known distance.
 _TAKES_BACK = 0.015
 TAG_GAP_PX = 13  # gap between the middle of a mark and its text; a ring around the mark fits into it
+_HINTS = {
+    "focus": Message("Click the part that should be sharp."),
+    "neutral": Message("Click something that should be grey."),
+    "at": Message("Click a place at the depth you want."),
+}
 _LEAST_BOX = 0.01  # smaller boxes, as a fraction of the shorter side, are treated as unsteady clicks
 
 
@@ -34,6 +40,15 @@ class Click(Enum):
     CHOOSE = "choose"
     ADD = "add"
     REMOVE = "remove"
+
+
+class Mark(Enum):
+    """What a ring on the picture marks; its value is the ring's red, green and blue."""
+
+    CHOSEN = (255, 255, 255)
+    AUTOMATIC = (255, 190, 60)
+    ADDED = (90, 230, 110)
+    REMOVED = (255, 90, 80)
 
 
 def click_of(*, shift: bool, alt: bool, control: bool) -> Click:
@@ -111,17 +126,36 @@ def boxed(
     return {**options, **starts_over, parameter.name: (*corners[0], *corners[1])}
 
 
-def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
-    """Return each clicked point, in fractions of the picture's width and height, and whether it adds an object."""
-    names = ((operation.click_adds, True), (operation.click_removes, False))
-    return [(share(point, size), adds) for name, adds in names if name for point in options.get(name, ())]
+def places(operation: Operation, options: Options) -> list[tuple[Point, str, int | None]]:
+    """Return each clicked point, in pixels of the layer, its option, and its number there; None if it is alone."""
+    point = traits.point_of(operation)
+    chosen = None if point is None else options.get(point.name)
+    alone = [] if point is None or chosen is None else [(chosen, point.name, None)]
+    names = [name for name in (operation.click_adds, operation.click_removes) if name]
+    return [*alone, *((each, name, n) for name in names for n, each in enumerate(options.get(name, ())))]
 
 
-def measured(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, str]]:
-    """Return each place with a known distance, in fractions of the picture's width and height, and its distance."""
-    parameter = distances_of(operation)
+def moved(operation: Operation, options: Options, number: int, point: Point) -> dict[str, Any]:
+    """Return the options after the user dragged one of `places` to a point in pixels of the layer."""
+    _, name, at = places(operation, options)[number]
+    if at is None:
+        return {**options, **operation.click_resets, name: point}
+    return {**options, name: (*options[name][:at], point, *options[name][at + 1 :])}
+
+
+def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, Mark]]:
+    """Return the marks of `places`, in fractions of the picture's width and height."""
+    kinds = {operation.click_adds: Mark.ADDED, operation.click_removes: Mark.REMOVED}
+    return [(share(point, size), kinds.get(name, Mark.CHOSEN)) for point, name, _ in places(operation, options)]
+
+
+def worded(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, str]]:
+    """Return each place with words, in fractions of the picture's width and height: a distance, or a value."""
+    parameter, shown = distances_of(operation), options.get(operation.at_marks)
     known = () if parameter is None else options.get(parameter.name, ())
-    return [(share((x, y), size), in_metres(distance)) for x, y, distance in known]
+    values = [] if shown is None else [(point, f"{shown:.2f}") for point, *_ in places(operation, options)]
+    words = [*values, *(((x, y), in_metres(distance)) for x, y, distance in known)]
+    return [(share(point, size), each) for point, each in words]
 
 
 def tag_place(mark: Point, tag: Point, room: Point) -> Point:
@@ -167,12 +201,18 @@ def words_of(parameter: Parameter, value: Any) -> str:
 
 
 def hint(operation: Operation) -> str:
-    """Describe the effect of clicks in the user's language; "" if they select neither objects nor a depth."""
-    if not picks(operation):
-        return translated("Click a place at the depth to select.") if traits.selects(operation) else ""
+    """Describe the effect of clicks in the user's language; "" if they have none."""
+    point = traits.point_of(operation)
+    if traits.selects(operation) and point is not None:
+        return translated("Click a place at the depth to select.")
+    if operation.at_marks:
+        return translated(
+            "Click where the light stands, or drag it. Ctrl+scroll: strength. Shift+click adds a light; Ctrl+click "
+            "removes it."
+        )
     if not operation.click_removes:
-        return translated("Click where the light stands. Shift+click adds a light; Ctrl+click removes it.")
-    if traits.point_of(operation) is not None:
+        return translated(_HINTS.get("" if point is None else point.name, ""))
+    if point is not None:
         return translated(
             "Click the part that should be sharp. Shift+click adds another subject; Ctrl+click removes one."
         )

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from ..catalogue.focus import FOCAL_DISPARITY
 from ..language import translated
-from . import picking, traits, views
+from . import fetching, picking, traits, views
 from .events import Image
-from .picking import Point
+from .picking import Mark, Point
 from .state import Phase, State
 
 RED = tuple((235, 30, 30, value * 9 // 16) for value in range(256))
@@ -19,12 +19,9 @@ RED = tuple((235, 30, 30, value * 9 // 16) for value in range(256))
 OUTSIDE = tuple((56, 56, 56, 255 - value) for value in range(256))
 """The same for the view of the cut-out, which covers unselected areas."""
 
-AMBER = (255, 190, 60, 255)
-"""Colour of what Dioptre places automatically: the focus mark and the subject's outline."""
-
 _INSIDE = bytes(int(value >= views.INSIDE) for value in range(256))
 _GREY = (150, 150, 150, 255)
-EDGE: views.Colours = ((0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254)
+EDGE: views.Colours = ((0, 0, 0, 0), (*Mark.AUTOMATIC.value, 255), *[(0, 0, 0, 0)] * 254)
 
 
 Segment = tuple[float, tuple[int, int, int, int]]
@@ -51,17 +48,13 @@ class Marks:
     """The marks on a picture. All places are fractions of its width and height.
 
     Attributes:
-        point: the clicked point.
-        automatic: the automatic focus; None if the user chose the focus, or if it is not known.
-        picked: the clicked objects, and whether each is added or removed.
-        measured: the places whose distance is known, and that distance.
+        rings: the clicked places, and last the automatic focus if the user chose none and it is known.
+        worded: the places with words beside them, such as a known distance.
         box: the chosen box.
     """
 
-    point: Point | None
-    automatic: Point | None
-    picked: Sequence[tuple[Point, bool]]
-    measured: Sequence[tuple[Point, str]]
+    rings: Sequence[tuple[Point, Mark]]
+    worded: Sequence[tuple[Point, str]]
     box: tuple[float, ...] | None
 
 
@@ -108,12 +101,12 @@ def overlays(state: State) -> list[Overlay]:
 def marks_of(state: State, size: tuple[int, int]) -> Marks:
     """Return the marks on a layer of `size` (width, height in pixels)."""
     operation, options = state.operation, state.options
-    point = None if traits.enlarges(operation) else state.point
+    chosen = state.point is not None or options.get(FOCAL_DISPARITY) is not None or state.view == views.BEFORE
+    automatic = None if chosen or state.shown is None else state.decided.get("focus_at")
+    rings = picking.marked(operation, options, size)
     return Marks(
-        point=None if point is None else picking.share(point, size),
-        automatic=None if point is not None else automatic_place(state),
-        picked=picking.marked(operation, options, size),
-        measured=picking.measured(operation, options, size),
+        rings=rings if automatic is None else [*rings, ((automatic[0], automatic[1]), Mark.AUTOMATIC)],
+        worded=picking.worded(operation, options, size),
         box=picking.box_places(operation, options, size),
     )
 
@@ -130,18 +123,6 @@ def outline(coverage: Image) -> Image:
     edge[::width] = edge[width - 1 :: width] = bytes(height)  # a row's end is not next to the next row's start
     edge[:width] = edge[-width:] = bytes(width)
     return Image(width=width, height=height, channels=1, data=bytes(edge))
-
-
-def automatic_place(state: State) -> tuple[float, float] | None:
-    """Return the point to mark as the automatic focus, as fractions of the picture's width and height.
-
-    It is None if the user chose the focus, or if it is not known yet.
-    """
-    chosen = state.point is not None or state.options.get(FOCAL_DISPARITY) is not None
-    if chosen or state.shown is None or state.view == views.BEFORE:
-        return None
-    place: Sequence[float] | None = state.decided.get("focus_at")
-    return None if place is None else (place[0], place[1])
 
 
 def focus_parts(state: State) -> Image | None:
@@ -209,3 +190,18 @@ def automatic_words(state: State) -> str:
     shown = state.shown
     missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject
     return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")
+
+
+def sign(state: State) -> str:
+    """Return what to show over the picture, in the user's language, while it does not match the options."""
+    if state.phase is Phase.DRAFT:
+        return translated("Draft")
+    if state.phase is Phase.MISSING:
+        return translated(fetching.needs(state) or "") if state.out_of_date else ""
+    if state.phase is Phase.FAILED:  # A selection is clicked in the picture now, so no text may cover it.
+        return translated("No preview") if state.out_of_date and not traits.selects(state.operation) else ""
+    if state.phase in (Phase.EMPTY, Phase.READY):
+        return ""
+    # At the end, the worker says that it is done, but the picture below is not the result yet.
+    words = translated(state.message if state.message and state.fraction < 1 else "Waiting for the preview")
+    return f"{translated(state.operation.title)}: {words}…"

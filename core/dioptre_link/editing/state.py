@@ -28,6 +28,8 @@ Point = tuple[float, float]
 ADVICE = (white_balance.SET_LIGHT, white_balance.SET_WARMTH)
 """Messages about options, which are left out where there are none to change."""
 
+_NOTCHES = 40  # of the mouse wheel, from one end of a slider to the other
+
 
 class Phase(Enum):
     """Phases of a preview."""
@@ -261,9 +263,25 @@ def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: C
     """
     if traits.enlarges(state.operation):
         return _with(state, place=(x, y))
-    point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
-    options = picking.clicked(state.operation, state.options, point, size, click)
+    options = picking.clicked(state.operation, state.options, _pixel((x, y), size), size, click)
     return state if options is None else _chosen(state, options)
+
+
+def moved(state: State, number: int, place: Point, size: tuple[int, int]) -> State:
+    """Handle the drag of one of `picking.places` to a place given as fractions of the layer's sides."""
+    return _chosen(state, picking.moved(state.operation, state.options, number, _pixel(place, size)))
+
+
+def scrolled(state: State, notches: float) -> State:
+    """Change the option that is shown at the clicked places, within the limits of its slider."""
+    one = next(each for each in state.operation.parameters if each.name == state.operation.at_marks)
+    low, high = one.slider or (one.minimum or 0.0, one.maximum or 1.0)
+    value = state.options[one.name] + notches * (high - low) / _NOTCHES
+    return changed(state, one.name, round(min(max(value, low), high), 4))
+
+
+def _pixel(place: Point, size: tuple[int, int]) -> Point:
+    return round(place[0] * (size[0] - 1), 1), round(place[1] * (size[1] - 1), 1)
 
 
 def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> State:

@@ -5,7 +5,8 @@ A place is a pair of fractions of the picture's width and height. A position is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 from .brush import Painting
 from .picking import Click
@@ -14,7 +15,7 @@ from .state import Point
 MOST_ZOOM = 8.0
 STEP = 1.25  # zoom factor of one notch of the mouse wheel or one key press
 DRAG_PX = 4  # a press that moves at least this far is a drag
-HANDLE_PX = 12  # distance from the before/after divider within which a press grabs it
+HANDLE_PX = 12  # distance from a mark or the before/after divider within which a press grabs it
 EDGE_PX = 1  # a click this far outside the picture still hits its edge
 
 Box = tuple[float, float, float, float]
@@ -32,6 +33,9 @@ class Viewport:
         brush_at: position of the brush; None while the pointer is elsewhere.
         on_box: called with two opposite corners of a box that the left button has drawn; None makes a drag pan.
         box: the box that is being drawn, in fractions of the picture.
+        marks: places that the left button can drag.
+        on_mark: called with the number of such a mark and its new place.
+        on_notches: called with the notches of the wheel while Ctrl is held, unless a brush takes them.
         divider: place of a vertical line that can be dragged, as a fraction of the picture's width.
         on_divider: called with the line's new place.
     """
@@ -58,11 +62,15 @@ class Viewport:
         self.brush_at: Point | None = None
         self.on_box: Callable[[Point, Point], None] | None = None
         self.box: Box | None = None
+        self.marks: Sequence[Point] = ()
+        self.on_mark: Callable[[int, Point], None] | None = None
+        self.on_notches: Callable[[float], None] | None = None
         self.divider: float | None = None
         self.on_divider: Callable[[float], None] | None = None
         self._pressed: Point | None = None
         self._centre_then: Point = (0.5, 0.5)  # of the visible part when the button was pressed
-        self._drags = self._handles = self._boxes = self._paints = False
+        self._drags = self._paints = False
+        self._grip: Callable[[Point], None] | None = None  # what a drag moves or draws; None: the picture
         self.reset()
 
     def reset(self) -> None:
@@ -119,14 +127,14 @@ class Viewport:
 
     def pressed(self, at: Point, click: Click, *, left: bool) -> None:
         """Handle a pressed button; `left` says whether it is the left one, and `click` what a click would mean."""
-        handles = left and self._is_on_divider(at)
+        handles = self._is_on_divider(at)
         if self.painting is not None and self.picture is not None and left and not handles:
             if (point := self.point(at)) is not None:
                 self._paints = True
                 self.painting.began(point, click)
             return
-        self._pressed, self._centre_then, self._drags, self._handles = at, self._centre, False, handles
-        self._boxes = left and not handles and self.on_box is not None
+        self._pressed, self._centre_then, self._drags = at, self._centre, left and handles
+        self._grip = self._grip_at(at) if left else None
 
     def moved(self, at: Point) -> None:
         """Handle a movement of the pointer, with or without a pressed button."""
@@ -139,11 +147,8 @@ class Viewport:
             return
         across, down = at[0] - self._pressed[0], at[1] - self._pressed[1]
         self._drags = self._drags or max(abs(across), abs(down)) >= DRAG_PX
-        if self._handles and self.on_divider is not None:
-            self.on_divider(self.nearest(at)[0])
-        elif self._drags and self._boxes:
-            self.box = between(self.nearest(self._pressed), self.nearest(at))
-            self._on_change()
+        if self._drags and self._grip is not None:
+            self._grip(self.nearest(at))
         elif self._drags and self.zoom > 1:
             width, height = self.place()[2:]
             self._centre = self._centre_then[0] - across / width, self._centre_then[1] - down / height
@@ -161,15 +166,16 @@ class Viewport:
         if box is not None and self.on_box is not None:
             self.on_box((box[0], box[1]), (box[0] + box[2], box[1] + box[3]))
             self._on_change()
-        elif pressed is not None and left and not (self._drags or self._handles):
+        elif pressed is not None and left and not self._drags:
             point = (0.5, 0.5) if self.picture is None else self.point(at)
             if point is not None:
                 self._on_click(*point, click)
 
     def scrolled(self, at: Point, notches: float, *, control: bool) -> bool:
         """Handle the mouse wheel, positive upwards; return whether that had an effect."""
-        if self.painting is not None and control:
-            self.painting.resized(notches)
+        turn = self.on_notches if self.painting is None else self.painting.resized
+        if control and turn is not None:
+            turn(notches)
             return True
         if self.picture is None or self.laid is not None or (notches < 0 and self.zoom <= 1.0):
             return False
@@ -191,7 +197,23 @@ class Viewport:
     @property
     def drags_freely(self) -> bool:
         """Whether the pressed button drags at the smallest zoom, and moves or draws nothing here."""
-        return self._pressed is not None and self._drags and not (self._handles or self._boxes or self.zoom > 1)
+        return self._pressed is not None and self._drags and self._grip is None and self.zoom <= 1
+
+    def _grip_at(self, at: Point) -> Callable[[Point], None] | None:
+        """Return what a drag from a position moves or draws: the divider, a mark or a box."""
+        divide, mark, corner = self.on_divider, self.on_mark, self.nearest(at)
+        if divide is not None and self._is_on_divider(at):
+            return lambda place: divide(place[0])
+        left, top, width, height = self.place()
+        away = [math.dist(at, (left + x * width, top + y * height)) for x, y in self.marks]
+        if mark is not None and away and min(away) <= HANDLE_PX:
+            number = away.index(min(away))
+            return lambda place: mark(number, place)
+        return None if self.on_box is None else lambda place: self._draw_box(corner, place)
+
+    def _draw_box(self, one: Point, other: Point) -> None:
+        self.box = between(one, other)
+        self._on_change()
 
     def _is_on_divider(self, at: Point) -> bool:
         point = self.point(at)

@@ -7,8 +7,8 @@ from typing import Any
 
 from .dioptre_link.editing import picking
 from .dioptre_link.editing.brush import Painting
-from .dioptre_link.editing.picking import Click
-from .dioptre_link.editing.scene import AMBER, Marks
+from .dioptre_link.editing.picking import Click, Mark
+from .dioptre_link.editing.scene import Marks
 from .dioptre_link.editing.state import Point
 from .dioptre_link.editing.viewport import Box, Viewport
 from .dioptre_link.language import translated
@@ -29,8 +29,12 @@ from .toolkit import (
 
 LEAST_PX = 160
 RING_PX = 9
-# Colours of clicks that add to the selection, and of clicks that subtract from it.
-PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)
+# Half the lines within a ring.
+SIGNS = {
+    Mark.ADDED: (QPointF(4, 0), QPointF(0, 4)),
+    Mark.REMOVED: (QPointF(4, 0),),
+    Mark.AUTOMATIC: (QPointF(1, 0), QPointF(0, 1)),
+}
 MEASURED, DOT_PX = QColor(110, 200, 255), 4  # Marks of places whose distance is known.
 # A white line over a dark one is visible on every picture.
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
@@ -43,8 +47,6 @@ INVITATION = "Click here to preview the active layer with these settings"
 
 class Canvas(QLabel):
     """Widget that shows the picture. `on_click` receives fractions of it, or (0.5, 0.5) without a picture."""
-
-    DIMS = True  # Whether it is darker while it does not match the options.
 
     def __init__(self, on_click: Callable[[float, float, Click], None]) -> None:
         super().__init__()
@@ -99,6 +101,8 @@ class Canvas(QLabel):
         self.viewport.divider = None if left is None else self._divider
         self._image, self._over, self._left = image, over, left
         self._frame, self._marks = frame, marks
+        rings = () if marks is None else marks.rings
+        self.viewport.marks = [place for place, mark in rings if mark is not Mark.AUTOMATIC]
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
@@ -111,15 +115,6 @@ class Canvas(QLabel):
     def _move_divider(self, at: float) -> None:
         self._divider = self.viewport.divider = at
         self.update()
-
-    def set_box(self, on_box: Callable[[Point, Point], None] | None) -> None:
-        """Let a drag with the left button draw a box and pass on its corners, or restore panning."""
-        self.viewport.on_box = on_box
-
-    def show_words(self, words: str) -> None:
-        """Set the text shown while there is no picture."""
-        if words != self.text():
-            self.setText(words)
 
     def set_brush(self, painting: Painting | None, radius: float) -> None:
         """Let the left button paint, or restore clicking.
@@ -221,26 +216,17 @@ class Canvas(QLabel):
         def at(place: Point) -> QPointF:
             return QPointF(whole.x() + place[0] * whole.width(), whole.y() + place[1] * whole.height())
 
-        if marks.point is not None:
-            self._ring(painter, at(marks.point), OUTLINE[1][0])
-        for place, adds in marks.picked:
-            ends = [QPointF(4, 0), QPointF(0, 4)] if adds else [QPointF(4, 0)]
-            self._ring(painter, at(place), PLUS if adds else MINUS, ends)
-        for place, words in marks.measured:
+        for place, mark in marks.rings:
+            self._ring(painter, at(place), mark)
+        for place, words in marks.worded:
             self._paint_distance(painter, at(place), words)
-        if marks.automatic is not None:
-            self._ring(painter, at(marks.automatic), QColor(*AMBER), dot=True)
 
-    def _ring(
-        self, painter: QPainter, middle: QPointF, colour: QColor, sign: Sequence[QPointF] = (), *, dot: bool = False
-    ) -> None:
-        for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(colour, OUTLINE[1][1])):
+    def _ring(self, painter: QPainter, middle: QPointF, mark: Mark) -> None:
+        for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(QColor(*mark.value), OUTLINE[1][1])):
             painter.setPen(pen)
             painter.drawEllipse(middle, RING_PX, RING_PX)
-            for end in sign:
+            for end in SIGNS.get(mark, ()):
                 painter.drawLine(middle - end, middle + end)
-            if dot:
-                painter.drawEllipse(middle, 1, 1)
 
     def _paint_distance(self, painter: QPainter, middle: QPointF, words: str) -> None:
         painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
@@ -257,8 +243,6 @@ class Canvas(QLabel):
 
     def _paint_sign(self, painter: QPainter) -> None:
         """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""
-        if self._image is not None and self.DIMS:
-            painter.fillRect(QRectF(*self.place()), QColor(0, 0, 0, 70))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
         room = QRectF(0, 0, self.width() - 2 * INDENT_PX, self.height())
         high = max(BAND_PX, painter.boundingRect(room, int(flags), self._sign).height() + INDENT_PX)

@@ -71,10 +71,14 @@ def begin(document: Document | None, node: Node | None) -> Node:
     return depth
 
 
+def _parts(document: Document, entry: Entry) -> tuple[Node | None, Node | None]:
+    """Return the depth layer that a result has or uses, and its main layer."""
+    return find_linked(document, depth_link(entry)), find_linked(document, entry.outputs.get(Role.RESULT.value))
+
+
 def lift(document: Document, entry: Entry) -> None:
     """Show a depth layer as it is if it is shown for painting, whatever opacity the user has chosen meanwhile."""
-    depth = find_linked(document, depth_link(entry))
-    result = find_linked(document, entry.outputs.get(Role.RESULT.value))
+    depth, result = _parts(document, entry)
     alone = result is None or not result.visible()
     if alone and depth is not None and depth.visible() and depth.opacity() < OPAQUE:
         depth.setOpacity(OPAQUE)
@@ -88,8 +92,7 @@ def has_depth(document: Document, entry: Entry) -> bool:
 
 def is_edited(document: Document, entry: Entry) -> bool:
     """Return whether the result's depth layer is shown for painting."""
-    depth = find_linked(document, depth_link(entry))
-    result = find_linked(document, entry.outputs.get(Role.RESULT.value))
+    depth, result = _parts(document, entry)
     if depth is None or result is None or not depth.visible():
         return False
     under_way = painting.under_way()
@@ -98,12 +101,20 @@ def is_edited(document: Document, entry: Entry) -> bool:
     )
 
 
+def is_seen(strokes: Painting) -> bool:
+    """Return whether the depth layer is active and shown over the photo, without a result above it."""
+    entry, node = strokes.result(), strokes.shown()
+    result = None if entry is None else _parts(strokes.document, entry)[1]
+    return node is not None and node.opacity() < OPAQUE and (result is None or not result.visible())
+
+
 def end(document: Document, entry: Entry) -> None:
     """Show a result again instead of its depth. The caller refreshes the canvas."""
-    if (depth := find_linked(document, depth_link(entry))) is not None:
+    depth, result = _parts(document, entry)
+    if depth is not None:
         depth.setVisible(False)
         depth.setOpacity(OPAQUE)
-    if (result := find_linked(document, entry.outputs.get(Role.RESULT.value))) is not None:
+    if result is not None:
         result.setVisible(True)
     painting.end()
 

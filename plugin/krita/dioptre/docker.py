@@ -33,6 +33,7 @@ from .lists import JobList, RecipeList, ResultList
 from .options import Options
 from .preview import PictureView
 from .session import FROM_FILE, Panel, Session
+from .tint import Tint
 from .toolkit import (
     ChoiceBox,
     OneLine,
@@ -50,6 +51,7 @@ from .toolkit import (
     QVBoxLayout,
     QWidget,
     Shared,
+    button_of,
 )
 
 DOCKER_ID = "dioptre_docker"
@@ -79,6 +81,7 @@ class DioptreDocker(DockWidget):
         self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
         self._said_of: Document | None = None  # The document that was active then.
+        self._tint = Tint()
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -113,14 +116,6 @@ class DioptreDocker(DockWidget):
             self._guarded(lambda: self.session.open_file(Path(file)))
         self._render_recipes(self.session.store.state)
 
-    def edit(self) -> None:
-        """Open the active result with the options that produced it.
-
-        Raises:
-            RefusedError: No result is active, or it cannot be edited.
-        """
-        self.session.edit()
-
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -147,15 +142,10 @@ class DioptreDocker(DockWidget):
         self._choice.insertSeparator(self._choice.count())
         self._choice.addItem(translated("Recipes"), (RECIPES, ""))
         self._choice.activated.connect(lambda *_: self._chosen())
-        self._look = QToolButton()
-        self._look.setText("⟳")
-        self._look.setObjectName("dioptre_look")
-        self._look.setToolTip(translated("Reread the active layer"))
-        self._look.setAccessibleName(translated("Reread the active layer"))
-        self._look.clicked.connect(lambda *_: self.session.look())
         head = QHBoxLayout()
         head.addWidget(self._choice, 1)
-        head.addWidget(self._look)
+        words = translated("Reread the active layer")
+        head.addWidget(button_of(QToolButton, "look", "⟳", self.session.look, words))
         return head
 
     def _lower(self) -> QWidget:
@@ -184,7 +174,7 @@ class DioptreDocker(DockWidget):
         self._option_place = QVBoxLayout()
         self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
         self._results_title = QLabel(f"<b>{translated('Results')}</b>")
-        self._results = ResultList(lambda: self._guarded(self.edit))
+        self._results = ResultList(lambda: self._guarded(self.session.edit))
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 4, 0)
@@ -210,14 +200,11 @@ class DioptreDocker(DockWidget):
         self._words.setWordWrap(True)
         self._words.setObjectName("dioptre_words")
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._adds = QCheckBox(translated("Add instead of replacing"))
-        self._adds.setToolTip(translated("Add another group and keep the current result"))
-        self._adds.setObjectName("dioptre_adds")
-        self._adds.toggled.connect(self.session.add_another)
-        self._whole = QCheckBox(translated("Whole document"))
-        self._whole.setToolTip(translated("Enlarge every layer into a new document"))
-        self._whole.setObjectName("dioptre_whole")
-        self._whole.toggled.connect(self.session.enlarge_whole)
+        tip = translated("Add another group and keep the current result")
+        adds, text = self.session.add_another, translated("Add instead of replacing")
+        self._adds = button_of(QCheckBox, "adds", text, adds, tip)
+        tip = translated("Enlarge every layer into a new document")
+        self._whole = button_of(QCheckBox, "whole", translated("Whole document"), self.session.enlarge_whole, tip)
         self._snaps = self._setting(
             SNAPS,
             translated("Snap strokes to edges"),
@@ -228,14 +215,12 @@ class DioptreDocker(DockWidget):
             translated("Update after each stroke"),
             translated("While you paint on the depth, show the result of each stroke"),
         )
-        self._make = self._button(translated("Create layers"), "dioptre_make", self.session.make)
+        self._make = self._button(translated("Create layers"), "make", self.session.make)
         self._make.setStyleSheet(MAIN)
-        self._edit_depth = self._button(translated("Edit depth"), "dioptre_edit_depth_button", self._begin_depth)
-        self._edit_depth.setToolTip(
-            translated("Show the depth layer of the active result so that you can paint on it")
-        )
-        self._update = self._button(translated("Update"), "dioptre_update_button", self._update_layers)
-        self._update.setToolTip(translated("Recompute the active result after you paint on its layers"))
+        tip = translated("Show the depth layer of the active result so that you can paint on it")
+        self._edit_depth = self._button(translated("Edit depth"), "edit_depth_button", self._begin_depth, tip)
+        tip, update = translated("Recompute the active result after you paint on its layers"), self._update_layers
+        self._update = self._button(translated("Update"), "update_button", update, tip)
         buttons = self._buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
@@ -254,18 +239,12 @@ class DioptreDocker(DockWidget):
 
     def _setting(self, name: str, text: str, tip: str) -> QCheckBox:
         """Return a switch that Krita remembers."""
-        tick = QCheckBox(text)
-        tick.setToolTip(tip)
-        tick.setObjectName(f"dioptre_{name}")
+        tick = button_of(QCheckBox, name, text, lambda on: remember(name, on), tip)
         tick.setChecked(remembered(name))
-        tick.toggled.connect(lambda on: remember(name, on))
         return tick
 
-    def _button(self, text: str, name: str, act: Callable[[], object]) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(name)
-        button.clicked.connect(lambda *_: self._guarded(act))
-        return button
+    def _button(self, text: str, name: str, act: Callable[[], object], tip: str = "") -> QPushButton:
+        return button_of(QPushButton, name, text, lambda: self._guarded(act), tip)
 
     # -- rendering -----------------------------------------------------------------------------------------------
 
@@ -400,7 +379,9 @@ class DioptreDocker(DockWidget):
     def _follow_strokes(self) -> None:
         """Snap strokes on the depth to edges and update the results, as far as the user wants it."""
         strokes, snaps, updates = painting.under_way(), self._snaps.isChecked(), self._after_stroke.isChecked()
-        if strokes is None or not strokes.are_over(busy=bool(job_manager().runs), follows=snaps or updates):
+        over = strokes is not None and strokes.are_over(busy=bool(job_manager().runs), follows=snaps or updates)
+        self._tint.follow(strokes)
+        if strokes is None or not over:
             return
 
         def update() -> None:
@@ -489,16 +470,9 @@ def title_of(panel: Panel, size: tuple[int, int] | None) -> str:
         words = translated(changed if panel.changed else own)
     else:
         words = translated(Message("New result for “{layer}”", layer=panel.layer))
-    if (
-        size is None
-        or panel.whole
-        or (
-            scale := recipes.scale(panel.followed)
-            if panel.followed
-            else panel.state.operation.scale(panel.state.options)
-        )
-        == 1
-    ):
+    state, followed = panel.state, panel.followed
+    scale = recipes.scale(followed) if followed else state.operation.scale(state.options)
+    if size is None or panel.whole or scale == 1:
         return words
     width, height = (round(side * scale) for side in size)
     return f"{words}: {width} × {height} px"

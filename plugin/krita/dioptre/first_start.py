@@ -21,6 +21,7 @@ from .toolkit import (
     QTimer,
     QVBoxLayout,
     QWidget,
+    button_of,
 )
 
 FULL = 1000  # Maximum of the progress bar.
@@ -71,10 +72,10 @@ class FirstStartPage(QWidget):
         self._bar.setRange(0, FULL)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(translated("Progress"))
-        self._install = self._button(translated(first_start.INSTALL), "dioptre_install", self._begin)
-        self._find = self._button(translated(first_start.FIND), "dioptre_find", self._choose)
-        self._find.setToolTip(translated(first_start.FIND_TIP))
-        self._cancel = self._button(translated("Cancel"), "dioptre_cancel_install", lambda: self._end(Cancelled()))
+        tip, cancel = translated(first_start.FIND_TIP), lambda: self._end(Cancelled())
+        self._install = button_of(QPushButton, "install", translated(first_start.INSTALL), self._begin)
+        self._find = button_of(QPushButton, "find", translated(first_start.FIND), self._choose, tip)
+        self._cancel = button_of(QPushButton, "cancel_install", translated("Cancel"), cancel)
         buttons = QHBoxLayout()
         for button in (self._install, self._find, self._cancel):
             buttons.addWidget(button)
@@ -86,12 +87,6 @@ class FirstStartPage(QWidget):
         rows.addLayout(buttons)
         rows.addStretch(1)
         self._show_running(False)
-
-    def _button(self, text: str, name: str, act: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(name)
-        button.clicked.connect(lambda *_: act())
-        return button
 
     def _show_running(self, running: bool) -> None:
         self._bar.setVisible(running)

@@ -32,6 +32,7 @@ from .toolkit import (
     QToolButton,
     QVBoxLayout,
     QWidget,
+    button_of,
 )
 
 FULL = 1000  # Maximum of a progress bar.
@@ -52,12 +53,7 @@ class JobLine(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setMaximumHeight(8)
         self._bar.setAccessibleName(title)
-        cancel = QToolButton()
-        cancel.setText("✕")
-        cancel.setObjectName("dioptre_job_cancel")
-        cancel.setToolTip(translated("Cancel this job"))
-        cancel.setAccessibleName(f"{translated('Cancel this job')}: {title}")
-        cancel.clicked.connect(lambda *_: run.cancel())
+        cancel = button_of(QToolButton, "job_cancel", "✕", run.cancel, f"{translated('Cancel this job')}: {title}")
         lines = QVBoxLayout()
         lines.setSpacing(1)
         lines.addWidget(self._words)
@@ -83,9 +79,7 @@ class JobList(QWidget):
         self._place = QVBoxLayout(self)
         self._place.setContentsMargins(0, 0, 0, 0)
         self._place.setSpacing(2)
-        self._stop = QPushButton(translated("Cancel all jobs"))
-        self._stop.setObjectName("dioptre_stop_all")
-        self._stop.clicked.connect(lambda *_: job_manager().cancel_all())
+        self._stop = button_of(QPushButton, "stop_all", translated("Cancel all jobs"), job_manager().cancel_all)
         self._place.addWidget(self._stop)
         job_manager().started.connect(self._add)
         for run in job_manager().runs:

@@ -89,8 +89,6 @@ class OnCanvas:
 class Overlay(Canvas):
     """Shows a preview over a canvas, turned and mirrored like that."""
 
-    DIMS = False
-
     def __init__(self, under: QWidget, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None]) -> None:
         super().__init__(on_click)
         self.setObjectName("dioptre_on_canvas")

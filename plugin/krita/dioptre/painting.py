@@ -24,7 +24,7 @@ from .document import (
     record_of,
 )
 from .sources import freeze
-from .toolkit import QApplication, Qt
+from .toolkit import QApplication, QImage, Qt
 
 WAITING = object()  # What a step of a run yields while it waits for the user to end a stroke.
 
@@ -41,11 +41,15 @@ class Painting:
         document: The document.
         depth: The layer's id in the record.
         before: The layer without its latest strokes.
+        seen: The reduced layer at the latest look.
+        rect: The layer's place then.
     """
 
     def __init__(self, document: Document, depth: Node) -> None:
         self.document, self.depth = document, node_id(document, depth)
-        self.before = freeze(document, depth, Rect.of(depth))
+        self.rect = Rect.of(depth)
+        self.before = freeze(document, depth, self.rect)
+        self.seen: QImage | None = None
         self._before_is = b""
         self._strokes = Strokes()
 
@@ -59,10 +63,11 @@ class Painting:
         node = self.shown()
         if node is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton or not is_idle(self.document):
             return False
-        now = pixels_of(node)
+        self.seen, self.rect = small(node), Rect.of(node)
+        now = pixels_of(self.seen)
         over = self._strokes.are_over(now, waits=busy or not follows or self.result() is None)
         if self._strokes.is_known and not busy and now != self._before_is:
-            self.before, self._before_is = freeze(self.document, node, Rect.of(node)), now
+            self.before, self._before_is = freeze(self.document, node, self.rect), now
         return over
 
     def shown(self) -> Node | None:
@@ -75,22 +80,22 @@ class Painting:
     def is_still(self) -> Callable[[], bool]:
         """Return a test whether the layer has the pixels that it has now."""
         node = find_node(self.document, self.depth)
-        now = node and pixels_of(node)
+        now = node and pixels_of(small(node))
 
         def test() -> bool:
             there = find_node(self.document, self.depth)
-            return there is not None and pixels_of(there) == now
+            return there is not None and pixels_of(small(there)) == now
 
         return test
 
     def is_as_before(self) -> bool:
         """Return whether the user has not painted since the last strokes were over."""
         node = find_node(self.document, self.depth)
-        return node is not None and self._strokes.knows(pixels_of(node))
+        return node is not None and self._strokes.knows(pixels_of(small(node)))
 
     def follow(self, node: Node) -> None:
         """Count a change of the layer as one that the user has not made."""
-        self._strokes.follow(pixels_of(node))
+        self._strokes.follow(pixels_of(small(node)))
 
     def result(self) -> Entry | None:
         """Return the newest result that uses the layer."""
@@ -103,10 +108,14 @@ class Painting:
         return link is not None and link.id == self.depth
 
 
-def pixels_of(node: Node) -> bytes:
+def small(node: Node) -> QImage:
+    """Return the layer, reduced along each side; Krita leaves a gap instead of enlarging a layer."""
+    return node.thumbnail(*(min(side, SEEN_PX) for side in Rect.of(node)[2:]))
+
+
+def pixels_of(seen: QImage) -> bytes:
     """Return what identifies the pixels of a reduced layer."""
-    small = node.thumbnail(SEEN_PX, SEEN_PX)
-    return hashlib.sha256(small.constBits().asstring(small.sizeInBytes())).digest()
+    return hashlib.sha256(seen.constBits().asstring(seen.sizeInBytes())).digest()
 
 
 _under_way: list[Painting] = []  # At most one.

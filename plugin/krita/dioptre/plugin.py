@@ -186,7 +186,7 @@ def _edit() -> None:
     updating.find_edited(*active())
     docker = show_panel()
     if docker is not None:
-        docker.edit()
+        docker.session.edit()
 
 
 def _edit_depth() -> None:

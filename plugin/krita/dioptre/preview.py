@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from .canvas import INVITATION, Canvas
-from .dioptre_link.editing import brush, fetching, picking, recipes, scene, traits, views
+from .dioptre_link.editing import brush, picking, recipes, scene, traits, views
+from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State, Tool
@@ -29,6 +30,7 @@ from .toolkit import (
     QVBoxLayout,
     QWidget,
     Shared,
+    button_of,
 )
 
 SIZE_STEPS = 100  # Number of slider positions.
@@ -47,12 +49,11 @@ class BrushRow(QWidget):
         tools.setSpacing(1)
         tools.addStretch()
         for tool in Tool:
-            button = self._buttons[tool] = QToolButton()
+            chooses = partial(on_change, partial(brush.chose, tool=tool))
+            button = self._buttons[tool] = button_of(QToolButton, f"tool_{tool.value}", "", chooses)
             button.setCheckable(True)
             button.setStyleSheet(VIEW_STYLE)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            button.setObjectName(f"dioptre_tool_{tool.value}")
-            button.clicked.connect(lambda *_, chosen=tool: on_change(lambda state: brush.chose(state, chosen)))
             group.addButton(button)
             tools.addWidget(button)
         tools.addStretch()
@@ -63,22 +64,17 @@ class BrushRow(QWidget):
         self._size.setToolTip(translated("Brush size (or Ctrl+scroll over the picture)"))
         self._size.setAccessibleName(translated("Brush size"))
         self._size.valueChanged.connect(lambda place: self._sized(place / SIZE_STEPS))
-        self._undo = QToolButton()
-        self._undo.setText("↶")
-        self._undo.setToolTip(translated("Undo the last stroke (Ctrl+Z in the picture)"))
-        self._undo.setAccessibleName(translated("Undo the last stroke (Ctrl+Z in the picture)"))
-        self._undo.setObjectName("dioptre_undo_stroke")
-        self._undo.clicked.connect(lambda *_: on_change(brush.undone))
-        self._clear = QToolButton()
-        self._clear.setText(translated("Clear strokes"))
-        self._clear.setToolTip(translated("Remove all strokes"))
-        self._clear.setObjectName("dioptre_clear_strokes")
-        self._clear.clicked.connect(lambda *_: on_change(brush.cleared))
         lower = QHBoxLayout()
         lower.addWidget(QLabel(translated("Size")))
         lower.addWidget(self._size, 1)
-        lower.addWidget(self._undo)
-        lower.addWidget(self._clear)
+        self._removal = []
+        for name, text, words, change in (
+            ("undo_stroke", "↶", translated("Undo the last stroke (Ctrl+Z in the picture)"), brush.undone),
+            ("clear_strokes", translated("Clear strokes"), translated("Remove all strokes"), brush.cleared),
+        ):
+            button = button_of(QToolButton, name, text, partial(on_change, change), words)
+            lower.addWidget(button)
+            self._removal.append(button)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
@@ -99,9 +95,8 @@ class BrushRow(QWidget):
         if not self._size.isSliderDown():
             self._size.setValue(round(SIZE_STEPS * brush.slider_place(state.brush.radius)))
         self._size.blockSignals(False)
-        painted = bool(brush.strokes(state))
-        self._undo.setEnabled(painted)
-        self._clear.setEnabled(painted)
+        for button in self._removal:
+            button.setEnabled(bool(brush.strokes(state)))
         self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
 
 
@@ -121,32 +116,26 @@ class PictureView(Shared):
         self.canvas = Canvas(self._clicked)
         self._on_canvas = OnCanvas(self._clicked, self._takes_key, session.uncover)
         self._over: Overlay | None = None  # The canvas that shows the picture in place of the docker's.
-        self._switch = QCheckBox(translated("Show on the canvas"))
-        self._switch.setObjectName("dioptre_on_canvas_switch")
-        self._switch.setToolTip(translated("Preview the result in the document itself"))
-        self._switch.toggled.connect(session.show_on_canvas)
+        tip, shows = translated("Preview the result in the document itself"), session.show_on_canvas
+        self._switch = button_of(QCheckBox, "on_canvas_switch", translated("Show on the canvas"), shows, tip)
         self._buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         row = self._row = QHBoxLayout()
         row.setSpacing(1)
         row.addStretch()
         for name, view in views.VIEWS.items():
-            button = self._buttons[name] = QToolButton()
-            button.setText(translated(view.label))
             holds = name == views.BEFORE
             tip = translated("Hold to compare (key: Y)." if holds else view.tip)
-            button.setToolTip(tip)
-            button.setAccessibleDescription(tip)
-            button.setStyleSheet(VIEW_STYLE)
-            button.setObjectName(f"dioptre_view_{name}")
+            act = (lambda: None) if holds else partial(session.brush, partial(states.chose_view, view=name))
+            made = self._buttons[name] = button_of(QToolButton, f"view_{name}", translated(view.label), act, tip)
+            made.setStyleSheet(VIEW_STYLE)
             if holds:
-                button.pressed.connect(lambda: session.compare(holds=True))
-                button.released.connect(lambda: session.compare(holds=False))
+                made.pressed.connect(lambda: session.compare(holds=True))
+                made.released.connect(lambda: session.compare(holds=False))
             else:
-                button.setCheckable(True)
-                button.clicked.connect(lambda *_, n=name: session.choose_view(n))
-                group.addButton(button)
-            row.addWidget(button)
+                made.setCheckable(True)
+                group.addButton(made)
+            row.addWidget(made)
         row.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -172,18 +161,16 @@ class PictureView(Shared):
         painting = self._painting if brushes and brush.is_active(state) and size is not None else None
         own = before if state.shown is None or state.shown.before is None else coloured(state.shown.before)
         picture = scene.picture_of(state)
-        image = before if picture is None else _converted(picture)
+        image = before if picture is None else coloured(picture)
         failed = image is None and state.phase is Phase.FAILED
         clickable = state if focusing is None else replace(state, operation=focusing[0], options=focusing[1])
-        marks = scene.marks_of(clickable, size or (1, 1))
+        marks = None if size is None else scene.marks_of(clickable, size)
         part = None if state.shown is None or state.view != views.PLACE else state.shown.part
-        if size is None:
-            marks = replace(marks, point=None, box=None)
         boxes = brushes and picking.box_of(state.operation) is not None
         shown: dict[str, Any] = {
             "over": self._overlays(state, self._session.selected),
             "left": own if state.view == views.SPLIT else None,
-            "frame": part or marks.box,
+            "frame": part or (marks and marks.box),
             "marks": marks,
         }
         self._over = over = self._canvas_over()
@@ -196,12 +183,14 @@ class PictureView(Shared):
         self.canvas.show_images(image, **shown)
         # A tooltip would cover the picture while the user paints, and on Krita's canvas.
         self.canvas.setToolTip("" if painting is not None else picking.hint(clickable.operation))
-        self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
-        sign = "" if failed else _sign(state)
+        self.canvas.setText("" if state.busy else translated("No preview" if failed else INVITATION))
+        sign = "" if failed else scene.sign(state)
         for canvas, band in ((self.canvas, sign), (over, sign or translated("Preview"))):
             if canvas is not None:
                 canvas.set_brush(painting, brush.SEEN * state.brush.radius)
-                canvas.set_box(self._session.box if boxes else None)
+                canvas.viewport.on_box = self._session.box if boxes else None
+                canvas.viewport.on_mark = None if panel.recipe else self._session.move
+                canvas.viewport.on_notches = self._session.scroll if state.operation.at_marks else None
                 canvas.show_progress(band, state.fraction if state.busy else None)
         self.fit()
 
@@ -279,32 +268,11 @@ class PictureView(Shared):
         self._session.click(x, y, click)
 
 
-def _sign(state: State) -> str:
-    """Return the text to show over the picture while it does not match the options."""
-    if state.phase is Phase.EMPTY:
-        return ""
-    if state.phase is Phase.MISSING:
-        return translated(fetching.needs(state) or "") if state.out_of_date else ""
-    if state.phase is Phase.FAILED:
-        # The user must click in the picture now, so no text may cover it.
-        points_it_out = traits.selects(state.operation)
-        return translated("No preview") if state.out_of_date and not points_it_out else ""
-    if state.phase is Phase.READY:
-        return ""
-    if state.phase is Phase.DRAFT:
-        return translated("Draft")
-    # At the end, the worker says that it is done, but the picture below is not the result yet.
-    words = translated(state.message if state.message and state.fraction < 1 else "Waiting for the preview")
-    return f"{translated(state.operation.title)}: {words}…"
-
-
-def _converted(image: Image) -> QImage:
-    return _table(image, _GREYS) if image.channels == 1 else coloured(image)
-
-
 @lru_cache(maxsize=4)
 def coloured(image: Image) -> QImage:
     """Return a QImage that owns its bytes."""
+    if image.channels == 1:
+        return _table(image, _GREYS)
     return QImage(image.data, image.width, image.height, 4 * image.width, QImage.Format.Format_ARGB32).copy()
 
 

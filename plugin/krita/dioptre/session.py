@@ -18,7 +18,7 @@ from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Image, Shown, Step
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.request import preview_of
-from .dioptre_link.editing.state import Phase, State, Store
+from .dioptre_link.editing.state import Phase, Point, State, Store
 from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_selection
 from .dioptre_link.editing.views import views_of
 from .dioptre_link.errors import DioptreError, RefusedError
@@ -287,6 +287,15 @@ class Session(QObject):
         if self.size is not None and not self.store.state.recipe:
             self._choose(states.boxed(self.state, start, end, self.size))
 
+    def move(self, number: int, place: Point) -> None:
+        """Handle the drag of a mark in the preview to a place given as fractions of the layer's sides."""
+        if self.size is not None:
+            self._choose(states.moved(self.state, number, place, self.size))
+
+    def scroll(self, notches: float) -> None:
+        """Change the option that is shown at the marks."""
+        self._choose(states.scrolled(self.state, notches))
+
     def brush(self, change: Callable[[State], State]) -> None:
         """Apply a change from `editing.brush` to the state."""
         self._choose(change(self.state))
@@ -295,9 +304,6 @@ class Session(QObject):
         """Download a network; the preview starts once it is installed."""
         self._set(fetching.began(self.state, network))
         self.fetcher.start(network)
-
-    def choose_view(self, view: str) -> None:
-        self._choose(states.chose_view(self.state, view))
 
     def compare(self, *, holds: bool) -> None:
         """Show the unchanged layer for as long as the user holds the key or the button."""

@@ -5,6 +5,7 @@ It is PyQt5 in Krita 5 and PyQt6 in Krita 6. Use full enumeration names, which b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 try:
@@ -67,6 +68,28 @@ VIEW_STYLE = _BUTTON.format(padding="2px 5px")
 
 SHAPE_STYLE = _BUTTON.format(padding="3px 0px")
 """For buttons with pictures."""
+
+
+def button_of(kind: type[Any], name: str, text: str, act: Callable[..., object], tip: str = "") -> Any:
+    """Return a push button, a tool button or a check box, whose tooltip screen readers announce.
+
+    Args:
+        kind: Its class.
+        name: Its name, which styles and checks use.
+        text: What it shows.
+        act: Called when it is clicked; a check box passes on whether it is ticked.
+        tip: Its tooltip.
+    """
+    button = kind()
+    button.setText(text)
+    button.setObjectName(f"dioptre_{name}")
+    button.setToolTip(tip)
+    button.setAccessibleName(text if len(text) > 1 else tip)
+    if kind is QCheckBox:
+        button.toggled.connect(act)
+    else:
+        button.clicked.connect(lambda *_: act())
+    return button
 
 
 class _Unscrolled:

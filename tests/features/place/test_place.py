@@ -7,7 +7,7 @@ import pytest
 
 from dioptre.contract import Inputs
 from dioptre.features.place import laid_out, on_surface, place, plane_at
-from dioptre.features.place.placing import blur_beside
+from dioptre.features.place.placing import blur_beside, like_surface
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.operation import Role
@@ -262,3 +262,17 @@ def test_the_layer_takes_the_colour_of_the_photos_light() -> None:
         assert none[2] > half[2] > all_of_it[2]
         assert all_of_it[2] < all_of_it[0] - 0.05
         assert all_of_it.max() <= none.max() + 1e-6
+
+
+def test_a_layer_on_a_surface_takes_on_its_texture_and_light() -> None:
+    stripes = np.where(np.arange(WIDTH) % 8 < 4, 0.4, 0.6).astype(np.float32)
+    floor = np.repeat(np.broadcast_to(stripes, (HEIGHT, WIDTH))[..., None], 3, axis=2).copy()
+    floor[: HEIGHT // 2] *= np.float32(0.5)  # A shadow.
+    painted = like_surface(sheet(), floor, strength=1.0)
+    red = painted[..., 0]
+    assert red[-1, 0] < red[-1, 4]
+    assert red[0, 0] < red[-1, 0]
+    plain = like_surface(sheet(), np.full_like(floor, 0.5), strength=1.0)
+    np.testing.assert_allclose(plain, sheet(), atol=1e-6)  # On a plain surface, its colours are its own.
+    np.testing.assert_array_equal(painted[..., 3], sheet()[..., 3])
+    np.testing.assert_array_equal(like_surface(sheet(), floor, strength=0.0), sheet())

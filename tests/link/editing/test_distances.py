@@ -84,8 +84,8 @@ def two_places() -> states.State:
 
 def test_each_place_is_marked_with_its_distance() -> None:
     state = two_places()
-    assert picking.measured(BLUR, state.options, (101, 51)) == [((0.0, 0.0), "2.1 m"), ((1.0, 1.0), "12 m")]
-    assert picking.measured(OPERATIONS["white_balance"], {}, (101, 51)) == []
+    assert picking.worded(BLUR, state.options, (101, 51)) == [((0.0, 0.0), "2.1 m"), ((1.0, 1.0), "12 m")]
+    assert picking.worded(OPERATIONS["white_balance"], {}, (101, 51)) == []
 
 
 @pytest.mark.parametrize("name", ["lens_blur", "portrait"])

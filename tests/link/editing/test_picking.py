@@ -11,7 +11,7 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.catalogue.subject import SubjectOptions
 from dioptre_link.editing import picking
 from dioptre_link.editing import state as states
-from dioptre_link.editing.picking import Click
+from dioptre_link.editing.picking import Click, Mark
 from dioptre_link.operation import MOST_POINTS, Box, Memory, Operation, option
 
 SIZE = (201, 101)
@@ -98,7 +98,7 @@ def test_marks_are_where_the_clicks_were() -> None:
     state = click(states.opened(WITHOUT_POINT), 0.25, 0.5)
     state = click(state, 0.75, 0.5, Click.REMOVE)
     marked = picking.marked(state.operation, state.options, SIZE)
-    assert marked == [((0.25, 0.5), True), ((0.75, 0.5), False)]
+    assert marked == [((0.25, 0.5), Mark.ADDED), ((0.75, 0.5), Mark.REMOVED)]
 
 
 def test_too_many_points_are_refused_in_words() -> None:
@@ -106,3 +106,22 @@ def test_too_many_points_are_refused_in_words() -> None:
     refused = click(state, 0.5, 0.5)
     assert refused.options == state.options
     assert refused.message
+
+
+def test_lights_are_dragged_and_the_wheel_sets_their_strength() -> None:
+    light = OPERATIONS["light"]
+    state = click(states.opened(light), 0.5, 0.5)
+    for x in (0.1, 0.2):
+        state = click(state, x, 0.5, Click.ADD)
+    assert [name for _, name, _ in picking.places(light, state.options)] == ["light_at", *2 * ["more_lights"]]
+    state = states.moved(state, 2, (1.0, 1.0), SIZE)
+    assert state.options["more_lights"] == ((20.0, 50.0), (200.0, 100.0))
+    state = states.scrolled(states.moved(state, 0, (0.0, 0.0), SIZE), 3)
+    assert state.options["light_at"] == (0.0, 0.0)
+    assert [words for _, words in picking.worded(light, state.options, SIZE)] == 3 * ["1.10"]
+    assert states.scrolled(state, 99).options["strength"] == 4.0
+
+
+def test_a_dragged_focus_is_a_click_at_its_new_place() -> None:
+    blur = states.changed(click(states.opened(OPERATIONS["lens_blur"]), 0.5, 0.5), "focal_disparity", 0.5)
+    assert states.moved(blur, 0, (1.0, 0.0), SIZE).options == click(blur, 1.0, 0.0).options

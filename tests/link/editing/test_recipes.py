@@ -6,7 +6,7 @@ from dioptre_link.catalogue import operation
 from dioptre_link.chain import as_operation
 from dioptre_link.editing import recipes
 from dioptre_link.editing.picking import Click
-from dioptre_link.presets import picture_file, preset, presets
+from dioptre_link.presets import preset, presets
 
 SIZE = (101, 51)
 
@@ -39,11 +39,6 @@ def test_the_scale_of_a_recipe() -> None:
         "old-scan": 2,
         "print": 4,
     }
-
-
-def test_each_preset_has_a_picture() -> None:
-    for name in presets():
-        assert picture_file(name).read_bytes()[:2] == b"\xff\xd8"
 
 
 def test_presets_of_an_operation_keep_what_was_clicked() -> None:

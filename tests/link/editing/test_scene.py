@@ -1,16 +1,34 @@
-"""The subject's outline and the position of the automatic focus."""
+"""The subject's outline, the marks, and the words over the picture."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.scene import automatic_place, automatic_words, focus_parts, histogram, outline
-from dioptre_link.editing.state import State, arrived, changed, changed_all, chose_view, clicked, opened, reading
+from dioptre_link.editing.picking import Mark
+from dioptre_link.editing.scene import automatic_words, focus_parts, histogram, marks_of, outline, sign
+from dioptre_link.editing.state import (
+    State,
+    arrived,
+    changed,
+    changed_all,
+    chose_view,
+    clicked,
+    failed,
+    opened,
+    reading,
+)
 from dioptre_link.editing.views import FOCUS_COLOURS
+from dioptre_link.errors import RefusedError
 
 SIDE = 12
+
+
+def rings(state: State) -> list[object]:
+    return [*marks_of(state, (9, 9)).rings]
 
 
 def square(first: int, last: int) -> Image:
@@ -33,12 +51,12 @@ def test_no_outline_along_the_border_of_the_picture() -> None:
 def test_the_automatic_focus_is_marked_where_it_is_and_a_chosen_one_is_not() -> None:
     shown = Shown(values={"focal_disparity": 0.7, "focus_at": [0.25, 0.75]})
     state = arrived(reading(opened(OPERATIONS["lens_blur"])), shown)
-    assert automatic_place(state) == (0.25, 0.75)
-    assert automatic_place(changed(state, "focal_disparity", 0.1)) is None
-    assert automatic_place(changed(state, "focus", (3.0, 4.0))) is None
-    assert automatic_place(chose_view(state, "before")) is None
+    assert rings(state) == [((0.25, 0.75), Mark.AUTOMATIC)]
+    assert rings(changed(state, "focal_disparity", 0.1)) == []
+    assert rings(changed(state, "focus", (3.0, 4.0))) == [((3 / 8, 4 / 8), Mark.CHOSEN)]
+    assert rings(chose_view(state, "before")) == []
     unknown = arrived(reading(opened(OPERATIONS["portrait"])), Shown(values={"focal_disparity": 0.7}))
-    assert automatic_place(unknown) is None
+    assert rings(unknown) == []
 
 
 @pytest.mark.parametrize(
@@ -124,3 +142,16 @@ def test_the_user_decides_about_a_subject_off_the_focus_range() -> None:
     assert changed(kept, "f_number", 1.4).options["keep_subject"] == 0.5
     blurred = changed(child_on_stones(), "keep_subject", 0.0)
     assert changed(changed(blurred, "focal_disparity", 0.2), "focal_disparity", 0.7).options["keep_subject"] == 0.0
+
+
+def test_a_sign_stands_over_the_picture_until_it_matches_the_options() -> None:
+    state = reading(opened(OPERATIONS["lens_blur"]))
+    assert sign(state) == f"{OPERATIONS['lens_blur'].title}: Waiting for the preview…"
+    shown = Shown(values={})
+    assert sign(arrived(state, replace(shown, draft=True))) == "Draft"
+    ready = arrived(state, shown)
+    assert sign(ready) == ""
+    assert sign(changed(ready, "f_number", 8.0)).endswith("Waiting for the preview…")
+    refused = failed(ready, RefusedError("No."))
+    assert sign(refused) == "No preview"
+    assert sign(chose_view(refused, "before")) == ""

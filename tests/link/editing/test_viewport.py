@@ -137,3 +137,27 @@ def test_a_drag_that_means_nothing_is_free(view: Viewport) -> None:
     view.on_box = None
     view.set_zoom(2.0)
     assert not is_free()
+
+
+def test_a_mark_is_dragged_instead_of_the_picture(view: Viewport, heard: Heard) -> None:
+    view.marks, view.on_mark = [(0.1, 0.1), (0.5, 0.5)], lambda *given: heard.append(given)
+    view.on_box = lambda *given: heard.append(("box", *given))
+    view.pressed((104.0, 98.0), Click.CHOOSE, left=True)
+    view.moved((150.0, 125.0))
+    assert not view.drags_freely
+    view.moved((300.0, 125.0))
+    view.released((300.0, 125.0), Click.CHOOSE, left=True)
+    assert heard == [(1, (0.75, 0.75)), (1, (1.0, 0.75))]
+    drag(view, (100.0, 100.0))
+    assert heard[2:] == [(0.5, 0.5, Click.CHOOSE)]
+    drag(view, (60.0, 80.0), (100.0, 120.0))
+    assert heard[3][0] == "box"
+
+
+def test_the_wheel_with_ctrl_changes_what_is_at_the_marks(view: Viewport, heard: Heard) -> None:
+    assert view.scrolled((100.0, 100.0), 1.0, control=True)
+    assert view.zoom > 1
+    view.on_notches = lambda *given: heard.append(given)
+    zoom = view.zoom
+    assert view.scrolled((100.0, 100.0), -2.0, control=True)
+    assert (heard, view.zoom) == ([(-2.0,)], zoom)

@@ -59,6 +59,8 @@ _SAMPLES = 3  # along each side of a pixel of a layer in perspective
 _ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
 _SHADOW = 0.12  # width of the shadow's edge, as a part of that height
+_TEXTURE = 0.75  # power of the surface's brightness that a layer on it takes on: paint hides some of it
+_SHADES = (0.4, 1.3)  # limits of that brightness, as a multiple of what is usual below the layer
 _VISIBLE = 0.5 / 255  # opacity from which a shadow changes an 8-bit picture
 
 
@@ -304,6 +306,25 @@ def on_surface(
     return made, level
 
 
+def like_surface(layer: RGBA, picture: Picture, *, strength: float) -> RGBA:
+    """Multiply a layer by the texture, grain and light of the surface below it, as if it were painted there.
+
+    Args:
+        layer: at the photo's size, sRGB-encoded, straight alpha.
+        picture: the photo, sRGB-encoded.
+        strength: from 0 to 1.
+    """
+    painted = layer[..., 3] > 0.5
+    if not (strength and painted.any()):
+        return layer
+    part = _around(layer, 0)
+    bright = picture[part][..., :3].mean(axis=-1).clip(1e-3, None)
+    shade = (bright / np.median(bright[painted[part]])).clip(*_SHADES) ** np.float32(_TEXTURE * strength)
+    made = layer.copy()
+    made[part][..., :3] = (made[part][..., :3] * shade[..., None]).clip(0, 1)
+    return made
+
+
 def above_surface(disparity: Disparity, level: Plane, at: tuple[float, float]) -> Plane:
     """Raise a plane above the surface to which it is fitted, so that this never covers it where it bends.
 
@@ -407,6 +428,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         plane = plane_at(disparity, options.stands_at or centre_of(layer))
         focal = view.focal_px((disparity.shape[0], disparity.shape[1]))
         layer, level = on_surface(layer, plane, focal_px=focal, nearest=depth.nearest)
+        layer = like_surface(layer, picture, strength=options.grain)
         level = level + np.float32(_BEFORE)
         values = {"layer_depth": round(plane[0], 4)}
     else:
@@ -432,7 +454,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         level=level,
         alpha=subject.alpha if subject.found else None,
         blur_px=blur,
-        grain=options.grain,
+        grain=options.grain if options.stance == "facing" else 0.0,
         shadow=shadow,
     )
     values |= {

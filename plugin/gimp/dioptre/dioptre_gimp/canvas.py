@@ -116,10 +116,6 @@ class Canvas(Gtk.EventBox):
         self._image.set_size_request(*size)
         self._draw()
 
-    def set_divider(self, at: float | None, on_move: Callable[[float], None]) -> None:
-        """Draw a draggable vertical line at a fraction of the picture's width; None removes it."""
-        self.viewport.divider, self.viewport.on_divider = at, on_move
-
     def set_brush(self, painting: Painting | None, radius: float) -> None:
         """Let the left button paint, or restore clicking.
 

@@ -56,7 +56,7 @@ def is_under_way(image: Gimp.Image) -> bool:
     return image.is_valid() and _state(image).get("process") == os.getpid()
 
 
-def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer, *, paints: bool = False) -> None:
+def end(image: Gimp.Image, entry: Entry | None, changed: Gimp.Layer, *, paints: bool = False) -> None:
     """Show the result again and hide the depth layer that was shown for painting.
 
     Call it inside an `undo_step`. A selected layer that becomes hidden is deselected, because strokes on it would
@@ -64,7 +64,7 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer, *, paints: bool = 
 
     Args:
         image: The image that holds the result.
-        entry: The result's record.
+        entry: The result's record; None if there is none.
         changed: The layer to select if the selected layers are hidden.
         paints: Whether the depth layer stays below the result, because the user goes on painting on it.
     """
@@ -77,8 +77,8 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer, *, paints: bool = 
             _set_visible(image.get_layer_by_tattoo(tattoo), visible=False)
         if stored(image, PARASITE):
             image.detach_parasite(PARASITE)
-    result = find_linked(image, entry.outputs.get(Role.RESULT.value))
-    if result is not None:
+    result = None if entry is None else find_linked(image, entry.outputs.get(Role.RESULT.value))
+    if entry is not None and result is not None:
         for layer in (result, find_linked(image, entry.outputs.get(GROUP))):
             _set_visible(layer, visible=True)
     selected = image.get_selected_layers()

@@ -270,7 +270,7 @@ class OperationDialog:
         self._previews.open(inputs, self._reading(inputs, connecting))
         if self._presets is not None:
             names = presets_of(self._operation)
-            self._previews.picture(names, self._picture_request, self._presets.show_picture)
+            self._previews.picture(names, self._picture_request, self._presets.show_picture, inputs.small)
 
     def _picture_request(self, name: str) -> Request:
         state = self._store.state

@@ -14,7 +14,6 @@ from .toolkit import GdkPixbuf
 
 RING_PX = 27
 CHECKER_PX = 8
-WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 MEASURED, DOT_PX = (110, 200, 255), 11  # Marks of known distances; the colour is the same as in `style`.
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
 RULER_SHARP, RULER_MARK = (60, 220, 90), (255, 190, 60)
@@ -51,16 +50,6 @@ def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
     kind = GdkPixbuf.InterpType.NEAREST
     picture.composite_color(drawn, *area, kind, 255, 0, 0, CHECKER_PX, _LIGHT, _DARK)
     return drawn
-
-
-def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    """Return a darker, nearly grey copy, which signals that the result has not been computed yet."""
-    copy = opaque(picture)
-    copy.saturate_and_pixelate(copy, 0.15, False)
-    shade = pixbuf_from_rgb(1, 1, 4, bytes((20, 20, 20, 120)))
-    width, height = copy.get_width(), copy.get_height()
-    shade.composite(copy, 0, 0, width, height, 0, 0, width, height, GdkPixbuf.InterpType.NEAREST, 255)
-    return copy
 
 
 def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = False) -> None:

@@ -27,7 +27,7 @@ from .document import (
     unrecorded,
 )
 from .sources import Source, check_still_there
-from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, place_beside
+from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, make_tall
 
 NAME = Message("Dioptre: preview")
 
@@ -79,7 +79,7 @@ class OnCanvas:
             columns.set_orientation(Gtk.Orientation.VERTICAL if on else Gtk.Orientation.HORIZONTAL)
             columns.set_child_packing(preview, not on, True, 0, Gtk.PackType.START)
             columns.set_child_packing(columns.get_children()[1], on, True, 0, Gtk.PackType.START)
-            place_beside(window) if on else window.resize(1, 1)
+            make_tall(window) if on else window.resize(1, 1)
 
         self._store.observe(render)
         render(None, self._store.state)

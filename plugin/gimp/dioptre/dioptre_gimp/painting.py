@@ -1,6 +1,6 @@
 """The small window beside GIMP's canvas while the user paints on a depth layer there: how it follows the strokes.
 
-It never blocks GIMP, and closes when Update or an undo ends Edit depth.
+It never blocks GIMP, and closes when Update or an undo ends Edit depth. Closing it is Update, too.
 """
 
 from __future__ import annotations
@@ -15,38 +15,35 @@ from dioptre_link.language import translated
 from dioptre_link.operation import Role
 from dioptre_link.records import Entry
 
-from . import arguments, depth_editing, transfer, updating
-from .document import LOG, Gimp, GLib, logger, record_of, size_of
+from . import arguments, depth_editing, updating
+from .document import LOG, Gimp, GLib, logger, record_of, size_of, undo_step
 from .jobs import snap_strokes
 from .sources import Source
-from .toolkit import Driver, Gdk, GimpUi, Gtk, add_class, use_colours
+from .toolkit import Driver, Gdk, GimpUi, Gtk, add_class, place_beside, use_colours
 
 UPDATE = 1  # Response of the button.
 WORDS_CHARS = 40
-
-
-def follow(config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer) -> None:
-    """Show the window until Edit depth ends or the user closes it.
-
-    Args:
-        config: The settings of the procedure, which keep the switches.
-        image: The image.
-        depth: The depth layer that the user paints on.
-    """
-    GimpUi.init("dioptre")
-    use_colours()
-    with transfer.open_worker() as worker:
-        PaintingWindow(config, image, depth, worker).run()
 
 
 class PaintingWindow:
     """One window, from Edit depth to its end."""
 
     def __init__(self, config: Gimp.ProcedureConfig, image: Gimp.Image, depth: Gimp.Layer, worker: Worker) -> None:
-        self._config, self._image, self._depth, self._worker = config, image, depth, worker
+        """Build the window.
+
+        Args:
+            config: The settings of the procedure, which keep the switches.
+            image: The image.
+            depth: The depth layer that the user paints on.
+            worker: The worker.
+        """
+        GimpUi.init("dioptre")
+        use_colours()
+        self._image, self._depth, self._worker = image, depth, worker
         self._strokes = Strokes()
         self._before: Gimp.Layer | None = None  # The layer without its latest strokes, and what identifies it.
         self._before_is = b""
+        self._used = self._pixels()  # What identifies the pixels that the results were made with.
         self._driver: Driver | None = None
         self._loop = GLib.MainLoop()
         self._window = Gtk.Dialog(title=translated("Edit depth"))
@@ -62,17 +59,19 @@ class PaintingWindow:
             rows.pack_start(row, False, False, 0)
         self._window.get_content_area().pack_start(rows, True, True, 0)
         self._window.connect("response", self._responded)
+        self._window.connect("delete-event", lambda *_: True)  # It closes when Edit depth has ended.
         GimpUi.window_set_transient(self._window)
 
     def run(self) -> None:
+        """Show the window until Edit depth ends."""
         self._window.set_focus_on_map(False)  # The canvas needs the keys.
         self._window.show_all()
+        place_beside(self._window)
         self._timer = GLib.timeout_add(LOOK_MS, self._look)
         logger.info("Painting on %s", self._depth.get_name())
         self._loop.run()
         GLib.source_remove(self._timer)
-        if self._driver is not None:
-            self._driver.stop()
+        self._stop()
         if self._before is not None and self._before.is_valid():
             self._before.delete()
         self._window.destroy()
@@ -112,10 +111,20 @@ class PaintingWindow:
         return next((entry for entry in found if Role.RESULT.value in entry.outputs), None)
 
     def _responded(self, _window: Gtk.Dialog, response: int) -> None:
-        if response != UPDATE:
-            self._loop.quit()
-        elif self._driver is None:
+        """Update the results and end; if they need nothing, or could not be updated, closing only ends."""
+        self._stop()
+        used, self._used = self._used, self._pixels()
+        if self._result() is not None and (response == UPDATE or self._used != used):
             self._start(self._update(None))
+        else:
+            with undo_step(self._image):
+                depth_editing.end(self._image, self._result(), self._depth)
+            Gimp.displays_flush()
+
+    def _stop(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+            self._driver = None
 
     def _start(self, steps: Steps[str]) -> None:
         self._driver = Driver(steps, on_done=self._say, on_error=self._failed, on_step=self._show)
@@ -139,7 +148,9 @@ class PaintingWindow:
         return not _is_pressed() and self._strokes.knows(self._pixels())
 
     def _update(self, rests: Callable[[], bool] | None) -> Steps[str]:
+        now = self._pixels()
         updated = yield from updating.update(self._worker, self._image, [self._depth], rests)
+        self._used = now
         Gimp.displays_flush()
         logger.info("%s", updated.summary)
         return " ".join(map(translated, (*updated.outcome.messages, updated.summary)))

@@ -213,7 +213,8 @@ def run_edit_depth(call: Call) -> Gimp.Layer | None:
         from . import painting  # Imported here because it needs a display, which a script may lack.
 
         Gimp.displays_flush()
-        painting.follow(call.config, call.image, depth)
+        with transfer.open_worker() as worker:
+            painting.PaintingWindow(call.config, call.image, depth, worker).run()
     return depth if depth.is_valid() else None
 
 

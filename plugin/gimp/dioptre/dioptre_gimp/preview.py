@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dioptre_link.editing import brush, fetching, picking, scene, traits, views
+from dioptre_link.editing import brush, picking, scene, traits, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image
-from dioptre_link.editing.picking import Click
-from dioptre_link.editing.state import Phase, State, Store, Tool
+from dioptre_link.editing.picking import Click, Mark
+from dioptre_link.editing.state import Phase, Point, State, Store, Tool
 from dioptre_link.editing.viewport import STEP
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import PLACES, Kind
@@ -16,7 +16,7 @@ from dioptre_link.operation import PLACES, Kind
 from . import drawing
 from .canvas import Canvas, Marker
 from .controls import no_wheel
-from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, remove_class, small_button
+from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, choice_button, small_button
 
 SLIDER_PX = 90
 
@@ -33,11 +33,7 @@ class BrushRow(Gtk.Box):
         add_class(group, "linked")
         for tool in Tool:
             label, tip = (words(store.state.operation, tool) for words in (brush.label, brush.tip))
-            button = Gtk.RadioButton.new_with_label_from_widget(self._buttons.get(Tool.POINT), label)
-            button.set_mode(False)
-            add_class(button, "dioptre-view")
-            button.set_tooltip_text(tip)
-            button.get_accessible().set_description(tip)
+            button = choice_button(self._buttons.get(Tool.POINT), label, tip)
             button.connect("toggled", self._chose, tool)
             group.pack_start(button, False, False, 0)
             self._buttons[tool] = button
@@ -99,8 +95,6 @@ none.
 """
 
 
-_RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
-SCROLL = "Scroll to zoom, drag to pan."
 FOLDED_PX = (440, 200)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
 LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
 
@@ -142,12 +136,17 @@ class Preview(Gtk.Box):
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
         self._paints = on_click is None and brush.is_offered(store.state)
-        self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
+        self._rings = {mark: drawing.ring(mark.value) for mark in Mark}
         self._dot = drawing.dot()
         self._buttons: dict[str, Gtk.RadioButton] = {}
         self._size = (max(size[0], LEAST_WIDTH_PX), size[1])
         self.canvas = Canvas(self._size, self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
+        self.canvas.viewport.on_divider = self._move_divider
+        if on_click is None:
+            self.canvas.viewport.on_mark = self._moved
+        if store.state.operation.at_marks:
+            self.canvas.viewport.on_notches = lambda by: store.set(states.scrolled(store.state, by))
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
         overlay.add(self.canvas)
@@ -157,7 +156,7 @@ class Preview(Gtk.Box):
         add_class(frame, "dioptre-frame")
         frame.add(overlay)
         self.canvas.connect("focus-in-event", lambda *_: add_class(frame, "dioptre-focused"))
-        self.canvas.connect("focus-out-event", lambda *_: remove_class(frame, "dioptre-focused"))
+        self.canvas.connect("focus-out-event", lambda *_: frame.get_style_context().remove_class("dioptre-focused"))
         self._status = Status(layer_size)
         self.pack_start(self._top_row(), False, False, 0)
         if self._paints:
@@ -182,10 +181,7 @@ class Preview(Gtk.Box):
         first = None
         for view in (views.VIEWS[name] for name in self._names):
             label = _with_key(translated(view.label), MNEMONICS.get(view.name, ""))
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
-            button.set_mode(False)
-            add_class(button, "dioptre-view")
-            button.set_tooltip_text(translated(view.tip))
+            button = choice_button(first, label, translated(view.tip))
             button.set_active(view.name == self._store.state.view)
             button.connect("toggled", self._chose, view.name)
             group.pack_start(button, False, False, 0)
@@ -241,6 +237,10 @@ class Preview(Gtk.Box):
             return
         self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
 
+    def _moved(self, number: int, place: Point) -> None:
+        if not self._store.state.working:
+            self._store.set(states.moved(self._store.state, number, place, self._layer_size))
+
     def _boxed(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self._store.set(states.boxed(self._store.state, start, end, self._layer_size))
 
@@ -261,6 +261,7 @@ class Preview(Gtk.Box):
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
         marked = scene.marks_of(self._marked(state), self._layer_size)
+        self.canvas.viewport.marks = [place for place, mark in marked.rings if mark is not Mark.AUTOMATIC]
         if self._on_click is None and picking.box_of(state.operation) is not None:
             self.canvas.set_box(self._boxed, marked.box)
         picture = self._picture(state)
@@ -272,21 +273,19 @@ class Preview(Gtk.Box):
                 picture = drawing.opaque(picture)
                 outline = drawing.coloured(scene.outline(self._selection), scene.EDGE)
                 drawing.lay_over(picture, outline, smooth=False)
-            self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
-            measured = tuple(marked.measured)
-            dots = tuple((place, self._dot) for place, _ in measured)
-            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), measured)
+            self.canvas.viewport.divider = self._divider if state.view == views.SPLIT else None
+            worded = tuple(marked.worded)
+            dots = tuple((place, self._dot) for place, _ in worded)
+            self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), worded)
 
     def _move_divider(self, at: float) -> None:
         self._divider = at
         self._render(None, self._store.state)
 
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        """Return the picture of the chosen view, or the dimmed layer until that picture has been computed."""
+        """Return the picture of the chosen view, or the layer itself until that picture has been computed."""
         before = None if state.shown is None else state.shown.before
         own = self._own if before is None else drawing.pixbuf_of(before)
-        if scene.stands_in(state):
-            return None if own is None else drawing.dimmed(own)
         image = scene.picture_of(state)
         picture = own if image is None else drawing.pixbuf_of(image)
         if state.view == views.PLACE:
@@ -301,53 +300,32 @@ class Preview(Gtk.Box):
 
     def _markers(self, state: State, marked: scene.Marks) -> tuple[Marker, ...]:
         if traits.enlarges(state.operation):
-            return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
-        picked = tuple(
-            (place, self._rings[drawing.GREEN if adds else drawing.RED]) for place, adds in marked.picked
-        )
-        if marked.point is not None:
-            return (*picked, (marked.point, self._rings[drawing.WHITE]))
-        if picked or marked.automatic is None:
-            return picked
-        return ((marked.automatic, self._rings[drawing.AMBER]),)
+            return ((state.place, self._rings[Mark.CHOSEN]),) if state.view == views.PLACE else ()
+        return tuple((place, self._rings[mark]) for place, mark in marked.rings)
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
     """Return the values that the canvas's picture depends on; it is drawn again when they change."""
     kinds = (*PLACES, Kind.DISTANCES)
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in kinds]
-    what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
+    worded = state.options.get(state.operation.at_marks)
+    what = state.shown, state.view, tuple(places), worded, state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
     return *what, state.brush, brush.strokes(state), waits and state.phase
 
 
-class Waiting(Gtk.Box):
-    """Overlay that says that the result has not been computed yet; it ignores clicks."""
+class Waiting(Gtk.Label):
+    """Words over the picture that say that the result has not been computed yet; they ignore clicks."""
 
     def __init__(self) -> None:
-        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
+        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True)
         add_class(self, "dioptre-waiting")
-        self._spinner = Gtk.Spinner()
-        self._label = Gtk.Label()
-        for part in (self._spinner, self._label):
-            self.pack_start(part, False, False, 0)
-            part.show()
 
     def render(self, state: State) -> None:
-        missing = state.phase is Phase.MISSING
-        computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
-        failed = state.phase is Phase.FAILED
-        # The user must click in the picture now, so the overlay is hidden.
-        points_it_out = failed and traits.selects(state.operation)
-        if computed or points_it_out or state.view in (views.BEFORE, views.PLACE):
-            self._spinner.stop()
-            self.hide()
-            return
-        words = "No preview" if failed else state.message or "Computing the preview…"
-        self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
-        self._spinner.set_visible(not failed and not missing)
-        self._spinner.start()
-        self.show()
+        words = scene.sign(state)
+        waits = state.shown is None or state.phase is Phase.MISSING
+        self.set_text(words)
+        self.set_visible(bool(words) and waits and state.view not in (views.BEFORE, views.PLACE))
 
 
 class Status(Gtk.Box):
@@ -394,15 +372,7 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)
-    if words := picking.hint(state.operation):
-        return words
-    point = traits.point_of(state.operation)
-    sentences = {
-        "focus": Message("Click the part that should be sharp. Scroll to zoom, drag to pan."),
-        "neutral": Message("Click something that should be grey. Scroll to zoom, drag to pan."),
-        "at": Message("Click a place at the depth you want. Scroll to zoom, drag to pan."),
-    }
-    return translated(sentences.get(point.name if point is not None else "", SCROLL))
+    return picking.hint(state.operation) or translated("Scroll to zoom, drag to pan.")
 
 
 def _with_key(label: str, key: str) -> str:

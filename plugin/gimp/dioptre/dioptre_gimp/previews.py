@@ -169,14 +169,18 @@ class Previews:
         names: Iterable[str],
         request_of: Callable[[str], Request | None],
         on_picture: Callable[[str, Image], None],
+        photo: Image,
     ) -> None:
-        """Compute the pictures of recipes while no preview is wanted; those that fail are left out.
+        """Compute the pictures of recipes while no preview is wanted; those that fail stay the photo.
 
         Args:
             names: The recipes' names.
             request_of: Returns the request for a recipe's picture; None for no picture.
-            on_picture: Receives each name and picture.
+            on_picture: Receives each name and picture, and at once each name and the photo.
+            photo: The reduced layer.
         """
+        for name in names:
+            on_picture(name, photo)
         self._unpictured, self._request_of, self._on_picture = [*names], request_of, on_picture
         self._picture_next()
 

@@ -232,7 +232,7 @@ class RecipeDialog:
     # -- pictures of the recipes ---------------------------------------------------------------------------------
 
     def _picture_all(self) -> None:
-        self._previews.picture(presets(), self._picture_request, self._tiles.show_picture)
+        self._previews.picture(presets(), self._picture_request, self._tiles.show_picture, self._inputs.small)
 
     def _picture_chosen(self, old: State, state: State) -> None:
         """Show the preview of the chosen recipe in its tile, too."""

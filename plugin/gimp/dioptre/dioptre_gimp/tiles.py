@@ -1,4 +1,4 @@
-"""Tiles of recipes and presets: a picture of the effect on the user's photo, or on an example until it is known."""
+"""Tiles of recipes and presets: a picture of the effect on the user's photo, or that photo until it is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from dioptre_link.editing.events import Image
 from dioptre_link.language import translated
-from dioptre_link.presets import picture_file, presets
+from dioptre_link.presets import presets
 
 from . import drawing
 from .toolkit import GdkPixbuf, Gtk, Pango, add_class
@@ -52,9 +52,6 @@ class Tiles(Gtk.FlowBox):
         child.set_tooltip_text(translated(tip))
         child.get_accessible().set_name(translated(title))
 
-    def show_picture(self, name: str, picture: Image) -> None:
-        self._show(name, drawing.opaque(drawing.pixbuf_of(picture)))
-
     def _add(self, name: str) -> None:
         tile = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2, border_width=3)
         picture = self._pictures[name] = Gtk.Image()
@@ -66,7 +63,6 @@ class Tiles(Gtk.FlowBox):
         self.add(tile)
         if (recipe := presets().get(name)) is not None:
             self.describe(name, recipe.title, recipe.description)
-            self._show(name, GdkPixbuf.Pixbuf.new_from_file(str(picture_file(name))))
         else:
             picture.set_from_icon_name("document-open", Gtk.IconSize.DIALOG)
 
@@ -77,9 +73,9 @@ class Tiles(Gtk.FlowBox):
             self._chosen = name
             self._on_choose(name)
 
-    def _show(self, name: str, picture: GdkPixbuf.Pixbuf) -> None:
+    def show_picture(self, name: str, image: Image) -> None:
         """Show a picture cropped to a tile; of an upright one the upper part, where people have their faces."""
-        width, height = TILE_PX
+        picture, (width, height) = drawing.opaque(drawing.pixbuf_of(image)), TILE_PX
         scale = max(width / picture.get_width(), height / picture.get_height())
         drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
         x, y = (width - scale * picture.get_width()) / 2, (height - scale * picture.get_height()) / 4

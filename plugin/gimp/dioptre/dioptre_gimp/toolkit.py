@@ -40,7 +40,6 @@ _CSS = b"""
 .dioptre-shape { padding: 2px; min-width: 0; min-height: 0; }
 .dioptre-waiting { background-color: rgba(20, 20, 20, 0.8); color: #ffffff;
     padding: 10px 16px; border-radius: 6px; }
-.dioptre-waiting label, .dioptre-waiting spinner { color: #ffffff; }
 .dioptre-tag { background-color: rgba(0, 0, 0, 0.67); color: #6ec8ff; padding: 0 3px; }
 frame.dioptre-frame > border { border: 2px solid transparent; border-radius: 0; }
 frame.dioptre-focused > border { border-color: #2f6fbd; }
@@ -62,10 +61,6 @@ def add_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().add_class(name)
 
 
-def remove_class(widget: Gtk.Widget, name: str) -> None:
-    widget.get_style_context().remove_class(name)
-
-
 def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Button:
     """Return a narrow button, whose tooltip screen readers announce."""
     button = Gtk.Button(label=text)
@@ -73,6 +68,16 @@ def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Bu
     button.set_tooltip_text(tip)
     button.get_accessible().set_name(tip)
     button.connect("clicked", lambda _: on_click())
+    return button
+
+
+def choice_button(first: Gtk.RadioButton | None, label: str, tip: str) -> Gtk.RadioButton:
+    """Return one of several buttons of which one is pressed; `first` is the first of them."""
+    button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+    button.set_mode(False)
+    add_class(button, "dioptre-view")
+    button.set_tooltip_text(tip)
+    button.get_accessible().set_description(tip)
     return button
 
 
@@ -139,11 +144,6 @@ SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop scree
 MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
 
 
-def room_px() -> int:
-    """Return the height in pixels that the screen leaves for a dialog's picture and options."""
-    return max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
-
-
 def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0) -> tuple[int, int]:
     """Return the size of a picture's preview on this screen.
 
@@ -157,15 +157,21 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
         Width and height of the preview, in pixels.
     """
     longest = min(max(int(_workarea().width) - BESIDE_PX, SMALL_PX), most_px)
-    scale = min(1.0, longest / max(width, height), (room_px() - above_px) / height)
+    room_px = max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
+    scale = min(1.0, longest / max(width, height), (room_px - above_px) / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def place_beside(window: Gtk.Window) -> None:
-    """Make the window narrow and tall, and move it to the screen's right edge, off the canvas."""
-    area, width = _workarea(), window.get_preferred_width().natural_width
-    window.resize(width, area.height - TITLE_PX)
-    window.move(area.x + area.width - width, area.y)
+    """Move the window to the screen's right edge, off the canvas."""
+    area = _workarea()
+    window.move(area.x + area.width - window.get_preferred_width().natural_width, area.y)
+
+
+def make_tall(window: Gtk.Window) -> None:
+    """Make the window narrow and as tall as the screen, beside the canvas."""
+    window.resize(window.get_preferred_width().natural_width, _workarea().height - TITLE_PX)
+    place_beside(window)
 
 
 def _workarea() -> Gdk.Rectangle:

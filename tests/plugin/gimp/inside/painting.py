@@ -48,4 +48,12 @@ def check_strokes_snap_to_edges():
     expect("and is undone", native(before), native(parts("ended")[2]))
 
 
+def check_closing_the_window_ends_it():
+    for name in ("closed", "unchanged"):
+        image, depth, result = parts(name)
+        facts = depth.get_visible(), depth.get_opacity(), depth.get_filters(), result.get_visible()
+        expect(f"the depth {name}", facts, (False, 100.0, [], True))
+        expect("no parasite", image.get_parasite("dioptre-edit-depth"), None)
+
+
 run_checks(globals(), "painting")

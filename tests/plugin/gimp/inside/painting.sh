@@ -27,12 +27,17 @@ wait_new 'dioptre-portrait: '
 wait_title 20 '[*]start*6 layers)*'
 save_as before
 
-# Edit depth opens a small window beside the canvas, which keeps the keys: P chooses the brush.
-run_entry h 'Painting on'
-name='Edit depth'
-for _ in $(seq 50); do [[ -n $(dialog) ]] && break; sleep 0.1; done
-xdotool windowmove "$(dialog)" 900 60
-sleep 0.5
+edit_depth() {    # The small window opens beside the picture, which ends left of x = 640.
+    run_entry h 'Painting on'
+    name='Edit depth'
+    for _ in $(seq 50); do [[ -n $(dialog) ]] && break; sleep 0.1; done
+    sleep 0.5
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    [[ $X -gt 640 ]] || stop "the window is over the picture: $X"
+}
+
+# The canvas keeps the keys: P chooses the brush.
+edit_depth
 press alt+s
 xdotool windowactivate --sync "$window" key p key x
 sleep 1
@@ -63,10 +68,7 @@ save_as ended
 scrot -o "$OUT/ended.png"
 
 # Strokes snap to the edges of the photo before the result follows; two undos show the stroke as it was painted.
-run_entry h 'Painting on'
-for _ in $(seq 50); do [[ -n $(dialog) ]] && break; sleep 0.1; done
-xdotool windowmove "$(dialog)" 900 60
-sleep 0.5
+edit_depth
 press alt+e
 sleep 0.5
 scrot -o "$OUT/snapping.png"
@@ -79,6 +81,19 @@ xdotool windowactivate --sync "$window" key --delay 500 ctrl+z ctrl+z
 sleep 3
 [[ $(logged 'Snapped strokes' | head -n 1) == $((snaps + 1)) ]] || stop 'an undone stroke snaps again'
 save_as unsnapped
+
+# Closing the window is Update, too; without a stroke it only ends.
+mark 'Updated: '
 press Escape
+wait_new 'Updated: '
 closed 10
+sleep 1
+save_as closed
+edit_depth
+mark 'Updated: '
+press alt+F4
+closed 10
+sleep 1
+[[ $(logged 'Updated: ' | head -n 1) == "$marked" ]] || stop 'closing the window updates what nobody has changed'
+save_as unchanged
 quit_gimp

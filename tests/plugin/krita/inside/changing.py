@@ -185,6 +185,7 @@ def check_a_document_of_version_0_1_0():
 def check_editing_depth():
     """Edit depth shows the depth over the photo and activates it; Update shows the result again."""
     document, node = yield from open_photo()
+    yield from opened("dioptre_panel")
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.0}, document, node))
     before = yield from person.canvas_picture("edit-depth-before.png")
     trigger("dioptre_edit_depth")
@@ -192,8 +193,13 @@ def check_editing_depth():
     seen = {one.name(): one.visible() for one in group.childNodes()}
     expect("visible", (seen["Depth"], seen["Result"]), (True, False))
     yield from soon("over the photo", lambda: over_photo(document, child(group, "Depth"), node), True)
+    yield from settle(document, SHOWN)
     during = yield from person.canvas_picture("edit-depth-during.png")
     expect("the canvas shows the depth", person.apart(before, during)[1] > 5, True)
+    grey = array.array("f", pixels(child(group, "Depth"), WHOLE))[::2]
+    warmth = [(grey[at], warmth_at(during, at)) for at in range(PHOTO_PX // 2, PHOTO_PX**2, 7 * PHOTO_PX + 5)]
+    coldest, warmest = min(warmth)[1], max(warmth)[1]
+    expect(f"near is warm, far is cold: {warmest} {coldest}", warmest - coldest > 60, True)
     near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
     child(group, "Depth").setPixelData(near, 0, 0, PHOTO_PX, 60)
     run = updating.start(jobs.job_manager(), document, document.activeNode())
@@ -221,6 +227,14 @@ def check_editing_depth():
     yield from until(
         lambda: state().shown is not None and state().shown.depth not in (None, depth), "the new depth"
     )
+
+
+def warmth_at(picture, place):
+    """Return how much redder than blue the canvas is at a pixel of the photo, given by its number."""
+    x, y = on_screen(place % PHOTO_PX / PHOTO_PX, place // PHOTO_PX / PHOTO_PX)
+    corner = person.canvas().topLeft()
+    colour = picture.pixelColor(round(x) - corner.x(), round(y) - corner.y())
+    return colour.red() - colour.blue()
 
 
 def check_each_stroke_updates_the_result():

@@ -187,6 +187,8 @@ def check_clicks_and_strokes_on_the_canvas():
     expect(f"focus {point}", near(point, ROCKET, document), True)
     focused = yield from person.canvas_picture("on-canvas-focused.png")
     expect_far("marked", after, focused, (ROCKET[0] - 0.02, ROCKET[1] - 0.02, 0.04, 0.04))
+    yield from changing(dragged(ROCKET, (0.6, 0.4), (0.5, 0.5)))
+    expect(f"dragged to {state().point}", near(state().point, (0.5, 0.5), document), True)
     yield from changing(person.holding("shift", clicked(FACE)))
     expect("added", [near(one, FACE, document) for one in state().options[state().operation.click_adds]], [True])
     yield from click(widget(QToolButton, "dioptre_tool_keep"))
