@@ -370,6 +370,7 @@ class Operation:
         warm_up_rank: operations with a lower rank are warmed up first, because others build on them.
         click_resets: options that a click in the preview resets along with setting the point, because they would
             override it.
+        resets: options that become automatic along with the point, because they stand in for it.
         click_adds: the option of kind POINTS that a click extends to add an object; "" if there is none.
         click_removes: the option of kind POINTS that a click extends to remove an object; "" if there is none.
         at_marks: the option whose value is shown at the clicked places, where Ctrl+scroll changes it; "" for none.
@@ -397,6 +398,7 @@ class Operation:
     warm_up: tuple[WarmUp, ...] = ()
     warm_up_rank: int = 0
     click_resets: Mapping[str, Any] = field(default_factory=dict)
+    resets: Mapping[str, Any] = field(default_factory=dict)
     click_adds: str = ""
     click_removes: str = ""
     at_marks: str = ""

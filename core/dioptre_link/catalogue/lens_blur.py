@@ -57,6 +57,7 @@ OPERATION = Operation(
     warm_up=_WARM_UP,
     warm_up_rank=1,
     click_resets=FOCUS_RESETS,
+    resets=FOCUS_RESETS,
     drafts=True,
     finds_depth_layer=True,
 )

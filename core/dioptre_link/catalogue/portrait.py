@@ -48,6 +48,7 @@ OPERATION = Operation(
     ),
     warm_up_rank=2,
     click_resets={**FOCUS_RESETS, **SUBJECT_RESETS},
+    resets=FOCUS_RESETS,
     click_adds=ADDS,
     click_removes=REMOVES,
     drafts=True,

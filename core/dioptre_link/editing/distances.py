@@ -9,7 +9,7 @@ from typing import Any
 from ..catalogue.focus import FOCUS_RESETS
 from ..catalogue.lens import BLACK, KNOWN_DISTANCE, WHITE
 from ..language import Message
-from ..operation import DISTANCE_LIMITS_M, Kind, Operation, Parameter
+from ..operation import DISTANCE_LIMITS_M
 from . import focus_range
 from .state import State
 
@@ -58,13 +58,3 @@ def entered(state: State, distance_m: float) -> Mapping[str, Any]:
         others = (known for known in state.options[KNOWN_DISTANCE] if known[:2] != point)
         return {KNOWN_DISTANCE: (*others, (*(point or ()), distance_m)), WHITE: None, BLACK: None}
     return {} if state.ruler is None else focus_range.focused(state.ruler.scale.disparity(distance_m))
-
-
-def rows(operation: Operation) -> list[Parameter]:
-    """Return the options that have a row of their own: all but strokes, and those that the focus's rows set."""
-    return [one for one in operation.parameters if one.kind is not Kind.STROKES and one.name not in FOCUS_RESETS]
-
-
-def is_entry(parameter: Parameter) -> bool:
-    """Return whether the entry for the focus distance belongs above this option's row."""
-    return parameter.kind is Kind.DISTANCES

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .dioptre_link.catalogue.blur import F_NUMBER
-from .dioptre_link.catalogue.focus import FOCUS_RANGE
-from .dioptre_link.editing import bokeh, distances, picking, scales
+from .dioptre_link.editing import bokeh, distances, rows
 from .dioptre_link.editing.state import State
-from .dioptre_link.language import Message, translated
-from .dioptre_link.operation import LISTS, Kind, Parameter
+from .dioptre_link.language import translated
+from .dioptre_link.operation import Kind, Parameter
 from .toolkit import (
     SHAPE_STYLE,
     ChoiceBox,
@@ -30,16 +28,17 @@ from .toolkit import (
     Slider,
 )
 
+OnChanges = Callable[[Mapping[str, Any]], None]
 APERTURE_PX = 44
 
 
 class Aperture(QWidget):
     """Pictures of the disc that an out-of-focus light becomes: one at the picture's centre and one in a corner."""
 
-    def __init__(self) -> None:
+    def __init__(self, _on_changes: OnChanges) -> None:
         super().__init__()
         self.setObjectName("dioptre_aperture")
-        self._shown: Mapping[str, Any] = {}
+        self._shown: dict[str, Any] = {}
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         self._pictures = {bokeh.CENTRE: QLabel(), bokeh.CORNER: QLabel()}
@@ -49,10 +48,11 @@ class Aperture(QWidget):
             line.addWidget(picture)
             line.addWidget(QLabel(words), 1)
 
-    def show_shape(self, options: Mapping[str, Any]) -> None:
-        if options == self._shown:
+    def render(self, state: State) -> None:
+        options = {name: state.options[name] for name in bokeh.OPTIONS}
+        if options == self._shown or not state.more:
             return
-        self._shown = dict(options)
+        self._shown = options
         side = APERTURE_PX
         for field, label in self._pictures.items():
             data = bokeh.disc(side, options, field=field)
@@ -67,11 +67,11 @@ DENSITY = 2  # Pixels of a picture per pixel of the layout, for HiDPI screens.
 class ShapesRow(QWidget):
     """Row of shape buttons; none is active if the options match no shape."""
 
-    def __init__(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, on_changes: OnChanges) -> None:
         super().__init__()
         self.setObjectName("dioptre_shapes")
         self.setAccessibleName(translated("Bokeh"))
-        self._on_change = on_change
+        self._on_changes = on_changes
         self._buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -90,14 +90,14 @@ class ShapesRow(QWidget):
             button.clicked.connect(lambda *_, chosen=shape: self._chose(chosen))
             row.addWidget(button)
 
-    def render(self, options: Mapping[str, Any]) -> None:
-        chosen = bokeh.shape_of(options)
+    def render(self, state: State) -> None:
+        chosen = bokeh.shape_of(state.options)
         for name, button in self._buttons.items():
             button.setChecked(chosen is not None and chosen.name == name)
 
     def _chose(self, shape: bokeh.Shape) -> None:
         self._buttons[shape.name].setChecked(True)  # Clicking the active shape must not switch it off.
-        self._on_change(dict(shape.options))
+        self._on_changes(dict(shape.options))
 
 
 def _icon(shape: bokeh.Shape) -> QIcon:
@@ -106,24 +106,54 @@ def _icon(shape: bokeh.Shape) -> QIcon:
     return QIcon(QPixmap.fromImage(image))
 
 
-DIGITS = 2
+STEPS = 1000  # Number of slider positions.
+LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
+# A label takes up at most this fraction of a row's width. Its large stretch factor gives it any spare width before
+# the controls receive some.
+LABEL_SHARE, LABEL_STRETCH = 0.36, 100
+GAP_PX = 4
+# Colours of a slider's left and right ends.
+COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
+GROOVE = """
+QSlider::groove:horizontal {{ height: 6px; border-radius: 3px;
+    background: qlineargradient(x1: 0, y1: 0, x2: 1, y2: 0, stop: 0 {left}, stop: 1 {right}); }}
+QSlider::handle:horizontal {{ width: 10px; margin: -5px 0; border-radius: 5px; border: 1px solid #404040;
+    background: #e8e8e8; }}
+QSlider::handle:horizontal:focus {{ border: 2px solid palette(highlight); }}
+QSlider::handle:horizontal:disabled {{ background: #8c8c8c; }}
+"""
+
+
+class NumberField(Field):
+    """Field of a number that shows a dash while the number is not known."""
+
+    def __init__(self, row: rows.Number | rows.Distance) -> None:
+        super().__init__()
+        self.setDecimals(row.digits)
+        self.setRange(row.least, row.most)
+        self.setSingleStep(row.step)
+        self.setPrefix(row.prefix)
+        self.setSuffix(row.suffix)
+        self.setKeyboardTracking(False)
+
+    def show_number(self, number: float | None, *, edited: bool) -> None:
+        """Show a number, unless the user is typing one and it is still `edited`."""
+        # At its minimum, a field shows its special text.
+        self.setSpecialValueText("—" if number is None else "")
+        if not (edited and self.hasFocus()):
+            self.setValue(self.minimum() if number is None else number)
 
 
 class DistanceRow(QWidget):
     """Number field that shows the distance of the focus point on the current scale, and takes the true one."""
 
-    def __init__(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, on_changes: OnChanges) -> None:
         super().__init__()
         self.setObjectName("dioptre_distance")
         self.setToolTip(translated(distances.HELP))
-        self._on_change = on_change
+        self._on_changes = on_changes
         self._state: State | None = None
-        self._field = Field()
-        self._field.setDecimals(DIGITS)
-        self._field.setRange(distances.LEAST_M, distances.MOST_M)
-        self._field.setSingleStep(0.1)
-        self._field.setSuffix(" m")
-        self._field.setKeyboardTracking(False)
+        self._field = NumberField(rows.Distance())
         self._field.setAccessibleName(translated(distances.LABEL))
         self._field.setAccessibleDescription(translated(distances.HELP))
         self._field.valueChanged.connect(self._entered)
@@ -135,69 +165,41 @@ class DistanceRow(QWidget):
         line.addWidget(self._field, 0)
 
     def render(self, state: State) -> None:
-        moved = self._state is None or self._state.point != state.point
+        same = self._state is not None and self._state.point == state.point
         self._state = state
-        shown = distances.shown_m(state)
         self._field.blockSignals(True)
-        # At its minimum, a field shows its special text: a dash while the distance is not known.
-        self._field.setSpecialValueText("—" if shown is None else "")
-        if moved or not self._field.hasFocus():
-            self._field.setValue(self._field.minimum() if shown is None else shown)
+        self._field.show_number(distances.shown_m(state), edited=same)
         self._field.blockSignals(False)
         self._field.setEnabled(distances.can_enter(state))
 
     def _entered(self, distance_m: float) -> None:
         if self._state is not None:
-            self._on_change(distances.entered(self._state, round(distance_m, DIGITS)))
-
-
-STEPS = 1000  # Number of slider positions.
-LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
-# A label takes up at most this fraction of a row's width. Its large stretch factor gives it any spare width before
-# the controls receive some.
-LABEL_SHARE, LABEL_STRETCH = 0.36, 100
-GAP_PX = 4
-# BLUR is the option in the first row, RANGE the option that the histogram shows.
-BLUR, RANGE = F_NUMBER, FOCUS_RANGE
-# Colours of a slider's left and right ends.
-COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
-GROOVE = """
-QSlider::groove:horizontal {{ height: 6px; border-radius: 3px;
-    background: qlineargradient(x1: 0, y1: 0, x2: 1, y2: 0, stop: 0 {left}, stop: 1 {right}); }}
-QSlider::handle:horizontal {{ width: 10px; margin: -5px 0; border-radius: 5px; border: 1px solid #404040;
-    background: #e8e8e8; }}
-QSlider::handle:horizontal:focus {{ border: 2px solid palette(highlight); }}
-QSlider::handle:horizontal:disabled {{ background: #8c8c8c; }}
-"""
-OnChange = Callable[[str, Any], None]
-OnChanges = Callable[[Mapping[str, Any]], None]
+            self._on_changes(distances.entered(self._state, round(distance_m, rows.Distance.digits)))
 
 
 class Row(QWidget):
     """Row for one option."""
 
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
         super().__init__()
         self.parameter = parameter
         self.setObjectName(f"dioptre_option_{parameter.name}")
         self.setToolTip(translated(parameter.help))
-        self._on_change = on_change
+        self._on_changes = on_changes
+        self._quiet = False
         self.line = QHBoxLayout(self)
         self.line.setContentsMargins(0, 0, 0, 0)
         self.line.setSpacing(GAP_PX)
         self._label: QLabel | None = None
 
-    @property
-    def label(self) -> str:
-        return "Blur amount" if self.parameter.name == BLUR else self.parameter.label
-
-    def send(self, value: Any) -> None:
+    def send(self, changes: Mapping[str, Any]) -> None:
         """Report a change by the user."""
-        self._on_change(self.parameter.name, value)
+        if not self._quiet:
+            self._on_changes(changes)
 
     def add_label(self) -> None:
         """Add the option's name; labels have the same width in all rows, so that the controls line up."""
-        self._label = QLabel(translated(self.label))
+        self._label = QLabel(rows.label_of(self.parameter).replace("_", ""))
         self._label.setMinimumWidth(LABEL_PX)
         self._label.setMaximumWidth(LABEL_PX)
         self._label.setWordWrap(True)
@@ -214,48 +216,40 @@ class Row(QWidget):
         if self._label is not None:
             self._label.setMaximumWidth(max(LABEL_PX, round(LABEL_SHARE * self.width())))
 
-    def render(self, value: Any, decided: Any) -> None:
-        """Show `value`, or the automatically determined `decided` if `value` is None."""
+    def render(self, state: State) -> None:
+        """Show a state; `self.state` is the one to which the user's input applies."""
+        self.state, self._quiet = state, True
+        self.show_state(state)
+        self._quiet = False
+
+    def show_state(self, state: State) -> None:
         raise NotImplementedError
 
 
 class NumberRow(Row):
     """Slider and number field, with a checkbox for "automatic" if the option is optional."""
 
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
-        super().__init__(parameter, on_change)
-        # The f-number's slider shows the amount of blur, which grows to the right.
-        is_blur = parameter.name == BLUR
-        self._scale = scales.blur_amount(parameter) if is_blur else scales.scale_of(parameter)
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
+        super().__init__(parameter, on_changes)
+        row = self._row = rows.Number(parameter)
         self.add_label()
         self._slider = Slider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, STEPS)
+        self._slider.setSingleStep(STEPS // 50)  # A smaller step would change none of the digits of some numbers.
         self._slider.setPageStep(STEPS // 20)
         if parameter.name in COLOURS:
             left, right = COLOURS[parameter.name]
             self._slider.setStyleSheet(GROOVE.format(left=left, right=right))
-        self._field = Field()
-        self._field.setDecimals(self._scale.digits)
-        self._field.setRange(self._scale.least, self._scale.most)
-        self._field.setSingleStep(self._scale.step)
-        self._field.setKeyboardTracking(False)
-        if is_blur:
-            self._field.setPrefix("f/")
-        elif parameter.unit:
-            self._field.setSuffix(f" {parameter.unit}")
+        self._field = NumberField(row)
         self.line.addWidget(self._slider, 3)
         self.line.addWidget(self._field, 0)
         self.name(self._slider, self._field)
         self._tick: QCheckBox | None = None
-        self._known = False  # Whether there is a number, set or automatic.
         if parameter.default is None:
-            self._tick = QCheckBox(translated("Auto"))
-            self._tick.setToolTip(translated("Determine from the picture"))
-            self._tick.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
+            self._tick = automatic_tick(parameter, lambda on: self.send(row.ticked(on, self.state)))
             self.line.addWidget(self._tick, 0)
-            self._tick.toggled.connect(self._ticked)
-        self._slider.valueChanged.connect(self._slid)
-        self._field.valueChanged.connect(self._send)
+        self._slider.valueChanged.connect(lambda place: self.send(row.slid(place / STEPS)))
+        self._field.valueChanged.connect(lambda number: self.send(row.entered(number)))
 
     @property
     def field_px(self) -> int:
@@ -273,41 +267,29 @@ class NumberRow(Row):
         if self._tick is None and tick_px:
             self.line.addSpacing(tick_px + GAP_PX)
 
-    def render(self, value: Any, decided: Any) -> None:
-        widgets = [self._field, self._slider, *([self._tick] if self._tick is not None else [])]
-        for widget in widgets:
-            widget.blockSignals(True)
-        number = value if value is not None else decided
-        self._known = number is not None
-        if isinstance(number, (int, float)) and not self._slider.isSliderDown():
-            self._slider.setValue(round(STEPS * self._scale.position(float(number))))
-        # At its minimum, a field shows its special text: a dash while the automatic value is not known.
-        self._field.setSpecialValueText("—" if number is None else "")
-        if not (self._field.hasFocus() and value is None):
-            self._field.setValue(float(number) if isinstance(number, (int, float)) else self._field.minimum())
+    def show_state(self, state: State) -> None:
+        automatic, place = self._row.is_automatic(state), self._row.place(state)
+        if place is not None and not self._slider.isSliderDown():
+            self._slider.setValue(round(STEPS * place))
+        self._field.show_number(self._row.value(state), edited=automatic)
         if self._tick is not None:
-            self._tick.setChecked(value is None)
-            self._slider.setEnabled(value is not None)
-            self._field.setEnabled(value is not None)
-        for widget in widgets:
-            widget.blockSignals(False)
-
-    def _slid(self, place: int) -> None:
-        self._send(self._scale.value(place / STEPS))
-
-    def _ticked(self, checked: object) -> None:
-        if checked:
-            self.send(None)
-        else:
-            self._send(self._field.value() if self._known else self._scale.value(0.5))
-
-    def _send(self, number: float) -> None:
-        self.send(round(number) if self.parameter.kind is Kind.INTEGER else round(number, self._scale.digits + 1))
+            self._tick.setChecked(automatic)
+            self._slider.setEnabled(not automatic)
+            self._field.setEnabled(not automatic)
 
 
-def line_up(rows: Iterable[Row]) -> None:
+def automatic_tick(parameter: Parameter, on_toggle: Callable[[bool], None]) -> QCheckBox:
+    """Return a checkbox that makes an option automatic."""
+    tick = QCheckBox(translated(rows.AUTOMATIC))
+    tick.setToolTip(translated(rows.HELP_AUTOMATIC))
+    tick.setAccessibleName(rows.automatic_name(parameter))
+    tick.toggled.connect(on_toggle)
+    return tick
+
+
+def line_up(controls: Iterable[Row]) -> None:
     """Give the number fields of all rows the same width and place, so that the sliders line up."""
-    numbers = [row for row in rows if isinstance(row, NumberRow)]
+    numbers = [row for row in controls if isinstance(row, NumberRow)]
     field_px = max((row.field_px for row in numbers), default=0)
     tick_px = max((row.tick_px for row in numbers), default=0)
     for row in numbers:
@@ -315,8 +297,8 @@ def line_up(rows: Iterable[Row]) -> None:
 
 
 class ChoiceRow(Row):
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
-        super().__init__(parameter, on_change)
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
+        super().__init__(parameter, on_changes)
         self._box = ChoiceBox()
         for choice in parameter.choices:
             self._box.addItem(translated(parameter.shown_choice(choice, krita=True)), choice)
@@ -324,91 +306,53 @@ class ChoiceRow(Row):
         self.add_label()
         self.line.addWidget(self._box, 3)
         self.name(self._box)
-        self._box.currentIndexChanged.connect(lambda *_: self.send(self._box.currentData()))
+        self._box.currentIndexChanged.connect(lambda *_: self.send({parameter.name: self._box.currentData()}))
 
-    def render(self, value: Any, decided: Any) -> None:
-        self._box.blockSignals(True)
-        self._box.setCurrentIndex(self._box.findData(str(value)))
-        self._box.blockSignals(False)
+    def show_state(self, state: State) -> None:
+        self._box.setCurrentIndex(self._box.findData(state.options[self.parameter.name]))
 
 
 class SwitchRow(Row):
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
-        super().__init__(parameter, on_change)
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
+        super().__init__(parameter, on_changes)
         self._tick = QCheckBox(translated(parameter.label))
         self.line.addWidget(self._tick)
         self.name(self._tick)
-        self._tick.toggled.connect(lambda on: self.send(bool(on)))
+        self._tick.toggled.connect(lambda on: self.send({parameter.name: bool(on)}))
 
-    def render(self, value: Any, decided: Any) -> None:
-        self._tick.blockSignals(True)
-        self._tick.setChecked(bool(value))
-        self._tick.blockSignals(False)
-
-
-class PointRow(Row):
-    """Row for a point that is clicked in the preview."""
-
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
-        super().__init__(parameter, on_change)
-        self._automatic = ""
-        self._value: tuple[float, float] | None = None
-        self._words = QLabel()
-        self._words.setWordWrap(True)
-        self._clear = QPushButton(translated("Auto"))
-        self._clear.setToolTip(translated("Determine from the picture"))
-        self._clear.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
-        self._clear.clicked.connect(lambda *_: self.send(None))
-        self.add_label()
-        self.line.addWidget(self._words, 3)
-        self.line.addWidget(self._clear, 0)
-
-    def render(self, value: Any, decided: Any) -> None:
-        self._value = value
-        self._words.setText(self._automatic if value is None else f"{value[0]:.0f}, {value[1]:.0f} px")
-        self._clear.setEnabled(value is not None)
-
-    def show_automatic(self, words: str) -> None:
-        """Set the text to show while there is no point."""
-        self._automatic = words
-        self.render(self._value, None)
+    def show_state(self, state: State) -> None:
+        self._tick.setChecked(state.options[self.parameter.name])
 
 
 class PlacesRow(Row):
-    """Shows the number of clicked points or the box, with buttons that remove the last point or everything."""
+    """Shows what was clicked in the preview, with buttons that remove it."""
 
-    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
-        super().__init__(parameter, on_change)
-        self._value: Any = parameter.default
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
+        super().__init__(parameter, on_changes)
+        self._row = rows.Places(parameter)
         self._words = QLabel()
         self._words.setWordWrap(True)  # A list of distances must not widen the docker.
         self.add_label()
         self.line.addWidget(self._words, 3)
-        self._undo = self._button("↶", Message("Remove the last point"), lambda: self._value[:-1])
-        self._undo.setMaximumWidth(2 * self._undo.sizeHint().height())  # Styles make a button wider than its sign.
-        self._undo.setVisible(parameter.kind in LISTS)
-        self._clear = self._button(translated("Clear"), Message("Remove everything"), lambda: parameter.default)
+        self._buttons = [self._button(one) for one in self._row.buttons]
 
-    def _button(self, text: str, words: str, change: Callable[[], Any]) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(translated(words))
-        button.setAccessibleName(f"{translated(self.parameter.label)}: {translated(words)}")
-        button.clicked.connect(lambda *_: self.send(change()))
+    def _button(self, shown: rows.Button) -> QPushButton:
+        button = QPushButton(shown.text)
+        button.setToolTip(shown.help)
+        button.setAccessibleName(shown.name)
+        button.clicked.connect(lambda *_: self.send(shown.changes(self.state)))
+        if len(shown.text) == 1:  # Styles make a button wider than its sign.
+            button.setMaximumWidth(2 * button.sizeHint().height())
         self.line.addWidget(button, 0)
         return button
 
-    def render(self, value: Any, decided: Any) -> None:
-        self._value = value
-        self._words.setText(picking.words_of(self.parameter, value))
-        self._undo.setEnabled(bool(value))
-        self._clear.setEnabled(bool(value))
+    def show_state(self, state: State) -> None:
+        self._words.setText(self._row.text(state))
+        for shown, button in zip(self._row.buttons, self._buttons, strict=True):
+            button.setEnabled(shown.enabled(state))
 
 
-def row_of(parameter: Parameter, on_change: OnChange) -> Row:
-    places = {Kind.POINT: PointRow, Kind.POINTS: PlacesRow, Kind.DISTANCES: PlacesRow, Kind.BOX: PlacesRow}
-    kinds: dict[Kind, Callable[[Parameter, OnChange], Row]] = {
-        Kind.CHOICE: ChoiceRow,
-        Kind.BOOLEAN: SwitchRow,
-        **places,
-    }
-    return kinds.get(parameter.kind, NumberRow)(parameter, on_change)
+def row_of(parameter: Parameter, on_changes: OnChanges) -> Row:
+    """Return the row that suits the parameter's kind."""
+    kinds = {Kind.FLOAT: NumberRow, Kind.INTEGER: NumberRow, Kind.CHOICE: ChoiceRow, Kind.BOOLEAN: SwitchRow}
+    return kinds.get(parameter.kind, PlacesRow)(parameter, on_changes)

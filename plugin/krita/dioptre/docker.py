@@ -291,7 +291,7 @@ class DioptreDocker(DockWidget):
         if panel.recipe:
             return
         if name not in self._options:
-            options = Options(panel.state.operation, self.session.change, self.session.change_all)
+            options = Options(panel.state.operation, self.session.change_all)
             if options.more is not None:
                 options.more.toggled.connect(self.session.show_more)
             self._options[name] = options

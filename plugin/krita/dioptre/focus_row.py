@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from .controls import OnChanges, automatic_tick
 from .dioptre_link.editing import focus_range, ruler
 from .dioptre_link.editing.focus_range import RangeDrag
 from .dioptre_link.editing.ruler import Ruler
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Parameter
-from .histogram import BACK, WIDE_PX, Change, Histogram
+from .histogram import BACK, WIDE_PX, Histogram
 from .toolkit import (
-    QCheckBox,
     QColor,
     QHBoxLayout,
     QLabel,
@@ -31,20 +31,17 @@ RULER_SHARP, RULER_MARK = QColor(60, 220, 90), QColor(255, 190, 60)
 class FocusRow(QWidget):
     """Histogram whose range moves by dragging its middle and widens by dragging an end; arrow keys do the same."""
 
-    def __init__(self, parameter: Parameter, on_change: Change) -> None:
+    def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
         super().__init__()
         self.setObjectName("dioptre_focus_range")
-        self._drag = RangeDrag(on_change)
+        self._drag = RangeDrag(on_changes)
         self.histogram = Histogram(
             self._drag,
             translated(parameter.label),
             translated("Far is on the left, near on the right. Drag either end to change how much stays sharp."),
         )
         self.histogram.setAccessibleDescription(translated(parameter.help))
-        self._tick = QCheckBox(translated("Auto"))
-        self._tick.setToolTip(translated("Determine from the picture"))
-        self._tick.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
-        self._tick.toggled.connect(self._drag.set_automatic)
+        self._tick = automatic_tick(parameter, self._drag.set_automatic)
         ends = QLabel(f"{translated('far')} ← → {translated('near')}")
         ends.setEnabled(False)
         top = QHBoxLayout()
@@ -74,7 +71,7 @@ class FocusRow(QWidget):
         self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
         depth = None if state.shown is None else state.shown.depth
-        self.histogram.show_state(state)
+        self.histogram.render(state)
         shown = None if depth is None else state.ruler
         self.scale.show_ruler(shown)
         if depth is not None:  # Until the depth is known, nothing moves.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
+from .controls import OnChanges
 from .dioptre_link.editing import scene
 from .dioptre_link.editing.focus_range import RangeDrag
 from .dioptre_link.editing.limit_range import LimitDrag
@@ -21,7 +21,6 @@ ARROWS = {
     Qt.Key.Key_Up: "up",
     Qt.Key.Key_Down: "down",
 }
-Change = Callable[[Mapping[str, Any]], None]
 
 
 class Histogram(QWidget):
@@ -39,7 +38,7 @@ class Histogram(QWidget):
         self._drag = drag
         self._bars: list[tuple[scene.Segment, ...]] = []
 
-    def show_state(self, state: State) -> None:
+    def render(self, state: State) -> None:
         self._drag.sharp = state.sharp
         self._bars = [*scene.histogram(state, BINS)]
         known = state.shown is not None and state.shown.depth is not None
@@ -98,6 +97,6 @@ class Histogram(QWidget):
 class LimitRow(Histogram):
     """The histogram of the range of depth that an effect is limited to."""
 
-    def __init__(self, on_change: Change) -> None:
+    def __init__(self, on_changes: OnChanges) -> None:
         help_ = translated("Far is on the left, near on the right. Drag either end, or between them.")
-        super().__init__(LimitDrag(on_change), translated("Range of depth"), help_)
+        super().__init__(LimitDrag(on_changes), translated("Range of depth"), help_)

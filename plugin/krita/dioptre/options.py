@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from .controls import (
-    BLUR,
-    RANGE,
-    Aperture,
-    DistanceRow,
-    OnChange,
-    OnChanges,
-    PointRow,
-    Row,
-    ShapesRow,
-    line_up,
-    row_of,
-)
-from .dioptre_link.catalogue.limit import FARTHEST
-from .dioptre_link.editing import bokeh, distances, scene, traits
+from .controls import Aperture, DistanceRow, OnChanges, Row, ShapesRow, line_up, row_of
+from .dioptre_link.catalogue.focus import FOCUS_RANGE
 from .dioptre_link.editing.fetching import Offer
-from .dioptre_link.editing.sections import FEW, sections
+from .dioptre_link.editing.sections import Extra, Part, Rows, rows_of
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
-from .dioptre_link.operation import Operation, Parameter
+from .dioptre_link.operation import Operation
 from .downloads import OfferRow
 from .focus_row import FocusRow
 from .histogram import LimitRow
@@ -37,6 +24,14 @@ from .toolkit import (
     QWidget,
 )
 
+AnyRow = Row | FocusRow | DistanceRow | LimitRow | ShapesRow | Aperture
+EXTRAS: Mapping[Extra, Callable[[OnChanges], AnyRow]] = {
+    Extra.DISTANCE: DistanceRow,
+    Extra.LIMIT: LimitRow,
+    Extra.SHAPES: ShapesRow,
+    Extra.DISC: Aperture,
+}
+
 
 class Options(QWidget):
     """Rows for all options of an operation: the simple ones, and the others, which a checkbox reveals.
@@ -46,76 +41,59 @@ class Options(QWidget):
         more: The checkbox that shows the other options; None if there are no others.
     """
 
-    def __init__(self, described: Operation, on_change: OnChange, on_changes: OnChanges) -> None:
+    def __init__(self, described: Operation, on_changes: OnChanges) -> None:
         """Build the rows.
 
         Args:
             described: The operation.
-            on_change: Called with the name and the new value of an option.
-            on_changes: Called with the new values of several options that change together.
+            on_changes: Called with the new values of options that change together.
         """
         super().__init__()
         self.described = described
-        self._on_change, self._on_changes = on_change, on_changes
-        self._rows: dict[str, Row] = {}
-        self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
-        self._focus: FocusRow | None = None
-        self._distance: DistanceRow | None = None
-        self._limit: LimitRow | None = None
-        self._aperture: Aperture | None = None
+        self._on_changes = on_changes
+        self._rows: list[AnyRow] = []
         column, self._others = _column(self), QWidget()
-        shown = sorted(distances.rows(described), key=lambda one: traits.focuses(described) and one.name != BLUR)
-        simple, others = ([one for one in shown if one.simple is wanted] for wanted in (True, False))
-        for parameter in simple:
-            self._add_row(column, parameter)
+        rows = rows_of(described)
+        self._add_parts(column, rows.first)
+        line_up(self._rows)
+        first = len(self._rows)
         self.more: QCheckBox | None = None
-        if simple and others:
+        if rows.further:
             self.more = QCheckBox(translated("More options"))
             self.more.setObjectName("dioptre_more")
             column.addWidget(self.more)
         column.addWidget(self._others)
-        self._add_sections(_column(self._others), others)
-        for one in (simple, others):
-            line_up(self._rows[parameter.name] for parameter in one)
+        self._add_sections(_column(self._others), rows)
+        line_up(self._rows[first:])
 
-    def _add_row(self, column: QVBoxLayout, parameter: Parameter) -> None:
-        """Add a row, and what belongs to it."""
-        if parameter.name == RANGE and traits.focuses(self.described):
-            self._focus = FocusRow(parameter, self._on_changes)
-            column.addWidget(self._focus)
-        if distances.is_entry(parameter):
-            self._distance = DistanceRow(self._on_changes)
-            column.addWidget(self._distance)
-        if parameter.name == FARTHEST:
-            self._limit = LimitRow(self._on_changes)
-            column.addWidget(self._limit)
-        row = self._rows[parameter.name] = row_of(parameter, self._on_change)
-        column.addWidget(row)
-        if parameter.name == BLUR and self._shapes is not None:
-            column.addWidget(self._shapes)
+    def _add_parts(self, column: QVBoxLayout, parts: Sequence[Part]) -> None:
+        """Add rows; the pictures of the disc come first."""
+        for part in parts:
+            if isinstance(part, Extra):
+                row: AnyRow = EXTRAS[part](self._on_changes)
+            else:
+                row = (FocusRow if part.name == FOCUS_RANGE else row_of)(part, self._on_changes)
+            self._rows.append(row)
+            column.insertWidget(0 if part is Extra.DISC else -1, row)
 
-    def _add_sections(self, column: QVBoxLayout, parameters: Sequence[Parameter]) -> None:
+    def _add_sections(self, column: QVBoxLayout, rows: Rows) -> None:
         """Add the sections: all of them under headings, or many options below buttons, of which one is open."""
-        opens = False
-        for title, members in sections(parameters):
+        for title, parts in rows.further:
             inside = column
-            if len(parameters) > FEW:
+            if rows.folds:
                 section = QWidget()
-                column.addWidget(_head(translated(title), section, opened=not opens))
+                column.addWidget(_head(translated(title), section, opened=not column.count()))
                 column.addWidget(section)
-                inside, opens = _column(section), True
+                inside = _column(section)
             elif title:
                 column.addWidget(QLabel(f"<b>{translated(title)}</b>"))
-            if set(bokeh.OPTIONS) <= {parameter.name for parameter in members}:
-                self._aperture = Aperture()
-                inside.addWidget(self._aperture)
-            for parameter in members:
-                self._add_row(inside, parameter)
+            self._add_parts(inside, parts)
 
     def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
         """Place the offer to download a network below the option that needs it."""
         if offer is not None:
-            row = self._rows[offer.parameter]
+            options = (each for each in self._rows if isinstance(each, Row))
+            row = next(each for each in options if each.parameter.name == offer.parameter)
             column = _column_of(row)
             if _below(column, row) is not offer_row:
                 offer_row.setParent(None)
@@ -124,27 +102,15 @@ class Options(QWidget):
 
     def show_state(self, state: State) -> None:
         """Show the options of a state and its depth."""
-        for name, row in self._rows.items():
-            row.render(state.options[name], state.automatic.get(name))
-            hidden = name == RANGE and self._focus is not None
-            row.setVisible(not hidden and row.parameter.applies(state.options))
-            if isinstance(row, PointRow):
-                row.show_automatic(scene.automatic_words(state))
-        self._others.setVisible(state.more or self.more is None)
+        for row in self._rows:
+            row.render(state)
+            if isinstance(row, Row):
+                row.setVisible(row.parameter.applies(state.options))
+        self._others.setVisible(state.more)
         if self.more is not None:
             self.more.blockSignals(True)
             self.more.setChecked(state.more)
             self.more.blockSignals(False)
-        if self._aperture is not None and state.more:
-            self._aperture.show_shape({name: state.options[name] for name in bokeh.OPTIONS})
-        if self._shapes is not None:
-            self._shapes.render(state.options)
-        if self._focus is not None:
-            self._focus.render(state)
-        if self._distance is not None:
-            self._distance.render(state)
-        if self._limit is not None:
-            self._limit.show_state(state)
 
 
 def _head(title: str, section: QWidget, *, opened: bool) -> QToolButton:

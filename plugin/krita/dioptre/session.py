@@ -254,10 +254,6 @@ class Session(QObject):
         if self._refused is not None:
             self.look()
 
-    def change(self, name: str, value: Any) -> None:
-        """Set one option."""
-        self.change_all({name: value})
-
     def change_all(self, values: Mapping[str, Any]) -> None:
         """Set several options as one change."""
         try:

@@ -8,7 +8,6 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import distances, picking
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.operation import Operation
 
 BLUR = OPERATIONS["lens_blur"]
 PICTURE = Image(width=1, height=1, channels=1, data=b"\0")
@@ -31,7 +30,7 @@ def test_two_clicks_and_two_distances_give_two_points() -> None:
     state = enter(states.clicked(state, 1.0, 1.0, (101, 51)), 12.0)
     assert state.options["known_distance"] == ((0.0, 0.0, 2.1), (100.0, 50.0, 12.0))
     assert state.options["nearest_m"] is None
-    described = next(one for one in BLUR.parameters if distances.is_entry(one))
+    described = next(one for one in BLUR.parameters if one.name == "known_distance")
     assert picking.words_of(described, ()) == "none"
     assert picking.words_of(described, state.options["known_distance"]) == "2.1 m, 12 m"
 
@@ -60,13 +59,6 @@ def test_without_a_clicked_point_the_focus_moves_to_the_entered_distance() -> No
     state = states.changed_all(state, distances.entered(state, 8.0))
     assert state.options["focal_disparity"] == pytest.approx(0.25)
     assert distances.shown_m(state) == pytest.approx(8.0)
-
-
-@pytest.mark.parametrize("operation", [one for one in OPERATIONS.values() if "focus_m" in one.defaults()])
-def test_the_focus_distance_has_a_single_control(operation: Operation) -> None:
-    labels = [one.label for one in distances.rows(operation)]
-    assert "focal_disparity" not in {one.name for one in distances.rows(operation)}
-    assert str(distances.LABEL) not in labels
 
 
 def test_automatic_distances_are_shown() -> None:

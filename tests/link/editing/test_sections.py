@@ -5,18 +5,33 @@ from __future__ import annotations
 import pytest
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.editing import distances
-from dioptre_link.editing.sections import FEW, sections
-from dioptre_link.operation import Operation
+from dioptre_link.editing.sections import FEW, Extra, rows_of
+from dioptre_link.operation import Kind, Operation
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda one: one.name)
 def test_at_most_twelve_further_options_are_visible_at_once(operation: Operation) -> None:
-    others = [one for one in distances.rows(operation) if not one.simple]
-    found = sections(others)
-    assert sorted(one.name for _, members in found for one in members) == sorted(one.name for one in others)
-    assert len(found) <= 3
-    assert all(len(members) + sum(map(distances.is_entry, members)) <= FEW for _, members in found)
+    rows = rows_of(operation)
+    assert len(rows.further) <= 3
+    assert all(len(parts) <= FEW + (Extra.DISC in parts) for _, parts in rows.further)
+    assert rows.first
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda one: one.name)
+def test_each_option_has_one_control(operation: Operation) -> None:
+    rows = rows_of(operation)
+    parts = [*rows.first, *(part for _, parts in rows.further for part in parts)]
+    assert len(set(parts)) == len(parts)
+    without = {one.name for one in operation.parameters if one not in parts}
+    strokes = {one.name for one in operation.parameters if one.kind is Kind.STROKES}
+    focus = {"focal_disparity", "focus_m"} if Extra.DISTANCE in parts else set()
+    assert without == strokes | focus
+
+
+def test_the_rows_of_a_blur_begin_with_its_amount() -> None:
+    first = rows_of(OPERATIONS["lens_blur"]).first
+    assert [getattr(part, "name", part) for part in first] == ["f_number", "SHAPES", "focus", "focus_range"]
+    assert rows_of(OPERATIONS["depth"]).further == []  # nothing is shown first, so nothing is hidden
 
 
 def test_the_depth_to_match_is_asked_for_only_when_matching() -> None:

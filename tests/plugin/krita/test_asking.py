@@ -246,7 +246,7 @@ def test_the_preview_leaves_the_canvas(desk: Callable[[], Desk]) -> None:
         assert person.on_canvas
         person.previews(what)
         assert not person.on_canvas
-        assert person.previews(functools.partial(person.session.change, "strength", 0.1 * number)) == 1
+        assert person.previews(functools.partial(person.session.change_all, {"strength": 0.1 * number})) == 1
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

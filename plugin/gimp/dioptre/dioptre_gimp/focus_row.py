@@ -9,7 +9,7 @@ from dioptre_link.language import translated
 from dioptre_link.operation import Parameter
 
 from . import drawing
-from .controls import AUTOMATIC, Row, set_options
+from .controls import Row, set_options
 from .document import GLib
 from .histogram import SIZE, Histogram
 from .toolkit import Gtk
@@ -34,10 +34,7 @@ class FocusRow(Row):
         )
         self.name(self._area)
         self.label.set_mnemonic_widget(self._area)
-        self._tick = Gtk.CheckButton(label=translated(AUTOMATIC))
-        self._tick.set_tooltip_text(translated("Determine from the picture"))
-        self._tick.connect("toggled", self._ticked)
-        self.name(self._tick, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
+        self._tick = self.automatic_tick(self._ticked)
         top = Gtk.Box(spacing=6)
         ends = Gtk.Label(label=f"{translated('far')} ← → {translated('near')}")
         ends.set_sensitive(False)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dioptre_link.catalogue.blur import F_NUMBER
 from dioptre_link.catalogue.focus import FOCUS_RANGE
-from dioptre_link.catalogue.limit import FARTHEST
-from dioptre_link.editing import bokeh, distances, scales, traits
+from dioptre_link.editing import bokeh
 from dioptre_link.editing.recipes import preset_in, presets_of, with_preset
-from dioptre_link.editing.sections import FEW, sections
+from dioptre_link.editing.rows import label_of
+from dioptre_link.editing.sections import Extra, Part, Rows, rows_of
 from dioptre_link.editing.state import State, Store
 from dioptre_link.language import translated
-from dioptre_link.operation import Kind, Parameter
+from dioptre_link.operation import Kind
 
 from . import arguments, drawing
-from .controls import LABEL_CHARS, DistanceRow, NumberRow, Row, ShapesRow, choice_box, row_of, set_options
+from .controls import LABEL_CHARS, DistanceRow, Row, ShapesRow, choice_box, row_of, set_options
 from .document import GLib
 from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
@@ -25,7 +26,6 @@ from .toolkit import Gtk
 
 WIDTH_PX = 440
 APERTURE_PX = 64
-BLUR, RANGE = F_NUMBER, FOCUS_RANGE
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
@@ -46,25 +46,18 @@ class Panel(Gtk.Box):
         operation = store.state.operation
         self._nicks = arguments.nicknames(operation)
         self._rows: list[AnyRow] = []
-        rows = distances.rows(operation)
-        first = [parameter for parameter in rows if parameter.simple]
-        others = [parameter for parameter in rows if not parameter.simple]
-        if not first:
-            first, others = others, []
+        rows = rows_of(operation)
         self.presets = PresetTiles(store) if presets_of(operation) else None
         if self.presets is not None:
             label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
             label.set_mnemonic_widget(self.presets)
             self.pack_start(label, False, False, 0)
             self._add(self, self.presets)
-        for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
-            self._add_row(self, parameter, self._first_row(parameter))
-            if parameter.name == BLUR and bokeh.has_shapes(operation):
-                self._add(self, ShapesRow(store))
-        if others:
+        self._add_parts(self, rows.first)
+        if rows.further:
             more = Gtk.Expander(label=translated("_More options"), use_underline=True)
             inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
-            self._add_sections(inside, others)
+            self._add_sections(inside, rows)
             more.add(inside)
             self.pack_start(more, False, False, 0)
         self.show_all()
@@ -89,32 +82,24 @@ class Panel(Gtk.Box):
         self._rows.append(row)
         box.pack_start(row, False, False, 0)
 
-    def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """Add a row, a distance or a histogram above it, and the offer of a network below it."""
-        if distances.is_entry(parameter):
-            self._add(box, DistanceRow(self._store))
-        if parameter.name == FARTHEST:
-            self._add(box, LimitRow(self._store))
-        self._add(box, row)
-        if parameter.kind is Kind.CHOICE or parameter.refined_by:
-            self._add(box, OfferBox(parameter.name, self._downloads))
+    def _add_parts(self, box: Gtk.Box, parts: Sequence[Part]) -> None:
+        """Add rows, and the offer of a network below each that may need one."""
+        for part in parts:
+            if isinstance(part, Extra):
+                self._add(box, EXTRAS[part](self._store))
+                continue
+            nick = label_of(part) if part.name == F_NUMBER else self._nicks[part.name]
+            self._add(box, (FocusRow if part.name == FOCUS_RANGE else row_of)(self._store, part, nick))
+            if part.kind is Kind.CHOICE or part.refined_by:
+                self._add(box, OfferBox(part.name, self._downloads))
 
-    def _first_row(self, parameter: Parameter) -> Row:
-        nick = self._nicks[parameter.name]
-        if parameter.name == BLUR:
-            label = translated("Bl_ur amount")
-            return NumberRow(self._store, parameter, label, scales.blur_amount(parameter))
-        if parameter.name == RANGE and traits.focuses(self._store.state.operation):
-            return FocusRow(self._store, parameter, nick)
-        return row_of(self._store, parameter, nick)
-
-    def _add_sections(self, box: Gtk.Box, parameters: list[Parameter]) -> None:
+    def _add_sections(self, box: Gtk.Box, rows: Rows) -> None:
         """Add the sections: all of them under headings, or many options as expanders of which one is open."""
         expanders: list[Gtk.Expander] = []
-        for title, members in sections(parameters):
+        for title, parts in rows.further:
             inside = box
             heading = f"<b>{GLib.markup_escape_text(translated(title))}</b>"
-            if len(parameters) > FEW:
+            if rows.folds:
                 inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
                 expanders.append(Gtk.Expander(label=heading, use_markup=True, expanded=not expanders))
                 expanders[-1].add(inside)
@@ -123,10 +108,7 @@ class Panel(Gtk.Box):
                 label = Gtk.Label(xalign=0.0)
                 label.set_markup(heading)
                 box.pack_start(label, False, False, 0)
-            for parameter in members:
-                self._add_row(inside, parameter, row_of(self._store, parameter, self._nicks[parameter.name]))
-            if set(bokeh.SHAPED) <= {parameter.name for parameter in members}:
-                self._add(inside, DiscRow())
+            self._add_parts(inside, parts)
 
         def opened(expander: Gtk.Expander, _property: object) -> None:
             for other in expanders if expander.get_expanded() else ():
@@ -153,7 +135,7 @@ class PresetTiles(Tiles):
 class DiscRow(Gtk.Box):
     """Pictures of the disc that an out-of-focus light becomes: one at the picture's centre and one in a corner."""
 
-    def __init__(self) -> None:
+    def __init__(self, _store: Store[State]) -> None:
         super().__init__(spacing=12)
         self.set_halign(Gtk.Align.CENTER)
         self._drawn: dict[str, Any] = {}
@@ -190,4 +172,10 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     return row
 
 
-AnyRow = Row | LimitRow | ShapesRow | PresetTiles | DiscRow | OfferBox
+AnyRow = Row | LimitRow | ShapesRow | PresetTiles | DiscRow | DistanceRow | OfferBox
+EXTRAS: Mapping[Extra, Callable[[Store[State]], AnyRow]] = {
+    Extra.DISTANCE: DistanceRow,
+    Extra.LIMIT: LimitRow,
+    Extra.SHAPES: ShapesRow,
+    Extra.DISC: DiscRow,
+}

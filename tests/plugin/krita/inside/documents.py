@@ -228,7 +228,7 @@ def check_super_resolution_of_the_document():
     yield from person.opened("dioptre_super_resolution_document")
     expect("nothing runs before the scale is chosen", jobs.job_manager().runs, [])
     expect("tick", person.widget(QCheckBox, "dioptre_whole").isChecked(), True)
-    person.docker().session.change("scale", 2.0)
+    person.docker().session.change_all({"scale": 2.0})
     yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_make")))
     yield from settle(document)
     made = Krita.instance().activeDocument()

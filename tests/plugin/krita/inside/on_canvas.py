@@ -350,7 +350,7 @@ def check_it_ends_with_what_it_shows():
 def again(value):
     """Choose an option's value, which shows the preview on the canvas again."""
     name = "f_number" if "f_number" in state().options else "strength"
-    docker().session.change(name, value if name == "f_number" else value / 10)
+    docker().session.change_all({name: value if name == "f_number" else value / 10})
     yield from soon("on the canvas again", lambda: len(overlays()), 1)
     yield from ready()
 

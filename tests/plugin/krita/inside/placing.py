@@ -253,7 +253,7 @@ def check_a_click_in_the_preview_places_the_layer():
     yield from settle(document)
     yield from opened("dioptre_edit")
     yield from ready()
-    docker().session.change("shadow", 0.9)
+    docker().session.change_all({"shadow": 0.9})
     yield from ready()
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("one result", [name for name in names(document.rootNode()) if name == group.name()], [group.name()])
