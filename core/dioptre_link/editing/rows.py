@@ -80,7 +80,7 @@ class Number:
         return self.entered(self.scale.value(place))
 
     def typed(self, text: str, state: State) -> Changes:
-        """Return the options that change; none if the text is no number or was not edited."""
+        """Return the options that change; none if the text is not a number or was not edited."""
         number = _edited(text, self.text(state), self.prefix, self.suffix)
         return {} if number is None else self.entered(number)
 
@@ -109,7 +109,7 @@ class Distance:
         return "" if shown is None else f"{shown:.{self.digits}f}{self.suffix}"
 
     def typed(self, text: str, state: State) -> Changes:
-        """Return the options that change; none if the text is no number or was not edited."""
+        """Return the options that change; none if the text is not a number or was not edited."""
         number = _edited(text, self.text(state), self.prefix, self.suffix)
         return {} if number is None else distances.entered(state, number)
 
@@ -148,7 +148,7 @@ class Button:
 
 
 class Places:
-    """Clicked points, a box or known distances in words, with buttons that remove them.
+    """Clicked points, a box or known distances as text, with buttons that remove them.
 
     Attributes:
         parameter: the option.
