@@ -271,7 +271,7 @@ def test_any_function_is_read_with_its_options_numbers_and_nested_values(
 
     x = np.arange(4, dtype=np.float32)
     for _ in range(2):
-        again = programs.kept(scaled, static_argnames="times")  # as a new process has it
+        again = programs.kept(scaled, name="scaled", static_argnames="times")  # as a new process has it
         for times in (2, 3):
             made = again((x, {"x": x}), 0.5, times=times)
             np.testing.assert_array_equal(made["sum"], x * times)
