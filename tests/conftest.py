@@ -18,6 +18,7 @@ import psutil
 import pytest
 from jaxtyping import install_import_hook
 
+from dioptre_link.files import private_folder
 from dioptre_link.paths import cache_dir
 
 MOST_WORKERS = 4
@@ -27,6 +28,7 @@ WORKER_BYTES = 5 << 30  # Maximum memory that one test process needs.
 # tests/models/test_precision.py covers bfloat16.
 os.environ["DIOPTRE_PRECISION"] = "float32"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
+private_folder(Path(os.environ["JAX_COMPILATION_CACHE_DIR"]))
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # `dioptre.programs` keeps them, as after `prepare`.
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name

@@ -40,6 +40,7 @@ READY = "/dioptre/programs/backend_compile_duration"
 
 _LIMIT_BYTES = 128 << 20  # of a folder; an executable takes 1 to 150 kB, those of a portrait of one size 1 MB
 _DIGEST_BYTES = 32
+_EXECUTABLE = ".executable"
 _LOGGER = logging.getLogger(__name__)
 # Exceptions that reading files of other content raises.
 _DAMAGE = (
@@ -73,9 +74,9 @@ def kept(
         donate_argnames: as in `jax.jit`.
 
     Raises:
-        ValueError: the function refers to variables of the function that defines it, and has no name.
+        ValueError: the function is defined inside another, on whose variables it may depend, and has no name.
     """
-    if getattr(function, "__closure__", None) and not name:
+    if "<locals>" in function.__qualname__ and not name:
         raise ValueError(f"{function} needs a name: its module and name do not determine what it computes")
     return _Kept(function, name, static_argnames, donate_argnames)
 
@@ -165,6 +166,7 @@ def _storable(leaves: Sequence[Any]) -> bool:
         and not config.jax_disable_jit
         and not (config.jax_enable_compilation_cache and config.jax_compilation_cache_dir)
         and jax.default_backend() == "cpu"
+        and jax.device_count() == 1
     )
 
 
@@ -175,11 +177,10 @@ def _unpacked(content: bytes) -> Callable[..., Any]:
 
 @cache
 def _machine() -> str:
-    """Return text that changes with the kind of processor for which programs are compiled."""
+    """Return text that changes with the kind of processor for which programs are compiled, and with XLA's flags."""
     instructions = processor_instructions()
-    if instructions is None:
-        return f"{processor_name()} {platform.version()}"  # which names the chip on macOS
-    return f"{processor_name()} {sorted(instructions)}"
+    chip = platform.version() if instructions is None else sorted(instructions)  # the version names it on macOS
+    return f"{processor_name()} {chip} {os.environ.get('XLA_FLAGS', '')}"
 
 
 def described(identity: str, trace: Callable[[], _Types]) -> _Types:
@@ -216,8 +217,9 @@ def once(identity: str, compile_programs: Callable[[], None]) -> None:
 
 
 def _executable(digest: str) -> Path:
-    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    return (Path(folder) if folder else cache_dir() / "compiled") / f"{digest}.executable"
+    named = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    folder = Path(named) if named and is_private(Path(named)) else cache_dir() / "compiled"
+    return folder / f"{digest}{_EXECUTABLE}"
 
 
 def _name(*identity: str) -> str:
@@ -238,7 +240,8 @@ def _read(path: Path, parse: Callable[[bytes], T]) -> T | None:
         if content[:_DIGEST_BYTES] != _digest(path, content[_DIGEST_BYTES:]):
             raise ValueError("another digest")
         parsed = parse(content[_DIGEST_BYTES:])
-        os.utime(path)  # the least recently used programs are deleted first
+        with suppress(OSError):  # on a read-only disk
+            os.utime(path)  # the least recently used programs are deleted first
     except FileNotFoundError:
         return None
     except _DAMAGE as error:
@@ -270,8 +273,10 @@ def _write(path: Path, content: bytes) -> None:
 
 @cache
 def _limited(folder: Path) -> None:
-    """Delete a folder's least recently used files beyond the limit, once in a process."""
-    keep_newest(folder, limit_bytes=_LIMIT_BYTES)
+    """Delete the least recently used of a folder's programs beyond the limit, once in a process."""
+    keep_newest(
+        folder, limit_bytes=_LIMIT_BYTES, suffixes=(_EXECUTABLE, ".program", ".values", ".compiled", ".part")
+    )
 
 
 def _versions(*names: str) -> list[str]:

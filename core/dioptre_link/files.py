@@ -161,13 +161,15 @@ def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
     return True
 
 
-def keep_newest(folder: Path, *, limit_bytes: int) -> None:
-    """Delete the least recently used files of a folder until the rest fit the limit.
+def keep_newest(folder: Path, *, limit_bytes: int, suffixes: tuple[str, ...] = ("",)) -> None:
+    """Delete the least recently used files of a folder, with these suffixes, until the rest of them fit the limit.
 
     Files that cannot be deleted stay. A missing folder, or a file that another process deletes, is not an error.
     """
     total = 0
     for _, size, path in sorted(_uses(folder), reverse=True):
+        if not path.name.endswith(suffixes):
+            continue
         total += size
         if total > limit_bytes:
             with suppress(OSError):

@@ -224,6 +224,8 @@ def test_a_broken_cache_of_compiled_programs_is_not_the_users_matter(tmp_path: P
         place.mkdir()
         if place.name == "file":
             (place / "compiled").write_text("no folder", encoding="utf-8")
+        else:
+            (place / "compiled").mkdir(mode=0o700)
         command = [sys.executable, "-c", BROKEN_CACHE, str(place)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         assert done.returncode == 0, done.stderr

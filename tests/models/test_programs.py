@@ -281,10 +281,27 @@ def test_any_function_is_read_with_its_options_numbers_and_nested_values(
     assert len(_executables(tmp_path)) == 3
 
 
-def test_a_function_of_other_variables_needs_a_name() -> None:
+def test_a_function_inside_another_needs_a_name() -> None:
     for offset in (1, 2):
         with pytest.raises(ValueError, match="needs a name"):
             programs.kept(lambda x: x + offset)  # noqa: B023
+
+
+@posix
+def test_a_folder_that_the_user_names_keeps_its_other_files(
+    traced: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    named = tmp_path / "named"
+    named.mkdir(mode=0o700)
+    (named / "old").write_bytes(b"x" * 9)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(named))
+    monkeypatch.setattr(programs, "_LIMIT_BYTES", 1)
+    _network()(PICTURE)
+    assert sorted(path.suffix for path in named.iterdir()) == ["", ".executable"]
+    named.chmod(0o755)  # others could read it
+    _network()(np.concatenate([PICTURE, PICTURE]))
+    assert len(_executables(tmp_path)) == 1
+    assert named.stat().st_mode & 0o777 == 0o755
 
 
 def test_jaxs_own_cache_is_left_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -295,7 +312,7 @@ def test_jaxs_own_cache_is_left_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path:
     try:
         for name, value in settings.items():
             jax.config.update(name, value)
-        np.testing.assert_array_equal(programs.kept(lambda x: x + 1)(PICTURE), PICTURE + 1)
+        np.testing.assert_array_equal(programs.kept(lambda x: x + 1, name="plus one")(PICTURE), PICTURE + 1)
     finally:
         for name, value in before.items():
             jax.config.update(name, value)

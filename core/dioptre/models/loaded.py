@@ -77,7 +77,8 @@ class Loaded:
 
     def program(self, method: str) -> Callable[..., Any]:
         """Return a method of the network as a compiled function of the network's values and of its inputs."""
-        return self.programs.setdefault(method, self._program(method))
+        made = self.programs.get(method)
+        return self.programs.setdefault(method, self._program(method)) if made is None else made
 
     def _program(self, method: str) -> Callable[..., Any]:
         build = self.build  # not self, so that no cycle keeps the values in memory

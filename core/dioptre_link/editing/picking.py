@@ -139,7 +139,9 @@ def moved(operation: Operation, options: Options, number: int, point: Point) -> 
     """Return the options after the user dragged one of `places` to a point in pixels of the layer."""
     _, name, at = places(operation, options)[number]
     if at is None:
-        return {**options, **operation.click_resets, name: point}
+        lists = (operation.click_adds, operation.click_removes)  # what was added to the place, or removed, stays
+        resets = {option: value for option, value in operation.click_resets.items() if option not in lists}
+        return {**options, **resets, name: point}
     return {**options, name: (*options[name][:at], point, *options[name][at + 1 :])}
 
 

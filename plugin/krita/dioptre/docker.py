@@ -375,6 +375,8 @@ class DioptreDocker(DockWidget):
             self.session.follow_active()
             self._follow_canvas()
             self._follow_strokes()
+        else:
+            self._tint.follow(None)
 
     def _follow_strokes(self) -> None:
         """Snap strokes on the depth to edges and update the results, as far as the user wants it."""

@@ -110,7 +110,7 @@ class Painting:
 
 def small(node: Node) -> QImage:
     """Return the layer, reduced along each side; Krita leaves a gap instead of enlarging a layer."""
-    return node.thumbnail(*(min(side, SEEN_PX) for side in Rect.of(node)[2:]))
+    return node.thumbnail(*(max(1, min(side, SEEN_PX)) for side in Rect.of(node)[2:]))
 
 
 def pixels_of(seen: QImage) -> bytes:

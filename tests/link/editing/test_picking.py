@@ -125,3 +125,11 @@ def test_lights_are_dragged_and_the_wheel_sets_their_strength() -> None:
 def test_a_dragged_focus_is_a_click_at_its_new_place() -> None:
     blur = states.changed(click(states.opened(OPERATIONS["lens_blur"]), 0.5, 0.5), "focal_disparity", 0.5)
     assert states.moved(blur, 0, (1.0, 0.0), SIZE).options == click(blur, 1.0, 0.0).options
+
+
+def test_a_dragged_focus_keeps_the_subjects_that_were_added_and_removed() -> None:
+    state = click(states.opened(OPERATIONS["portrait"]), 0.5, 0.5)
+    state = click(click(state, 0.2, 0.2, Click.ADD), 0.8, 0.8, Click.REMOVE)
+    moved = states.moved(state, 0, (1.0, 0.0), SIZE)
+    differs = {name for name, value in moved.options.items() if value != state.options[name]}
+    assert differs == {picking.places(state.operation, state.options)[0][1]}

@@ -79,7 +79,8 @@ class PaintingWindow:
     def _look(self) -> bool:
         """Follow the strokes if the last one is over; close the window if Edit depth is."""
         if not depth_editing.is_under_way(self._image) or not self._depth.is_valid():
-            self._loop.quit()
+            if self._driver is None:  # An update goes on to the other results of this depth.
+                self._loop.quit()
             return True
         busy, now = self._driver is not None, self._pixels()
         follows = (self._snaps.get_active() or self._after_stroke.get_active()) and self._result() is not None
@@ -114,7 +115,7 @@ class PaintingWindow:
         """Update the results and end; if they need nothing, or could not be updated, closing only ends."""
         self._stop()
         used, self._used = self._used, self._pixels()
-        if self._result() is not None and (response == UPDATE or self._used != used):
+        if record_of(self._image).to_update([self._depth]) and (response == UPDATE or self._used != used):
             self._start(self._update(None))
         else:
             with undo_step(self._image):

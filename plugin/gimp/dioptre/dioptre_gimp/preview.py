@@ -146,7 +146,7 @@ class Preview(Gtk.Box):
         if on_click is None:
             self.canvas.viewport.on_mark = self._moved
         if store.state.operation.at_marks:
-            self.canvas.viewport.on_notches = lambda by: store.set(states.scrolled(store.state, by))
+            self.canvas.viewport.on_notches = self._scrolled
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
         overlay.add(self.canvas)
@@ -240,6 +240,10 @@ class Preview(Gtk.Box):
     def _moved(self, number: int, place: Point) -> None:
         if not self._store.state.working:
             self._store.set(states.moved(self._store.state, number, place, self._layer_size))
+
+    def _scrolled(self, by: float) -> None:
+        if not self._store.state.working:
+            self._store.set(states.scrolled(self._store.state, by))
 
     def _boxed(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self._store.set(states.boxed(self._store.state, start, end, self._layer_size))
