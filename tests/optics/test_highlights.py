@@ -35,7 +35,9 @@ def test_lowering_undoes_raising(share: float, strength: float) -> None:
 
 def test_white_is_raised_by_five_stops_with_its_hue_and_the_rest_stays() -> None:
     given = light()
-    raised = np.asarray(raise_highlights(jnp.asarray(given), Highlights(strength=1.0).numbers(), jnp.ones((8, 96))))
+    raised = np.asarray(
+        raise_highlights(jnp.asarray(given), jnp.asarray(Highlights(strength=1.0).numbers()), jnp.ones((8, 96)))
+    )
     gain = raised / given
     np.testing.assert_allclose(gain[0], gain[2], rtol=1e-5)
     assert gain[0, 0, -1] == pytest.approx(32, rel=1e-3)
