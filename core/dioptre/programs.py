@@ -53,7 +53,8 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "scipy", "pillow")
 _NUMBERS = (bool, int, float)
 
 T = TypeVar("T")
-_Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+"""Shape and type of each value of a network by its path in the module."""
 
 
 def kept(
@@ -183,7 +184,7 @@ def _machine() -> str:
     return f"{processor_name()} {chip} {os.environ.get('XLA_FLAGS', '')}"
 
 
-def described(identity: str, trace: Callable[[], _Types]) -> _Types:
+def described(identity: str, trace: Callable[[], Types]) -> Types:
     """Return the shape and type of each of a network's values, stored or from `trace`.
 
     Args:
@@ -192,7 +193,7 @@ def described(identity: str, trace: Callable[[], _Types]) -> _Types:
     """
     path = cache_dir() / "programs" / f"{_name(identity)}.values"
 
-    def parsed(content: bytes) -> _Types:
+    def parsed(content: bytes) -> Types:
         fields = strict_json.parsed(content)
         return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in fields.items()}
 
@@ -257,7 +258,7 @@ def _digest(path: Path, content: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with suppress(OSError):  # the disk is full or read-only: the next process traces the network again
+    with suppress(OSError):  # the disk is full or read-only: the next process compiles again
         if not private_folder(path.parent):
             return
         _limited(path.parent)

@@ -10,7 +10,9 @@ import jax
 import numpy as np
 from flax import nnx
 
-from .storage import Types, require_match
+from dioptre.programs import Types
+
+from .storage import require_match
 
 M = TypeVar("M", bound=nnx.Module)
 

@@ -20,6 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from dioptre.programs import Types
+
 from .card import CARD_FILE, REINSTALL, Card, WeightsError
 from .locate import ARRAYS_FOLDER, files_below, sha256, verify
 
@@ -158,8 +160,6 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 Shapes = Mapping[str, tuple[int, ...]]
-Types = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
-"""Shape and type of each value of a network by its path in the module."""
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:

@@ -156,8 +156,8 @@ def worded(operation: Operation, options: Options, size: tuple[int, int]) -> lis
     parameter, shown = distances_of(operation), options.get(operation.at_marks)
     known = () if parameter is None else options.get(parameter.name, ())
     values = [] if shown is None else [(point, f"{shown:.2f}") for point, *_ in places(operation, options)]
-    words = [*values, *(((x, y), in_metres(distance)) for x, y, distance in known)]
-    return [(share(point, size), each) for point, each in words]
+    labels = [*values, *(((x, y), in_metres(distance)) for x, y, distance in known)]
+    return [(share(point, size), label) for point, label in labels]
 
 
 def tag_place(mark: Point, tag: Point, room: Point) -> Point:
