@@ -44,13 +44,12 @@ def test_bands_change_nothing_that_can_be_seen(monkeypatch, method, size):
     assert np.allclose(resize(image, size, method=method), whole, atol=1e-4)
 
 
-@pytest.mark.parametrize("method", ["area", "bilinear", "bicubic"])
-@pytest.mark.parametrize("size", [(41, 60), (180, 91), (180, 130), (97, 130)])
-def test_some_rows_are_those_of_the_whole(method, size):
+@pytest.mark.parametrize("size", [(180, 130), (181, 130), (180, 300), (500, 131)])
+def test_some_rows_are_those_of_the_whole(size):
     image = np.random.default_rng(1).uniform(size=(180, 130, 3)).astype(np.float32)
-    whole = resize(image, size, method=method)
+    whole = resize(image, size, method="bilinear")
     for rows in (slice(0, 1), slice(13, 40), slice(30, size[0])):
-        np.testing.assert_allclose(resized_rows(image, size, rows, method=method), whole[rows], atol=1e-5)
+        np.testing.assert_allclose(resized_rows(image, size, rows), whole[rows], atol=1e-5)
 
 
 def test_fitted_size_keeps_proportions_and_never_enlarges():

@@ -6,18 +6,20 @@ the nearest values weigh most. S. Gortler et al., "The Lumigraph", SIGGRAPH 1996
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Plane, Rows
+from dioptre.contract import Plane
 
 from .resize import cells_beside, resized_rows
 
 _LEAST = 1e-6  # smallest divisor, to avoid dividing by 0
-_BAND = 1 << 21  # number of values that are processed at a time at full size
+_BAND = 1 << 18  # number of values that are processed at a time, which fit into the cache
 
 
 def pull_push(values: Float32[np.ndarray, "h w *c"], known: Plane) -> Float32[np.ndarray, "h w *c"]:
@@ -53,8 +55,9 @@ class Filled:
         if self.smaller is None:
             return self.values[rows].copy()
         size = self.values.shape[0], self.values.shape[1]
-        made = resized_rows(self.smaller, size, rows, method="bilinear")
-        np.copyto(made, self.values[rows].reshape(made.shape), where=self.known[rows][..., None] > 0)
+        made, seen = resized_rows(self.smaller, size, rows), self.known[rows] > 0
+        for channel, plane in enumerate(np.moveaxis(self.values[rows].reshape(made.shape), 2, 0)):
+            np.copyto(made[..., channel], plane, where=seen)
         return made.reshape(-1, *self.values.shape[1:])
 
     def at(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -84,12 +87,9 @@ def pull_push_rows(values: Float32[np.ndarray, "h w *c"], known: Plane | Bool[np
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:
         return Filled(values, known, None)
-
-    def weight(rows: slice) -> np.ndarray:
-        return known[rows][..., None].astype(np.float32, copy=False)
-
     size = planes.shape[0], planes.shape[1]
-    sums, weights = _halved(planes.shape, lambda rows: planes[rows] * weight(rows)), _halved((*size, 1), weight)
+    weights = _halved((*size, 1), lambda rows, _: known[rows].astype(np.float32, copy=False))
+    sums = _halved(planes.shape, lambda rows, channel: _rows(planes, rows, channel) * known[rows])
     return Filled(values, known, _fill(sums, weights))
 
 
@@ -105,29 +105,39 @@ def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     if weight.min() > 0 or size == (1, 1):
         weighted /= np.maximum(weight, _LEAST)
         return weighted
-    smaller = _fill(*(_halved(each.shape, each.__getitem__) for each in (weighted, weight)))
+    smaller = _fill(*(_halved(each.shape, partial(_rows, each)) for each in (weighted, weight)))
     for rows in _bands(weighted.shape):
-        made = resized_rows(smaller, size, rows, method="bilinear")
-        np.divide(weighted[rows], np.maximum(weight[rows], _LEAST), out=made, where=weight[rows] > 0)
+        made, share = resized_rows(smaller, size, rows), weight[rows][..., 0]
+        least = np.maximum(share, _LEAST)
+        for channel in range(made.shape[2]):
+            np.divide(weighted[rows][..., channel], least, out=made[..., channel], where=share > 0)
         weighted[rows] = made
     return weighted
 
 
-def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Return the means over blocks of 2 x 2; the last row and column are repeated if a side is odd."""
+def _rows(planes: np.ndarray, rows: slice, channel: int) -> np.ndarray:
+    return planes[rows][..., channel]
+
+
+def _halved(shape: tuple[int, ...], read: Callable[[slice, int], np.ndarray]) -> np.ndarray:
+    """Return the means over blocks of 2 x 2; the last row and column are repeated if a side is odd.
+
+    Args:
+        shape: height, width and number of channels.
+        read: returns some rows of a channel. They are processed channel by channel, because loops over three values
+            are slow.
+    """
     height, width, depth = shape
     made = np.empty((-(-height // 2), -(-width // 2), depth), np.float32)
-    for band in _bands(shape):
-        planes = read(band)
-        rows = planes[::2] + planes[_seconds(planes.shape[0])]
-        halved = rows[:, ::2] + rows[:, _seconds(width)]
-        made[band.start // 2 : -(-band.stop // 2)] = halved / np.float32(4)
+    for band, channel in product(_bands(shape), range(depth)):
+        plane = read(band, channel)
+        if plane.shape[0] % 2 or width % 2:
+            plane = np.pad(plane, ((0, plane.shape[0] % 2), (0, width % 2)), mode="edge")
+        rows = plane[::2] + plane[1::2]
+        halved = made[band.start // 2 : -(-band.stop // 2), :, channel]
+        np.add(rows[:, ::2], rows[:, 1::2], out=halved)
+        halved *= np.float32(0.25)
     return made
-
-
-def _seconds(length: int) -> np.ndarray:
-    """Return the indices of the second elements of pairs; the last index is repeated if the length is odd."""
-    return np.minimum(np.arange(1, length + 1, 2), length - 1)
 
 
 _TRUSTED_ALPHA = 1 / 32  # alpha below which a stored colour consists mostly of rounding errors

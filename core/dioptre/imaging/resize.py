@@ -1,8 +1,9 @@
 """Resize pictures with antialiasing.
 
-`resize` handles whole pictures of any size without compilation: it uses Pillow's convolution resampling on float
-planes, with threads for the channels and bands of rows. `shrink` and `enlarge` are for integer factors inside
-jitted functions.
+`resize` handles whole pictures of any size without compilation. It interpolates between rows itself to enlarge
+bilinearly, and uses Pillow's convolution resampling on float planes for the rest, with threads for the channels and
+bands of rows, because Pillow copies each plane several times. `enlarge` is for integer factors inside jitted
+functions.
 
 Resize premultiplied values if there is alpha. Box and bilinear averages are exact in linear light; bicubic
 resizing of encoded values, as in editors, rings less at dark edges.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from typing import Literal
 
 import jax.numpy as jnp
@@ -52,32 +53,19 @@ def resize(
     """
     if min(size) < 1:
         raise ValueError(f"size is {size}; both sides must be at least 1")
-    return resized_rows(image, size, slice(0, size[0]), method=method)
-
-
-def resized_rows(
-    image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
-) -> Float32[np.ndarray, "n W *c"]:
-    """Compute some rows of the result of `resize`, from which they may differ in the last bits.
-
-    Args:
-        image: as in `resize`.
-        size: height and width of the whole result.
-        rows: the rows of the result.
-        method: as in `resize`.
-    """
-    height = rows.stop - rows.start
     if image.shape[:2] == tuple(size):
-        return image[rows].copy()
+        return image.copy()
+    if method == "bilinear" and image.shape[0] <= size[0] and image.shape[1] <= size[1]:
+        return resized_rows(image, size, slice(0, size[0]))
     planes = image.reshape(*image.shape[:2], -1)
-    result = np.empty((height, size[1], planes.shape[2]), np.float32)
-    bands = _bands((planes.shape[0], planes.shape[1]), size, reach=_REACH[method], wanted=rows)
+    result = np.empty((*size, planes.shape[2]), np.float32)
+    bands = _bands((planes.shape[0], planes.shape[1]), size, reach=_REACH[method])
 
     def one(work: tuple[int, _Band]) -> None:
         channel, band = work
         plane = Image.fromarray(np.ascontiguousarray(planes[band.first : band.last, :, channel]))
         made = plane.resize((size[1], band.bottom - band.top), _FILTERS[method], box=(0, *band.box))
-        result[band.top - rows.start : band.bottom - rows.start, :, channel] = np.asarray(made)
+        result[band.top : band.bottom, :, channel] = np.asarray(made)
 
     pieces = list(product(range(planes.shape[2]), bands))
     if len(pieces) == 1 or result.size + planes.size < 1 << 16:  # too small for threads to pay off
@@ -86,7 +74,21 @@ def resized_rows(
     else:
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             list(pool.map(one, pieces))
-    return result.reshape(height, size[1], *image.shape[2:])
+    return result.reshape(*size, *image.shape[2:])
+
+
+def resized_rows(
+    image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice
+) -> Float32[np.ndarray, "n W *c"]:
+    """Compute some rows of an image enlarged bilinearly by `resize`.
+
+    Args:
+        image: as in `resize`.
+        size: height and width of the whole result, neither of them less than the image's.
+        rows: the rows of the result.
+    """
+    down = cells_beside(np.arange(rows.start, rows.stop), size[0], image.shape[0])
+    return interpolated(image, down, cells_beside(np.arange(size[1]), size[1], image.shape[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,28 +106,26 @@ class _Band:
     box: tuple[float, int, float]
 
 
-def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: slice | None = None) -> list[_Band]:
-    """Split the resizing of a large picture, or of the wanted rows, into bands, which keeps temporary copies small.
+def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float) -> list[_Band]:
+    """Split the resizing of a large picture into bands, which keeps temporary copies small.
 
     Args:
         old: height and width of the picture.
         new: height and width of the result.
         reach: half-width of the filter, in pixels of the old or new picture, whichever is coarser.
-        wanted: rows of the result; all if None.
 
     Returns:
         The bands; a single one if both pictures have at most `_BAND` values.
     """
     scale = old[0] / new[0]
-    if max(old[0] * old[1], new[0] * new[1]) <= _BAND and wanted in (None, slice(0, new[0])):
+    if max(old[0] * old[1], new[0] * new[1]) <= _BAND:
         return [_Band(top=0, bottom=new[0], first=0, last=old[0], box=(0, old[1], old[0]))]
     reach_px = reach * max(scale, 1.0) + 2
     rows = int(_BAND / max(scale * old[1], new[1]))
     rows = max(rows, int(4 * reach_px / scale), 1)  # limits the overlap to a fraction of the band
     bands = []
-    start, stop = (0, new[0]) if wanted is None else (wanted.start, wanted.stop)
-    for top in range(start, stop, rows):
-        bottom = min(top + rows, stop)
+    for top in range(0, new[0], rows):
+        bottom = min(top + rows, new[0])
         first, last = max(0, int(top * scale - reach_px)), min(old[0], int(bottom * scale + reach_px) + 1)
         box = (top * scale - first, old[1], min(bottom * scale, old[0]) - first)
         bands.append(_Band(top=top, bottom=bottom, first=first, last=last, box=box))
@@ -151,6 +151,34 @@ def cells_beside(places: Int[np.ndarray, " n"], length: int, cells: int) -> tupl
     )
 
 
+def interpolated(
+    cells: Float32[np.ndarray, "h w *c"], down: tuple[Beside, Beside], across: tuple[Beside, Beside]
+) -> Float32[np.ndarray, "n m *c"]:
+    """Interpolate linearly between cells, at a rectangle of pixels.
+
+    Args:
+        cells: values of the cells.
+        down: result of `cells_beside` for consecutive rows of the rectangle.
+        across: the same for its columns.
+    """
+    planes = cells.reshape(*cells.shape[:2], -1)
+    of_left, of_right = (each.weight.repeat(planes.shape[2]) for each in across)
+
+    def line(number: int) -> Float32[np.ndarray, " mc"]:
+        left, right = (planes[number].take(each.cell, 0).reshape(-1) for each in across)
+        return of_left * left + of_right * right
+
+    result = np.empty((len(down[0].cell), of_left.size), np.float32)
+    lines: dict[int, np.ndarray] = {}
+    start = 0
+    for (above, below), group in groupby(zip(*(each.cell.tolist() for each in down), strict=True)):
+        lines = {number: lines[number] if number in lines else line(number) for number in (above, below)}
+        some = slice(start, start := start + len(list(group)))  # a few rows, which stay in the processor's cache
+        np.multiply(down[1].weight[some, None], lines[below] - lines[above], out=result[some])
+        result[some] += lines[above]
+    return result.reshape(len(result), len(across[0].cell), *cells.shape[2:])
+
+
 def fitted_size(
     size: tuple[int, int], *, longest_px: int | None = None, pixels: int | None = None
 ) -> tuple[int, int]:
@@ -168,18 +196,6 @@ def fitted_size(
     if pixels is not None:
         scale = min(scale, (pixels / (height * width)) ** 0.5)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def shrink(image: Float[Array, "h w c"], factor: int) -> Float[Array, "H W c"]:
-    """Average blocks of `factor` x `factor` pixels.
-
-    Raises:
-        ValueError: a side is not a multiple of `factor`.
-    """
-    height, width, channels = image.shape
-    if height % factor or width % factor:
-        raise ValueError(f"{height} x {width} is not a multiple of {factor}")
-    return image.reshape(height // factor, factor, width // factor, factor, channels).mean(axis=(1, 3))
 
 
 def enlarge(image: Float[Array, "h w c"], factor: int) -> Float[Array, "H W c"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,7 +11,7 @@ from scipy import ndimage
 
 from dioptre.contract import Matte, Plane, Rows
 from dioptre.imaging.pull_push import pull_push
-from dioptre.imaging.resize import Beside, cells_beside, resize
+from dioptre.imaging.resize import cells_beside, interpolated, resize
 
 _MOST_CELLS, _MOST_NEAR_HOLE = 1 << 18, 1 << 16  # limits of all cells, and of those in or near the hole
 _NEAR_HOLE = 3  # cells
@@ -172,7 +171,7 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
         return result
     down = cells_beside(np.arange(first, last) - patchwork.top, height, cells[0])
     across = cells_beside(np.arange(width), width, cells[1])
-    cover = _interpolated(patchwork.cover, down, across)
+    cover = interpolated(patchwork.cover, down, across)
     at = np.nonzero(cover > 0)
     if not at[0].size:
         return result
@@ -180,8 +179,8 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
     added = patchwork.residual + plain * (patchwork.smooth - patchwork.residual)
     place = at[0] + first - patchwork.top, at[1]
     # Channels come first, because loops over three values are slow.
-    filled = np.stack([_interpolated(added[..., channel], down, across)[at] for channel in range(3)])
-    texture = _interpolated(patchwork.texture, down, across)[at]
+    filled = interpolated(added, down, across)[at].T.copy()
+    texture = interpolated(patchwork.texture, down, across)[at]
     flat, grain = np.flatnonzero(texture < 1), patchwork.grain
     filled[:, flat] += (1 - texture[flat]) * grain[tuple(each[flat] % len(grain) for each in place)].T
     colours, moves = image.reshape(-1, image.shape[2]), patchwork.moves.reshape(-1, 2)
@@ -200,21 +199,14 @@ def filled_rows(image: np.ndarray, patchwork: Patchwork, rows: slice) -> np.ndar
             down_by, across_by = moves.take(cell, 0).T
             source = (np.clip(y + down_by, 0, height - 1) + patchwork.top) * image.shape[1]
             source += np.clip(x + across_by, 0, width - 1) + patchwork.left
-            filled[:, some] += weight * colours.take(source, 0).T[:3]
+            for channel, copied in enumerate(colours.take(source, 0).T[:3]):
+                filled[channel][some] += weight * copied
     np.clip(filled, 0, None, out=filled)
-    target = result[first - rows.start : last - rows.start, patchwork.left : patchwork.left + width]
-    target[at] += (cover[at] * (filled - target[at].T)).T
+    share, target = cover[at], (place[0] + patchwork.top - rows.start) * image.shape[1] + place[1] + patchwork.left
+    for shown, own in zip(result.reshape(-1, 3).T, filled, strict=True):
+        seen = shown[target]
+        shown[target] = seen + share * (own - seen)
     return result
-
-
-def _interpolated(plane: Plane, down: Sequence[Beside], across: Sequence[Beside]) -> Float32[np.ndarray, "n m"]:
-    (top, bottom), (left, right) = down, across
-    start = top.cell[0]
-    rows = plane[start : bottom.cell[-1] + 1]
-    columns = left.weight * rows.take(left.cell, 1) + right.weight * rows.take(right.cell, 1)
-    total: np.ndarray = top.weight[:, None] * columns.take(top.cell - start, 0)
-    total += bottom.weight[:, None] * columns.take(bottom.cell - start, 0)
-    return total
 
 
 def _with_equal_moves(moves: Int32[np.ndarray, "h w 2"]) -> Bool[np.ndarray, "h w"]:

@@ -129,7 +129,7 @@ def sorted_behind(
     for rows in row_slices(full[0]):
         moved = (alpha[rows] <= 0.5) & (drawn[rows] > limit)
         if moved.any():
-            moved &= near[rows] < resized_rows(highest, full, rows, method="bilinear")
+            moved &= near[rows] < resized_rows(highest, full, rows)
             beyond = np.float32(focus.focal_disparity - focus.range) - ratio * (drawn[rows] - limit)
             np.copyto(drawn[rows], beyond, where=moved)
     return drawn

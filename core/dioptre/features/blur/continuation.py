@@ -67,9 +67,9 @@ def continued(
     around = ndimage.binary_dilation(parts, iterations=_BESIDE_PX).astype(np.float32)
     result = alpha.copy()
     for rows in row_slices(full[0]):
-        covered = resized_rows(around, full, rows, method="bilinear")
+        covered = resized_rows(around, full, rows)
         if covered.any():
-            level, step = (resized_rows(plane, full, rows, method="bilinear") for plane in (own, drop))
+            level, step = (resized_rows(plane, full, rows) for plane in (own, drop))
             covered *= np.clip(0.5 + (disparity[rows] - level + step / 2) / (_RAMP * step), 0, 1)
             np.maximum(result[rows], covered, out=result[rows])
     return result

@@ -69,7 +69,7 @@ def with_strands(
         return alpha
     result = alpha.copy()
     for rows in row_slices(full[0]):
-        np.maximum(result[rows], resized_rows(strands, full, rows, method="bilinear"), out=result[rows])
+        np.maximum(result[rows], resized_rows(strands, full, rows), out=result[rows])
     return result
 
 

@@ -64,7 +64,7 @@ def add_grain(enlarged: Float32[np.ndarray, "H W 3"], deviation: Plane) -> None:
         white = np.concatenate([above, bands[0], bands[1][:margin]])
         smooth = gaussian_filter(white, sigma, mode="reflect")[margin:-margin]
         rows = slice(first, min(first + _BAND_PX, height))
-        local = gain * resized_rows(deviation, (height, width), rows, method="bilinear")
+        local = gain * resized_rows(deviation, (height, width), rows)
         place = enlarged[rows]
         place += (local * smooth[: place.shape[0]])[..., None]
         np.clip(place, 0, 1, out=place)

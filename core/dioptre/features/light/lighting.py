@@ -315,7 +315,7 @@ def _multiplied(
         fitted = np.concatenate(fits, axis=2)
     made = picture.copy()
     for rows in row_slices(full[0]):
-        parts = resized_rows(fitted, full, rows, method="bilinear"), guide[rows], picture[rows, :, :3]
+        parts = resized_rows(fitted, full, rows), guide[rows], picture[rows, :, :3]
         flat = [each.reshape(-1, each.shape[2]) for each in parts]
         lit = map_pixels(lambda *values: _in_new_light(*values, colours, np.float32(ambient)), *flat)
         made[rows, :, :3] = lit.reshape(parts[2].shape)
