@@ -143,7 +143,8 @@ def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> n
     if dtype != np.uint8:
         return None
     noise = _noise(width, channels)
-    return noise.take(np.arange(rows.start, rows.stop) % len(noise), axis=0)
+    first, last = rows.start % len(noise), rows.stop - rows.start // len(noise) * len(noise)
+    return noise[first:last] if last <= len(noise) else noise.take(np.arange(first, last), axis=0, mode="wrap")
 
 
 @lru_cache(maxsize=2)

@@ -219,17 +219,22 @@ def _layer_png(codes: np.ndarray) -> bytes:
 
 def _rgba_codes(layer: Layer) -> np.ndarray:
     """Convert a layer to uint8 (H, W, 4), with colours dithered and alpha rounded."""
-    codes, read = np.empty((*layer.shape[:2], 4), np.uint8), layer.reader()
+    codes, read = np.full((*layer.shape[:2], 4), 255, np.uint8), layer.reader()
 
     for block in row_slices(layer.shape[0]):
-        pixels = read(block)
+        pixels = np.atleast_3d(read(block))
+        bands = pixels.shape[2]
 
-        def work(rows: slice, pixels: np.ndarray = pixels, first: int = block.start) -> None:
+        def work(rows: slice, pixels: np.ndarray = pixels, bands: int = bands, first: int = block.start) -> None:
             place = slice(first + rows.start, first + rows.stop)
-            noise = colour_profile.dither(place, width=codes.shape[1], channels=4, dtype=codes.dtype)
-            if noise is not None:
-                noise[..., 3] = 0.5
-            colour_profile.quantise(_as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[place], thresholds=noise)
+            noise = colour_profile.dither(place, width=codes.shape[1], channels=3, dtype=codes.dtype)
+            for channel in range(3 if bands in (1, 3) else 4):  # loops over a pixel's channels are slow
+                colour_profile.quantise(
+                    pixels[rows][..., channel if bands > 2 else channel // 3],
+                    dtype=codes.dtype,
+                    out=codes[place][..., channel],
+                    thresholds=None if noise is None or channel == 3 else noise[..., channel],
+                )
 
         in_bands(pixels.shape, work)
     return codes
