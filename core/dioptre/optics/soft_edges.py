@@ -49,11 +49,13 @@ class SoftEdges:
         height, width = self.size
         rows = reflected_indices(top, top + side, height)
         columns = reflected_indices(left, left + side, width)
-        first, last = int(rows.min()), int(rows.max())
-        numbers = np.arange(self._row_starts[first], self._row_starts[last + 1])
-        lookup = np.full((last + 1 - first, width), -1, np.int32)
-        lookup.ravel()[self.at[numbers] - first * width] = numbers
-        found = lookup[rows - first][:, columns].ravel()
+        (first, last), (left, right) = ((int(each.min()), int(each.max())) for each in (rows, columns))
+        numbers = np.arange(self._row_starts[first], self._row_starts[last + 1], dtype=np.int32)
+        row, column = np.divmod(self.at[numbers], width)
+        inside = (column >= left) & (column <= right)
+        lookup = np.full((last + 1 - first, right + 1 - left), -1, np.int32)
+        lookup[row[inside] - first, column[inside] - left] = numbers[inside]
+        found = lookup.take(rows - first, 0).take(columns - left, 1).ravel()
         where = np.flatnonzero(found >= 0)
         return where, found[where]
 
