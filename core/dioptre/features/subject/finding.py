@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Inputs, Progress, StepResult, no_progress
+from dioptre.contract import Inputs, Progress, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -256,16 +256,15 @@ def kept_subject(
     """
     whole, looks = inputs.full_picture, inputs.kept.pop(_LOOKS, None)
 
-    def compute() -> StepResult:
+    def compute() -> Subject:
         views = Views(whole, cache=inputs.cache) if looks is None else looks()
         views.check = partial(progress, 0.0, "Finding the subject")
-        return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, quick=quick))
+        return _find(views, inputs.picture, disparity, at, box=box, quick=quick)
 
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
     given |= {} if box is None else {"box": box}
     how = {"quick": quick, "networks": analysis_checksums()}
-    makes = StepResult.names(Subject)
-    subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute, makes=makes).to(Subject)
+    subject = inputs.cache.made(Subject, _SUBJECT_STEP, {**given, **how}, compute)
     if at is None and inputs.whole is not None:  # a further preview gives the subject back
         kept_faces(inputs)
     return subject
