@@ -309,24 +309,18 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     """Return the picture's most salient subject, or a region if the picture is a scene without a single subject."""
     saliency = views.saliency()
     coverage, chance = saliency.coverage, saliency.chance
-    is_subject = chance >= 0.5 and is_fitting(coverage)
-    confidence = confidence_of(coverage)
-    if is_subject:
-        words = competing_words(coverage)
-        return Coarse(
-            probability=important_parts(coverage),
-            kind="subject",
-            confidence=confidence,
-            chance=chance,
-            messages=(words,) if words else (),
-        )
-    probability, words = noticeable(coverage, near)
+    if is_subject := chance >= 0.5 and is_fitting(coverage):
+        probability, words = important_parts(coverage), competing_words(coverage)
+        messages = (words,) if words else ()
+    else:
+        probability, words = noticeable(coverage, near)
+        messages = (_no_subject(words),)
     return Coarse(
         probability=probability,
-        kind="region",
-        confidence=confidence,
+        kind="subject" if is_subject else "region",
+        confidence=confidence_of(coverage),
         chance=chance,
-        messages=(_no_subject(words),),
+        messages=messages,
     )
 
 
