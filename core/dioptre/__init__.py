@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dioptre.features.blur import lens_blur as lens_blur
     from dioptre.features.blur import portrait as portrait
     from dioptre.features.depth import Depth as Depth
-    from dioptre.features.depth import DepthSource as DepthSource
     from dioptre.features.depth import estimate_depth as estimate_depth
     from dioptre.features.enlarge import EnlargementOptions as EnlargementOptions
     from dioptre.features.enlarge import super_resolution as super_resolution
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 _FACES = {
     "dioptre.features.blur": ("Aperture", "Blurred", "Focus", "Highlights", "Portrait", "lens_blur", "portrait"),
-    "dioptre.features.depth": ("Depth", "DepthSource", "estimate_depth"),
+    "dioptre.features.depth": ("Depth", "estimate_depth"),
     "dioptre.features.enlarge": ("EnlargementOptions", "super_resolution"),
     "dioptre.features.select": ("Selected", "select_depth", "select_subject"),
     "dioptre.features.subject": ("Subject", "find_subject"),

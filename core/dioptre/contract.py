@@ -100,21 +100,11 @@ class StepResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def of(value: Any, *, without: tuple[str, ...] = ()) -> StepResult:
-        """Create a step result from the fields of a dataclass.
-
-        Args:
-            value: the dataclass.
-            without: names of fields to leave out; they must have a default.
-        """
-        named = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in without}
+    def of(value: Any) -> StepResult:
+        """Create a step result from the fields of a dataclass."""
+        named = {one.name: getattr(value, one.name) for one in fields(value)}
         planes = {name: each for name, each in named.items() if isinstance(each, np.ndarray)}
         return StepResult(planes=planes, facts={name: each for name, each in named.items() if name not in planes})
-
-    @staticmethod
-    def names(kind: type[Any], *, without: tuple[str, ...] = ()) -> frozenset[str]:
-        """Return the names in `of`'s result for the dataclass `kind`."""
-        return frozenset(one.name for one in fields(kind)) - {*without}
 
     def to(self, kind: Callable[..., T]) -> T:
         """Create the dataclass `kind` from these fields, converting JSON's lists back to tuples."""
@@ -146,6 +136,16 @@ class StepCache:
             The result. Its planes must not be changed.
         """
         return compute()
+
+    def made(self, kind: type[T], step: str, given: Mapping[str, Any], compute: Callable[[], T]) -> T:
+        """Return the dataclass `kind` that `step` makes, with fields as in `StepResult`; see `result`."""
+        makes = frozenset(one.name for one in fields(cast("Any", kind)))
+        return self.result(step, given, lambda: StepResult.of(compute()), makes=makes).to(kind)
+
+    def plane(self, step: str, given: Mapping[str, Any], compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the plane that `step` makes; see `result`."""
+        made = self.result(step, given, lambda: StepResult(planes={"plane": compute()}), makes=frozenset({"plane"}))
+        return made.planes["plane"]
 
     def name(self, array: np.ndarray, name: str) -> None:
         """Assign a name that identifies the content of `array`, which saves hashing it."""

@@ -15,7 +15,7 @@ import pytest
 
 from dioptre.caching import choice
 from dioptre.features.depth import estimation as depth
-from dioptre.features.depth.coarse import CoarseDepth, Glances, Visible
+from dioptre.features.depth.coarse import Depth, Glances, Visible
 from dioptre.features.subject import finding as subject
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
@@ -47,7 +47,7 @@ class Networks:
     saliencies: int = 0
     mattes: int = 0
 
-    def estimated(self, whole: Visible, *, quick: bool, glances: Glances, **_: object) -> CoarseDepth:
+    def estimated(self, whole: Visible, *, quick: bool, glances: Glances, **_: object) -> Depth:
         def look(*, mirrored: bool) -> DepthView:
             if not mirrored:
                 self.depths.append(whole.size)
@@ -55,16 +55,13 @@ class Networks:
 
         for mirrored in (False,) if quick else (False, True):
             glances(mirrored, partial(look, mirrored=mirrored))
-        return CoarseDepth(
+        return Depth(
             disparity=np.tile(np.linspace(0, 1, 60, dtype=np.float32), (40, 1)) ** 2,
-            size=whole.size,
-            frame=(0, whole.size[0], 0, whole.size[1]),
-            refined=False,
             model="pretended",
             models={"pretended": "0" * 64},
         )
 
-    def refined(self, coarse: CoarseDepth, _whole: Visible, **_: object) -> CoarseDepth:
+    def refined(self, coarse: Depth, _whole: Visible, **_: object) -> Depth:
         self.refinements += 1
         return coarse
 

@@ -177,13 +177,7 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
                 f"{old.parent} is in the folder of GIMP 2, which cannot run the plug-in.",
                 f"Delete that folder, then: {INSTALL}",
             )
-    for each in found:
-        if each.kind == "Microsoft Store":
-            yield plugin_folder.store_edition("GIMP", each.folder)
-        problems = list(_problems(each))
-        yield from problems
-        if not problems:
-            yield Finding("gimp-plugin", "ok", f"The plug-in is installed in {each.plugin} ({each.kind}).")
+    yield from plugin_folder.findings(EDITOR, found, _problems)
     if sys.platform == "linux" and any(each.kind == "native" for each in found):
         yield from _python_problems()
 

@@ -190,13 +190,7 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
             "Start Krita once, then run: python3 install.py. If Krita uses another folder: python3 install.py "
             "--krita-dir FOLDER",
         )
-    for each in found:
-        if each.kind == "Microsoft Store":
-            yield plugin_folder.store_edition("Krita", each.folder)
-        problems = list(_problems(each))
-        yield from problems
-        if not problems:
-            yield Finding("krita-plugin", "ok", f"The plug-in is installed in {each.plugin} ({each.kind}).")
+    yield from plugin_folder.findings(EDITOR, found, _problems)
 
 
 def _last_version(home: Home) -> str:

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dioptre_link
 from dioptre_link import strict_json
@@ -199,15 +199,20 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         )
 
 
-def store_edition(editor: str, folder: Path) -> Finding:
-    """Return the finding about an editor from the Microsoft Store."""
-    return Finding(
-        f"{editor.lower()}-store",
-        "warning",
-        f"{editor} is the Microsoft Store's edition, which keeps its files apart in {folder}.",
-        f"If Dioptre does not appear in it, install {editor} from its own site, start it once, then: python3 "
-        "install.py",
-    )
+def findings(editor: str, homes: Iterable[Any], problems: Callable[[Any], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield the problems of the plug-in in each of an editor's folders, or that it is installed there."""
+    for home in homes:
+        if home.kind == "Microsoft Store":
+            yield Finding(
+                f"{editor.lower()}-store",
+                "warning",
+                f"{editor} is the Microsoft Store's edition, which keeps its files apart in {home.folder}.",
+                f"If Dioptre does not appear in it, install {editor} from its own site, start it once, then: "
+                "python3 install.py",
+            )
+        code = f"{editor.lower()}-plugin"
+        installed = Finding(code, "ok", f"The plug-in is installed in {home.plugin} ({home.kind}).")
+        yield from list(problems(home)) or [installed]
 
 
 def _named(folders: Mapping[str, Path]) -> dict[str, str]:

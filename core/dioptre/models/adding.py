@@ -42,14 +42,13 @@ def no_progress(fraction: float, phase: str) -> None:
     """Ignore the progress."""
 
 
-def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Progress = no_progress) -> Path:
+def add_weights(entry: Entry, file: Path, *, force: bool = False) -> Path:
     """Convert a file of weights, check every array against the network, and save the result.
 
     Args:
         entry: the network.
         file: the file of weights, as published.
         force: replace weights that are already installed.
-        progress: called while waiting for another installation to finish.
 
     Returns:
         The folder of the new checkpoint.
@@ -59,7 +58,7 @@ def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Prog
         UsageError: the network does not accept weights from a file.
         DioptreError: the weights are already installed and `force` is false.
     """
-    with _alone(progress):
+    with _alone(no_progress):
         return _add(entry, file, force=force)
 
 

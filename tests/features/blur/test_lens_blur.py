@@ -6,7 +6,7 @@ from PIL import Image
 
 from dioptre.contract import Inputs
 from dioptre.features.blur.from_depth import lens_blur
-from dioptre.features.depth.estimation import Depth
+from dioptre.features.depth.coarse import Depth
 from dioptre.imaging.resize import resize
 from dioptre.optics.defocus import Focus
 from dioptre.recipes.apply import apply

@@ -14,7 +14,7 @@ from dioptre.contract import Inputs
 from dioptre.features.blur import portrait_blur as whole_pipeline
 from dioptre.features.blur.from_depth import lens_blur
 from dioptre.features.blur.portrait_blur import portrait
-from dioptre.features.depth.estimation import Depth
+from dioptre.features.depth.coarse import Depth
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.views import SIDE_PX, Saliency, Squeezed
 from dioptre.optics.defocus import Focus

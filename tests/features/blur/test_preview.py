@@ -13,7 +13,7 @@ from dioptre import photo as files
 from dioptre.caching.caches import MemoryCache
 from dioptre.checkpoints.card import WeightsError
 from dioptre.contract import Inputs, Result, StepResult
-from dioptre.features.depth.coarse import CoarseDepth
+from dioptre.features.depth.coarse import Depth
 from dioptre.features.depth.estimation import kept_depth
 from dioptre.features.subject.finding import kept_subject
 from dioptre.imaging.resize import resize
@@ -168,11 +168,7 @@ def test_a_cancelled_look_goes_on_where_it_was(photo: np.ndarray, runs: list[str
 
 @pytest.mark.parametrize("size", [(48, 72), (1, 1), (96, 144)])
 def test_a_frame_is_as_wide_in_every_size(size: tuple[int, int]) -> None:
-    coarse = CoarseDepth(
-        disparity=np.zeros((4, 6), np.float32), size=(96, 144), frame=(10, 90, 0, 144), refined=False
-    )
-    inside = coarse.inside(size)
-    assert coarse.framed
+    inside = Depth(disparity=np.zeros((4, 6), np.float32), frame=(10, 90, 0, 144, 96, 144)).inside(size)
     assert 0 <= inside.top < inside.bottom <= size[0]
     assert 0 <= inside.left < inside.right <= size[1]
     assert (inside.top, inside.left) == (round(10 * size[0] / 96) if size[0] > 1 else 0, 0)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import Inputs
-from dioptre.features.depth.estimation import Depth, DepthError, estimate_depth
+from dioptre.features.depth.coarse import Depth
+from dioptre.features.depth.estimation import DepthError, estimate_depth
 from dioptre.imaging.resize import resize
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError

@@ -16,7 +16,8 @@ import pytest
 
 from dioptre.contract import FieldOfView, Inputs
 from dioptre.features.depth import coarse as depth_coarse
-from dioptre.features.depth.estimation import Depth, estimate_depth, kept_depth, run
+from dioptre.features.depth.coarse import Depth
+from dioptre.features.depth.estimation import estimate_depth, kept_depth, run
 from dioptre.models import registry
 from dioptre.models.loaded import Loaded
 from dioptre.models.moge2.module import Geometry, view_plane

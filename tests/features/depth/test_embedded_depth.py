@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from dioptre.contract import EmbeddedDepth, Inputs
-from dioptre.features.depth.estimation import Depth, DepthError, kept_depth
+from dioptre.features.depth.coarse import Depth
+from dioptre.features.depth.estimation import DepthError, kept_depth
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue.depth import DepthOptions
 from dioptre_link.operation import Role

@@ -18,7 +18,6 @@ from dioptre.contract import (
     Progress,
     Result,
     Rows,
-    StepResult,
     kept_for,
     no_progress,
     part_of,
@@ -361,10 +360,7 @@ def _kept_plane(
     inputs: Inputs, step: str, given: Mapping[str, Any], compute: Callable[[], Float32[np.ndarray, "h w"]]
 ) -> Float32[np.ndarray, "h w"]:
     """Return a plane that a preview needs again when a slider moves; a whole picture's would take much memory."""
-    if inputs.whole is None:
-        return compute()
-    kept = inputs.cache.result(step, given, lambda: StepResult(planes={"plane": compute()}))
-    return kept.planes["plane"]
+    return compute() if inputs.whole is None else inputs.cache.plane(step, given, compute)
 
 
 def _focus(options: PortraitOptions, subject: Subject, scale: Scale) -> tuple[float, float]:

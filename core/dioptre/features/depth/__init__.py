@@ -6,8 +6,8 @@ from dioptre_link.catalogue.depth import DepthMapOptions
 from dioptre_link.catalogue.repair_depth import RepairOptions
 
 from . import estimation, repair
-from .coarse import DepthSource
-from .estimation import USUAL_NEAREST, Depth, chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
+from .coarse import USUAL_NEAREST, Depth
+from .estimation import chosen_depth, disparity_around, estimate_depth, kept_depth, range_of
 from .normals import Normals, depth_normals, network_normals, normals_of_depth
 from .snapping import snapped_strokes
 
@@ -15,7 +15,6 @@ __all__ = [
     "OPERATIONS",
     "USUAL_NEAREST",
     "Depth",
-    "DepthSource",
     "Normals",
     "chosen_depth",
     "depth_normals",

@@ -1,4 +1,4 @@
-"""Depth from a network or a camera at its native resolution, and its enlargement to any size of the picture.
+"""Depth at the resolution of a network or a camera, and its enlargement to any size of the picture.
 
 Networks run on the full-size picture, whatever the size of the preview.
 """
@@ -9,11 +9,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import EmbeddedDepth, FieldOfView, Matte, Picture, Plane, Progress, no_progress
+from dioptre.contract import (
+    Disparity,
+    EmbeddedDepth,
+    FieldOfView,
+    Layer,
+    Matte,
+    Picture,
+    Plane,
+    Progress,
+    inverse_distance,
+    no_progress,
+)
 from dioptre.imaging.frames import Inside, find_frame
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.pull_push import pull_push
@@ -21,8 +33,9 @@ from dioptre.imaging.resize import resize
 from dioptre.models.depth_view import DepthView, ReadingOptions
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
-from dioptre.models.registry import chosen_depth_network, resolve
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, chosen_depth_network, resolve
 from dioptre_link.errors import DioptreError
+from dioptre_link.operation import Role
 
 from .detail import with_detail
 from .edges import enlarged_along_edges, mirrored_input, range_of, sharpened, to_unit_range
@@ -34,6 +47,10 @@ _FLAT = 1e-4  # range of the network's output below which the depth of the pictu
 # Inverse depth of 1 km, in 1/m: lower limit of the scale to which `_FLAT` is relative, and of the range to which a
 # constant depth is widened.
 _FARTHEST_PER_M = 1e-3
+USUAL_NEAREST = 0.15
+"""Distance of a picture's nearest point divided by that of the farthest, where distances are not known."""
+GIVEN = "given"
+"""Source of depth that was not estimated."""
 # Difference between the estimates for a picture and its mirror image at which confidence falls to 1/e.
 _DISAGREEMENT = 0.1
 
@@ -85,10 +102,19 @@ class Visible:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthSource:
-    """Where the depth of a picture comes from, and its scale.
+class Depth:
+    """The depth of a picture, at the resolution of a network, of the camera's map or of the picture (see `at`).
 
     Attributes:
+        disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth. A network's, before
+            `at`: inside the picture's frame, with 0 and 1 at its 1st and 99th percentiles.
+        confidence: (P, Q) in [0, 1], of the same area: agreement between the estimates for the picture and its
+            mirror image, or the camera's own; 0 outside the frame and in transparent areas. None if it is 1
+            everywhere or was not requested.
+        mean_confidence: mean of the confidence over the whole picture.
+        frame: top, bottom, left and right of the area inside the picture's frame, and the picture's height and
+            width, in pixels; None if there is no frame, or if `disparity` covers it.
+        refined: whether the disparity was aligned with the picture's edges.
         model: id of the network; empty for the camera's own depth.
         models: SHA-256 of the cards of all networks that were used.
         source: "estimate", or the kind of the camera's map.
@@ -98,6 +124,11 @@ class DepthSource:
         messages: sentences for the user.
     """
 
+    disparity: Disparity
+    confidence: Float32[np.ndarray, "p q"] | None = None
+    mean_confidence: float = 1.0
+    frame: tuple[int, int, int, int, int, int] | None = None
+    refined: bool = False
     model: str = ""
     models: Mapping[str, str] = field(default_factory=dict)
     source: str = "estimate"
@@ -106,37 +137,101 @@ class DepthSource:
     focal_source: str = ""
     messages: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, kw_only=True)
-class CoarseDepth(DepthSource):
-    """The depth of a picture at the resolution of a network or of the camera's map.
-
-    Attributes:
-        disparity: (A, B), disparity inside the picture's frame; aligned with the picture's edges if `refined`.
-        confidence: (P, Q) in [0, 1], confidence inside the frame; None if it is 1 everywhere.
-        size: (height, width) of the picture.
-        frame: top, bottom, left and right of the area inside the picture's frame, in pixels of the picture.
-        refined: whether the disparity was aligned with the picture's edges.
-        estimated: whether a network estimated the disparity; otherwise it is the camera's own, in the camera's
-            range.
-    """
-
-    disparity: Float32[np.ndarray, "a b"]
-    confidence: Float32[np.ndarray, "p q"] | None = None
-    size: tuple[int, int]
-    frame: tuple[int, int, int, int]
-    refined: bool
-    estimated: bool = True
+    @property
+    def metric(self) -> Plane | None:
+        """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
+        return None if self.range_per_m is None else inverse_distance(self.disparity, self.range_per_m)
 
     @property
-    def framed(self) -> bool:
-        """Whether the picture has a frame."""
-        return self.frame != (0, self.size[0], 0, self.size[1])
+    def nearest(self) -> float:
+        """Distance of the nearest point divided by that of the farthest, from 0.01 to 0.9; usual if unknown."""
+        if self.range_per_m is None or self.range_per_m[1] <= 0:
+            return USUAL_NEAREST
+        return min(max(self.range_per_m[0] / self.range_per_m[1], 0.01), 0.9)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The depth as a hidden layer of a result; none if it was given."""
+        if self.source == GIVEN:
+            return ()
+        return (Layer(name="Depth", role=Role.DEPTH, pixels=self.disparity, visible=False),)
+
+    @property
+    def metric_source(self) -> str:
+        """Source of the metric scale: the kind of the camera's map or the network's title; "" without a scale."""
+        if self.range_per_m is None:
+            return ""
+        return ENTRIES[self.model].title if self.model in ENTRIES else self.source
+
+    @property
+    def field_of_view(self) -> FieldOfView | None:
+        """The picture's angle of view; None if unknown."""
+        if self.focal_diagonals is None:
+            return None
+        return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values that are reported along with the pixels, as JSON types; none if the depth was given."""
+        if self.source == GIVEN:
+            return {}
+        values: dict[str, Any] = {"depth_source": self.source}
+        if self.model:
+            values["depth_model"] = self.model
+        if self.range_per_m is not None:
+            values["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
+            values["metric_source"] = self.metric_source
+        if (view := self.field_of_view) is not None:
+            values["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
+            values["focal_length_source"] = view.source
+        return values
+
+    def seen_from(self, view: FieldOfView | None) -> Depth:
+        """Return this depth with the picture's angle of view; unchanged if it is unknown."""
+        if view is None:
+            return self
+        return replace(self, focal_diagonals=view.focal_diagonals, focal_source=view.source)
 
     def inside(self, size: tuple[int, int]) -> Inside:
         """Return the area inside the frame, for the picture resized to `size`."""
-        top, bottom, left, right = self.frame
-        return Inside(top=top, bottom=bottom, left=left, right=right).scaled(self.size, size)
+        if self.frame is None:
+            return Inside(top=0, bottom=size[0], left=0, right=size[1])
+        top, bottom, left, right, *whole = self.frame
+        return Inside(top=top, bottom=bottom, left=left, right=right).scaled((whole[0], whole[1]), size)
+
+    def at(self, picture: Visible, *, progress: Progress = no_progress) -> Depth:
+        """Enlarge to the size of `picture`: the picture that the depth was computed for, or a smaller version."""
+        inside = self.inside(picture.size)
+        cropped, seen = picture.colour[inside.slices], picture.alpha[inside.slices]
+        progress(0.7, "Enlarging")
+        if self.refined:
+            disparity = enlarged_along_edges(self.disparity, cropped)
+        else:
+            disparity = resize(self.disparity, inside.shape, method="bilinear")
+        progress(0.9, "Enlarging")
+        range_per_m = self.range_per_m
+        if self.model:
+            disparity, ends = to_unit_range(disparity, seen)
+            range_per_m = None if range_per_m is None else _within(range_per_m, ends)
+        elif self.refined:
+            disparity = within_unit(disparity)
+        confidence = np.ones(inside.shape, np.float32)
+        if self.confidence is not None:
+            confidence = resize(self.confidence, inside.shape, method="bilinear")
+        confidence *= seen > 0
+        if self.frame is not None:
+            height, width = picture.size
+            margins = ((inside.top, height - inside.bottom), (inside.left, width - inside.right))
+            disparity, confidence = np.pad(disparity, margins, mode="edge"), np.pad(confidence, margins)
+        progress(1.0, "Depth")
+        return replace(
+            self,
+            disparity=disparity,
+            confidence=confidence,
+            mean_confidence=float(confidence.mean()),
+            frame=None,
+            range_per_m=range_per_m,
+            messages=(*_network_in_words(self.model, range_per_m), *self.messages),
+        )
 
 
 def estimated(
@@ -147,13 +242,13 @@ def estimated(
     field_of_view: FieldOfView | None = None,
     glances: Glances = _fresh,
     progress: Progress = no_progress,
-) -> CoarseDepth:
+) -> Depth:
     """Estimate the depth with one look of a network at the area inside the picture's frame; see also `refined`.
 
     Args:
         whole: the full-size picture.
         model: the network's id, as in `estimate_depth`.
-        quick: as in `look_at`.
+        quick: do without the mirror image.
         field_of_view: the picture's angle of view, if known.
         glances: stores the network's views.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
@@ -163,65 +258,56 @@ def estimated(
         WeightsError: the model's weights are missing or damaged.
     """
     network = load_model(chosen_depth_network(model).id)
-    models = dict(network.checksums)
     inside = find_frame(whole.colour)
-    cropped, seen = whole.colour[inside.slices], whole.alpha[inside.slices]
     framed = inside.shape != whole.size
-    # Inside a frame, the picture may be a crop, so the given angle of view need not apply to it.
-    known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
-    focal = None if known is None else known.focal_diagonals
-    look = look_at(cropped, seen, network, quick=quick, glances=glances, focal_diagonals=focal)
-    if known is None and look.focal_diagonals is not None and not framed:
-        known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
-    messages: tuple[str, ...] = ()
-    if framed:
-        messages = ("The frame around the picture was ignored; it has the depth of the area next to it.",)
-    return CoarseDepth(
-        disparity=look.disparity,
-        confidence=np.clip(look.agreement, 0, 1),
-        size=whole.size,
-        frame=(inside.top, inside.bottom, inside.left, inside.right),
-        refined=False,
+    depth = replace(
+        _look(
+            Visible(colour=whole.colour[inside.slices], alpha=whole.alpha[inside.slices]),
+            network,
+            quick=quick,
+            glances=glances,
+            # Inside a frame, the picture may be a crop, so the given angle of view need not apply to it.
+            view=None if framed else field_of_view,
+        ),
         model=network.entry.id,
-        models=models,
-        range_per_m=look.range_per_m,
-        focal_diagonals=None if known is None else known.focal_diagonals,
-        focal_source="" if known is None else known.source,
+        models=dict(network.checksums),
+    )
+    if not framed:
+        return depth
+    messages = ("The frame around the picture was ignored; it has the depth of the area next to it.",)
+    return replace(
+        depth,
+        frame=(inside.top, inside.bottom, inside.left, inside.right, *whole.size),
+        focal_diagonals=None,
+        focal_source="",
         messages=messages,
     )
 
 
-def refined(coarse: CoarseDepth, whole: Visible, *, progress: Progress = no_progress) -> CoarseDepth:
-    """Add the detail of crops to a network's estimate for `whole`, and sharpen the steps of the map.
+def refined(coarse: Depth, whole: Visible, *, progress: Progress = no_progress) -> Depth:
+    """Sharpen the steps of the depth of `whole`, after adding the detail of crops to a network's estimate.
+
+    The camera's map stays as it is if it is finer than that needs.
 
     Raises:
         WeightsError: the model's weights are missing or damaged.
     """
-    network = load_model(coarse.model)
-    cropped = whole.colour[coarse.inside(whole.size).slices]
-    progress(0.3, "Estimating depth")
-    disparity = with_objects(cropped, with_detail(cropped, coarse.disparity, network), network)
+    cropped, disparity = whole.colour[coarse.inside(whole.size).slices], coarse.disparity
+    if coarse.model:
+        network = load_model(coarse.model)
+        progress(0.3, "Estimating depth")
+        disparity = with_objects(cropped, with_detail(cropped, disparity, network), network)
     progress(0.5, "Aligning with edges")
-    return replace(coarse, disparity=sharpened(disparity, cropped), refined=True)
+    edged = sharpened(disparity, cropped)
+    is_finer = not coarse.model and min(disparity.shape) > min(edged.shape)
+    return replace(coarse, disparity=disparity if is_finer else edged, refined=True)
 
 
-def fitted(
-    whole: Visible,
-    embedded: EmbeddedDepth,
-    *,
-    refine: bool,
-    field_of_view: FieldOfView | None = None,
-    progress: Progress = no_progress,
-) -> CoarseDepth:
-    """Scale the camera's map to [0, 1] and, with `refine`, sharpen its steps unless it is finer than that needs."""
-    progress(0.0, "Reading the camera's depth")
+def fitted(embedded: EmbeddedDepth) -> Depth:
+    """Scale the camera's map to [0, 1]."""
     low, high = range_of(embedded.disparity, np.ones_like(embedded.disparity))
     disparity = np.clip((embedded.disparity - np.float32(low)) / np.float32(high - low), 0, 1)
-    if refine:
-        progress(0.2, "Aligning with edges")
-        edged = sharpened(disparity, whole.colour)
-        disparity = disparity if min(disparity.shape) > min(edged.shape) else edged
     range_per_m = None
     message = f"Using the camera's depth map ({embedded.kind})."
     if embedded.range_per_m is not None:
@@ -229,17 +315,11 @@ def fitted(
         range_per_m = (start + low * span, start + high * span)
         near, far = ends_in_words(range_per_m)
         message = f"Using the camera's depth map ({embedded.kind}), from {near} to {far}."
-    return CoarseDepth(
+    return Depth(
         disparity=disparity.astype(np.float32, copy=False),
         confidence=None if embedded.confidence is None else np.clip(embedded.confidence, 0, 1),
-        size=whole.size,
-        frame=(0, whole.size[0], 0, whole.size[1]),
-        refined=refine,
-        estimated=False,
         source=embedded.kind,
         range_per_m=range_per_m,
-        focal_diagonals=None if field_of_view is None else field_of_view.focal_diagonals,
-        focal_source="" if field_of_view is None else field_of_view.source,
         messages=(message,),
     )
 
@@ -250,38 +330,16 @@ def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
     return f"{1 / range_per_m[1]:.2g} m", far
 
 
-def enlarged(
-    coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
-) -> tuple[Plane, Plane, tuple[float, float] | None]:
-    """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version.
-
-    Returns:
-        Disparity (h, w) in [0, 1], confidence (h, w) in [0, 1], and the inverse depth in 1/m at disparity 0 and 1.
-    """
-    inside = coarse.inside(picture.size)
-    cropped, seen = picture.colour[inside.slices], picture.alpha[inside.slices]
-    progress(0.7, "Enlarging")
-    if coarse.refined:
-        disparity = enlarged_along_edges(coarse.disparity, cropped)
-    else:
-        disparity = resize(coarse.disparity, inside.shape, method="bilinear")
-    progress(0.9, "Enlarging")
-    range_per_m = coarse.range_per_m
-    if coarse.estimated:
-        disparity, ends = to_unit_range(disparity, seen)
-        range_per_m = None if range_per_m is None else _within(range_per_m, ends)
-    elif coarse.refined:
-        disparity = within_unit(disparity)
-    confidence = np.ones(inside.shape, np.float32)
-    if coarse.confidence is not None:
-        confidence = resize(coarse.confidence, inside.shape, method="bilinear")
-    confidence *= seen > 0
-    if coarse.framed:
-        height, width = picture.size
-        margins = ((inside.top, height - inside.bottom), (inside.left, width - inside.right))
-        disparity, confidence = np.pad(disparity, margins, mode="edge"), np.pad(confidence, margins)
-    progress(1.0, "Depth")
-    return disparity, confidence, range_per_m
+def _network_in_words(model: str, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
+    """Return a message that names the depth network, unless it is the bundled one."""
+    if model not in ENTRIES or model == DEFAULTS[ModelKind.DEPTH]:
+        return ()
+    title = ENTRIES[model].title
+    messages = (f"Depth was estimated by {title}.",)
+    if range_per_m is not None:
+        near, far = ends_in_words(range_per_m)
+        messages = (f"Depth was estimated by {title}, from {near} to {far}.",)
+    return messages
 
 
 def _within(range_per_m: tuple[float, float], ends: tuple[float, float]) -> tuple[float, float]:
@@ -290,77 +348,44 @@ def _within(range_per_m: tuple[float, float], ends: tuple[float, float]) -> tupl
     return max(0.0, low + ends[0] * (high - low)), low + ends[1] * (high - low)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """A network's depth estimate for a picture.
-
-    Attributes:
-        disparity: (A, B) at the network's size, scaled so that its 1st and 99th percentiles are 0 and 1.
-        agreement: (P, Q), agreement between the estimates for the picture and its mirror image, one value per
-            patch.
-        range_per_m: inverse depth in 1/m at disparity 0 and 1; None if the network does not estimate metres.
-        focal_diagonals: the network's estimate of the focal length, divided by the picture's diagonal; None if it
-            has none.
-    """
-
-    disparity: Float32[np.ndarray, "a b"]
-    agreement: Float32[np.ndarray, "p q"]
-    range_per_m: tuple[float, float] | None
-    focal_diagonals: float | None
-
-
-def look_at(
-    picture: Float32[np.ndarray, "h w 3"],
-    seen: Matte,
-    network: Loaded,
-    *,
-    quick: bool = False,
-    glances: Glances = _fresh,
-    focal_diagonals: float | None = None,
-) -> Look:
-    """Run the network on the picture and its mirror image.
+def _look(picture: Visible, network: Loaded, *, quick: bool, glances: Glances, view: FieldOfView | None) -> Depth:
+    """Run the network on the picture and its mirror image, and put its percentiles at 0 and 1.
 
     The mean of both estimates is slightly more accurate than either one; confidence is low where they disagree.
-
-    Args:
-        picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        seen: (h, w), alpha of the picture.
-        network: a depth network.
-        quick: do without the mirror image.
-        glances: stores the network's views.
-        focal_diagonals: focal length divided by the picture's diagonal, if known.
     """
     prepared, traits = network.entry.preprocessing, network.entry.depth
     assert traits is not None  # every depth network has depth traits
-    both, more = mirrored_input(picture, network.entry)
+    both, more = mirrored_input(picture.colour, network.entry)
     shape = both.shape[1:3]
-    options = ReadingOptions(size=(picture.shape[0], picture.shape[1]), focal_diagonals=focal_diagonals)
+    options = ReadingOptions(size=picture.size, focal_diagonals=None if view is None else view.focal_diagonals)
 
     def glance(side: int) -> DepthView:
-        views: Sequence[DepthView] = resolve(traits.read)(network(both[side : side + 1], *more), options)
-        return replace(views[0], inverse=views[0].inverse.astype(np.float32, copy=False))
+        seen: Sequence[DepthView] = resolve(traits.read)(network(both[side : side + 1], *more), options)
+        return replace(seen[0], inverse=seen[0].inverse.astype(np.float32, copy=False))
 
     views = [glances(bool(side), partial(glance, side)) for side in range(1 if quick else 2)]
     straight, mirrored = views[0].inverse, views[-1].inverse
     if not quick:
         mirrored = mirrored[:, ::-1]
-    visible = resize(seen, shape, method="area")
+    visible = resize(picture.alpha, shape, method="area")
     range_per_m = None
-    if all(view.metric for view in views):
+    if all(each.metric for each in views):
         mean = (straight + mirrored) / 2
         low, high = range_per_m = _metric_range(mean, visible)
-        straight, mirrored = ((view - np.float32(low)) / np.float32(high - low) for view in (straight, mirrored))
+        straight, mirrored = ((each - np.float32(low)) / np.float32(high - low) for each in (straight, mirrored))
     else:
-        straight, mirrored = (_scaled(view, visible) for view in (straight, mirrored))
+        straight, mirrored = (_scaled(each, visible) for each in (straight, mirrored))
     patches = (shape[0] // prepared.multiple_px, shape[1] // prepared.multiple_px)
     disagreement = resize(np.abs(straight - mirrored), patches, method="area")
-    focals = [view.focal_diagonals for view in views if view.focal_diagonals is not None]
-    return Look(
+    focals = [each.focal_diagonals for each in views if each.focal_diagonals is not None]
+    if view is None and focals:
+        focal = math.prod(focals) ** (1 / len(focals))
+        view = FieldOfView(focal_diagonals=focal, source=network.entry.title)
+    return Depth(
         disparity=(straight + mirrored) / 2,
-        agreement=np.exp(-disagreement / np.float32(_DISAGREEMENT)),
+        confidence=np.exp(-disagreement / np.float32(_DISAGREEMENT)),
         range_per_m=range_per_m,
-        focal_diagonals=math.prod(focals) ** (1 / len(focals)) if focals else None,
-    )
+    ).seen_from(view)
 
 
 def _metric_range(inverse: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a b"]) -> tuple[float, float]:

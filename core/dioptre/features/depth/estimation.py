@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
+from dataclasses import asdict, fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,37 +16,29 @@ from dioptre.contract import (
     Inputs,
     Layer,
     Picture,
-    Plane,
     Progress,
     Result,
-    StepResult,
-    inverse_distance,
     no_progress,
 )
 from dioptre.models.depth_view import DepthView
-from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
+from dioptre.models.registry import analysis_checksums, chosen_depth_network
 from dioptre_link.catalogue.depth import BEST, DepthMapOptions, DepthOptions
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .coarse import (
-    CoarseDepth,
+    GIVEN,
+    Depth,
     DepthError,
-    DepthSource,
     Glances,
     Visible,
-    ends_in_words,
-    enlarged,
     estimated,
     fitted,
     refined,
 )
 
 _FLAT = 1 / 255  # least range of disparities; smaller ones are rounding
-USUAL_NEAREST = 0.15
-"""Distance of a picture's nearest point divided by that of the farthest, where distances are not known."""
-_GIVEN = "given"  # source of depth that was not estimated
 _FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
 # Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
 # that differs more belongs to another crop.
@@ -55,70 +47,6 @@ _LARGEST_SQUEEZE = 0.03
 # Names under which the results of steps are cached.
 _GLANCE_STEP = "view of the depth"
 _COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Depth(DepthSource):
-    """The depth of a picture, with the attributes of `DepthSource`.
-
-    Attributes:
-        disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
-        confidence: (H, W) in [0, 1]: agreement between the estimates for the picture and its mirror image, or the
-            camera's own confidence; 0 outside the frame and in transparent areas. None if it was not requested.
-        mean_confidence: mean of the confidence over the whole picture.
-    """
-
-    disparity: Disparity
-    confidence: Plane | None = None
-    mean_confidence: float = 1.0
-
-    @property
-    def metric(self) -> Plane | None:
-        """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
-        return None if self.range_per_m is None else inverse_distance(self.disparity, self.range_per_m)
-
-    @property
-    def nearest(self) -> float:
-        """Distance of the nearest point divided by that of the farthest, from 0.01 to 0.9; usual if unknown."""
-        if self.range_per_m is None or self.range_per_m[1] <= 0:
-            return USUAL_NEAREST
-        return min(max(self.range_per_m[0] / self.range_per_m[1], 0.01), 0.9)
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The depth as a hidden layer of a result; none if it was given."""
-        if self.source == _GIVEN:
-            return ()
-        return (Layer(name="Depth", role=Role.DEPTH, pixels=self.disparity, visible=False),)
-
-    @property
-    def metric_source(self) -> str:
-        """Source of the metric scale: the kind of the camera's map or the network's title; "" without a scale."""
-        if self.range_per_m is None:
-            return ""
-        return ENTRIES[self.model].title if self.model in ENTRIES else self.source
-
-    @property
-    def field_of_view(self) -> FieldOfView | None:
-        """The picture's angle of view; None if unknown."""
-        if self.focal_diagonals is None:
-            return None
-        return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
-
-    def values(self) -> dict[str, Any]:
-        """Return the values that are reported along with the pixels, as JSON types; none if the depth was given."""
-        if self.source == _GIVEN:
-            return {}
-        values: dict[str, Any] = {"depth_source": self.source}
-        if self.model:
-            values["depth_model"] = self.model
-        if self.range_per_m is not None:
-            values["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
-            values["metric_source"] = self.metric_source
-        if (view := self.field_of_view) is not None:
-            values["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
-            values["focal_length_source"] = view.source
-        return values
 
 
 def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
@@ -160,10 +88,11 @@ def estimate_depth(
     progress(0.0, "Loading the network")
     whole = Visible.of(image)
     coarse = estimated(whole, model=model, field_of_view=field_of_view, progress=progress)
-    return _finished(refined(coarse, whole, progress=progress) if refine else coarse, whole, progress)
+    coarse = refined(coarse, whole, progress=progress) if refine else coarse
+    return coarse.at(whole, progress=progress)
 
 
-def _coarse(
+def _unrefined(
     whole: Visible,
     embedded: EmbeddedDepth | None,
     options: DepthOptions,
@@ -172,7 +101,7 @@ def _coarse(
     *,
     quick: bool,
     glances: Glances,
-) -> CoarseDepth:
+) -> Depth:
     """Return the camera's depth, if there is any and the options allow it, or else a first estimate.
 
     Raises:
@@ -185,10 +114,10 @@ def _coarse(
             hint="Phones embed one in portrait photos; use the original file from the phone, or choose “estimate”.",
         )
     messages: tuple[str, ...] = ()
-    refine = options.refine
     if embedded is not None and source != "estimate":
+        progress(0.0, "Reading the camera's depth")
         if (misfit := _misfit(embedded, whole.size)) is None:
-            return fitted(whole, embedded, refine=refine, field_of_view=field_of_view, progress=progress)
+            return fitted(embedded).seen_from(field_of_view)
         if source == "embedded":
             raise DepthError(misfit, hint="Estimate the depth instead.")
         messages = (f"{misfit} The depth was estimated instead.",)
@@ -201,30 +130,6 @@ def _coarse(
         progress=progress,
     )
     return replace(coarse, messages=(*messages, *coarse.messages))
-
-
-def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
-    """Enlarge the depth to the size of `picture`: the picture that it was computed for, or a smaller version."""
-    disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
-    source = {one.name: getattr(coarse, one.name) for one in fields(DepthSource)}
-    source |= {
-        "range_per_m": range_per_m,
-        "messages": (*_network_in_words(coarse, range_per_m), *coarse.messages),
-    }
-    return Depth(disparity=disparity, confidence=confidence, mean_confidence=float(confidence.mean()), **source)
-
-
-def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
-    """Return a message that names the depth network, unless it is the bundled one."""
-    entry = ENTRIES.get(coarse.model)
-    if entry is None or entry.id == DEFAULTS[ModelKind.DEPTH]:
-        return ()
-    title = entry.title
-    messages = (f"Depth was estimated by {title}.",)
-    if range_per_m is not None:
-        near, far = ends_in_words(range_per_m)
-        messages = (f"Depth was estimated by {title}, from {near} to {far}.",)
-    return messages
 
 
 def range_of(disparity: Disparity) -> tuple[float, float]:
@@ -270,11 +175,9 @@ def kept_depth(
         UsageError: as in `estimate_depth`.
         WeightsError: as in `estimate_depth`.
     """
-    whole = inputs.full_picture
-    refine = options.refine and not inputs.draft
     options = replace(options, depth_model=chosen_depth_network(options.depth_model).id)
     given: dict[str, Any] = {
-        "picture": whole,
+        "picture": inputs.full_picture,
         "source": options.depth_source,
         "model": options.depth_model,
         "field_of_view": None if field_of_view is None else asdict(field_of_view),
@@ -282,49 +185,33 @@ def kept_depth(
     }
     if options.depth_source != "estimate" and inputs.embedded is not None:
         given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
-
-    without = () if confidence else ("confidence",)
+    looked_at = {**given, "quick": inputs.draft, "refine": options.refine and not inputs.draft}
 
     def glances(mirrored: bool, look: Callable[[], DepthView]) -> DepthView:
-        kept = inputs.cache.result(
-            _GLANCE_STEP,
-            {**given, "mirrored": mirrored},
-            lambda: StepResult.of(look()),
-            makes=StepResult.names(DepthView),
+        return inputs.cache.made(DepthView, _GLANCE_STEP, {**given, "mirrored": mirrored}, look)
+
+    whole = cache(lambda: Visible.of(inputs.full_picture))
+
+    def coarse() -> Depth:
+        return _unrefined(
+            whole(), inputs.embedded, options, field_of_view, progress, quick=inputs.draft, glances=glances
         )
-        return kept.to(DepthView)
 
-    looked_at = {**given, "refine": refine, "quick": inputs.draft}
+    def sharp() -> Depth:
+        first = inputs.cache.made(Depth, _COARSE_STEP, {**looked_at, "refine": False}, coarse)
+        return refined(first, whole(), progress=progress)
 
-    def compute() -> StepResult:
+    def sized() -> Depth:
         progress(0.0, "Loading the network")
-        picture = Visible.of(inputs.picture)
-
-        def look(*, refine: bool) -> StepResult:
-            seen = picture if whole is inputs.picture else Visible.of(whole)
-            if refine:
-                unrefined = {**looked_at, "refine": False}
-                first = inputs.cache.result(
-                    _COARSE_STEP, unrefined, partial(look, refine=False), makes=StepResult.names(CoarseDepth)
-                )
-                if (coarse := first.to(CoarseDepth)).estimated:
-                    return StepResult.of(refined(coarse, seen, progress=progress))
-            how = replace(options, refine=refine)
-            return StepResult.of(
-                _coarse(seen, inputs.embedded, how, field_of_view, progress, quick=inputs.draft, glances=glances)
-            )
-
-        coarse = inputs.cache.result(
-            _COARSE_STEP, looked_at, partial(look, refine=refine), makes=StepResult.names(CoarseDepth)
-        ).to(CoarseDepth)
-        depth = _finished(coarse, picture, progress)
-        return StepResult.of(depth, without=without)
+        picture = whole() if inputs.whole is None else Visible.of(inputs.picture)
+        depth = inputs.cache.made(Depth, _COARSE_STEP, looked_at, sharp if looked_at["refine"] else coarse)
+        depth = depth.at(picture, progress=progress)
+        return depth if confidence else replace(depth, confidence=None)
 
     step = _CONFIDENCE_STEP if confidence else _DEPTH_STEP
-    sized = {**looked_at, "size": inputs.picture.shape[:2]}
-    ready = inputs.cache.result(step, sized, compute, makes=StepResult.names(Depth, without=without))
+    depth = inputs.cache.made(Depth, step, {**looked_at, "size": inputs.picture.shape[:2]}, sized)
     progress(1.0, "Depth")
-    return ready.to(Depth)
+    return depth
 
 
 def chosen_depth(inputs: Inputs, options: DepthOptions, *, progress: Progress = no_progress) -> Depth:
@@ -332,8 +219,7 @@ def chosen_depth(inputs: Inputs, options: DepthOptions, *, progress: Progress = 
     view = inputs.chosen_field_of_view(options.equivalent_mm)
     if inputs.disparity is None:
         return kept_depth(inputs, options, field_of_view=view, progress=progress)
-    focal = None if view is None else view.focal_diagonals
-    return Depth(disparity=inputs.disparity, source=_GIVEN, range_per_m=inputs.range_per_m, focal_diagonals=focal)
+    return Depth(disparity=inputs.disparity, source=GIVEN, range_per_m=inputs.range_per_m).seen_from(view)
 
 
 def run(inputs: Inputs, options: DepthMapOptions, progress: Progress) -> Result:

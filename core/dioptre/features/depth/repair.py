@@ -97,13 +97,11 @@ class Repaired:
         disparity: (H, W) in [0, 1]; unchanged outside the selection.
         values: parameters that were chosen automatically, as JSON types.
         models: as in `Depth`.
-        messages: as in `Depth`.
     """
 
     disparity: Disparity
     values: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
-    messages: tuple[str, ...] = ()
 
 
 def repair_depth(
@@ -194,7 +192,6 @@ def run(inputs: Inputs, options: RepairOptions, progress: Progress) -> Result:
     return Result(
         layers=(Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity),),
         values=made.values,
-        messages=made.messages,
         models=made.models,
     )
 

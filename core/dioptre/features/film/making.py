@@ -68,7 +68,7 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
     progress(1.0, "Done")
     return Result(
         layers=film.layers(options.position)[:1],
-        values={**found.values, "invented": parts},
+        values={**found.depth.values(), "invented": parts},
         messages=(*found.messages, told),
         models=found.models,
         film=film,
@@ -83,7 +83,7 @@ def _even(size: tuple[int, int]) -> tuple[int, int]:
 def _lens(found: Found, target: tuple[float, float] | None) -> Lens:
     """Return the lens of the photo, aimed at the target."""
     height, width = found.disparity.shape
-    focal = found.focal_diagonals or _USUAL.focal_diagonals
+    focal = found.depth.focal_diagonals or _USUAL.focal_diagonals
     x, y = (width / 2, height / 2) if target is None else target
     if target is None and len(found.scene.surfaces) > 1:
         alpha = found.scene.surfaces[-1].coverage

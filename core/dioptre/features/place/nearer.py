@@ -11,13 +11,13 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 from dioptre.contract import Disparity, Matte, Picture, Plane, row_slices
+from dioptre.features.spatial import rim_px
 from dioptre.features.subject import opaque
 from dioptre.imaging.foreground import both_colours_rows
 from dioptre.imaging.guided_filter import guided_filter
 from dioptre.imaging.pull_push import pull_push
 
 _SOLID, _VISIBLE = 0.95, 0.02  # coverage from which only the subject is visible; and any of it
-_RIM = 0.002  # width of an object's rim, where depth maps err, as a fraction of the diagonal
 _SOFT = 0.02  # disparities over which a surface that reaches through the layer begins to cover it
 _WHOLE = 0.95  # fraction of the subject in front of the layer from which all of it is
 _REACH, _CONTRAST = 0.004, 1e-4  # window of the alignment with edges, as a fraction of the longer side; its epsilon
@@ -34,7 +34,7 @@ def nearer(picture: Picture, disparity: Disparity, alpha: Matte, level: Plane | 
         alpha: coverage of the subject.
         level: the layer's disparity.
     """
-    rim = max(1, round(_RIM * float(np.hypot(*disparity.shape))))
+    rim = rim_px(disparity.shape)
     around = ndimage.maximum_filter(alpha, 2 * rim + 1) >= _VISIBLE
     behind = disparity
     if around.any() and not around.all():

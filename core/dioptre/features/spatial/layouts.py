@@ -61,7 +61,7 @@ def run(inputs: Inputs, options: SpatialOptions, progress: Progress) -> Result:
         inputs, options, at=options.screen, divided=layout != "rgbd", progress=part_of(progress, 0.0, 0.8)
     )
     progress(0.8, "Drawing the views")
-    values, messages = {**found.values}, [*found.messages]
+    values, messages = found.depth.values(), [*found.messages]
     if layout == "rgbd":
         pictures = [side_by_side(found.picture, np.repeat(found.disparity[..., None], 3, axis=2))]
     elif layout == "quilt":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -22,7 +21,7 @@ from dioptre.contract import (
     part_of,
 )
 from dioptre.features.background import clean_background
-from dioptre.features.depth import chosen_depth, range_of
+from dioptre.features.depth import Depth, chosen_depth, range_of
 from dioptre.features.subject import kept_subject
 from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.pull_push import pull_push
@@ -150,20 +149,18 @@ class Found:
         scene: the scene.
         picture: the photo, opaque.
         disparity: from 0, its farthest point, to 1, its nearest.
-        values: values that describe the source of the depth, as JSON types.
-        models: SHA-256 of the cards of all networks that were used.
+        depth: the depth from which that was computed.
         range_per_m: inverse distances in 1/m at the disparities 0 and 1; None if they are not known.
-        focal_diagonals: focal length divided by the diagonal; None if it is not known.
+        models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
     """
 
     scene: Scene
     picture: Float32[np.ndarray, "h w 3"]
     disparity: Disparity
-    values: Mapping[str, Any]
-    models: Mapping[str, str]
+    depth: Depth
     range_per_m: tuple[float, float] | None
-    focal_diagonals: float | None
+    models: Mapping[str, str]
     messages: tuple[str, ...]
 
 
@@ -201,33 +198,29 @@ def scene_of(
     if depth.range_per_m is not None:
         ends = inverse_distance(np.array([low, high], np.float32), depth.range_per_m)
         limits = float(ends[0]), float(ends[1])
-    found = Found(
-        scene=Scene.of(picture, disparity),
+    alpha, plate, at_screen = None, None, 0.5
+    models, messages = {**depth.models}, (*messages, *depth.messages)
+    if divided:
+        subject = kept_subject(inputs, depth.disparity, at=None, progress=part_of(progress, 0.5, 0.7))
+        models |= subject.models
+        at_screen = float(np.median(disparity))
+        if subject.found:
+            alpha = without_traces(subject.alpha)
+            messages += subject.messages  # of a picture without a subject, they tell of a blur
+            if subject.focal_disparity is not None:
+                at_screen = (subject.focal_disparity - low) / (high - low)
+            progress(0.7, "Filling in the background")
+            grown = ndimage.maximum_filter(alpha, 2 * rim_px(alpha.shape) + 1)
+            plate = all_rows(picture.shape, clean_background(picture, grown, depth.disparity))
+        if at is not None:
+            height, width = disparity.shape
+            at_screen = float(disparity[min(int(at[1]), height - 1), min(int(at[0]), width - 1)])
+    return Found(
+        scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),
         picture=picture,
         disparity=disparity,
-        values=depth.values(),
-        models=depth.models,
+        depth=depth,
         range_per_m=limits,
-        focal_diagonals=depth.focal_diagonals,
-        messages=(*messages, *depth.messages),
-    )
-    if not divided:
-        return found
-    subject = kept_subject(inputs, depth.disparity, at=None, progress=part_of(progress, 0.5, 0.7))
-    alpha, plate, at_screen = None, None, float(np.median(disparity))
-    if subject.found:
-        alpha = without_traces(subject.alpha)
-        if subject.focal_disparity is not None:
-            at_screen = (subject.focal_disparity - low) / (high - low)
-        progress(0.7, "Filling in the background")
-        grown = ndimage.maximum_filter(alpha, 2 * rim_px(alpha.shape) + 1)
-        plate = all_rows(picture.shape, clean_background(picture, grown, depth.disparity))
-    if at is not None:
-        height, width = disparity.shape
-        at_screen = float(disparity[min(int(at[1]), height - 1), min(int(at[0]), width - 1)])
-    return replace(
-        found,
-        scene=Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=at_screen),
-        models={**depth.models, **subject.models},
-        messages=(*found.messages, *(subject.messages if subject.found else ())),  # else they tell of a blur
+        models=models,
+        messages=messages,
     )

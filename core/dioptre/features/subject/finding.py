@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from dioptre.contract import Inputs, Progress, StepResult, no_progress
+from dioptre.contract import Inputs, Progress, no_progress
 from dioptre.imaging.closer_look import MARGINS, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -256,16 +256,15 @@ def kept_subject(
     """
     whole, looks = inputs.full_picture, inputs.kept.pop(_LOOKS, None)
 
-    def compute() -> StepResult:
+    def compute() -> Subject:
         views = Views(whole, cache=inputs.cache) if looks is None else looks()
         views.check = partial(progress, 0.0, "Finding the subject")
-        return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, quick=quick))
+        return _find(views, inputs.picture, disparity, at, box=box, quick=quick)
 
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
     given |= {} if box is None else {"box": box}
     how = {"quick": quick, "networks": analysis_checksums()}
-    makes = StepResult.names(Subject)
-    subject = inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute, makes=makes).to(Subject)
+    subject = inputs.cache.made(Subject, _SUBJECT_STEP, {**given, **how}, compute)
     if at is None and inputs.whole is not None:  # a further preview gives the subject back
         kept_faces(inputs)
     return subject
@@ -310,24 +309,18 @@ def _most_salient(views: Views, near: np.ndarray | None) -> Coarse:
     """Return the picture's most salient subject, or a region if the picture is a scene without a single subject."""
     saliency = views.saliency()
     coverage, chance = saliency.coverage, saliency.chance
-    is_subject = chance >= 0.5 and is_fitting(coverage)
-    confidence = confidence_of(coverage)
-    if is_subject:
-        words = competing_words(coverage)
-        return Coarse(
-            probability=important_parts(coverage),
-            kind="subject",
-            confidence=confidence,
-            chance=chance,
-            messages=(words,) if words else (),
-        )
-    probability, words = noticeable(coverage, near)
+    if is_subject := chance >= 0.5 and is_fitting(coverage):
+        probability, words = important_parts(coverage), competing_words(coverage)
+        messages = (words,) if words else ()
+    else:
+        probability, words = noticeable(coverage, near)
+        messages = (_no_subject(words),)
     return Coarse(
         probability=probability,
-        kind="region",
-        confidence=confidence,
+        kind="subject" if is_subject else "region",
+        confidence=confidence_of(coverage),
         chance=chance,
-        messages=(_no_subject(words),),
+        messages=messages,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from dioptre.contract import Inputs, StepResult
+from dioptre.contract import Inputs
 from dioptre.imaging.closer_look import MARGINS, Window, window_at, window_round
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -90,12 +90,12 @@ class Sight:
         if self.quick:
             return self.spread_quickly(region)
 
-        def compute() -> StepResult:
+        def compute() -> Float32[np.ndarray, "h w"]:
             onto = self.views.picture if self.size == self.views.size else opaque(self.inputs.picture)
-            return StepResult(planes={"share": refine_matte(self.views.picture, region, onto=onto)})
+            return refine_matte(self.views.picture, region, onto=onto)
 
         given = {"picture": self.views.image, "size": self.size, "region": region}
-        return self.inputs.cache.result(_SPREAD_STEP, given, compute, makes=frozenset({"share"})).planes["share"]
+        return self.inputs.cache.plane(_SPREAD_STEP, given, compute)
 
     def spread_quickly(self, region: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "h w"]:
         """Return an approximation of `spread`, which also keeps regions so small that matting blurs them away."""
@@ -198,13 +198,12 @@ def with_piece(
     seen = np.maximum(piece.coverage, sure) if adds else np.minimum(piece.coverage, 1 - sure)
     region = np.where(around, seen, resize(before, around.shape, method="area"))
 
-    def compute() -> StepResult:
-        onto = window.of(opaque(sight.inputs.picture))
-        return StepResult(planes={"share": refine_matte(sight.views.part(piece.window), region, onto=onto)})
+    def compute() -> Float32[np.ndarray, "h w"]:
+        return refine_matte(sight.views.part(piece.window), region, onto=window.of(opaque(sight.inputs.picture)))
 
     part = piece.window.top, piece.window.left, piece.window.height, piece.window.width
     given = {"picture": sight.views.image, "size": sight.size, "part": part, "region": region}
-    matte = sight.inputs.cache.result(_SPREAD_STEP, given, compute, makes=frozenset({"share"})).planes["share"]
+    matte = sight.inputs.cache.plane(_SPREAD_STEP, given, compute)
     near = ndimage.uniform_filter(around.astype(np.float32), 3)
     share = resize(near, (before.shape[0], before.shape[1]), method="bilinear")
     after = before + share * (matte - before)

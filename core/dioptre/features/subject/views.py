@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.contract import NO_STEP_CACHE, StepCache, StepResult
+from dioptre.contract import NO_STEP_CACHE, StepCache
 from dioptre.imaging.closer_look import Window
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -36,6 +37,8 @@ _SUREST = 0.99  # upper limit of probabilities before maps are joined; the lower
 _LEAST_CONTRAST = 0.02  # a picture is blank if the range of values of every channel is at most this
 # Names under which results are cached.
 _SQUARE_STEP, _SALIENCY_STEP, _MATTE_STEP = "square", "saliency", "soft matte"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class Views:
         self.image = image
         self.check: Callable[[], None] = lambda: None
         self._cache = cache
-        self._made: dict[tuple[object, ...], StepResult] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,21 +95,16 @@ class Views:
     @cached_property
     def square(self) -> Float32[np.ndarray, "s s 3"]:
         """The whole picture, squeezed to the square on which objects are found."""
-        return self._plane(_SQUARE_STEP, None, lambda: self._squeezed(None, SIDE_PX))
+        return self._seen(self._cache.plane, _SQUARE_STEP, None, lambda: self._squeezed(None, SIDE_PX))
 
     def saliency(self, window: Window | None = None) -> Saliency:
         """Return the result of `saliency_of` for the window."""
-        seen = self._seen(
-            _SALIENCY_STEP,
-            window,
-            lambda: StepResult.of(self._saliency(window)),
-            makes=StepResult.names(Saliency),
-        )
-        return seen.to(Saliency)
+        kept = partial(self._cache.made, Saliency)
+        return self._seen(kept, _SALIENCY_STEP, window, lambda: self._saliency(window))
 
     def soft_matte(self, window: Window | None = None) -> Float32[np.ndarray, "t t"]:
         """Return the result of `soft_matte` for the window."""
-        return self._plane(_MATTE_STEP, window, lambda: soft_matte(self.part(window)))
+        return self._seen(self._cache.plane, _MATTE_STEP, window, lambda: soft_matte(self.part(window)))
 
     def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
         """Return the part of the picture inside the window."""
@@ -121,23 +119,17 @@ class Views:
 
         return saliency_of(squeezed)
 
-    def _plane(self, step: str, window: Window | None, look: Callable[[], np.ndarray]) -> np.ndarray:
-        seen = self._seen(step, window, lambda: StepResult(planes={"plane": look()}), makes=frozenset({"plane"}))
-        return seen.planes["plane"]
-
-    def _seen(
-        self, step: str, window: Window | None, look: Callable[[], StepResult], *, makes: frozenset[str]
-    ) -> StepResult:
+    def _seen(self, kept: Callable[..., T], step: str, window: Window | None, look: Callable[[], T]) -> T:
         part = None if window is None else (window.top, window.left, window.height, window.width)
         if (step, part) in self._made:
-            return self._made[step, part]
+            return cast("T", self._made[step, part])
         given = {"picture": self.image, "part": part, "networks": analysis_checksums()}
 
-        def compute() -> StepResult:
+        def compute() -> T:
             self.check()
             return look()
 
-        return self._made.setdefault((step, part), self._cache.result(step, given, compute, makes=makes))
+        return self._made.setdefault((step, part), kept(step, given, compute))
 
 
 def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
-from dioptre.models.entry import Entry, ModelKind
-from dioptre.models.published import realesrgan_card, realesrgan_package
+from dioptre.models.enlarging import EnlargingConfig, realesrgan_entry, realesrgan_package
 
 
 @dataclass(frozen=True, kw_only=True)
-class RrdbConfig:
+class RrdbConfig(EnlargingConfig):
     """Sizes of RRDBNet (Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018).
 
     Attributes:
-        scale: enlargement factor.
         channels: channels of the feature maps between blocks.
         growth: channels that each convolution of a dense block adds.
         blocks: number of residual-in-residual dense blocks.
     """
 
-    scale: int = 4
+    restores = True
+    working_bytes_per_px = 5632
     channels: int = 64
     growth: int = 32
     blocks: int = 23
-
-    @property
-    def restores(self) -> bool:
-        """Whether the network also removes degradation, so that its result may differ visibly from the picture."""
-        return True
 
     @property
     def receptive_radius_px(self) -> int:
@@ -46,11 +39,6 @@ class RrdbConfig:
         """
         return min(self.receptive_radius_px, 128)
 
-    @property
-    def working_bytes_per_px(self) -> int:
-        """Memory needed to process a tile, in bytes per pixel of the tile."""
-        return 5632
-
 
 PACKAGE = realesrgan_package(
     "REALESRGAN_X4PLUS_UP4X",
@@ -59,23 +47,14 @@ PACKAGE = realesrgan_package(
 )
 
 ENTRIES = (
-    Entry(
-        id="realesrgan-x4plus",
+    realesrgan_entry(
+        f"{__name__}.module:Rrdb",
+        PACKAGE,
+        name="realesrgan-x4plus",
         title="Restore (RealESRGAN_x4plus)",
-        kind=ModelKind.SUPER_RESOLUTION,
-        module=f"{__name__}.module:Rrdb",
         config=RrdbConfig,
-        checkpoints={"realesrgan-x4plus": ""},
-        convert=f"{__name__}.module:convert",
-        card=partial(
-            realesrgan_card,
-            PACKAGE,
-            checkpoint="realesrgan-x4plus",
-            title="Restore (RealESRGAN_x4plus)",
-            architecture="rrdb: 23 blocks, ×4",
-            parity=1.6e-4,
-            set5_psnr_db=26.63,
-        ),
-        package=PACKAGE,
+        architecture="rrdb: 23 blocks, ×4",
+        parity=1.6e-4,
+        set5_psnr_db=26.63,
     ),
 )
