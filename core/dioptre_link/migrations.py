@@ -82,6 +82,7 @@ REMOVED: Mapping[str, tuple[str, ...]] = {"layout": ("autostereogram", "half", "
 NEUTRAL: Mapping[str, Any] = {
     "disc_edge": 0.0,
     "highlight_threshold": 0.9,
+    "motion": "pan",
     "side_light": 0.0,
     "smooth_defocus": True,
 }
@@ -118,7 +119,8 @@ def without_retired(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[M
 
 
 def _is_neutral(name: str, value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value - NEUTRAL[name]) <= _TOLERANCE
+    number = isinstance(value, (int, float)) and not isinstance(NEUTRAL[name], str)
+    return value == NEUTRAL[name] or (number and abs(value - NEUTRAL[name]) <= _TOLERANCE)
 
 
 class UnknownVersionError(ValueError):

@@ -27,7 +27,7 @@ _SWAPPED = ["--range-farthest", "0.9", "--range-nearest", "0.2"]
         ("light", ["--light-at", "900,1"], "--light-at: 900,1 is outside the picture."),
         ("haze", ["--density", "2"], "--density: 2 is out of range."),
         ("haze", _SWAPPED, "Swap the values of --range-farthest and --range-nearest."),
-        ("motion-blur", [], "Choose what stays sharp (--target), or let the camera travel (--motion travel)."),
+        ("motion-blur", [], "Choose what stays sharp (--target)."),
         ("select-subject", [], "Choose the object to select (--subject), or a box around it (--box)."),
         (
             "select-depth",
@@ -54,6 +54,6 @@ def test_dialogs_name_them_by_their_labels() -> None:
     with pytest.raises(UsageError) as caught:
         check_range({"range_farthest": 0.9, "range_nearest": 0.2})
     assert caught.value.hint == "Swap the values of Farthest depth and Nearest depth."
-    motion = operation("motion_blur").mention("motion", "travel")
-    assert (motion, in_flags(motion)) == ("Motion: Travel sideways", "--motion travel")
-    assert in_flags(Message.from_wire(motion.to_wire())) == "--motion travel"
+    move = operation("film").mention("move", "orbit")
+    assert (move, in_flags(move)) == ("Move: Orbit", "--move orbit")
+    assert in_flags(Message.from_wire(move.to_wire())) == "--move orbit"

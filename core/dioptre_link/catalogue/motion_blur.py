@@ -1,9 +1,8 @@
-"""The operation that blurs a photo by the motion of its camera."""
+"""The operation that blurs a photo as if its camera had turned with the subject."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ..operation import Input, Memory, Operation, Point, Role, option
 from .depth import DepthOptions
@@ -14,19 +13,12 @@ from .limit import RangeOptions
 class MotionBlurOptions(RangeOptions, DepthOptions, group="Motion", simple=True):
     """The options of `motion_blur`."""
 
-    motion: Literal["pan", "travel"] = option(
-        "pan",
-        label="Motion",
-        help="Pan: the camera turns with the subject, and everything else gets the same streaks. Travel: it moves "
-        "sideways; streaks grow with the difference in distance from what stays sharp.",
-        shown=("Pan with the subject", "Travel sideways"),
-    )
     length: float = option(
         3.0,
         0.0,
         20.0,
         label="Length",
-        help="Length of the longest streaks but for a small part, in per cent of the picture's longer side.",
+        help="Length of the streaks, in per cent of the picture's longer side.",
         slider=(0.0, 10.0),
         unit="%",
     )
@@ -38,14 +30,16 @@ class MotionBlurOptions(RangeOptions, DepthOptions, group="Motion", simple=True)
         help="Direction of the streaks: 0 horizontal, 90 vertical, above 0 rising to the right.",
         unit="°",
     )
-    target: Point | None = option(None, label="Target", help="A place on what stays sharp. Auto: the subject.")
+    target: Point | None = option(
+        None, label="Target", help="A place on what the camera follows. Auto: the subject."
+    )
 
 
 OPERATION = Operation(
     name="motion_blur",
     feature="motion_blur",
     title="Motion blur",
-    help="Blur a photo as if its camera had moved during the exposure; the subject stays sharp.",
+    help="Blur a photo as if its camera had turned with the subject during the exposure.",
     options=MotionBlurOptions,
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),

@@ -1,4 +1,4 @@
-"""Motion blur by depth: streaks, what stays sharp, and what hides what."""
+"""Motion blur: streaks, and what stays sharp."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def box(picture: np.ndarray, length: float, axis: int = 1) -> np.ndarray:
 def test_streaks_are_means_along_the_motion_in_linear_light(length: float, axis: int) -> None:
     picture = noise(shape=(300, 2300, 3) if axis else (2300, 300, 3))
     picture[100:120, 100:120] = 0.002  # rounding of long sums shows in the dark
-    made = motion_blur(picture, np.ones(picture.shape[:2], np.float32), length_px=length, angle=0 if axis else 90)
+    made = motion_blur(picture, length_px=length, angle=0 if axis else 90)
     inner = np.s_[40:-40, 40:-40]
     expected = box(picture, length, axis)
     np.testing.assert_allclose(made[inner], expected[inner], atol=0.4 / 255)
@@ -89,7 +89,7 @@ def test_streaks_are_means_along_the_motion_in_linear_light(length: float, axis:
 def test_a_point_becomes_a_line_in_the_direction_of_the_angle(angle: float) -> None:
     picture = np.zeros((121, 161, 3), np.float32)
     picture[60, 80] = 1.0
-    light = linear(motion_blur(picture, np.ones((121, 161), np.float32), length_px=31.0, angle=angle))[..., 0]
+    light = linear(motion_blur(picture, length_px=31.0, angle=angle))[..., 0]
     y, x = np.nonzero(light > 1e-4)
     weight = light[y, x]
     dx, dy = x - 80.0, 60.0 - y
@@ -114,37 +114,6 @@ def test_panning_keeps_the_subject_and_leaves_no_ghost_of_it() -> None:
     assert made[rest, ..., 1].std() < 0.6 * picture[rest, ..., 1].std()
 
 
-def test_travelling_streaks_grow_with_the_difference_in_inverse_distance() -> None:
-    disparity = np.repeat(np.linspace(1, 0, 4 * HEIGHT, dtype=np.float32)[:, None], WIDTH, axis=1)
-    picture = noise(seed=1, shape=(4 * HEIGHT, WIDTH, 3))
-    made = motion_blur(picture, disparity, length_px=20, aim=(1, 1))
-    for row in (80, 160, 240):
-        expected = box(picture, 20 * (1 - disparity[row, 0]))[row, 12:-12]
-        assert np.abs(made[row, 12:-12] - expected).mean() < 0.25 * np.abs(picture[row, 12:-12] - expected).mean()
-
-
-def test_a_near_thing_that_moves_covers_what_is_beside_it_and_shows_what_is_behind() -> None:
-    picture = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    picture[..., 2] = 0.8
-    picture[NEAR] = (0.8, 0.0, 0.0)
-    made = blurred(picture, square(), motion="travel", length=10, target=(5, 5)).layers[0].pixels
-    red = linear(made)[32, :, 0] / linear(picture)[32, 48, 0]
-    ramp = np.clip((np.minimum(np.arange(WIDTH) + 0.5 - 36, 60 - np.arange(WIDTH) - 0.5) / 9.6) + 0.5, 0, 1)
-    np.testing.assert_allclose(red, ramp, atol=0.06)
-    blue = linear(made)[32, :, 2] / linear(picture)[0, 0, 2]
-    np.testing.assert_allclose(blue, 1 - ramp, atol=0.06)
-    np.testing.assert_array_equal(made[:18], picture[:18])
-
-
-def test_a_far_corner_does_not_shorten_the_streaks_of_a_travel() -> None:
-    disparity = np.full((HEIGHT, WIDTH), 0.35, np.float32)
-    disparity[:20], disparity[60:, 90:] = 0.45, 0.0
-    picture = noise()
-    made = blurred(picture, disparity, motion="travel", target=(5, 5), length=6).layers[0].pixels
-    inner, expected = np.s_[30:54, 12:-12], box(picture, 0.1 / 0.45 * 3 * 0.06 * WIDTH)
-    assert np.abs(made[inner] - expected[inner]).mean() < 0.1 * np.abs(picture[inner] - expected[inner]).mean()
-
-
 def test_a_faint_trace_of_the_matte_does_not_stay_sharp(monkeypatch: pytest.MonkeyPatch) -> None:
     alpha = (square() > 0.5).astype(np.float32)
     alpha[5:8, 4:90:4] = 0.2
@@ -164,7 +133,7 @@ def test_hair_keeps_its_colour_over_the_streaks() -> None:
     behind = np.full((HEIGHT, WIDTH, 3), 0.2, np.float32)
     light = linear(behind) * (1 - alpha[..., None]) + linear(np.float32([0.9, 0.6, 0.3])) * alpha[..., None]
     picture = np.asarray(linear_to_srgb(jnp.asarray(light, jnp.float32)))
-    made = motion_blur(picture, square(), length_px=12, alpha=alpha)
+    made = motion_blur(picture, length_px=12, alpha=alpha)
     np.testing.assert_allclose(made, picture, atol=1 / 255)
 
 
@@ -185,15 +154,12 @@ def test_what_is_under_transparent_pixels_stays_out_of_the_streaks() -> None:
     np.testing.assert_allclose(made[..., :3][picture[..., 3] > 0], 0.5, atol=2 / 255)
 
 
-@pytest.mark.parametrize("motion", ["pan", "travel"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 5), (65, 31), (40, 90)])
-def test_any_size_also_upright_and_hdr(shape: tuple[int, int], motion: str) -> None:
+def test_any_size_also_upright_and_hdr(shape: tuple[int, int]) -> None:
     disparity = noise(shape=shape)
     disparity[0, 0] = 1.0
     picture = noise(shape=(*shape, 3)) * 4
-    if disparity.size == 1:  # travelling needs depth
-        motion = "pan"
-    made = blurred(picture, disparity, motion=motion, angle=30).layers[0].pixels
+    made = blurred(picture, disparity, angle=30).layers[0].pixels
     assert made.shape == picture.shape
     assert np.isfinite(made).all()
     assert made.max() <= picture.max() * 1.01
@@ -207,17 +173,10 @@ def test_a_click_says_what_the_camera_follows() -> None:
     np.testing.assert_array_equal(made[:10, :10], picture[:10, :10])
 
 
-def test_without_a_subject_a_pan_says_what_to_do() -> None:
+def test_without_a_subject_it_says_what_to_do() -> None:
     with pytest.raises(DioptreError, match="No subject") as caught:
         blurred(noise(), np.full((HEIGHT, WIDTH), 0.3, np.float32))
     assert "Choose what stays sharp (Target)" in caught.value.hint
-
-
-def test_flat_depth_is_refused_only_for_travelling() -> None:
-    flat = np.full((HEIGHT, WIDTH), 0.7, np.float32)
-    with pytest.raises(DioptreError, match="same everywhere"):
-        blurred(noise(), flat, motion="travel")
-    assert blurred(noise(), flat).layers
 
 
 def test_nan_counts_as_black() -> None:
@@ -237,5 +196,5 @@ def test_it_can_be_cancelled_while_it_draws() -> None:
 
 def test_estimated_depth_is_a_layer() -> None:
     picture = ndimage.gaussian_filter(noise(), (2, 2, 0))
-    result = apply("motion_blur", {"motion": "travel"}, Inputs(picture=picture))
+    result = apply("motion_blur", {}, Inputs(picture=picture))
     assert [layer.role for layer in result.layers] == [Role.RESULT, Role.DEPTH]

@@ -6,7 +6,7 @@ from dioptre_link.catalogue.film import FilmOptions
 
 from . import making
 from .camera import Camera, Lens, cameras, places
-from .cutting import Sheets, sheets_of, thresholds
+from .cutting import Sheets, sheets_of
 from .drawing import drawn, invented
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "invented",
     "places",
     "sheets_of",
-    "thresholds",
 ]
 
 OPERATIONS = {FilmOptions: making.run}

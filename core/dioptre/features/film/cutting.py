@@ -101,7 +101,7 @@ def _covers(levels: UInt32[np.ndarray, "k h w"], size: tuple[int, ...]) -> Bool[
 def _cut(back: Surface, reach: int, progress: Progress) -> list[tuple[Surface, Bool[np.ndarray, "h w"]]]:
     """Cut the rearmost surface; return the sheets, and which of their pixels are invented."""
     rim = rim_px(back.disparity.shape)
-    label = np.searchsorted(thresholds(back.disparity, rim), back.disparity).astype(np.uint8)
+    label = np.searchsorted(_thresholds(back.disparity, rim), back.disparity).astype(np.uint8)
     own = ndimage.maximum_filter(label, 2 * rim + 1)  # rims of nearer objects are mixed with them
     sheets: list[tuple[Surface, Bool[np.ndarray, "h w"]]] = []
     count = int(own.max()) + 1
@@ -127,7 +127,7 @@ def _cut(back: Surface, reach: int, progress: Progress) -> list[tuple[Surface, B
     return sheets
 
 
-def thresholds(disparity: Disparity, rim: int) -> list[float]:
+def _thresholds(disparity: Disparity, rim: int) -> list[float]:
     """Return the disparities that separate most of the steps, in order."""
     ends = []
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""Motion blur by depth: the camera moves while the shutter is open."""
+"""Motion blur: the camera turns with the subject while the shutter is open."""
 
 from __future__ import annotations
 
