@@ -37,6 +37,13 @@ def _from_1(recipe: dict[str, Any]) -> None:
             options["tint"] = round(duv * _TINT_PER_DUV)
 
 
+def _from_2(recipe: dict[str, Any]) -> None:
+    """Make the default strength of a white balance automatic; it was 1 and removed no more than it does now."""
+    for options in _options_of(recipe, "white_balance"):
+        if options.get("strength") == 1:
+            del options["strength"]
+
+
 def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, Any]]:
     """Yield the options of each step with this operation; the recipe's parser rejects malformed steps."""
     steps = recipe.get("steps")
@@ -47,7 +54,7 @@ def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, An
                 yield options
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _from_1}
+MIGRATIONS: Mapping[int, Migration] = {1: _from_1, 2: _from_2}
 """The migrations, by the version they start from.
 
 If an option is renamed or changes its meaning, add an entry here and raise `recipe.VERSION`, so that recipes in

@@ -17,7 +17,7 @@ from .language import Message, system_reason
 from .migrations import UnknownVersionError, migrated, without_retired
 from .operation import nearest
 
-VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
+VERSION = 3  # version of the format; increase it when an older reader could misread a newer recipe
 SWITCHES = ("depth_in_file", "private")  # what files contain, yes or no
 PRECISIONS = ("float32", "bfloat16")  # of the networks' matrix products
 MOST_STEPS = 32  # more than any practical recipe has
@@ -238,7 +238,7 @@ _FIELDS = (
     "files",
     *SWITCHES,
 )
-_SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
+_SHAPE = 'A recipe looks like {"version": 3, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
 
 def read_json(file: Path) -> Any:

@@ -24,7 +24,7 @@ from .metres import DepthMetres
 from .migrations import migrated_options, without_retired
 from .operation import Operation, Role
 
-VERSION = 2  # must equal the version of recipes, whose migrations also update older entries
+VERSION = 3  # must equal the version of recipes, whose migrations also update older entries
 # Maximum number of entries. Results whose layers were deleted are kept, since an undo may restore the layers, but
 # only up to this number.
 MAX_ENTRIES = 100

@@ -78,6 +78,14 @@ def test_a_tint_in_duv_becomes_one_in_units_of_raw_converters() -> None:
     assert again == old
 
 
+def test_a_strength_of_1_becomes_automatic() -> None:
+    chosen = {"strength": 1}, {"strength": 0.5}, {}
+    steps = [{"operation": "white_balance", "options": options} for options in chosen]
+    old = Recipe.from_dict({"version": 2, "steps": steps})
+    assert [step.options["strength"] for step in old.steps] == [None, 0.5, None]
+    assert Recipe.from_dict({"version": VERSION, "steps": steps}).steps[0].options["strength"] == 1
+
+
 def test_lens_blur_without_a_focus_range_keeps_none() -> None:
     steps = [{"operation": "lens_blur"}, {"operation": "lens_blur", "options": {"focus_range": 0.1}}]
     old = Recipe.from_dict({"version": 1, "steps": steps})

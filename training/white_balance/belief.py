@@ -2,7 +2,7 @@
 
 It serves to remove a cast and to state its confidence.
 
-    python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
+    python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.95]
 
 Prints `_SURE` and `_CHANCE`, fitted to validation pairs. `_SURE` removes as much of a cast as possible while
 balanced photographs change by at most --balanced. `_CHANCE` is the maximum-likelihood fit of the chance that a
@@ -37,8 +37,8 @@ from .validation import validation_sets
 from .values import go_on_from
 
 SHARES = np.linspace(0, 1, 9)
-SLOPES = 0.287, 0.712
-"""Weights of the belief's log odds and of the logarithm of the cast's length, fitted once with unknown cameras."""
+SLOPES = 1.2, 0.9
+"""Weights of the belief's log odds and of the logarithm of the cast's length, chosen on the validation sets."""
 WEIGHTS = {"emulated": 2.0, "styles": 2.0, "shown": 0.5}
 """Weights of the sets for the confidence: wrong settings are frequent in photographs, unprocessed raws are rare."""
 SCORED = 500
@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--network", type=Path, required=True)
-    parser.add_argument("--balanced", type=float, default=0.77)
+    parser.add_argument("--balanced", type=float, default=0.95)
     options = parser.parse_args()
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(0))
     go_on_from(network, load_file(options.network))

@@ -4,7 +4,7 @@ r"""Prepare the training material: thumbnails of balanced photographs and raws, 
         [--more DIR]
 
 photos: correctly balanced photographs (PNG or JPEG, in any folders below DIR).
-more: photographs for training only; those named in `more.txt` are used.
+more: photographs for training only; those named in `more.txt`, `evening.txt` and `coloured.txt` are used.
 augmenter: `features.npy`, `mappingFuncs.npy`, `encoderBias.npy`, `encoderWeights.npy` of the white-balance emulator
     of Afifi and Brown (ICCV 2019), MIT.
 raw: folders CAMERA/numpy_data/*.npy with linear raw thumbnails and CAMERA/numpy_labels/*.npy with their lights.
@@ -273,9 +273,10 @@ def main() -> None:
     np.savez(options.out / "photos.npz", allow_pickle=False, **photos)
     print(f"photos: {len(photos['thumbnails'])}")
     if options.more:
-        more = photographs(options.more, emulator, only=listed(Path(__file__).with_name("more.txt")))
-        np.savez(options.out / "photos_more.npz", allow_pickle=False, **more)
-        print(f"more photos: {len(more['thumbnails'])}")
+        for name in ("more", "evening", "coloured"):
+            more = photographs(options.more, emulator, only=listed(Path(__file__).with_name(f"{name}.txt")))
+            np.savez(options.out / f"photos_{name}.npz", allow_pickle=False, **more)
+            print(f"{name} photos: {len(more['thumbnails'])}")
 
 
 if __name__ == "__main__":

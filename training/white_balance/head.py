@@ -18,7 +18,7 @@ from typing import Any
 
 from dioptre import runtime
 
-runtime.prepare()
+runtime.prepare_if_needed()
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "seen": {},
     "shown": {"kinds": (0, 0, 1, 0), "photos": 0.3, "native": 1.0},
     "photographs": {"kinds": (0.17, 0.83, 0, 0), "photos": 1.0, "noisy": 0.0},
+    "evening": {"kinds": (1.0, 0, 0, 0), "photos": 1.0, "noisy": 0.1, "own": "evening"},
+    "coloured": {"kinds": (1.0, 0, 0, 0), "photos": 1.0, "noisy": 0.1, "own": "coloured"},
 }
 AVERAGED = 0.995
 

@@ -15,7 +15,8 @@ The sets are:
 - "camera": raws of the other sensor, developed with a rendering (matrix, filmic curve) that training does not use
 - "shown": the same raws unprocessed, with neither matrix nor balance
 - "known": held-out unprocessed raws of the cameras used in training
-- "own": pictures whose colour cast is intentional (fires, stages, graded pictures) and must not change
+- "own": pictures whose colour cast is intentional (fires, stages, graded pictures) and must not change, without
+  those of `evening.txt`, which training uses
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from training.lists import listed
 
 from .data import CAMERAS, camera
 from .samples import LISTS, STYLES_APART, left_out, part
@@ -86,10 +89,11 @@ def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
 def own_colours(options: argparse.Namespace) -> None:
     """Write the photographs of `left_out.txt` whose colour cast is intentional; input and truth are the same."""
     names: list[str] = []
+    trained_on = listed(LISTS / "evening.txt")
     for line in (LISTS / "left_out.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
             wanted = line.startswith(OWN)
-        elif line and wanted:
+        elif line and wanted and line not in trained_on:
             names.append(line)
     for i, name in enumerate(names):
         picture = Image.open(options.photos / name).convert("RGB")

@@ -38,6 +38,8 @@ WITHOUT_CURVE = 0.7
 # Indices of the emulator's settings shade and tungsten in the style "camera standard", never used for training.
 STYLES_APART = (3, 5)
 STYLES = tuple(style for style in range(10) if style not in STYLES_APART)
+# Sets of photographs whose colour cast belongs to the scene; they are only shown as they are.
+OWN = ("evening", "coloured")
 D65 = jnp.array(D65_XY)
 _RUN, _EVERY = 12, 8
 
@@ -90,6 +92,8 @@ class Material:
             full=np.ones(sum(map(len, pictures)), np.float32),
             linear=False,
         )
+        files = {name: folder / f"photos_{name}.npz" for name in OWN}
+        self.own = {name: _own(path, FINE_SIDE // side) for name, path in files.items() if path.exists()}
         self.sensors = Sensors(folder, which)
         linear, mappings, full, own, thumbnails, lights = [], [], [], [], [], []
         for path in sorted(folder.glob("raw_*.npz")):
@@ -126,6 +130,7 @@ class Material:
         noisy: float = NOISY_SHARE,
         unknown_styles: float = UNKNOWN_STYLES,
         native: float = NATIVE,
+        own: str = "",
     ) -> dict[str, Array]:
         """Return a batch of pairs.
 
@@ -139,12 +144,14 @@ class Material:
             noisy: Fraction of noisy pictures.
             unknown_styles: Fraction of the emulator's settings that are varied further.
             native: Fraction of other cameras' pictures that are unprocessed raws.
+            own: Set of photographs of OWN that is used instead of the others.
 
         Returns:
             seen, wrong and right (size, side, side, 3), sRGB-encoded; chroma (size, 2) of the illuminant; known
             (size,), 1 where the illuminant is known; cast (size,), 1 where there is a cast.
         """
-        pictures, full, mappings, is_raw, index = self._pictures(rng, size, photos)
+        photographs = self.own[own] if own else self.photos
+        pictures, full, mappings, is_raw, index = self._pictures(rng, size, photos, photographs)
         kind = rng.choice(4, size=size, p=kinds)
         identity = np.eye(3, dtype=np.float32)
         white, sensor = (np.tile(identity, (size, 1, 1)) for _ in range(2))
@@ -174,7 +181,7 @@ class Material:
         return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
 
     def _pictures(
-        self, rng: np.random.Generator, n: int, photos: float
+        self, rng: np.random.Generator, n: int, photos: float, photographs: Right
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return n random pictures.
 
@@ -188,7 +195,7 @@ class Material:
         is_raw = rng.random(n) >= photos
         index = np.full(n, -1)
         for row in range(n):
-            source = self.raws if is_raw[row] else self.photos
+            source = self.raws if is_raw[row] else photographs
             pictures[row], full[row], mappings[row], which = crop(rng, source, side)
             index[row] = which if is_raw[row] else -1
             if rng.random() < 0.2:
@@ -214,6 +221,12 @@ class Material:
             return self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
         gains = np.exp(rng.normal(0, 0.4, 3))
         return np.diag(gains / gains[1])
+
+
+def _own(path: Path, times: int) -> Right:
+    with np.load(path) as photos:
+        pictures, mappings = smaller(photos["thumbnails"], times), photos["mappings"]
+    return Right(pictures=pictures, mappings=mappings, full=np.ones(len(pictures), np.float32), linear=False)
 
 
 def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...], unknown: float) -> np.ndarray:

@@ -15,7 +15,7 @@ TEMPERATURE, NEUTRAL = "temperature", "neutral"
 UNCHANGED: Mapping[str, Any] = {"strength": 0.0}
 """Options with which every bit of the picture stays the same."""
 
-SET_LIGHT = Message("To change this, set the temperature or choose a neutral area.")
+SET_LIGHT = Message("To change this, set the strength or the temperature, or choose a neutral area.")
 SET_WARMTH = Message("To preserve the warm light of the scene, increase Keep warmth.")
 """Messages about options, which an editor leaves out where the user cannot change them, as in a recipe."""
 
@@ -48,8 +48,12 @@ class WhiteBalanceOptions(Options, group="Light"):
         slider=(-150, 150),
         simple=True,
     )
-    strength: float = fraction(
-        1.0, label="Strength", help="How much of the cast to remove: 0 none, 1 all of it.", simple=True
+    strength: float | None = fraction(
+        None,
+        label="Strength",
+        help="How much of the cast to remove: 0 none, 1 all of it. Auto: all but what seems to belong to the "
+        "scene, such as evening sun or stage lights.",
+        simple=True,
     )
     neutral: Point | None = option(
         None,

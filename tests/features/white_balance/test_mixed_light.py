@@ -79,7 +79,7 @@ def test_the_message_and_the_values_are_those_of_several_lights(
     none = Estimate(
         light=WhitePoint(cct_kelvin=6504), expected_de=1.0, confidence=0.9, share=0.0, models={"x": "0"}
     )
-    monkeypatch.setattr("dioptre.features.white_balance.balance.estimate_light", lambda _: none)
+    monkeypatch.setattr("dioptre.features.white_balance.balance.estimate_light", lambda _, whole: none)
     result = apply("white_balance", {"mixed": True, "strength": 0.8}, Inputs(picture=lit_twice))
     assert result.values["lights"] == 2
     assert result.values["applied_strength"] == pytest.approx(0.8)

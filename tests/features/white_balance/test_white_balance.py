@@ -54,6 +54,26 @@ def test_strength_0_is_the_identity_to_the_bit(warm: np.ndarray) -> None:
     np.testing.assert_array_equal(white_balance(warm, strength=0.0).image, warm)
 
 
+def test_strength_1_removes_even_what_may_belong_to_the_scene(
+    warm: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network sees a strong warm light but takes it for the scene's own, as at sunset."""
+    reading = Reading(
+        chroma=np.array([[0.5, -0.6]], np.float32),
+        residual=np.zeros((1, 9, 3), np.float32),
+        belief=np.array([0.01], np.float32),
+        expected_de=np.array([5.0], np.float32),
+        coloured=np.array([True]),
+    )
+    monkeypatch.setattr("dioptre.features.white_balance.illuminant.read", lambda *_: reading)
+    np.testing.assert_allclose(white_balance(warm).image, warm, atol=1e-4)
+    whole = white_balance(warm, strength=1.0)
+    assert whole.applied == 1
+    grey = np.tile(np.asarray(linear_to_srgb(jnp.exp(jnp.array([0.5, 0.0, -0.6]) - 1.5))), (8, 8, 1))
+    assert np.ptp(white_balance(grey, strength=1.0).image[0, 0]) < 0.01
+    assert whole.image[..., 0].mean() - whole.image[..., 2].mean() < warm[..., 0].mean() - warm[..., 2].mean()
+
+
 def test_a_warm_cast_is_taken_out_for_the_most_part(person: np.ndarray, warm: np.ndarray) -> None:
     before, after = np.abs(warm - 0.85 * person).mean(), np.abs(white_balance(warm).image - 0.85 * person).mean()
     assert after < 0.6 * before

@@ -26,7 +26,7 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .correction import NEUTRAL, apply_correction, apply_field
-from .illuminant import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
+from .illuminant import Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import light_field
 from .series import mean_light
 
@@ -52,8 +52,8 @@ class Balanced:
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.
         tinted: whether the picture's mean colour was far from grey.
-        applied: fraction of the cast that was removed, 0 to 1: the strength times the fraction that the confidence
-            allows.
+        applied: fraction of the cast that was removed, 0 to 1: the strength, or all but what seems to belong to the
+            scene.
         lights: number of light sources found.
         models: SHA-256 of the networks' cards.
     """
@@ -155,7 +155,8 @@ def lit_like(layer: Picture, picture: Float32[np.ndarray, "H W C"], *, strength:
 
 
 def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Balanced:
-    image, strength, references = inputs.picture, options.strength, inputs.references
+    image, references = inputs.picture, inputs.references
+    strength = 1.0 if options.strength is None else options.strength
     if strength == 0:
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
     picture = without_nan(image)
@@ -197,9 +198,10 @@ def _balanced(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) 
 def run(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Result:
     """Run the operation `white_balance`, as described in `dioptre_link.catalogue`."""
     balanced = _balanced(inputs, options, progress)
-    messages = list(sentences(balanced, strength=options.strength))
+    strength = 1.0 if options.strength is None else options.strength
+    messages = list(sentences(balanced, strength=strength))
     # If less was removed than requested, the message above already explains how to remove more.
-    all_of_it = balanced.applied >= options.strength * _NEARLY_ALL
+    all_of_it = balanced.applied >= strength * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options.keep_warmth:
         messages.append(SET_WARMTH)
@@ -267,16 +269,6 @@ def sentences(balanced: Balanced, *, strength: float) -> tuple[str, ...]:
                 confidence=confidence,
             ),
         )
-    if balanced.confidence < TRUSTED:
-        uncertain = Message(
-            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed because the light is uncertain "
-            "(confidence {confidence}).",
-            kelvin=kelvin,
-            tint=tint,
-            share=share,
-            confidence=confidence,
-        )
-        return uncertain, SET_LIGHT
     rest = Message(
         "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may belong to the scene.",
         kelvin=kelvin,
@@ -295,7 +287,7 @@ def _choice(pictures: Sequence[np.ndarray], options: WhiteBalanceOptions) -> _Ch
     elif temperature is not None and duv is not None:
         found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=duv), expected_de=0.0)
     else:
-        found = mean_light([estimate_light(seen) for seen in pictures])
+        found = mean_light([estimate_light(seen, whole=options.strength is not None) for seen in pictures])
     residual, chosen, xy = found.residual, found.light, found.xy or found.light.xy
     if temperature is not None or duv is not None:
         chosen = replace(

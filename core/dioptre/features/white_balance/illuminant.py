@@ -19,19 +19,15 @@ from dioptre.models.registry import ModelKind, find
 
 GOOD_DE = 5.0
 """Mean CIEDE2000 error below which a balanced picture counts as right; confidence is the probability of this."""
-_CHANCE = (2.53, -2.66, -0.3, 0.37)
+_CHANCE = (2.97, -1.9, -0.67, 0.15)
 """Coefficients of the log odds of that probability: a constant term, then the weights of the logarithm of the
 expected error, the length of the cast, and the log odds of the network's certainty. Fitted to validation pictures
 (`training.white_balance.belief`)."""
-_SURE = (1.203, 0.287, 0.712)
+_SURE = (2.154, 1.2, 0.9)
 """Coefficients of the fraction of a cast to remove: a constant term, then the weights of the log odds of the
 network's certainty and of the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's
 own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. All were chosen on
 validation pictures, the constant term by `training.white_balance.belief`."""
-TRUSTED, _LEAST_SHARE = 0.4, 0.4
-"""The confidence above which the full fraction given by `_SURE` is removed, and the factor on that fraction at a
-confidence of 0. This changes pictures with an intended colour cast by a seventh less, and corrects wrong camera
-settings just as well."""
 _UNSEEN = 0.02  # a cast shorter than this, as a vector (ln r/g, ln b/g), is invisible
 _TINTED = 0.17  # range of a picture's mean sRGB-encoded colour, relative to its maximum, above which it is not grey
 _COLOURLESS = 1 / 512  # largest difference between the channels of a picture that counts as entirely grey
@@ -93,11 +89,12 @@ class Reading:
     coloured: Bool[np.ndarray, "n"]
 
 
-def estimate_light(image: Picture) -> Estimate:
+def estimate_light(image: Picture, *, whole: bool = False) -> Estimate:
     """Estimate the illuminant of a picture.
 
     Args:
         image: (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; transparent pixels are ignored.
+        whole: whether to remove the whole cast, even where it may belong to the scene.
 
     Returns:
         Estimate: the illuminant; daylight for a picture that is entirely grey.
@@ -110,7 +107,7 @@ def estimate_light(image: Picture) -> Estimate:
     found, mean = read(network, small[None]), small.mean(axis=(0, 1))
     belief, expected_de = float(found.belief[0]), float(found.expected_de[0])
     confidence = chance(found.chroma[0], belief=belief, expected_de=expected_de)
-    share = sure_share(found.chroma[0], belief=belief) * trust(confidence)
+    share = np.float32(1) if whole else sure_share(found.chroma[0], belief=belief)
     if share * np.linalg.norm(found.chroma[0]) < _UNSEEN:
         share = np.float32(0)
     xy = xy_of(share * found.chroma[0])
@@ -125,14 +122,6 @@ def estimate_light(image: Picture) -> Estimate:
         residual=share * found.residual[0],
         models=network.checksums,
     )
-
-
-def trust(confidence: float) -> np.float32:
-    """Return the fraction of an estimated cast to remove at a given confidence: 1 from TRUSTED upwards, else less.
-
-    At low confidence, a strong cast may just as well be the scene's own colour: smoke, stage lights, a sunset.
-    """
-    return np.float32(np.clip(_LEAST_SHARE + (1 - _LEAST_SHARE) * confidence / TRUSTED, _LEAST_SHARE, 1.0))
 
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:

@@ -20,6 +20,7 @@ class WhiteBalanceConfig:
         picture_width: channels of the first layer on the picture.
         hidden_width: width of the first hidden layer.
         reading_width: width of the second hidden layer, from which all outputs are computed.
+        scene_width: width of a layer that the belief depends on, too: whether the cast belongs to the scene.
         bends: number of parameters that determine the residual polynomial.
         residual_limit: maximum magnitude of the polynomial's coefficients.
     """
@@ -32,6 +33,7 @@ class WhiteBalanceConfig:
     picture_width: int = 32
     hidden_width: int = 640
     reading_width: int = 256
+    scene_width: int = 48
     bends: int = 12
     residual_limit: float = 1.5
 

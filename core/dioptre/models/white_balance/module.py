@@ -85,7 +85,8 @@ class WhiteBalanceEstimator(nnx.Module):
         self.shift = nnx.Linear(wide, 2, kernel_init=small, rngs=rngs)
         self.bend = nnx.Linear(wide, config.bends, kernel_init=small, rngs=rngs)
         self.basis = nnx.Linear(config.bends, 27, kernel_init=nnx.initializers.normal(0.1), rngs=rngs)
-        self.belief = nnx.Linear(wide, 1, kernel_init=small, rngs=rngs)
+        self.scene = nnx.Linear(seen, config.scene_width, rngs=rngs)
+        self.belief = nnx.Linear(wide + config.scene_width, 1, kernel_init=small, rngs=rngs)
         self.error = nnx.Linear(wide, 1, kernel_init=small, rngs=rngs)
 
     def __call__(self, thumbnail: Float[Array, "n side side 3"]) -> Reading:
@@ -118,7 +119,7 @@ class WhiteBalanceEstimator(nnx.Module):
         return Reading(
             chroma=guess + self.shift(hidden),
             residual=residual.reshape(-1, 9, 3),
-            belief=self.belief(hidden)[:, 0],
+            belief=self.belief(jnp.concatenate([hidden, nnx.relu(self.scene(features))], axis=-1))[:, 0],
             log_error=self.error(hidden)[:, 0],
         )
 
