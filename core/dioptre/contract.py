@@ -288,6 +288,7 @@ class Inputs:
         references: other pictures of the same series, in the format of `picture` but of any size, from which the
             common illuminant is estimated.
         draft: whether a faster result of similar appearance is enough, because it is shown only briefly.
+        preview: whether the result is a preview, so that slow figures about it may be left out.
         all_layers: whether all layers of the result will be read, so that slow ones may be computed ahead.
         kept: storage in which operations keep intermediate results for the same picture. Arrays in it must not be
             changed.
@@ -306,6 +307,7 @@ class Inputs:
     layer: np.ndarray | None = None
     references: tuple[np.ndarray, ...] = ()
     draft: bool = False
+    preview: bool = False
     all_layers: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
     cache: StepCache = NO_STEP_CACHE

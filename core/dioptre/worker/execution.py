@@ -383,7 +383,7 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
         if name is Input.PICTURE:
             arrays["kept"] = each.beside(size)
             _name(cache, pixels_at_size, each)
-    return Inputs(**arrays, draft=request.draft, cache=cache)
+    return Inputs(**arrays, draft=request.draft, preview=request.preview_px is not None, cache=cache)
 
 
 def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:

@@ -69,7 +69,8 @@ def offer_of(state: State) -> Offer | None:
     words = Message("Licence: {licence}", licence=network.licence)
     if parameter.refined_by:
         words = Message(
-            "Finer outlines of hair and thin things; a new photo takes about 3 s longer. Licence: {licence}",
+            "Optional network for finer outlines of hair and thin things; a new photo takes about 3 s longer. "
+            "Licence: {licence}",
             licence=network.licence,
         )
     return Offer(

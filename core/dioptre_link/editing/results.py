@@ -42,11 +42,16 @@ class Results(Record, ABC, Generic[L]):
     def area_of(self, layer: L) -> int:
         """Return the number of pixels of the layer's rectangle."""
 
+    def is_masked(self, layer: L) -> bool:
+        """Return whether a mask may hide much of the layer."""
+        return False
+
     def photo_below(self, layer: L, name: str) -> L:
         """Return the picture that a layer lies over; raise RefusedError if there is none.
 
         It is the uppermost one that is not much smaller than the largest, as other texts would be. Earlier placed
-        layers are passed over, so that several can be placed in one photo, and so is depth.
+        layers are passed over, so that several can be placed in one photo, and so is depth. A result that a mask
+        limits stands for the picture that it was computed from.
         """
         placed = {
             link.id
@@ -62,8 +67,15 @@ class Results(Record, ABC, Generic[L]):
         largest = max(map(self.area_of, found), default=0)
         for each in found:
             if self.area_of(each) >= _LEAST_PHOTO * largest > 0:
-                return each
+                return self._unlimited(each)
         raise refusals.nothing_below(name)
+
+    def _unlimited(self, layer: L) -> L:
+        for entry in self.readable():
+            result = self.find(entry.outputs.get(Role.RESULT.value))
+            if result is not None and self.is_masked(result) and self.belongs(entry, layer):
+                return self.find(entry.inputs.get(Input.PICTURE.value)) or layer
+        return layer
 
     def layers(self, entry: Entry) -> list[L]:
         """Return the result's own layers that still exist."""

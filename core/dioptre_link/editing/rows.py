@@ -86,9 +86,8 @@ class Number:
 
     def entered(self, number: float) -> Changes:
         """Return the option that changes when the user chooses a number; it has the digits that are shown."""
-        number = self.scale.typed(number)
-        whole = self.parameter.kind is Kind.INTEGER
-        return {self.parameter.name: round(number) if whole else round(number, self.digits)}
+        number = self.scale.typed(round(number, self.digits))  # A limit may have more digits.
+        return {self.parameter.name: round(number) if self.parameter.kind is Kind.INTEGER else number}
 
     def ticked(self, automatic: bool, state: State) -> Changes:
         """Return the option that changes with the checkbox; without it, the number stays what it is."""

@@ -188,7 +188,7 @@ def automatic_words(state: State) -> str:
     if state.options.get(FOCAL_DISPARITY) is not None:
         return translated("at a fixed depth")
     shown = state.shown
-    missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject
+    missing = state.phase is Phase.READY and shown is not None and shown.subject is None
     return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")
 
 

@@ -322,13 +322,14 @@ def stepped(state: State, step: Step) -> State:
 
 
 def arrived(state: State, shown: Shown) -> State:
-    """Show a preview. A draft replaces only the picture and keeps the automatically chosen values."""
+    """Show a preview. A draft replaces only the picture and keeps the automatically chosen values, if it can."""
     if state.phase is Phase.MISSING:
         return state  # the options have changed since the preview was requested
     if shown.draft:
         kept = state.shown
         merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
-        return replace(state, shown=merged, phase=Phase.DRAFT, fraction=0.0, message="", hint="")
+        decided = state.decided or shown.values
+        return replace(state, shown=merged, decided=decided, phase=Phase.DRAFT, fraction=0.0, message="", hint="")
     return replace(
         state,
         shown=shown,
@@ -360,7 +361,13 @@ def working(state: State) -> State:
 def _with(state: State, **changes: Any) -> State:
     """Change the state and request a preview of it; a change to the same values requests none."""
     changed = _released(state, replace(state, **changes))
-    return state if changed == state else _asked(changed)
+    if changed == state:
+        return state
+    if picking.places(state.operation, state.options) != picking.places(state.operation, changed.options):
+        kept = changed.shown
+        shown = None if kept is None else replace(kept, subject=None)
+        changed = replace(changed, decided={}, shown=shown)  # they belong to the former places
+    return _asked(changed)
 
 
 def asked(state: State) -> State:

@@ -218,8 +218,9 @@ class Canvas(QLabel):
 
         for place, mark in marks.rings:
             self._ring(painter, at(place), mark)
+        ringed = {place for place, _ in marks.rings}  # A light has a ring already, a known distance none.
         for place, words in marks.worded:
-            self._paint_distance(painter, at(place), words)
+            self._paint_words(painter, at(place), words, dotted=place not in ringed)
 
     def _ring(self, painter: QPainter, middle: QPointF, mark: Mark) -> None:
         for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(QColor(*mark.value), OUTLINE[1][1])):
@@ -228,11 +229,12 @@ class Canvas(QLabel):
             for end in SIGNS.get(mark, ()):
                 painter.drawLine(middle - end, middle + end)
 
-    def _paint_distance(self, painter: QPainter, middle: QPointF, words: str) -> None:
-        painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
-        painter.setBrush(MEASURED)
-        painter.drawEllipse(middle, DOT_PX, DOT_PX)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+    def _paint_words(self, painter: QPainter, middle: QPointF, words: str, *, dotted: bool) -> None:
+        if dotted:
+            painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
+            painter.setBrush(MEASURED)
+            painter.drawEllipse(middle, DOT_PX, DOT_PX)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
         room = self._room()
         text = painter.boundingRect(QRectF(0, 0, *room), int(Qt.TextFlag.TextSingleLine), words)
         tag = (text.width() + INDENT_PX, text.height())

@@ -153,6 +153,15 @@ def test_flat_depth_has_nothing_to_film() -> None:
         film(np.full((8, 8, 3), 0.5, np.float32), np.full((8, 8), 0.5, np.float32))
 
 
+def test_a_preview_shows_its_frame_without_counting() -> None:
+    picture, disparity = blue_behind_red()
+    phases: list[str] = []
+    inputs = Inputs(picture=picture, disparity=disparity, preview=True)
+    seen = apply("film", {"seconds": 0.5}, inputs, progress=lambda _, phase: phases.append(phase))
+    assert not any(phase.startswith("Counting") for phase in phases)
+    np.testing.assert_array_equal(made(seen).frame(3), made(film(picture, disparity, fps=30)).frame(3))
+
+
 def test_it_can_be_cancelled_while_it_counts() -> None:
     def stop(fraction: float, phase: str) -> None:
         if phase.startswith("Counting"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dioptre.contract import Inputs
-from dioptre.features.place import laid_out, on_surface, place, plane_at
+from dioptre.features.place import laid_out, on_surface, place, placing, plane_at
 from dioptre.features.place.placing import blur_beside, like_surface
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import DioptreError, UsageError
@@ -175,6 +177,33 @@ def test_a_layer_behind_the_subject_is_as_blurred_as_the_wall_beside_it() -> Non
     ground[:, ::2] = 0.2  # half of what is beside the layer is at its depth, and sharp
     radius[ground == np.float32(0.6)] = 1
     assert blur_beside(radius, ground, word(), level=0.7, alpha=alpha) == 1
+
+
+def test_automatic_blur_leaves_letters_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walls of a blurred photo have more blur than the strokes of small letters are wide."""
+    picture, disparity, _ = scene(2)
+    letters = word()
+    letters[:, np.arange(WIDTH) % 16 < 6] = 0.0  # strokes of ten pixels
+    monkeypatch.setattr(placing, "certain_defocus_px", lambda _edges, near: np.full_like(near, 12.7))
+    given = {"layer_depth": 0.95, "grain": 0.0}
+    inputs = Inputs(picture=picture, disparity=disparity, layer=letters)
+    made = apply("place", given, inputs)
+    (placed,) = (layer.pixels for layer in made.layers if layer.role is Role.PLACED)
+    assert np.ptp(placed[60, 60:100, 3]) > 0.6
+    assert made.values["blur_radius"] == pytest.approx(2.5, abs=0.6)
+    assert any("12.7 px" in words for words in made.messages)
+    assert apply("place", {**given, "blur_radius": 12.7}, inputs).values["blur_radius"] == 12.7
+    whole = apply("place", given, replace(inputs, layer=sheet()))
+    assert whole.values["blur_radius"] == 12.7
+
+
+def test_it_says_if_the_layer_is_mostly_hidden() -> None:
+    picture, disparity, _ = scene(2)
+    hidden = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    hidden[50:70, 40:120] = (*RED, 1)
+    for layer, told in ((hidden, True), (word(), False)):
+        made = apply("place", {"layer_depth": 0.5}, Inputs(picture=picture, disparity=disparity, layer=layer))
+        assert any("Most of the layer" in words for words in made.messages) is told
 
 
 def test_a_shadow_falls_on_the_ground_below_and_not_on_what_is_far() -> None:

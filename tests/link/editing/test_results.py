@@ -123,6 +123,18 @@ def test_a_layer_is_placed_in_the_visible_picture_below_it_but_not_in_depth_or_a
     assert Document(entry(outputs="depth")).photo_below("result", "Result") == "other"
 
 
+@pytest.mark.parametrize("outputs", ["result", f"result {GROUP}"])
+def test_a_result_that_a_mask_limits_stands_for_its_picture(outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document(entry(operation="haze", picture="other", outputs=outputs))
+    found = "result" if outputs == "result" else "group"
+    monkeypatch.setattr(document, "below", lambda _: [found])
+    assert document.photo_below("photo", "Text") == found
+    monkeypatch.setattr(document, "is_masked", lambda layer: layer == "result")
+    assert document.photo_below("photo", "Text") == "other"
+    document.gone.add("other")
+    assert document.photo_below("photo", "Text") == found
+
+
 def test_a_placed_layer_is_found_again_and_replaced_by_itself_alone() -> None:
     one = entry(operation="place")
     one = replace(one, inputs={**one.inputs, "layer": Link(id="other", name="Text")})

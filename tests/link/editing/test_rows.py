@@ -54,6 +54,12 @@ def test_a_number_is_kept_within_its_range_and_has_the_digits_that_are_shown() -
     assert isinstance(rows.Number(option("portrait", "blades")).slid(0.4)["blades"], int)
 
 
+def test_a_limit_with_more_digits_than_shown_is_not_passed() -> None:
+    row = rows.Number(option("portrait", "nearest_m"))
+    assert row.typed("0", opened("portrait", nearest_m=2.0)) == {"nearest_m": row.least}
+    assert round(row.least, row.digits) < row.least
+
+
 def test_an_automatic_number_is_the_one_that_the_preview_decided() -> None:
     row, state = rows.Number(option("white_balance", "temperature")), opened("white_balance")
     assert row.is_automatic(state)

@@ -49,6 +49,18 @@ def test_a_draft_replaces_the_picture_and_leaves_what_was_decided() -> None:
     assert state.out_of_date
 
 
+def test_a_click_makes_what_the_former_focus_decided_unknown_until_its_own_draft() -> None:
+    state = states.arrived(shown_state(), replace(EXACT, depth=PICTURE, subject=PICTURE))
+    state = states.clicked(state, 0.5, 0.5, (101, 41))
+    assert (state.sharp, state.decided) == (None, {})
+    assert state.shown is not None
+    assert (state.shown.after, state.shown.depth, state.shown.subject) == (PICTURE, PICTURE, None)
+    drafted = states.arrived(state, Shown(draft=True, after=PICTURE, values={"focal_disparity": 0.2}))
+    assert drafted.decided == {"focal_disparity": 0.2}
+    automatic = states.changed(states.arrived(drafted, EXACT), "focus", None)
+    assert automatic.decided == {}
+
+
 def test_beside_a_draft_stands_no_step_that_is_over() -> None:
     state = states.stepped(
         states.changed(shown_state(), "f_number", 1.4), Step(fraction=1.0, phase="Transferring the layers")

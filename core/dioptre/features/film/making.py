@@ -45,11 +45,7 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
         progress=part_of(progress, 0.6, 0.8),
     )
     lens = _cropped(sheets, path, lens, size)
-    apart = -(-longest // _COUNTED_PX)
-    parts, small = [], (-(-size[0] // apart), -(-size[1] // apart))
-    for number, camera in enumerate(path):
-        progress(0.8 + 0.2 * number / count, "Counting what is invented")
-        parts.append(round(float(invented(sheets, camera, lens, small).mean()), 4))
+    parts = [] if inputs.preview else _counted(sheets, path, lens, size, part_of(progress, 0.8, 1.0))
     film = Film(
         count=count,
         fps=options.fps,
@@ -58,20 +54,35 @@ def run(inputs: Inputs, options: FilmOptions, progress: Progress) -> Result:
         mask=lambda number: invented(sheets, path[number], lens, size),
         masks=options.masks,
     )
-    most = int(np.argmax(parts))
-    told = Message(
-        "{percent} % of the pixels are invented, at most {most} % in frame {number}.",
-        percent=f"{100 * np.mean(parts):.1f}",
-        most=f"{100 * parts[most]:.1f}",
-        number=most + 1,
-    )
     progress(1.0, "Done")
     return Result(
         layers=film.layers(options.position)[:1],
         values={**found.depth.values(), "invented": parts},
-        messages=(*found.messages, told),
+        messages=(*found.messages, *([_told(parts)] if parts else [])),
         models=found.models,
         film=film,
+    )
+
+
+def _counted(
+    sheets: Sheets, path: list[Camera], lens: Lens, size: tuple[int, int], progress: Progress
+) -> list[float]:
+    """Return the fraction of each frame that is invented."""
+    apart = -(-max(size) // _COUNTED_PX)
+    parts, small = [], (-(-size[0] // apart), -(-size[1] // apart))
+    for number, camera in enumerate(path):
+        progress(number / len(path), "Counting what is invented")
+        parts.append(round(float(invented(sheets, camera, lens, small).mean()), 4))
+    return parts
+
+
+def _told(parts: list[float]) -> Message:
+    most = int(np.argmax(parts))
+    return Message(
+        "{percent} % of the pixels are invented, at most {most} % in frame {number}.",
+        percent=f"{100 * np.mean(parts):.1f}",
+        most=f"{100 * parts[most]:.1f}",
+        number=most + 1,
     )
 
 

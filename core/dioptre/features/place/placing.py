@@ -51,6 +51,7 @@ _BINS = 24  # parts of the range of disparities, in each of which the photo's bl
 _BESIDE = 0.02  # width of the edge around a layer that counts as beside it, as a fraction of the longer side
 _CLEAR = 0.05  # coverage below which a pixel shows nothing of the subject
 _FITTED = 0.08  # half-width of the part of a surface to which a plane is fitted, as a fraction of the longer side
+_HIDDEN = 0.7  # fraction of a layer from which most of it counts as hidden
 _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the equivalent on full frame
 _LEAN = math.tan(math.radians(25))  # ground that leans less to a side is taken as level: depth maps err as much
 _BENT, _BENDING = 0.15, 0.0015  # disparity and its slope by which a surface may differ from the plane fitted to it
@@ -381,6 +382,25 @@ def blur_beside(radius: Plane, disparity: Disparity, layer: RGBA, *, level: floa
     return float(np.median(radius[part][behind][near >= np.quantile(near, 0.75)]))
 
 
+def readable_px(layer: RGBA) -> float:
+    """Return the largest radius of a blur that leaves a layer readable: a quarter of a stroke's width."""
+    solid = np.pad(layer[..., 3] > 0.5, 1)
+    return float(ndimage.distance_transform_edt(solid)[solid].mean()) if solid.any() else 0.0
+
+
+def _readable(blur: float | Plane, layer: RGBA) -> tuple[float | Plane, tuple[str, ...]]:
+    """Limit the photo's own blur so that the layer stays readable, and return messages."""
+    full, most = float(np.max(np.where(layer[..., 3] > 0.5, blur, 0))), readable_px(layer)
+    if full <= most:
+        return blur, ()
+    words = Message(
+        "The photo's blur there, {full} px, would make the layer unreadable, so it has {most} px.",
+        full=f"{full:.1f}",
+        most=f"{most:.1f}",
+    )
+    return (min(blur, most) if isinstance(blur, float) else np.minimum(blur, np.float32(most))), (words,)
+
+
 def _own_blur(
     inputs: Inputs, disparity: Disparity, layer: RGBA, level: float | Plane, subject: Subject
 ) -> float | Plane:
@@ -442,8 +462,10 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         air, _ = air_of(picture, disparity)
         haze = measured_haze(picture, disparity, air=air)
         layer = in_haze(layer, level, haze, strength=options.haze)
-    own = options.blur_radius
-    blur = _own_blur(inputs, disparity, layer, level, subject) if own is None else own
+    own: float | Plane | None = options.blur_radius
+    if own is None:
+        own, words = _readable(_own_blur(inputs, disparity, layer, level, subject), layer)
+        messages += words
     if not isinstance(level, float):
         level = above_surface(disparity, level, options.stands_at or centre_of(layer))
     shadow = options.shadow if options.stance == "facing" else 0.0
@@ -453,16 +475,19 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         layer,
         level=level,
         alpha=subject.alpha if subject.found else None,
-        blur_px=blur,
+        blur_px=own,
         grain=options.grain if options.stance == "facing" else 0.0,
         shadow=shadow,
     )
     values |= {
-        "blur_radius": round(float(np.max(blur)), 1),
+        "blur_radius": round(float(np.max(own)), 1),
         **depth.values(),
     }
-    if not (placed.layer[..., 3] * placed.mask).any():
+    whole, seen = (float(plane.sum()) for plane in (placed.layer[..., 3], placed.layer[..., 3] * placed.mask))
+    if not seen:
         messages = (*messages, Message("Nothing of the layer can be seen."))
+    elif seen < (1 - _HIDDEN) * whole:
+        messages = (*messages, Message("Most of the layer is hidden. Click something nearer, or move the layer."))
     elif shadow and placed.shadow is None:
         messages = (*messages, Message("Nothing below the layer is at its depth, so it throws no shadow."))
     progress(1.0, "Done")

@@ -200,7 +200,7 @@ class PlacesRow(Row):
     def show_state(self, state: State) -> None:
         self._words.set_text(self._row.text(state))
         for one, button in zip(self._row.buttons, self._buttons, strict=True):
-            button.set_sensitive(one.enabled(state))
+            button.set_sensitive(state.working or one.enabled(state))  # GTK draws it as if awake in a grey row.
 
 
 def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:

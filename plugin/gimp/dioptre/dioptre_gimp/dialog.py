@@ -42,6 +42,7 @@ from .toolkit import (
     Watch,
     adds_tick,
     fitted,
+    make_high,
     procedure_dialog,
     use_colours,
 )
@@ -190,10 +191,13 @@ class OperationDialog:
         side.pack_start(scrolled(panel), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
+        ticks = Gtk.Box(spacing=18)
         if self._on_canvas is not None:
-            side.pack_start(self._on_canvas.switch, False, False, 0)
+            ticks.pack_start(self._on_canvas.switch, False, False, 0)
         if self._edited is not None:
-            side.pack_start(self._replaces_row(self._edited), False, False, 0)
+            ticks.pack_start(self._replaces_row(self._edited), False, False, 0)
+        side.pack_start(ticks, False, False, 0)
+        make_high(side)
         return side
 
     def _replaced(self) -> Gimp.Layer | None:

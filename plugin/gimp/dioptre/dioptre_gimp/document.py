@@ -446,6 +446,9 @@ class ImageResults(Results[Gimp.Item]):
         beside = self._image.get_layers() if parent is None else parent.get_children()
         return [each for each in beside[place + 1 :] if each.get_visible()]
 
+    def is_masked(self, layer: Gimp.Item) -> bool:
+        return layer.get_mask() is not None
+
     def area_of(self, layer: Gimp.Item) -> int:
         width, height = size_of(layer)
         return width * height

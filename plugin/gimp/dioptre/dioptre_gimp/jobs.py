@@ -12,6 +12,7 @@ from dioptre_link.catalogue.repair_depth import UNCHANGED
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
+from dioptre_link.language import Message
 from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry, Link
 
@@ -24,10 +25,16 @@ from .document import (
     record_of,
     replace_pixels,
     selection_as_rectangle,
+    size_of,
     undo_step,
 )
 from .layers import Outcome
 from .sources import Source, check_still_there
+
+_GROWN = Message(
+    "The canvas has grown, but the other layers keep their size. Super-resolution with “The whole image” "
+    "enlarges all."
+)
 
 
 def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
@@ -55,6 +62,7 @@ def run_sent(
         return _change_depth(source, sent, result, filled)
     try:
         check_still_there(source)
+        before = size_of(source.image)
         with undo_step(source.image):
             top = layers.insert(source, operation, filled)
             record_of(source.image).add(
@@ -64,7 +72,11 @@ def run_sent(
         layers.discard([one for one in filled if one.layer.is_valid()])
         raise
     source.image.set_selected_layers([top])
-    return Outcome(layer=top, messages=(*sent.messages, *result.messages))
+    messages = [*sent.messages, *result.messages]
+    own = {top.get_tattoo(), source.picture.get_tattoo()}
+    if size_of(source.image) != before and any(one.get_tattoo() not in own for one in source.image.get_layers()):
+        messages.append(_GROWN)
+    return Outcome(layer=top, messages=tuple(messages))
 
 
 def given_links(source: Source, sent: transfer.Sent) -> dict[str, Link]:

@@ -27,7 +27,7 @@ from .document import (
     unrecorded,
 )
 from .sources import Source, check_still_there
-from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, make_tall
+from .toolkit import Driver, GdkPixbuf, GimpUi, Gtk, make_high, make_tall
 
 NAME = Message("Dioptre: preview")
 
@@ -70,7 +70,10 @@ class OnCanvas:
         self._forget = store.observe(self._changed)
 
     def fold(self, columns: Gtk.Box, preview: Gtk.Widget) -> None:
-        """Put the small preview above the options, at the screen's edge, while the canvas shows the large one."""
+        """Put the small preview above the options, at the screen's edge, while the canvas shows the large one.
+
+        The row of buttons for saved settings is left out then.
+        """
 
         def render(old: State | None, state: State) -> None:
             if (old is not None and old.on_canvas) == state.on_canvas:
@@ -78,7 +81,12 @@ class OnCanvas:
             on, window = state.on_canvas, columns.get_toplevel()
             columns.set_orientation(Gtk.Orientation.VERTICAL if on else Gtk.Orientation.HORIZONTAL)
             columns.set_child_packing(preview, not on, True, 0, Gtk.PackType.START)
-            columns.set_child_packing(columns.get_children()[1], on, True, 0, Gtk.PackType.START)
+            side = columns.get_children()[1]
+            columns.set_child_packing(side, on, True, 0, Gtk.PackType.START)
+            side.set_size_request(-1, -1) if on else make_high(side)
+            for row in columns.get_parent().get_children():
+                if any(isinstance(each, Gtk.Button) for each in row.get_children()):
+                    row.set_visible(not on)
             make_tall(window) if on else window.resize(1, 1)
 
         self._store.observe(render)

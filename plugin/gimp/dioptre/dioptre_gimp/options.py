@@ -48,17 +48,20 @@ class Panel(Gtk.Box):
         self._rows: list[AnyRow] = []
         rows = rows_of(operation)
         self.presets = PresetTiles(store) if presets_of(operation) else None
+        self._tiles = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self.pack_start(self._tiles, False, False, 0)
         if self.presets is not None:
             label = Gtk.Label(label=translated("Prese_ts"), use_underline=True, xalign=0.0)
             label.set_mnemonic_widget(self.presets)
-            self.pack_start(label, False, False, 0)
-            self._add(self, self.presets)
+            self._tiles.pack_start(label, False, False, 0)
+            self._add(self._tiles, self.presets)
         self._add_parts(self, rows.first)
         if rows.further:
             more = Gtk.Expander(label=translated("_More options"), use_underline=True)
             inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
             self._add_sections(inside, rows)
             more.add(inside)
+            more.connect("notify::expanded", self._opened)
             self.pack_start(more, False, False, 0)
         self.show_all()
         store.observe(self._changed)
@@ -68,30 +71,37 @@ class Panel(Gtk.Box):
         """Render the state unless only its progress changed, which no row shows."""
         same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
         same = same and old.networks is state.networks and old.fetch is state.fetch
+        same = same and old.on_canvas == state.on_canvas
         if not same or old.working != state.working:
             self._render(state)
 
     def _render(self, state: State) -> None:
         self.set_sensitive(not state.working)
+        self.reorder_child(self._tiles, -1 if state.on_canvas else 0)  # Little room is left for the options there.
         for row in self._rows:
             row.render(state)
             if isinstance(row, Row):
-                row.set_sensitive(row.parameter.applies(state.options))
+                row.set_sensitive(state.working or row.parameter.applies(state.options))
 
     def _add(self, box: Gtk.Box, row: AnyRow) -> None:
         self._rows.append(row)
         box.pack_start(row, False, False, 0)
 
     def _add_parts(self, box: Gtk.Box, parts: Sequence[Part]) -> None:
-        """Add rows, and the offer of a network below each that may need one."""
+        """Add rows with the offer of a network below each that needs one; that of a finer network comes last."""
+        finer: list[str] = []
         for part in parts:
             if isinstance(part, Extra):
                 self._add(box, EXTRAS[part](self._store))
                 continue
             nick = label_of(part) if part.name == F_NUMBER else self._nicks[part.name]
             self._add(box, (FocusRow if part.name == FOCUS_RANGE else row_of)(self._store, part, nick))
-            if part.kind is Kind.CHOICE or part.refined_by:
+            if part.refined_by:
+                finer.append(part.name)
+            elif part.kind is Kind.CHOICE:
                 self._add(box, OfferBox(part.name, self._downloads))
+        for name in finer:
+            self._add(box, OfferBox(name, self._downloads))
 
     def _add_sections(self, box: Gtk.Box, rows: Rows) -> None:
         """Add the sections: all of them under headings, or many options as expanders of which one is open."""
@@ -116,6 +126,18 @@ class Panel(Gtk.Box):
 
         for expander in expanders:
             expander.connect("notify::expanded", opened)
+            expander.connect("notify::expanded", self._opened)
+
+    def _opened(self, expander: Gtk.Expander, _property: object) -> None:
+        """Scroll to what was opened, once it has its place."""
+
+        def placed(inside: Gtk.Widget, _area: object) -> None:
+            inside.disconnect(handler)
+            GLib.idle_add(lambda: window.get_vadjustment().set_value(expander.translate_coordinates(self, 0, 0)[1]))
+
+        if expander.get_expanded():
+            window = self.get_ancestor(Gtk.ScrolledWindow)
+            handler = expander.get_child().connect("size-allocate", placed)
 
 
 class PresetTiles(Tiles):

@@ -118,8 +118,10 @@ class PaintingWindow:
         if record_of(self._image).to_update([self._depth]) and (response == UPDATE or self._used != used):
             self._start(self._update(None))
         else:
+            result = self._result()
+            top = self._depth if result is None else record_of(self._image).top(result)
             with undo_step(self._image):
-                depth_editing.end(self._image, self._result(), self._depth)
+                depth_editing.end(self._image, result, top)
             Gimp.displays_flush()
 
     def _stop(self) -> None:

@@ -67,7 +67,7 @@ class BrushRow(Gtk.Box):
         self._quiet = False
         for widget in (self._label, self._size):
             widget.set_sensitive(state.brush.paints)
-        self._removal.set_sensitive(bool(brush.strokes(state)))
+        self._removal.set_sensitive(state.working or bool(brush.strokes(state)))
         self.set_sensitive(not state.working)
 
     def _chose(self, button: Gtk.RadioButton, tool: Tool) -> None:
@@ -95,7 +95,7 @@ none.
 """
 
 
-FOLDED_PX = (440, 200)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
+FOLDED_PX = (440, 150)  # Width and height of the preview while the canvas shows it, too; marks stay visible.
 LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
 
 
@@ -279,7 +279,8 @@ class Preview(Gtk.Box):
                 drawing.lay_over(picture, outline, smooth=False)
             self.canvas.viewport.divider = self._divider if state.view == views.SPLIT else None
             worded = tuple(marked.worded)
-            dots = tuple((place, self._dot) for place, _ in worded)
+            ringed = {place for place, _ in marked.rings}  # A light has a ring already, a known distance none.
+            dots = tuple((place, self._dot) for place, _ in worded if place not in ringed)
             self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), worded)
 
     def _move_divider(self, at: float) -> None:
@@ -359,6 +360,8 @@ class Status(Gtk.Box):
             words = translated("Computing the preview…")
         if not words:
             words = hint(marked, self._layer_size)
+            if state.on_canvas:  # The canvas is locked.
+                words = f"{translated('In this small picture:')} {words}"
         self._words.set_text(words)
         self._words.set_tooltip_text(words)
 

@@ -10,8 +10,8 @@ from functools import partial
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
+from dioptre_link.editing import picking, traits
 from dioptre_link.editing import state as states
-from dioptre_link.editing import traits
 from dioptre_link.editing.events import Image, Shown, Step, Steps
 from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from dioptre_link.editing.request import Given, Request
@@ -151,6 +151,7 @@ class Previews:
         self._ready = False  # Whether the inputs have been read.
         self._asked_px = 0
         self._since_s = time.monotonic()  # Time of the oldest change that the running preview takes into account.
+        self._names: list[str] = []  # Recipes with pictures.
         self._unpictured: list[str] = []  # Recipes whose pictures are still to be computed.
         self._picturing = False  # Whether the driver computes such a picture.
         self._request_of: Callable[[str], Request | None] = lambda _: None
@@ -179,9 +180,10 @@ class Previews:
             on_picture: Receives each name and picture, and at once each name and the photo.
             photo: The reduced layer.
         """
-        for name in names:
+        self._names, self._request_of, self._on_picture = [*names], request_of, on_picture
+        self._unpictured = [*self._names]
+        for name in self._names:
             on_picture(name, photo)
-        self._unpictured, self._request_of, self._on_picture = [*names], request_of, on_picture
         self._picture_next()
 
     def _picture_next(self) -> None:
@@ -255,6 +257,10 @@ class Previews:
         asked = (old.options, old.place, old.on_canvas) != (state.options, state.place, state.on_canvas)
         if fetched or asked:
             self._settle()
+        if picking.places(old.operation, old.options) != picking.places(state.operation, state.options):
+            if self._picturing:
+                self._stop_driver()
+            self._unpictured = [*self._names]
 
     def _settle(self) -> None:
         if self._settling is None:

@@ -139,6 +139,7 @@ def inform(words: str, hint: str) -> None:
 AROUND_PX = 278  # Height in pixels of the dialog's title, settings, buttons and progress bar.
 BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_HIGH_PX = 240
+SIDE_PX = 560  # Height in pixels of the options, where the screen has room.
 TITLE_PX = 40  # Height in pixels of a window's title and frame.
 SMALL_PX = 640  # Longest side, in pixels, of a preview that fits a laptop screen next to the options.
 MOST_PX = 1200  # Longest side, in pixels, of a preview that can still be blurred quickly.
@@ -160,6 +161,11 @@ def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0
     room_px = max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)
     scale = min(1.0, longest / max(width, height), (room_px - above_px) / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def make_high(side: Gtk.Widget) -> None:
+    """Let the options be seen beside a picture of any shape."""
+    side.set_size_request(-1, min(SIDE_PX, max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)))
 
 
 def place_beside(window: Gtk.Window) -> None:

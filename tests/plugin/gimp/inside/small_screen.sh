@@ -72,8 +72,25 @@ wait_title 20 'start*2 layers)*'
 mark 'Preview by portrait'
 open_dialog 'Portrait blur' p
 wait_new 'Preview by portrait'
+# While the canvas shows the preview, the blur and the focus range are in sight.
+mark 'Preview by portrait'
+press alt+v
+wait_new 'Preview by portrait'
+sleep 1
+scrot -o "$OUT/on_canvas.png"
+for place in '260 357' '501 465'; do    # The slider, and the range's Auto
+    mark 'Preview by portrait'
+    # shellcheck disable=SC2086  # two numbers
+    choose $place
+    wait_new 'Preview by portrait'
+done
+press alt+v
+sleep 2
 choose 176 51    # The focus brush, Keep sharp
 measure portrait
+mark 'Preview by portrait'
+choose 790 372    # More options opened in sight: Background blur
+wait_new 'Preview by portrait'
 pkill -STOP -f 'dioptre[.]worker'    # Makes the job last.
 press alt+o
 sleep 1
