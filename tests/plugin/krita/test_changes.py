@@ -213,6 +213,53 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
     assert not node.visible()
 
 
+def test_the_active_layer_stays_through_undo_and_redo(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Krita activates a layer that an undo brings back; the user goes on with the layer that was active before."""
+    depth, old, new = photo(document), photo(document), photo(document)
+    old.remove()
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, [(old, new)])
+    for kept, after in ((depth, depth), (new, old)):
+        document.setActiveNode(kept)
+        undo_sync.look()
+        document.rootNode().addChildNode(old, None)
+        new.remove()
+        document.setActiveNode(old if kept is depth else depth)
+        undo_sync.look()
+        assert document.activeNode() is after
+        undo_sync.activated(document, depth, ())  # The user chooses a layer, as Edit depth does.
+        document.setActiveNode(depth)
+        undo_sync.look()
+        assert document.activeNode() is depth
+        document.rootNode().addChildNode(new, None)
+        old.remove()
+        for _ in range(2 * plugin.undo_sync.SETTLING):
+            undo_sync.look()
+
+
+def test_the_photo_is_active_after_its_result_is_undone(plugin: types.SimpleNamespace, document: Document) -> None:
+    node, group = photo(document), document.createGroupLayer("group")
+    result = document.createNode("Depth", "paintlayer")
+    group.addChildNode(result, None)
+    document.rootNode().addChildNode(group, node)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.hidden(document, node, group)
+    document.setActiveNode(result)
+    undo_sync.look()
+    group.remove()
+    document.setActiveNode(None)
+    undo_sync.look()
+    assert document.activeNode() is node
+    for _ in range(plugin.undo_sync.SETTLING):
+        undo_sync.look()
+    document.rootNode().addChildNode(group, node)
+    document.setActiveNode(result)
+    undo_sync.look()
+    assert document.activeNode() is group
+
+
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
     """For a result of the same operation, the target is its source picture; otherwise it is the result itself."""
     node = photo(document)
