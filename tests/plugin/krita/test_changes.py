@@ -197,6 +197,32 @@ def test_one_undo_takes_back_a_stroke_with_its_result(
     plugin.painting.end()
 
 
+def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    strokes, before = plugin.painting.under_way(), depth.pixelData(0, 0, WIDTH, HEIGHT)
+    painted = array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes()
+    for pixels in (before, painted):
+        depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
+        strokes.follow(depth)
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    plugin.updating.start(manager, document, depth, paints=True)
+    _title, reading, _work, make = run.given
+    (task,) = plugin.jobs.finish(reading)
+    results = []
+    for pixels in (before, painted):  # Taken back, then painted again.
+        depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
+        plugin.jobs.finish(make([(plugin.updating._with_depth(task), outcome(plugin))]))
+        results.append(group.childNodes()[-1])
+    assert results[0] is not results[1]
+    assert plugin.document.node_id(document, results[1]) == plugin.document.own_id(results[0])
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
