@@ -86,8 +86,10 @@ class _Swapped:
             self._is_now(new=True)
         elif all(old) and not any(new):
             self._is_now(new=False)
-        elif self._half(old, new) and self.looks in range(0, ASKED * PATIENCE, PATIENCE) and self._is_active():
-            trigger("edit_undo" if self.is_new else "edit_redo")
+        elif self._half(old, new) and self.looks < ASKED * PATIENCE:
+            if self.looks % PATIENCE == 0 and self._is_active():
+                trigger("edit_undo" if self.is_new else "edit_redo")
+            changed = True  # The rest of the steps, which may activate another layer, is to come.
         return changed
 
     def follower(self, active: str) -> str:
@@ -165,6 +167,7 @@ class _Changes:
         nodes += [node.parentNode() for node in nodes if node is not None]
         groups = [node for node in nodes if node is not None]
         beside = {own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
+        beside |= {*near}  # Those that come back later, too.
         self.kept = _Activated(document=self.document, wanted=wanted, beside=frozenset(beside - {wanted}))
 
 

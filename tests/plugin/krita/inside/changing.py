@@ -129,18 +129,21 @@ def check_undoing_everything_leads_back_to_the_photo():
     group = yield from next_end(jobs.job_manager(), click(make))
     first = pixels(child(group, "Result"), WHOLE)
     yield from soon("replaces", make.text, "Replace the result")
+    before = record_of(document).load()[0].options["f_number"]
     docker().session.change_all({"f_number": 8.0})
     yield from ready()
     yield from next_end(jobs.job_manager(), click(make))
     yield from undo(document)
-    yield from soon("the first result", lambda: pixels(child(group, "Result"), WHOLE) == first, True)
-    yield from settle(document, SHOWN)
+    yield from soon("all steps", lambda: record_of(document).load()[0].options["f_number"], before)
+    expect("the first result", pixels(child(group, "Result"), WHOLE) == first, True)
+    yield from settle(document, 10)
     yield from undo(document)
     yield from soon("no result", lambda: names(document.rootNode()).count("Portrait blur"), 0)
     yield from soon("the photo", lambda: (one := document.activeNode()) and one.name(), node.name())
     yield from soon("a new one", make.text, "Create layers")
     expect_in("title", "New result", person.widget(QLabel, "dioptre_title").text())
     yield from redo(document)
+    yield from soon("its group again", lambda: names(document.rootNode()).count("Portrait blur"), 1)
     yield from soon("the result again", lambda: (one := document.activeNode()) and one.name(), "Portrait blur")
     yield from soon("its settings", make.text, "Replace the result")
     selection = Selection()
@@ -260,6 +263,26 @@ def check_editing_depth():
     yield from until(
         lambda: state().shown is not None and state().shown.depth not in (None, depth), "the new depth"
     )
+
+
+def check_messages_and_switches_go_with_their_document():
+    """What a run said, and the switches for painting on depth, are gone in another document."""
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    words = widget(QLabel, "dioptre_words")
+    said = words.text()
+    expect("said", bool(said), True)
+    trigger("dioptre_edit_depth")
+    yield from soon("the switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
+    other, _ = yield from open_photo()
+    yield from soon("no switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), False)
+    yield from soon("nothing of the other document", lambda: said in words.text(), False)
+    person.show_tab(document)
+    yield from soon("the switches again", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
+    for each in (document, other):
+        each.setModified(False)
 
 
 def warmth_at(picture, place):
