@@ -110,7 +110,7 @@ STEPS = 1000  # Number of slider positions.
 LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
 # A label takes up at most this fraction of a row's width. Its large stretch factor gives it any spare width before
 # the controls receive some.
-LABEL_SHARE, LABEL_STRETCH = 0.36, 100
+LABEL_SHARE, LABEL_STRETCH = 0.3, 100
 GAP_PX = 4
 # Colours of a slider's left and right ends.
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}

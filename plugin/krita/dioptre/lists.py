@@ -134,6 +134,9 @@ class Tiles(QListWidget):
         self.setObjectName(name)
         self.setAccessibleName(accessible)
         self.setStyleSheet(FRAME)
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() * 0.85, 6.0))  # So that a word fits below a small picture.
+        self.setFont(font)
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setIconSize(QSize(TILE_PX, TILE_PX))
         self.setGridSize(QSize(CELL_PX, TILE_PX + LABEL_PX))
