@@ -144,16 +144,15 @@ class _Changes:
 
     document: Document
     changes: list[_Hidden | _Swapped] = field(default_factory=list)
-    active: str = ""  # Id of the active layer before the latest undo or redo.
+    active: str = ""  # Id of the layer that is active, or that is to be so after an undo or redo.
     kept: _Activated | None = None
 
     def look(self) -> None:
         turned = [one for one in self.changes if one.look()]
         if turned and self.active:
-            wanted = self.active
             for one in turned:
-                wanted = one.follower(wanted)
-            self.keep(wanted, [each for one in turned for each in one.ids])
+                self.active = one.follower(self.active)
+            self.keep(self.active, [each for one in turned for each in one.ids])
         if self.kept is not None:
             self.kept.look()
             self.kept = self.kept if self.kept.left > 0 else None
