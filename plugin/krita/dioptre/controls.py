@@ -110,7 +110,7 @@ STEPS = 1000  # Number of slider positions.
 LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
 # A label takes up at most this fraction of a row's width. Its large stretch factor gives it any spare width before
 # the controls receive some.
-LABEL_SHARE, LABEL_STRETCH = 0.36, 100
+LABEL_SHARE, LABEL_STRETCH = 0.3, 100
 GAP_PX = 4
 # Colours of a slider's left and right ends.
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
@@ -191,6 +191,7 @@ class Row(QWidget):
         self.line.setContentsMargins(0, 0, 0, 0)
         self.line.setSpacing(GAP_PX)
         self._label: QLabel | None = None
+        self.label_px = LABEL_PX  # Width for the label where it need not wrap.
 
     def send(self, changes: Mapping[str, Any]) -> None:
         """Report a change by the user."""
@@ -205,6 +206,12 @@ class Row(QWidget):
         self._label.setWordWrap(True)
         self.line.addWidget(self._label, LABEL_STRETCH)
 
+    @property
+    def wanted_px(self) -> int:
+        """Width of the label on one line, in pixels; 0 without one."""
+        label = self._label
+        return 0 if label is None else max(LABEL_PX, label.fontMetrics().horizontalAdvance(label.text()) + GAP_PX)
+
     def name(self, *controls: QWidget) -> None:
         """Set the controls' name and description for screen readers."""
         for control in controls:
@@ -214,7 +221,8 @@ class Row(QWidget):
     def resizeEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         super().resizeEvent(event)
         if self._label is not None:
-            self._label.setMaximumWidth(max(LABEL_PX, round(LABEL_SHARE * self.width())))
+            shared = max(LABEL_PX, round(LABEL_SHARE * self.width()))
+            self._label.setMaximumWidth(min(self.label_px, shared))
 
     def render(self, state: State) -> None:
         """Show a state; `self.state` is the one to which the user's input applies."""
@@ -256,16 +264,9 @@ class NumberRow(Row):
         """Width that the field needs, in pixels."""
         return int(self._field.sizeHint().width())
 
-    @property
-    def tick_px(self) -> int:
-        """Width that the checkbox needs, in pixels; 0 without one."""
-        return 0 if self._tick is None else int(self._tick.sizeHint().width())
-
-    def widen(self, field_px: int, tick_px: int) -> None:
-        """Set the width of the field, and leave room for a checkbox as wide as `tick_px` in pixels."""
-        self._field.setFixedWidth(field_px)
-        if self._tick is None and tick_px:
-            self.line.addSpacing(tick_px + GAP_PX)
+    @field_px.setter
+    def field_px(self, px: int) -> None:
+        self._field.setFixedWidth(px)
 
     def show_state(self, state: State) -> None:
         automatic, place = self._row.is_automatic(state), self._row.place(state)
@@ -287,13 +288,15 @@ def automatic_tick(parameter: Parameter, on_toggle: Callable[[bool], None]) -> Q
     return tick
 
 
-def line_up(controls: Iterable[Row]) -> None:
-    """Give the number fields of all rows the same width and place, so that the sliders line up."""
-    numbers = [row for row in controls if isinstance(row, NumberRow)]
-    field_px = max((row.field_px for row in numbers), default=0)
-    tick_px = max((row.tick_px for row in numbers), default=0)
-    for row in numbers:
-        row.widen(field_px, tick_px)
+def line_up(controls: Iterable[object]) -> None:
+    """Give the labels of all rows the same width, and the number fields, so that the sliders line up."""
+    lined = [row for row in controls if isinstance(row, Row)]
+    label_px = max((row.wanted_px for row in lined), default=0)
+    field_px = max((row.field_px for row in lined if isinstance(row, NumberRow)), default=0)
+    for row in lined:
+        row.label_px = label_px
+        if isinstance(row, NumberRow):
+            row.field_px = field_px
 
 
 class ChoiceRow(Row):

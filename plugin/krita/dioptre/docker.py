@@ -25,7 +25,7 @@ from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
-from .document import LOG, Document, active, find_node, is_open, remember, remembered
+from .document import LOG, Document, active, find_node, remember, remembered
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
@@ -350,8 +350,7 @@ class DioptreDocker(DockWidget):
             self.session.open_recipe(name)
 
     def _begin_depth(self) -> None:
-        depth = depth_editing.begin(*active())
-        self._words.setText(painting_hint(depth.name()))
+        self._words.setText(begin_depth())
 
     def _update_layers(self) -> None:
         updating.start(job_manager(), *active())
@@ -369,7 +368,7 @@ class DioptreDocker(DockWidget):
 
     def _follow_active(self) -> None:
         self.session.drop_closed()
-        if self._said_of is not None and not is_open(self._said_of):
+        if self._said and self._said_of != Krita.instance().activeDocument():
             self._say("")
         if self.isVisible():
             self.session.follow_active()
@@ -417,10 +416,12 @@ class DioptreDocker(DockWidget):
         strokes = painting.under_way()
         paints = strokes is not None and strokes.shown() is not None
         for tick in (self._snaps, self._after_stroke):
-            tick.setVisible(strokes is not None)
+            tick.setVisible(paints)
         if paints == self._make.isHidden():
             return
         self._make.setHidden(paints)
+        if not (paints or self._said):
+            self._words.setText(self._words_of(self.session.store.state))  # And no longer how to paint.
         self._update.setStyleSheet(MAIN if paints else "")
         self._buttons.addWidget(self._update, *((0, 0, 1, 2) if paints else (1, 1)))
 
@@ -480,6 +481,14 @@ def title_of(panel: Panel, size: tuple[int, int] | None) -> str:
     return f"{words}: {width} × {height} px"
 
 
-def painting_hint(layer: str) -> str:
-    """Return the instruction for painting on the depth layer, in the user's language."""
-    return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=layer))
+def begin_depth() -> str:
+    """Show the depth layer behind the active result for painting; return the instruction in the user's language.
+
+    Raises:
+        RefusedError: No result with a depth layer is active.
+    """
+    document, node = active()
+    depth = depth_editing.begin(document, node)
+    job_manager().undo_sync.activated(document, depth, ())  # An earlier change keeps no other layer active.
+    name = depth.name()
+    return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=name))

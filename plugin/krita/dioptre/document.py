@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from krita import Document as Document
@@ -34,6 +35,7 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import Results
 from .dioptre_link.editor_log import EditorLog
 from .dioptre_link.errors import RefusedError
+from .dioptre_link.language import translated
 from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, depth_links, picture_links
 from .dioptre_link.wire import PixelFormat
@@ -558,6 +560,12 @@ def opened(path: str) -> Document | None:
     return Krita.instance().openDocument(path)
 
 
+def title_of(document: Document) -> str:
+    """Return the file's name without its suffix, or the document's own name if the document was never saved."""
+    file = document.fileName()
+    return Path(file).stem if file else document.name() or translated("Picture")
+
+
 def animated_document(name: str, files: Sequence[str], fps: int) -> Generator[None, None, Document]:
     """Make, in steps, a document without a window whose only layer shows a picture after the other.
 
@@ -579,6 +587,8 @@ def animated_document(name: str, files: Sequence[str], fps: int) -> Generator[No
         node.remove()
     while not is_idle(document):
         yield
+    for node in document.topLevelNodes():
+        node.setName(name)
     document.setBatchmode(False)
     return document
 

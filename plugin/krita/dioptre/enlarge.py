@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .dioptre_link.catalogue import super_resolution
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
-from .dioptre_link.language import Message, translated
+from .dioptre_link.language import Message
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .document import (
@@ -33,6 +32,7 @@ from .document import (
     own_id,
     record_of,
     show_document,
+    title_of,
     wire_format,
     writing,
 )
@@ -172,7 +172,7 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     if document is None:
         raise DioptreError("Krita could not open the enlarged document.")
     document.setFileName("")
-    document.setName(f"{_title(made.document)} ×{made.scale:g}")
+    document.setName(f"{title_of(made.document)} ×{made.scale:g}")
     document.setHorizontalGuides([place * made.scale for place in made.document.horizontalGuides()])
     document.setVerticalGuides([place * made.scale for place in made.document.verticalGuides()])
     document.setModified(True)
@@ -180,12 +180,6 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     return document.rootNode(), (
         Message("The new document has {width} × {height} pixels.", width=size[0], height=size[1]),
     )
-
-
-def _title(document: Document) -> str:
-    """Return the file's name without its suffix, or the document's own name if the document was never saved."""
-    file = document.fileName()
-    return Path(file).stem if file else document.name() or translated("Picture")
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:

@@ -9,6 +9,7 @@ from typing import Any
 from .dioptre_link.catalogue.film import count_of
 from .dioptre_link.client import Worker
 from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation, Role
 from .dioptre_link.scratch import Scratch
 from .dioptre_link.wire import PixelFormat
@@ -63,14 +64,15 @@ def work(order: Order, described: Operation, worker: Worker, ticket: Ticket, rep
 
 
 def show(
-    scratch: Scratch, described: Operation, options: Mapping[str, Any], messages: list[str]
+    title: str, scratch: Scratch, described: Operation, options: Mapping[str, Any], messages: list[str]
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """Open a document for the film, and one for its masks."""
+    """Open a document for the film, and one for its masks, called after the `title` of the photo."""
+    name = f"{title} - {translated(described.title)}"
     try:
         for role in (Role.INVENTED, Role.RESULT):
             files = sorted(map(str, scratch.path.glob(f"{role.value}-*.png")))
             if files:
-                document = yield from animated_document(described.title, files, options["fps"])
+                document = yield from animated_document(name, files, options["fps"])
                 show_document(document)
                 yield
     finally:

@@ -21,7 +21,7 @@ from .dioptre_link.editing.traits import (
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .document import LOG, Document, Node, ScratchDocuments, client, record_of
+from .document import LOG, Document, Node, ScratchDocuments, client, record_of, title_of
 from .painting import WAITING
 from .sources import Source, find
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
@@ -222,11 +222,12 @@ class JobManager(QObject):
         if changes_depth(described):
             depth_editing.check_repair(found)
         if films(described):
+            title = title_of(document)  # It may be closed meanwhile.
             return self.put(
                 described.title,
                 found.read(),
                 lambda source, *given: filming.work(order_for(described, checked, source), described, *given),
-                lambda done: filming.show(*done),
+                lambda done: filming.show(title, *done),
             )
         return self.put(
             described.title,

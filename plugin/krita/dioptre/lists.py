@@ -111,7 +111,8 @@ class JobList(QWidget):
 FROM_A_FILE = "From a file…"
 ABOUT_FILES = "A recipe as a .json file; every run of Dioptre saves one"
 TILE_PX = 96
-CELL_PX = TILE_PX + 6  # Minimum width of a column.
+FRAME_PX = 6  # What a column is wider than its picture.
+CELL_PX, LEAST_PX = TILE_PX + FRAME_PX, 70  # Minimum widths of a column: in several rows, and of all tiles in one.
 LABEL_PX = 38  # Height of two lines below a picture, and of the frame.
 MOST = 12  # How many of the newest results to list; Krita takes a few milliseconds per thumbnail.
 
@@ -133,6 +134,9 @@ class Tiles(QListWidget):
         self.setObjectName(name)
         self.setAccessibleName(accessible)
         self.setStyleSheet(FRAME)
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() * 0.85, 6.0))  # So that a word fits below a small picture.
+        self.setFont(font)
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setIconSize(QSize(TILE_PX, TILE_PX))
         self.setGridSize(QSize(CELL_PX, TILE_PX + LABEL_PX))
@@ -166,9 +170,14 @@ class Tiles(QListWidget):
     def fit(self) -> None:
         """Fill the width with columns, and take as much height as all rows need."""
         wide = self.viewport().width() - 1  # A column that ends at the very edge would not be used by Qt.
-        columns, high = max(1, wide // CELL_PX), self.gridSize().height()
-        self.setGridSize(QSize(max(CELL_PX, wide // columns), high))
         count = sum(not self.item(row).isHidden() for row in range(self.count()))
+        columns = max(1, wide // CELL_PX)
+        if columns < count <= wide // LEAST_PX:
+            columns = count
+        side = min(TILE_PX, max(CELL_PX, wide) // columns - FRAME_PX)
+        high = side + LABEL_PX
+        self.setIconSize(QSize(side, side))
+        self.setGridSize(QSize(max(side + FRAME_PX, wide // columns), high))
         self.setFixedHeight(-(-max(count, 1) // columns) * high + 2 * self.frameWidth())
 
 

@@ -56,7 +56,6 @@ class Options(QWidget):
         rows = rows_of(described)
         self._add_parts(column, rows.first)
         line_up(self._rows)
-        first = len(self._rows)
         self.more: QCheckBox | None = None
         if rows.further:
             self.more = QCheckBox(translated("More options"))
@@ -64,7 +63,6 @@ class Options(QWidget):
             column.addWidget(self.more)
         column.addWidget(self._others)
         self._add_sections(_column(self._others), rows)
-        line_up(self._rows[first:])
 
     def _add_parts(self, column: QVBoxLayout, parts: Sequence[Part]) -> None:
         """Add rows; the pictures of the disc come first."""
@@ -79,7 +77,7 @@ class Options(QWidget):
     def _add_sections(self, column: QVBoxLayout, rows: Rows) -> None:
         """Add the sections: all of them under headings, or many options below buttons, of which one is open."""
         for title, parts in rows.further:
-            inside = column
+            first, inside = len(self._rows), column
             if rows.folds:
                 section = QWidget()
                 column.addWidget(_head(translated(title), section, opened=not column.count()))
@@ -88,6 +86,7 @@ class Options(QWidget):
             elif title:
                 column.addWidget(QLabel(f"<b>{translated(title)}</b>"))
             self._add_parts(inside, parts)
+            line_up(self._rows[first:])
 
     def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
         """Place the offer to download a network below the option that needs it."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from krita import Extension, Krita, Window
 
-from . import depth_editing, exporting, updating
+from . import exporting, updating
 from .dioptre_link.catalogue import IN_EDITORS, super_resolution
 from .dioptre_link.editing import exporting as exports
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
-from .docker import DOCKER_ID, DioptreDocker, painting_hint
+from .docker import DOCKER_ID, DioptreDocker, begin_depth
 from .document import LOG, TOOLBOX, active, remember, remembered, say
 from .jobs import Run, in_short, job_manager
 from .lists import ABOUT_FILES, FROM_A_FILE
@@ -190,7 +190,7 @@ def _edit() -> None:
 
 
 def _edit_depth() -> None:
-    say(painting_hint(depth_editing.begin(*active()).name()))
+    say(begin_depth())
 
 
 def _open_file() -> None:

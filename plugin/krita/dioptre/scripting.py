@@ -30,7 +30,7 @@ from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import preset
 from .dioptre_link.recipe import Recipe
-from .document import Document, Node, active, client, say
+from .document import Document, Node, active, client, say, title_of
 from .jobs import finish
 from .sources import find
 from .transfer import Ticket, compute
@@ -134,7 +134,7 @@ def _run(
     with Worker(client("script")) as worker:
         if films(described):
             frames = filming.work(order, described, worker, Ticket(partial(filming.work, order)), _silent)
-            return finish(filming.show(*frames))[0]
+            return finish(filming.show(title_of(document), *frames))[0]
         outcome = compute(order, worker, Ticket(partial(compute, order)), _silent)
     return finish(jobs.make_layers(described, checked, source, outcome, jobs.job_manager().undo_sync))[0]
 

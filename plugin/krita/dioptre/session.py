@@ -119,6 +119,10 @@ class Session(QObject):
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
+        self._tiles: dict[str, Mapping[str, Any]] = {}  # Options of the tiles that have a picture.
+        self._asked: Mapping[str, Any] = {}  # Options of the latest tile that a picture was asked for.
+        self._selects = False  # Whether there was a selection that limits a new result.
+        self._adds_set = False  # Whether the user has set whether to add a result, and not the selection.
         self._limits_mark: tuple[object, ...] | None = None  # Of the selection, masks and opacity; see `_limited`.
         self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
@@ -339,6 +343,7 @@ class Session(QObject):
 
     def add_another(self, on: bool) -> None:
         """Set whether a run adds a result instead of replacing the earlier one."""
+        self._adds_set = True
         self.store.set(replace(self.store.state, adds=on))
         self._follow_selection()
 
@@ -371,6 +376,7 @@ class Session(QObject):
                 name=target.replaced,
             )
         self._adopt(target)
+        self._follow_switch(target.document)
         options = dict(self.state.options)
         if target.entry is not None and self.store.state.replaces:
             return updating.start_edit(job_manager(), target.document, target.entry, options)
@@ -420,6 +426,7 @@ class Session(QObject):
             self._previews.ask_soon()
         elif (panel.entry, panel.replaced) != (target.entry, target.replaced):
             self.store.set(replace(panel, entry=target.entry, replaced=target.replaced))
+        self._follow_switch(document)
         self._follow_selection()
 
     def _find(self) -> tuple[Target, Found]:
@@ -478,12 +485,21 @@ class Session(QObject):
         state, entry, adds = self.state, target.entry, panel.adds
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
             state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
-            # A new selection asks for a new result, unless the user has selected the earlier one.
-            limits = not state.operation.places and selection_mark(target.document) != NO_SELECTION
-            adds = limits and not target.chosen
+            self._selects, self._adds_set = self._has_selection(target.document), False
+            adds = self._selects and not target.chosen
         elif moves:
             state = states.of_next_picture(state)
         self._set(state, entry=entry, replaced=target.replaced, adds=adds and entry is not None)
+
+    def _has_selection(self, document: Document) -> bool:
+        """Return whether there is a selection that limits a new result."""
+        return not self.state.operation.places and selection_mark(document) != NO_SELECTION
+
+    def _follow_switch(self, document: Document) -> None:
+        """Let a new selection ask for a new result, which it limits, unless the user has chosen otherwise."""
+        panel, before, self._selects = self.store.state, self._selects, self._has_selection(document)
+        if panel.entry is not None and self._selects != before and not self._adds_set:
+            self.store.set(replace(panel, adds=self._selects))
 
     def _follow(self, recipe: Recipe) -> None:
         """Show a recipe, which differs from the earlier one in its focus."""
@@ -555,17 +571,28 @@ class Session(QObject):
 
     def _ask_picture(self) -> None:
         """Request the picture of the next tile once the preview itself is ready."""
-        name = next((name for name in self.tiles if name not in self.store.state.pictures), None)
-        if name is None or self.state.phase is not Phase.READY:
+        if self.state.phase is not Phase.READY:
             return
-        if self._serves(self.recipes[name]):
-            seen = preview_of(self.recipes[name])
-            self._previews.ask_picture(name, states.opened(seen.operation, dict(seen.options)))
-        else:
-            self._pictured(name, None)
+        for name in self.tiles:
+            state = self._tile(name)
+            if name in self.store.state.pictures and self._tiles.get(name) == state.options:
+                continue
+            self._asked = state.options
+            if self._serves(self.recipes[name]):
+                self._previews.ask_picture(name, state)
+            else:
+                self._pictured(name, None)
+            return
+
+    def _tile(self, name: str) -> State:
+        """Return the state whose preview a tile shows; a preset keeps what the user has clicked."""
+        seen = preview_of(self.recipes[name])
+        if self.store.state.recipe:
+            return states.opened(seen.operation, dict(seen.options))
+        return states.opened(seen.operation, recipes.with_preset(self.state.options, name, seen.operation))
 
     def _pictured(self, name: str, picture: Image | None) -> None:
-        panel = self.store.state
+        panel, self._tiles[name] = self.store.state, self._asked
         self.store.set(replace(panel, pictures={**panel.pictures, name: picture}))
         self._ask_picture()
 

@@ -7,8 +7,8 @@ because visibility is not part of Krita's undo history.
 user undoes or redoes the first of these steps, `UndoSync` does the same with the others and updates the record of
 results.
 
-*The active layer* stays the same. When a layer is removed, Krita activates a neighbour, sometimes only after the
-script has set the active layer.
+*The active layer* stays the same, also when such a change is undone or redone. When a layer is removed or comes
+back, Krita activates a neighbour or that layer, sometimes only after the script has set the active layer.
 
 `UndoSync` acts only while Krita is not working on the document, because Krita drops an undo that is triggered
 during other work.
@@ -17,7 +17,7 @@ during other work.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .dioptre_link.records import Entry
 from .document import Document, Node, active, is_idle, is_open, own_id, record_of, trigger
@@ -39,14 +39,25 @@ class _Hidden:
     group: str
     was_there: bool = True
 
-    def look(self) -> None:
+    @property
+    def ids(self) -> Sequence[str]:
+        return self.source, self.group
+
+    def look(self) -> bool:
         is_there = _there(self.document, self.group)
         source = self.document.nodeByUniqueID(QUuid(self.source))
-        if is_there != self.was_there and source is not None:
+        changed = is_there != self.was_there and source is not None
+        if changed:
             source.setVisible(not is_there)
             # Without this call, the canvas ignores a scripted change of visibility.
             self.document.refreshProjection()
         self.was_there = is_there
+        return changed
+
+    def follower(self, active: str) -> str:
+        if self.was_there:
+            return self.group if active == self.source else active
+        return active if _there(self.document, active) else self.source
 
 
 @dataclass(kw_only=True)
@@ -61,8 +72,13 @@ class _Swapped:
     seen: tuple[bool, ...] = ()
     looks: int = 0  # Number of polls since `seen` last changed.
 
-    def look(self) -> None:
-        there = tuple(_there(self.document, one) for pair in self.pairs for one in pair)
+    @property
+    def ids(self) -> Sequence[str]:
+        return [one for pair in self.pairs for one in pair]
+
+    def look(self) -> bool:
+        there = tuple(_there(self.document, one) for one in self.ids)
+        changed = self.seen not in ((), there)
         self.looks = self.looks + 1 if there == self.seen else 0
         self.seen = there
         old, new = there[::2], there[1::2]
@@ -70,8 +86,17 @@ class _Swapped:
             self._is_now(new=True)
         elif all(old) and not any(new):
             self._is_now(new=False)
-        elif self._half(old, new) and self.looks in range(0, ASKED * PATIENCE, PATIENCE) and self._is_active():
-            trigger("edit_undo" if self.is_new else "edit_redo")
+        elif self._half(old, new) and self.looks < ASKED * PATIENCE:
+            if self.looks % PATIENCE == 0 and self._is_active():
+                trigger("edit_undo" if self.is_new else "edit_redo")
+            changed = True  # The rest of the steps, which may activate another layer, is to come.
+        return changed
+
+    def follower(self, active: str) -> str:
+        if _there(self.document, active):
+            return active
+        pair = next((pair for pair in self.pairs if active in pair), (active,))
+        return next((one for one in pair if _there(self.document, one)), active)
 
     def _is_now(self, *, new: bool) -> None:
         """Update the record, which is not part of Krita's undo history."""
@@ -105,12 +130,44 @@ class _Activated:
     def look(self) -> None:
         active, wanted = self.document.activeNode(), self.document.nodeByUniqueID(QUuid(self.wanted))
         self.left -= 1
-        if active is None or own_id(active) == self.wanted:
+        if active is not None and own_id(active) == self.wanted:
             return
-        if wanted is None or own_id(active) not in self.beside:
+        if wanted is None or (active is not None and own_id(active) not in self.beside):
             self.left = 0  # The user activated another layer, or an undo removed it.
             return
         self.document.setActiveNode(wanted)
+
+
+@dataclass(kw_only=True)
+class _Changes:
+    """This session's changes in one document, and its active layer."""
+
+    document: Document
+    changes: list[_Hidden | _Swapped] = field(default_factory=list)
+    active: str = ""  # Id of the layer that is active, or that is to be so after an undo or redo.
+    kept: _Activated | None = None
+
+    def look(self) -> None:
+        turned = [one for one in self.changes if one.look()]
+        if turned and self.active:
+            for one in turned:
+                self.active = one.follower(self.active)
+            self.keep(self.active, [each for one in turned for each in one.ids])
+        if self.kept is not None:
+            self.kept.look()
+            self.kept = self.kept if self.kept.left > 0 else None
+        elif self.changes:
+            node = self.document.activeNode()
+            self.active = "" if node is None else own_id(node)
+
+    def keep(self, wanted: str, near: Sequence[str]) -> None:
+        """Keep a layer active until Krita has processed a change of the layers `near`."""
+        nodes = [self.document.nodeByUniqueID(QUuid(one)) for one in near]
+        nodes += [node.parentNode() for node in nodes if node is not None]
+        groups = [node for node in nodes if node is not None]
+        beside = {own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
+        beside |= {*near}  # Those that come back later, too.
+        self.kept = _Activated(document=self.document, wanted=wanted, beside=frozenset(beside - {wanted}))
 
 
 class UndoSync(QObject):
@@ -118,13 +175,14 @@ class UndoSync(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._watched: list[_Hidden | _Swapped | _Activated] = []
+        self._watched: list[_Changes] = []
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
     def hidden(self, document: Document, source: Node, group: Node) -> None:
-        self._watch(_Hidden(document=document, source=own_id(source), group=own_id(group)))
+        change = _Hidden(document=document, source=own_id(source), group=own_id(group))
+        self._of(document).changes.append(change)
 
     def swapped(
         self,
@@ -143,38 +201,38 @@ class UndoSync(QObject):
         """
         ids = [(own_id(old), own_id(new)) for old, new in pairs]
         if ids:
-            self._watch(_Swapped(document=document, pairs=ids, entries=entries, painted=painted))
+            change = _Swapped(document=document, pairs=ids, entries=entries, painted=painted)
+            self._of(document).changes.append(change)
 
     def activated(self, document: Document, node: Node | None, swapped: Sequence[tuple[Node, Node]]) -> None:
-        """Keep `node` active until Krita has processed the swap.
+        """Keep `node` active until Krita has processed the swap, and no other layer any more.
 
         Args:
             document: The document.
             node: The layer to keep active.
             swapped: Pairs (old, new) of the swapped layers.
         """
-        if node is None or not swapped:
-            return
-        groups = [new.parentNode() for _, new in swapped if new.parentNode() is not None]
-        beside = {own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
-        wanted = own_id(node)
-        self._watch(_Activated(document=document, wanted=wanted, beside=frozenset(beside - {wanted})))
+        changes = self._of(document)
+        changes.kept = None
+        if node is not None and swapped:
+            changes.keep(own_id(node), [own_id(new) for _, new in swapped])
 
     def look(self) -> None:
-        self._watched = [
-            one
-            for one in self._watched
-            if is_open(one.document) and not (isinstance(one, _Activated) and one.left <= 0)
-        ]
+        self._watched = [one for one in self._watched if is_open(one.document) and (one.changes or one.kept)]
         for one in self._watched:
             if is_idle(one.document):
                 one.look()
         if not self._watched:
             self._timer.stop()
 
-    def _watch(self, one: _Hidden | _Swapped | _Activated) -> None:
-        self._watched.append(one)
-        self._timer.start()
+    def _of(self, document: Document) -> _Changes:
+        """Return the changes of a document, which are watched from now on."""
+        found = next((one for one in self._watched if one.document == document), None)
+        if found is None:
+            found = _Changes(document=document)
+            self._watched.append(found)
+            self._timer.start()
+        return found
 
 
 def _there(document: Document, text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -210,7 +209,14 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
         RefusedError: There is nothing to update, or it cannot be updated.
     """
     plans = plan(document, node)
-    make = functools.partial(apply, undo_sync=manager.undo_sync, paints=paints)
+    strokes = painting.under_way() if paints else None
+    is_still = None if strokes is None else strokes.is_still()
+
+    def make(done: Sequence[Done]) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
+        if strokes is not None and is_still is not None and not is_still() and strokes.is_as_before():
+            return done[0][0].source.node(), ()  # The user has taken back the stroke meanwhile.
+        return (yield from apply(done, manager.undo_sync, paints=paints))
+
     run = manager.put("Update", read(plans, lifts=not paints), work, make)
     run.rereads = not paints
     return run

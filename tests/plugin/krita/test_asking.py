@@ -261,3 +261,45 @@ def test_depth_stands_for_its_photo(desk: Callable[[], Desk], operation: str) ->
     person.activate(DEPTH + 1)
     person.previews(lambda: None)
     assert person.session.store.state.layer == ("Photo" if operation == "portrait" else "Portrait blur")
+
+
+def test_a_new_selection_asks_for_a_new_result(desk: Callable[[], Desk]) -> None:
+    """Even while the earlier result is active, as after its run; the user's own choice stays."""
+    person = desk()
+    person.activate(DEPTH + 1)
+    person.choose(OPERATIONS.index("portrait"))
+    person.previews(lambda: None)
+    selection = types.SimpleNamespace(x=lambda: 0, y=lambda: 0, width=lambda: 2, height=lambda: 2)
+    selection.pixelData = lambda _x, _y, width, height: bytes([255]) * (width * height)
+    replaces = []
+    for change in (
+        lambda: person.document.setSelection(selection),
+        lambda: person.document.setSelection(None),
+        lambda: person.document.setSelection(selection),
+        lambda: person.session.add_another(False),
+        lambda: person.document.setSelection(None),
+        lambda: person.document.setSelection(selection),
+    ):
+        asked = person.previews(change)
+        replaces.append((person.session.store.state.replaces, person.session.selected is None))
+        assert asked <= 1
+    assert replaces == [(False, False), (True, True), (False, False), *[(True, True)] * 3]
+
+
+def test_tiles_of_presets_show_what_was_clicked(desk: Callable[[], Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    person = desk()
+    person.activate(0)
+    person.choose(OPERATIONS.index("portrait"))
+    person.previews(lambda: None)
+    tiles: list[Any] = []
+    previews = person.session._previews
+    previews._session = types.SimpleNamespace(should_wait=lambda _: False)
+    person.previews(lambda: person.session.change_all({"f_number": 8.0}))
+    ask = previews.ask_picture
+    monkeypatch.setattr(previews, "ask_picture", lambda name, state: (tiles.append(state.point), ask(name, state)))
+    assert person.previews(lambda: person.session.click(0.5, 0.5)) == 1
+    point = person.session.state.point
+    assert point is not None
+    assert tiles == [point] * len(person.session.tiles) != []
+    person.previews(lambda: person.session.change_all({"f_number": 2.0}))
+    assert len(tiles) == len(person.session.tiles)

@@ -197,6 +197,32 @@ def test_one_undo_takes_back_a_stroke_with_its_result(
     plugin.painting.end()
 
 
+def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    strokes, before = plugin.painting.under_way(), depth.pixelData(0, 0, WIDTH, HEIGHT)
+    painted = array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes()
+    for pixels in (before, painted):
+        depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
+        strokes.follow(depth)
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    plugin.updating.start(manager, document, depth, paints=True)
+    _title, reading, _work, make = run.given
+    (task,) = plugin.jobs.finish(reading)
+    results = []
+    for pixels in (before, painted):  # Taken back, then painted again.
+        depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
+        plugin.jobs.finish(make([(plugin.updating._with_depth(task), outcome(plugin))]))
+        results.append(group.childNodes()[-1])
+    assert results[0] is not results[1]
+    assert plugin.document.node_id(document, results[1]) == plugin.document.own_id(results[0])
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
@@ -211,6 +237,53 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
     document.rootNode().addChildNode(group, node)
     undo_sync.look()
     assert not node.visible()
+
+
+def test_the_active_layer_stays_through_undo_and_redo(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Krita activates a layer that an undo brings back; the user goes on with the layer that was active before."""
+    depth, old, new = photo(document), photo(document), photo(document)
+    old.remove()
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, [(old, new)])
+    for kept, after in ((depth, depth), (new, old)):
+        document.setActiveNode(kept)
+        undo_sync.look()
+        document.rootNode().addChildNode(old, None)
+        new.remove()
+        document.setActiveNode(old if kept is depth else depth)
+        undo_sync.look()
+        assert document.activeNode() is after
+        undo_sync.activated(document, depth, ())  # The user chooses a layer, as Edit depth does.
+        document.setActiveNode(depth)
+        undo_sync.look()
+        assert document.activeNode() is depth
+        document.rootNode().addChildNode(new, None)
+        old.remove()
+        for _ in range(2 * plugin.undo_sync.SETTLING):
+            undo_sync.look()
+
+
+def test_the_photo_is_active_after_its_result_is_undone(plugin: types.SimpleNamespace, document: Document) -> None:
+    node, group = photo(document), document.createGroupLayer("group")
+    result = document.createNode("Depth", "paintlayer")
+    group.addChildNode(result, None)
+    document.rootNode().addChildNode(group, node)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.hidden(document, node, group)
+    document.setActiveNode(result)
+    undo_sync.look()
+    group.remove()
+    document.setActiveNode(None)
+    undo_sync.look()
+    assert document.activeNode() is node
+    for _ in range(plugin.undo_sync.SETTLING):
+        undo_sync.look()
+    document.rootNode().addChildNode(group, node)
+    document.setActiveNode(result)
+    undo_sync.look()
+    assert document.activeNode() is group
 
 
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:

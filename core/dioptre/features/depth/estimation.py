@@ -142,7 +142,7 @@ def range_of(disparity: Disparity) -> tuple[float, float]:
     if high - low < _FLAT:
         raise DioptreError(
             "This picture's depth is the same everywhere.",
-            hint="Use another photo, or specify a depth map with --depth FILE.",
+            hint="Use another photo or another depth map.",
             code="flat-depth",
         )
     return low, high

@@ -9,7 +9,7 @@ from dioptre.document import record_of
 from krita import Krita, Selection
 from person import click, docker, is_shown, on_screen, opened, widget
 from photo_preview import PHOTO_PX, WHOLE, open_photo, ready, state
-from qt import QCheckBox, QPushButton, QToolButton
+from qt import QCheckBox, QLabel, QPushButton, QToolButton
 from rig import (
     SHOWN,
     Ending,
@@ -118,6 +118,41 @@ def check_editing_a_result_in_place():
     yield from until(lambda: docker().session.store.state.adds, "the tick")
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
+
+
+def check_undoing_everything_leads_back_to_the_photo():
+    """After all is undone, the photo is active and gets a new result; a new selection asks for a new one, too."""
+    document, node = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    make = widget(QPushButton, "dioptre_make")
+    group = yield from next_end(jobs.job_manager(), click(make))
+    first = pixels(child(group, "Result"), WHOLE)
+    yield from soon("replaces", make.text, "Replace the result")
+    before = record_of(document).load()[0].options["f_number"]
+    docker().session.change_all({"f_number": 8.0})
+    yield from ready()
+    yield from next_end(jobs.job_manager(), click(make))
+    yield from undo(document)
+    yield from soon("all steps", lambda: record_of(document).load()[0].options["f_number"], before)
+    expect("the first result", pixels(child(group, "Result"), WHOLE) == first, True)
+    yield from settle(document, 10)
+    yield from undo(document)
+    yield from soon("no result", lambda: names(document.rootNode()).count("Portrait blur"), 0)
+    yield from soon("the photo", lambda: (one := document.activeNode()) and one.name(), node.name())
+    yield from soon("a new one", make.text, "Create layers")
+    expect_in("title", "New result", person.widget(QLabel, "dioptre_title").text())
+    yield from redo(document)
+    yield from soon("its group again", lambda: names(document.rootNode()).count("Portrait blur"), 1)
+    yield from soon("its settings", make.text, "Replace the result")
+    selection = Selection()
+    selection.select(0, 0, PHOTO_PX // 2, PHOTO_PX, 255)
+    document.setSelection(selection)
+    yield from soon("a new result", make.text, "Create layers")
+    expect("the switch", widget(QCheckBox, "dioptre_adds").isChecked(), True)
+    document.setSelection(None)
+    yield from soon("no selection", make.text, "Replace the result")
+    document.setModified(False)
 
 
 def check_a_range_of_depth_is_a_mask():
@@ -229,6 +264,26 @@ def check_editing_depth():
     )
 
 
+def check_messages_and_switches_go_with_their_document():
+    """What a run said, and the switches for painting on depth, are gone in another document."""
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    words = widget(QLabel, "dioptre_words")
+    said = words.text()
+    expect("said", bool(said), True)
+    trigger("dioptre_edit_depth")
+    yield from soon("the switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
+    other, _ = yield from open_photo()
+    yield from soon("no switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), False)
+    yield from soon("nothing of the other document", lambda: said in words.text(), False)
+    person.show_tab(document)
+    yield from soon("the switches again", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
+    for each in (document, other):
+        each.setModified(False)
+
+
 def warmth_at(picture, place):
     """Return how much redder than blue the canvas is at a pixel of the photo, given by its number."""
     x, y = on_screen(place % PHOTO_PX / PHOTO_PX, place // PHOTO_PX / PHOTO_PX)
@@ -271,10 +326,20 @@ def check_each_stroke_updates_the_result():
     yield from settle(document, 3 * SHOWN)
     expect("no update undoes the undo", pixels(child(group, "Result"), WHOLE) == results[1], True)
     expect("no further undo", pixels(child(group, "Depth"), WHOLE) == depths[1], True)
+    expect("active after the undo", document.activeNode().name(), "Depth")
+    expect("still painting", is_shown(QPushButton, "dioptre_make"), False)
     for _ in range(2):
         yield from redo(document)
     yield from soon("all again", lambda: pixels(child(group, "Result"), WHOLE) == results[2], True)
     expect("painted", pixels(child(group, "Depth"), WHOLE) == depths[2], True)
+    yield from settle(document, 3 * SHOWN)
+    expect("active after the redo", document.activeNode().name(), "Depth")
+    yield from undo(document)
+    yield from soon("undone again", lambda: pixels(child(group, "Depth"), WHOLE) == depths[1], True)
+    yield from settle(document, 3 * SHOWN)
+    yield from next_end(jobs.job_manager(), brushed((0.1, 0.5), (0.5, 0.5), (0.9, 0.5)))
+    expect("the next stroke", pixels(child(group, "Depth"), WHOLE) in depths, False)
+    expect("its result", pixels(child(group, "Result"), WHOLE) in results, False)
     yield from click(widget(QPushButton, "dioptre_update_button"))
     yield from soon("the end", lambda: child(group, "Depth").visible(), False)
     yield from soon("no switch", switch.isVisible, False)

@@ -113,6 +113,8 @@ def check_film_makes_an_animated_document():
     expect("one more document", len(documents), known + 1)
     film = documents[-1]
     (layer,) = film.topLevelNodes()
+    expect_in("called after the photo", " - Film", film.name())
+    expect("the layer, too", layer.name(), film.name())
     expect("animated", (film.framesPerSecond(), film.fullClipRangeEndTime(), layer.animated()), (8, 3, True))
     expect("frames", [layer.hasKeyframeAtTime(time) for time in range(5)], [True] * 4 + [False])
     expect("source", pixels(node), before)

@@ -58,7 +58,8 @@ from rig import (
 
 from dioptre import jobs
 
-NARROW_PX = 300
+NARROW_PX, SMALL_SCREEN_PX = 300, 345  # Widths of a docker; the other is Krita's own at 1366 × 768.
+LEAST_SLIDER_PX = 60
 LOOKS = 12  # Turns of a check in a second, in which the docker looks at the document twice.
 MINE = {
     "version": 2,
@@ -439,6 +440,36 @@ def check_narrow_docker():
         person.screenshot(f"krita-narrow-{name}.png")
     panel.setFloating(False)
     expect("wider than the docker", wide, [])
+
+
+def check_sliders_and_tiles_use_the_width():
+    """In a docker as wide as on a small screen, sliders take what is left of a row, and presets are one row."""
+    yield from open_photo()
+    yield from opened("dioptre_panel")
+    panel = docker()
+    panel.setFloating(True)
+    panel.resize(SMALL_SCREEN_PX, 720)
+    panel.move(40, 40)
+    for name in ("light", "white_balance", "portrait"):
+        trigger(f"dioptre_{name}")
+        panel.session.show_more(True)
+        for _ in range(8):
+            yield
+        if name == "portrait":
+            next(one for one in heads() if one.text() == "Bokeh").click()
+            for _ in range(8):
+                yield
+        sliders = [one for one in panel.findChildren(QSlider) if one.isVisible()]
+        rows = [row for one in sliders if (row := one.parentWidget()).objectName().startswith("dioptre_option_")]
+        expect(f"{name}: rows", len(rows) > 1, True)
+        for row in rows:
+            slider, last = row.findChild(QSlider), row.layout().itemAt(row.layout().count() - 1).geometry()
+            what = f"{name}: {row.objectName()}: {slider.width()} of {row.width()}, up to {last.right()}"
+            expect(what, (slider.width() >= LEAST_SLIDER_PX, last.right() >= row.width() - 4), (True, True))
+        tiles = panel.findChild(QListWidget, "dioptre_recipes")
+        expect(f"{name}: one row", tiles.isHidden() or tiles.height() < 1.5 * tiles.gridSize().height(), True)
+        person.screenshot(f"krita-width-{name}.png")
+    panel.setFloating(False)
 
 
 def click_tile(name):
