@@ -16,6 +16,7 @@ Migration = Callable[[dict[str, Any]], None]
 """Function that converts a recipe, as JSON types, to the next version; `migrated` updates its "version"."""
 
 _TINT_PER_DUV = 3000
+_TOLERANCE = 1e-6  # largest rounding error of numbers that GIMP and Qt converted to text and back
 _MOST_DUV = 1e9  # more is left as it is, which the check of the option refuses
 
 
@@ -38,9 +39,17 @@ def _from_1(recipe: dict[str, Any]) -> None:
 
 
 def _from_2(recipe: dict[str, Any]) -> None:
-    """Make the default strength of a white balance automatic; it was 1 and removed no more than it does now."""
+    """Make the default strength of a white balance automatic; it was 1 and removed no more than it does now.
+
+    A lower strength was the fraction of what *Auto* removes, and is now that of the whole cast.
+    """
     for options in _options_of(recipe, "white_balance"):
-        if options.get("strength") == 1:
+        strength = options.get("strength")
+        if (
+            isinstance(strength, (int, float))
+            and not isinstance(strength, bool)
+            and abs(strength - 1) <= _TOLERANCE
+        ):
             del options["strength"]
 
 
@@ -95,7 +104,6 @@ NEUTRAL: Mapping[str, Any] = {
 }
 """Options that this version does not have, and the value that changes nothing: any other one is refused."""
 
-_TOLERANCE = 1e-6  # largest rounding error of numbers that GIMP and Qt converted to text and back
 _LAST = "0.2"  # the last version that had what `REMOVED` and `NEUTRAL` name
 
 

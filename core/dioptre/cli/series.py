@@ -80,7 +80,8 @@ def balance(
     targets = dict(zip(found, _targets(found, output), strict=True))
     by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
-    shared = {} if common or by_hand else _shared(found, report)
+    whole = options.get("strength") is not None
+    shared = {} if common or by_hand else _shared(found, report, whole=whole)
 
     def balanced(source: Path) -> None:
         references = common or shared.get(source, ())
@@ -124,8 +125,11 @@ def _name(source: Path) -> str:
         return source.name  # the error is reported when the picture is read
 
 
-def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
-    """Return small versions of the pictures that determine the light of each picture; skip unreadable ones."""
+def _shared(sources: Sequence[Path], report: Reporter, *, whole: bool) -> dict[Path, tuple[np.ndarray, ...]]:
+    """Return small versions of the pictures that determine the light of each picture; skip unreadable ones.
+
+    Whether whole casts are removed decides which pictures have the same light.
+    """
     runtime.prepare_if_needed()
     # These modules load JAX, which has to be set up first.
     from dioptre.features.white_balance import estimate_light, groups, speakers, thumbnail
@@ -139,7 +143,7 @@ def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.nd
         except DioptreError as error:
             log.LOGGER.info("%s is not in the series: %s", source, error)
     readable = list(small)
-    estimates = [estimate_light(small[source]) for source in readable]
+    estimates = [estimate_light(small[source], whole=whole) for source in readable]
     found: dict[Path, tuple[np.ndarray, ...]] = {}
     for members in groups(estimates) if estimates else []:
         heard = tuple(small[readable[index]] for index in speakers(estimates, members, most=_SPEAKERS))

@@ -162,13 +162,13 @@ def interpolated(
         across: the same for its columns.
     """
     planes = cells.reshape(*cells.shape[:2], -1)
-    of_left, of_right = (each.weight.repeat(planes.shape[2]) for each in across)
+    of_right = across[1].weight.repeat(planes.shape[2])
 
     def line(number: int) -> Float32[np.ndarray, " mc"]:
         left, right = (planes[number].take(each.cell, 0).reshape(-1) for each in across)
-        return of_left * left + of_right * right
+        return left + of_right * (right - left)
 
-    result = np.empty((len(down[0].cell), of_left.size), np.float32)
+    result = np.empty((len(down[0].cell), of_right.size), np.float32)
     lines: dict[int, np.ndarray] = {}
     start = 0
     for (above, below), group in groupby(zip(*(each.cell.tolist() for each in down), strict=True)):

@@ -152,7 +152,9 @@ def _noise(width: int, channels: int) -> np.ndarray:
     """Return 64 rows of interleaved gradient noise (J. Jimenez, SIGGRAPH 2014), shifted for each channel."""
     y, x, c = np.ogrid[0:64, 0:width, 0:channels]
     noise = (x * 0.06711056 + y * 0.00583715 + 17.1 * c) % 1.0 * 52.9829189 % 1.0
-    return (0.005 + 0.99 * noise).astype(np.float32)
+    noise = (0.005 + 0.99 * noise).astype(np.float32)
+    noise.flags.writeable = False  # it is cached
+    return noise
 
 
 def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:

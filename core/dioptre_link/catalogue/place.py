@@ -18,7 +18,7 @@ class _Look(Options, group="Look"):
         0.0,
         300.0,
         label="Layer blur",
-        help="Radius of the layer's blur. Auto: the blur that the photo has at that depth.",
+        help="Radius of the layer's blur. Auto: the blur that the photo has at that depth, if it stays readable.",
         slider=(0.0, 50.0),
         unit="px",
         simple=True,

@@ -384,20 +384,18 @@ def blur_beside(radius: Plane, disparity: Disparity, layer: RGBA, *, level: floa
 
 def readable_px(layer: RGBA) -> float:
     """Return the largest radius of a blur that leaves a layer readable: a quarter of a stroke's width."""
-    solid = np.pad(layer[..., 3] > 0.5, 1)
-    return float(ndimage.distance_transform_edt(solid)[solid].mean()) if solid.any() else 0.0
+    if not (layer[..., 3] > 0.5).any():
+        return 0.0
+    solid = np.pad(layer[(*_around(layer, 0), 3)] > 0.5, 1)
+    return float(ndimage.distance_transform_edt(solid)[solid].mean()) - 0.5
 
 
 def _readable(blur: float | Plane, layer: RGBA) -> tuple[float | Plane, tuple[str, ...]]:
     """Limit the photo's own blur so that the layer stays readable, and return messages."""
-    full, most = float(np.max(np.where(layer[..., 3] > 0.5, blur, 0))), readable_px(layer)
-    if full <= most:
+    full = float(np.max(np.where(layer[..., 3] > 0.5, blur, 0)))
+    if full == 0 or full <= (most := readable_px(layer)):
         return blur, ()
-    words = Message(
-        "The photo's blur there, {full} px, would make the layer unreadable, so it has {most} px.",
-        full=f"{full:.1f}",
-        most=f"{most:.1f}",
-    )
+    words = Message("The photo's blur there would make the layer unreadable, so it has less.")
     return (min(blur, most) if isinstance(blur, float) else np.minimum(blur, np.float32(most))), (words,)
 
 

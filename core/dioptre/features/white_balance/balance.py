@@ -144,7 +144,7 @@ def lit_like(layer: Picture, picture: Float32[np.ndarray, "H W C"], *, strength:
     Returns:
         The layer, and the estimate of the picture's light.
     """
-    estimate = estimate_light(picture)
+    estimate = estimate_light(picture, whole=True)  # also what belongs to the scene
     light = np.maximum(xy_to_linear_rgb(jnp.asarray(between(NEUTRAL, estimate.light, strength).xy)), 0)
     white = xy_to_linear_rgb(jnp.asarray(NEUTRAL.xy))
     colour = np.asarray(light / white, np.float32)

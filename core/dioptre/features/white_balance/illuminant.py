@@ -26,7 +26,7 @@ expected error, the length of the cast, and the log odds of the network's certai
 _SURE = (2.154, 1.2, 0.9)
 """Coefficients of the fraction of a cast to remove: a constant term, then the weights of the log odds of the
 network's certainty and of the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's
-own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. All were chosen on
+own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. All were fitted to
 validation pictures, the constant term by `training.white_balance.belief`."""
 _UNSEEN = 0.02  # a cast shorter than this, as a vector (ln r/g, ln b/g), is invisible
 _TINTED = 0.17  # range of a picture's mean sRGB-encoded colour, relative to its maximum, above which it is not grey
@@ -45,7 +45,7 @@ class Estimate:
         expected_de: expected error after the correction, in CIELAB ΔE, mean over the picture; 0 for a known
             illuminant.
         confidence: probability that the illuminant is estimated well enough, 0 to 1; see GOOD_DE.
-        share: fraction of the estimated cast to remove; less than 1 if the estimate is uncertain.
+        share: fraction of the estimated cast to remove; less than 1 if it may belong to the scene.
         coloured: False for a picture that is entirely grey.
         tinted: whether the picture's mean colour is far from grey, whatever the light.
         xy: exact chromaticity of the illuminant, which can be bluer than any colour temperature; None if `light`
