@@ -389,7 +389,8 @@ def _released(old: State, new: State) -> State:
     off = _is_off_subject(new)
     if off and keep and new.options[FOCAL_DISPARITY] != old.options[FOCAL_DISPARITY]:
         return replace(new, options={**new.options, name: 0.0}, released=float(keep))
-    if new.released is not None and not off:
+    is_known = new.options[FOCAL_DISPARITY] is None or (new.shown is not None and new.shown.subject is not None)
+    if new.released is not None and not off and is_known:
         return replace(new, options={**new.options, name: new.released}, released=None)
     return new
 

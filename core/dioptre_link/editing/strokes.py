@@ -50,3 +50,7 @@ class Strokes:
     def follow(self, layer: Hashable) -> None:
         """Count a state of the layer as known, as that of a change which the user has not made."""
         self._known.add(layer)
+
+    def forget(self, layer: Hashable) -> None:
+        """Count a state of the layer as unknown: what followed it was given up."""
+        self._known.discard(layer)

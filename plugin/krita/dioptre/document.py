@@ -524,6 +524,12 @@ def active() -> tuple[Document | None, Node | None]:
     return document, document.activeNode() if document is not None else None
 
 
+def is_active(document: Document) -> bool:
+    """Return whether a document is the active one; unlike in `active`, Krita handles no events meanwhile."""
+    active = Krita.instance().activeDocument()
+    return active is not None and active == document
+
+
 def is_open(document: Document) -> bool:
     return any(document == each for each in Krita.instance().documents())
 

@@ -265,7 +265,9 @@ class ResultList(Tiles):
         if entry is None or not record_of(document).layers(entry):
             self.refresh()
             return False
-        document.setActiveNode(record_of(document).top(entry))
+        top = record_of(document).top(entry)
+        job_manager().undo_sync.activated(document, top, ())
+        document.setActiveNode(top)
         return True
 
     def _edit(self, item: QListWidgetItem) -> None:

@@ -79,19 +79,25 @@ class Painting:
 
     def is_still(self) -> Callable[[], bool]:
         """Return a test whether the layer has the pixels that it has now."""
+        now = self.pixels()
+        return lambda: now is not None and self.pixels() == now
+
+    def pixels(self) -> bytes | None:
+        """Return what identifies the layer's pixels; None if it is gone."""
         node = find_node(self.document, self.depth)
-        now = node and pixels_of(small(node))
-
-        def test() -> bool:
-            there = find_node(self.document, self.depth)
-            return there is not None and pixels_of(small(there)) == now
-
-        return test
+        return None if node is None else pixels_of(small(node))
 
     def is_as_before(self) -> bool:
         """Return whether the user has not painted since the last strokes were over."""
-        node = find_node(self.document, self.depth)
-        return node is not None and self._strokes.knows(pixels_of(small(node)))
+        now = self.pixels()
+        return now is not None and self._strokes.knows(now)
+
+    def is_undone(self, began: bytes | None) -> bool:
+        """Return whether the user has taken back the strokes that an update began with; a redo asks again."""
+        if self.pixels() == began or not self.is_as_before():
+            return False
+        self._strokes.forget(began)
+        return True
 
     def follow(self, node: Node) -> None:
         """Count a change of the layer as one that the user has not made."""

@@ -425,7 +425,11 @@ class Session(QObject):
             self._set(states.asked(self.state))
             self._previews.ask_soon()
         elif (panel.entry, panel.replaced) != (target.entry, target.replaced):
-            self.store.set(replace(panel, entry=target.entry, replaced=target.replaced))
+            adds = panel.adds
+            if panel.entry is None:  # A redo has brought it back.
+                adds, self._adds_set = self._has_selection(document) and not target.chosen, False
+            adds = adds and target.entry is not None
+            self.store.set(replace(panel, entry=target.entry, replaced=target.replaced, adds=adds))
         self._follow_switch(document)
         self._follow_selection()
 

@@ -7,8 +7,9 @@ because visibility is not part of Krita's undo history.
 user undoes or redoes the first of these steps, `UndoSync` does the same with the others and updates the record of
 results.
 
-*The active layer* stays the same, also when such a change is undone or redone. When a layer is removed or comes
-back, Krita activates a neighbour or that layer, sometimes only after the script has set the active layer.
+*The active layer* stays the same, also when such a change is undone, and when an update is redone. When a layer is
+removed or comes back, Krita activates a neighbour or that layer, sometimes only after the script has set the active
+layer.
 
 `UndoSync` acts only while Krita is not working on the document, because Krita drops an undo that is triggered
 during other work.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .dioptre_link.records import Entry
-from .document import Document, Node, active, is_idle, is_open, own_id, record_of, trigger
+from .document import Document, Node, is_active, is_idle, is_open, own_id, record_of, trigger
 from .toolkit import QObject, QTimer, QUuid
 
 # Number of polls after a swap during which a layer is kept active; Krita may activate a neighbour with a delay.
@@ -87,7 +88,7 @@ class _Swapped:
         elif all(old) and not any(new):
             self._is_now(new=False)
         elif self._half(old, new) and self.looks < ASKED * PATIENCE:
-            if self.looks % PATIENCE == 0 and self._is_active():
+            if self.looks % PATIENCE == 0 and is_active(self.document):
                 trigger("edit_undo" if self.is_new else "edit_redo")
             changed = True  # The rest of the steps, which may activate another layer, is to come.
         return changed
@@ -103,7 +104,7 @@ class _Swapped:
         if new != self.is_new:
             for entries in self.entries:
                 record_of(self.document).put(entries[new])
-            if not new and self._is_active() and self.painted():
+            if not new and is_active(self.document) and self.painted():
                 trigger("edit_undo")  # The user takes back the stroke together with what followed it.
         self.is_new = new
 
@@ -112,10 +113,6 @@ class _Swapped:
         swapped = [2 if after and not before else 1 if after else 0 for before, after in zip(old, new, strict=True)]
         each_is_there = all(before or after for before, after in zip(old, new, strict=True))
         return each_is_there and swapped == sorted(swapped, reverse=True) and swapped.count(1) <= 1
-
-    def _is_active(self) -> bool:
-        document = active()[0]
-        return document is not None and document == self.document
 
 
 @dataclass(kw_only=True)
@@ -127,8 +124,8 @@ class _Activated:
     beside: frozenset[str]
     left: int = SETTLING
 
-    def look(self) -> None:
-        active, wanted = self.document.activeNode(), self.document.nodeByUniqueID(QUuid(self.wanted))
+    def look(self, active: Node | None) -> None:
+        wanted = self.document.nodeByUniqueID(QUuid(self.wanted))
         self.left -= 1
         if active is not None and own_id(active) == self.wanted:
             return
@@ -148,16 +145,19 @@ class _Changes:
     kept: _Activated | None = None
 
     def look(self) -> None:
+        node = self.document.activeNode()  # First, because Krita handles waiting events meanwhile, such as an undo.
+        if not is_idle(self.document):
+            return
         turned = [one for one in self.changes if one.look()]
         if turned and self.active:
+            wanted = self.active
             for one in turned:
-                self.active = one.follower(self.active)
-            self.keep(self.active, [each for one in turned for each in one.ids])
+                wanted = one.follower(wanted)
+            self.keep(wanted, [each for one in turned for each in one.ids])
         if self.kept is not None:
-            self.kept.look()
+            self.kept.look(node)
             self.kept = self.kept if self.kept.left > 0 else None
-        elif self.changes:
-            node = self.document.activeNode()
+        elif not turned:
             self.active = "" if node is None else own_id(node)
 
     def keep(self, wanted: str, near: Sequence[str]) -> None:
@@ -167,6 +167,7 @@ class _Changes:
         groups = [node for node in nodes if node is not None]
         beside = {own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
         beside |= {*near}  # Those that come back later, too.
+        self.active = wanted
         self.kept = _Activated(document=self.document, wanted=wanted, beside=frozenset(beside - {wanted}))
 
 
@@ -213,7 +214,7 @@ class UndoSync(QObject):
             swapped: Pairs (old, new) of the swapped layers.
         """
         changes = self._of(document)
-        changes.kept = None
+        changes.kept, changes.active = None, "" if node is None else own_id(node)
         if node is not None and swapped:
             changes.keep(own_id(node), [own_id(new) for _, new in swapped])
 

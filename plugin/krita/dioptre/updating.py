@@ -210,10 +210,10 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
     """
     plans = plan(document, node)
     strokes = painting.under_way() if paints else None
-    is_still = None if strokes is None else strokes.is_still()
+    began = None if strokes is None else strokes.pixels()
 
     def make(done: Sequence[Done]) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
-        if strokes is not None and is_still is not None and not is_still() and strokes.is_as_before():
+        if strokes is not None and strokes.is_undone(began):
             return done[0][0].source.node(), ()  # The user has taken back the stroke meanwhile.
         return (yield from apply(done, manager.undo_sync, paints=paints))
 

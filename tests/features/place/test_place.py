@@ -190,7 +190,7 @@ def test_automatic_blur_leaves_letters_readable(monkeypatch: pytest.MonkeyPatch)
     made = apply("place", given, inputs)
     (placed,) = (layer.pixels for layer in made.layers if layer.role is Role.PLACED)
     assert np.ptp(placed[60, 60:100, 3]) > 0.6
-    assert made.values["blur_radius"] == pytest.approx(2.5, abs=0.1)
+    assert made.values["blur_radius"] == pytest.approx(2.0, abs=0.1)  # less at their ends
     assert any("unreadable" in words for words in made.messages)
     assert apply("place", {**given, "blur_radius": 12.7}, inputs).values["blur_radius"] == 12.7
     whole = apply("place", given, replace(inputs, layer=sheet()))

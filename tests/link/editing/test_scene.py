@@ -136,6 +136,13 @@ def test_a_focus_range_that_leaves_the_subject_releases_it_and_takes_it_back() -
         assert (back.options["keep_subject"], back.released) == (0.9, None)
 
 
+def test_a_released_subject_stays_so_until_the_one_with_an_added_thing_is_known() -> None:
+    off = changed(changed(child_on_stones(0.9), "focal_disparity", 0.2), "subject", ((1, 1),))
+    assert off.shown is not None
+    assert off.shown.subject is None
+    assert changed(off, "f_number", 1.4).options["keep_subject"] == 0.0
+
+
 def test_the_user_decides_about_a_subject_off_the_focus_range() -> None:
     kept = changed(changed(child_on_stones(), "focal_disparity", 0.2), "keep_subject", 0.5)
     assert (kept.options["keep_subject"], kept.released) == (0.5, None)

@@ -45,3 +45,10 @@ def test_undo_and_redo_are_no_strokes() -> None:
     looks(strokes, "", "a", "a", "ab", "ab")
     assert looks(strokes, "a", "a", "", "", "a", "a", "ab", "ab") == [False] * 8
     assert looks(strokes, "", "", "b", "b") == [False] * 3 + [True]
+
+
+def test_strokes_whose_update_was_given_up_are_strokes_again() -> None:
+    strokes = Strokes()
+    looks(strokes, "", "a", "a")
+    strokes.forget("a")
+    assert looks(strokes, "", "", "a", "a") == [False, False, False, True]

@@ -383,7 +383,7 @@ def blur_beside(radius: Plane, disparity: Disparity, layer: RGBA, *, level: floa
 
 
 def readable_px(layer: RGBA) -> float:
-    """Return the largest radius of a blur that leaves a layer readable: a quarter of a stroke's width."""
+    """Return the largest radius of a blur that leaves a layer readable: a quarter of a long stroke's width."""
     if not (layer[..., 3] > 0.5).any():
         return 0.0
     solid = np.pad(layer[(*_around(layer, 0), 3)] > 0.5, 1)

@@ -85,7 +85,9 @@ class OnCanvas:
             columns.set_child_packing(side, on, True, 0, Gtk.PackType.START)
             side.set_size_request(-1, -1) if on else make_high(side)
             for row in columns.get_parent().get_children():
-                if any(isinstance(each, Gtk.Button) for each in row.get_children()):
+                if isinstance(row, Gtk.Container) and any(
+                    isinstance(one, Gtk.Button) for one in row.get_children()
+                ):
                     row.set_visible(not on)
             make_tall(window) if on else window.resize(1, 1)
 
@@ -203,7 +205,7 @@ def _seen_of(state: State) -> tuple[bool, object]:
     hidden = not state.on_canvas or traits.enlarges(state.operation) or state.view == views.BEFORE
     if hidden or state.shown is None or scene.stands_in(state):
         return state.on_canvas, None
-    return True, (state.shown, state.view, state.sharp, state.operation, state.replaces)
+    return True, (scene.picture_of(state), scene.overlays(state), state.operation, state.replaces)
 
 
 def _picture(state: State) -> GdkPixbuf.Pixbuf:

@@ -29,7 +29,7 @@ APERTURE_PX = 64
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
-    """Put `panel` into a window with a permanent scrollbar, so that nothing moves when More options opens."""
+    """Put `panel` into a window with a permanent scrollbar, so that More options makes nothing narrower."""
     window = Gtk.ScrolledWindow(overlay_scrolling=False)
     window.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.ALWAYS)
     window.add(panel)
@@ -131,9 +131,14 @@ class Panel(Gtk.Box):
     def _opened(self, expander: Gtk.Expander, _property: object) -> None:
         """Scroll to what was opened, once it has its place."""
 
+        def scroll() -> None:
+            place = expander.translate_coordinates(self, 0, 0)
+            if place is not None and expander.get_expanded():  # The dialog may be gone meanwhile.
+                window.get_vadjustment().set_value(place[1])
+
         def placed(inside: Gtk.Widget, _area: object) -> None:
             inside.disconnect(handler)
-            GLib.idle_add(lambda: window.get_vadjustment().set_value(expander.translate_coordinates(self, 0, 0)[1]))
+            GLib.idle_add(scroll)
 
         if expander.get_expanded():
             window = self.get_ancestor(Gtk.ScrolledWindow)

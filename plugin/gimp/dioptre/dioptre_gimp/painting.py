@@ -118,8 +118,8 @@ class PaintingWindow:
         if record_of(self._image).to_update([self._depth]) and (response == UPDATE or self._used != used):
             self._start(self._update(None))
         else:
-            result = self._result()
-            top = self._depth if result is None else record_of(self._image).top(result)
+            result, record = self._result(), record_of(self._image)
+            top = record.top(result) if result is not None and record.layers(result) else self._depth
             with undo_step(self._image):
                 depth_editing.end(self._image, result, top)
             Gimp.displays_flush()

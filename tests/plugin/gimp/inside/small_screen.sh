@@ -84,8 +84,9 @@ for place in '260 357' '501 465'; do    # The slider, and the range's Auto
     choose $place
     wait_new 'Preview by portrait'
 done
+mark 'Preview by portrait'
 press alt+v
-sleep 2
+wait_new 'Preview by portrait'
 choose 176 51    # The focus brush, Keep sharp
 measure portrait
 mark 'Preview by portrait'

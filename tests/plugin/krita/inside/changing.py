@@ -277,6 +277,7 @@ def check_messages_and_switches_go_with_their_document():
     yield from soon("the switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
     other, _ = yield from open_photo()
     yield from soon("no switches", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), False)
+    yield from ready()
     yield from soon("nothing of the other document", lambda: said in words.text(), False)
     person.show_tab(document)
     yield from soon("the switches again", lambda: is_shown(QCheckBox, "dioptre_after_stroke"), True)
