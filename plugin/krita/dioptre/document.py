@@ -521,7 +521,10 @@ def _nodes_found(document: Document, links: Iterable[Link]) -> list[Node]:
 def active() -> tuple[Document | None, Node | None]:
     """Return the active document and layer. Krita handles all waiting events meanwhile: never call it to render."""
     document = Krita.instance().activeDocument()
-    return document, document.activeNode() if document is not None else None
+    node = None if document is None else document.activeNode()
+    if document is None or not is_open(document):  # Krita crashes if a document is used that was closed meanwhile.
+        return None, None
+    return document, node
 
 
 def is_active(document: Document) -> bool:

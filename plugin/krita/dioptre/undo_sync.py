@@ -146,7 +146,7 @@ class _Changes:
 
     def look(self) -> None:
         node = self.document.activeNode()  # First, because Krita handles waiting events meanwhile, such as an undo.
-        if not is_idle(self.document):
+        if not is_open(self.document) or not is_idle(self.document):
             return
         turned = [one for one in self.changes if one.look()]
         if turned and self.active:

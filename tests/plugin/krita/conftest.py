@@ -101,6 +101,7 @@ class Krita:
                 "OUT": "/out",
                 "CHECKS": " ".join(f"/inside/{script}" for script in scripts),
                 "DIOPTRE_PYTHON": str(ProductPython().python),
+                "PYTHONFAULTHANDLER": "1",  # A crash shows which line of Python led to it.
                 **environment,
             },
             gui=True,

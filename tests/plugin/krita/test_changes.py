@@ -171,6 +171,26 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     assert asked == ["step"] * plugin.undo_sync.ASKED
 
 
+def test_a_document_that_is_closed_while_krita_tells_its_layer_is_not_used(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Krita handles waiting events meanwhile, and ends if a closed document is used."""
+    node = photo(document)
+
+    def closing() -> Node:
+        document.close()
+        monkeypatch.setattr(document, "tryBarrierLock", lambda: pytest.fail("the closed document is used"))
+        return node
+
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, [(node, photo(document))])
+    monkeypatch.setattr(Krita.instance(), "activeDocument", lambda: document, raising=False)
+    monkeypatch.setattr(document, "activeNode", closing)
+    undo_sync.look()
+    Krita.instance()._documents.append(document)
+    assert plugin.document.active() == (None, None)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_one_undo_takes_back_a_stroke_with_its_result(
     plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch, there: bool
