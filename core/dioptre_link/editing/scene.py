@@ -50,11 +50,13 @@ class Marks:
     Attributes:
         rings: the clicked places, and last the automatic focus if the user chose none and it is known.
         worded: the places with words beside them, such as a known distance.
+        dots: the places of known distances.
         box: the chosen box.
     """
 
     rings: Sequence[tuple[Point, Mark]]
     worded: Sequence[tuple[Point, str]]
+    dots: Sequence[Point]
     box: tuple[float, ...] | None
 
 
@@ -103,10 +105,11 @@ def marks_of(state: State, size: tuple[int, int]) -> Marks:
     operation, options = state.operation, state.options
     chosen = state.point is not None or options.get(FOCAL_DISPARITY) is not None or state.view == views.BEFORE
     automatic = None if chosen or state.shown is None else state.decided.get("focus_at")
-    rings = picking.marked(operation, options, size)
+    rings, worded = picking.marked(operation, options, size), picking.worded(operation, options, size)
     return Marks(
         rings=rings if automatic is None else [*rings, ((automatic[0], automatic[1]), Mark.AUTOMATIC)],
-        worded=picking.worded(operation, options, size),
+        worded=worded,
+        dots=() if operation.at_marks else tuple(place for place, _ in worded),
         box=picking.box_places(operation, options, size),
     )
 

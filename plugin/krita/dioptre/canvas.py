@@ -218,9 +218,13 @@ class Canvas(QLabel):
 
         for place, mark in marks.rings:
             self._ring(painter, at(place), mark)
-        ringed = {place for place, _ in marks.rings}  # A light has a ring already, a known distance none.
+        for place in marks.dots:
+            painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
+            painter.setBrush(MEASURED)
+            painter.drawEllipse(at(place), DOT_PX, DOT_PX)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
         for place, words in marks.worded:
-            self._paint_words(painter, at(place), words, dotted=place not in ringed)
+            self._paint_words(painter, at(place), words)
 
     def _ring(self, painter: QPainter, middle: QPointF, mark: Mark) -> None:
         for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(QColor(*mark.value), OUTLINE[1][1])):
@@ -229,12 +233,7 @@ class Canvas(QLabel):
             for end in SIGNS.get(mark, ()):
                 painter.drawLine(middle - end, middle + end)
 
-    def _paint_words(self, painter: QPainter, middle: QPointF, words: str, *, dotted: bool) -> None:
-        if dotted:
-            painter.setPen(QPen(QColor(0, 0, 0, 200), 1.5))
-            painter.setBrush(MEASURED)
-            painter.drawEllipse(middle, DOT_PX, DOT_PX)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
+    def _paint_words(self, painter: QPainter, middle: QPointF, words: str) -> None:
         room = self._room()
         text = painter.boundingRect(QRectF(0, 0, *room), int(Qt.TextFlag.TextSingleLine), words)
         tag = (text.width() + INDENT_PX, text.height())

@@ -36,6 +36,13 @@ def square(first: int, last: int) -> Image:
     return Image(width=SIDE, height=SIDE, channels=1, data=data)
 
 
+def test_known_distances_have_dots_and_lights_have_their_strength_alone() -> None:
+    lit = marks_of(opened(OPERATIONS["light"], {"light_at": (3.0, 4.0)}), (9, 9))
+    assert ([*lit.dots], len(lit.worded)) == ([], 1)
+    known = marks_of(opened(OPERATIONS["portrait"], {"known_distance": ((0.0, 0.0, 2.0),)}), (9, 9))
+    assert [*known.dots] == [place for place, _ in known.worded] == [(0.0, 0.0)]
+
+
 def test_the_outline_lies_on_the_edge_alone() -> None:
     edge = outline(square(3, 8)).data
     marked = {(place % SIDE, place // SIDE) for place, value in enumerate(edge) if value}

@@ -279,8 +279,7 @@ class Preview(Gtk.Box):
                 drawing.lay_over(picture, outline, smooth=False)
             self.canvas.viewport.divider = self._divider if state.view == views.SPLIT else None
             worded = tuple(marked.worded)
-            ringed = {place for place, _ in marked.rings}  # A light has a ring already, a known distance none.
-            dots = tuple((place, self._dot) for place, _ in worded if place not in ringed)
+            dots = tuple((place, self._dot) for place in marked.dots)
             self.canvas.show_picture(picture, (*self._markers(state, marked), *dots), worded)
 
     def _move_divider(self, at: float) -> None:
