@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +40,7 @@ OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnlargingConfig:
+class EnlargingConfig(ABC):
     """Sizes of a network that enlarges.
 
     Attributes:
@@ -54,9 +55,9 @@ class EnlargingConfig:
     scale: int = 4
 
     @property
+    @abstractmethod
     def receptive_radius_px(self) -> int:
         """Radius of the receptive field in input pixels."""
-        raise NotImplementedError
 
     @property
     def overlap_px(self) -> int:

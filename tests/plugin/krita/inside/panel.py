@@ -410,14 +410,20 @@ def check_a_distance_entered_for_a_clicked_place_is_marked():
     document.setModified(False)
 
 
-def check_narrow_docker():
-    """In a docker 300 pixels wide, nothing is cut off, even with all options of any operation."""
+def floating(width):
+    """Open a photo and the docker, and return the docker as a window of its own."""
     yield from open_photo()
     yield from opened("dioptre_panel")
     panel = docker()
     panel.setFloating(True)
-    panel.resize(NARROW_PX, 720)
+    panel.resize(width, 720)
     panel.move(40, 40)
+    return panel
+
+
+def check_narrow_docker():
+    """In a docker 300 pixels wide, nothing is cut off, even with all options of any operation."""
+    panel = yield from floating(NARROW_PX)
     for _ in range(6):
         yield
     wide = []
@@ -444,12 +450,7 @@ def check_narrow_docker():
 
 def check_sliders_and_tiles_use_the_width():
     """In a docker as wide as on a small screen, sliders take what is left of a row, and presets are one row."""
-    yield from open_photo()
-    yield from opened("dioptre_panel")
-    panel = docker()
-    panel.setFloating(True)
-    panel.resize(SMALL_SCREEN_PX, 720)
-    panel.move(40, 40)
+    panel = yield from floating(SMALL_SCREEN_PX)
     for name in ("light", "white_balance", "portrait"):
         trigger(f"dioptre_{name}")
         panel.session.show_more(True)
