@@ -80,7 +80,7 @@ def balance(
     targets = dict(zip(found, _targets(found, output), strict=True))
     by_hand = {white_balance.NEUTRAL, white_balance.TEMPERATURE} & set(options)
     common = _opened(reference)
-    whole = options.get("strength") is not None
+    whole = options.get(white_balance.STRENGTH) is not None
     shared = {} if common or by_hand else _shared(found, report, whole=whole)
 
     def balanced(source: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..language import Message
 from ..operation import Input, Memory, Operation, Options, Point, Role, WarmUp, fraction, option
 
-TEMPERATURE, NEUTRAL = "temperature", "neutral"
+TEMPERATURE, NEUTRAL, STRENGTH = "temperature", "neutral", "strength"
 """Names of the options with which the user sets the light, instead of an estimate."""
 
 UNCHANGED: Mapping[str, Any] = {"strength": 0.0}
