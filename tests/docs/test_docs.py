@@ -72,6 +72,7 @@ OURS = (
     "--krita-dir",
 )
 README = "README.md"  # The commands on this page build on each other.
+MOST_WORDS = 1300
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
 
 
@@ -216,6 +217,18 @@ def test_the_reference_pages_are_current(checkout: Path, load_script: Callable[[
     for name, page in reference.PAGES.items():
         current = (checkout / "docs" / name).read_text(encoding="utf-8")
         assert page() == current, f"{name}: run python docs/_reference.py"
+
+
+def test_no_page_is_long(checkout: Path, load_script: Callable[[str], ModuleType]) -> None:
+    """Prose and tables are short; samples, targets of links and generated pages do not count."""
+    generated = {checkout / "docs" / name for name in load_script("docs/_reference.py").PAGES}
+    long = {}
+    for page in set(PAGES) - generated:
+        text = re.sub(r"(?<=\])\([^)]*\)", "", BLOCK.sub("", page.read_text(encoding="utf-8")))
+        words = sum(bool(re.search(r"\w", word)) for word in re.split(r"[\s|]+", text))
+        if words > MOST_WORDS:
+            long[page.name] = words
+    assert not long
 
 
 def test_recipes_shown_are_recipes(checkout: Path) -> None:

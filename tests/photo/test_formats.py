@@ -61,7 +61,7 @@ else:
 
 
 def test_a_format_is_added_by_its_name_and_a_module(tmp_path: Path) -> None:
-    """The steps in CONTRIBUTING.md, followed in a copy."""
+    """The steps in docs/dev/extending.md, followed in a copy."""
     core = Path(dioptre.__file__).parent.parent
     copy = shutil.copytree(core, tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__", "weights"))
     picture = copy / "dioptre" / "photo" / "picture.py"
