@@ -42,7 +42,7 @@ from .networks import Network
 from .operation import Role
 from .recipe import MOST_STEPS
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of the protocol; increase it with every change that older clients or workers would misunderstand."""
 
 MAX_MESSAGE_BYTES = 1 << 20  # a `submit` with every option is under 10 kB, one with many strokes under 100 kB
