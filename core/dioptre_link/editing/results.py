@@ -42,9 +42,9 @@ class Results(Record, ABC, Generic[L]):
     def area_of(self, layer: L) -> int:
         """Return the number of pixels of the layer's rectangle."""
 
+    @abstractmethod
     def is_masked(self, layer: L) -> bool:
         """Return whether a mask may hide much of the layer."""
-        return False
 
     def photo_below(self, layer: L, name: str) -> L:
         """Return the picture that a layer lies over; raise RefusedError if there is none.
@@ -73,7 +73,7 @@ class Results(Record, ABC, Generic[L]):
     def _unlimited(self, layer: L) -> L:
         for entry in self.readable():
             result = self.find(entry.outputs.get(Role.RESULT.value))
-            if result is not None and self.is_masked(result) and self.belongs(entry, layer):
+            if result is not None and self.belongs(entry, layer) and self.is_masked(result):
                 return self.find(entry.inputs.get(Input.PICTURE.value)) or layer
         return layer
 

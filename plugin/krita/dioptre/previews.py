@@ -16,8 +16,8 @@ from .dioptre_link.editing.traits import looks_into_file, takes_depth
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.networks import missing_network
 from .dioptre_link.wire import PixelFormat
-from .document import Node, Rect, client
-from .sources import Picture, Source, coverage_masks
+from .document import Node, Rect, client, coverage_masks
+from .sources import Picture, Source
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
 from .transfer import DEPTH_WIRE, SELECTION_WIRE, LinkThread, Report, Ticket, upload, upload_depth, without_alpha
 

@@ -29,6 +29,7 @@ from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .document import (
     DEPTH,
     EXCHANGE,
+    MARK_ROWS,
     ONE,
     Document,
     Node,
@@ -165,7 +166,6 @@ def metres_by_pixels(depth: Raster, documents: Iterable[Document]) -> Generator[
 
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
-MARK_ROWS = 16  # Number of rows of a selection that are compared to notice a change.
 NO_SELECTION: tuple[object, ...] = ()
 LAYERED_FILES = (".kra", ".krz", ".ora")
 PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # Formats that can contain the camera's depth.
@@ -562,15 +562,3 @@ def selection_mark(document: Document) -> tuple[object, ...]:
     left, top, width, height = selection.x(), selection.y(), selection.width(), selection.height()
     rows = range(top, top + height, max(1, height // MARK_ROWS))
     return left, top, width, height, *(bytes(selection.pixelData(left, row, width, 1)) for row in rows)
-
-
-def coverage_masks(node: Node) -> list[Node]:
-    """Return the visible transparency masks of a layer."""
-    return [child for child in node.childNodes() if child.type() == "transparencymask" and child.visible()]
-
-
-def coverage_mark(node: Node, rect: Rect) -> tuple[object, ...]:
-    """Return a value that changes with a layer's opacity and transparency masks, from some of their rows."""
-    rows = range(rect.y, rect.y + rect.height, max(1, rect.height // MARK_ROWS))
-    masks = coverage_masks(node)
-    return node.opacity(), *(bytes(mask.pixelData(rect.x, row, rect.width, 1)) for mask in masks for row in rows)

@@ -101,8 +101,10 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     expect("how it ended is said", bool(widget(QLabel, "dioptre_words").text()), True)
     yield from undo(document)
     yield from soon("what was undone is forgotten", results.count, 0)
+    yield from soon("its photo is active", lambda: document.activeNode().name(), "Photo")
     yield from redo(document)
     yield from soon("and listed again", results.count, 1)
+    yield from soon("and active", lambda: document.activeNode().name(), "Portrait blur")
 
 
 def check_the_menu_outlives_a_collection_of_garbage():
