@@ -61,7 +61,9 @@ class Previews(QObject):
         self._lists = True
 
     def ask_soon(self) -> None:
-        """Ask once the options have settled."""
+        """Ask once the options have settled; the picture of a recipe makes way at once."""
+        if self._recipe:
+            self._drop()
         if self._wanted() is not None and not self._settling.isActive():
             self._settling.start()
 
