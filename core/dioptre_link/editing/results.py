@@ -191,3 +191,8 @@ def mask_stays(name: str, *, made: bool = True) -> Message:
         "“{name}” keeps its mask, so the range of depth has no effect. Delete the mask, then choose Edit.",
         name=name,
     )
+
+
+def size_told(width: int, height: int) -> Message:
+    """Return the message that says how large an enlarged picture is, in pixels."""
+    return Message("The result has {width} × {height} pixels.", width=width, height=height)
