@@ -320,8 +320,9 @@ class DioptreDocker(DockWidget):
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:
-            painting = brush.is_active(state)
-            return brush.tip(state.operation, state.brush.tool) if painting else picking.hint(state.operation)
+            if brush.is_active(state):
+                return brush.tip(state.operation, state.brush.tool)
+            return picking.hint(state.operation, chosen=state.point is not None)
         if panel.followed is not None and state.phase is Phase.READY:
             found = recipes.focusing(panel.followed)
             return "" if found is None else picking.hint(found[0])

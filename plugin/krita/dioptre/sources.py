@@ -20,7 +20,7 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import metres_in, without_metres
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.refusals import Refusals
-from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
+from .dioptre_link.editing.traits import enlarges, films, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
@@ -449,6 +449,12 @@ def find(
         raise RefusedError(
             "The layer “{name}” is grey and has no colour cast.",
             hint="Select a colour layer, or convert the image to RGB first.",
+            name=picture.name(),
+        )
+    if films(described) and picture.animated():
+        raise RefusedError(
+            "The layer “{name}” is animated already.",
+            hint="Select a photo to make a film of it.",
             name=picture.name(),
         )
     masks = [child for child in picture.childNodes() if child.type().endswith("mask")]

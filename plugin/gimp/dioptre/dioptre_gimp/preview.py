@@ -378,7 +378,8 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)
-    return picking.hint(state.operation) or translated("Scroll to zoom, drag to pan.")
+    words = picking.hint(state.operation, chosen=state.point is not None)
+    return words or translated("Scroll to zoom, drag to pan.")
 
 
 def _with_key(label: str, key: str) -> str:

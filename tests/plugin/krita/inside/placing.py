@@ -8,7 +8,7 @@ from dioptre.document import record_of
 from kinds import SVG
 from person import click, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
-from qt import QPushButton
+from qt import QLabel, QPushButton
 from rig import (
     HEIGHT,
     WIDTH,
@@ -249,7 +249,10 @@ def check_a_click_in_the_preview_places_the_layer():
     yield from ready()
     person.screenshot("krita-place.png")
     behind = state().decided["layer_depth"]
+    words = widget(QLabel, "dioptre_words")
+    expect_in("hint", "Click where the layer should stand.", words.text())
     yield from changing(click(*at(0.9, 0.9)))
+    expect_in("hint", "The layer stands at the ring.", words.text())
     expect("the click chooses the depth", state().options["stands_at"] is not None, True)
     expect(f"nearer than {behind}", state().decided["layer_depth"] != behind, True)
     person.screenshot("krita-place-near.png")
