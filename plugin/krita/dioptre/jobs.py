@@ -158,16 +158,11 @@ class JobManager(QObject):
         self.undo_sync = UndoSync(self)
         self.runs: list[Run] = []
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
+        QApplication.instance().aboutToQuit.connect(self.cancel_all)
         self._thread = LinkThread(client())
         self._thread.progressed.connect(self._progressed)
         self._thread.done.connect(self._done)
         self._thread.failed.connect(self._failed)
-        QApplication.instance().aboutToQuit.connect(self.stop)
-
-    def stop(self) -> None:
-        """Cancel all jobs and end the thread when Krita quits."""
-        self.cancel_all()
-        self._thread.stop()
 
     def cancel_all(self) -> None:
         """Cancel every job, including those that are still waiting."""

@@ -102,13 +102,8 @@ class Inputs:
 
     def _key(self, name: str) -> tuple[str, str, int]:
         assert self._sent is not None
-        shas = {
-            "picture": self._sent.picture_sha256,
-            "layer": self._sent.layer_sha256,
-            "disparity": self._sent.depth_sha256,
-            "selection": self._sent.selection_sha256,
-        }
-        return name, shas[name], id(self._sent)
+        hashed = getattr(self._sent, f"{'depth' if name == 'disparity' else name}_sha256")
+        return name, hashed, id(self._sent)
 
     def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
         def upload(worker: Worker) -> Steps[Buffer]:

@@ -508,6 +508,8 @@ def check_recipes_are_tiles_of_the_photo():
     tiles = widget(QListWidget, "dioptre_recipes")
     first = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
     rows = [tiles.visualItemRect(tiles.item(row)) for row in range(tiles.count())]
+    in_rows = sorted(range(len(rows)), key=lambda row: (rows[row].top(), rows[row].left()))
+    expect("in the list's order", in_rows, [*range(len(rows))])
     expect("none is hidden", [tiles.viewport().rect().contains(one) for one in rows], [True] * len(rows))
     expect("the photo at once", [image == first[0] and not image.isNull() for image in first], [True] * len(first))
     yield from ready()
