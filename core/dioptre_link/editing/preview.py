@@ -48,8 +48,7 @@ class PreviewSession:
         self._worker = worker
         self._format = colour_format
         self._poll_s = poll_s
-        self._asked_s = 0.0
-        self._longest_px = 0  # of the latest preview
+        self._asked_s, self._longest_px = 0.0, 0  # of the latest preview: when it was requested, and its size
         self._drafting = False
         self._finding: Hashable = None  # key of the depth and subject that the current preview is computing
         # Key of the inputs for which the worker has cached the networks' outputs, so that the next draft is fast.

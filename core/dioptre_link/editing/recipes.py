@@ -39,8 +39,7 @@ def chosen_in_picture(options: Mapping[str, Any], operation: Operation) -> dict[
 
 def preset_in(options: Mapping[str, Any], operation: Operation) -> str:
     """Return the name of the preset whose options these are, but for clicked places and strokes; "" if none."""
-    fits = (name for name in presets_of(operation) if with_preset(options, name, operation) == options)
-    return next(fits, "")
+    return next((name for name in presets_of(operation) if with_preset(options, name, operation) == options), "")
 
 
 def focusing(recipe: Recipe) -> tuple[Operation, Mapping[str, Any]] | None:
