@@ -243,6 +243,41 @@ def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     plugin.painting.end()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_updated_again(
+    plugin: types.SimpleNamespace, document: Document, late: bool
+) -> None:
+    """One undo takes back both the second stroke and the first one's result, which was inserted after it."""
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    strokes = plugin.painting.under_way()
+
+    def paint(value: float) -> None:
+        depth.setPixelData(array.array("f", [value, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+
+    def over() -> bool:
+        return any(strokes._strokes.are_over(strokes.pixels()) for _ in range(3))
+
+    assert not over()
+    paint(0.5)
+    assert over()
+    assert not over()
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    plugin.updating.start(manager, document, depth, paints=True)
+    _title, reading, _work, make = run.given
+    (task,) = plugin.jobs.finish(reading)
+    steps = make([(plugin.updating._with_depth(task), outcome(plugin))])
+    if late:
+        next(steps)
+    paint(0.75)
+    plugin.jobs.finish(steps)
+    paint(0.5)
+    assert over()
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
