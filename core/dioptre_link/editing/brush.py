@@ -63,7 +63,9 @@ _SELECTING_TIPS = {
 
 def label(operation: Operation, tool: Tool) -> str:
     """Return the name of an operation's tool in the user's language."""
-    return translated((_SELECTING_LABELS if traits.selects(operation) else _LABELS)[tool])
+    if traits.selects(operation):
+        return translated(_SELECTING_LABELS[tool])
+    return translated(_LABELS[tool])
 
 
 def tip(operation: Operation, tool: Tool) -> str:

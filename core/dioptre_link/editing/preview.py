@@ -287,10 +287,8 @@ class PreviewSession:
         confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
         selection = images.get(Role.SELECTION) or images.get(Role.INVENTED)
         after = images.get(Role.RESULT)
-        if at in self._subjects:
-            coverage = self._subjects[at][1]
-        else:
-            coverage = None if subject is None else subject.channel(-1)
+        found = None if subject is None else subject.channel(-1)
+        coverage = self._subjects[at][1] if at in self._subjects else found
         depth = self._depth_shown or request.depth_image
         if depth is not None and coverage is not None:
             coverage = coverage.resized(depth.width, depth.height)

@@ -61,10 +61,9 @@ class Number:
         The preview also decides the limit of a number that the picture limits.
         """
         given, decided = state.options[self.parameter.name], state.automatic.get(self.parameter.name)
-        if self.parameter.within_picture and decided is not None:
-            given = min(given, decided)
-        value = decided if given is None else given
-        return None if value is None else float(value)
+        if given is None or (self.parameter.within_picture and decided is not None):
+            given = decided if given is None else min(given, decided)
+        return None if given is None else float(given)
 
     def is_automatic(self, state: State) -> bool:
         """Return whether the user leaves the number to the preview."""

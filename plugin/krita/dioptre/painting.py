@@ -95,8 +95,8 @@ class Painting:
     def is_undone(self, began: bytes | None) -> bool:
         """Return whether the user has taken back the strokes that an update began with.
 
-        If they have, or have painted on, undo or redo may lead to these strokes without the update's result: another
-        update then follows.
+        If they have, or have painted on, undo or redo may lead to these strokes without the update's result. Then
+        another update follows.
         """
         if self.pixels() == began:
             return False
