@@ -84,6 +84,7 @@ class Parameter:
     simple: bool = False  # whether the short version of a dialog shows the option
     only_if: tuple[Any, ...] = ()  # an option and those of its values with which this option has an effect
     bytes_per_pixel: int = 0  # more memory per pixel of the picture if the value is not the default
+    within_picture: bool = False  # whether a larger value stands for the picture's longer side in pixels
     refined_by: str = ""  # id of a network that, once it is added, sees more finely what the option is about
 
     def check(self, value: Any) -> Any:

@@ -43,6 +43,7 @@ class FilmOptions(DepthOptions):
         label="Size",
         help="Longer side of the frames in pixels; they are never larger than the picture.",
         simple=True,
+        within_picture=True,
     )
     strength: float = option(
         100.0,

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..operation import Operation
-
 OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_eye")
 """The options of an operation that shape the disc."""
 
@@ -74,11 +72,6 @@ SHAPES = (
     ),
     _shape("anamorphic", "Anamorphic", "Tall ovals, as from a cine lens", anamorphic=1.8),
 )
-
-
-def has_shapes(operation: Operation) -> bool:
-    """Return whether the operation has all options that a shape sets."""
-    return set(SHAPED) <= {parameter.name for parameter in operation.parameters}
 
 
 def shape_of(options: Mapping[str, Any]) -> Shape | None:

@@ -55,16 +55,13 @@ def offer_of(state: State) -> Offer | None:
     network = fetch.network if fetch is not None and fetch.running else missing
     if network is None or (parameter := _parameter_of(state.operation, network)) is None:
         return None
+    offer = Offer(network=network, parameter=parameter.name)
     if fetch is not None and fetch.running:
-        return Offer(network=network, parameter=parameter.name, words=fetch.phase, fraction=fetch.fraction)
+        return replace(offer, words=fetch.phase, fraction=fetch.fraction)
     if not network.can_be_fetched:
         title = Message(parameter.shown_choice(network.id))
-        return Offer(
-            network=network,
-            parameter=parameter.name,
-            words=Message("“{network}” is not installed and cannot be downloaded.", network=title),
-            hint=Message("Choose another network."),
-        )
+        words = Message("“{network}” is not installed and cannot be downloaded.", network=title)
+        return replace(offer, words=words, hint=Message("Choose another network."))
     tried = fetch if fetch is not None and fetch.network.id == network.id else None
     words = Message("Licence: {licence}", licence=network.licence)
     if parameter.refined_by:
@@ -73,9 +70,8 @@ def offer_of(state: State) -> Offer | None:
             "Licence: {licence}",
             licence=network.licence,
         )
-    return Offer(
-        network=network,
-        parameter=parameter.name,
+    return replace(
+        offer,
         button=Message("Download ({size} MB)", size=network.download_mb),
         words=tried.message if tried else words,
         hint=tried.hint if tried else "",

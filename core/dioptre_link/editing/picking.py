@@ -202,9 +202,17 @@ def words_of(parameter: Parameter, value: Any) -> str:
     return translated("1 point") if len(value) == 1 else translated(Message("{count} points", count=len(value)))
 
 
-def hint(operation: Operation) -> str:
-    """Describe the effect of clicks in the user's language; "" if they have none."""
+def hint(operation: Operation, *, chosen: bool = False) -> str:
+    """Describe the effect of clicks in the user's language; "" if they have none.
+
+    Args:
+        operation: the operation.
+        chosen: whether the user has clicked its point.
+    """
     point = traits.point_of(operation)
+    if operation.places:
+        stands = Message("The layer stands at the ring. Drag the ring, or click another place.")
+        return translated(stands if chosen else Message("Click where the layer should stand."))
     if traits.selects(operation) and point is not None:
         return translated("Click a place at the depth to select.")
     if operation.at_marks:

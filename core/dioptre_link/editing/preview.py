@@ -48,7 +48,7 @@ class PreviewSession:
         self._worker = worker
         self._format = colour_format
         self._poll_s = poll_s
-        self._asked_s = 0.0
+        self._asked_s, self._longest_px = 0.0, 0  # of the latest preview: when it was requested, and its size
         self._drafting = False
         self._finding: Hashable = None  # key of the depth and subject that the current preview is computing
         # Key of the inputs for which the worker has cached the networks' outputs, so that the next draft is fast.
@@ -94,7 +94,7 @@ class PreviewSession:
         Raises:
             DioptreError: the job failed.
         """
-        self._asked_s = time.monotonic()
+        self._asked_s, self._longest_px = time.monotonic(), request.longest_px
         try:
             return (yield from self._preview(request))
         except WorkerLostError:
@@ -118,20 +118,24 @@ class PreviewSession:
     def beside(self, request: Request) -> Shows:
         """Return another operation's result on the picture, such as a recipe's; later previews stay as fast.
 
-        An enlargement gives the picture as it is, because a small part of it would show nothing at a tile's size.
+        A draft at the previews' size, if the operation has drafts, needs no program that they have not compiled: no
+        preview could interrupt that. An enlargement gives the picture as it is, because a small part of it would
+        show nothing at a tile's size.
 
         Raises:
             DioptreError: the job failed.
         """
         if traits.enlarges(request.operation):
             request = replace(request, operation=white_balance.OPERATION, options=white_balance.UNCHANGED)
+        if drafts := request.operation.drafts:
+            request = replace(request, longest_px=self._longest_px or request.longest_px)
         if self._keys.get("picture") != request.inputs["picture"].key:
             yield from self._hand_over(request)
         depth = self._depth
         if _depth_key(request) != self._depth_key:
             self._depth = None
         try:
-            return (yield from self._job(request, request.choice, keeps=False))
+            return (yield from self._job(request, request.choice, draft=drafts, keeps=False))
         finally:
             self._depth = depth
 
@@ -283,13 +287,12 @@ class PreviewSession:
         confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
         selection = images.get(Role.SELECTION) or images.get(Role.INVENTED)
         after = images.get(Role.RESULT)
-        if at in self._subjects:
-            coverage = self._subjects[at][1]
-        else:
-            coverage = None if subject is None else subject.channel(-1)
+        found = None if subject is None else subject.channel(-1)
+        coverage = self._subjects[at][1] if at in self._subjects else found
         depth = self._depth_shown or request.depth_image
         if depth is not None and coverage is not None:
             coverage = coverage.resized(depth.width, depth.height)
+        limits = {one.name: max(request.size) for one in request.operation.parameters if one.within_picture}
         return Shown(
             draft=draft,
             after=None if after is None else after.faded(request.coverage),
@@ -298,7 +301,7 @@ class PreviewSession:
             confidence=None if confidence is None else confidence.channel(0),
             subject=coverage,
             selection=None if selection is None else selection.channel(0),
-            values=result.values,
+            values={**result.values, **limits},
             messages=result.messages,
         )
 

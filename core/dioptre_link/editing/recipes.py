@@ -27,16 +27,19 @@ def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
 
 
 def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:
-    """Return the options with those of a preset; clicked places and strokes stay."""
-    kept = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
-    given = {**operation.defaults(), **presets_of(operation)[name]}
-    return {one: options[one] if one in kept else value for one, value in given.items()}
+    """Return the options with those of a preset; those that were chosen in the picture stay."""
+    return {**operation.defaults(), **presets_of(operation)[name], **chosen_in_picture(options, operation)}
+
+
+def chosen_in_picture(options: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
+    """Return the options that hold clicked places, strokes and the focus, as no preset does."""
+    names = {one.name for one in operation.parameters if one.kind in (*PLACES, *LISTS)} | {FOCAL_DISPARITY}
+    return {name: value for name, value in options.items() if name in names}
 
 
 def preset_in(options: Mapping[str, Any], operation: Operation) -> str:
     """Return the name of the preset whose options these are, but for clicked places and strokes; "" if none."""
-    fits = (name for name in presets_of(operation) if with_preset(options, name, operation) == options)
-    return next(fits, "")
+    return next((name for name in presets_of(operation) if with_preset(options, name, operation) == options), "")
 
 
 def focusing(recipe: Recipe) -> tuple[Operation, Mapping[str, Any]] | None:

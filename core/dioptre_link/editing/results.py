@@ -42,9 +42,9 @@ class Results(Record, ABC, Generic[L]):
     def area_of(self, layer: L) -> int:
         """Return the number of pixels of the layer's rectangle."""
 
+    @abstractmethod
     def is_masked(self, layer: L) -> bool:
         """Return whether a mask may hide much of the layer."""
-        return False
 
     def photo_below(self, layer: L, name: str) -> L:
         """Return the picture that a layer lies over; raise RefusedError if there is none.
@@ -73,7 +73,7 @@ class Results(Record, ABC, Generic[L]):
     def _unlimited(self, layer: L) -> L:
         for entry in self.readable():
             result = self.find(entry.outputs.get(Role.RESULT.value))
-            if result is not None and self.is_masked(result) and self.belongs(entry, layer):
+            if result is not None and self.belongs(entry, layer) and self.is_masked(result):
                 return self.find(entry.inputs.get(Input.PICTURE.value)) or layer
         return layer
 
@@ -191,3 +191,8 @@ def mask_stays(name: str, *, made: bool = True) -> Message:
         "“{name}” keeps its mask, so the range of depth has no effect. Delete the mask, then choose Edit.",
         name=name,
     )
+
+
+def size_told(width: int, height: int) -> Message:
+    """Return the message that says how large an enlarged picture is, in pixels."""
+    return Message("The result has {width} × {height} pixels.", width=width, height=height)

@@ -56,10 +56,14 @@ class Number:
         self.least, self.most = self.scale.least, self.scale.most
 
     def value(self, state: State) -> float | None:
-        """Return the user's number, or else the one that the preview decided; None if it is not known."""
-        given = state.options[self.parameter.name]
-        value = state.automatic.get(self.parameter.name) if given is None else given
-        return None if value is None else float(value)
+        """Return the user's number, or else the one that the preview decided; None if it is not known.
+
+        The preview also decides the limit of a number that the picture limits.
+        """
+        given, decided = state.options[self.parameter.name], state.automatic.get(self.parameter.name)
+        if given is None or (self.parameter.within_picture and decided is not None):
+            given = decided if given is None else min(given, decided)
+        return None if given is None else float(given)
 
     def is_automatic(self, state: State) -> bool:
         """Return whether the user leaves the number to the preview."""

@@ -367,15 +367,11 @@ def _with(state: State, **changes: Any) -> State:
         kept = changed.shown
         shown = None if kept is None else replace(kept, subject=None)
         changed = replace(changed, decided={}, shown=shown)  # they belong to the former places
-    return _asked(changed)
+    return asked(changed)
 
 
 def asked(state: State) -> State:
-    """Request another preview, because something besides the options has changed, such as the selection."""
-    return _asked(state)
-
-
-def _asked(state: State) -> State:
+    """Request another preview, because the options or something else has changed, such as the selection."""
     if state.phase in (Phase.EMPTY, Phase.READING):
         return state
     return replace(state, phase=_asking(state), message="", hint="")

@@ -26,6 +26,9 @@ from .toolkit import (
     QToolButton,
     QWidget,
     Slider,
+    laid_out,
+    quiet,
+    wrapped,
 )
 
 OnChanges = Callable[[Mapping[str, Any]], None]
@@ -39,8 +42,7 @@ class Aperture(QWidget):
         super().__init__()
         self.setObjectName("dioptre_aperture")
         self._shown: dict[str, Any] = {}
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        line = laid_out(QHBoxLayout, self)
         self._pictures = {bokeh.CENTRE: QLabel(), bokeh.CORNER: QLabel()}
         for picture, words in zip(
             self._pictures.values(), (translated("Middle"), translated("Corner")), strict=True
@@ -73,9 +75,7 @@ class ShapesRow(QWidget):
         self.setAccessibleName(translated("Bokeh"))
         self._on_changes = on_changes
         self._buttons: dict[str, QToolButton] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(1)
+        row = laid_out(QHBoxLayout, self, spacing=1)
         for shape in bokeh.SHAPES:
             button = self._buttons[shape.name] = QToolButton()
             button.setObjectName(f"dioptre_shape_{shape.name}")
@@ -157,19 +157,15 @@ class DistanceRow(QWidget):
         self._field.setAccessibleName(translated(distances.LABEL))
         self._field.setAccessibleDescription(translated(distances.HELP))
         self._field.valueChanged.connect(self._entered)
-        label = QLabel(translated(distances.LABEL))
-        label.setWordWrap(True)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(label, 1)
+        line = laid_out(QHBoxLayout, self)
+        line.addWidget(wrapped("distance_label", translated(distances.LABEL)), 1)
         line.addWidget(self._field, 0)
 
     def render(self, state: State) -> None:
         same = self._state is not None and self._state.point == state.point
         self._state = state
-        self._field.blockSignals(True)
-        self._field.show_number(distances.shown_m(state), edited=same)
-        self._field.blockSignals(False)
+        with quiet(self._field):
+            self._field.show_number(distances.shown_m(state), edited=same)
         self._field.setEnabled(distances.can_enter(state))
 
     def _entered(self, distance_m: float) -> None:
@@ -187,9 +183,7 @@ class Row(QWidget):
         self.setToolTip(translated(parameter.help))
         self._on_changes = on_changes
         self._quiet = False
-        self.line = QHBoxLayout(self)
-        self.line.setContentsMargins(0, 0, 0, 0)
-        self.line.setSpacing(GAP_PX)
+        self.line = laid_out(QHBoxLayout, self, spacing=GAP_PX)
         self._label: QLabel | None = None
         self.label_px = LABEL_PX  # Width for the label where it need not wrap.
 
@@ -200,10 +194,9 @@ class Row(QWidget):
 
     def add_label(self) -> None:
         """Add the option's name; labels have the same width in all rows, so that the controls line up."""
-        self._label = QLabel(rows.label_of(self.parameter).replace("_", ""))
+        self._label = wrapped("label", rows.label_of(self.parameter).replace("_", ""))
         self._label.setMinimumWidth(LABEL_PX)
         self._label.setMaximumWidth(LABEL_PX)
-        self._label.setWordWrap(True)
         self.line.addWidget(self._label, LABEL_STRETCH)
 
     @property
@@ -333,8 +326,7 @@ class PlacesRow(Row):
     def __init__(self, parameter: Parameter, on_changes: OnChanges) -> None:
         super().__init__(parameter, on_changes)
         self._row = rows.Places(parameter)
-        self._words = QLabel()
-        self._words.setWordWrap(True)  # A list of distances must not widen the docker.
+        self._words = wrapped("places")  # A list of distances must not widen the docker.
         self.add_label()
         self.line.addWidget(self._words, 3)
         self._buttons = [self._button(one) for one in self._row.buttons]

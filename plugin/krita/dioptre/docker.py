@@ -52,6 +52,9 @@ from .toolkit import (
     QWidget,
     Shared,
     button_of,
+    laid_out,
+    quiet,
+    wrapped,
 )
 
 DOCKER_ID = "dioptre_docker"
@@ -121,9 +124,8 @@ class DioptreDocker(DockWidget):
     def _build(self) -> None:
         self._view = PictureView(self.session)
         self.installEventFilter(self._view)
-        layout = QVBoxLayout()
+        layout = laid_out(QVBoxLayout, spacing=4)
         layout.setContentsMargins(LEFT_PX, 3, RIGHT_PX, 3)
-        layout.setSpacing(4)
         layout.addLayout(self._head())
         layout.addWidget(self._view, PREVIEW)
         layout.addWidget(self._lower(), LOWER)
@@ -153,9 +155,7 @@ class DioptreDocker(DockWidget):
         lower = Shared()
         lower.setObjectName("dioptre_lower")
         lower.setMinimumHeight(LOWER_PX)
-        layout = QVBoxLayout(lower)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout = laid_out(QVBoxLayout, lower, spacing=4)
         self._title = OneLine()
         self._title.setObjectName("dioptre_title")
         font = self._title.font()
@@ -168,17 +168,14 @@ class DioptreDocker(DockWidget):
 
     def _scrolled(self) -> QScrollArea:
         self._recipes = RecipeList(self._choose_tile)
-        self._about = QLabel()
-        self._about.setWordWrap(True)
-        self._about.setObjectName("dioptre_about")
+        self._about = wrapped("about")
         self._option_place = QVBoxLayout()
         self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
         self._results_title = QLabel(f"<b>{translated('Results')}</b>")
         self._results = ResultList(lambda: self._guarded(self.session.edit))
         inside = QWidget()
-        layout = QVBoxLayout(inside)
+        layout = laid_out(QVBoxLayout, inside, spacing=4)
         layout.setContentsMargins(0, 0, 4, 0)
-        layout.setSpacing(4)
         layout.addWidget(self._about)
         layout.addWidget(self._recipes)
         layout.addLayout(self._option_place)
@@ -196,9 +193,7 @@ class DioptreDocker(DockWidget):
         return scroll
 
     def _pinned(self) -> QVBoxLayout:
-        self._words = QLabel()
-        self._words.setWordWrap(True)
-        self._words.setObjectName("dioptre_words")
+        self._words = wrapped("words")
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         tip = translated("Add another group and keep the current result")
         adds, text = self.session.add_another, translated("Add instead of replacing")
@@ -221,13 +216,11 @@ class DioptreDocker(DockWidget):
         self._edit_depth = self._button(translated("Edit depth"), "edit_depth_button", self._begin_depth, tip)
         tip, update = translated("Recompute the active result after you paint on its layers"), self._update_layers
         self._update = self._button(translated("Update"), "update_button", update, tip)
-        buttons = self._buttons = QGridLayout()
-        buttons.setSpacing(4)
+        buttons = self._buttons = laid_out(QGridLayout, spacing=4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
         buttons.addWidget(self._edit_depth, 1, 0)
         buttons.addWidget(self._update, 1, 1)
-        pinned = QVBoxLayout()
-        pinned.setSpacing(4)
+        pinned = laid_out(QVBoxLayout, spacing=4)
         pinned.addWidget(self._words)
         pinned.addWidget(JobList())
         pinned.addWidget(self._whole)
@@ -268,9 +261,8 @@ class DioptreDocker(DockWidget):
             (self._whole, enlarges(state.operation) and not panel.recipe, panel.whole),
         ):
             tick.setVisible(shown)
-            tick.blockSignals(True)
-            tick.setChecked(on)
-            tick.blockSignals(False)
+            with quiet(tick):
+                tick.setChecked(on)
         self._make.setText(action_of(panel))
         self._make.setEnabled(panel.can_make)
         if (panel.recipe, state.operation, state.options) != (old.recipe, old.state.operation, old.state.options):
@@ -320,8 +312,9 @@ class DioptreDocker(DockWidget):
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:
-            painting = brush.is_active(state)
-            return brush.tip(state.operation, state.brush.tool) if painting else picking.hint(state.operation)
+            if brush.is_active(state):
+                return brush.tip(state.operation, state.brush.tool)
+            return picking.hint(state.operation, chosen=state.point is not None)
         if panel.followed is not None and state.phase is Phase.READY:
             found = recipes.focusing(panel.followed)
             return "" if found is None else picking.hint(found[0])

@@ -22,7 +22,7 @@ from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from krita import Document as Document
 from krita import Krita
@@ -388,6 +388,19 @@ ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
 MAX_VERSIONS = 30  # Maximum number of recorded versions per node, more than anyone will undo.
 MAX_NODES = 100
+MARK_ROWS = 16  # Number of rows of a selection or mask that are looked at, because that is done often.
+
+
+def coverage_masks(node: Node) -> list[Node]:
+    """Return the visible transparency masks of a layer."""
+    return [child for child in node.childNodes() if child.type() == "transparencymask" and child.visible()]
+
+
+def coverage_mark(node: Node, rect: Rect) -> tuple[Any, ...]:
+    """Return a value that changes with a layer's opacity and transparency masks, from some of their rows."""
+    rows = range(rect.y, rect.y + rect.height, max(1, rect.height // MARK_ROWS))
+    masks = coverage_masks(node)
+    return node.opacity(), *(bytes(mask.pixelData(rect.x, row, rect.width, 1)) for mask in masks for row in rows)
 
 
 class DocumentResults(Results[Node]):
@@ -415,6 +428,10 @@ class DocumentResults(Results[Node]):
         beside = [each for each in parent.childNodes() if each is not None]
         place = [own_id(each) for each in beside].index(own_id(layer))
         return [each for each in beside[:place][::-1] if each.visible() and not each.type().endswith(_NO_PIXELS)]
+
+    def is_masked(self, layer: Node) -> bool:
+        _opacity, *rows = coverage_mark(layer, Rect.of(layer))
+        return any(row.strip(b"\xff") for row in rows)  # A white mask waits for a range of depth.
 
     def area_of(self, layer: Node) -> int:
         rect = Rect.of(layer)

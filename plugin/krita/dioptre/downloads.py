@@ -13,15 +13,16 @@ from .dioptre_link.networks import Network
 from .document import client
 from .jobs import job_manager
 from .toolkit import (
-    QApplication,
+    Bar,
     QHBoxLayout,
-    QLabel,
     QObject,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
+    button_of,
+    laid_out,
     pyqtSignal,
+    wrapped,
 )
 from .transfer import LinkThread, Report, Ticket
 
@@ -64,15 +65,11 @@ class Fetcher(QObject):
             self._thread.noted.connect(lambda _ticket, step: self.stepped.emit(step))
             self._thread.done.connect(lambda _ticket, networks: self._end(self.done, networks))
             self._thread.failed.connect(lambda _ticket, error: self._end(self.failed, error))
-            QApplication.instance().aboutToQuit.connect(self._thread.stop)
         return self._thread
 
     def _end(self, signal: Any, value: object) -> None:
         self._ticket = None
         signal.emit(value)
-
-
-FULL = 1000  # Maximum of the progress bar.
 
 
 class OfferRow(QWidget):
@@ -82,36 +79,27 @@ class OfferRow(QWidget):
         super().__init__()
         self.setObjectName("dioptre_offer")
         self._offer: Offer | None = None
-        self._get = QPushButton()
-        self._get.setObjectName("dioptre_get_network")
-        self._get.clicked.connect(lambda *_: on_fetch(self._offer.network) if self._offer is not None else None)
-        self._cancel = QPushButton(translated("Cancel"))
-        self._cancel.setObjectName("dioptre_cancel_network")
+        self._on_fetch = on_fetch
+        self._get = button_of(QPushButton, "get_network", "", self._fetch)
+        self._cancel = button_of(QPushButton, "cancel_network", translated("Cancel"), on_cancel)
         self._cancel.setAccessibleName(translated("Cancel the download"))
-        self._cancel.clicked.connect(lambda *_: on_cancel())
-        self._bar = QProgressBar()
-        self._bar.setRange(0, FULL)
-        self._bar.setTextVisible(False)
-        self._bar.setMaximumHeight(8)
-        self._bar.setAccessibleName(translated("Download"))
-        self._words, self._failure = QLabel(), QLabel()
-        for label in (self._words, self._failure):
-            label.setObjectName("dioptre_offer_words")
-            label.setWordWrap(True)
-        beside = QVBoxLayout()
-        beside.setSpacing(1)
+        self._bar = Bar(translated("Download"))
+        self._words, self._failure = wrapped("offer_words"), wrapped("offer_words")
+        beside = laid_out(QVBoxLayout, spacing=1)
         beside.addWidget(self._words)
         beside.addWidget(self._bar)
         row = QHBoxLayout()
         row.addWidget(self._get)
         row.addWidget(self._cancel)
         row.addLayout(beside, 1)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(2)
+        rows = laid_out(QVBoxLayout, self, spacing=2)
         rows.addLayout(row)
         rows.addWidget(self._failure)
         self.render(None)
+
+    def _fetch(self) -> None:
+        if self._offer is not None:
+            self._on_fetch(self._offer.network)
 
     def render(self, offer: Offer | None) -> None:
         self._offer = offer
@@ -122,7 +110,7 @@ class OfferRow(QWidget):
         self._get.setVisible(bool(offer.button))
         self._cancel.setVisible(offer.fraction is not None)
         self._bar.setVisible(offer.fraction is not None)
-        self._bar.setValue(round(FULL * (offer.fraction or 0.0)))
+        self._bar.show_fraction(offer.fraction or 0.0)
         self._words.setText("" if offer.hint else translated(offer.words))
         self._failure.setText(f"{translated(offer.words)} {translated(offer.hint)}" if offer.hint else "")
         self._words.setVisible(not offer.hint)

@@ -13,8 +13,8 @@ from typing import Any
 from .dioptre_link.catalogue import super_resolution
 from .dioptre_link.client import Worker
 from .dioptre_link.editing import refusals
+from .dioptre_link.editing.results import size_told
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
-from .dioptre_link.language import Message
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .document import (
@@ -144,7 +144,7 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Pl
 def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Build the new document and open it."""
     check_open(made.document)
-    size = tuple(round(side * made.scale) for side in made.size)
+    size = round(made.size[0] * made.scale), round(made.size[1] * made.scale)
     with temporary_folder() as folder:
         path = folder / "enlarged.kra"
         copy = made.document.clone()
@@ -177,9 +177,7 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     document.setVerticalGuides([place * made.scale for place in made.document.verticalGuides()])
     document.setModified(True)
     show_document(document)
-    return document.rootNode(), (
-        Message("The new document has {width} × {height} pixels.", width=size[0], height=size[1]),
-    )
+    return document.rootNode(), (size_told(*size),)
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:

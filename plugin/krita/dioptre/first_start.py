@@ -11,10 +11,9 @@ from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
 from .document import LOG
 from .toolkit import (
+    Bar,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
-    QProgressBar,
     QPushButton,
     QStackedWidget,
     Qt,
@@ -22,9 +21,9 @@ from .toolkit import (
     QVBoxLayout,
     QWidget,
     button_of,
+    wrapped,
 )
 
-FULL = 1000  # Maximum of the progress bar.
 POLL_MS = 100  # Interval for polling the installer.
 
 
@@ -62,16 +61,10 @@ class FirstStartPage(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
-        title = QLabel(f"<b>{translated(first_start.TITLE)}</b>")
-        self._words = QLabel(translated(first_start.TEXT))
-        self._words.setObjectName("dioptre_first_start_words")
+        title = wrapped("first_start_title", f"<b>{translated(first_start.TITLE)}</b>")
+        self._words = wrapped("first_start_words", translated(first_start.TEXT))
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label in (title, self._words):
-            label.setWordWrap(True)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, FULL)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(translated("Progress"))
+        self._bar = Bar(translated("Progress"))
         tip, cancel = translated(first_start.FIND_TIP), lambda: self._end(Cancelled())
         self._install = button_of(QPushButton, "install", translated(first_start.INSTALL), self._begin)
         self._find = button_of(QPushButton, "find", translated(first_start.FIND), self._choose, tip)
@@ -121,7 +114,7 @@ class FirstStartPage(QWidget):
             self._end(error)
 
     def _progress(self, step: Step) -> None:
-        self._bar.setValue(round(FULL * step.fraction))
+        self._bar.show_fraction(step.fraction)
         self._words.setText(f"{translated(step.phase)}…")
 
     def _end(self, error: Exception | None) -> None:

@@ -21,6 +21,9 @@ from .toolkit import (
     Qt,
     QVBoxLayout,
     QWidget,
+    laid_out,
+    quiet,
+    wrapped,
 )
 
 RULER_PX = 9
@@ -44,22 +47,17 @@ class FocusRow(QWidget):
         self._tick = automatic_tick(parameter, self._drag.set_automatic)
         ends = QLabel(f"{translated('far')} ← → {translated('near')}")
         ends.setEnabled(False)
-        top = QHBoxLayout()
-        top.setSpacing(4)
+        top = laid_out(QHBoxLayout, spacing=4)
         top.addWidget(QLabel(translated(parameter.label)))
         top.addWidget(ends, 1, Qt.AlignmentFlag.AlignHCenter)
         top.addWidget(self._tick)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(2)
+        rows = laid_out(QVBoxLayout, self, spacing=2)
         rows.addLayout(top)
         rows.addWidget(self.histogram)
         self.scale = RulerScale()
         self.scale.hide()
         rows.addWidget(self.scale)
-        self.distances = QLabel(ruler.two_lines(None))
-        self.distances.setObjectName("dioptre_depth_of_field")
-        self.distances.setWordWrap(True)
+        self.distances = wrapped("depth_of_field", ruler.two_lines(None))
         self.distances.setAccessibleName(translated("Depth of field"))
         self.distances.setToolTip(translated(ruler.HELP))
         self.distances.hide()
@@ -67,9 +65,8 @@ class FocusRow(QWidget):
 
     def render(self, state: State) -> None:
         self._drag.lens_reach = state.lens_reach
-        self._tick.blockSignals(True)
-        self._tick.setChecked(focus_range.is_automatic(state.options))
-        self._tick.blockSignals(False)
+        with quiet(self._tick):
+            self._tick.setChecked(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
         self.histogram.render(state)
         shown = None if depth is None else state.ruler

@@ -158,16 +158,11 @@ class JobManager(QObject):
         self.undo_sync = UndoSync(self)
         self.runs: list[Run] = []
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
+        QApplication.instance().aboutToQuit.connect(self.cancel_all)
         self._thread = LinkThread(client())
         self._thread.progressed.connect(self._progressed)
         self._thread.done.connect(self._done)
         self._thread.failed.connect(self._failed)
-        QApplication.instance().aboutToQuit.connect(self.stop)
-
-    def stop(self) -> None:
-        """Cancel all jobs and end the thread when Krita quits."""
-        self.cancel_all()
-        self._thread.stop()
 
     def cancel_all(self) -> None:
         """Cancel every job, including those that are still waiting."""
@@ -304,14 +299,14 @@ def make_layers(
         copy = None
         if layers.needs_copy(source, described, built):
             copy = yield from layers.copying(source, scratch)
-        given = [one for one in (source.node(), source.layer_node()) if one is not None and one.visible()]
+        above = source.layer_node() or source.node()
+        hides = above.visible()
         top = layers.insert(source, described, built, copy, scratch)
         made = layers.entry(described, dict(options), source, outcome=outcome, built=built, top=top)
         notes = layers.notes(source.document, made, built)
         record_of(source.document).add(made)
         source.document.setModified(True)
-        for hidden in (one for one in given if not one.visible()):
-            undo_sync.hidden(source.document, hidden, top)
+        undo_sync.made(source.document, above, top, hides=hides and not above.visible())
         scratch.close_soon()
     return top, (*outcome.messages, *notes)
 

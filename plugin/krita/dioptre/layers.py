@@ -9,7 +9,8 @@ from operator import or_
 from typing import Any
 
 from .dioptre_link.editing.depth_names import with_metres
-from .dioptre_link.editing.traits import enlarges, takes_selection
+from .dioptre_link.editing.results import size_told
+from .dioptre_link.editing.traits import takes_selection
 from .dioptre_link.language import Message
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Operation, Role
@@ -40,6 +41,7 @@ from .transfer import DATA_ROLES, Made, Outcome
 MASK_NAME = "Selection"
 OWN_MASK_NAMES = {Role.PLACED: "Nearer things", Role.RESULT: "Range of depth"}
 """Names of the masks that are a part of a result, by the role of their layer."""
+_LARGER = Message("It extends beyond the canvas. Image ▸ Trim to Current Layer fits the canvas to it.")
 _NOT_WHOLLY = b"\xff" * 255 + b"\0"  # Maps a selection to where it selects a pixel in part or not at all.
 
 
@@ -291,8 +293,8 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
 
 
 def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ...]:
-    """Return messages for the user if another group hides the result or the result extends beyond the canvas."""
-    found = []
+    """Return messages for the user if another group hides the result, and on the size of an enlargement."""
+    found: list[str] = []
     if (cover := hidden_by(document, entry)) is not None:
         found.append(
             Message(
@@ -300,17 +302,11 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
                 name=cover.name(),
             )
         )
-    canvas = document.width(), document.height()
-    result = next((one.rect for one in built if one.made.role is Role.RESULT), None)
-    if enlarges(entry.described) and result is not None and (result.width, result.height) > canvas:
-        found.append(
-            Message(
-                "The result has {width} × {height} pixels and extends beyond the canvas. "
-                "Image ▸ Trim to Current Layer fits the canvas to it.",
-                width=result.width,
-                height=result.height,
-            )
-        )
+    size, was = built[0].rect[2:], entry.inputs["picture"].rect[2:]
+    if size != was:
+        found.append(size_told(*size))
+        if size[0] > document.width() or size[1] > document.height():
+            found.append(_LARGER)
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from .jobs import Run, job_manager
 from .preview import coloured
 from .session import FROM_FILE
 from .toolkit import (
+    Bar,
     QHBoxLayout,
     QIcon,
     QImage,
@@ -24,7 +25,6 @@ from .toolkit import (
     QListWidget,
     QListWidgetItem,
     QPixmap,
-    QProgressBar,
     QPushButton,
     QSize,
     QSizePolicy,
@@ -33,9 +33,8 @@ from .toolkit import (
     QVBoxLayout,
     QWidget,
     button_of,
+    laid_out,
 )
-
-FULL = 1000  # Maximum of a progress bar.
 
 
 class JobLine(QWidget):
@@ -48,24 +47,18 @@ class JobLine(QWidget):
         self.setObjectName("dioptre_job")
         self._words = QLabel(title)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, FULL)
-        self._bar.setTextVisible(False)
-        self._bar.setMaximumHeight(8)
-        self._bar.setAccessibleName(title)
+        self._bar = Bar(title)
         cancel = button_of(QToolButton, "job_cancel", "✕", run.cancel, f"{translated('Cancel this job')}: {title}")
-        lines = QVBoxLayout()
-        lines.setSpacing(1)
+        lines = laid_out(QVBoxLayout, spacing=1)
         lines.addWidget(self._words)
         lines.addWidget(self._bar)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = laid_out(QHBoxLayout, self)
         row.addLayout(lines, 1)
         row.addWidget(cancel)
         run.progressed.connect(self._progressed)
 
     def _progressed(self, fraction: float, phase: str) -> None:
-        self._bar.setValue(round(FULL * fraction))
+        self._bar.show_fraction(fraction)
         self._words.setText(f"{translated(self.run.title)}: {translated(phase)}…")
         self._words.setToolTip(self._words.text())
 
@@ -76,9 +69,7 @@ class JobList(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._lines: dict[Run, JobLine] = {}
-        self._place = QVBoxLayout(self)
-        self._place.setContentsMargins(0, 0, 0, 0)
-        self._place.setSpacing(2)
+        self._place = laid_out(QVBoxLayout, self, spacing=2)
         self._stop = button_of(QPushButton, "stop_all", translated("Cancel all jobs"), job_manager().cancel_all)
         self._place.addWidget(self._stop)
         job_manager().started.connect(self._add)

@@ -22,6 +22,8 @@ from .toolkit import (
     QToolButton,
     QVBoxLayout,
     QWidget,
+    laid_out,
+    quiet,
 )
 
 AnyRow = Row | FocusRow | DistanceRow | LimitRow | ShapesRow | Aperture
@@ -52,7 +54,7 @@ class Options(QWidget):
         self.described = described
         self._on_changes = on_changes
         self._rows: list[AnyRow] = []
-        column, self._others = _column(self), QWidget()
+        column, self._others = laid_out(QVBoxLayout, self, spacing=3), QWidget()
         rows = rows_of(described)
         self._add_parts(column, rows.first)
         line_up(self._rows)
@@ -62,7 +64,7 @@ class Options(QWidget):
             self.more.setObjectName("dioptre_more")
             column.addWidget(self.more)
         column.addWidget(self._others)
-        self._add_sections(_column(self._others), rows)
+        self._add_sections(laid_out(QVBoxLayout, self._others, spacing=3), rows)
 
     def _add_parts(self, column: QVBoxLayout, parts: Sequence[Part]) -> None:
         """Add rows; the pictures of the disc come first."""
@@ -82,7 +84,7 @@ class Options(QWidget):
                 section = QWidget()
                 column.addWidget(_head(translated(title), section, opened=not column.count()))
                 column.addWidget(section)
-                inside = _column(section)
+                inside = laid_out(QVBoxLayout, section, spacing=3)
             elif title:
                 column.addWidget(QLabel(f"<b>{translated(title)}</b>"))
             self._add_parts(inside, parts)
@@ -107,9 +109,8 @@ class Options(QWidget):
                 row.setVisible(row.parameter.applies(state.options))
         self._others.setVisible(state.more)
         if self.more is not None:
-            self.more.blockSignals(True)
-            self.more.setChecked(state.more)
-            self.more.blockSignals(False)
+            with quiet(self.more):
+                self.more.setChecked(state.more)
 
 
 def _head(title: str, section: QWidget, *, opened: bool) -> QToolButton:
@@ -130,13 +131,6 @@ def _head(title: str, section: QWidget, *, opened: bool) -> QToolButton:
     head.setChecked(opened)
     show(opened)
     return head
-
-
-def _column(widget: QWidget) -> QVBoxLayout:
-    column = QVBoxLayout(widget)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(3)
-    return column
 
 
 def _column_of(row: QWidget) -> QVBoxLayout:

@@ -93,11 +93,15 @@ class Painting:
         return now is not None and self._strokes.knows(now)
 
     def is_undone(self, began: bytes | None) -> bool:
-        """Return whether the user has taken back the strokes that an update began with; a redo asks again."""
-        if self.pixels() == began or not self.is_as_before():
+        """Return whether the user has taken back the strokes that an update began with.
+
+        If they have, or have painted on, undo or redo may lead to these strokes without the update's result. Then
+        another update follows.
+        """
+        if self.pixels() == began:
             return False
         self._strokes.forget(began)
-        return True
+        return self.is_as_before()
 
     def follow(self, node: Node) -> None:
         """Count a change of the layer as one that the user has not made."""

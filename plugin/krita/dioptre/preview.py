@@ -31,6 +31,8 @@ from .toolkit import (
     QWidget,
     Shared,
     button_of,
+    laid_out,
+    quiet,
 )
 
 SIZE_STEPS = 100  # Number of slider positions.
@@ -45,8 +47,7 @@ class BrushRow(QWidget):
         self._on_change = on_change
         self._buttons: dict[Tool, QToolButton] = {}
         group = QButtonGroup(self)
-        tools = QHBoxLayout()
-        tools.setSpacing(1)
+        tools = laid_out(QHBoxLayout, spacing=1)
         tools.addStretch()
         for tool in Tool:
             chooses = partial(on_change, partial(brush.chose, tool=tool))
@@ -75,9 +76,7 @@ class BrushRow(QWidget):
             button = button_of(QToolButton, name, text, partial(on_change, change), words)
             lower.addWidget(button)
             self._removal.append(button)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(2)
+        rows = laid_out(QVBoxLayout, self, spacing=2)
         rows.addLayout(tools)
         rows.addLayout(lower)
 
@@ -91,10 +90,9 @@ class BrushRow(QWidget):
             button.setToolTip(tip)
             button.setAccessibleDescription(tip)
         self._buttons[state.brush.tool].setChecked(True)
-        self._size.blockSignals(True)
         if not self._size.isSliderDown():
-            self._size.setValue(round(SIZE_STEPS * brush.slider_place(state.brush.radius)))
-        self._size.blockSignals(False)
+            with quiet(self._size):
+                self._size.setValue(round(SIZE_STEPS * brush.slider_place(state.brush.radius)))
         for button in self._removal:
             button.setEnabled(bool(brush.strokes(state)))
         self._size.setEnabled(state.brush.paints)  # Always visible: the picture must not move before a stroke.
@@ -120,8 +118,7 @@ class PictureView(Shared):
         self._switch = button_of(QCheckBox, "on_canvas_switch", translated("Show on the canvas"), shows, tip)
         self._buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
-        row = self._row = QHBoxLayout()
-        row.setSpacing(1)
+        row = self._row = laid_out(QHBoxLayout, spacing=1)
         row.addStretch()
         for name, view in views.VIEWS.items():
             holds = name == views.BEFORE
@@ -137,9 +134,7 @@ class PictureView(Shared):
                 group.addButton(made)
             row.addWidget(made)
         row.addStretch()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout = laid_out(QVBoxLayout, self, spacing=2)
         layout.addLayout(row)
         layout.addWidget(self._switch)
         layout.addWidget(self._brush_row)
@@ -153,9 +148,8 @@ class PictureView(Shared):
         self._offer([view.name for view in views.views_of(state.operation)])
         self._buttons[state.behind or state.view].setChecked(True)
         self._switch.setVisible(traits.stays_in_place(state.operation))
-        self._switch.blockSignals(True)
-        self._switch.setChecked(state.on_canvas)
-        self._switch.blockSignals(False)
+        with quiet(self._switch):
+            self._switch.setChecked(state.on_canvas)
         self._brush_row.setVisible(brushes and brush.is_offered(state))
         self._brush_row.render(state)
         painting = self._painting if brushes and brush.is_active(state) and size is not None else None

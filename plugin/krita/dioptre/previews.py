@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .dioptre_link.buffers import Buffer
@@ -16,10 +17,10 @@ from .dioptre_link.editing.traits import looks_into_file, takes_depth
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.networks import missing_network
 from .dioptre_link.wire import PixelFormat
-from .document import Node, Rect, client
-from .sources import Picture, Source, coverage_masks
-from .toolkit import QApplication, QObject, QTimer, pyqtSignal
-from .transfer import DEPTH_WIRE, SELECTION_WIRE, LinkThread, Report, Ticket, upload, upload_depth, without_alpha
+from .document import Node, Rect, client, coverage_masks
+from .sources import Picture, Source
+from .toolkit import QObject, QTimer, pyqtSignal
+from .transfer import DEPTH_WIRE, LinkThread, Report, Ticket, upload, upload_depth, upload_selection, without_alpha
 
 FULL = 255  # Opacity of an opaque layer.
 LONGEST_PX = 512  # Longest side of a preview in pixels: twice the width of a docker, and quick to blur.
@@ -61,7 +62,9 @@ class Previews(QObject):
         self._lists = True
 
     def ask_soon(self) -> None:
-        """Ask once the options have settled."""
+        """Ask once the options have settled; the picture of a recipe makes way at once."""
+        if self._recipe:
+            self._drop()
         if self._wanted() is not None and not self._settling.isActive():
             self._settling.start()
 
@@ -123,7 +126,7 @@ class Previews(QObject):
     def _drop(self) -> None:
         if self._ticket is not None:
             self._ticket.cancel()
-        self._ticket, self._recipe = None, ""
+        self._over()
 
     def _started_thread(self) -> LinkThread:
         if self._thread is None:
@@ -133,16 +136,13 @@ class Previews(QObject):
             )
             self._thread.done.connect(self._arrived)
             self._thread.failed.connect(self._ended)
-            QApplication.instance().aboutToQuit.connect(self._thread.stop)
         return self._thread
 
     def _arrived(self, ticket: Ticket, shown: Any) -> None:
         if ticket is not self._ticket:
             return
-        recipe = self._recipe
-        self._ticket, self._recipe = None, ""
-        if recipe:
-            self.pictured.emit(recipe, shown)
+        if name := self._over():
+            self.pictured.emit(name, shown)
         else:
             # If the options have changed again since the request, this is only a draft.
             self.noted.emit(replace(shown, draft=True) if self._settling.isActive() else shown)
@@ -150,27 +150,31 @@ class Previews(QObject):
     def _ended(self, ticket: Ticket, error: Exception) -> None:
         if ticket is not self._ticket:
             return
-        recipe, wanted = self._recipe, self._wanted()
-        self._ticket, self._recipe = None, ""
-        if recipe:
-            self.pictured.emit(recipe, None)
+        wanted = self._wanted()
+        if name := self._over():
+            self.pictured.emit(name, None)
         elif not isinstance(error, Cancelled):
             self.failed.emit(error)
         elif wanted is not None and wanted[0].phase in (Phase.WAITING, Phase.DRAFT):
             self.ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
 
+    def _over(self) -> str:
+        """Forget what has ended; return the recipe whose picture it was, or "" for a preview."""
+        name, self._ticket, self._recipe = self._recipe, None, ""
+        return name
+
 
 def request_of(state: State, source: Source, longest_px: int) -> Request:
     """Return the request for the worker. Pixels are uploaded only when the worker needs them."""
     picture, depth, selection = source.picture, source.depth, source.selection
-    inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
+    inputs = {"picture": _given(_Same(picture), partial(upload, picture=picture))}
     if (layer := source.layer) is not None:
-        inputs["layer"] = Given(key=_Same(layer), upload=lambda worker: _uploading(worker, layer))
+        inputs["layer"] = _given(_Same(layer), partial(upload, picture=layer))
     if depth is not None and takes_depth(state.operation):
-        inputs["disparity"] = Given(key=_Same(depth), upload=lambda worker: _uploading_depth(worker, depth))
+        inputs["disparity"] = _given(_Same(depth), partial(upload_depth, depth=depth))
     if selection is not None:
-        key = (_Same(picture), selection)
-        inputs["selection"] = Given(key=key, upload=lambda worker: _uploading_selection(worker, picture, selection))
+        send = partial(upload_selection, rect=picture.rect, selection=selection)
+        inputs["selection"] = _given((_Same(picture), selection), send)
     return Request(
         operation=state.operation,
         options=state.options,
@@ -205,21 +209,14 @@ class _Same:
         return id(self._picture)
 
 
-def _uploading(worker: Worker, picture: Picture) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Transferring the picture")
-    return upload(worker, picture)
+def _given(key: Hashable, send: Callable[[Worker], Buffer]) -> Given:
+    """Return an input that `send` writes to a new buffer."""
 
+    def uploading(worker: Worker) -> Steps[Buffer]:
+        yield Step(fraction=0.0, phase="Transferring the picture")
+        return send(worker)
 
-def _uploading_depth(worker: Worker, depth: Picture) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Transferring the picture")
-    return upload_depth(worker, depth)
-
-
-def _uploading_selection(worker: Worker, picture: Picture, selection: bytes) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Transferring the picture")
-    buffer = worker.new_buffer(picture.rect.width, picture.rect.height, SELECTION_WIRE)
-    buffer.write_rows(0, selection)
-    return buffer
+    return Given(key=key, upload=uploading)
 
 
 def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) -> Mapping[str, Buffer]:

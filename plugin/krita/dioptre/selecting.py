@@ -86,14 +86,13 @@ def _cut_out(source: Source, outcome: Outcome, undo_sync: UndoSync) -> Generator
         (built,) = yield from layers.build(source, alone, scratch)
         picture = source.node()
         layers.take_over_look(picture, built.node, [built.node])
-        was_visible = picture.visible()
+        hides = picture.visible()
         picture.parentNode().addChildNode(built.node, picture)
         picture.setVisible(False)
         node = layers.own(document, built.node)
         node.setVisible(True)
         document.refreshProjection()
-        if was_visible:
-            undo_sync.hidden(document, picture, node)
+        undo_sync.made(document, picture, node, hides=hides)
         document.setModified(True)
         scratch.close_soon()
     return node

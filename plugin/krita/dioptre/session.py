@@ -34,6 +34,7 @@ from .document import (
     Rect,
     active,
     canvas_mark,
+    coverage_mark,
     find_node,
     is_open,
     node_id,
@@ -44,7 +45,7 @@ from .document import (
 from .downloads import Fetcher
 from .jobs import Run, Stepper, job_manager
 from .previews import LONGEST_PX, Previews, small_coverage, small_selection
-from .sources import NO_SELECTION, Found, Source, coverage_mark, find, photo_and_depth, selection_in, selection_mark
+from .sources import NO_SELECTION, Found, Source, find, photo_and_depth, selection_in, selection_mark
 from .toolkit import QImage, QObject, QPainter
 from .updating import Target, find_target
 

@@ -20,7 +20,7 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.editing.depth_names import metres_in, without_metres
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.refusals import Refusals
-from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
+from .dioptre_link.editing.traits import enlarges, films, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Input, Operation, Role
@@ -29,6 +29,7 @@ from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .document import (
     DEPTH,
     EXCHANGE,
+    MARK_ROWS,
     ONE,
     Document,
     Node,
@@ -165,7 +166,6 @@ def metres_by_pixels(depth: Raster, documents: Iterable[Document]) -> Generator[
 
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
-MARK_ROWS = 16  # Number of rows of a selection that are compared to notice a change.
 NO_SELECTION: tuple[object, ...] = ()
 LAYERED_FILES = (".kra", ".krz", ".ora")
 PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # Formats that can contain the camera's depth.
@@ -451,6 +451,12 @@ def find(
             hint="Select a colour layer, or convert the image to RGB first.",
             name=picture.name(),
         )
+    if films(described) and picture.animated():
+        raise RefusedError(
+            "The layer “{name}” is animated already.",
+            hint="Select a photo to make a film of it.",
+            name=picture.name(),
+        )
     masks = [child for child in picture.childNodes() if child.type().endswith("mask")]
     enlarging = enlarges(described)
     if fresh and enlarging and masks:
@@ -562,15 +568,3 @@ def selection_mark(document: Document) -> tuple[object, ...]:
     left, top, width, height = selection.x(), selection.y(), selection.width(), selection.height()
     rows = range(top, top + height, max(1, height // MARK_ROWS))
     return left, top, width, height, *(bytes(selection.pixelData(left, row, width, 1)) for row in rows)
-
-
-def coverage_masks(node: Node) -> list[Node]:
-    """Return the visible transparency masks of a layer."""
-    return [child for child in node.childNodes() if child.type() == "transparencymask" and child.visible()]
-
-
-def coverage_mark(node: Node, rect: Rect) -> tuple[object, ...]:
-    """Return a value that changes with a layer's opacity and transparency masks, from some of their rows."""
-    rows = range(rect.y, rect.y + rect.height, max(1, rect.height // MARK_ROWS))
-    masks = coverage_masks(node)
-    return node.opacity(), *(bytes(mask.pixelData(rect.x, row, rect.width, 1)) for mask in masks for row in rows)

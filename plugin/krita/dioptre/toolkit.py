@@ -5,7 +5,8 @@ It is PyQt5 in Krita 5 and PyQt6 in Krita 6. Use full enumeration names, which b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 try:
@@ -55,6 +56,7 @@ QToolButton = QtWidgets.QToolButton
 QVBoxLayout = QtWidgets.QVBoxLayout
 QWidget = QtWidgets.QWidget
 
+BAR_STEPS, BAR_PX = 1000, 8  # Number of positions of a progress bar, and its height in pixels.
 _BUTTON = """
 QToolButton {{ border: 1px solid transparent; border-radius: 3px; padding: {padding}; }}
 QToolButton:hover {{ border-color: palette(mid); }}
@@ -90,6 +92,48 @@ def button_of(kind: type[Any], name: str, text: str, act: Callable[..., object],
     else:
         button.clicked.connect(lambda *_: act())
     return button
+
+
+def laid_out(kind: type[Any], parent: Any = None, *, spacing: int | None = None) -> Any:
+    """Return a layout without margins, with a distance between its widgets in pixels if it is not the style's."""
+    made = kind() if parent is None else kind(parent)
+    made.setContentsMargins(0, 0, 0, 0)
+    if spacing is not None:
+        made.setSpacing(spacing)
+    return made
+
+
+def wrapped(name: str, text: str = "") -> Any:
+    """Return a label whose text may have several lines; `name` is its name for styles and checks."""
+    label = QLabel(text)
+    label.setObjectName(f"dioptre_{name}")
+    label.setWordWrap(True)
+    return label
+
+
+@contextmanager
+def quiet(control: Any) -> Iterator[None]:
+    """Let a control show another value without telling that the user has changed it."""
+    control.blockSignals(True)
+    try:
+        yield
+    finally:
+        control.blockSignals(False)
+
+
+class Bar(QtWidgets.QProgressBar):
+    """A thin progress bar without text."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setRange(0, BAR_STEPS)
+        self.setTextVisible(False)
+        self.setMaximumHeight(BAR_PX)
+        self.setAccessibleName(name)
+
+    def show_fraction(self, fraction: float) -> None:
+        """Show progress from 0 to 1."""
+        self.setValue(round(BAR_STEPS * fraction))
 
 
 class _Unscrolled:

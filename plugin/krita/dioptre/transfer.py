@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,9 +16,9 @@ from .dioptre_link.errors import Cancelled
 from .dioptre_link.metres import DepthMetres
 from .dioptre_link.operation import Role
 from .dioptre_link.wire import PixelFormat
-from .document import STRIP_BYTES, Raster, logger
+from .document import STRIP_BYTES, Raster, Rect, logger
 from .sources import Picture
-from .toolkit import QThread, pyqtSignal
+from .toolkit import QApplication, QThread, pyqtSignal
 
 SHARE_SENDING = 0.1  # Fraction of the progress bar for sending; the worker takes the rest.
 IDLE_S = 45.0  # A connection is closed after this idle time, because it keeps the worker running.
@@ -140,6 +140,7 @@ class LinkThread(QThread):
 
     def __init__(self, client: str) -> None:
         super().__init__()
+        QApplication.instance().aboutToQuit.connect(self.stop)
         self._worker = Worker(client)
         self._queue: queue.Queue[Ticket | None] = queue.Queue()
         self._current: Ticket | None = None
@@ -258,31 +259,34 @@ def inputs_of(order: Order, worker: Worker, files: ExitStack) -> dict[str, Buffe
     if order.before is not None:
         inputs["disparity_before"] = files.enter_context(upload_depth(worker, order.before))
     if order.selection is not None:
-        rect = order.picture.rect
-        buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
-        buffer.write_rows(0, order.selection)
-        inputs["selection"] = buffer
+        inputs["selection"] = files.enter_context(upload_selection(worker, order.picture.rect, order.selection))
     return inputs
 
 
 def upload(worker: Worker, picture: Picture) -> Buffer:
     """Return a new buffer with the picture's pixels; the caller deletes it."""
-    buffer = worker.new_buffer(picture.rect.width, picture.rect.height, picture.format)
-    try:
-        for first, _rows, data in picture.raster:
-            buffer.write_rows(first, data)
-    except BaseException:
-        buffer.delete()
-        raise
-    return buffer
+    return _sent(worker, picture.rect, picture.format, picture.raster)
 
 
 def upload_depth(worker: Worker, depth: Picture) -> Buffer:
     """Return a new buffer with a depth layer's grey values, without alpha; the caller deletes it."""
-    buffer = worker.new_buffer(depth.rect.width, depth.rect.height, DEPTH_WIRE)
+    return _sent(
+        worker, depth.rect, DEPTH_WIRE, ((first, rows, without_alpha(data)) for first, rows, data in depth.raster)
+    )
+
+
+def upload_selection(worker: Worker, rect: Rect, selection: bytes) -> Buffer:
+    """Return a new buffer with a selection's values in a rectangle; the caller deletes it."""
+    return _sent(worker, rect, SELECTION_WIRE, [(0, rect.height, selection)])
+
+
+def _sent(
+    worker: Worker, rect: Rect, pixel_format: PixelFormat, strips: Iterable[tuple[int, int, bytes | bytearray]]
+) -> Buffer:
+    buffer = worker.new_buffer(rect.width, rect.height, pixel_format)
     try:
-        for first, _rows, data in depth.raster:
-            buffer.write_rows(first, without_alpha(data))
+        for first, _rows, data in strips:
+            buffer.write_rows(first, data)
     except BaseException:
         buffer.delete()
         raise

@@ -9,7 +9,7 @@ results.
 
 *The active layer* stays the same, also when such a change is undone, and when an update is redone. When a layer is
 removed or comes back, Krita activates a neighbour or that layer, sometimes only after the script has set the active
-layer.
+layer. A result that a redo brings back is active unless the user has activated another layer since the undo.
 
 `UndoSync` acts only while Krita is not working on the document, because Krita drops an undo that is triggered
 during other work.
@@ -32,32 +32,31 @@ ASKED = 3  # Number of attempts to trigger one step.
 
 
 @dataclass(kw_only=True)
-class _Hidden:
-    """A source and the group that replaced it."""
+class _Made:
+    """A result and its source, which the result hides if `hides` is set."""
 
     document: Document
     source: str
-    group: str
+    result: str
+    hides: bool
     was_there: bool = True
 
     @property
     def ids(self) -> Sequence[str]:
-        return self.source, self.group
+        return self.source, self.result
 
     def look(self) -> bool:
-        is_there = _there(self.document, self.group)
-        source = self.document.nodeByUniqueID(QUuid(self.source))
-        changed = is_there != self.was_there and source is not None
-        if changed:
+        is_there, source = _there(self.document, self.result), self.document.nodeByUniqueID(QUuid(self.source))
+        changed, self.was_there = is_there != self.was_there and source is not None, is_there
+        if changed and self.hides:
             source.setVisible(not is_there)
             # Without this call, the canvas ignores a scripted change of visibility.
             self.document.refreshProjection()
-        self.was_there = is_there
         return changed
 
-    def follower(self, active: str) -> str:
+    def follower(self, active: str, *, led: bool) -> str:
         if self.was_there:
-            return self.group if active == self.source else active
+            return self.result if led else active
         return active if _there(self.document, active) else self.source
 
 
@@ -93,7 +92,7 @@ class _Swapped:
             changed = True  # The rest of the steps, which may activate another layer, is to come.
         return changed
 
-    def follower(self, active: str) -> str:
+    def follower(self, active: str, *, led: bool) -> str:
         if _there(self.document, active):
             return active
         pair = next((pair for pair in self.pairs if active in pair), (active,))
@@ -140,8 +139,9 @@ class _Changes:
     """This session's changes in one document, and its active layer."""
 
     document: Document
-    changes: list[_Hidden | _Swapped] = field(default_factory=list)
+    changes: list[_Made | _Swapped] = field(default_factory=list)
     active: str = ""  # Id of the layer that is active, or that is to be so after an undo or redo.
+    led: bool = False  # Whether an undo or redo has activated that layer, and not the user.
     kept: _Activated | None = None
 
     def look(self) -> None:
@@ -152,13 +152,15 @@ class _Changes:
         if turned and self.active:
             wanted = self.active
             for one in turned:
-                wanted = one.follower(wanted)
+                wanted = one.follower(wanted, led=self.led)
+            self.led = self.led or wanted != self.active
             self.keep(wanted, [each for one in turned for each in one.ids])
         if self.kept is not None:
             self.kept.look(node)
             self.kept = self.kept if self.kept.left > 0 else None
         elif not turned:
-            self.active = "" if node is None else own_id(node)
+            active = "" if node is None else own_id(node)
+            self.active, self.led = active, self.led and active == self.active
 
     def keep(self, wanted: str, near: Sequence[str]) -> None:
         """Keep a layer active until Krita has processed a change of the layers `near`."""
@@ -181,8 +183,9 @@ class UndoSync(QObject):
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
-    def hidden(self, document: Document, source: Node, group: Node) -> None:
-        change = _Hidden(document=document, source=own_id(source), group=own_id(group))
+    def made(self, document: Document, source: Node, result: Node, *, hides: bool) -> None:
+        """Watch a result, its group or layer, and whether its source is hidden while it is there."""
+        change = _Made(document=document, source=own_id(source), result=own_id(result), hides=hides)
         self._of(document).changes.append(change)
 
     def swapped(
@@ -214,7 +217,7 @@ class UndoSync(QObject):
             swapped: Pairs (old, new) of the swapped layers.
         """
         changes = self._of(document)
-        changes.kept, changes.active = None, "" if node is None else own_id(node)
+        changes.kept, changes.active, changes.led = None, "" if node is None else own_id(node), False
         if node is not None and swapped:
             changes.keep(own_id(node), [own_id(new) for _, new in swapped])
 

@@ -215,7 +215,10 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
     def make(done: Sequence[Done]) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
         if strokes is not None and strokes.is_undone(began):
             return done[0][0].source.node(), ()  # The user has taken back the stroke meanwhile.
-        return (yield from apply(done, manager.undo_sync, paints=paints))
+        ended = yield from apply(done, manager.undo_sync, paints=paints)
+        if strokes is not None:
+            strokes.is_undone(began)
+        return ended
 
     run = manager.put("Update", read(plans, lifts=not paints), work, make)
     run.rereads = not paints

@@ -133,3 +133,10 @@ def test_a_dragged_focus_keeps_the_subjects_that_were_added_and_removed() -> Non
     moved = states.moved(state, 0, (1.0, 0.0), SIZE)
     differs = {name for name, value in moved.options.items() if value != state.options[name]}
     assert differs == {picking.places(state.operation, state.options)[0][1]}
+
+
+def test_the_hint_of_placing_tells_what_the_click_has_done() -> None:
+    place = OPERATIONS["place"]
+    assert "should stand" in picking.hint(place)
+    assert "stands at the ring" in picking.hint(place, chosen=True)
+    assert picking.hint(OPERATIONS["portrait"], chosen=True) == picking.hint(OPERATIONS["portrait"])

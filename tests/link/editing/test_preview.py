@@ -338,6 +338,29 @@ def test_another_operation_beside_the_preview_leaves_what_it_keeps(
     assert worker.submitted[-1][1]["subject"].startswith("preview-subject")
 
 
+def test_beside_the_preview_a_draft_of_its_size_needs_no_other_programs(
+    session: PreviewSession, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    submit = worker.submit
+    monkeypatch.setattr(
+        worker, "submit", lambda *given, **how: (sizes.append(how["preview_px"]), submit(*given, **how))[1]
+    )
+    run(session, request())
+    for name in ("portrait", "light", "white_balance"):
+        small = replace(request(name), longest_px=100)
+        drain(session.beside(small), lambda _event: None, lambda: False)
+    assert [job[3] for job in worker.submitted[-3:]] == [True, True, False]
+    assert sizes[-3:] == [512, 512, 100]
+
+
+def test_the_limit_of_an_option_by_the_picture_is_told(session: PreviewSession) -> None:
+    _, film = run(session, request("film"))
+    assert film.values["size"] == max(SIZE)
+    _, blur = run(session, request())
+    assert blur.values == {"focal_disparity": 0.5}
+
+
 def test_beside_the_preview_an_enlargement_gives_the_whole_picture(
     session: PreviewSession, worker: FakeWorker
 ) -> None:

@@ -50,3 +50,14 @@ def test_presets_of_an_operation_keep_what_was_clicked() -> None:
     night = recipes.with_preset(clicked, "night-street", portrait)
     assert (night["focus"], night["f_number"]) == ((3.0, 4.0), 1.4)
     assert recipes.preset_in(night, portrait) == "night-street"
+
+
+def test_what_is_chosen_in_the_picture_is_all_that_a_preset_keeps() -> None:
+    portrait = operation("portrait")
+    stroke = {"keep": True, "radius": 0.1, "points": [[0.5, 0.5]]}
+    chosen = {"focus": (3.0, 4.0), "strokes": [stroke], "focal_disparity": 0.5}
+    options = portrait.check({**chosen, "f_number": 11.0})
+    kept = recipes.chosen_in_picture(options, portrait)
+    assert all(kept[name] == options[name] for name in chosen)
+    assert "f_number" not in kept
+    assert recipes.with_preset(options, "pet", portrait) | kept == recipes.with_preset(options, "pet", portrait)

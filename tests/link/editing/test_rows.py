@@ -101,3 +101,12 @@ def test_places_are_removed_one_by_one_or_all() -> None:
     assert not any(button.enabled(opened("select_subject")) for button in row.buttons)
     (clear,) = rows.Places(option("select_subject", "box")).buttons
     assert clear.changes(opened("select_subject", box=(1.0, 2.0, 30.0, 40.0))) == {"box": None}
+
+
+@pytest.mark.parametrize(("given", "shown"), [(1920, "1200"), (800, "800")])
+def test_a_number_that_the_picture_limits_is_shown_as_it_is_used(given: int, shown: str) -> None:
+    row = rows.Number(option("film", "size"))
+    assert row.text(opened("film", size=given)) == str(given)
+    state = opened("film", {"size": 1200}, size=given)
+    assert row.text(state) == shown
+    assert row.place(state) == row.scale.position(min(given, 1200))

@@ -41,3 +41,9 @@ def results(gimp: Gimp, request: pytest.FixtureRequest) -> dict[str, dict[str, s
 )
 def test_in_gimp(results: dict[str, dict[str, str]], script: str, check: str) -> None:
     assert results[script][check] == ""
+
+
+@pytest.mark.parametrize(("script", "words"), [("enlarging.py", "The result has 96 × 64 pixels.")])
+def test_what_is_said(results: dict[str, dict[str, str]], gimp: Gimp, script: str, words: str) -> None:
+    assert results[script]
+    assert words in (gimp.out / "console.log").read_text(encoding="utf-8")

@@ -164,12 +164,10 @@ def _below(node: Node) -> Iterator[Node]:
 @pytest.fixture
 def desk(plugin: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Desk]]:
     manager = types.SimpleNamespace(makes_layers=False, stopped=Signal(), undo_sync=plugin.undo_sync.UndoSync(None))
-    application = types.SimpleNamespace(aboutToQuit=Signal())
     for module in (plugin.session, plugin.downloads):
         monkeypatch.setattr(module, "job_manager", lambda: manager)
     monkeypatch.setattr(plugin.session, "_faded", lambda image, _: image)  # Qt draws it.
     monkeypatch.setattr(plugin.previews, "LinkThread", Thread)
-    monkeypatch.setattr(plugin.previews, "QApplication", types.SimpleNamespace(instance=lambda: application))
     krita = Krita.instance()
 
     def clean() -> None:

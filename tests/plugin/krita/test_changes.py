@@ -243,11 +243,46 @@ def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     plugin.painting.end()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_updated_again(
+    plugin: types.SimpleNamespace, document: Document, late: bool
+) -> None:
+    """One undo takes back both the second stroke and the first one's result, which was inserted after it."""
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    strokes = plugin.painting.under_way()
+
+    def paint(value: float) -> None:
+        depth.setPixelData(array.array("f", [value, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+
+    def over() -> bool:
+        return any(strokes._strokes.are_over(strokes.pixels()) for _ in range(3))
+
+    assert not over()
+    paint(0.5)
+    assert over()
+    assert not over()
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    plugin.updating.start(manager, document, depth, paints=True)
+    _title, reading, _work, make = run.given
+    (task,) = plugin.jobs.finish(reading)
+    steps = make([(plugin.updating._with_depth(task), outcome(plugin))])
+    if late:
+        next(steps)
+    paint(0.75)
+    plugin.jobs.finish(steps)
+    paint(0.5)
+    assert over()
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
     undo_sync = plugin.undo_sync.UndoSync(None)
-    undo_sync.hidden(document, node, group)
+    undo_sync.made(document, node, group, hides=True)
     node.setVisible(False)
     undo_sync.look()
     assert not node.visible()
@@ -285,25 +320,38 @@ def test_the_active_layer_stays_through_undo_and_redo(
             undo_sync.look()
 
 
-def test_the_photo_is_active_after_its_result_is_undone(plugin: types.SimpleNamespace, document: Document) -> None:
+@pytest.mark.parametrize("hides", [False, True])
+def test_undo_activates_the_photo_and_redo_its_result(
+    plugin: types.SimpleNamespace, document: Document, hides: bool
+) -> None:
     node, group = photo(document), document.createGroupLayer("group")
-    result = document.createNode("Depth", "paintlayer")
+    other, result = photo(document), document.createNode("Depth", "paintlayer")
     group.addChildNode(result, None)
     document.rootNode().addChildNode(group, node)
     undo_sync = plugin.undo_sync.UndoSync(None)
-    undo_sync.hidden(document, node, group)
-    document.setActiveNode(result)
-    undo_sync.look()
+    undo_sync.made(document, node, group, hides=hides)
+
+    def look(active: Node | None) -> None:
+        """Let Krita activate a layer, and settle."""
+        document.setActiveNode(active)
+        for _ in range(1 + plugin.undo_sync.SETTLING):
+            undo_sync.look()
+
+    look(result)
     group.remove()
-    document.setActiveNode(None)
-    undo_sync.look()
+    look(None)
     assert document.activeNode() is node
-    for _ in range(plugin.undo_sync.SETTLING):
-        undo_sync.look()
     document.rootNode().addChildNode(group, node)
-    document.setActiveNode(result)
-    undo_sync.look()
+    look(node)  # Krita leaves it active.
     assert document.activeNode() is group
+    for chosen in (other, node):
+        group.remove()
+        look(node)
+        look(other)
+        look(chosen)
+        document.rootNode().addChildNode(group, node)
+        look(chosen)
+        assert document.activeNode() is chosen, "the user has chosen it"
 
 
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
@@ -562,12 +610,18 @@ def test_a_range_of_depth_is_a_mask_that_follows_it(plugin: types.SimpleNamespac
         found = group.childNodes()[-1].childNodes()
         return [(mask.name(), set(mask.pixelData(0, 0, WIDTH, HEIGHT))) for mask in found]
 
+    def is_masked() -> bool:
+        return bool(plugin.document.record_of(document).is_masked(group.childNodes()[-1]))
+
     assert masks() == [("Range of depth", {100})]
+    assert is_masked()
     assert masks(120) == [("Range of depth", {120})]
     (mask,) = group.childNodes()[-1].childNodes()
     mask.setPixelData(bytes([50]) * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
     assert masks(140) == [("Range of depth", {50})]
     assert masks(150, remasks=True) == [("Range of depth", {150})]
+    masks(255, remasks=True)
+    assert not is_masked()
 
 
 def test_a_range_and_a_selection_limit_a_result_together(plugin: types.SimpleNamespace, document: Document) -> None:

@@ -117,7 +117,10 @@ def test_an_enlarged_layer_says_that_the_canvas_is_smaller(
     said: list[str] = []
     made(plugin, "super_resolution", document, photo(document), roles=("result",), scale=2, said=said)
     assert "12 × 8 pixels" in said[0]
-    assert "Trim to Current Layer" in said[0]
+    assert "Trim to Current Layer" in said[1]
+    document._size = 12, 8
+    made(plugin, "super_resolution", document, photo(document), roles=("result",), scale=2, said=said)
+    assert said[2:] == said[:1]
 
 
 def test_the_depth_of_a_result_is_that_behind_it(plugin: types.SimpleNamespace, document: Document) -> None:

@@ -51,16 +51,11 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
     for parameter in operation.parameters:
         _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
     if traits.enlarges(operation):
-        procedure.add_boolean_argument(
-            WHOLE_IMAGE,
-            translated("The whole _image"),
-            translated(
-                "Enlarge the whole image: layers, masks, channels, paths, guides and selection. No: add an "
-                "enlarged copy of this layer above it"
-            ),
-            True,
-            _FLAGS,
+        words = translated(
+            "Enlarge the whole image: layers, masks, channels, paths, guides and selection. No: add an "
+            "enlarged copy of this layer above it"
         )
+        procedure.add_boolean_argument(WHOLE_IMAGE, translated("The whole _image"), words, True, _FLAGS)
     else:
         add_canvas_argument(procedure)
     if traits.takes_depth(operation):
@@ -69,44 +64,23 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
 
 def add_canvas_argument(procedure: Gimp.Procedure) -> None:
     """Add the switch of the preview on the canvas, which belongs to the dialog and not to the operation."""
-    procedure.add_boolean_aux_argument(
-        ON_CANVAS,
-        translated("Show on the can_vas"),
-        translated("Preview the result in the document itself, on a temporary layer"),
-        False,
-        _FLAGS,
-    )
+    words = translated("Preview the result in the document itself, on a temporary layer")
+    procedure.add_boolean_aux_argument(ON_CANVAS, translated("Show on the can_vas"), words, False, _FLAGS)
 
 
 def add_painting_arguments(procedure: Gimp.Procedure) -> None:
     """Add the switches of the window beside the canvas while the user paints on a depth layer."""
-    procedure.add_boolean_aux_argument(
-        SNAPS,
-        translated("Snap strokes to _edges"),
-        translated("Let what you paint on the depth end at the edges of the photo"),
-        False,
-        _FLAGS,
-    )
-    procedure.add_boolean_aux_argument(
-        AFTER_STROKE,
-        translated("Update after each _stroke"),
-        translated("While you paint on the depth, show the result of each stroke"),
-        False,
-        _FLAGS,
-    )
+    words = translated("Let what you paint on the depth end at the edges of the photo")
+    procedure.add_boolean_aux_argument(SNAPS, translated("Snap strokes to _edges"), words, False, _FLAGS)
+    words = translated("While you paint on the depth, show the result of each stroke")
+    procedure.add_boolean_aux_argument(AFTER_STROKE, translated("Update after each _stroke"), words, False, _FLAGS)
 
 
 def add_depth_argument(procedure: Gimp.Procedure) -> None:
-    procedure.add_layer_argument(
-        DEPTH_LAYER,
-        translated("_Depth layer"),
-        translated(
-            "Grey layer: white is nearest, black is farthest. None: the depth layer that Dioptre created for "
-            "this layer"
-        ),
-        True,
-        _FLAGS,
+    words = translated(
+        "Grey layer: white is nearest, black is farthest. None: the depth layer that Dioptre created for this layer"
     )
+    procedure.add_layer_argument(DEPTH_LAYER, translated("_Depth layer"), words, True, _FLAGS)
 
 
 def menu_labels() -> dict[str, str]:

@@ -14,7 +14,7 @@ from dioptre_link.language import translated
 from dioptre_link.operation import Kind, Parameter
 
 from . import drawing
-from .toolkit import Gdk, Gtk, Pango, add_class, small_button
+from .toolkit import Gdk, Gtk, Pango, add_class, pack, small_button
 
 LABEL_CHARS = 20
 VALUE_CHARS = 8  # Enough for a value with its unit, such as 300.0 px.
@@ -130,8 +130,7 @@ class NumberRow(Row):
         no_wheel(self._slider)
         self._entry = Entry(store, self._row)
         self.add_label(self._slider)
-        self.pack_start(self._slider, True, True, 0)
-        self.pack_start(self._entry, False, False, 0)
+        pack(self, self._slider, self._entry, fills=self._slider)
         self.name(self._slider)
         self.name(self._entry)
         self._tick: Gtk.CheckButton | None = None

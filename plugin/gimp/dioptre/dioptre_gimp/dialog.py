@@ -40,6 +40,7 @@ from .toolkit import (
     GimpUi,
     Gtk,
     Watch,
+    add_columns,
     adds_tick,
     fitted,
     make_high,
@@ -144,11 +145,7 @@ class OperationDialog:
         if not enlarges:
             self._on_canvas = OnCanvas(store, self._dialog, config, lambda: self._source, self._replaced)
         self._side = self._make_side(source)
-        columns = Gtk.Box(spacing=12, border_width=12)
-        columns.pack_start(self._preview, True, True, 0)
-        columns.pack_start(self._side, False, False, 0)
-        self._dialog.get_content_area().pack_start(columns, True, True, 0)
-        columns.show_all()
+        columns = add_columns(self._dialog, self._preview, self._side)
         if self._on_canvas is not None:
             self._on_canvas.fold(columns, self._preview)
         store.observe(self._render)

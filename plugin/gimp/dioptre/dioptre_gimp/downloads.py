@@ -13,7 +13,7 @@ from dioptre_link.networks import Network
 
 from . import transfer
 from .document import LOG, logger
-from .toolkit import Driver, Gtk, add_class
+from .toolkit import Driver, Gtk, pack, progress_bar
 
 WORDS_CHARS = 48
 
@@ -74,19 +74,13 @@ class OfferBox(Gtk.Box):
         self._doubts.set_sensitive(False)
         self._get = Gtk.Button()
         self._get.connect("clicked", lambda _: self._network and downloads.begin(self._network))
-        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
-        add_class(self._bar, "dioptre-bar")
-        self._bar.get_accessible().set_name(translated("Progress"))
+        self._bar = progress_bar(valign=Gtk.Align.CENTER)
         self._cancel = Gtk.Button(label=translated("Cancel"))
         self._cancel.get_accessible().set_name(translated("Cancel the download"))
         self._cancel.connect("clicked", lambda _: downloads.cancel())
-        row = Gtk.Box(spacing=6)
-        row.pack_start(self._get, False, False, 0)
-        row.pack_start(self._bar, True, True, 0)
-        row.pack_start(self._cancel, False, False, 0)
+        row = pack(Gtk.Box(spacing=6), self._get, self._bar, self._cancel, fills=self._bar)
         row.show()
-        for part in (self._words, row, self._doubts):
-            self.pack_start(part, False, False, 0)
+        pack(self, self._words, row, self._doubts)
 
     def render(self, state: State) -> None:
         offer = fetching.offer_of(state)

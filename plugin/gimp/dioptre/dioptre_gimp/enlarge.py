@@ -15,6 +15,7 @@ from typing import Any
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing.events import Step, Steps
+from dioptre_link.editing.results import size_told
 from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry, Link
@@ -35,6 +36,7 @@ from .document import (
     picture_format,
     read_in,
     record_of,
+    size_of,
     undo_step,
     unlocked,
 )
@@ -91,6 +93,7 @@ def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], 
         for part in parts:
             part.result.delete()
     words = [words for part in parts for words in (*part.sent.messages, *part.result.messages)]
+    words.append(size_told(*size_of(image)))
     if any(isinstance(part.source.picture, Gimp.TextLayer) for part in parts):
         words.append(_WORDS)
     return Outcome(layer=source.picture, messages=tuple(dict.fromkeys(words)))

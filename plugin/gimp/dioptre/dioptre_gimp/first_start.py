@@ -10,7 +10,7 @@ from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import translated
 
 from .document import LOG
-from .toolkit import Driver, GimpUi, Gtk, add_class, use_colours
+from .toolkit import Driver, GimpUi, Gtk, add_contents, progress_bar, use_colours
 
 BINARY = "dioptre"
 WORDS_CHARS = 60
@@ -52,13 +52,8 @@ class FirstStartDialog:
             label=translated(first_start.TEXT), xalign=0.0, wrap=True, max_width_chars=WORDS_CHARS, selectable=True
         )
         self._words.set_can_focus(False)
-        self._bar = Gtk.ProgressBar(no_show_all=True)
-        add_class(self._bar, "dioptre-bar")
-        self._bar.get_accessible().set_name(translated("Progress"))
-        rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
-        for row in (self._title, self._words, self._bar):
-            rows.pack_start(row, False, False, 0)
-        self._dialog.get_content_area().pack_start(rows, True, True, 0)
+        self._bar = progress_bar(no_show_all=True)
+        add_contents(self._dialog, self._title, self._words, self._bar, spacing=12)
         self._dialog.show_all()
 
     def run(self) -> None:

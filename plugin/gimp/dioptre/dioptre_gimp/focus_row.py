@@ -12,7 +12,7 @@ from . import drawing
 from .controls import Row, set_options
 from .document import GLib
 from .histogram import SIZE, Histogram
-from .toolkit import Gtk
+from .toolkit import Gtk, pack
 
 RULER_SIZE = (SIZE[0], 9)
 LABEL_PX = 46  # Width of a tick's label; ticks are at least this far apart.
@@ -35,23 +35,17 @@ class FocusRow(Row):
         self.name(self._area)
         self.label.set_mnemonic_widget(self._area)
         self._tick = self.automatic_tick(self._ticked)
-        top = Gtk.Box(spacing=6)
         ends = Gtk.Label(label=f"{translated('far')} ← → {translated('near')}")
         ends.set_sensitive(False)
-        top.pack_start(self.label, False, False, 0)
-        top.pack_start(ends, True, True, 0)
-        top.pack_start(self._tick, False, False, 0)
+        top = pack(Gtk.Box(spacing=6), self.label, ends, self._tick, fills=ends)
         self.set_orientation(Gtk.Orientation.VERTICAL)
         self.set_spacing(2)
-        self.pack_start(top, False, False, 0)
-        self.pack_start(self._area, False, False, 0)
         self._scale = TickLabels()
-        self.pack_start(self._scale, False, False, 0)
         self._distances = Gtk.Label(xalign=0.0, wrap=True, selectable=False)
         self._distances.set_max_width_chars(1)  # Wrap at the row's width instead of widening the row.
         self._distances.set_tooltip_text(translated(ruler.HELP))
         self.name(self._distances, translated("Depth of field"))
-        self.pack_start(self._distances, False, False, 0)
+        pack(self, top, self._area, self._scale, self._distances)
         self._in_metres = (self._ruler, self._scale, self._distances)
         for part in self._in_metres:
             part.show()

@@ -10,7 +10,7 @@ from dioptre_link.language import translated
 
 from . import drawing
 from .controls import set_options
-from .toolkit import Gdk, Gtk
+from .toolkit import Gdk, Gtk, pack
 
 SIZE = (428, 44)
 BINS = 100
@@ -26,9 +26,7 @@ class Histogram(Gtk.EventBox):
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
         drawn = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=1)
-        for part in (self._image, *below):
-            drawn.pack_start(part, False, False, 0)
-        self.add(drawn)
+        self.add(pack(drawn, self._image, *below))
         masks = Gdk.EventMask
         self.add_events(
             masks.BUTTON_PRESS_MASK | masks.BUTTON_RELEASE_MASK | masks.BUTTON1_MOTION_MASK | masks.KEY_PRESS_MASK

@@ -12,6 +12,7 @@ from dioptre_link.catalogue.repair_depth import UNCHANGED
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
+from dioptre_link.editing.results import size_told
 from dioptre_link.language import Message
 from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry, Link
@@ -73,6 +74,8 @@ def run_sent(
         raise
     source.image.set_selected_layers([top])
     messages = [*sent.messages, *result.messages]
+    if (size := size_of(filled[0].layer)) != size_of(source.picture):
+        messages.append(size_told(*size))
     own = {top.get_tattoo(), source.picture.get_tattoo()}
     if size_of(source.image) != before and any(one.get_tattoo() not in own for one in source.image.get_layers()):
         messages.append(_GROWN)

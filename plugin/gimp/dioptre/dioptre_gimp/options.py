@@ -22,7 +22,7 @@ from .downloads import Downloads, OfferBox
 from .focus_row import FocusRow
 from .histogram import LimitRow
 from .tiles import Tiles
-from .toolkit import Gtk
+from .toolkit import Gtk, pack
 
 WIDTH_PX = 440
 APERTURE_PX = 64
@@ -170,9 +170,7 @@ class DiscRow(Gtk.Box):
         words_of = (translated("in the middle"), translated("in the corner"))
         for picture, words in zip(self._pictures.values(), words_of, strict=True):
             column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
-            column.pack_start(picture, False, False, 0)
-            column.pack_start(Gtk.Label(label=words), False, False, 0)
-            self.pack_start(column, False, False, 0)
+            pack(self, pack(column, picture, Gtk.Label(label=words)))
 
     def render(self, state: State) -> None:
         options = {name: state.options[name] for name in bokeh.OPTIONS}
@@ -193,10 +191,7 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     label.set_width_chars(LABEL_CHARS)
     label.set_mnemonic_widget(box)
     box.get_accessible().set_name(translated("Depth layer"))
-    row = Gtk.Box(spacing=6, margin_end=18)
-    row.pack_start(label, False, False, 0)
-    row.pack_start(box, True, True, 0)
-    return row
+    return pack(Gtk.Box(spacing=6, margin_end=18), label, box, fills=box)
 
 
 AnyRow = Row | LimitRow | ShapesRow | PresetTiles | DiscRow | DistanceRow | OfferBox

@@ -19,7 +19,7 @@ from . import arguments, depth_editing, updating
 from .document import LOG, Gimp, GLib, logger, record_of, size_of, undo_step
 from .jobs import snap_strokes
 from .sources import Source
-from .toolkit import Driver, Gdk, GimpUi, Gtk, add_class, place_beside, use_colours
+from .toolkit import Driver, Gdk, GimpUi, Gtk, add_contents, place_beside, progress_bar, use_colours
 
 UPDATE = 1  # Response of the button.
 WORDS_CHARS = 40
@@ -49,15 +49,11 @@ class PaintingWindow:
         self._window = Gtk.Dialog(title=translated("Edit depth"))
         self._window.add_button(translated("_Update"), UPDATE)
         self._words = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=WORDS_CHARS)
-        self._bar = Gtk.ProgressBar()
-        add_class(self._bar, "dioptre-bar")
-        rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
+        self._bar = progress_bar()
         self._say(translated("Paint, then choose Update. White is near (orange), black is far (blue)."))
         self._after_stroke = GimpUi.prop_check_button_new(config, arguments.AFTER_STROKE, None)
         self._snaps = GimpUi.prop_check_button_new(config, arguments.SNAPS, None)
-        for row in (self._words, self._snaps, self._after_stroke, self._bar):
-            rows.pack_start(row, False, False, 0)
-        self._window.get_content_area().pack_start(rows, True, True, 0)
+        add_contents(self._window, self._words, self._snaps, self._after_stroke, self._bar)
         self._window.connect("response", self._responded)
         self._window.connect("delete-event", lambda *_: True)  # It closes when Edit depth has ended.
         GimpUi.window_set_transient(self._window)

@@ -16,7 +16,7 @@ from dioptre_link.operation import PLACES, Kind
 from . import drawing
 from .canvas import Canvas, Marker
 from .controls import no_wheel
-from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, choice_button, small_button
+from .toolkit import Gdk, GdkPixbuf, Gtk, Pango, add_class, choice_button, pack, progress_bar, small_button
 
 SLIDER_PX = 90
 
@@ -52,10 +52,8 @@ class BrushRow(Gtk.Box):
         ):
             button = small_button(text, translated(words), lambda by=change: store.set(by(store.state)))
             self._removal.pack_start(button, False, False, 0)
-        self.pack_start(group, False, False, 0)
         self._label = Gtk.Label(label=translated("Size"))
-        self.pack_start(self._label, False, False, 0)
-        self.pack_start(self._size, False, False, 0)
+        pack(self, group, self._label, self._size)
         self.pack_end(self._removal, False, False, 0)
         store.observe(lambda _, state: self._render(state))
         self._render(store.state)
@@ -158,11 +156,8 @@ class Preview(Gtk.Box):
         self.canvas.connect("focus-in-event", lambda *_: add_class(frame, "dioptre-focused"))
         self.canvas.connect("focus-out-event", lambda *_: frame.get_style_context().remove_class("dioptre-focused"))
         self._status = Status(layer_size)
-        self.pack_start(self._top_row(), False, False, 0)
-        if self._paints:
-            self.pack_start(BrushRow(store), False, False, 0)
-        self.pack_start(frame, True, True, 0)
-        self.pack_start(self._status, False, False, 0)
+        tools = [BrushRow(store)] if self._paints else []
+        pack(self, self._top_row(), *tools, frame, self._status, fills=frame)
         store.observe(self._render)
         self.connect("realize", self._watch_key)
         self.show_all()
@@ -187,13 +182,12 @@ class Preview(Gtk.Box):
             group.pack_start(button, False, False, 0)
             self._buttons[view.name] = button
             first = first or button
-        row.pack_start(group, False, False, 0)
         held = Gtk.Button(label=translated(views.VIEWS[views.BEFORE].label))
         add_class(held, "dioptre-view")
         held.set_tooltip_text(translated("Hold to compare (key: Y)."))
         held.connect("pressed", lambda _: self._compare(holds=True))
         held.connect("released", lambda _: self._compare(holds=False))
-        row.pack_start(held, False, False, 0)
+        pack(row, group, held)
         zoom = self._zoom = Gtk.Box()
         add_class(zoom, "linked")
         ways = (
@@ -338,15 +332,12 @@ class Status(Gtk.Box):
     def __init__(self, layer_size: tuple[int, int]) -> None:
         super().__init__(spacing=10)
         self._layer_size = layer_size
-        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, no_show_all=True)
+        self._bar = progress_bar(valign=Gtk.Align.CENTER, no_show_all=True)
         self._bar.set_size_request(150, -1)
-        add_class(self._bar, "dioptre-bar")
-        self._bar.get_accessible().set_name(translated("Progress"))
         self._words = Gtk.Label(xalign=0.0, wrap=True, lines=3, ellipsize=Pango.EllipsizeMode.END)
         self._words.set_width_chars(20)
         self._words.set_size_request(-1, 3 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
-        self.pack_start(self._words, True, True, 0)
-        self.pack_start(self._bar, False, False, 0)
+        pack(self, self._words, self._bar, fills=self._words)
 
     def render(self, state: State, marked: State) -> None:
         self._bar.set_visible(state.busy)  # The progress bar is hidden when idle, because the text needs the space.
@@ -378,7 +369,8 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)
-    return picking.hint(state.operation) or translated("Scroll to zoom, drag to pan.")
+    words = picking.hint(state.operation, chosen=state.point is not None)
+    return words or translated("Scroll to zoom, drag to pan.")
 
 
 def _with_key(label: str, key: str) -> str:

@@ -10,10 +10,11 @@ from functools import partial
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
-from dioptre_link.editing import picking, traits
 from dioptre_link.editing import state as states
+from dioptre_link.editing import traits
 from dioptre_link.editing.events import Image, Shown, Step, Steps
 from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
+from dioptre_link.editing.recipes import chosen_in_picture
 from dioptre_link.editing.request import Given, Request
 from dioptre_link.editing.state import Phase, State, Store
 from dioptre_link.wire import PixelFormat
@@ -101,13 +102,8 @@ class Inputs:
 
     def _key(self, name: str) -> tuple[str, str, int]:
         assert self._sent is not None
-        shas = {
-            "picture": self._sent.picture_sha256,
-            "layer": self._sent.layer_sha256,
-            "disparity": self._sent.depth_sha256,
-            "selection": self._sent.selection_sha256,
-        }
-        return name, shas[name], id(self._sent)
+        hashed = getattr(self._sent, f"{'depth' if name == 'disparity' else name}_sha256")
+        return name, hashed, id(self._sent)
 
     def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
         def upload(worker: Worker) -> Steps[Buffer]:
@@ -257,19 +253,20 @@ class Previews:
         asked = (old.options, old.place, old.on_canvas) != (state.options, state.place, state.on_canvas)
         if fetched or asked:
             self._settle()
-        if picking.places(old.operation, old.options) != picking.places(state.operation, state.options):
-            if self._picturing:
-                self._stop_driver()
+        operation = state.operation
+        if chosen_in_picture(old.options, operation) != chosen_in_picture(state.options, operation):
             self._unpictured = [*self._names]
 
     def _settle(self) -> None:
+        if self._picturing:  # The preview goes first.
+            self._stop_driver()
         if self._settling is None:
             self._since_s = time.monotonic()
             self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
 
     def _settled(self) -> bool:
         assert self._inputs is not None
-        running = self._driver is not None and self._driver.running and not self._picturing
+        running = self._driver is not None and self._driver.running
         request = self._inputs.request(self._store.state, self._longest_px())
         if running and self._store.state.phase is not Phase.MISSING and self.session.should_wait(request):
             return True

@@ -28,7 +28,19 @@ from .preview import Preview
 from .previews import Inputs, Previews
 from .sources import Source, check_still_there
 from .tiles import PICTURE_PX, Tiles
-from .toolkit import MOST_PX, SMALL_PX, GimpUi, Gtk, Watch, adds_tick, fitted, procedure_dialog, use_colours
+from .toolkit import (
+    MOST_PX,
+    SMALL_PX,
+    GimpUi,
+    Gtk,
+    Watch,
+    add_columns,
+    adds_tick,
+    fitted,
+    pack,
+    procedure_dialog,
+    use_colours,
+)
 
 SourceOf = Callable[..., Source]
 
@@ -102,12 +114,7 @@ class RecipeDialog:
         self._store.observe(self._picture_chosen)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._on_canvas = OnCanvas(self._store, self._dialog, config, lambda: self._source)
-        columns = Gtk.Box(spacing=12, border_width=12)
-        columns.pack_start(self._preview, True, True, 0)
-        columns.pack_start(self._side(), False, False, 0)
-        self._dialog.get_content_area().pack_start(columns, True, True, 0)
-        columns.show_all()
-        self._on_canvas.fold(columns, self._preview)
+        self._on_canvas.fold(add_columns(self._dialog, self._preview, self._side()), self._preview)
         self._adds.set_visible(adds is not None)
         self._adds.connect("toggled", lambda _: self._choose())
         for name in (arguments.PRESET, arguments.FILE):
@@ -142,7 +149,6 @@ class RecipeDialog:
         self._preview.show_layer(drawing.pixbuf_of(self._inputs.small))
 
     def _side(self) -> Gtk.Box:
-        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         if arguments.is_recipe_unchosen(self._config):
             self._config.set_property(arguments.PRESET, FIRST)
         self._tiles = Tiles(
@@ -152,16 +158,12 @@ class RecipeDialog:
         self._tiles.describe(arguments.FROM_FILE, Message("From a file"), about)
         window = scrolled(self._tiles)
         window.set_propagate_natural_height(True)  # They scroll only on a small screen.
-        side.pack_start(window, False, False, 0)
         self._words = Gtk.Label(xalign=0.0, yalign=0.0, wrap=True)
         self._words.set_max_width_chars(1)  # Wrap at the tiles' width.
         self._words.set_size_request(-1, WORDS_LINES * self._words.create_pango_layout("Ay").get_pixel_size()[1])
-        side.pack_start(self._words, False, False, 0)
         self._file = self._dialog.get_widget(arguments.FILE, GObject.TYPE_NONE)
-        side.pack_start(self._file, False, False, 0)
-        side.pack_start(self._on_canvas.switch, False, False, 0)
-        side.pack_start(self._adds, False, False, 0)
-        return side
+        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        return pack(side, window, self._words, self._file, self._on_canvas.switch, self._adds)
 
     def _choose(self) -> None:
         """Show the effect of the chosen recipe."""

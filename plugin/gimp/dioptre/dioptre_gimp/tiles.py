@@ -9,7 +9,7 @@ from dioptre_link.language import translated
 from dioptre_link.presets import presets
 
 from . import drawing
-from .toolkit import GdkPixbuf, Gtk, Pango, add_class
+from .toolkit import GdkPixbuf, Gtk, Pango, add_class, pack
 
 TILE_PX = (132, 99)  # Width and height of a tile's picture.
 PICTURE_PX = 200  # Longest side of the computed picture that fills a tile, upright ones too.
@@ -58,9 +58,7 @@ class Tiles(Gtk.FlowBox):
         picture.set_size_request(*TILE_PX)
         title = Gtk.Label(wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END, justify=Gtk.Justification.CENTER)
         title.set_max_width_chars(1)  # Wrap at the picture's width instead of widening the tile.
-        tile.pack_start(picture, False, False, 0)
-        tile.pack_start(title, False, False, 0)
-        self.add(tile)
+        self.add(pack(tile, picture, title))
         if (recipe := presets().get(name)) is not None:
             self.describe(name, recipe.title, recipe.description)
         else:

@@ -61,6 +61,35 @@ def add_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().add_class(name)
 
 
+def pack(box: Gtk.Box, *widgets: Gtk.Widget, fills: Gtk.Widget | None = None) -> Gtk.Box:
+    """Add widgets to a box in this order, of which one may take the room that is left; return the box."""
+    for widget in widgets:
+        box.pack_start(widget, widget is fills, True, 0)
+    return box
+
+
+def add_columns(dialog: Gtk.Dialog, preview: Gtk.Widget, side: Gtk.Widget) -> Gtk.Box:
+    """Fill a dialog with the preview and the options beside it; return the box that holds both."""
+    columns = pack(Gtk.Box(spacing=12, border_width=12), preview, side, fills=preview)
+    dialog.get_content_area().pack_start(columns, True, True, 0)
+    columns.show_all()
+    return columns
+
+
+def add_contents(dialog: Gtk.Dialog, *widgets: Gtk.Widget, spacing: int = 8) -> None:
+    """Fill a dialog with widgets below each other."""
+    rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=spacing, border_width=12)
+    dialog.get_content_area().pack_start(pack(rows, *widgets), True, True, 0)
+
+
+def progress_bar(**properties: Any) -> Gtk.ProgressBar:
+    """Return a thin progress bar with these properties."""
+    bar = Gtk.ProgressBar(**properties)
+    add_class(bar, "dioptre-bar")
+    bar.get_accessible().set_name(translated("Progress"))
+    return bar
+
+
 def small_button(text: str, tip: str, on_click: Callable[..., object]) -> Gtk.Button:
     """Return a narrow button, whose tooltip screen readers announce."""
     button = Gtk.Button(label=text)

@@ -21,14 +21,19 @@ open_dialog 'Portrait blur' p
 wait_new "$full"
 scrot -o "$OUT/brush_before.png"
 
-# A painted stroke is visible at once and the preview follows. Ctrl+Z removes the stroke.
+# A painted stroke is visible at once and the preview follows, as do the tiles of the three presets. Ctrl+Z removes
+# the stroke.
 choose 176 51    # Keep sharp
 scrot -o "$OUT/brush_chosen.png"
 mark "$full"
 stroke 69 230 200    # The flag
 scrot -o "$OUT/brush_painting.png"
+drafts() { grep -c 'as a draft' "${log%/*}/worker.log"; }
+before=$(drafts)
 xdotool mouseup 1
 wait_new "$full"
+for _ in $(seq 600); do [[ $(drafts) -ge $((before + 4)) ]] && break; sleep 0.1; done
+[[ $(drafts) -ge $((before + 4)) ]] || stop "$(($(drafts) - before)) drafts after a stroke: the tiles do not follow"
 scrot -o "$OUT/brush_kept.png"
 mark "$full"
 xdotool key ctrl+z

@@ -4,6 +4,7 @@ import array
 from pathlib import Path
 
 import person
+from dioptre.dioptre_link.editing.state import Phase
 from dioptre.document import record_of
 from krita import Krita
 from qt import QApplication, QLabel, QToolButton
@@ -118,7 +119,10 @@ def check_film_makes_an_animated_document():
     expect("animated", (film.framesPerSecond(), film.fullClipRangeEndTime(), layer.animated()), (8, 3, True))
     expect("frames", [layer.hasKeyframeAtTime(time) for time in range(5)], [True] * 4 + [False])
     expect("source", pixels(node), before)
+    yield from until(lambda: "animated already" in shown.state.message, "no preview of a film of the film")
     yield from close(film)
+    document.setActiveNode(node)
+    yield from until(lambda: shown.state.phase is Phase.READY, "the preview of the photo")
 
 
 def check_export_writes_a_jpeg_with_depth():

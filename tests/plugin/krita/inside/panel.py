@@ -101,8 +101,10 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     expect("how it ended is said", bool(widget(QLabel, "dioptre_words").text()), True)
     yield from undo(document)
     yield from soon("what was undone is forgotten", results.count, 0)
+    yield from soon("its photo is active", lambda: document.activeNode().name(), "Photo")
     yield from redo(document)
     yield from soon("and listed again", results.count, 1)
+    yield from soon("and active", lambda: document.activeNode().name(), "Portrait blur")
 
 
 def check_the_menu_outlives_a_collection_of_garbage():
@@ -506,6 +508,8 @@ def check_recipes_are_tiles_of_the_photo():
     tiles = widget(QListWidget, "dioptre_recipes")
     first = [tiles.item(row).icon().pixmap(64).toImage() for row in range(len(presets()))]
     rows = [tiles.visualItemRect(tiles.item(row)) for row in range(tiles.count())]
+    in_rows = sorted(range(len(rows)), key=lambda row: (rows[row].top(), rows[row].left()))
+    expect("in the list's order", in_rows, [*range(len(rows))])
     expect("none is hidden", [tiles.viewport().rect().contains(one) for one in rows], [True] * len(rows))
     expect("the photo at once", [image == first[0] and not image.isNull() for image in first], [True] * len(first))
     yield from ready()

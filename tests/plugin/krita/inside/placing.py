@@ -4,10 +4,11 @@ import array
 
 import person
 from dioptre.dioptre_link.errors import RefusedError
+from dioptre.document import record_of
 from kinds import SVG
 from person import click, opened, widget
 from photo_preview import at, changing, open_photo, ready, state
-from qt import QPushButton
+from qt import QLabel, QPushButton
 from rig import (
     HEIGHT,
     WIDTH,
@@ -186,6 +187,22 @@ def check_masks_opacity_and_a_selection():
     expect("its mask stays", names(layer), ["Mine"])
 
 
+def check_a_layer_over_a_result_that_a_mask_limits_is_placed_in_its_photo():
+    document, node = yield from photo()
+    yield from add_depth(document)
+    for options, picture in (({"range_farthest": 0.5}, "Photo"), ({}, "Haze")):
+        document.setActiveNode(node)
+        haze = dioptre.run("haze", document=document, node=node, **options)
+        yield from settle(document)
+        layer = yield from red(document)
+        dioptre.run("place", document=document, node=layer, **BETWEEN)
+        yield from settle(document)
+        expect(f"{haze.name()} {options}", record_of(document).load()[-1].inputs["picture"].name, picture)
+        for each in (*document.topLevelNodes()[-1:], layer, haze):
+            each.remove()
+        yield from settle(document)
+
+
 def check_what_cannot_be_placed_is_refused():
     document, node = yield from photo()
     for each in nodes_below(document, node):
@@ -232,7 +249,10 @@ def check_a_click_in_the_preview_places_the_layer():
     yield from ready()
     person.screenshot("krita-place.png")
     behind = state().decided["layer_depth"]
+    words = widget(QLabel, "dioptre_words")
+    expect_in("hint", "Click where the layer should stand.", words.text())
     yield from changing(click(*at(0.9, 0.9)))
+    expect_in("hint", "The layer stands at the ring.", words.text())
     expect("the click chooses the depth", state().options["stands_at"] is not None, True)
     expect(f"nearer than {behind}", state().decided["layer_depth"] != behind, True)
     person.screenshot("krita-place-near.png")
@@ -249,8 +269,7 @@ def check_a_click_in_the_preview_places_the_layer():
     yield from redo(document)
     yield from soon("hidden again", layer.visible, False)
     expect("redone", top(document).name(), group.name())
-    document.setActiveNode(top(document))
-    yield from settle(document)
+    yield from soon("and active", lambda: document.activeNode().name(), group.name())
     yield from opened("dioptre_edit")
     yield from ready()
     docker().session.change_all({"shadow": 0.9})
