@@ -388,7 +388,7 @@ ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
 MAX_VERSIONS = 30  # Maximum number of recorded versions per node, more than anyone will undo.
 MAX_NODES = 100
-MARK_ROWS = 16  # Number of rows of a selection or mask that are looked at, because that is done often.
+MARK_ROWS = 16  # Number of rows of a selection or mask that are read, because that is done often.
 
 
 def coverage_masks(node: Node) -> list[Node]:
