@@ -13,9 +13,10 @@ import jax.numpy as jnp
 
 from dioptre_link.catalogue.film import Move
 
-_TRAVEL = 0.12  # of a push-in and a dolly zoom, as a fraction of the target's distance
+_TRAVEL = 0.06  # of a push-in and a dolly zoom, as a fraction of the target's distance
+_ZOOM = 0.07  # of a push-in: how far it also zooms in, which brings nothing into view that was hidden
 _NEAREST = 0.35  # largest fraction of the nearest point's distance that the camera travels
-_SWING = 0.015  # to each side of an orbit: motion of the nearest against the farthest point, in widths
+_SWING = 0.008  # to each side of an orbit: motion of the nearest against the farthest point, in widths
 _LARGEST_ANGLE = math.radians(12)
 
 
@@ -78,11 +79,11 @@ def cameras(move: Move, count: int, *, lens: Lens, limits: tuple[float, float], 
             start = far if near + far < 2 else near  # the end of the range from which the target is farther
             path.append(Camera(focus=start + eased * (1 - start)))
             continue
-        way = eased * min(strength * _TRAVEL, _NEAREST / near)
+        way, zoom = eased * min(strength * _TRAVEL, _NEAREST / near), 1 + eased * strength * _ZOOM
         if move == "dolly-zoom":
             way = -eased * strength * _TRAVEL
+            zoom = 1 - way
         towards = lens.x / lens.focal * way, lens.y / lens.focal * way, way
-        zoom = 1 - way if move == "dolly-zoom" else 1.0
         path.append(Camera(right=towards[0], down=towards[1], forward=towards[2], zoom=zoom))
     return path
 

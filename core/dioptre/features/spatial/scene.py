@@ -23,7 +23,6 @@ from dioptre.contract import (
 from dioptre.features.background import clean_background
 from dioptre.features.depth import Depth, chosen_depth, range_of
 from dioptre.features.subject import kept_subject
-from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
 from dioptre_link.catalogue.depth import DepthOptions
@@ -116,15 +115,17 @@ class Scene:
         far = disparity + np.where(step, apart, 0) * (behind - disparity)
         hides = apart * np.clip((_STEPS - beyond) / (_STEPS - 1), 0, 1)  # the photo returns gradually: no seam
         there = picture + hides[..., None] * (plate - picture)
-        # The subject is what the background does not explain, but no brighter than its own colours: neither side
-        # of a rim shines over the other one.
-        own, share = all_rows((*alpha.shape, 4), with_own_colours(picture, alpha))[..., :3], alpha[..., None]
-        subject = np.clip(picture - (1 - share) * there, 0, own * share)
+        # That rim of the photo goes with the subject and fades out: it holds what the matte misses, and no filling
+        # touches the outline. Its colours are what the background does not explain, so the photo's own camera sees
+        # the photo; brighter ones would shine over the background.
+        cover = np.maximum(alpha, hides)
+        share = cover[..., None]
+        subject = np.clip(picture - (1 - share) * there, 0, share * np.maximum(picture, 1))
         unknown = (hides > 0.5) & ((alpha > 0.5) | (np.abs(there - picture).max(axis=2) > _INVENTED))
         return Scene(
             surfaces=(
                 Surface(colours=there, disparity=far, unknown=unknown),
-                Surface(colours=subject, disparity=near, coverage=alpha),
+                Surface(colours=subject, disparity=near, coverage=cover),
             ),
             screen=screen,
         )
