@@ -221,7 +221,10 @@ def hint(operation: Operation, *, chosen: bool = False) -> str:
             "removes it."
         )
     if not operation.click_removes:
-        return translated(_HINTS.get("" if point is None else point.name, ""))
+        if point is None:
+            return ""
+        sets = Message("Click the picture to set “{option}”.", option=Message(point.label))
+        return translated(_HINTS.get(point.name, sets))
     if point is not None:
         return translated(
             "Click the part that should be sharp. Shift+click adds another subject; Ctrl+click removes one."

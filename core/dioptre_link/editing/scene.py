@@ -182,7 +182,10 @@ def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
 def automatic_words(state: State) -> str:
     """Describe, in the user's language, what is in focus or where a layer stands if the user clicked no point."""
     if state.operation.places:
-        fixed = any(state.options.get(name) is not None for name in state.operation.click_resets)
+        depths = [each for each in state.operation.parameters if each.name in state.operation.click_resets]
+        if not all(each.applies(state.options) for each in depths):
+            return translated("on the surface where it is")
+        fixed = any(state.options.get(each.name) is not None for each in depths)
         return translated("at a fixed depth" if fixed else "behind the subject")
     if not traits.focuses(state.operation):
         return translated("none: click the picture")

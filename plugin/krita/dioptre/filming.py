@@ -9,7 +9,7 @@ from typing import Any
 from .dioptre_link.catalogue.film import count_of
 from .dioptre_link.client import Worker
 from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.language import translated
+from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation, Role
 from .dioptre_link.scratch import Scratch
 from .dioptre_link.wire import PixelFormat
@@ -45,7 +45,8 @@ def work(order: Order, described: Operation, worker: Worker, ticket: Ticket, rep
                 opened_file=order.opened_file,
                 depth_metres=order.depth_metres,
             )
-            result = ticket.follow(job, in_part(report, number, count))
+            phase = Message("Frame {number} of {count}", number=number + 1, count=count)
+            result = ticket.follow(job, in_part(report, number, count, phase))
             messages = result.messages
             try:
                 for made in result.layers:

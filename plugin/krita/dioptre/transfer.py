@@ -83,9 +83,9 @@ Report = Callable[[float, str], None]
 Work = Callable[[Worker, "Ticket", Report], Any]
 
 
-def in_part(report: Report, number: int, count: int) -> Report:
+def in_part(report: Report, number: int, count: int, called: str = "") -> Report:
     """Return a callback that reports the progress of one of `count` equal parts as progress of the whole."""
-    return lambda fraction, phase: report((number + fraction) / count, phase)
+    return lambda fraction, phase: report((number + fraction) / count, called or phase)
 
 
 class Ticket:

@@ -82,6 +82,6 @@ def test_the_message_and_the_values_are_those_of_several_lights(
     monkeypatch.setattr("dioptre.features.white_balance.balance.estimate_light", lambda _, whole: none)
     result = apply("white_balance", {"mixed": True, "strength": 0.8}, Inputs(picture=lit_twice))
     assert result.values["lights"] == 2
-    assert result.values["applied_strength"] == pytest.approx(0.8)
+    assert result.values["strength"] == pytest.approx(0.8)
     assert result.messages[0].startswith("Mixed lighting, ")
     assert "80% of each cast is removed" in result.messages[0]

@@ -215,7 +215,7 @@ def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     assert result.messages == ("Colours unchanged: the picture is grey and has no colour to balance.",)
     assert result.values["temperature"] is None
     assert result.values["confidence"] is None
-    assert result.values["applied_strength"] == 0
+    assert result.values["strength"] == 0
     np.testing.assert_allclose(result.layers[0].pixels, grey, atol=1e-4)
     by_hand = apply("white_balance", {"temperature": 4000}, Inputs(picture=grey))
     assert by_hand.messages[0].startswith("Light: 4,000 K")

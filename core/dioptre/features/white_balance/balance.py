@@ -218,8 +218,8 @@ def run(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Res
 def values_of(balanced: Balanced) -> dict[str, Any]:
     """Return the estimate and the correction as JSON types.
 
-    `temperature` and `tint` have the same names as the options, because dialogs show the values there. The values
-    of the light are None if the picture is entirely grey and has no illuminant to estimate.
+    `temperature`, `tint` and `strength` have the same names as the options, because dialogs show the values there.
+    The values of the light are None if the picture is entirely grey and has no illuminant to estimate.
     """
     light = balanced.light
     values = {
@@ -230,7 +230,7 @@ def values_of(balanced: Balanced) -> dict[str, Any]:
         "illuminant_xy": [round(value, 5) for value in light.xy],
         "confidence": round(balanced.confidence, 2),
     }
-    decided = {"applied_strength": round(balanced.applied, 2), "lights": balanced.lights}
+    decided = {"strength": round(balanced.applied, 2), "lights": balanced.lights}
     return {**(values if balanced.coloured else dict.fromkeys(values)), **decided}
 
 

@@ -50,7 +50,8 @@ def run_sent(
                 opened_file=opened_file(source.image) if traits.looks_into_file(operation) else None,
                 depth_metres=transfer.depth_metres(source),
             )
-            result = yield from transfer.within(events.follow(job), number / count, 1 / count)
+            phase = Message("Frame {number} of {count}", number=number + 1, count=count)
+            result = yield from transfer.within(events.follow(job), number / count, 1 / count, phase)
             messages = result.messages
             try:
                 for made in result.layers:

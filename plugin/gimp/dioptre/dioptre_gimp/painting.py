@@ -44,6 +44,8 @@ class PaintingWindow:
         self._before: Gimp.Layer | None = None  # The layer without its latest strokes, and what identifies it.
         self._before_is = b""
         self._used = self._pixels()  # What identifies the pixels that the results were made with.
+        self._made = ""  # When the newest result was updated here.
+        self._undone = False
         self._driver: Driver | None = None
         self._loop = GLib.MainLoop()
         self._window = Gtk.Dialog(title=translated("Edit depth"))
@@ -81,6 +83,10 @@ class PaintingWindow:
         busy, now = self._driver is not None, self._pixels()
         follows = (self._snaps.get_active() or self._after_stroke.get_active()) and self._result() is not None
         over = self._strokes.are_over(now, pressed=_is_pressed(), waits=busy or not follows)
+        if self._made and not busy and not over and self._undone != (self._updated_at() < self._made):
+            self._undone = not self._undone
+            words = translated("The update was undone. Undo once more to take the stroke back, too.")
+            self._say(words if self._undone else "")
         if self._strokes.is_known and not busy and now != self._before_is:
             self._keep(now)
         if over:
@@ -106,6 +112,11 @@ class PaintingWindow:
         record = record_of(self._image)
         found = (entry for entry in reversed(record.readable()) if record.concerns(entry, self._depth))
         return next((entry for entry in found if Role.RESULT.value in entry.outputs), None)
+
+    def _updated_at(self) -> str:
+        """Return when the newest result that uses the layer was updated; an undo leads to an earlier time."""
+        result = self._result()
+        return "" if result is None else result.when
 
     def _responded(self, _window: Gtk.Dialog, response: int) -> None:
         """Update the results and end; if they need nothing, or could not be updated, closing only ends."""
@@ -149,7 +160,7 @@ class PaintingWindow:
     def _update(self, rests: Callable[[], bool] | None) -> Steps[str]:
         now = self._pixels()
         updated = yield from updating.update(self._worker, self._image, [self._depth], rests)
-        self._used = now
+        self._used, self._made, self._undone = now, self._updated_at(), False
         Gimp.displays_flush()
         logger.info("%s", updated.summary)
         return " ".join(map(translated, (*updated.outcome.messages, updated.summary)))

@@ -204,15 +204,15 @@ def depth_metres(source: Source) -> DepthMetres | None:
     return recorded or metres_of(source.depth)
 
 
-def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
-    """Run `steps` as a section of a longer job, whose progress it advances from `start` by `share`."""
+def within(steps: Steps[T], start: float, share: float, phase: str = "") -> Steps[T]:
+    """Run `steps` as the section `phase` of a longer job, whose progress it advances from `start` by `share`."""
     try:
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
                 return end.value
-            yield replace(step, fraction=start + share * step.fraction)
+            yield replace(step, fraction=start + share * step.fraction, phase=phase or step.phase)
     finally:
         steps.close()
 

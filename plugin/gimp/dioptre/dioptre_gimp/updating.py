@@ -92,6 +92,7 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
             outputs, kept = _replace(change, filled, used)
             if change.renews:
                 _rename(source.image, change)
+            check_still_there(source)
             inputs = given_links(source, sent) | _disparity(change, sent)
             if source.layer is not None:
                 source.layer.set_visible(False)
@@ -125,6 +126,7 @@ def _replace(
     image, depth = change.source.image, change.source.depth
     outputs, kept = dict(change.entry.outputs), []
     for one in filled:
+        check_still_there(change.source)  # Reading and replacing a layer's pixels gives the user time to close it.
         link = outputs.get(one.role.value)
         layer = find_linked(image, link)
         if layer is not None and depth is not None and layer.get_tattoo() == depth.get_tattoo():
