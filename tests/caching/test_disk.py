@@ -53,6 +53,19 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def test_planes_with_channels_are_read_back(folder: Path) -> None:
+    runs = []
+
+    def compute() -> np.ndarray:
+        runs.append(1)
+        return PICTURE
+
+    for _ in range(2):
+        kept = DiskCache(folder, limit_bytes=1 << 20).plane("colours", {"picture": PICTURE}, compute)
+        np.testing.assert_array_equal(kept, PICTURE)
+    assert len(runs) == 1
+
+
 def test_the_second_time_gives_the_same_bits_without_computing(folder: Path) -> None:
     step = Step()
     first = DiskCache(folder, limit_bytes=1 << 20).result("depth", {"picture": PICTURE}, step)

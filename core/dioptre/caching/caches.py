@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -101,14 +102,15 @@ def _header(file: IO[bytes]) -> Any:
 
 
 def _plane(file: IO[bytes], described: Any) -> np.ndarray:
-    height, width = described["shape"]
-    if not 0 < height * width <= _MOST_VALUES:
+    shape = described["shape"]
+    count = math.prod(shape)
+    if len(shape) not in (2, 3) or min(shape) < 1 or count > _MOST_VALUES:
         raise ValueError(described)
-    plane = np.fromfile(file, np.float32, height * width)
-    whole = plane.size == height * width and digest_of_bytes(plane.data) == described["sha256"]
+    plane = np.fromfile(file, np.float32, count)
+    whole = plane.size == count and digest_of_bytes(plane.data) == described["sha256"]
     if not whole or not is_finite(plane):
         raise DamagedError(file.name)
-    return plane.reshape(height, width)
+    return plane.reshape(shape)
 
 
 class _KeyedCache(StepCache):
