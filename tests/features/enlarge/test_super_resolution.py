@@ -129,19 +129,16 @@ def test_seams_do_not_show(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) ->
     assert np.abs(super_resolution(face, scale=2, noise_reduction=0.0) - whole).max() < 0.3 / 255
 
 
-def test_faint_texture_is_not_engraved() -> None:
-    """In proportion to its contrast, the network adds far less to faint texture than to clear texture."""
-    texture = gaussian_filter(np.random.default_rng(3).standard_normal((64, 64)), 0.6)
-    texture = (texture / texture.std())[..., None].repeat(3, axis=2).astype(np.float32)
-    new = []
-    for contrast in (3 / 255, 30 / 255):
-        picture = np.clip(0.5 + np.float32(contrast) * texture, 0, 1)
-        made = super_resolution(picture, scale=4, noise_reduction=0.0)
-        plain = back_projected(resize(picture, (256, 256), method="bicubic"), picture)
-        new.append((made - plain).std() / contrast)
-    faint, clear = new
-    assert clear > 0.1
-    assert faint < clear / 3
+def test_a_sharpened_photograph_gets_few_strokes(checkout: Path) -> None:
+    """Measured: 1.08 times the error of interpolation; the values that SPAN's authors published them give 1.90."""
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        photo = np.asarray(picture.convert("RGB"), np.float32)[20:340, 80:400] / 255
+    small = np.clip(resize(photo, (80, 80), method="bicubic"), 0, 1)
+    sharp = np.clip(2 * small - gaussian_filter(small, (1, 1, 0)), 0, 1)
+    truth = back_projected(photo, sharp)
+    smooth = back_projected(resize(sharp, (320, 320), method="bicubic"), sharp)
+    made = super_resolution(sharp, scale=4, noise_reduction=0.0)
+    assert np.mean((made - truth) ** 2) < 1.3 * np.mean((smooth - truth) ** 2)
 
 
 def test_out_of_focus_parts_get_no_new_detail(face: np.ndarray) -> None:

@@ -29,7 +29,7 @@ from dioptre.models.registry import ModelKind, find
 from dioptre_link.catalogue.super_resolution import OPERATION, EnlargementOptions
 from dioptre_link.operation import Role
 
-from .back_projection import REACH_PX, back_projected, without_faint_detail
+from .back_projection import REACH_PX, back_projected
 from .deconvolution import deconvolved
 from .depth_enlargement import defocus_from_depth, enlarge_disparity
 from .grain import add_grain, kept_level, removed_grain
@@ -252,7 +252,7 @@ def _enlarge_colour(
             network,
             enlarged,
             factor=factor,
-            finish=_finish(_fidelity(options, network), grey=grey, engraves=network.entry.id == _FAITHFUL[4]),
+            finish=_finish(_fidelity(options, network), grey=grey),
             finish_reach_px=REACH_PX,
             progress=part,
         )
@@ -280,20 +280,17 @@ def _enlarge_colour(
     )
 
 
-def _finish(fidelity: float, *, grey: bool, engraves: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Return a function that post-processes an enlarged tile, given the original one.
 
     Args:
         fidelity: as in `back_projected`.
         grey: whether the picture is grey.
-        engraves: whether the network draws too much detail in faint texture.
     """
 
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:
             made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
-        if engraves:
-            made = without_faint_detail(made, tile)
         return back_projected(made, tile, fidelity=fidelity)
 
     return finish
