@@ -79,7 +79,7 @@ def test_the_photos_own_camera_sees_the_photo_whatever_the_matte() -> None:
     alpha = ndimage.gaussian_filter(disparity, 2)
     plate = np.where((ndimage.maximum_filter(alpha, 3) > 0.02)[..., None], np.float32([0, 1, 0]), picture)
     seen = view(Scene.of(picture, disparity, alpha=alpha, plate=plate, screen=0.0), 0.0)
-    np.testing.assert_allclose(seen.pixels, picture, atol=0.01)  # colours beyond a limit are cut off
+    np.testing.assert_allclose(seen.pixels, picture, atol=1e-5)
 
 
 @pytest.mark.parametrize("as_near", [True, False])

@@ -31,7 +31,7 @@ from dioptre_link.language import Message
 _VISIBLE, _SOLID = 0.02, 0.95  # coverage from which a pixel belongs to the subject; and only to it
 _STEP = 0.03  # difference in disparity up to which the subject and what is beside it are one thing
 _INVENTED = 0.03  # difference from the photo from which the background is invented; sRGB-encoded
-_STEPS = 3  # rims beside a subject across which depth and colours still go from one side to the other
+_STEPS = 3  # rims beside a subject at which its own ends; depth goes from one side to the other across it
 _REACH = 5  # rims beside what is only the subject's in which it is as near as that; twice as far, as depth says
 _RIM = 0.002  # as a fraction of the diagonal
 
@@ -110,22 +110,20 @@ class Scene:
         near = disparity + (near - disparity) * np.clip(2 - away, 0, 1)
         nearest = ndimage.distance_transform_edt(step, return_distances=False, return_indices=True)
         # Where the matte ends on a thing that goes on at the same distance, the photo is behind itself.
-        apart = np.clip((near - disparity[tuple(nearest)]) / _STEP - 1, 0, 1)
+        steps = (near - disparity[tuple(nearest)]) / _STEP
+        apart = np.clip(steps - 1, 0, 1)
         behind = np.minimum(pull_push(disparity, (~step).astype(np.float32)), disparity)
         far = disparity + np.where(step, apart, 0) * (behind - disparity)
-        hides = apart * np.clip((_STEPS - beyond) / (_STEPS - 1), 0, 1)  # the photo returns gradually: no seam
+        # A rim of the photo goes with the subject and fades out: it holds what the matte misses, and no filling
+        # touches the outline. It covers all that is filled in, so the photo's own camera sees the photo.
+        cover = np.maximum(alpha, np.minimum(apart, np.clip(_STEPS - beyond, 0, 1)))
+        hides = np.minimum(np.clip(steps - 2, 0, 1), np.clip(_STEPS - 1 - beyond, 0, 1))
         there = picture + hides[..., None] * (plate - picture)
-        # That rim of the photo goes with the subject and fades out: it holds what the matte misses, and no filling
-        # touches the outline. Its colours are what the background does not explain, so the photo's own camera sees
-        # the photo; brighter ones would shine over the background.
-        cover = np.maximum(alpha, hides)
-        share = cover[..., None]
-        subject = np.clip(picture - (1 - share) * there, 0, share * np.maximum(picture, 1))
         unknown = (hides > 0.5) & ((alpha > 0.5) | (np.abs(there - picture).max(axis=2) > _INVENTED))
         return Scene(
             surfaces=(
                 Surface(colours=there, disparity=far, unknown=unknown),
-                Surface(colours=subject, disparity=near, coverage=cover),
+                Surface(colours=picture * cover[..., None], disparity=near, coverage=cover),
             ),
             screen=screen,
         )
