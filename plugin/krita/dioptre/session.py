@@ -128,9 +128,7 @@ class Session(QObject):
         self._thumbnail: QImage | None = None  # The reduced layer without its masks and opacity.
         self._reading = Stepper()
         self.seen_px = 0.0  # Longer side of the picture on Krita's canvas; 0 if the docker shows it.
-        self._previews = Previews(
-            lambda: None if self._source is None else (self.state, self._source, self._longest_px())
-        )
+        self._previews = Previews(self._wanted)
         self._previews.noted.connect(self._event)
         self._previews.failed.connect(self._failed)
         self._previews.pictured.connect(self._pictured)
@@ -243,7 +241,7 @@ class Session(QObject):
         found = None
         try:
             target, found = self._find()
-            reading = found.read()
+            reading = updating.replacing(target.entry, found.read())
             before = _thumbnail(found.picture, Rect.of(found.picture))
         except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._refuse(error, passes=found is None and isinstance(error, DioptreError))
@@ -346,6 +344,8 @@ class Session(QObject):
         """Set whether a run adds a result instead of replacing the earlier one."""
         self._adds_set = True
         self.store.set(replace(self.store.state, adds=on))
+        if self._source is not None and self._source.painted:
+            self._previews.ask_soon()  # Another result does not take over what was painted.
         self._follow_selection()
 
     def enlarge_whole(self, on: bool) -> None:
@@ -569,6 +569,13 @@ class Session(QObject):
         handle = next(handle for kind, handle in _EVENTS.items() if isinstance(event, kind))
         self._set(handle(self.state, event))
         self._ask_picture()
+
+    def _wanted(self) -> tuple[State, Source, int] | None:
+        """Return what to preview, at which size; a new result beside another one has a depth of its own."""
+        source = self._source
+        if source is not None and source.painted and not self.store.state.replaces:
+            source = replace(source, depth=None, depth_metres=None)
+        return None if source is None else (self.state, source, self._longest_px())
 
     def _longest_px(self) -> int:
         """Return the longest side of a preview that fits the picture's size on the screen."""

@@ -208,6 +208,7 @@ class Source:
         opened_file: The photograph that the document was probably opened from, if any.
         depth_metres: The metres of the depth layer, if they are known.
         coverage: The picture's transparency masks times its opacity, reduced for the preview; None if all is seen.
+        painted: Whether the depth is that of the result to replace, which was painted on.
     """
 
     document: Document
@@ -219,6 +220,7 @@ class Source:
     opened_file: str | None
     depth_metres: DepthMetres | None = None
     coverage: Image | None = None
+    painted: bool = False
 
     def node(self) -> Node:
         """Return the picture's current node.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -264,17 +265,33 @@ def read(plans: Sequence[Plan], *, lifts: bool = True) -> Generator[None, None, 
             depth_editing.lift(one.found.document, one.entry)
         source = yield from one.found.read()
         task = Task(entry=one.entry, source=source)
-        if one.own is not None:
-            node, made = one.own
-            document, own, there = source.document, Rect(*made.rect), source.picture.rect
-            if enlarges(one.described):  # The depth of an enlargement is as large as the result.
-                there = Rect(there.x, there.y, own.width, own.height)
-            place = depth_place(Rect.of(node), there)
-            was = yield from snapshot(document, node, rect=own, space=DEPTH)
-            now = was if own == place else (yield from snapshot(document, node, rect=place, space=DEPTH))
-            task = replace(task, was=was, now=now, sha256=made.sha256)
-        tasks.append(task)
+        tasks.append(task if one.own is None else (yield from _with_own(task, *one.own)))
     return tasks
+
+
+def _with_own(task: Task, node: Node, made: Link) -> Generator[None, None, Task]:
+    document, own, there = task.source.document, Rect(*made.rect), task.source.picture.rect
+    if enlarges(task.described):  # The depth of an enlargement is as large as the result.
+        there = Rect(there.x, there.y, own.width, own.height)
+    place = depth_place(Rect.of(node), there)
+    was = yield from snapshot(document, node, rect=own, space=DEPTH)
+    now = was if own == place else (yield from snapshot(document, node, rect=place, space=DEPTH))
+    return replace(task, was=was, now=now, sha256=made.sha256)
+
+
+def replacing(entry: Entry | None, reading: Generator[None, None, Source]) -> Generator[None, None, Source]:
+    """Read the inputs of a result's replacement in steps, with the result's own depth if that was painted on."""
+    source = yield from reading
+    made = None if entry is None else entry.outputs.get(Role.DEPTH.value)
+    own = None if source.depth is not None else current(source.document, made)
+    if entry is None or own is None or Input.DISPARITY not in entry.described.optional_inputs:
+        return source
+    task = yield from _with_own(Task(entry=entry, source=source), *own)
+    digest = hashlib.sha256()
+    for strip in () if task.was is None else task.was.raster.strips:
+        digest.update(strip)
+        yield
+    return source if digest.hexdigest() == task.sha256 else replace(_as_painted(task).source, painted=True)
 
 
 def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) -> list[Done]:
@@ -396,8 +413,10 @@ def _with_depth(task: Task) -> Task | None:
     """Use a painted depth layer as the task's input; return None if the task would only recompute that depth."""
     if not task.painted:
         return task
-    if Input.DISPARITY not in task.described.optional_inputs:
-        return None
+    return _as_painted(task) if Input.DISPARITY in task.described.optional_inputs else None
+
+
+def _as_painted(task: Task) -> Task:
     metres = DepthMetres.of_values(task.entry.values)
     return replace(task, source=replace(task.source, depth=task.now, depth_metres=metres))
 

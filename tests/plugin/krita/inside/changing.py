@@ -254,6 +254,7 @@ def check_editing_depth():
     yield from opened("dioptre_edit")
     yield from ready()
     depth = state().shown.depth
+    expect(f"the preview has what was painted: {depth.at(0.5, 0.1)}", depth.at(0.5, 0.1) > 250, True)
     trigger("dioptre_edit_depth")
     yield from soon("active again", lambda: document.activeNode().name(), "Depth")
     far = array.array("f", [0.0, 1.0] * (PHOTO_PX * 60)).tobytes()
