@@ -386,7 +386,7 @@ class DioptreDocker(DockWidget):
         if snaps:
             snap, manager = depth_editing.Snap(painting=strokes), job_manager()
             apply = functools.partial(snap.apply, undo_sync=manager.undo_sync)
-            run = manager.put("Snap strokes to edges", snap.read(), snap.work, apply)
+            run = manager.put("Snap strokes to edges", snap.read(), snap.work, apply, strokes.document)
             run.finished.connect(lambda *_: update())
         else:
             update()

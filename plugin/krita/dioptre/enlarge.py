@@ -24,7 +24,6 @@ from .document import (
     Rect,
     ScratchDocuments,
     all_nodes,
-    check_open,
     clearing,
     is_idle,
     node_id,
@@ -74,7 +73,7 @@ def start(manager: JobManager, document: Document | None, options: Mapping[str, 
     described = super_resolution.OPERATION
     given = described.check(options or {})
     return manager.put(
-        "Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done)
+        "Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done), document
     )
 
 
@@ -114,7 +113,6 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[Non
 def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> Generator[None, None, Plan]:
     while not is_idle(document):
         yield
-        check_open(document)
     frozen = [part_on_canvas(document, node) for node in paint]
     pictures = []
     for one in frozen:
@@ -143,7 +141,6 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Pl
 
 def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Build the new document and open it."""
-    check_open(made.document)
     size = round(made.size[0] * made.scale), round(made.size[1] * made.scale)
     with temporary_folder() as folder:
         path = folder / "enlarged.kra"

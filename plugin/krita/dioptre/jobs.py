@@ -21,7 +21,7 @@ from .dioptre_link.editing.traits import (
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .document import LOG, Document, Node, ScratchDocuments, client, record_of, title_of
+from .document import LOG, Document, Node, ScratchDocuments, check_open, client, record_of, title_of
 from .painting import WAITING
 from .sources import Source, find
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
@@ -107,6 +107,24 @@ def finish(steps: Steps) -> Any:
             return end.value
 
 
+def while_open(document: Document, steps: Steps) -> Steps:
+    """Run a generator while a document is open: Krita may crash if a step touches a closed one.
+
+    Raises:
+        RefusedError: The document was closed before the first step or between two steps.
+    """
+    try:
+        while True:
+            check_open(document)
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield step
+    finally:
+        steps.close()
+
+
 class Run(QObject):
     """One running operation, which ends with exactly one of `finished(node, messages)` and `failed(error)`."""
 
@@ -176,6 +194,7 @@ class JobManager(QObject):
         read: Steps,
         work: Callable[..., Any],
         make: Callable[[Any], Steps],
+        document: Document | None = None,
     ) -> Run:
         """Queue a run that reads, computes on the thread, and creates layers.
 
@@ -184,6 +203,7 @@ class JobManager(QObject):
             read: Steps on the GUI thread; their return value is the input of `work`.
             work: Called on the thread with that input, the worker, a ticket and a progress callback.
             make: Called with the result of `work`; returns steps whose return value is (node, messages).
+            document: The run fails once this document is closed; None if it only needs what it has read.
 
         Returns:
             The new run.
@@ -193,7 +213,14 @@ class JobManager(QObject):
         run.finished.connect(lambda *_: self._forget(run))
         run.failed.connect(lambda *_: self._forget(run))
         self.started.emit(run)
-        run.take(read, lambda given: self._hand_over(run, functools.partial(work, given), make))
+
+        def guarded(steps: Steps) -> Steps:
+            return steps if document is None else while_open(document, steps)
+
+        run.take(
+            guarded(read),
+            lambda given: self._hand_over(run, functools.partial(work, given), lambda done: guarded(make(done))),
+        )
         return run
 
     def start(
@@ -231,6 +258,7 @@ class JobManager(QObject):
             lambda done: make_layers(
                 described, checked, done[0], replace(done[1], messages=(*notes, *done[1].messages)), self.undo_sync
             ),
+            document,
         )
 
     @property

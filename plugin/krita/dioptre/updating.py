@@ -221,7 +221,7 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
             strokes.is_undone(began)
         return ended
 
-    run = manager.put("Update", read(plans, lifts=not paints), work, make)
+    run = manager.put("Update", read(plans, lifts=not paints), work, make, document)
     run.rereads = not paints
     return run
 
@@ -455,4 +455,5 @@ def start_edit(manager: JobManager, document: Document, entry: Entry, options: M
         read(plans),
         work,
         lambda done: apply(done, manager.undo_sync, said=said, remasks=True),
+        document,
     )

@@ -231,7 +231,7 @@ def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
     manager.put = lambda *given: vars(run).update(given=given) or run
     plugin.updating.start(manager, document, depth, paints=True)
-    _title, reading, _work, make = run.given
+    _title, reading, _work, make, _document = run.given
     (task,) = plugin.jobs.finish(reading)
     results = []
     for pixels in (before, painted):  # Taken back, then painted again.
@@ -266,7 +266,7 @@ def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_upda
     manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
     manager.put = lambda *given: vars(run).update(given=given) or run
     plugin.updating.start(manager, document, depth, paints=True)
-    _title, reading, _work, make = run.given
+    _title, reading, _work, make, _document = run.given
     (task,) = plugin.jobs.finish(reading)
     steps = make([(plugin.updating._with_depth(task), outcome(plugin))])
     if late:
