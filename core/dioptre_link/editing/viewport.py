@@ -14,7 +14,7 @@ from .state import Point
 
 MOST_ZOOM = 8.0
 STEP = 1.25  # zoom factor of one notch of the mouse wheel or one key press
-DRAG_PX = 4  # a press that moves at least this far is a drag
+DRAG_PX = 8  # a press that moves at least this far is a drag
 HANDLE_PX = 12  # distance from a mark or the before/after divider within which a press grabs it
 EDGE_PX = 1  # a click this far outside the picture still hits its edge
 
