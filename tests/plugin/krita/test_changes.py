@@ -217,6 +217,30 @@ def test_one_undo_takes_back_a_stroke_with_its_result(
     plugin.painting.end()
 
 
+def test_a_run_ends_when_its_document_is_closed(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No step touches a closed document: Krita may crash."""
+    group = made(plugin, "portrait", document, photo(document))
+    (entry,) = plugin.document.record_of(document).load()
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    for start in (
+        lambda: plugin.updating.start(manager, document, group),
+        lambda: plugin.updating.start_edit(manager, document, entry, entry.options),
+    ):
+        start()
+        _title, reading, _work, make, guarded = run.given
+        (task,) = plugin.jobs.finish(plugin.jobs.while_open(guarded, reading))
+        steps = plugin.jobs.while_open(guarded, make([(task, outcome(plugin))]))
+        with monkeypatch.context() as closed:
+            closed.setattr(plugin.document.Krita.instance(), "_documents", [])
+            closed.setattr(document, "annotation", lambda *_: pytest.fail("touched"))
+            with pytest.raises(plugin.errors.RefusedError, match="was closed"):
+                next(steps)
+
+
 def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     plugin: types.SimpleNamespace, document: Document
 ) -> None:

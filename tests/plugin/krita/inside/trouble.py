@@ -41,7 +41,7 @@ from rig import (
 )
 
 from dioptre import document as spaces
-from dioptre import jobs, updating
+from dioptre import jobs
 
 JOBS = 50
 WARM = 10  # Number of jobs after which memory must be flat.
@@ -100,24 +100,6 @@ def check_document_closed():
     error = yield from fail(run)
     expect_in("words", "was closed", error.message)
     expect("the other is untouched", names(other.rootNode())[-1], "Photo")
-
-
-def check_document_closed_while_its_result_is_replaced():
-    """Krita goes on, whether the worker or the reading is at work."""
-    for works in (True, False):
-        document, node = yield from photo()
-        yield from add_depth(document)
-        yield from finish(begin(document, node, "lens_blur", **BLUR))
-        (entry,) = spaces.record_of(document).load()
-        yield from settle(document, SHOWN)
-        run = updating.start_edit(jobs.job_manager(), document, entry, {**BLUR, "max_radius": 7.0})
-        if works:
-            yield from until(lambda run=run: run.ticket is not None, "the work")
-        document.setModified(False)
-        document.close()
-        del document, node
-        error = yield from fail(run)
-        expect_in("words", "was closed", error.message)
 
 
 def check_document_closed_while_the_docker_reads_it():
