@@ -45,7 +45,7 @@ def test_an_animation_has_all_frames_at_their_times(
     name: str, picture: Path, depth: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
     code, printed, err = dioptre(
-        "film", picture, "-o", tmp_path / name, *SHORT, "--depth", depth, "--masks", "--move", "orbit"
+        "film", picture, "-o", tmp_path / name, *SHORT, "--depth", depth, "--masks", "--move", "dolly-zoom"
     )
     assert code == 0, err
     masks = tmp_path / name.replace("o.", "o-invented.")
