@@ -1,6 +1,6 @@
 """Registry of all networks, which collects the entries that their packages export.
 
-No other module refers to a network by name. Importing this module does not import JAX.
+Features name only the networks that they prefer. Importing this module does not import JAX.
 """
 
 from __future__ import annotations
