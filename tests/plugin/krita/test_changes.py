@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import types
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -241,6 +242,19 @@ def test_a_run_ends_when_its_document_is_closed(
                 next(steps)
 
 
+def started_update(
+    plugin: types.SimpleNamespace, document: Document, depth: Node
+) -> tuple[Any, Callable[[list[Any]], Any]]:
+    """Return what an update while the user paints on `depth` has read, and what makes its layers."""
+    run = types.SimpleNamespace()
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager.put = lambda *given: vars(run).update(given=given) or run
+    plugin.updating.start(manager, document, depth, paints=True)
+    _title, reading, _work, make, _document = run.given
+    (task,) = plugin.jobs.finish(reading)
+    return task, make
+
+
 def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     plugin: types.SimpleNamespace, document: Document
 ) -> None:
@@ -251,12 +265,7 @@ def test_a_stroke_that_is_taken_back_during_its_update_changes_no_result(
     for pixels in (before, painted):
         depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
         strokes.follow(depth)
-    run = types.SimpleNamespace()
-    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
-    manager.put = lambda *given: vars(run).update(given=given) or run
-    plugin.updating.start(manager, document, depth, paints=True)
-    _title, reading, _work, make, _document = run.given
-    (task,) = plugin.jobs.finish(reading)
+    task, make = started_update(plugin, document, depth)
     results = []
     for pixels in (before, painted):  # Taken back, then painted again.
         depth.setPixelData(pixels, 0, 0, WIDTH, HEIGHT)
@@ -286,12 +295,7 @@ def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_upda
     paint(0.5)
     assert over()
     assert not over()
-    run = types.SimpleNamespace()
-    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
-    manager.put = lambda *given: vars(run).update(given=given) or run
-    plugin.updating.start(manager, document, depth, paints=True)
-    _title, reading, _work, make, _document = run.given
-    (task,) = plugin.jobs.finish(reading)
+    task, make = started_update(plugin, document, depth)
     steps = make([(plugin.updating._with_depth(task), outcome(plugin))])
     if late:
         next(steps)
