@@ -43,6 +43,7 @@ from dioptre_link.language import Message
 from dioptre_link.operation import Role
 
 from .nearer import blended, nearer
+from .painting import painted
 
 RGBA = Float32[np.ndarray, "h w 4"]
 
@@ -56,12 +57,10 @@ _USUAL_MM = 28.0  # focal length of a picture that does not tell its own, as the
 _LEAN = math.tan(math.radians(25))  # ground that leans less to a side is taken as level: depth maps err as much
 _BENT, _BENDING = 0.15, 0.0015  # disparity and its slope by which a surface may differ from the plane fitted to it
 _BENT_PX = 512  # longer side of the picture in which that is measured
-_SAMPLES = 3  # along each side of a pixel of a layer in perspective
-_ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands on it
+_SAMPLES, _FOOTPRINT_PX = 3, 2.0  # along each side of a pixel of a layer in perspective, as soft as a photo's
+_ON_GROUND = 0.06  # disparity by which the ground may differ from the layer that stands or lies on it
 _FOOT = 0.12  # part of a layer's height that is near the ground
 _SHADOW = 0.12  # width of the shadow's edge, as a part of that height
-_TEXTURE = 0.75  # power of the surface's brightness that a layer on it takes on: paint hides some of it
-_SHADES = (0.4, 1.3)  # limits of that brightness, as a multiple of what is usual below the layer
 _VISIBLE = 0.5 / 255  # opacity from which a shadow changes an 8-bit picture
 
 
@@ -155,10 +154,10 @@ def place(
         picture: the photo, sRGB-encoded.
         disparity: its disparity, 1 = nearest.
         layer: the layer at the photo's size (see `laid_out`, `on_surface`), sRGB-encoded, straight alpha.
-        level: the layer's disparity.
+        level: the layer's disparity; if it is a plane, the layer is paint on the surface there.
         alpha: coverage of the photo's subject; None for none.
         blur_px: radius of the disc by which the layer is blurred.
-        grain: how much of the photo's grain the layer gets, from 0 to 1.
+        grain: how much of the photo's grain, or of the surface's texture and light, the layer gets, from 0 to 1.
         shadow: darkness of the shadow where the layer stands on something, from 0 to 1.
     """
     none = np.zeros_like(disparity)
@@ -173,13 +172,27 @@ def place(
             np.ascontiguousarray(radii[part]),
             focus=Focus(focal_disparity=0.0, max_radius_px=most),
         ).image
-    if grain:
+    if grain and not isinstance(level, float):
+        looking = _painted(looking, picture, disparity, level, grain)
+    elif grain:
         add_grain(looking, np.full_like(disparity, 1e3), grain_std(picture), strength=grain)
         looking[..., :3] = looking[..., :3].clip(0, None)
     made, mask = blended(picture, cover, looking)
     made[made[..., 3] == 0] = 0
     black = np.dstack([none, none, none, shade]) if shade.max() >= _VISIBLE else None
     return Placed(layer=made, mask=mask, shadow=black)
+
+
+def _painted(layer: RGBA, picture: Picture, disparity: Disparity, level: Plane, strength: float) -> RGBA:
+    """Paint a layer on the surface at its disparity, which is measured within the layer's height around it."""
+    if not (layer[..., 3] > 0.5).any():
+        return layer
+    rows, _ = _around(layer, 0)
+    part = _around(layer, rows.stop - rows.start)
+    surface = (np.abs(disparity[part] - level[part]) < _ON_GROUND) | (layer[(*part, 3)] > 0.5)
+    made, longer = layer.copy(), max(disparity.shape)
+    made[part] = painted(layer[part], picture[part], surface, longer_px=longer, strength=strength)
+    return made
 
 
 def _around(layer: RGBA, margin: int) -> tuple[slice, slice]:
@@ -289,7 +302,7 @@ def on_surface(
     flat = np.concatenate([layer[..., :3] * layer[..., 3:], layer[..., 3:]], axis=2)
     top, bottom = np.flatnonzero(inside.any(axis=1))[[0, -1]]
     left, end = np.flatnonzero(inside.any(axis=0))[[0, -1]]
-    steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5
+    steps = _FOOTPRINT_PX * ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5)
     for first in range(int(top), int(bottom) + 1, 64):
         last = min(first + 64, int(bottom) + 1)
         down_at = (np.arange(first, last)[:, None] + steps).ravel()
@@ -305,25 +318,6 @@ def on_surface(
         part[..., :3] /= np.maximum(part[..., 3:], 1e-6)
         made[first:last, left : end + 1] = part
     return made, level
-
-
-def like_surface(layer: RGBA, picture: Picture, *, strength: float) -> RGBA:
-    """Multiply a layer by the texture, grain and light of the surface below it, as if it were painted there.
-
-    Args:
-        layer: at the photo's size, sRGB-encoded, straight alpha.
-        picture: the photo, sRGB-encoded.
-        strength: from 0 to 1.
-    """
-    painted = layer[..., 3] > 0.5
-    if not (strength and painted.any()):
-        return layer
-    part = _around(layer, 0)
-    bright = picture[part][..., :3].mean(axis=-1).clip(1e-3, None)
-    shade = (bright / np.median(bright[painted[part]])).clip(*_SHADES) ** np.float32(_TEXTURE * strength)
-    made = layer.copy()
-    made[part][..., :3] = (made[part][..., :3] * shade[..., None]).clip(0, 1)
-    return made
 
 
 def above_surface(disparity: Disparity, level: Plane, at: tuple[float, float]) -> Plane:
@@ -446,7 +440,6 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         plane = plane_at(disparity, options.stands_at or centre_of(layer))
         focal = view.focal_px((disparity.shape[0], disparity.shape[1]))
         layer, level = on_surface(layer, plane, focal_px=focal, nearest=depth.nearest)
-        layer = like_surface(layer, picture, strength=options.grain)
         level = level + np.float32(_BEFORE)
         values = {"layer_depth": round(plane[0], 4)}
     else:
@@ -474,7 +467,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
         level=level,
         alpha=subject.alpha if subject.found else None,
         blur_px=own,
-        grain=options.grain if options.stance == "facing" else 0.0,
+        grain=options.grain,
         shadow=shadow,
     )
     values |= {
@@ -483,7 +476,7 @@ def run(inputs: Inputs, options: PlaceOptions, progress: Progress) -> Result:
     }
     whole, seen = (float(plane.sum()) for plane in (placed.layer[..., 3], placed.layer[..., 3] * placed.mask))
     if not seen:
-        messages = (*messages, Message("Nothing of the layer can be seen."))
+        messages = (*messages, Message("The layer is hidden. Click something nearer, or move the layer."))
     elif seen < (1 - _HIDDEN) * whole:
         messages = (*messages, Message("Most of the layer is hidden. Click something nearer, or move the layer."))
     elif shadow and placed.shadow is None:
