@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dioptre.contract import Inputs
+from dioptre.features.subject import several
 from dioptre.features.subject import views as subject_views
 from dioptre.features.subject.finding import Subject
 from dioptre.features.subject.region import competing_words
@@ -67,6 +68,12 @@ def test_everything_removed_is_said(picture: np.ndarray) -> None:
     nothing = coverage(picture, removed=(LARGE, TOUCHING))
     assert not nothing.found
     assert nothing.messages == ("No subject is left. Choose one.",)
+
+
+def test_a_removal_that_fails_is_said(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several, "without", lambda _sight, alpha, _points, _kept: alpha)
+    left = coverage(picture, removed=(LARGE,))
+    assert left.messages == ("A place that you removed cannot be told apart from the subject. Paint over it.",)
 
 
 def test_a_point_outside_the_picture_is_refused(picture: np.ndarray) -> None:

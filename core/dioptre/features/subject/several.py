@@ -92,6 +92,8 @@ def chosen_subject(
     alpha = _corrected(sight, alpha, choice, disparity)
     found = bool((alpha > 0.5).any())
     messages = () if found else ("No subject is left. Choose one.",)
+    if any(level_at(alpha, point) >= 0.5 for point in choice.removed):
+        messages = ("A place that you removed cannot be told apart from the subject. Paint over it.",)
     faces = None if choice.at is not None else Faces.of(sight.views)
     focal, extent, focus_at = focus_of(seen, alpha, disparity, at=choice.at, faces=faces)
     return replace(
