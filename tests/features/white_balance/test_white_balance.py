@@ -123,6 +123,31 @@ def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
     assert 0.2 < np.ptp(half) < 0.6
 
 
+@pytest.mark.parametrize(
+    ("colour", "told"),
+    [
+        ((200, 80, 30), True),  # an orange suit
+        ((90, 130, 50), True),  # grass
+        ((70, 120, 200), True),  # the sky
+        ((255, 170, 70), False),  # white in candlelight
+        ((200, 225, 190), False),  # white under a green fluorescent lamp
+        ((190, 205, 235), False),  # white in the shade
+    ],
+)
+def test_a_neutral_area_that_no_usual_light_colours_is_told(
+    warm: np.ndarray, colour: tuple[int, ...], told: bool
+) -> None:
+    patched = warm.copy()
+    patched[10:30, 10:30] = np.float32(colour) / 255
+    options = {"neutral": (20.0, 20.0), "neutral_radius": 4}
+    picked, by_hand = (
+        apply("white_balance", {**options, **more}, Inputs(picture=patched))
+        for more in ({}, {"temperature": 5000.0})
+    )
+    assert any("far from grey" in one for one in picked.messages) == told
+    assert not any("far from grey" in one for one in by_hand.messages)
+
+
 @pytest.mark.parametrize("point", [(200.0, 5.0), (-1.0, 5.0)])
 def test_a_neutral_point_outside_is_refused(warm: np.ndarray, point: tuple[float, float]) -> None:
     with pytest.raises(UsageError, match="outside"):

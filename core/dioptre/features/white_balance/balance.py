@@ -34,6 +34,8 @@ LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 
 _LIKELY = 0.6  # minimum confidence for reporting a picture without a cast as neutral
 _NEARLY_ALL = 0.95
 _WARM_KELVIN = 3500  # light below this colour temperature may be intended, as from candles or a sunset
+_USUAL_KELVIN = (2000, 20000)  # from candles to shade under a blue sky; a neutral area beyond it is coloured
+_USUAL_TINT = 70  # that of a green fluorescent lamp, in either direction
 # Largest error in (ln r/g, ln b/g) with which temperature and tint still describe an illuminant well enough.
 _TOLD = 2e-3
 FADE_MIRED, FADE_DUV = 60.0, 0.02
@@ -200,6 +202,11 @@ def run(inputs: Inputs, options: WhiteBalanceOptions, progress: Progress) -> Res
     balanced = _balanced(inputs, options, progress)
     strength = 1.0 if options.strength is None else options.strength
     messages = list(sentences(balanced, strength=strength))
+    low, high = _USUAL_KELVIN
+    is_usual = low <= balanced.cct <= high and abs(balanced.light.tint) <= _USUAL_TINT
+    by_hand = options.temperature is not None or options.tint is not None
+    if options.neutral is not None and not by_hand and not is_usual:
+        messages.append("The neutral area is far from grey: hardly any light has its colour. Choose a grey one.")
     # If less was removed than requested, the message above already explains how to remove more.
     all_of_it = balanced.applied >= strength * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
