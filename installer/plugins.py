@@ -41,10 +41,10 @@ def install(where: Folders, console: Console, editor: ModuleType, *, chosen: Pat
         _say_moved(console, editor.install(where.checkout, home, _folders(where)))
         if editor.EDITOR == "GIMP":
             _say_whether_gimp_lists_it(console, editor, home)
-        elif editor.is_enabled(home):
-            console.say(f"The plug-in was installed in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
+        elif off := editor.why_off(home):
+            console.say(f"The plug-in was installed in {home.plugin}. {off}")
         else:
-            console.say(f"The plug-in was installed in {home.plugin}, but it is turned off in {home.settings}.")
+            console.say(f"The plug-in was installed in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
 
 
 def update(where: Folders, console: Console, editor: ModuleType) -> None:

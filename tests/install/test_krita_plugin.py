@@ -177,17 +177,33 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     where.data.mkdir()
     folder = user / "elsewhere/krita"
     plugins.install(where, Console(), krita_plugin, chosen=folder, portable=True)
+    assert "No settings of Krita name" in capsys.readouterr().err
     home = krita_plugin.chosen(folder)
+    assert [path.name for path in folder.iterdir()] == ["pykrita"]  # no kritarc that no Krita reads
     assert krita_plugin.is_current(checkout, home, folders(user))
     (home.plugin / "jobs.py").write_text("mine", encoding="utf-8")
     plugins.update(where, Console(), krita_plugin)
     assert krita_plugin.is_current(checkout, home, folders(user))
-    said = capsys.readouterr().err
-    assert "restart Krita" in said
-    assert "were moved to" in said
+    assert "were moved to" in capsys.readouterr().err
     plugins.remove(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
+
+
+def test_a_folder_that_kritarc_names_is_switched_on_there(
+    checkout: Path, user: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("HOME", user), ("XDG_CONFIG_HOME", user / ".config"), ("XDG_DATA_HOME", user / "share")):
+        monkeypatch.setenv(name, str(value))
+    folder, settings = user / "elsewhere/krita", user / ".config/kritarc"
+    settings.write_text(f"ResourceDirectory={folder}\n{SETTINGS}", encoding="utf-8")
+    where = Folders(checkout=checkout, data=user / "data", cache=user / "cache", log=user / "log")
+    where.data.mkdir()
+    plugins.install(where, Console(), krita_plugin, chosen=folder, portable=True)
+    assert "restart Krita" in capsys.readouterr().err
+    home = krita_plugin.chosen(folder)
+    assert (home.folder, home.settings, krita_plugin.is_enabled(home)) == (folder, settings, True)
+    assert krita_plugin.chosen(user / "share/krita").settings == settings
 
 
 def test_an_old_krita_and_misplaced_files_are_named(checkout: Path, user: Path) -> None:

@@ -41,6 +41,8 @@ def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
         for place in editor.install(origin, home, folders):
             say(f"Earlier files that Dioptre did not write were moved to {place}.")
         say(f"The plug-in was installed in {home.plugin}. Restart the editor.")
+        if editor.EDITOR == "Krita" and (off := editor.why_off(home)):
+            say(off)
 
 
 @group.command(name="remove")

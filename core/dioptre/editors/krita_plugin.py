@@ -19,13 +19,15 @@ EDITOR = "Krita"
 DESKTOP = f"{NAME}.desktop"
 OLDEST = (5, 2)
 SWITCH = f"enable_{NAME}"  # key in kritarc's group [python]
+_FOLDER = "ResourceDirectory"  # key in kritarc of the folder chosen in Configure Krita ▸ General ▸ Resources
+TURN_ON = "In Krita, open Settings ▸ Configure Krita… ▸ Python Plugin Manager, select Dioptre and restart Krita."
 
 
 class Home(NamedTuple):
     """A resource folder of Krita (such as ~/.local/share/krita), its kritarc, and the kind of installation."""
 
     folder: Path
-    settings: Path
+    settings: Path | None  # None if it is not known which Krita uses the folder
     kind: str  # "native", "Flatpak", "snap", or the option that named the folder
 
     @property
@@ -62,12 +64,12 @@ def program() -> str | None:
 def chosen(folder: Path) -> Home:
     """Return the `Home` of a resource folder that the user chose.
 
-    A folder of a known installation has that installation's settings; any other contains its own kritarc.
+    Its settings are those of the installation that it belongs to, or that names it as its resource folder.
     """
     for each in _places(os.environ, Path.home()):
-        if each.folder == folder:
-            return each._replace(kind="--krita-dir")
-    return Home(folder, folder / "kritarc", "--krita-dir")
+        if each.folder == folder or f"{_FOLDER}={folder}" in _lines(each):
+            return Home(folder, each.settings, "--krita-dir")
+    return Home(folder, None, "--krita-dir")
 
 
 def _places(environ: Mapping[str, str], user: Path) -> Iterator[Home]:
@@ -115,7 +117,8 @@ def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
     The files are compared one by one, and the plug-in must use `folders`.
     """
     current = plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
-    return current and same(checkout / "plugin/krita" / DESKTOP, home.entry) and is_enabled(home) is not None
+    registered = home.settings is None or is_enabled(home) is not None
+    return current and same(checkout / "plugin/krita" / DESKTOP, home.entry) and registered
 
 
 def _source(checkout: Path) -> Path:
@@ -141,11 +144,19 @@ def is_enabled(home: Home) -> bool | None:
     return None
 
 
+def why_off(home: Home) -> str:
+    """Return why Krita does not load the installed plug-in, and what to do; "" if it does."""
+    if is_enabled(home):
+        return ""
+    if home.settings is None:
+        return f"No settings of Krita name {home.folder}, so none were changed. {TURN_ON}"
+    return f"It is turned off in {home.settings}. {TURN_ON}"
+
+
 def _lines(home: Home) -> list[str]:
-    try:
-        return home.settings.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if home.settings is None or not home.settings.exists():
         return []
+    return home.settings.read_text(encoding="utf-8").splitlines()
 
 
 def _group(lines: list[str]) -> tuple[int, int]:
@@ -159,6 +170,8 @@ def _group(lines: list[str]) -> tuple[int, int]:
 
 def _switch(home: Home, value: str | None) -> None:
     """Write the plug-in's line in kritarc, or delete it if `value` is None; keep everything else."""
+    if home.settings is None:
+        return
     lines = _lines(home)
     start, end = _group(lines)
     kept = [line for line in lines[start:end] if line.partition("=")[0].strip() != SWITCH]
@@ -237,6 +250,6 @@ def _problems(home: Home) -> Iterator[Finding]:
             "krita-plugin-disabled",
             "warning",
             f"The plug-in in {home.plugin} is turned off in {home.settings}.",
-            "In Krita, open Settings ▸ Configure Krita… ▸ Python Plugin Manager, select Dioptre and restart Krita.",
+            TURN_ON,
         )
     yield from plugin_folder.problems(home.plugin, "krita")
