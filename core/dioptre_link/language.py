@@ -22,7 +22,7 @@ import string
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Message(str):
         return message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.template, dict(self.values))
+        return partial(Message, **self.values), (self.template,)
 
     def to_wire(self) -> dict[str, Any]:
         """Return the message as JSON types: {"template": …, "values": {…}}."""
@@ -84,10 +84,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Message):
         return value.to_wire()
     return value if type(value) in (int, float) else str(value)
-
-
-def _restored(template: str, values: Mapping[str, Any]) -> Message:
-    return Message(template, **values)
 
 
 def _only_gaps(template: str) -> str:

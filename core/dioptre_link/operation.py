@@ -541,11 +541,6 @@ def _point(value: Any) -> tuple[float, float]:
     return x, y
 
 
-def _points(value: Any) -> tuple[tuple[float, float], ...]:
-    """Parse any number of points."""
-    return tuple(_point(each) for each in _items(value))
-
-
 def _distances(value: Any) -> tuple[tuple[float, float, float], ...]:
     """Parse any number of points with their distances: (x, y, metres)."""
     return tuple(_distance(each) for each in _items(value))
@@ -584,7 +579,7 @@ _PARSERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: _boolean,
     Kind.CHOICE: _text,
     Kind.POINT: _point,
-    Kind.POINTS: _points,
+    Kind.POINTS: lambda value: tuple(_point(each) for each in _items(value)),
     Kind.BOX: _box,
     Kind.STROKES: checked_strokes,
     Kind.DISTANCES: _distances,

@@ -43,7 +43,8 @@ class Jobs(Home):
         self.assertEqual(result.values["point"], [3, 4])
         self.assertEqual(result.messages, ("Done.",))
         self.assertEqual(result.models, {"none": "0" * 64})
-        known = {"Waiting", "Preparing", "Reading the picture", "Computing", "Transferring the layers"}
+        waiting = "Waiting for other work to end"
+        known = {waiting, "Preparing", "Reading the picture", "Computing", "Transferring the layers"}
         self.assertLessEqual(set(phases), known)
         paths = [layer.buffer.path for layer in result.layers]
         result.delete()

@@ -96,6 +96,7 @@ def test_a_failed_export_leaves_the_earlier_file(
 def test_names(tmp_path: Path) -> None:
     assert suggested(str(tmp_path / "a.photo.xcf")) == tmp_path / "a.photo-depth.jpg"
     assert suggested(None).name == "photo-depth.jpg"
+    assert suggested(None, "film.xcf").name == "photo-film.xcf"
     assert with_suffix(tmp_path / "a.jpeg") == tmp_path / "a.jpeg"
     assert with_suffix(tmp_path / "a") == tmp_path / "a.jpg"
     (tmp_path / "a.jpg").touch()

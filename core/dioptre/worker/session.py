@@ -86,7 +86,7 @@ class Job:
     supersedes: str | None = None
     ended: bool = False
     fraction: float = 0.0
-    phase: str = "Waiting"
+    phase: str = "Waiting for other work to end"
     reported: float = 0.0
     to_report: bool = False
     makes_way: bool = False

@@ -63,13 +63,8 @@ SHAPES = (
     _shape("blades_5", "5 blades", "Pentagons, as from a simple lens stopped down", blades=5),
     _shape("blades_6", "6 blades", "Hexagons", blades=6),
     _shape("blades_8", "8 blades", "Octagons, as from a portrait lens", blades=8),
-    _shape(
-        "cats_eye",
-        "Cat's eye",
-        "Discs clipped by the lens barrel towards the corners",
-        field=CORNER,
-        cats_eye=0.6,
-    ),
+    _shape("cats_eye", "Cat's eye", "Discs clipped by the lens barrel towards the corners", CORNER, cats_eye=0.6),
+    _shape("fast", "Fast lens", "Rounded, clipped octagons", CORNER, blades=8, blade_curvature=0.6, cats_eye=0.4),
     _shape("anamorphic", "Anamorphic", "Tall ovals, as from a cine lens", anamorphic=1.8),
 )
 

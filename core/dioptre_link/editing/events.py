@@ -90,6 +90,7 @@ class Shown:
         depth_before: the depth layer that the operation changes.
         confidence: confidence of the depth.
         subject: coverage of the subject, at the size of `depth` if there is one.
+        clicked: depth at the clicked point, 0 to 1; None if either is unknown.
         selection: how much of each pixel is selected, or invented in a film, from 0 to 255 (completely).
         values: values that were decided automatically.
         messages: sentences for the user.
@@ -103,6 +104,7 @@ class Shown:
     depth_before: Image | None = None
     confidence: Image | None = None
     subject: Image | None = None
+    clicked: float | None = None
     selection: Image | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
@@ -114,7 +116,7 @@ Shows = Generator[Step | Shown, None, Shown]
 
 def follow(job: Job, *, poll_s: float = 0.0) -> Steps[Result]:
     """Yield a job's progress and return its result; closing the generator cancels the job."""
-    step = Step(fraction=0.0, phase="Waiting", waiting=True)
+    step = Step(fraction=0.0, phase="Waiting for other work to end", waiting=True)
     try:
         while True:
             event = job.poll(poll_s)

@@ -9,13 +9,14 @@ from ..language import Message
 
 TITLE = Message("Export with depth")
 HELP = Message("Write a JPEG that contains the depth layer, so that phones and other programs can refocus it.")
+OFFER = Message("Estimate it now? It becomes a hidden layer, which Edit depth shows.")
 PATTERN = "*.jpg"
 
 
-def suggested(opened: str | None) -> Path:
-    """Return the file to suggest for a picture that was opened from `opened`."""
+def suggested(opened: str | None, ending: str = "depth.jpg") -> Path:
+    """Return the file to suggest for what is made of a picture that was opened from `opened`."""
     near = Path(opened) if opened else Path.home() / "photo"
-    return near.with_name(f"{near.stem}-depth.jpg")
+    return near.with_name(f"{near.stem}-{ending}")
 
 
 def with_suffix(file: Path) -> Path:

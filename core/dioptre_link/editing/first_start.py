@@ -140,7 +140,8 @@ def adopt(folder: Path) -> None:
         if paths.interpreter(paths.environment_dir(data)).exists():
             kinds = ("data", "cache", "log")
             base = {kind: data.parent / kind for kind in kinds} if data.name == "data" else {}
-            named = {kind: str(base.get(kind, _default(kind))) for kind in kinds} | {"data": str(data)}
+            usual = {"data": paths.data_dir, "cache": paths.cache_dir, "log": paths.log_dir}
+            named = {kind: str(base.get(kind, usual[kind]())) for kind in kinds} | {"data": str(data)}
             (LINK / "folders.json").write_text(json.dumps(named), encoding="utf-8")
             return
     raise DioptreError(
@@ -151,10 +152,6 @@ def adopt(folder: Path) -> None:
         ),
         folder=folder,
     )
-
-
-def _default(kind: str) -> Path:
-    return {"data": paths.data_dir, "cache": paths.cache_dir, "log": paths.log_dir}[kind]()
 
 
 def _environment() -> dict[str, str]:
@@ -285,16 +282,12 @@ def _no_window() -> int:
     return 0
 
 
-def _in_sandbox() -> bool:
-    return _in_flatpak() or bool(os.environ.get("SNAP"))
-
-
 def _in_flatpak() -> bool:
     return flatpak_app() is not None
 
 
 def _how_to_get_python() -> str:
-    if _in_sandbox():
+    if _in_flatpak() or os.environ.get("SNAP"):
         return "The editor runs in a sandbox (Flatpak, snap). Install Dioptre outside it: see docs/installing.md."
     if sys.platform == "win32":
         return "Install Python 3.13 for Windows, 64-bit, from python.org, then press the button again."

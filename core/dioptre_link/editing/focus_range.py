@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from ..catalogue.focus import FOCAL_DISPARITY, FOCUS, FOCUS_RANGE, FOCUS_RESETS
+from ..catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE, FOCUS_RESETS
+from ..language import translated
 
 Range = tuple[float, float]
 Options = Mapping[str, Any]
@@ -56,8 +57,18 @@ def nudged(sharp: Range, key: str, *, lens_reach: float = 0.0) -> Options:
 
 
 def focused(disparity: float) -> Options:
-    """Return options that focus on a disparity instead of a clicked point or a distance in metres."""
-    return {FOCUS: None, **FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
+    """Return options that focus on a disparity instead of a distance in metres; the clicked point stays."""
+    return {**FOCUS_RESETS, FOCAL_DISPARITY: _rounded(disparity)}
+
+
+def ends_words(sharp: Range | None) -> str:
+    """Say in the user's language where far and near are, or which end of the range lies beyond the histogram."""
+    far, near = (0.0, 1.0) if sharp is None else sharp
+    if far < 0 and near > 1:
+        return translated("everything is sharp")
+    if far < 0 or near > 1:
+        return translated("everything far is sharp" if far < 0 else "everything near is sharp")
+    return f"{translated('far')} ← → {translated('near')}"
 
 
 class RangeDrag:

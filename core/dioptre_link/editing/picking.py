@@ -211,8 +211,8 @@ def hint(operation: Operation, *, chosen: bool = False) -> str:
     """
     point = traits.point_of(operation)
     if operation.places:
-        stands = Message("The layer stands at the ring. Drag the ring, or click another place.")
-        return translated(stands if chosen else Message("Click where the layer should stand."))
+        stands = Message("The layer has the depth of the ring. Drag the ring, or click another place.")
+        return translated(stands if chosen else Message("Click a place to give the layer its depth."))
     if traits.selects(operation) and point is not None:
         return translated("Click a place at the depth to select.")
     if operation.at_marks:

@@ -20,7 +20,7 @@ from ..client import Result, Stored, Worker, WorkerLostError
 from ..metres import DepthMetres
 from ..operation import Input, Role
 from ..wire import PixelFormat
-from . import traits, views
+from . import picking, traits, views
 from .events import Image, Shown, Shows, Step, Steps, follow, read_images
 from .request import Point, Request, detail_rect
 
@@ -292,6 +292,7 @@ class PreviewSession:
         depth = self._depth_shown or request.depth_image
         if depth is not None and coverage is not None:
             coverage = coverage.resized(depth.width, depth.height)
+        point = request.point and picking.share(request.point, request.size)
         limits = {one.name: max(request.size) for one in request.operation.parameters if one.within_picture}
         return Shown(
             draft=draft,
@@ -300,6 +301,7 @@ class PreviewSession:
             depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
             confidence=None if confidence is None else confidence.channel(0),
             subject=coverage,
+            clicked=None if depth is None or point is None else depth.at(*point) / 255,
             selection=None if selection is None else selection.channel(0),
             values={**result.values, **limits},
             messages=result.messages,

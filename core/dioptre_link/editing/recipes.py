@@ -17,13 +17,17 @@ from .picking import Click
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Return, by name, the options of each preset of only this operation; none if there is no choice of them."""
+    """Return, by name, the options of each preset of only this operation; none if there is no choice of them.
+
+    The first is the one that changes no default.
+    """
     found = {
         name: recipe.steps[0].options
         for name, recipe in presets().items()
         if [step.operation for step in recipe.steps] == [operation.name]
     }
-    return found if len(found) > 1 else {}
+    by_changes = sorted(found.items(), key=lambda one: {**operation.defaults(), **one[1]} != operation.defaults())
+    return dict(by_changes) if len(found) > 1 else {}
 
 
 def with_preset(options: Mapping[str, Any], name: str, operation: Operation) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue.blur import F_NUMBER
+from ..catalogue.blur import F_NUMBER, MAX_RADIUS
 from ..language import Message, translated
 from ..operation import DISTANCE_LIMITS_M, LISTS, Kind, Parameter
 from . import distances, picking, scales, scene
@@ -58,8 +58,10 @@ class Number:
     def value(self, state: State) -> float | None:
         """Return the user's number, or else the one that the preview decided; None if it is not known.
 
-        The preview also decides the limit of a number that the picture limits.
+        The preview also decides the limit of a number that the picture limits. A radius overrides the f-number.
         """
+        if self.parameter.name == F_NUMBER and state.options.get(MAX_RADIUS) is not None:
+            return None
         given, decided = state.options[self.parameter.name], state.automatic.get(self.parameter.name)
         if given is None or (self.parameter.within_picture and decided is not None):
             given = decided if given is None else min(given, decided)

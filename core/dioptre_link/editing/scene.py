@@ -189,8 +189,6 @@ def automatic_words(state: State) -> str:
         return translated("at a fixed depth" if fixed else "behind the subject")
     if not traits.focuses(state.operation):
         return translated("none: click the picture")
-    if state.released is not None:
-        return translated("at a fixed depth; the subject blurs")
     if state.options.get(FOCAL_DISPARITY) is not None:
         return translated("at a fixed depth")
     shown = state.shown

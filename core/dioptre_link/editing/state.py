@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from ..catalogue import white_balance
 from ..catalogue.blur import F_NUMBER, MAX_RADIUS
-from ..catalogue.focus import FOCAL_DISPARITY
+from ..catalogue.focus import FOCAL_DISPARITY, FOCUS_RANGE
 from ..catalogue.portrait import KEEP_SUBJECT
 from ..errors import Cancelled, DioptreError, UsageError
+from ..language import Message
 from ..networks import Network, missing_network
 from ..operation import Operation
 from . import limit_range, picking, ruler, traits, views
@@ -27,6 +28,9 @@ Point = tuple[float, float]
 
 ADVICE = (white_balance.SET_LIGHT, white_balance.SET_WARMTH)
 """Messages about options, which are left out where there are none to change."""
+
+LEFT = Message("The focus range has left the subject, which is blurred until the range is back on it.")
+"""Told as long as it is true, because a drag of the range may do so unnoticed."""
 
 _NOTCHES = 40  # of the mouse wheel, from one end of a slider to the other
 
@@ -234,13 +238,13 @@ def changed(state: State, name: str, value: Any) -> State:
 
 
 def changed_all(state: State, values: Mapping[str, Any]) -> State:
-    """Set several options as one change. A new blur amount replaces a blur radius, which would override it.
+    """Set several options as one change. A blur amount replaces a blur radius, which would override it.
 
     Raises:
         UsageError: a value is invalid.
     """
     options = state.operation.check({**state.options, **values})
-    if MAX_RADIUS not in values and options.get(F_NUMBER) != state.options.get(F_NUMBER):
+    if F_NUMBER in values and MAX_RADIUS not in values:
         options[MAX_RADIUS] = None
     return _with(state, options=options)
 
@@ -330,13 +334,13 @@ def arrived(state: State, shown: Shown) -> State:
         merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
         decided = state.decided or shown.values
         return replace(state, shown=merged, decided=decided, phase=Phase.DRAFT, fraction=0.0, message="", hint="")
+    seen = replace(state, shown=shown, decided=shown.values)
+    left = (LEFT,) if _is_off_subject(seen) and not state.options.get(KEEP_SUBJECT) else ()
     return replace(
-        state,
-        shown=shown,
-        decided=shown.values,
+        seen,
         phase=Phase.READY,
         fraction=1.0,
-        message=_sentence(tuple(one for one in shown.messages if not (state.fixed and one in ADVICE))),
+        message=_sentence((*left, *(one for one in shown.messages if not (state.fixed and one in ADVICE)))),
         hint="",
     )
 
@@ -365,7 +369,7 @@ def _with(state: State, **changes: Any) -> State:
         return state
     if picking.places(state.operation, state.options) != picking.places(state.operation, changed.options):
         kept = changed.shown
-        shown = None if kept is None else replace(kept, subject=None)
+        shown = None if kept is None else replace(kept, subject=None, clicked=None)
         changed = replace(changed, decided={}, shown=shown)  # they belong to the former places
     return asked(changed)
 
@@ -382,8 +386,8 @@ def _released(old: State, new: State) -> State:
     keep, name = new.options.get(KEEP_SUBJECT), KEEP_SUBJECT
     if keep is None or keep != old.options[name]:  # the user chose how much to keep
         return replace(new, released=None)
-    off = _is_off_subject(new)
-    if off and keep and new.options[FOCAL_DISPARITY] != old.options[FOCAL_DISPARITY]:
+    off, moves = _is_off_subject(new), (FOCAL_DISPARITY, FOCUS_RANGE)
+    if off and keep and any(new.options[each] != old.options[each] for each in moves):
         return replace(new, options={**new.options, name: 0.0}, released=float(keep))
     is_known = new.options[FOCAL_DISPARITY] is None or (new.shown is not None and new.shown.subject is not None)
     if new.released is not None and not off and is_known:
@@ -392,11 +396,16 @@ def _released(old: State, new: State) -> State:
 
 
 def _is_off_subject(state: State) -> bool:
-    """Return whether the focus is at a chosen depth, and the subject lies in front of or behind the sharp range."""
+    """Return whether the focus is at a chosen depth, and the subject lies in front of or behind the sharp range.
+
+    Without a subject, the clicked place counts.
+    """
     shown, sharp = state.shown, state.sharp
-    if state.options[FOCAL_DISPARITY] is None or shown is None or shown.depth is None or sharp is None:
+    if state.options.get(FOCAL_DISPARITY) is None or shown is None or shown.depth is None or sharp is None:
         return False
     subject = views.depth_range(views.depth_counts(shown.depth, shown.subject)[1])
+    if subject is None and shown.clicked is not None:
+        subject = shown.clicked, shown.clicked
     return subject is not None and (subject[0] > sharp[1] or subject[1] < sharp[0])
 
 

@@ -9,6 +9,7 @@ from dioptre.optics.aperture import Aperture
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import bokeh
 from dioptre_link.editing.bokeh import CENTRE, CORNER, OPTIONS, disc, transmission
+from dioptre_link.presets import presets
 
 ROUND = {"blades": 0, "blade_curvature": 0.0, "blade_rotation": 0.0, "anamorphic": 1.0, "cats_eye": 0.0}
 SHAPES = [
@@ -24,6 +25,14 @@ def test_a_shape_is_a_set_of_valid_options(shape: bokeh.Shape) -> None:
     checked = OPERATIONS["portrait"].check(shape.options)
     assert {name: checked[name] for name in bokeh.SHAPED} == dict(shape.options)
     assert bokeh.shape_of(checked) is shape
+
+
+def test_the_aperture_of_every_preset_is_a_shape() -> None:
+    steps = [step for recipe in presets().values() for step in recipe.steps]
+    of_lenses = [step.options for step in steps if set(bokeh.SHAPED) & set(step.options)]
+    assert of_lenses
+    for options in of_lenses:
+        assert bokeh.shape_of(OPERATIONS["portrait"].defaults() | dict(options)) is not None
 
 
 def test_shapes_look_different() -> None:

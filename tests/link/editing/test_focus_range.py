@@ -17,9 +17,9 @@ def test_a_press_near_an_end_takes_that_end(at: float, grip: Grip) -> None:
     assert focus_range.grip_at(SHARP, at, 0.025) is grip
 
 
-def test_a_drag_of_the_middle_moves_the_focus_and_drops_the_clicked_point() -> None:
+def test_a_drag_of_the_middle_moves_the_focus_and_keeps_the_clicked_point() -> None:
     dragged = focus_range.dragged(SHARP, Grip.MIDDLE, 0.75)
-    assert dragged == {"focus": None, "focal_disparity": 0.75, "focus_m": None}
+    assert dragged == {"focal_disparity": 0.75, "focus_m": None}
 
 
 @pytest.mark.parametrize("at", [0.3, 0.7])
@@ -30,8 +30,8 @@ def test_a_drag_of_either_end_widens_both(at: float) -> None:
 @pytest.mark.parametrize(
     ("key", "options"),
     [
-        ("left", {"focus": None, "focal_disparity": 0.48, "focus_m": None}),
-        ("right", {"focus": None, "focal_disparity": 0.52, "focus_m": None}),
+        ("left", {"focal_disparity": 0.48, "focus_m": None}),
+        ("right", {"focal_disparity": 0.52, "focus_m": None}),
         ("up", {"focus_range": 0.11}),
         ("down", {"focus_range": 0.09}),
     ],
@@ -45,6 +45,20 @@ def test_the_option_is_what_the_range_has_beyond_the_lenss_own() -> None:
     assert focus_range.dragged(SHARP, Grip.END, 0.51, lens_reach=0.04) == {"focus_range": 0.0}
     assert focus_range.nudged(SHARP, "up", lens_reach=0.04) == {"focus_range": 0.07}
     assert focus_range.fixed(SHARP, lens_reach=0.1) == {"focus_range": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("sharp", "words"),
+    [
+        (None, "far ← → near"),
+        ((0.0, 1.0), "far ← → near"),
+        ((-0.1, 0.3), "everything far is sharp"),
+        ((0.8, 1.1), "everything near is sharp"),
+        ((-0.1, 1.1), "everything is sharp"),
+    ],
+)
+def test_an_end_beyond_the_histogram_is_told(sharp: focus_range.Range | None, words: str) -> None:
+    assert focus_range.ends_words(sharp) == words
 
 
 def test_values_stay_between_0_and_1() -> None:

@@ -137,6 +137,6 @@ def test_a_dragged_focus_keeps_the_subjects_that_were_added_and_removed() -> Non
 
 def test_the_hint_of_placing_tells_what_the_click_has_done() -> None:
     place = OPERATIONS["place"]
-    assert "should stand" in picking.hint(place)
-    assert "stands at the ring" in picking.hint(place, chosen=True)
+    assert "to give the layer its depth" in picking.hint(place)
+    assert "the depth of the ring" in picking.hint(place, chosen=True)
     assert picking.hint(OPERATIONS["portrait"], chosen=True) == picking.hint(OPERATIONS["portrait"])

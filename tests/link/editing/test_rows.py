@@ -71,6 +71,13 @@ def test_an_automatic_number_is_the_one_that_the_preview_decided() -> None:
     assert row.ticked(True, states.changed(state, "temperature", 3000.0)) == {"temperature": None}
 
 
+def test_the_blur_amount_shows_no_number_while_a_radius_overrides_it() -> None:
+    row, state = rows.Number(option("portrait", "f_number")), opened("portrait", f_number=2.0, max_radius=50.0)
+    assert (row.text(state), row.place(state)) == ("", None)
+    state = states.changed_all(state, row.typed("f/2.0", state))
+    assert (row.text(state), state.options["max_radius"]) == ("f/2.0", None)
+
+
 def test_the_focus_distance_is_typed() -> None:
     row, state = rows.Distance(), opened("lens_blur", {"focal_disparity": 0.5}, nearest_m=1.75)
     assert row.text(state) == "3.50 m"

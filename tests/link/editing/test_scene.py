@@ -8,9 +8,11 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
+from dioptre_link.editing.focus_range import focused
 from dioptre_link.editing.picking import Mark
 from dioptre_link.editing.scene import automatic_words, focus_parts, histogram, marks_of, outline, sign
 from dioptre_link.editing.state import (
+    LEFT,
     State,
     arrived,
     changed,
@@ -133,7 +135,10 @@ def test_a_focus_range_that_leaves_the_subject_releases_it_and_takes_it_back() -
     near = changed(state, "focal_disparity", 0.62)
     assert (near.options["keep_subject"], near.released) == (0.9, None)
     off = changed(near, "focal_disparity", 0.2)
-    assert (off.options["keep_subject"], automatic_words(off)) == (0.0, "at a fixed depth; the subject blurs")
+    wide = changed_all(state, {"focal_disparity": 0.2, "focus_range": 0.5})
+    assert wide.options["keep_subject"] == 0.9
+    assert changed(wide, "focus_range", 0.1).options["keep_subject"] == 0.0  # an end is dragged off it
+    assert (off.options["keep_subject"], automatic_words(off)) == (0.0, "at a fixed depth")
     for back in (
         changed(off, "focal_disparity", 0.7),
         changed(off, "focal_disparity", None),
@@ -141,6 +146,19 @@ def test_a_focus_range_that_leaves_the_subject_releases_it_and_takes_it_back() -
         changed_all(off, {"focus": None, "focal_disparity": None, "focus_range": None}),
     ):
         assert (back.options["keep_subject"], back.released) == (0.9, None)
+
+
+def test_a_range_off_the_subject_or_the_clicked_place_is_told_until_it_is_back() -> None:
+    seen = child_on_stones().shown
+    assert seen is not None
+    for operation, shown in (("portrait", seen), ("lens_blur", replace(seen, subject=None, clicked=0.7))):
+        state = arrived(reading(opened(OPERATIONS[operation], {"focus": (10.0, 25.0)})), shown)
+        off = changed_all(state, focused(0.2))
+        back = changed_all(off, focused(0.7))
+        assert [arrived(one, shown).message for one in (state, off, back)] == ["", LEFT, ""]
+        assert off.point == back.point == (10.0, 25.0)
+    kept = changed(changed_all(child_on_stones(), focused(0.2)), "keep_subject", 1.0)
+    assert arrived(kept, seen).message == ""  # the user keeps it sharp off the range
 
 
 def test_a_released_subject_stays_so_until_the_one_with_an_added_thing_is_known() -> None:
