@@ -99,11 +99,8 @@ def nicknames(operation: Operation) -> dict[str, str]:
     taken |= {"i"} if traits.enlarges(operation) else set()
     nicks = {}
     for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
-        label = translated(parameter.label)
-        if parameter.kind is Kind.STROKES:  # Strokes have no row in a dialog.
-            nicks[parameter.name] = label
-            continue
-        nicks[parameter.name] = _with_key(label, taken)
+        label = translated(parameter.label)  # Strokes have no row in a dialog.
+        nicks[parameter.name] = label if parameter.kind is Kind.STROKES else _with_key(label, taken)
     return nicks
 
 
@@ -335,8 +332,8 @@ def add_export_argument(procedure: Gimp.Procedure) -> None:
     procedure.add_file_argument(FILE, translated("_File"), translated("A JPEG"), action, True, None, _FLAGS)
 
 
-def chosen_export(config: Gimp.ProcedureConfig) -> Path | None:
-    """Return the file to export to; None if there is none."""
+def chosen_file(config: Gimp.ProcedureConfig) -> Path | None:
+    """Return the chosen file of a recipe, or to export to; None if there is none."""
     file = config.get_property(FILE)
     return None if file is None or file.get_path() is None else Path(file.get_path())
 
@@ -356,7 +353,6 @@ def chosen_recipe(config: Gimp.ProcedureConfig) -> Recipe:
     name = config.get_property(PRESET)
     if name != FROM_FILE:
         return preset(name)
-    file = config.get_property(FILE)
-    if file is None or file.get_path() is None:
+    if (file := chosen_file(config)) is None:
         raise UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
-    return Recipe.read(Path(file.get_path()))
+    return Recipe.read(file)

@@ -228,7 +228,7 @@ class OperationDialog:
         names = [without if layer is None else layer.get_name() for layer in candidates]
         tattoos = [None if layer is None else layer.get_tattoo() for layer in candidates]
         chosen = tattoos.index(None if source.depth is None else source.depth.get_tattoo())
-        return depth_chooser(names, chosen, lambda number: self._use_depth(candidates[number]))
+        return depth_chooser(names, chosen, lambda at: self._open(replace(self._source, depth=candidates[at])))
 
     def _render(self, old: State, state: State) -> None:
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, state.can_make)
@@ -286,10 +286,6 @@ class OperationDialog:
         self._store.set(states.listed(self._store.state, networks))
         yield from inputs.read()
 
-    def _use_depth(self, depth: Gimp.Layer | None) -> None:
-        """Send all inputs again with the newly chosen depth layer."""
-        self._open(replace(self._source, depth=depth))
-
     # -- after OK ------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -298,6 +294,7 @@ class OperationDialog:
         self._previews.forget()
         self._store.set(states.working(self._store.state))
         self._dialog.show()
+        self._dialog.set_focus(None)  # Otherwise, Cancel would have it, and Return would end the run.
         self._loop = GLib.MainLoop()
         handler = self._dialog.connect("response", self._responded)
         self._driver = Driver(

@@ -33,6 +33,7 @@ gi.require_version("Gimp", "3.0")  # GIMP 3.2 provides its library under this ve
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl as Gegl  # noqa: E402  (the versions must be named first)
 from gi.repository import Gimp as Gimp  # noqa: E402
+from gi.repository import Gio  # noqa: E402
 from gi.repository import GLib as GLib  # noqa: E402
 from gi.repository import GObject as GObject  # noqa: E402
 
@@ -148,6 +149,13 @@ def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterat
     target.flush()
 
 
+def read_whole(buffer: Buffer, drawable: Gimp.Drawable, pixel_format: Format) -> None:
+    """Write all pixels of `buffer` into a layer or mask at once."""
+    for _ in read_in(buffer, drawable.get_buffer(), pixel_format):
+        pass
+    drawable.update(0, 0, *size_of(drawable))
+
+
 def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = False) -> bytes:
     """Return the drawable reduced to `size` (width, height), as 8-bit sRGB-encoded RGBA or grey."""
     scale = max(size[0] / drawable.get_width(), size[1] / drawable.get_height())
@@ -244,8 +252,12 @@ def new_image(size: tuple[int, int]) -> Gimp.Image:
     return image
 
 
-def show_image(image: Gimp.Image) -> None:
-    """Show a new image, with undo from now on."""
+def show_image(image: Gimp.Image, name: Path) -> None:
+    """Show a new image, with undo from now on, under a name that no file and no other image has."""
+    taken = {opened_file(one) for one in Gimp.get_images()}
+    names = (name.with_stem(f"{name.stem}{number}") for number in ("", *range(2, 1000)))
+    free = next(one for one in names if str(one) not in taken and not one.exists())
+    image.set_file(Gio.File.new_for_path(str(free)))
     image.undo_enable()
     if Gimp.default_display() is not None:  # None without windows
         Gimp.Display.new(image)
@@ -736,6 +748,11 @@ def take_over_mode(layer: Gimp.Layer, group: Gimp.Layer) -> None:
     group.set_opacity(layer.get_opacity())
 
 
+def new_group(image: Gimp.Image, name: str) -> Gimp.GroupLayer:
+    """Return a new, empty layer group, which is not in the image yet."""
+    return Gimp.GroupLayer.new(image, name)
+
+
 def new_layer(image: Gimp.Image, name: str, size: tuple[int, int], *, alpha: bool) -> Gimp.Layer:
     """Return an empty layer of (width, height) that is not in the image yet."""
     kind = {
@@ -756,16 +773,6 @@ def blend_encoded(layer: Gimp.Layer) -> None:
     """Make a layer cover what is below it as sRGB-encoded values; GIMP's default is linear light."""
     layer.set_blend_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
     layer.set_composite_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
-
-
-def new_group(image: Gimp.Image, name: str) -> Gimp.GroupLayer:
-    """Return a new, empty layer group, which is not in the image yet."""
-    return Gimp.GroupLayer.new(image, name)
-
-
-def client() -> str:
-    """Return the name under which the worker knows this GIMP."""
-    return f"GIMP {Gimp.version()}"
 
 
 def has_selection(image: Gimp.Image) -> bool:
@@ -809,8 +816,7 @@ def read_part(layer: Gimp.Layer, part: tuple[int, int, int, int]) -> bytes:
 def new_mask(layer: Gimp.Layer, buffer: Buffer, pixel_format: Format) -> Gimp.LayerMask:
     """Return a mask for the layer, which does not have it yet."""
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
-    for _ in read_in(buffer, mask.get_buffer(), pixel_format):
-        pass
+    read_whole(buffer, mask, pixel_format)
     return mask
 
 
@@ -829,9 +835,7 @@ def set_mask(layer: Gimp.Layer, new: Gimp.LayerMask | None) -> None:
 
 def add_mask(layer: Gimp.Layer, buffer: Buffer) -> None:
     """Add the pixels of a selection as the layer's mask."""
-    mask = new_mask(layer, buffer, SELECTION)
-    must(layer.add_mask(mask), "add a layer mask")
-    mask.update(0, 0, *size_of(mask))
+    must(layer.add_mask(new_mask(layer, buffer, SELECTION)), "add a layer mask")
 
 
 def select(image: Gimp.Image, buffer: Buffer, offsets: tuple[int, int], *, name: str, keep: bool) -> None:

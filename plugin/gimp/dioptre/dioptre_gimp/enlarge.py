@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.editing.results import size_told
@@ -23,7 +22,6 @@ from dioptre_link.records import GROUP, Entry, Link
 from . import layers, sources, transfer
 from .document import (
     DEPTH,
-    Format,
     Gimp,
     all_layers,
     check_room,
@@ -34,7 +32,7 @@ from .document import (
     mark,
     must,
     picture_format,
-    read_in,
+    read_whole,
     record_of,
     size_of,
     undo_step,
@@ -153,21 +151,14 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
     image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # Keep the printed size.
     for part in parts:
         colour = picture_format(image, alpha=True)
-        for made in part.result.layers:
+        for made in part.result.layers:  # Surplus rows or columns from rounding a fractional scale are dropped.
             if made.role is Role.RESULT:
-                _write(part.source.picture, made.buffer, colour)
+                read_whole(made.buffer, part.source.picture, colour)
             elif made.role is Role.DEPTH and part.depth is not None:
-                _write(part.depth, made.buffer, DEPTH)
+                read_whole(made.buffer, part.depth, DEPTH)
                 mark(part.depth, keep(image, part.depth, made.buffer))
     if entries:
         record_of(image).save(_scaled(image, entry, scale, unpainted) for entry in entries)
-
-
-def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: Format) -> None:
-    """Write the network's pixels; surplus rows or columns from rounding a fractional scale are dropped."""
-    for _ in read_in(buffer, layer.get_buffer(), pixel_format):
-        pass
-    layer.update(0, 0, layer.get_width(), layer.get_height())
 
 
 def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:

@@ -10,6 +10,7 @@ from dioptre_link.catalogue.film import count_of, delays_ms
 from dioptre_link.client import Stored, Worker
 from dioptre_link.editing import events, traits
 from dioptre_link.editing.events import Steps
+from dioptre_link.editing.exporting import suggested
 from dioptre_link.language import Message, translated
 from dioptre_link.operation import Operation, Role
 
@@ -23,7 +24,7 @@ from .document import (
     new_image,
     new_layer,
     opened_file,
-    read_in,
+    read_whole,
     show_image,
 )
 from .layers import Outcome
@@ -62,19 +63,16 @@ def run_sent(
                     name = f"{translated(Message('Frame {number}', number=number + 1))} ({delay}ms) (replace)"
                     layer = new_layer(images[made.role], name, size, alpha=False)
                     must(images[made.role].insert_layer(layer, None, 0), "insert a layer")
-                    for _ in read_in(
-                        made.buffer, layer.get_buffer(), FRAME if made.role is Role.RESULT else FRAME_MASK
-                    ):
-                        pass
-                    layer.update(0, 0, *size)
+                    read_whole(made.buffer, layer, FRAME if made.role is Role.RESULT else FRAME_MASK)
             finally:
                 result.delete()
     except BaseException:
         for image in images.values():
             image.delete()
         raise
-    for image in reversed(images.values()):
-        show_image(image)
+    endings = {Role.RESULT: "film.xcf", Role.INVENTED: "film-invented.xcf"}
+    for role, image in reversed(images.items()):
+        show_image(image, suggested(opened_file(source.image), endings[role]))
     return Outcome(layer=images[Role.RESULT].get_layers()[0], messages=(*sent.messages, *messages))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from dioptre_link.editing import first_start
 from dioptre_link.editing.events import Step
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.language import translated
 
 from .document import LOG
-from .toolkit import Driver, GimpUi, Gtk, add_contents, progress_bar, use_colours
+from .toolkit import Driver, GimpUi, Gtk, add_contents, chosen_in, progress_bar, use_colours
 
 BINARY = "dioptre"
 WORDS_CHARS = 60
@@ -25,11 +23,7 @@ def set_up() -> None:
     """
     GimpUi.init(BINARY)
     use_colours()
-    dialog = FirstStartDialog()
-    try:
-        dialog.run()
-    finally:
-        dialog.close()
+    FirstStartDialog().run()
 
 
 class FirstStartDialog:
@@ -57,26 +51,24 @@ class FirstStartDialog:
         self._dialog.show_all()
 
     def run(self) -> None:
-        """Run until the compute core is installed.
+        """Run until the compute core is installed, then close the window.
 
         Raises:
             Cancelled: The user closed the window.
         """
-        while not self._is_done:
-            response = self._dialog.run()
-            if self._is_done:
-                return
-            if response == INSTALL:
-                self._begin()
-            elif response == FIND:
-                self._choose()
-            else:
-                raise Cancelled
-
-    def close(self) -> None:
-        if self._driver is not None:
-            self._driver.stop()
-        self._dialog.destroy()
+        try:
+            while not self._is_done:
+                response = self._dialog.run()
+                if response == INSTALL:
+                    self._begin()
+                elif response == FIND:
+                    self._choose()
+                elif not self._is_done:
+                    raise Cancelled
+        finally:
+            if self._driver is not None:
+                self._driver.stop()
+            self._dialog.destroy()
 
     def _begin(self) -> None:
         self._show_running(True)
@@ -106,15 +98,10 @@ class FirstStartDialog:
         chooser = Gtk.FileChooserDialog(
             title=translated(first_start.FIND), parent=self._dialog, action=Gtk.FileChooserAction.SELECT_FOLDER
         )
-        chooser.add_buttons(
-            translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Choose"), Gtk.ResponseType.OK
-        )
-        folder = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
-        chooser.destroy()
-        if folder is None:
+        if (folder := chosen_in(chooser, translated("Choose"))) is None:
             return
         try:
-            first_start.adopt(Path(folder))
+            first_start.adopt(folder)
         except (DioptreError, OSError) as error:
             self._say(error)
         else:

@@ -19,7 +19,6 @@ from dioptre_link.records import made_from
 from .document import (
     DEPTH,
     MASK,
-    Format,
     Gimp,
     add_plain_copy,
     blend_encoded,
@@ -106,7 +105,8 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
             metres = DepthMetres.of_values(result.values) if made.role is Role.DEPTH else None
             visible = made.visible or made.role is Role.PLACED
             filled.append(Filled(layer=layer, role=made.role, visible=visible, sha256="", metres=metres))
-            for share in read_in(made.buffer, layer.get_buffer(), _format(source, made)):
+            pixel_format = DEPTH if made.role in DATA_ROLES else picture_format(source.image, alpha=True)
+            for share in read_in(made.buffer, layer.get_buffer(), pixel_format):
                 done = (number + share) / len(wanted)
                 yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Creating layers")
             layer.update(0, 0, layer.get_width(), layer.get_height())
@@ -179,7 +179,10 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         shown = [one for one in filled if one.role is Role.RESULT]
         if not source.plain and shown:
             limited = selected or any(one.mask is not None for one in shown)
-            _take_place(image, picture, group, below_result=limited and same_size(picture, group))
+            if limited and same_size(picture, group):  # The picture must stay visible outside the mask.
+                add_plain_copy(image, picture, group)
+            take_over_look(image, picture, group)
+            picture.set_visible(False)
         _make_room(image, picture, filled)
         if layer is not None:
             if any(one.role is Role.PLACED for one in filled):
@@ -206,10 +209,6 @@ def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str = "") -> str:
     return _joined(pixels, mask) if mask else pixels
 
 
-def _format(source: Source, made: ResultLayer) -> Format:
-    return DEPTH if made.role in DATA_ROLES else picture_format(source.image, alpha=True)
-
-
 def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
     """Return the position above the source and above its earlier results, where a new result is visible."""
     tattoo = picture.get_tattoo()
@@ -229,13 +228,6 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
         blend_encoded(one.layer)
     if one.role is Role.DEPTH:
         one.mark_depth(one.layer)
-
-
-def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
-    if below_result:  # The picture must stay visible outside the mask.
-        add_plain_copy(image, picture, group)
-    take_over_look(image, picture, group)
-    picture.set_visible(False)
 
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:

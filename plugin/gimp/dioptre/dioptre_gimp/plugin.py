@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dioptre_link.catalogue import IN_EDITORS
+from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.chain import CHAIN, as_operation
 from dioptre_link.client import Worker
 from dioptre_link.editing import exporting as exports
@@ -230,13 +231,22 @@ def run_update(call: Call) -> Gimp.Layer | None:
 def run_export(call: Call) -> Gimp.Layer | None:
     _set_up(call)
     source = exporting.find(call.image, call.drawables)
+    if source.depth is None:
+        needs = sources.REFUSALS.needs_depth(exports.TITLE)
+        if not call.interactive:
+            raise needs
+        from .toolkit import inform  # Imported here because it needs a display, which a script may lack.
+
+        if not inform(translated(needs.message), translated(exports.OFFER), offer=translated("_Estimate depth")):
+            raise Cancelled
+        source = _with_progress(DEPTH.title, lambda worker: exporting.estimate(worker, source))
     if call.interactive:
         from .toolkit import ask_for_file  # Imported here because it needs a display, which a script may lack.
 
         file = ask_for_file(translated(exports.TITLE), exports.suggested(opened_file(call.image)))
         if file is None:
             raise Cancelled
-    elif (file := arguments.chosen_export(call.config)) is None:
+    elif (file := arguments.chosen_file(call.config)) is None:
         raise UsageError("No file was chosen.", hint="Specify a file that ends in .jpg.")
     written = exports.with_suffix(file)
     outcome = _with_progress(exports.TITLE, lambda worker: exporting.run(worker, source, written))

@@ -52,9 +52,10 @@ class BrushRow(Gtk.Box):
         ):
             button = small_button(text, translated(words), lambda by=change: store.set(by(store.state)))
             self._removal.pack_start(button, False, False, 0)
-        self._label = Gtk.Label(label=translated("Size"))
-        pack(self, group, self._label, self._size)
-        self.pack_end(self._removal, False, False, 0)
+        self._sizes = pack(Gtk.Box(spacing=6), Gtk.Label(label=translated("Size")), self._size)
+        self._rest = pack(Gtk.Box(spacing=6), self._sizes)
+        self._rest.pack_end(self._removal, False, False, 0)
+        pack(self, group, self._rest, fills=self._rest)
         store.observe(lambda _, state: self._render(state))
         self._render(store.state)
 
@@ -63,9 +64,12 @@ class BrushRow(Gtk.Box):
         self._buttons[state.brush.tool].set_active(True)
         self._size.set_value(brush.slider_place(state.brush.radius))
         self._quiet = False
-        for widget in (self._label, self._size):
-            widget.set_sensitive(state.brush.paints)
-        self._removal.set_sensitive(state.working or bool(brush.strokes(state)))
+        self._sizes.set_sensitive(state.brush.paints)
+        strokes = state.working or bool(brush.strokes(state))
+        self._removal.set_sensitive(strokes)
+        # Two short rows, of which one comes when it is needed, leave more of the canvas in sight than a long one.
+        self.set_orientation(Gtk.Orientation.VERTICAL if state.on_canvas else Gtk.Orientation.HORIZONTAL)
+        self._rest.set_visible(strokes or state.brush.paints or not state.on_canvas)
         self.set_sensitive(not state.working)
 
     def _chose(self, button: Gtk.RadioButton, tool: Tool) -> None:
@@ -144,7 +148,7 @@ class Preview(Gtk.Box):
         if on_click is None:
             self.canvas.viewport.on_mark = self._moved
         if store.state.operation.at_marks:
-            self.canvas.viewport.on_notches = self._scrolled
+            self.canvas.viewport.on_notches = lambda by: self._change(lambda state: states.scrolled(state, by))
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
         overlay.add(self.canvas)
@@ -224,23 +228,23 @@ class Preview(Gtk.Box):
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
         state = self._store.state
-        if state.working or (traits.enlarges(state.operation) and state.view != views.PLACE):
+        if traits.enlarges(state.operation) and state.view != views.PLACE:
             return
-        if self._on_click is not None:
+        if self._on_click is None:
+            self._change(lambda state: states.clicked(state, x, y, self._layer_size, click=click))
+        elif not state.working:
             self._on_click(x, y, click)
-            return
-        self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
+
+    def _change(self, change: Callable[[State], State]) -> None:
+        """Change the state as the user asked for in the picture, unless the result is being computed."""
+        if not self._store.state.working:
+            self._store.set(change(self._store.state))
 
     def _moved(self, number: int, place: Point) -> None:
-        if not self._store.state.working:
-            self._store.set(states.moved(self._store.state, number, place, self._layer_size))
+        self._change(lambda state: states.moved(state, number, place, self._layer_size))
 
-    def _scrolled(self, by: float) -> None:
-        if not self._store.state.working:
-            self._store.set(states.scrolled(self._store.state, by))
-
-    def _boxed(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self._store.set(states.boxed(self._store.state, start, end, self._layer_size))
+    def _boxed(self, start: Point, end: Point) -> None:
+        self._change(lambda state: states.boxed(state, start, end, self._layer_size))
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
@@ -370,6 +374,8 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
     if state.brush.paints:
         return brush.tip(state.operation, state.brush.tool)
     words = picking.hint(state.operation, chosen=state.point is not None)
+    if traits.films(state.operation):
+        words = f"{words} {translated('OK opens the film as an image: export it as .gif or .webp, as animation.')}"
     return words or translated("Scroll to zoom, drag to pan.")
 
 

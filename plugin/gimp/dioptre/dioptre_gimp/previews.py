@@ -10,8 +10,8 @@ from functools import partial
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Stored, Worker
+from dioptre_link.editing import picking, traits
 from dioptre_link.editing import state as states
-from dioptre_link.editing import traits
 from dioptre_link.editing.events import Image, Shown, Step, Steps
 from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from dioptre_link.editing.recipes import chosen_in_picture
@@ -282,26 +282,36 @@ class Previews:
             return
         self._asked_px = self._longest_px()
         request = self._inputs.request(self._store.state, self._asked_px)
-        operation = request.operation.name
 
         def arrived(shown: Shown) -> None:
             self._driver = None
-            self._show(shown, f"Preview by {operation}, {request.longest_px} px")
+            self._show(request, shown)
             self._picture_next()
 
         self._driver = Driver(
-            self.session.preview(request), on_done=arrived, on_error=self._failed, on_step=self._event
+            self.session.preview(request),
+            on_done=arrived,
+            on_error=self._failed,
+            on_step=partial(self._event, request=request),
         )
 
-    def _show(self, shown: Shown, words: str) -> None:
-        """Store a picture in the state, and log the delay since the oldest change that the picture includes."""
-        self._store.set(states.arrived(self._store.state, shown))
+    def _show(self, request: Request, shown: Shown) -> None:
+        """Store a picture in the state, and log the delay since the oldest change that the picture includes.
+
+        A picture without the latest click is left out, because it would show another subject as sharp.
+        """
+        state, operation = self._store.state, request.operation
+        if picking.places(operation, request.options) != picking.places(operation, state.options):
+            return
+        self._store.set(states.arrived(state, shown))
+        words = f"{'Draft' if shown.draft else 'Preview'} by {operation.name}, {request.longest_px} px"
         logger.info("%s: %.2f s", words, time.monotonic() - self._since_s)
 
-    def _event(self, event: Step | Shown) -> None:
+    def _event(self, event: Step | Shown, request: Request | None = None) -> None:
         state = self._store.state
         if isinstance(event, Shown):
-            self._show(event, f"Draft by {state.operation.name}, {self._asked_px} px")
+            assert request is not None
+            self._show(request, event)
         # Progress messages of the exact preview would only flicker.
         elif state.phase not in (Phase.DRAFT, Phase.MISSING):
             self._store.set(states.stepped(state, event))

@@ -183,10 +183,8 @@ class RecipeDialog:
             self._recipe = None
             self._previews.forget()
             self._words.set_text("")
-            state = states.opened(white_balance.OPERATION)
-            state = replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=error.message, hint=error.hint)
-            state = replace(state, on_canvas=self._store.state.on_canvas)
-            self._store.set(state)
+            state = states.closed(states.opened(white_balance.OPERATION), error)
+            self._store.set(replace(state, view=views.BEFORE, on_canvas=self._store.state.on_canvas))
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, self._recipe is not None)
 
     def _follow(self, recipe: Recipe, *, shown: Shown | None = None) -> None:

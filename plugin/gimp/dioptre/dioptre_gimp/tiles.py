@@ -46,10 +46,11 @@ class Tiles(Gtk.FlowBox):
         return self.get_child_at_index(list(self._pictures).index(name))
 
     def describe(self, name: str, title: str, tip: str) -> None:
-        """Set a tile's title and tooltip."""
+        """Set a tile's title, and the title's tooltip; one of the whole tile would cover the titles."""
         child = self.child(name)
-        child.get_child().get_children()[1].set_text(translated(title))
-        child.set_tooltip_text(translated(tip))
+        words = child.get_child().get_children()[1]
+        words.set_text(translated(title))
+        words.set_tooltip_text(translated(tip))
         child.get_accessible().set_name(translated(title))
 
     def _add(self, name: str) -> None:

@@ -140,29 +140,47 @@ def ask_for_file(title: str, suggested: Path) -> Path | None:
     """Let the user choose a file to write, which may replace another; return None if the user declined."""
     GimpUi.init("dioptre")
     chooser = Gtk.FileChooserDialog(title=title, action=Gtk.FileChooserAction.SAVE)
-    chooser.add_buttons(translated("Cancel"), Gtk.ResponseType.CANCEL, translated("Export"), Gtk.ResponseType.OK)
-    chooser.set_default_response(Gtk.ResponseType.OK)
     chooser.set_do_overwrite_confirmation(True)
     chooser.set_current_folder(str(suggested.parent))
     chooser.set_current_name(suggested.name)
+    return chosen_in(chooser, translated("Export"))
+
+
+def chosen_in(chooser: Gtk.FileChooserDialog, label: str) -> Path | None:
+    """Let the user choose, with a button of this label; return None if the user declined."""
+    chooser.add_buttons(translated("Cancel"), Gtk.ResponseType.CANCEL, label, Gtk.ResponseType.OK)
+    chooser.set_default_response(Gtk.ResponseType.OK)
     chosen = chooser.get_filename() if chooser.run() == Gtk.ResponseType.OK else None
     chooser.destroy()
     return None if chosen is None else Path(chosen)
 
 
-def inform(words: str, hint: str) -> None:
-    """Show why an operation cannot start; GIMP's own message would call it an error."""
+def inform(words: str, hint: str, offer: str = "") -> bool:
+    """Show why an operation cannot start, which GIMP's own message would call an error.
+
+    Args:
+        words: The reason.
+        hint: What to do about it.
+        offer: Label of a button that does it; "" for no such button.
+
+    Returns:
+        Whether the user chose the offer.
+    """
     GimpUi.init("dioptre")
     dialog = Gtk.MessageDialog(
         title="Dioptre",
         message_type=Gtk.MessageType.INFO,
-        buttons=Gtk.ButtonsType.OK,
+        buttons=Gtk.ButtonsType.CANCEL if offer else Gtk.ButtonsType.OK,
         text=words,
         secondary_text=hint,
     )
+    if offer:
+        dialog.add_button(offer, Gtk.ResponseType.ACCEPT)
+        dialog.set_default_response(Gtk.ResponseType.ACCEPT)
     GimpUi.window_set_transient(dialog)
-    dialog.run()
+    accepted = dialog.run() == Gtk.ResponseType.ACCEPT
     dialog.destroy()
+    return accepted
 
 
 AROUND_PX = 278  # Height in pixels of the dialog's title, settings, buttons and progress bar.
@@ -197,16 +215,17 @@ def make_high(side: Gtk.Widget) -> None:
     side.set_size_request(-1, min(SIDE_PX, max(int(_workarea().height) - AROUND_PX, LEAST_HIGH_PX)))
 
 
-def place_beside(window: Gtk.Window) -> None:
-    """Move the window to the screen's right edge, off the canvas."""
+def place_beside(window: Gtk.Window, width: int = 0) -> None:
+    """Move the window, which has a width or else its natural one, to the screen's right edge, off the canvas."""
     area = _workarea()
-    window.move(area.x + area.width - window.get_preferred_width().natural_width, area.y)
+    window.move(area.x + area.width - (width or window.get_preferred_width().natural_width), area.y)
 
 
 def make_tall(window: Gtk.Window) -> None:
-    """Make the window narrow and as tall as the screen, beside the canvas."""
-    window.resize(window.get_preferred_width().natural_width, _workarea().height - TITLE_PX)
-    place_beside(window)
+    """Make the window as narrow as it can be and as tall as the screen, beside the canvas."""
+    width = window.get_preferred_width().minimum_width
+    window.resize(width, _workarea().height - TITLE_PX)
+    place_beside(window, width)
 
 
 def _workarea() -> Gdk.Rectangle:

@@ -31,7 +31,6 @@ from .document import (
     Format,
     Gimp,
     bands,
-    client,
     depth_hash,
     find_kept,
     has_selection,
@@ -57,12 +56,6 @@ BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
 
 T = TypeVar("T")
-OnRows = Callable[[int, bytes], object]
-"""Receives the number of the first row, and rows of pixels."""
-
-
-def _ignored(_top: int, _rows: bytes) -> None:
-    """Take no notice of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +71,7 @@ class Sent:
 
 
 def open_worker() -> Worker:
-    return Worker(client())
+    return Worker(f"GIMP {Gimp.version()}")
 
 
 def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
@@ -136,12 +129,15 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     messages: list[str] = []
     if source.depth is not None:
         depth_sha256, messages = yield from _send_depth(worker, source, files, inputs)
+    others = {}
+    for name, (rows_format, rows) in _others(source).items():
+        inputs[name] = buffer = _new_buffer(worker, picture, rows_format, files)
+        others[f"{name}_sha256"] = _hash_of(rows, buffer)
     return Sent(
         inputs=inputs,
         picture_sha256=digest.hexdigest(),
-        layer_sha256=_send_layer(worker, source, files, inputs),
         depth_sha256=depth_sha256,
-        selection_sha256=_send_selection(worker, source, files, inputs),
+        **others,
         messages=tuple(messages),
     )
 
@@ -154,9 +150,9 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
     for band in read_bands(source.picture, pixel_format.babl):
         digest.update(band)
         yield Step(fraction=0.0, phase="Reading the layer")
-    if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
-        return True
-    if _layer_hash(source) != sent.layer_sha256:
+    others = {name: _hash_of(rows) for name, (_, rows) in _others(source).items()}
+    now = digest.hexdigest(), others.get("selection", ""), others.get("layer", "")
+    if now != (sent.picture_sha256, sent.selection_sha256, sent.layer_sha256):
         return True
     return source.depth is not None and depth_hash(source.depth) != sent.depth_sha256
 
@@ -243,42 +239,23 @@ def _send_depth(
     return now, [Message("The depth layer's full precision is no longer in the cache; its 256 levels were used.")]
 
 
-def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
-    """Put the selection within the layer into `inputs` if the operation takes a selection; return its hash."""
-    if not source.takes_selection or not has_selection(source.image):
-        return ""
-    inputs["selection"] = buffer = _new_buffer(worker, source.picture, SELECTION, files)
-    return _selection_hash(source, buffer.write_rows)
+def _others(source: Source) -> dict[str, tuple[Format, Iterator[tuple[int, bytes]]]]:
+    """Return the format and the rows of the inputs that are read whole: the selection, and the layer to place."""
+    found = {}
+    if source.takes_selection and has_selection(source.image):
+        found["selection"] = SELECTION, selection_bands(source.image, source.picture)
+    if source.layer is not None:
+        pixel_format = picture_format(source.image, alpha=True)
+        found["layer"] = pixel_format, laid_out(source.layer, source.picture, pixel_format)
+    return found
 
 
-def _selection_hash(source: Source, on_rows: OnRows = _ignored) -> str:
-    if not source.takes_selection or not has_selection(source.image):
-        return ""
-    return _hash_of(selection_bands(source.image, source.picture), on_rows)
-
-
-def _send_layer(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
-    """Put the part of the layer to place that lies over the picture into `inputs`; return its hash."""
-    if source.layer is None:
-        return ""
-    inputs["layer"] = buffer = _new_buffer(worker, source.picture, _layer_format(source), files)
-    return _layer_hash(source, buffer.write_rows)
-
-
-def _layer_hash(source: Source, on_rows: OnRows = _ignored) -> str:
-    if source.layer is None:
-        return ""
-    return _hash_of(laid_out(source.layer, source.picture, _layer_format(source)), on_rows)
-
-
-def _layer_format(source: Source) -> Format:
-    return picture_format(source.image, alpha=True)
-
-
-def _hash_of(rows_from_top: Iterator[tuple[int, bytes]], on_rows: OnRows) -> str:
+def _hash_of(rows_from_top: Iterator[tuple[int, bytes]], buffer: Buffer | None = None) -> str:
+    """Return the hash of rows, which are written into a buffer on the way."""
     digest = hashlib.sha256()
     for top, rows in rows_from_top:
-        on_rows(top, rows)
+        if buffer is not None:
+            buffer.write_rows(top, rows)
         digest.update(rows)
     return digest.hexdigest()
 

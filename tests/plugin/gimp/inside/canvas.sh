@@ -6,6 +6,10 @@ set -u
 . "${0%/*}/gui.sh"
 full='Preview by portrait'
 aside() { xdotool windowmove "$(dialog)" 1240 60; sleep 0.5; }    # Drag the dialog off the canvas.
+beside() {    # The window leaves most of the canvas in sight: it is narrow, and at the screen's right edge.
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    [[ $WIDTH -le 540 && $((X + WIDTH)) -ge 1915 ]] || stop "the window is over the canvas: $(geometry)"
+}
 seen() { import -window root -crop 200x160+300+200 rgba:- | md5sum; }    # The pixels of a part of the canvas.
 wait_seen() {    # wait_seen PIXELS: wait until the canvas shows them
     for _ in $(seq 100); do [[ $(seen) == "$1" ]] && return 0; sleep 0.1; done
@@ -41,7 +45,7 @@ scrot -o "$OUT/off.png"
 [[ $(xdotool getwindowname "$(dialog)") == 'Portrait blur: Background' ]] || stop 'the title does not name the layer'
 press alt+v
 wait_unseen "$photo" 'the canvas shows no preview'
-aside
+beside
 scrot -o "$OUT/on.png"
 [[ $(title) != *'*'* ]] || stop 'the preview counts as a change'
 sleep 3
@@ -149,6 +153,7 @@ wait_title 20 '[*]start*1 layer)*'
 mark "$full"
 open_dialog 'Portrait blur' p
 wait_new "$full"    # The switch is remembered.
+beside
 wait_title 20 '[*]start*3 layers)*'
 for _ in $(seq 4); do
     press alt+f

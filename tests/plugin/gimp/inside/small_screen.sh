@@ -78,7 +78,7 @@ press alt+v
 wait_new 'Preview by portrait'
 sleep 1
 scrot -o "$OUT/on_canvas.png"
-for place in '260 357' '501 465'; do    # The slider, and the range's Auto
+for place in '260 347' '413 457'; do    # The slider, and the range's Auto
     mark 'Preview by portrait'
     # shellcheck disable=SC2086  # two numbers
     choose $place
