@@ -156,7 +156,7 @@ class Canvas(QLabel):
         if self.viewport.picture is not None:
             self._paint_picture(painter, QRectF(*self.place()))
         if self._sign:
-            self._paint_sign(painter)
+            self._paint_sign(painter, self._sign)
         painter.end()
 
     def _room(self) -> Point:
@@ -242,15 +242,15 @@ class Canvas(QLabel):
         painter.setPen(QPen(MEASURED))
         painter.drawText(band, int(Qt.AlignmentFlag.AlignCenter), words)
 
-    def _paint_sign(self, painter: QPainter) -> None:
+    def _paint_sign(self, painter: QPainter, sign: str) -> None:
         """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
         room = QRectF(0, 0, self.width() - 2 * INDENT_PX, self.height())
-        high = max(BAND_PX, painter.boundingRect(room, int(flags), self._sign).height() + INDENT_PX)
+        high = max(BAND_PX, painter.boundingRect(room, int(flags), sign).height() + INDENT_PX)
         band = QRectF(0, self.height() - high, self.width(), high)
         painter.fillRect(band, QColor(0, 0, 0, 170))
         painter.setPen(QPen(QColor(255, 255, 255)))
-        painter.drawText(band.adjusted(INDENT_PX, 0, -INDENT_PX, 0), int(flags), self._sign)
+        painter.drawText(band.adjusted(INDENT_PX, 0, -INDENT_PX, 0), int(flags), sign)
         if self._fraction >= 0:
             bar = QRectF(0, self.height() - high - BAR_PX, self.width(), BAR_PX)
             painter.fillRect(bar, QColor(0, 0, 0, 170))

@@ -213,9 +213,13 @@ class DioptreDocker(DockWidget):
         self._make = self._button(translated("Create layers"), "make", self.session.make)
         self._make.setStyleSheet(MAIN)
         tip = translated("Show the depth layer of the active result so that you can paint on it")
-        self._edit_depth = self._button(translated("Edit depth"), "edit_depth_button", self._begin_depth, tip)
-        tip, update = translated("Recompute the active result after you paint on its layers"), self._update_layers
-        self._update = self._button(translated("Update"), "update_button", update, tip)
+        self._edit_depth = self._button(
+            translated("Edit depth"), "edit_depth_button", lambda: self._words.setText(begin_depth()), tip
+        )
+        tip = translated("Recompute the active result after you paint on its layers")
+        self._update = self._button(
+            translated("Update"), "update_button", lambda: updating.start(job_manager(), *active()), tip
+        )
         buttons = self._buttons = laid_out(QGridLayout, spacing=4)
         buttons.addWidget(self._make, 0, 0, 1, 2)
         buttons.addWidget(self._edit_depth, 1, 0)
@@ -341,12 +345,6 @@ class DioptreDocker(DockWidget):
             self.choose_file()
         elif name != self.session.store.state.recipe:
             self.session.open_recipe(name)
-
-    def _begin_depth(self) -> None:
-        self._words.setText(begin_depth())
-
-    def _update_layers(self) -> None:
-        updating.start(job_manager(), *active())
 
     def _guarded(self, act: Callable[[], object]) -> None:
         try:

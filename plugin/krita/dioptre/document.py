@@ -177,6 +177,11 @@ _CHANNELS = {"RGBA": 4, "GRAYA": 2}
 _DTYPES = {"U8": "u8", "U16": "u16", "F16": "f16", "F32": "f32"}
 
 
+def exchanged(space: Space) -> Space:
+    """Return the space in which a layer's pixels go to the worker: its own if the worker accepts it."""
+    return EXCHANGE if wire_format(space) is None else space
+
+
 def wire_format(space: Space) -> PixelFormat | None:
     """Return the wire format for this space as Krita stores it, or None if it must be converted first."""
     if space.model not in _CHANNELS or space.depth not in _DTYPES:
@@ -638,7 +643,7 @@ def canvas_mark() -> tuple[object, ...]:
     boxes = [] if window is None else [one for one in window.dockers() if one.objectName() == TOOLBOX]
     tools = [one.objectName() for box in boxes for one in box.findChildren(QToolButton) if one.isChecked()]
     layers = () if document is None else _layers_with_visibility(document.rootNode())
-    return document is None, *tools, *layers
+    return next(iter(layers), None), *tools, *layers
 
 
 def _layers_with_visibility(group: Node) -> Iterator[tuple[str, bool]]:

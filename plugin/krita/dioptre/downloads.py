@@ -39,33 +39,27 @@ class Fetcher(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._ticket: Ticket | None = None
-        self._thread: LinkThread | None = None
+        self._thread = LinkThread(client("download"))
+        self._thread.noted.connect(lambda _ticket, step: self.stepped.emit(step))
+        self._thread.done.connect(lambda _ticket, networks: self._end(self.done, networks))
+        self._thread.failed.connect(lambda _ticket, error: self._end(self.failed, error))
         job_manager().stopped.connect(self.cancel)
 
     def start(self, network: Network) -> None:
         """Download a network, unless another download is running."""
         if self._ticket is not None:
             return
-        thread = self._started_thread()
 
         def work(worker: Any, ticket: Ticket, _report: Report) -> tuple[Network, ...]:
             worker.connect()
             steps = fetching.fetch(worker, network, poll_s=POLL_S)
-            return drain(steps, lambda step: thread.noted.emit(ticket, step), lambda: ticket.cancelled)
+            return drain(steps, lambda step: self._thread.noted.emit(ticket, step), lambda: ticket.cancelled)
 
-        self._ticket = thread.put(work)
+        self._ticket = self._thread.put(work)
 
     def cancel(self) -> None:
         if self._ticket is not None:
             self._ticket.cancel()
-
-    def _started_thread(self) -> LinkThread:
-        if self._thread is None:
-            self._thread = LinkThread(client("download"))
-            self._thread.noted.connect(lambda _ticket, step: self.stepped.emit(step))
-            self._thread.done.connect(lambda _ticket, networks: self._end(self.done, networks))
-            self._thread.failed.connect(lambda _ticket, error: self._end(self.failed, error))
-        return self._thread
 
     def _end(self, signal: Any, value: object) -> None:
         self._ticket = None

@@ -18,13 +18,13 @@ from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .document import (
-    EXCHANGE,
     Document,
     Node,
     Rect,
     ScratchDocuments,
     all_nodes,
     clearing,
+    exchanged,
     is_idle,
     node_id,
     opened,
@@ -32,7 +32,6 @@ from .document import (
     record_of,
     show_document,
     title_of,
-    wire_format,
     writing,
 )
 from .jobs import JobManager, Run
@@ -180,10 +179,9 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
     """Write the network's pixels over Krita's enlargement, which stays visible where the network has none."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
-    given = picture.space if wire_format(picture.space) is not None else EXCHANGE
     whole = Rect.of(node)
     # The sizes differ only by rounding or by Krita's soft edge, so replace the whole layer.
     if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:
         yield from clearing(node, whole)
     with ScratchDocuments() as scratch:
-        yield from writing(node, rect, layer.raster, given, scratch)
+        yield from writing(node, rect, layer.raster, exchanged(picture.space), scratch)

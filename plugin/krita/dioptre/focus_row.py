@@ -45,11 +45,12 @@ class FocusRow(QWidget):
         )
         self.histogram.setAccessibleDescription(translated(parameter.help))
         self._tick = automatic_tick(parameter, self._drag.set_automatic)
-        ends = QLabel(f"{translated('far')} ← → {translated('near')}")
-        ends.setEnabled(False)
+        self._ends = QLabel()
+        self._ends.setObjectName("dioptre_ends")
+        self._ends.setEnabled(False)
         top = laid_out(QHBoxLayout, spacing=4)
         top.addWidget(QLabel(translated(parameter.label)))
-        top.addWidget(ends, 1, Qt.AlignmentFlag.AlignHCenter)
+        top.addWidget(self._ends, 1, Qt.AlignmentFlag.AlignHCenter)
         top.addWidget(self._tick)
         rows = laid_out(QVBoxLayout, self, spacing=2)
         rows.addLayout(top)
@@ -68,6 +69,7 @@ class FocusRow(QWidget):
         with quiet(self._tick):
             self._tick.setChecked(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
+        self._ends.setText(focus_range.ends_words(state.sharp))
         self.histogram.render(state)
         shown = None if depth is None else state.ruler
         self.scale.show_ruler(shown)

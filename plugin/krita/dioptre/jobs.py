@@ -10,6 +10,7 @@ from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 from . import depth_editing, filming, layers, selecting
+from .dioptre_link.editing import refusals
 from .dioptre_link.editing.traits import (
     changes_depth,
     films,
@@ -21,7 +22,7 @@ from .dioptre_link.editing.traits import (
 from .dioptre_link.errors import Cancelled
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .document import LOG, Document, Node, ScratchDocuments, check_open, client, record_of, title_of
+from .document import LOG, Document, Node, ScratchDocuments, check_open, client, is_open, record_of, title_of
 from .painting import WAITING
 from .sources import Source, find
 from .toolkit import QApplication, QObject, QTimer, pyqtSignal
@@ -132,12 +133,14 @@ class Run(QObject):
     finished = pyqtSignal(object, object)
     failed = pyqtSignal(object)
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, document: Document | None) -> None:
         super().__init__()
         self.title = title
+        self.document = document
         self.ticket: Ticket | None = None
         self.done = False
         self.makes_layers = False
+        self.paints = False  # Whether it follows a stroke on depth, which the user goes on painting.
         # Whether the preview must be read again after the run, because the run changes its layer.
         self.rereads = False
         self._stepper = Stepper()
@@ -208,7 +211,7 @@ class JobManager(QObject):
         Returns:
             The new run.
         """
-        run = Run(title)
+        run = Run(title, document)
         self.runs.append(run)
         run.finished.connect(lambda *_: self._forget(run))
         run.failed.connect(lambda *_: self._forget(run))
@@ -267,6 +270,8 @@ class JobManager(QObject):
         return any(run.makes_layers for run in self.runs)
 
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:
+        if self._tickets:
+            run.progressed.emit(0.0, "Waiting for other work to end")
         run.ticket = self._thread.put(work)
         self._tickets[run.ticket] = (run, make)
 
@@ -275,8 +280,13 @@ class JobManager(QObject):
             self.runs.remove(run)
 
     def _progressed(self, ticket: Ticket, fraction: float, phase: str) -> None:
-        if ticket in self._tickets:
-            self._tickets[ticket][0].progressed.emit(fraction, phase)
+        if ticket not in self._tickets:
+            return
+        run = self._tickets[ticket][0]
+        if run.document is not None and not is_open(run.document):
+            run.cancel()  # Its result has no place to go and would delay other jobs.
+            run.end(refusals.document_closed())
+        run.progressed.emit(fraction, phase)
 
     def _done(self, ticket: Ticket, value: Any) -> None:
         run, make = self._tickets.pop(ticket)

@@ -17,7 +17,6 @@ from .dioptre_link.operation import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .document import (
     DEPTH,
-    EXCHANGE,
     Document,
     Node,
     Raster,
@@ -26,13 +25,13 @@ from .document import (
     Space,
     check_open,
     clearing,
+    exchanged,
     find_linked,
     find_node,
     link_to,
     node_id,
     own_id,
     record_of,
-    wire_format,
     writing,
 )
 from .sources import Source
@@ -57,10 +56,7 @@ class Built:
 
 def given_space(made: Made, source: Source) -> Space:
     """Return the colour space of a result layer's pixels."""
-    if made.role in DATA_ROLES:
-        return DEPTH
-    own = source.picture.space
-    return own if wire_format(own) is not None else EXCHANGE
+    return DEPTH if made.role in DATA_ROLES else exchanged(source.picture.space)
 
 
 def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Generator[None, None, list[Built]]:
@@ -162,9 +158,8 @@ def _limits(source: Source, described: Operation, built: list[Built]) -> list[by
 def copying(source: Source, scratch: ScratchDocuments) -> Generator[None, None, Node]:
     """Create a copy of the picture without its masks, mode and opacity."""
     picture = source.picture
-    given = picture.space if wire_format(picture.space) is not None else EXCHANGE
     copy = scratch.layer(picture.name, picture.space)
-    yield from writing(copy, picture.rect, picture.raster, given, scratch)
+    yield from writing(copy, picture.rect, picture.raster, exchanged(picture.space), scratch)
     return copy
 
 
@@ -287,7 +282,7 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
     below = picture
     for node in _above(picture):
         key = node_id(document, node)
-        if key in same or (key in data and _follows(node, below)):
+        if key in same or (key in data and own_id(_above(below)[0]) == own_id(node)):
             below = node
     return below
 
@@ -328,10 +323,6 @@ def _above(node: Node) -> list[Node]:
     siblings = [one for one in node.parentNode().childNodes() if one is not None]
     place = [own_id(one) for one in siblings].index(own_id(node))
     return siblings[place + 1 :]
-
-
-def _follows(node: Node, below: Node) -> bool:
-    return own_id(_above(below)[0]) == own_id(node)
 
 
 def has_painted_mask(node: Node, role: Role, was: Link) -> bool:

@@ -279,20 +279,9 @@ def show_picture(item: QListWidgetItem, picture: QImage) -> None:
 
 def _changed(entry: Entry) -> str:
     """Return the options that differ from their defaults, one per line."""
-    known = entry.known
-    if known is None:
-        return ""
-    options = entry.chosen_options
-    lines = [
-        f"{translated(one.label)}: {_short(one, options[one.name])}"
-        for one in known.parameters
-        if one.name in options and not _is_default(one, options[one.name])
-    ]
-    return "\n".join(lines)
-
-
-def _is_default(option: Parameter, value: Any) -> bool:
-    return bool(value == option.default or (option.kind in LISTS and not value))
+    values = [(one, entry.chosen_options.get(one.name, one.default)) for one in entry.described.parameters]
+    changed = [(one, value) for one, value in values if value != one.default and (value or one.kind not in LISTS)]
+    return "\n".join(f"{translated(one.label)}: {_short(one, value)}" for one, value in changed)
 
 
 def _short(option: Parameter, value: Any) -> str:

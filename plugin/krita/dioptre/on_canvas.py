@@ -1,7 +1,8 @@
 """The preview on Krita's canvas: a widget over it that is transparent except where the picture lies.
 
 It takes the clicks and strokes of an operation. Everything else, such as the wheel, reaches the canvas below: a
-drag that means nothing to the operation is a stroke or a selection of Krita's tool, which ends the preview there.
+drag that means nothing to the operation is a stroke or a selection of Krita's tool, which hides the preview until
+its end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from .canvas import Canvas
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Point
+from .dioptre_link.language import translated
 from .document import Document, Rect, View, canvas_widget, shown_view
 from .toolkit import (
     QApplication,
@@ -38,22 +40,16 @@ def is_key(event: QEvent) -> bool:
     return event.type() in (kinds.ShortcutOverride, kinds.KeyPress, kinds.KeyRelease)
 
 
-def _is_press(event: Any) -> bool:
-    """Return whether an event starts a click or a stroke."""
-    starts = event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.TabletPress)
-    return starts and event.button() == Qt.MouseButton.LeftButton
-
-
 class OnCanvas:
     """Keeps a widget over the canvas of the previewed document while Krita shows that document."""
 
-    def __init__(self, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None]) -> None:
+    def __init__(self, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None] | None) -> None:
         """Show nothing yet.
 
         Args:
             on_click: Called with the place of a click, in fractions of the layer.
             on_key: Handles a key event of the canvas, and returns whether to keep it from Krita.
-            on_stroke: Called when Krita's tool draws on the canvas.
+            on_stroke: Called when Krita's tool has drawn on the canvas; None leaves the pointer to Krita.
         """
         self._given = on_click, on_key, on_stroke
         self._overlay: Overlay | None = None
@@ -87,9 +83,15 @@ class OnCanvas:
 
 
 class Overlay(Canvas):
-    """Shows a preview over a canvas, turned and mirrored like that."""
+    """Shows a preview over a canvas, turned and mirrored like that.
 
-    def __init__(self, under: QWidget, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None]) -> None:
+    Attributes:
+        takes: Whether a click of the left button is for the preview, and not for Krita's tool.
+    """
+
+    def __init__(
+        self, under: QWidget, on_click: OnClick, on_key: OnKey, on_stroke: Callable[[], None] | None
+    ) -> None:
         super().__init__(on_click)
         self.setObjectName("dioptre_on_canvas")
         self.setText("")
@@ -97,7 +99,8 @@ class Overlay(Canvas):
         self._on_key, self._on_stroke = on_key, on_stroke
         self._press: Any = None  # A copy of the event that a click or a stroke of Krita's tool has begun with.
         self._passes = False  # Whether that is a stroke of Krita's tool.
-        self._takes, self._space = True, False
+        self.takes = True
+        self._leave_pointer(leaves=False)
         self._see_through = True
         self._view: View | None = None
         self._rect = Rect(0, 0, 1, 1)
@@ -136,11 +139,6 @@ class Overlay(Canvas):
         super().set_brush(painting, radius)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Krita's canvas needs the keys.
 
-    def take(self, takes: bool) -> None:
-        """Take the left button, or leave it to Krita's tool."""
-        self._takes = takes
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, self._space or not takes)
-
     def _follow(self) -> None:
         """Lie where Krita shows the layer now."""
         if self._view is None:
@@ -159,7 +157,11 @@ class Overlay(Canvas):
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if not self._passes:
+        if self._passes:  # The stroke is seen where it is drawn.
+            painter = QPainter(self)
+            self._paint_sign(painter, translated("Preview hidden while you paint"))
+            painter.end()
+        else:
             super().paintEvent(event)
 
     def _room(self) -> Point:
@@ -200,15 +202,16 @@ class Overlay(Canvas):
             event.ignore()
             return
         self._press = event.clone() if hasattr(event, "clone") else type(event)(event)  # Qt 6, or Qt 5.
-        super().mousePressEvent(event)
+        if self.takes:
+            super().mousePressEvent(event)
+        else:
+            self._begin_stroke()
         self._take_keys()  # Afterwards, as Krita may handle the button's release meanwhile.
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         super().mouseMoveEvent(event)
         if self._press is not None and not self._passes and self.viewport.drags_freely:
-            self._passes = True
-            self.update()
-            QApplication.sendEvent(self.parentWidget(), self._press)
+            self._begin_stroke()
         if self._passes or event.buttons() & ~Qt.MouseButton.LeftButton:
             event.ignore()
 
@@ -220,7 +223,7 @@ class Overlay(Canvas):
         self._press = None
         if self._passes:
             event.ignore()
-            QTimer.singleShot(0, self._on_stroke)  # Krita's canvas takes the release first.
+            QTimer.singleShot(0, self._end_stroke)  # Krita's canvas takes the release first.
 
     def tabletEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         """Treat a pen like the mouse, because Krita's canvas would paint with it."""
@@ -239,12 +242,14 @@ class Overlay(Canvas):
 
     def _hold_space(self, *, held: bool) -> None:
         """Leave the pointer to Krita's canvas, which it pans, zooms or turns while the key is held."""
-        self._space = held
+        self._leave_pointer(leaves=held)
         if held:  # Krita would take the release before this widget sees it.
             QApplication.instance().installEventFilter(self)
         else:
             QApplication.instance().removeEventFilter(self)
-        self.take(self._takes)
+
+    def _leave_pointer(self, *, leaves: bool) -> None:
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, leaves or self._on_stroke is None)
 
     def eventFilter(self, under: Any, event: Any) -> bool:  # noqa: N802  (Qt's name)
         """Follow the canvas, and watch the keys that it receives."""
@@ -261,6 +266,15 @@ class Overlay(Canvas):
             self.setGeometry(under.rect())
         elif kind == QEvent.Type.FocusOut:
             self._hold_space(held=False)
-        elif _is_press(event) and not (self._takes or self._space):
-            QTimer.singleShot(0, self._on_stroke)
         return False
+
+    def _begin_stroke(self) -> None:
+        self._passes = True
+        self.update()
+        QApplication.sendEvent(self.parentWidget(), self._press)
+
+    def _end_stroke(self) -> None:
+        if self._on_stroke is not None:
+            self._on_stroke()
+        self._passes = False
+        self.update()

@@ -39,7 +39,6 @@ class Options(QWidget):
     """Rows for all options of an operation: the simple ones, and the others, which a checkbox reveals.
 
     Attributes:
-        described: The operation.
         more: The checkbox that shows the other options; None if there are no others.
     """
 
@@ -51,7 +50,6 @@ class Options(QWidget):
             on_changes: Called with the new values of options that change together.
         """
         super().__init__()
-        self.described = described
         self._on_changes = on_changes
         self._rows: list[AnyRow] = []
         column, self._others = laid_out(QVBoxLayout, self, spacing=3), QWidget()

@@ -20,7 +20,6 @@ from .docker import DOCKER_ID, DioptreDocker, begin_depth
 from .document import LOG, TOOLBOX, active, remember, remembered, say
 from .jobs import Run, in_short, job_manager
 from .lists import ABOUT_FILES, FROM_A_FILE
-from .sources import opened_file
 from .toolkit import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 WIDE_PX, WIDE = 340, 0.25  # Width of the new docker: at least in pixels, and as a fraction of the window's.
@@ -210,7 +209,7 @@ def _update() -> None:
 def _export() -> None:
     """Ask for a file and write the active picture with its depth to it."""
     found = exporting.found(*active())
-    suggested = str(exports.suggested(opened_file(found.document)))
+    suggested = str(exports.suggested(found.document.fileName()))
     file, _ = QFileDialog.getSaveFileName(
         Krita.instance().activeWindow().qwindow(), translated(exports.TITLE), suggested, exports.PATTERN
     )

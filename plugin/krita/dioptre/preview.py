@@ -112,7 +112,7 @@ class PictureView(Shared):
         self._brush_row = BrushRow(session.brush)
         self._strokes = brush.Overlay()
         self.canvas = Canvas(self._clicked)
-        self._on_canvas = OnCanvas(self._clicked, self._takes_key, session.uncover)
+        self._on_canvas = OnCanvas(self._clicked, self._takes_key, session.look)
         self._over: Overlay | None = None  # The canvas that shows the picture in place of the docker's.
         tip, shows = translated("Preview the result in the document itself"), session.show_on_canvas
         self._switch = button_of(QCheckBox, "on_canvas_switch", translated("Show on the canvas"), shows, tip)
@@ -148,8 +148,7 @@ class PictureView(Shared):
         self._offer([view.name for view in views.views_of(state.operation)])
         self._buttons[state.behind or state.view].setChecked(True)
         self._switch.setVisible(traits.stays_in_place(state.operation))
-        with quiet(self._switch):
-            self._switch.setChecked(state.on_canvas)
+        self._switch.setEnabled(size is not None)
         self._brush_row.setVisible(brushes and brush.is_offered(state))
         self._brush_row.render(state)
         painting = self._painting if brushes and brush.is_active(state) and size is not None else None
@@ -168,11 +167,13 @@ class PictureView(Shared):
             "marks": marks,
         }
         self._over = over = self._canvas_over()
+        with quiet(self._switch):  # It never says more than the canvas shows.
+            self._switch.setChecked(over is not None)
         if over is not None:
             see_through = panel.entry is None  # Otherwise the canvas shows an earlier result in place of the layer.
             over.show_images(None if picture is None and see_through else image, see_through=see_through, **shown)
             clicks = traits.point_of(clickable.operation) is not None or picking.picks(clickable.operation)
-            over.take(clicks or boxes or painting is not None or state.view == views.SPLIT)
+            over.takes = clicks or boxes or painting is not None or state.view == views.SPLIT
         self.canvas.setVisible(over is None)
         self.canvas.show_images(image, **shown)
         # A tooltip would cover the picture while the user paints, and on Krita's canvas.

@@ -47,7 +47,10 @@ class Previews(QObject):
         super().__init__()
         self._wanted = wanted
         self.asked_px = 0  # Longest side of the latest preview; 0 before the first one.
-        self._thread: LinkThread | None = None
+        self._thread = LinkThread(client("preview"))
+        self._thread.noted.connect(lambda ticket, event: self.noted.emit(event) if ticket is self._ticket else None)
+        self._thread.done.connect(self._arrived)
+        self._thread.failed.connect(self._ended)
         self._session: PreviewSession | None = None
         self._ticket: Ticket | None = None
         self._recipe = ""  # The recipe whose picture `_ticket` computes.
@@ -82,7 +85,7 @@ class Previews(QObject):
             self._settling.start()
             return
         self._drop()
-        thread = self._started_thread()
+        thread = self._thread
         lists, self._lists = self._lists, False
 
         def work(worker: Worker, ticket: Ticket, _report: Report) -> Shown:
@@ -116,7 +119,7 @@ class Previews(QObject):
             worker.connect()
             return drain(session.beside(request), lambda _event: None, lambda: ticket.cancelled).after
 
-        self._recipe, self._ticket = name, self._started_thread().put(work)
+        self._recipe, self._ticket = name, self._thread.put(work)
 
     def stop(self) -> None:
         """Abandon the running preview and those to come."""
@@ -127,16 +130,6 @@ class Previews(QObject):
         if self._ticket is not None:
             self._ticket.cancel()
         self._over()
-
-    def _started_thread(self) -> LinkThread:
-        if self._thread is None:
-            self._thread = LinkThread(client("preview"))
-            self._thread.noted.connect(
-                lambda ticket, event: self.noted.emit(event) if ticket is self._ticket else None
-            )
-            self._thread.done.connect(self._arrived)
-            self._thread.failed.connect(self._ended)
-        return self._thread
 
     def _arrived(self, ticket: Ticket, shown: Any) -> None:
         if ticket is not self._ticket:

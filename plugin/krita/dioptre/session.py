@@ -70,7 +70,7 @@ class Panel:
         replaced: Name of that result; "" if there is none.
         adds: Whether the user wants to add another result instead.
         whole: Whether to enlarge every layer of the document into a new one.
-        covers: Whether the preview may lie on the canvas: until something happens in the document.
+        covers: Whether the preview may lie on the canvas: until something happens in the document but strokes.
     """
 
     state: State
@@ -313,22 +313,18 @@ class Session(QObject):
         remember(ON_CANVAS, on)
         self._choose(states.showed_on_canvas(self.state, on=on))
 
-    def uncover(self) -> None:
-        """Show the preview in the docker until the user's next choice, because the canvas shows something new."""
-        self.store.set(replace(self.store.state, covers=False))
-
     def follow_canvas(self) -> bool:
-        """Uncover the canvas if another document or tool was chosen, or layers have come, gone or changed sight.
+        """Uncover the canvas if another tool was chosen, or layers have come, gone or changed sight.
 
         Returns:
-            Whether that was so, or the user has chosen something in the docker.
+            Whether that was so, or another document or something in the docker was chosen.
         """
         before, now = self._canvas, canvas_mark()
         if now == before:
             return False
         self._canvas = now
-        if before:
-            self.uncover()
+        if before[:1] == now[:1]:  # The docker shows the preview until the user's next choice.
+            self.store.set(replace(self.store.state, covers=False))
         return True
 
     def follow_zoom(self) -> None:
@@ -397,7 +393,7 @@ class Session(QObject):
         else:
             self._set(states.of_next_picture(self.state))
         state = replace(states.reading(self.state), phase=Phase.EMPTY)
-        self._set(state, layer="", entry=None, replaced="", pictures={}, before=None, covers=False)
+        self._set(state, layer="", entry=None, replaced="", pictures={}, before=None)
 
     def follow_active(self) -> None:
         """Read the layer again if another one has become active. A timer calls this while the docker is visible."""

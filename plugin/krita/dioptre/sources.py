@@ -28,7 +28,6 @@ from .dioptre_link.records import Entry, depth_metres, metres_by_content
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .document import (
     DEPTH,
-    EXCHANGE,
     MARK_ROWS,
     ONE,
     Document,
@@ -41,6 +40,7 @@ from .document import (
     all_opaque,
     check_open,
     depth_of,
+    exchanged,
     find_node,
     is_idle,
     node_id,
@@ -319,7 +319,7 @@ class Frozen:
     def read(self, rect: Rect, space: Space | None = None) -> Generator[None, None, Picture]:
         """Read a part of the layer in steps, in `space` or in a space that the worker accepts."""
         pixels = self.pixels.narrowed(rect)
-        given = space or (pixels.space if wire_format(pixels.space) is not None else EXCHANGE)
+        given = space or exchanged(pixels.space)
         pixel_format = wire_format(given)
         assert pixel_format is not None
         raster = yield from reading(pixels, given)
@@ -455,7 +455,7 @@ def find(
         )
     if films(described) and picture.animated():
         raise RefusedError(
-            "The layer “{name}” is animated already.",
+            "“{name}” is a film: the animation timeline plays it, and File ▸ Render Animation saves it.",
             hint="Select a photo to make a film of it.",
             name=picture.name(),
         )

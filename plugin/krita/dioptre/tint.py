@@ -18,14 +18,13 @@ class Tint:
     """A widget over the canvas, which leaves the pointer and the keys to Krita."""
 
     def __init__(self) -> None:
-        self._on_canvas = OnCanvas(lambda *_: None, lambda _: False, lambda: None)
+        self._on_canvas = OnCanvas(lambda *_: None, lambda _: False, None)
 
     def follow(self, strokes: Painting | None) -> None:
         """Colour the depth layer as it was seen last, while the canvas shows it."""
         if strokes is None or strokes.seen is None or not depth_editing.is_seen(strokes):
             self._on_canvas.remove()
         elif (over := self._on_canvas.over(strokes.document, strokes.rect)) is not None:
-            over.take(False)
             grey = strokes.seen.convertToFormat(QImage.Format.Format_Grayscale8)
             grey.reinterpretAsFormat(QImage.Format.Format_Indexed8)
             grey.setColorTable(_COLOURS)

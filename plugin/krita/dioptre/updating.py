@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -63,11 +64,6 @@ class Target:
     chosen: bool = False
 
     @property
-    def node(self) -> str:
-        """Id by which the record refers to the picture."""
-        return node_id(self.document, self.picture)
-
-    @property
     def name(self) -> str:
         """Name of what the user works on: the picture, or the result that it is a layer of."""
         record = record_of(self.document)
@@ -77,7 +73,8 @@ class Target:
     @property
     def place(self) -> tuple[Document, str, str]:
         """The document and the ids of the picture and of the layer to place, "" if there is none."""
-        return self.document, self.node, "" if self.layer is None else node_id(self.document, self.layer)
+        layer = "" if self.layer is None else node_id(self.document, self.layer)
+        return self.document, node_id(self.document, self.picture), layer
 
     @property
     def replaced(self) -> str:
@@ -161,10 +158,6 @@ class Plan:
     found: Found
     own: tuple[Node, Link] | None
 
-    @property
-    def described(self) -> Operation:
-        return self.entry.described
-
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -176,6 +169,7 @@ class Task:
         was: The result's own depth layer, read at the place where it was created.
         now: The result's own depth layer, read at the picture's place.
         sha256: Hash of the depth as it was created.
+        made: Ids of the result's layers, of which an undo brings back others.
     """
 
     entry: Entry
@@ -183,10 +177,7 @@ class Task:
     was: Picture | None = None
     now: Picture | None = None
     sha256: str = ""
-
-    @property
-    def described(self) -> Operation:
-        return self.entry.described
+    made: tuple[str, ...] = ()
 
     @property
     def painted(self) -> bool:
@@ -195,6 +186,19 @@ class Task:
 
 
 Done = tuple[Task, Outcome]
+
+_followed: dict[str, object] = {}
+"""What the results were computed from that followed strokes, by their ids."""
+
+
+def _given(entry: Entry, source: Source, made: tuple[str, ...]) -> object:
+    """Return what a result depends on, and its layers. Finding out is too slow for the GUI thread."""
+    pictures = (source.picture, source.layer, source.depth)
+    return entry.options, made, [one and one.raster.sha256 for one in pictures]
+
+
+def _made(document: Document, entry: Entry) -> tuple[str, ...]:
+    return tuple(own_id(node) for node in record_of(document).layers(entry))
 
 
 def start(manager: JobManager, document: Document | None, node: Node | None, *, paints: bool = False) -> Run:
@@ -210,8 +214,16 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
         RefusedError: There is nothing to update, or it cannot be updated.
     """
     plans = plan(document, node)
-    strokes = painting.under_way() if paints else None
+    under_way = painting.under_way()
+    strokes = under_way if paints else None
     began = None if strokes is None else strokes.pixels()
+
+    def reading() -> Generator[object, None, list[Task]]:
+        while not paints and any(one.paints for one in manager.runs):
+            yield WAITING  # What it computes need not be computed again.
+        wanted = {one.entry.id for one in plans}
+        entries = [one for one in record_of(document).readable() if one.id in wanted]
+        return (yield from read([plan_of(document, one) for one in entries], lifts=not paints))
 
     def make(done: Sequence[Done]) -> Generator[object, None, tuple[Node, tuple[str, ...]]]:
         if strokes is not None and strokes.is_undone(began):
@@ -221,8 +233,9 @@ def start(manager: JobManager, document: Document | None, node: Node | None, *, 
             strokes.is_undone(began)
         return ended
 
-    run = manager.put("Update", read(plans, lifts=not paints), work, make, document)
-    run.rereads = not paints
+    compute_new = functools.partial(work, reuses=under_way is not None and not paints)
+    run = manager.put("Update", reading(), compute_new, make, document)
+    run.paints, run.rereads = paints, not paints
     return run
 
 
@@ -264,14 +277,14 @@ def read(plans: Sequence[Plan], *, lifts: bool = True) -> Generator[None, None, 
         if lifts:
             depth_editing.lift(one.found.document, one.entry)
         source = yield from one.found.read()
-        task = Task(entry=one.entry, source=source)
+        task = Task(entry=one.entry, source=source, made=_made(one.found.document, one.entry))
         tasks.append(task if one.own is None else (yield from _with_own(task, *one.own)))
     return tasks
 
 
 def _with_own(task: Task, node: Node, made: Link) -> Generator[None, None, Task]:
     document, own, there = task.source.document, Rect(*made.rect), task.source.picture.rect
-    if enlarges(task.described):  # The depth of an enlargement is as large as the result.
+    if enlarges(task.entry.described):  # The depth of an enlargement is as large as the result.
         there = Rect(there.x, there.y, own.width, own.height)
     place = depth_place(Rect.of(node), there)
     was = yield from snapshot(document, node, rect=own, space=DEPTH)
@@ -294,8 +307,13 @@ def replacing(entry: Entry | None, reading: Generator[None, None, Source]) -> Ge
     return source if digest.hexdigest() == task.sha256 else replace(_as_painted(task).source, painted=True)
 
 
-def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) -> list[Done]:
-    """Recompute every result on the thread, using the depth that earlier results have produced."""
+def work(
+    tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report, *, reuses: bool = False
+) -> list[Done]:
+    """Recompute every result on the thread, using the depth that earlier results have produced.
+
+    If `reuses` is set, what has followed the latest stroke stays as it is: it gets an outcome without layers.
+    """
     wanted = [task for each in tasks if (task := _with_depth(each)) is not None]
     if not wanted:
         raise refusals.only_painted_depth()
@@ -309,8 +327,12 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
             depth, metres = newer
             if depth.rect == source.picture.rect:
                 source = replace(source, depth=depth, depth_metres=metres)
-        order = order_for(task.described, task.entry.options, source)
-        outcome = compute(order, worker, ticket, in_part(report, number, len(wanted)))
+        entry = task.entry
+        if reuses and _followed.get(entry.id) == _given(entry, source, task.made):
+            outcome = Outcome(layers=(), values=entry.values, models=entry.models)
+        else:
+            order = order_for(entry.described, entry.options, source)
+            outcome = compute(order, worker, ticket, in_part(report, number, len(wanted)))
         done.append((replace(task, source=source), outcome))
         fresh.update(_depth_of(task, outcome))
     return done
@@ -379,6 +401,8 @@ def apply(
         values, models = dict(outcome.values), dict(outcome.models)
         after = replace(entry, outputs=outputs, inputs=inputs, values=values, models=models)
         record.put(after)
+        if paints:
+            _followed[entry.id] = _given(after, source, _made(document, after))
         entries.append((before, after))
         document.setModified(True)
         messages += (*entry.notes, *outcome.messages)
@@ -393,6 +417,8 @@ def apply(
         first.setActiveNode(tops[-1])
     undo_sync.activated(first, tops[-1] if any(edited) and not paints else active.restore(swapped), swapped)
     names = ", ".join(f"“{top.name()}”" for top in tops)
+    if not any(outcome.layers for _, outcome in done):
+        said = Message("Up to date: {names}.", names=names)
     return tops[-1], (*messages, said or Message("Updated {names}.", names=names))
 
 
@@ -413,7 +439,7 @@ def _with_depth(task: Task) -> Task | None:
     """Use a painted depth layer as the task's input; return None if the task would only recompute that depth."""
     if not task.painted:
         return task
-    return _as_painted(task) if Input.DISPARITY in task.described.optional_inputs else None
+    return _as_painted(task) if Input.DISPARITY in task.entry.described.optional_inputs else None
 
 
 def _as_painted(task: Task) -> Task:

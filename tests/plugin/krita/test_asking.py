@@ -167,7 +167,8 @@ def desk(plugin: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iter
     for module in (plugin.session, plugin.downloads):
         monkeypatch.setattr(module, "job_manager", lambda: manager)
     monkeypatch.setattr(plugin.session, "_faded", lambda image, _: image)  # Qt draws it.
-    monkeypatch.setattr(plugin.previews, "LinkThread", Thread)
+    for module in (plugin.previews, plugin.downloads):
+        monkeypatch.setattr(module, "LinkThread", Thread)
     krita = Krita.instance()
 
     def clean() -> None:
@@ -234,17 +235,22 @@ def test_a_document_that_is_closed_while_it_is_read(desk: Callable[[], Desk]) ->
 
 
 def test_the_preview_leaves_the_canvas(desk: Callable[[], Desk]) -> None:
-    """It ends with hidden or new layers and with another document, and comes back with the next choice."""
+    """It ends with hidden or new layers and comes back with the next choice; it follows into another document."""
     person = desk()
     person.choose(OPERATIONS.index("light"))
     person.previews(lambda: person.show(0))
     group = person.document.rootNode().childNodes()[-1]
-    changes = (lambda: group.setVisible(False), lambda: photo(person.document), lambda: person.switch(0))
+    changes = (lambda: group.setVisible(False), lambda: photo(person.document))
     for number, what in enumerate(changes):
         assert person.on_canvas
         person.previews(what)
         assert not person.on_canvas
         assert person.previews(functools.partial(person.session.change_all, {"strength": 0.1 * number})) == 1
+    for change in (lambda: person.switch(0), person.session.look):  # The latter follows a stroke.
+        assert person.previews(change) == 1
+        assert person.on_canvas
+        assert person.session.placed is not None
+        assert person.session.placed[0] == Krita.instance().activeDocument()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

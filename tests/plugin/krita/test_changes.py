@@ -225,7 +225,7 @@ def test_a_run_ends_when_its_document_is_closed(
     group = made(plugin, "portrait", document, photo(document))
     (entry,) = plugin.document.record_of(document).load()
     run = types.SimpleNamespace()
-    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None), runs=[])
     manager.put = lambda *given: vars(run).update(given=given) or run
     for start in (
         lambda: plugin.updating.start(manager, document, group),
@@ -242,12 +242,28 @@ def test_a_run_ends_when_its_document_is_closed(
                 next(steps)
 
 
+def test_a_job_whose_document_is_closed_is_cancelled(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job without a document does not delay the next one."""
+    ticket, run, ended = plugin.transfer.Ticket(lambda *_: None), plugin.jobs.Run("Update", document), []
+    run.ticket = ticket
+    run.failed.connect(ended.append)
+    manager = types.SimpleNamespace(_tickets={ticket: (run, None)})
+    plugin.jobs.JobManager._progressed(manager, ticket, 0.5, "Depth")
+    assert (ticket.cancelled, ended) == (False, [])
+    monkeypatch.setattr(plugin.document.Krita.instance(), "_documents", [])
+    plugin.jobs.JobManager._progressed(manager, ticket, 0.6, "Depth")
+    assert ticket.cancelled
+    assert "was closed" in str(ended)
+
+
 def started_update(
     plugin: types.SimpleNamespace, document: Document, depth: Node
 ) -> tuple[Any, Callable[[list[Any]], Any]]:
     """Return what an update while the user paints on `depth` has read, and what makes its layers."""
     run = types.SimpleNamespace()
-    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None))
+    manager = types.SimpleNamespace(undo_sync=plugin.undo_sync.UndoSync(None), runs=[])
     manager.put = lambda *given: vars(run).update(given=given) or run
     plugin.updating.start(manager, document, depth, paints=True)
     _title, reading, _work, make, _document = run.given

@@ -342,10 +342,43 @@ def check_each_stroke_updates_the_result():
     yield from next_end(jobs.job_manager(), brushed((0.1, 0.5), (0.5, 0.5), (0.9, 0.5)))
     expect("the next stroke", pixels(child(group, "Depth"), WHOLE) in depths, False)
     expect("its result", pixels(child(group, "Result"), WHOLE) in results, False)
+    computing = []
+
+    def follow(run):
+        run.progressed.connect(
+            lambda _, phase: phase == "Creating layers" or run in computing or computing.append(run)
+        )
+
+    jobs.job_manager().started.connect(follow)
+    yield from brushed((0.1, 0.3), (0.5, 0.3), (0.9, 0.3))
+    yield from until(lambda: jobs.job_manager().runs, "the update of the stroke")
     yield from click(widget(QPushButton, "dioptre_update_button"))
+    yield from until(lambda: not jobs.job_manager().runs, "the end of both")
+    jobs.job_manager().started.disconnect(follow)
+    expect("computed once", [one.paints for one in computing], [True])
+    expect("the last stroke counts", pixels(child(group, "Result"), WHOLE) in results, False)
+    yield from soon("it says so", lambda: "Up to date" in widget(QLabel, "dioptre_words").text(), True)
     yield from soon("the end", lambda: child(group, "Depth").visible(), False)
     yield from soon("no switch", switch.isVisible, False)
     yield from soon("the other buttons", lambda: is_shown(QPushButton, "dioptre_make"), True)
+    trigger("dioptre_edit_depth")
+    yield from soon("active again", lambda: document.activeNode().name(), "Depth")
+    yield from until(lambda: is_shown(QCheckBox, "dioptre_after_stroke"), "the switch again")
+    if not switch.isChecked():
+        yield from click(switch, 0.05)
+    yield from settle(document, SHOWN)
+    before = pixels(child(group, "Result"), WHOLE)
+    yield from next_end(jobs.job_manager(), brushed((0.1, 0.7), (0.5, 0.7), (0.9, 0.7)))
+    painted = pixels(child(group, "Depth"), WHOLE)
+    yield from undo(document)
+    yield from soon("taken back", lambda: pixels(child(group, "Depth"), WHOLE) == painted, False)
+    yield from settle(document, 3 * SHOWN)
+    yield from redo(document)
+    yield from soon("the stroke alone", lambda: pixels(child(group, "Depth"), WHOLE) == painted, True)
+    yield from settle(document, 3 * SHOWN)
+    expect("the result of before", pixels(child(group, "Result"), WHOLE) == before, True)
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_update_button")))
+    yield from soon("updated", lambda: pixels(child(group, "Result"), WHOLE) == before, False)
     document.setModified(False)
 
 

@@ -17,7 +17,6 @@ from rig import (
     expect,
     next_end,
     pixels,
-    same,
     settle,
     soon,
     toggle_visibility,
@@ -41,11 +40,19 @@ def overlays():
 
 def switch(*, on):
     """Click the switch, and wait until the preview is at its size there, or in the docker."""
-    if state().on_canvas != on:
-        yield from click(widget(QCheckBox, "dioptre_on_canvas_switch"), 0.05)
-        yield from soon("switched", lambda: state().on_canvas, on)
-    yield from soon("on the canvas", lambda: len(overlays()), int(on))
+    for shown in (True, on) if state().on_canvas else (on,):  # An unticked one may come back with the next choice.
+        if bool(overlays()) != shown:
+            yield from click(widget(QCheckBox, "dioptre_on_canvas_switch"), 0.05)
+        yield from there(shown)
+    expect("switched", state().on_canvas, on)
     yield from ready()
+
+
+def there(shown, what="on the canvas"):
+    """Wait until the preview is on the canvas, or not, and expect that the switch says the same."""
+    yield from soon(what, lambda: len(overlays()), int(shown))
+    tick = widget(QCheckBox, "dioptre_on_canvas_switch")
+    yield from soon(f"{what}: ticked", tick.isChecked, shown)
 
 
 def opened_on_canvas(photo=PHOTO):
@@ -290,12 +297,11 @@ def check_it_goes_with_its_docker_and_document():
     """Another document, a closed docker and a closed document take it off the canvas."""
     document, *_ = yield from opened_on_canvas()
     other = yield from person.open_file("/examples/coffee.jpg")
-    yield from until(lambda: len(overlays()) == 0 and not state().busy, "the other document's preview")
-    yield from again(2.0)
+    yield from previewed_on_canvas(other)
     expect("in its window", overlays()[0].longest_px > 0, True)
     person.show_tab(document)
     yield from until(lambda: Krita.instance().activeDocument() == document, "the first document")
-    yield from until(lambda: len(overlays()) == 0 and not state().busy, "its preview")
+    yield from previewed_on_canvas(document)
     docker().close()
     yield from soon("gone with the docker", lambda: len(overlays()), 0)
     yield from rest()
@@ -303,55 +309,96 @@ def check_it_goes_with_its_docker_and_document():
     yield from soon("there again", lambda: len(overlays()), 1)
     yield from close(document)
     yield from until(lambda: Krita.instance().activeDocument() == other, "the other document")
-    yield from until(lambda: len(overlays()) == 0 and not state().busy, "the other document's preview")
-    yield from again(3.0)
+    yield from previewed_on_canvas(other)
     yield from closed(other)
     expect("off", Krita.instance().readSetting("dioptre", "on_canvas", ""), "")
 
 
+def previewed_on_canvas(document):
+    """Wait until the docker previews this document, and expect that the canvas and the switch show it."""
+    session = docker().session
+    yield from until(lambda: session.placed is not None and session.placed[0] == document, "the other document")
+    yield from there(shown=True)
+    yield from ready()
+
+
 def check_it_ends_with_what_it_shows():
-    """The new layers, a hidden group, another tool and a stroke end it, until the next choice in the docker."""
+    """The new layers, a hidden group and another tool end it, until the next choice in the docker."""
     document, *_ = yield from opened_on_canvas()
     trigger("KritaShape/KisToolBrush")
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
-    yield from soon("gone with the layers", lambda: len(overlays()), 0)
+    yield from there(False, "gone with the layers")
     yield from ready()
     person.screenshot("on-canvas-made.png")
     group = top(document)
     yield from again(2.0)
     person.screenshot("on-canvas-band.png")
     yield from toggle_visibility(document, group)
-    yield from soon("gone with the hidden group", lambda: len(overlays()), 0)
+    yield from there(False, "gone with the hidden group")
     yield from toggle_visibility(document, group)
     yield from again(3.0)
     trigger("KisToolTransform")
-    yield from soon("gone with the tool", lambda: len(overlays()), 0)
+    yield from there(False, "gone with the tool")
     trigger("KritaShape/KisToolBrush")
-    node = document.rootNode().childNodes()[0]
-    document.setActiveNode(node)
-    for clicks in (True, False):
-        if not clicks:
-            yield from opened("dioptre_white_balance")
-        yield from again(4.0)
-        was = pixels(node, (0, 0, document.width(), document.height()))
-        yield from soon("active", lambda: same(document.activeNode(), node), True)
-        yield from dragged((0.2, 0.6 + 0.1 * clicks), (0.4, 0.65), (0.6, 0.7))
-        yield from soon("gone with the stroke", lambda: len(overlays()), 0)
-        yield from settle(document)
-        person.screenshot(f"on-canvas-stroke-{clicks}.png")
-        now = pixels(node, (0, 0, document.width(), document.height()))
-        expect("the stroke is painted", now != was, True)
-        expect("no click", state().point, None)
     document.setModified(False)
     yield from again(5.0)
     yield from closed(document)
+
+
+def check_a_stroke_hides_it_until_its_own_preview():
+    """What Krita's brush draws is seen while it is drawn, below a line that says so; then it is in the preview."""
+    document, before, _after = yield from opened_on_canvas()
+    trigger("KritaShape/KisToolBrush")
+    node = document.activeNode()
+    # Clicks mean nothing to the last one, so that the canvas itself receives its strokes.
+    for operation, upper in (("dioptre_portrait", 0.5), ("dioptre_white_balance", 0.7), ("dioptre_depth", 0.85)):
+        yield from opened(operation)
+        yield from there(shown=True)
+        yield from ready()
+        was, shown = pixels(node, (0, 0, document.width(), document.height())), state().shown
+        pointer("mousemove", *on_screen(0.2, upper))
+        yield from rest()
+        person.hold([on_screen(*place) for place in ((0.2, upper), (0.3, upper + 0.05), (0.6, upper))])
+        yield from soon("the stroke is seen", lambda at=upper: seen_stroke(before, at), True)
+        person.screenshot(f"on-canvas-stroke-{operation}.png")
+        if operation != "dioptre_white_balance":  # It is too like the photo.
+            yield from shows("the photo while the button is held", before)
+        expect("a line over the canvas says so", dark_band(), True)
+        yield from there(shown=True)
+        person.release()
+        yield from until(lambda old=shown: state().shown not in (None, old) and not state().busy, "its preview")
+        yield from ready()
+        yield from there(shown=True)
+        yield from settle(document)
+        now = pixels(node, (0, 0, document.width(), document.height()))
+        expect("the stroke is painted", now != was, True)
+        expect("no click", state().point, None)
+        expect("it is in the preview", operation == "dioptre_depth" or seen_stroke(before, upper), True)
+    document.setModified(False)
+    yield from closed(document)
+
+
+def seen_stroke(before, upper):
+    """Return whether the canvas shows the black stroke where the photo has none."""
+    part = (0.25, upper - 0.02, 0.2, 0.09)
+    return apart(before, look(person.canvas()), part) > CHANGED
+
+
+def dark_band():
+    """Return whether the lower edge of the canvas is a dark band with light words."""
+    place = person.canvas()
+    row = look(QRect(place.x(), place.bottom() - 12, place.width() // 3, 6)).convertToFormat(
+        QImage.Format.Format_RGB888
+    )
+    values = person.values(row)
+    return sum(values) / len(values) < 110 and max(values) > 200
 
 
 def again(value):
     """Choose an option's value, which shows the preview on the canvas again."""
     name = "f_number" if "f_number" in state().options else "strength"
     docker().session.change_all({name: value if name == "f_number" else value / 10})
-    yield from soon("on the canvas again", lambda: len(overlays()), 1)
+    yield from there(True, "on the canvas again")
     yield from ready()
 
 

@@ -119,7 +119,7 @@ def check_film_makes_an_animated_document():
     expect("animated", (film.framesPerSecond(), film.fullClipRangeEndTime(), layer.animated()), (8, 3, True))
     expect("frames", [layer.hasKeyframeAtTime(time) for time in range(5)], [True] * 4 + [False])
     expect("source", pixels(node), before)
-    yield from until(lambda: "animated already" in shown.state.message, "no preview of a film of the film")
+    yield from until(lambda: "is a film" in shown.state.message, "no preview of a film of the film")
     yield from close(film)
     document.setActiveNode(node)
     yield from until(lambda: shown.state.phase is Phase.READY, "the preview of the photo")

@@ -9,7 +9,7 @@ from dioptre.dioptre_link.catalogue import IN_EDITORS, operation
 from dioptre.dioptre_link.editing import brush, scene, views
 from dioptre.dioptre_link.editing.picking import Mark
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
-from dioptre.dioptre_link.editing.state import Phase, Tool
+from dioptre.dioptre_link.editing.state import LEFT, Phase, Tool
 from dioptre.dioptre_link.language import translated
 from dioptre.dioptre_link.presets import presets
 from dioptre.document import record_of
@@ -357,6 +357,42 @@ def check_shapes_and_the_focus_range():
     person.screenshot("krita-range.png")
 
 
+def check_the_focus_range_keeps_what_was_clicked():
+    """A drag of the range keeps the clicked point; a line says so while the range is off it, and no row moves."""
+    document, _node = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from changing(click(*at(0.45, 0.2)))
+    point = state().point
+    bars, words, ends = (
+        widget(QWidget, "dioptre_histogram"),
+        widget(QLabel, "dioptre_words"),
+        widget(QLabel, "dioptre_ends"),
+    )
+    docker().findChild(QScrollArea).ensureWidgetVisible(bars)
+    for _ in range(6):
+        yield
+    place, usual = bars.mapToGlobal(QPoint(0, bars.height() // 2)), ends.text()
+    for share, off in ((0.02, True), (sum(state().sharp) / 2, False)):
+        yield from changing(dragged_band(bars, share))
+        expect("where it was", bars.mapToGlobal(QPoint(0, bars.height() // 2)), place)
+        expect("the clicked point", state().point, point)
+        expect("kept", state().options["keep_subject"], 0.0 if off else 1.0)
+        yield from soon(f"says so: {off}", lambda: translated(LEFT) in words.text(), off)
+        expect(f"{ends.text()}: an end is beyond", ends.text() == "everything far is sharp", off)
+        person.screenshot(f"krita-range-{off}.png")
+    expect("both ends are there", ends.text(), usual)
+    document.setModified(False)
+
+
+def dragged_band(bars, share):
+    """Drag the middle of the range to a share of the histogram's width."""
+    corner = bars.mapToGlobal(QPoint(0, bars.height() // 2))
+    first, last = (corner.x() + part * bars.width() for part in (sum(state().sharp) / 2, share))
+    person.drag([(first, corner.y()), ((first + last) / 2, corner.y()), (last, corner.y())])
+    yield
+
+
 def check_the_range_of_an_effect_on_its_histogram():
     """Each end of the range is dragged by itself, and keys move and narrow it."""
     yield from open_photo()
@@ -555,6 +591,7 @@ def check_presets_are_tiles_of_the_photo():
     night = presets()["night-street"].steps[0].options
     named = ("f_number", "highlight_boost", "blades", "grain")
     expect("options", [state().options[name] for name in named], [night[name] for name in named])
+    expect("its shape", widget(QToolButton, "dioptre_shape_fast").isChecked(), True)
     expect("the click stays", state().point, point)
     expect("marked", tiles.currentRow(), list(presets()).index("night-street"))
     yield from until(lambda: len(docker().session.store.state.pictures) == 3, "the photo's pictures")

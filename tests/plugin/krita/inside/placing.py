@@ -250,9 +250,9 @@ def check_a_click_in_the_preview_places_the_layer():
     person.screenshot("krita-place.png")
     behind = state().decided["layer_depth"]
     words = widget(QLabel, "dioptre_words")
-    expect_in("hint", "Click where the layer should stand.", words.text())
+    expect_in("hint", "Click a place to give the layer its depth.", words.text())
     yield from changing(click(*at(0.9, 0.9)))
-    expect_in("hint", "The layer stands at the ring.", words.text())
+    expect_in("hint", "The layer has the depth of the ring.", words.text())
     expect("the click chooses the depth", state().options["stands_at"] is not None, True)
     expect(f"nearer than {behind}", state().decided["layer_depth"] != behind, True)
     person.screenshot("krita-place-near.png")

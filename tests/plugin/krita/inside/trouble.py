@@ -181,3 +181,6 @@ def check_jobs_wait_for_each_other():
     endings[1].run.cancel()
     yield from until(lambda: all(one.over for one in endings), "the ends")
     expect("errors", [one.error and one.error.code for one in endings], [None, "cancelled", None])
+    waits = [one.progress[0][1] for one in endings[::2]]
+    expect("the second says what it waits for", waits[1], "Waiting for other work to end")
+    expect("the first waits for nothing", waits[0] != waits[1], True)
