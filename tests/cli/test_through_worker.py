@@ -39,7 +39,7 @@ seen = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 atexit.register(lambda: os.write(seen, b"jax" if "jax" in sys.modules else b"nothing"))
 from dioptre.__main__ import main
 from dioptre.recipes import elsewhere
-elsewhere.BEGIN_S = float(os.environ.pop("PATIENCE_S"))
+elsewhere.START_S = elsewhere.BEGIN_S = float(os.environ.pop("PATIENCE_S"))
 main()
 """
 SERVE = "from dioptre.worker.__main__ import serve; serve(warm=False, for_commands=True)"
