@@ -322,6 +322,17 @@ def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_upda
     plugin.painting.end()
 
 
+def test_a_stroke_right_after_edit_depth_counts(plugin: types.SimpleNamespace, document: Document) -> None:
+    """Also if the user chooses Edit depth once more, to see the depth again, before anything has followed it."""
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+    plugin.depth_editing.begin(document, depth)
+    strokes = plugin.painting.under_way()
+    assert [strokes._strokes.are_over(strokes.pixels()) for _ in range(3)] == [False, True, False]
+    plugin.painting.end()
+
+
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
