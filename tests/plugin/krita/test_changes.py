@@ -172,6 +172,19 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     assert asked == ["step"] * plugin.undo_sync.ASKED
 
 
+def test_a_mark_tells_whether_results_are_as_they_were(plugin: types.SimpleNamespace, document: Document) -> None:
+    group, mark = made(plugin, "portrait", document, photo(document)), plugin.updating.results_mark
+    marks = [mark(document)]
+    group.childNodes()[0].setVisible(True)
+    assert mark(document) == marks[0]
+    (task,) = tasks(plugin, document, group)
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], plugin.undo_sync.UndoSync(None)))
+    marks.append(mark(document))
+    group.remove()
+    marks += mark(document), mark(None)
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_document_that_is_closed_while_krita_tells_its_layer_is_not_used(
     plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
