@@ -22,6 +22,7 @@ from rig import (
     toggle_visibility,
     top,
     trigger,
+    undo,
     until,
 )
 
@@ -374,6 +375,11 @@ def check_a_stroke_hides_it_until_its_own_preview():
         expect("the stroke is painted", now != was, True)
         expect("no click", state().point, None)
         expect("it is in the preview", operation == "dioptre_depth" or seen_stroke(before, upper), True)
+        if operation == "dioptre_portrait":
+            yield from undo(document)
+            yield from soon("and no longer when undone", lambda at=upper: seen_stroke(before, at), False)
+            yield from there(shown=True)
+            yield from ready()
     document.setModified(False)
     yield from closed(document)
 
