@@ -11,17 +11,18 @@ SEEN_PX = 640
 
 
 class Strokes:
-    """The strokes on one depth layer.
+    """The strokes on one depth layer, of which the user may paint the first one before the first look.
 
     Attributes:
         rest: Whether the layer was the same at the last two looks.
         is_known: Whether it was a state that is known: the first one, or one that something has followed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layer: Hashable) -> None:
+        """Begin with what identifies the pixels of the reduced layer now."""
         self.rest = self.is_known = False
         self._seen: Hashable = None
-        self._known: set[Hashable] = set()
+        self._known = {layer}
 
     def are_over(self, layer: Hashable, *, pressed: bool = False, waits: bool = False) -> bool:
         """Return, once for each state of the layer, whether it has new strokes and is at rest.
@@ -34,8 +35,6 @@ class Strokes:
             pressed: Whether the user presses a button of the pointer.
             waits: Whether nothing can follow yet, so that a later look has to tell.
         """
-        if not self._known:
-            self.follow(layer)
         self.rest, self._seen = layer == self._seen and not pressed, layer
         self.is_known = self.knows(layer)
         if waits or self.is_known or not self.rest:

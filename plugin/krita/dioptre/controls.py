@@ -130,6 +130,7 @@ class NumberField(Field):
     def __init__(self, row: rows.Number | rows.Distance) -> None:
         super().__init__()
         self.setDecimals(row.digits)
+        self._least = row.least
         self.setRange(row.least, row.most)
         self.setSingleStep(row.step)
         self.setPrefix(row.prefix)
@@ -138,7 +139,8 @@ class NumberField(Field):
 
     def show_number(self, number: float | None, *, edited: bool) -> None:
         """Show a number, unless the user is typing one and it is still `edited`."""
-        # At its minimum, a field shows its special text.
+        # At its minimum, a field shows its special text; the least number can be entered, too.
+        self.setMinimum(self._least - (self.singleStep() if number is None else 0.0))
         self.setSpecialValueText("—" if number is None else "")
         if not (edited and self.hasFocus()):
             self.setValue(self.minimum() if number is None else number)

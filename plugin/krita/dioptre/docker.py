@@ -25,7 +25,7 @@ from .dioptre_link.editing.traits import changes_depth, enlarges, films, selects
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import FIRST
-from .document import LOG, Document, active, find_node, remember, remembered
+from .document import LOG, active, find_node, remember, remembered
 from .downloads import OfferRow
 from .first_start import before
 from .jobs import Run, in_short, job_manager
@@ -83,7 +83,8 @@ class DioptreDocker(DockWidget):
         self._options: dict[str, Options] = {}
         self._ordered: Options | None = None  # The options that Tab visits.
         self._said = ""  # Outcome of the last run, until the user requests something else.
-        self._said_of: Document | None = None  # The document that was active then.
+        self._said_of: tuple[object, ...] = ()  # The active document and its results then.
+        self._paints_on = ""  # Name of the depth layer that the user paints on.
         self._tint = Tint()
         self._build()
         self.session.store.observe(self._render)
@@ -213,9 +214,7 @@ class DioptreDocker(DockWidget):
         self._make = self._button(translated("Create layers"), "make", self.session.make)
         self._make.setStyleSheet(MAIN)
         tip = translated("Show the depth layer of the active result so that you can paint on it")
-        self._edit_depth = self._button(
-            translated("Edit depth"), "edit_depth_button", lambda: self._words.setText(begin_depth()), tip
-        )
+        self._edit_depth = self._button(translated("Edit depth"), "edit_depth_button", begin_depth, tip)
         tip = translated("Recompute the active result after you paint on its layers")
         self._update = self._button(
             translated("Update"), "update_button", lambda: updating.start(job_manager(), *active()), tip
@@ -311,6 +310,8 @@ class DioptreDocker(DockWidget):
 
     def _words_of(self, panel: Panel) -> str:
         state = panel.state
+        if self._paints_on and not (self._said or state.message):
+            return how_to_paint(self._paints_on)
         if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
             return ""  # The preview itself shows the message.
         if state.message:
@@ -354,13 +355,13 @@ class DioptreDocker(DockWidget):
 
     def _say(self, words: str) -> None:
         """Show words until the user requests something else, whatever is rendered meanwhile."""
-        self._said, self._said_of = words, Krita.instance().activeDocument()
+        self._said, self._said_of = words, updating.results_mark(Krita.instance().activeDocument())
         self._words.setText(words or self._words_of(self.session.store.state))
 
     def _follow_active(self) -> None:
         self.session.drop_closed()
-        if self._said and self._said_of != Krita.instance().activeDocument():
-            self._say("")
+        if self._said and self._said_of != updating.results_mark(Krita.instance().activeDocument()):
+            self._say("")  # It may speak of what is undone.
         if self.isVisible():
             self.session.follow_active()
             self._follow_canvas()
@@ -405,14 +406,15 @@ class DioptreDocker(DockWidget):
         self._update.setEnabled(updates)
         self._edit_depth.setEnabled(has_depth)
         strokes = painting.under_way()
-        paints = strokes is not None and strokes.shown() is not None
+        node = None if strokes is None else strokes.shown()
+        paints = node is not None
         for tick in (self._snaps, self._after_stroke):
             tick.setVisible(paints)
         if paints == self._make.isHidden():
             return
         self._make.setHidden(paints)
-        if not (paints or self._said):
-            self._words.setText(self._words_of(self.session.store.state))  # And no longer how to paint.
+        self._paints_on, self._said = ("", self._said) if node is None else (node.name(), "")
+        self._words.setText(self._said or self._words_of(self.session.store.state))
         self._update.setStyleSheet(MAIN if paints else "")
         self._buttons.addWidget(self._update, *((0, 0, 1, 2) if paints else (1, 1)))
 
@@ -473,7 +475,7 @@ def title_of(panel: Panel, size: tuple[int, int] | None) -> str:
 
 
 def begin_depth() -> str:
-    """Show the depth layer behind the active result for painting; return the instruction in the user's language.
+    """Show the depth layer behind the active result for painting; return how to, in the user's language.
 
     Raises:
         RefusedError: No result with a depth layer is active.
@@ -481,5 +483,9 @@ def begin_depth() -> str:
     document, node = active()
     depth = depth_editing.begin(document, node)
     job_manager().undo_sync.activated(document, depth, ())  # An earlier change keeps no other layer active.
-    name = depth.name()
+    return how_to_paint(depth.name())
+
+
+def how_to_paint(name: str) -> str:
+    """Return the instruction for a depth layer in the user's language."""
     return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=name))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
@@ -579,6 +579,12 @@ def is_idle(document: Document) -> bool:
 def trigger(action: str) -> None:
     """Trigger one of Krita's own actions."""
     Krita.instance().action(action).trigger()
+
+
+def on_undo(act: Callable[..., object]) -> None:
+    """Call `act`, the method of a widget that exists, after each undo and redo in the active window."""
+    for action in ("edit_undo", "edit_redo"):
+        Krita.instance().action(action).triggered.connect(act)
 
 
 def client(purpose: str = "") -> str:

@@ -15,7 +15,7 @@ from .canvas import Canvas
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Point
 from .dioptre_link.language import translated
-from .document import Document, Rect, View, canvas_widget, shown_view
+from .document import Document, Rect, View, canvas_widget, on_undo, shown_view
 from .toolkit import (
     QApplication,
     QEvent,
@@ -30,6 +30,7 @@ from .toolkit import (
     QWidget,
 )
 
+UNDO_MS = 300  # Within which Krita has undone a stroke, or the layers with which the preview goes.
 OnClick = Callable[[float, float, Click], None]
 OnKey = Callable[[Any], bool]
 
@@ -49,7 +50,8 @@ class OnCanvas:
         Args:
             on_click: Called with the place of a click, in fractions of the layer.
             on_key: Handles a key event of the canvas, and returns whether to keep it from Krita.
-            on_stroke: Called when Krita's tool has drawn on the canvas; None leaves the pointer to Krita.
+            on_stroke: Called when Krita's tool has drawn on the canvas, or that was undone; None leaves the
+                pointer to Krita.
         """
         self._given = on_click, on_key, on_stroke
         self._overlay: Overlay | None = None
@@ -108,6 +110,7 @@ class Overlay(Canvas):
         self.setParent(under)
         self.setGeometry(under.rect())
         under.installEventFilter(self)
+        on_undo(self._follow_undo)
         self.lower()  # Below Krita's own buttons on the canvas.
         self.show()
 
@@ -272,6 +275,9 @@ class Overlay(Canvas):
         self._passes = True
         self.update()
         QApplication.sendEvent(self.parentWidget(), self._press)
+
+    def _follow_undo(self) -> None:
+        QTimer.singleShot(UNDO_MS, self._end_stroke)
 
     def _end_stroke(self) -> None:
         if self._on_stroke is not None:

@@ -41,7 +41,7 @@ class Painting:
         document: The document.
         depth: The layer's id in the record.
         before: The layer without its latest strokes.
-        seen: The reduced layer at the latest look.
+        seen: The reduced layer at the latest look, the first of which is at the beginning.
         rect: The layer's place then.
     """
 
@@ -49,9 +49,9 @@ class Painting:
         self.document, self.depth = document, node_id(document, depth)
         self.rect = Rect.of(depth)
         self.before = freeze(document, depth, self.rect)
-        self.seen: QImage | None = None
-        self._before_is = b""
-        self._strokes = Strokes()
+        self.seen = small(depth)
+        self._before_is = pixels_of(self.seen)
+        self._strokes = Strokes(self._before_is)
 
     def are_over(self, *, busy: bool, follows: bool) -> bool:
         """Return whether the layer is active and has new strokes that a result uses, the last of which is over.
@@ -132,8 +132,9 @@ _under_way: list[Painting] = []  # At most one.
 
 
 def begin(document: Document, depth: Node) -> None:
-    """Watch the strokes on a depth layer from now on."""
-    _under_way[:] = [Painting(document, depth)]
+    """Watch the strokes on a depth layer from now on, or still, with those that nothing has followed yet."""
+    if not any((one.document, one.depth) == (document, node_id(document, depth)) for one in _under_way):
+        _under_way[:] = [Painting(document, depth)]
 
 
 def under_way() -> Painting | None:

@@ -22,7 +22,7 @@ class Tint:
 
     def follow(self, strokes: Painting | None) -> None:
         """Colour the depth layer as it was seen last, while the canvas shows it."""
-        if strokes is None or strokes.seen is None or not depth_editing.is_seen(strokes):
+        if strokes is None or not depth_editing.is_seen(strokes):
             self._on_canvas.remove()
         elif (over := self._on_canvas.over(strokes.document, strokes.rect)) is not None:
             grey = strokes.seen.convertToFormat(QImage.Format.Format_Grayscale8)

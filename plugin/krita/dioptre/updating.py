@@ -31,6 +31,7 @@ from .document import (
     current,
     find_linked,
     is_idle,
+    is_open,
     node_id,
     own_id,
     record_of,
@@ -199,6 +200,12 @@ def _given(entry: Entry, source: Source, made: tuple[str, ...]) -> object:
 
 def _made(document: Document, entry: Entry) -> tuple[str, ...]:
     return tuple(own_id(node) for node in record_of(document).layers(entry))
+
+
+def results_mark(document: Document | None) -> tuple[object, ...]:
+    """Return a value that changes with the document and with the layers of its results, as by an undo."""
+    entries = () if document is None or not is_open(document) else record_of(document).readable()
+    return document, *(_made(document, entry) for entry in entries)
 
 
 def start(manager: JobManager, document: Document | None, node: Node | None, *, paints: bool = False) -> Run:

@@ -172,6 +172,19 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     assert asked == ["step"] * plugin.undo_sync.ASKED
 
 
+def test_a_mark_tells_whether_results_are_as_they_were(plugin: types.SimpleNamespace, document: Document) -> None:
+    group, mark = made(plugin, "portrait", document, photo(document)), plugin.updating.results_mark
+    marks = [mark(document)]
+    group.childNodes()[0].setVisible(True)
+    assert mark(document) == marks[0]
+    (task,) = tasks(plugin, document, group)
+    plugin.jobs.finish(plugin.updating.apply([(task, outcome(plugin))], plugin.undo_sync.UndoSync(None)))
+    marks.append(mark(document))
+    group.remove()
+    marks += mark(document), mark(None)
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_document_that_is_closed_while_krita_tells_its_layer_is_not_used(
     plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +332,17 @@ def test_an_undo_to_a_stroke_that_another_one_followed_during_its_update_is_upda
     plugin.jobs.finish(steps)
     paint(0.5)
     assert over()
+    plugin.painting.end()
+
+
+def test_a_stroke_right_after_edit_depth_counts(plugin: types.SimpleNamespace, document: Document) -> None:
+    """Also if the user chooses Edit depth once more, to see the depth again, before anything has followed it."""
+    group = made(plugin, "portrait", document, photo(document))
+    depth = plugin.depth_editing.begin(document, group)
+    depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+    plugin.depth_editing.begin(document, depth)
+    strokes = plugin.painting.under_way()
+    assert [strokes._strokes.are_over(strokes.pixels()) for _ in range(3)] == [False, True, False]
     plugin.painting.end()
 
 

@@ -40,10 +40,10 @@ class PaintingWindow:
         GimpUi.init("dioptre")
         use_colours()
         self._image, self._depth, self._worker = image, depth, worker
-        self._strokes = Strokes()
         self._before: Gimp.Layer | None = None  # The layer without its latest strokes, and what identifies it.
         self._before_is = b""
         self._used = self._pixels()  # What identifies the pixels that the results were made with.
+        self._strokes = Strokes(self._used)
         self._made = ""  # When the newest result was updated here.
         self._undone = False
         self._driver: Driver | None = None

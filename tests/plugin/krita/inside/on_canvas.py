@@ -22,6 +22,7 @@ from rig import (
     toggle_visibility,
     top,
     trigger,
+    undo,
     until,
 )
 
@@ -359,6 +360,9 @@ def check_a_stroke_hides_it_until_its_own_preview():
         pointer("mousemove", *on_screen(0.2, upper))
         yield from rest()
         person.hold([on_screen(*place) for place in ((0.2, upper), (0.3, upper + 0.05), (0.6, upper))])
+        for _ in range(4):  # Looks at the screen would delay the events of the pointer.
+            pointer("mousemove_relative", "1", "0")
+            yield from rest()
         yield from soon("the stroke is seen", lambda at=upper: seen_stroke(before, at), True)
         person.screenshot(f"on-canvas-stroke-{operation}.png")
         if operation != "dioptre_white_balance":  # It is too like the photo.
@@ -374,6 +378,11 @@ def check_a_stroke_hides_it_until_its_own_preview():
         expect("the stroke is painted", now != was, True)
         expect("no click", state().point, None)
         expect("it is in the preview", operation == "dioptre_depth" or seen_stroke(before, upper), True)
+        if operation == "dioptre_portrait":
+            yield from undo(document)
+            yield from soon("and no longer when undone", lambda at=upper: seen_stroke(before, at), False)
+            yield from there(shown=True)
+            yield from ready()
     document.setModified(False)
     yield from closed(document)
 

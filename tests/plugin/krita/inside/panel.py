@@ -268,6 +268,24 @@ def check_the_preview_zooms():
     yield from soon("whole again", canvas.place, before)
 
 
+def check_a_radius_leaves_the_blur_amount_blank_until_it_is_entered():
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    field = widget(QWidget, "dioptre_option_f_number").findChild(QDoubleSpinBox)
+    for number in (2.8, 0.7):  # The latter is the least.
+        docker().session.change_all({"max_radius": 8.0})
+        yield from ready()
+        expect("blank", field.text(), "—")
+        yield from click(field, 0.3)
+        person.keys("ctrl+a", *f"{number}".replace(".", " period ").split(), "Return")
+        entered = {"f_number": number, "max_radius": None}
+        yield from soon("entered", lambda wanted=entered: {name: state().options[name] for name in wanted}, entered)
+        expect("shown", field.text(), f"f/{number}")
+    yield from ready()
+    document.setModified(False)
+
+
 def check_a_slider_that_keeps_moving_is_shown():
     yield from open_photo()
     yield from opened("dioptre_portrait")
