@@ -188,6 +188,12 @@ class OperationDialog:
         side.pack_start(scrolled(panel), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
+        adds = Role.RESULT in self._operation.outputs and not self._operation.places
+        if adds and (words := sources.left_out(source)):
+            told = Gtk.Label(
+                label=translated(words), xalign=0.0, wrap=True, max_width_chars=1
+            )  # As wide as the rest.
+            side.pack_start(told, False, False, 0)
         ticks = Gtk.Box(spacing=18)
         if self._on_canvas is not None:
             ticks.pack_start(self._on_canvas.switch, False, False, 0)
