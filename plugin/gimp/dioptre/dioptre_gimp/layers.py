@@ -210,10 +210,7 @@ def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str = "") -> str:
 
 
 def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
-    """Return the position above the source and its earlier results, where a new one is visible.
-
-    What was placed in the source stays above.
-    """
+    """Return the position above the source and its earlier results but below layers that were placed in it."""
     tattoo = picture.get_tattoo()
     parent = picture.get_parent()
     siblings = parent.get_children() if parent is not None else image.get_layers()

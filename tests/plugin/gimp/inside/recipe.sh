@@ -29,7 +29,18 @@ wait_title 20 '[*]start*6 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*6 layers)*'
 grep -aqE '"focus": ?\[[0-9]' "$OUT/start.xcf" || stop 'the result has no clicked focus'
-xdotool key ctrl+z
+
+# Another recipe (Landscape) takes this result, which is selected, as its picture.
+mark 'Preview by portrait'
+open_dialog 'Recipe' c
+wait_new 'Preview by portrait'
+mark 'Preview by white_balance'
+xdotool key --delay 100 Up Up Right Right
+wait_new 'Preview by white_balance'
+scrot -o "$OUT/recipe-other.png"
+press Escape
+closed 10
+xdotool windowactivate --sync "$window" key ctrl+z
 wait_title 10 '[*]start*1 layer)*'
 
 # A recipe from a file is previewed, too.
