@@ -125,16 +125,19 @@ press alt+s
 press alt+e
 for y in 300 480; do draw "$y"; xdotool mouseup 1; sleep 1; done
 pkill -STOP -f 'dioptre[.]worker'
-mark 'Updated: '
+updates=$(logged 'Updated: ' | head -n 1)
+mark 'Made '
 press alt+u
 sleep 1
 xdotool windowactivate --sync "$window" key ctrl+z
 sleep 1
 pkill -CONT -f 'dioptre[.]worker'
-sleep 6
+wait_new 'Made '
+sleep 2
 scrot -o "$OUT/refused.png"
-[[ $(logged 'Updated: ' | head -n 1) == "$marked" && -n $(dialog) ]] || stop 'an update goes on after an undo'
+[[ $(logged 'Updated: ' | head -n 1) == "$updates" && -n $(dialog) ]] || stop 'an update goes on after an undo'
 save_as refused
+mark 'Updated: '
 press alt+u
 wait_new 'Updated: '
 closed 10

@@ -173,7 +173,7 @@ def check_a_blur_of_the_photo_leaves_what_is_placed_in_sight():
     expect_red("far", shown(image), 40, FAR)
     above = placed(image, coloured(image, colour=(0.0, 0.0, 1.0, 1.0), name="Blue"))
     succeed("dioptre-lens-blur", image, [above], focal_disparity=0.5, max_radius=8.0)
-    blurs = [layer for layer in image.get_layers() if layer.get_name() == "Lens blur"]
+    blurs = [layer for layer in image.get_layers() if layer.get_name().startswith("Lens blur")]
     expect("the newest above the older one", [layer.get_tattoo() for layer in blurs][1:], [blurred.get_tattoo()])
 
 
