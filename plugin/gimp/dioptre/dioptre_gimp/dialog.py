@@ -142,7 +142,7 @@ class OperationDialog:
         self._previews = Previews(store, worker, self._longest_px)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._on_canvas: OnCanvas | None = None
-        if not enlarges:
+        if traits.stays_in_place(self._operation):
             self._on_canvas = OnCanvas(store, self._dialog, config, lambda: self._source, self._replaced)
         self._side = self._make_side(source)
         columns = add_columns(self._dialog, self._preview, self._side)
