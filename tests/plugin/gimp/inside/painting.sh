@@ -124,11 +124,12 @@ edit_depth
 press alt+s
 press alt+e
 for y in 300 480; do draw "$y"; xdotool mouseup 1; sleep 1; done
-pkill -STOP -f 'dioptre[.]worker'
 updates=$(logged 'Updated: ' | head -n 1)
-mark 'Made '
+mark 'Read '
 press alt+u
-sleep 1
+until [[ $(logged 'Read ' | head -n 1) -gt $marked ]]; do sleep 0.05; done
+pkill -STOP -f 'dioptre[.]worker'
+mark 'Made '
 xdotool windowactivate --sync "$window" key ctrl+z
 sleep 1
 pkill -CONT -f 'dioptre[.]worker'
