@@ -30,13 +30,14 @@ xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*6 layers)*'
 grep -aqE '"focus": ?\[[0-9]' "$OUT/start.xcf" || stop 'the result has no clicked focus'
 
-# Another recipe (Landscape) takes this result, which is selected, as its picture.
+# Another recipe (Large print) takes this result, which is selected, as its picture.
 mark 'Preview by portrait'
 open_dialog 'Recipe' c
 wait_new 'Preview by portrait'
-mark 'Preview by white_balance'
-xdotool key --delay 100 Up Up Right Right
-wait_new 'Preview by white_balance'
+sleep 8    # All tiles have their pictures.
+mark 'Preview by super_resolution'
+xdotool key Right
+wait_new 'Preview by super_resolution'
 scrot -o "$OUT/recipe-other.png"
 press Escape
 closed 10
