@@ -60,6 +60,12 @@ def nothing_below(name: str) -> RefusedError:
     )
 
 
+def changed_meanwhile() -> RefusedError:
+    return RefusedError(
+        "The result was not updated, because it or its layers were changed in the meantime.", hint="Try again."
+    )
+
+
 def document_closed() -> RefusedError:
     return RefusedError("The document was closed in the meantime. No layers were added.")
 

@@ -50,6 +50,17 @@ class Strokes:
         """Count a state of the layer as known, as that of a change which the user has not made."""
         self._known.add(layer)
 
-    def forget(self, layer: Hashable) -> None:
-        """Count a state of the layer as unknown: what followed it was given up."""
-        self._known.discard(layer)
+    def are_undone(self, began: Hashable, layer: Hashable) -> bool:
+        """Return whether the user has taken back the strokes that an update began with.
+
+        If they have, or have painted on, undo or redo may lead to these strokes without the update's result. Then
+        another update follows.
+
+        Args:
+            began: What identifies the layer's pixels when the update began.
+            layer: What identifies them now.
+        """
+        if layer == began:
+            return False
+        self._known.discard(began)
+        return self.knows(layer)

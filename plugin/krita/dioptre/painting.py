@@ -93,15 +93,8 @@ class Painting:
         return now is not None and self._strokes.knows(now)
 
     def is_undone(self, began: bytes | None) -> bool:
-        """Return whether the user has taken back the strokes that an update began with.
-
-        If they have, or have painted on, undo or redo may lead to these strokes without the update's result. Then
-        another update follows.
-        """
-        if self.pixels() == began:
-            return False
-        self._strokes.forget(began)
-        return self.is_as_before()
+        """Return whether the user has taken back the strokes that an update began with."""
+        return self._strokes.are_undone(began, self.pixels())
 
     def follow(self, node: Node) -> None:
         """Count a change of the layer as one that the user has not made."""

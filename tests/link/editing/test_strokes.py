@@ -54,5 +54,5 @@ def test_undo_and_redo_are_no_strokes() -> None:
 def test_strokes_whose_update_was_given_up_are_strokes_again() -> None:
     strokes = Strokes("")
     looks(strokes, "", "a", "a")
-    strokes.forget("a")
+    assert [strokes.are_undone("a", now) for now in ("a", "ab", "")] == [False, False, True]
     assert looks(strokes, "", "", "a", "a") == [False, False, False, True]

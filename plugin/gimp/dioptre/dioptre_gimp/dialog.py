@@ -142,7 +142,7 @@ class OperationDialog:
         self._previews = Previews(store, worker, self._longest_px)
         self._watch = Watch(lambda: check_still_there(self._source), self._lost)
         self._on_canvas: OnCanvas | None = None
-        if not enlarges:
+        if traits.stays_in_place(self._operation):
             self._on_canvas = OnCanvas(store, self._dialog, config, lambda: self._source, self._replaced)
         self._side = self._make_side(source)
         columns = add_columns(self._dialog, self._preview, self._side)
@@ -188,6 +188,12 @@ class OperationDialog:
         side.pack_start(scrolled(panel), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
+        adds = Role.RESULT in self._operation.outputs and not self._operation.places
+        if adds and (words := sources.left_out(source)):
+            told = Gtk.Label(
+                label=translated(words), xalign=0.0, wrap=True, max_width_chars=1
+            )  # As wide as the rest.
+            side.pack_start(told, False, False, 0)
         ticks = Gtk.Box(spacing=18)
         if self._on_canvas is not None:
             ticks.pack_start(self._on_canvas.switch, False, False, 0)

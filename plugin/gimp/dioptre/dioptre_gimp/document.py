@@ -24,6 +24,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,7 @@ def new_image(size: tuple[int, int]) -> Gimp.Image:
 def show_image(image: Gimp.Image, name: Path) -> None:
     """Show a new image, with undo from now on, under a name that no file and no other image has."""
     taken = {opened_file(one) for one in Gimp.get_images()}
-    names = (name.with_stem(f"{name.stem}{number}") for number in ("", *range(2, 1000)))
+    names = (name.with_stem(f"{name.stem}{number}") for number in chain([""], count(2)))
     free = next(one for one in names if str(one) not in taken and not one.exists())
     image.set_file(Gio.File.new_for_path(str(free)))
     image.undo_enable()

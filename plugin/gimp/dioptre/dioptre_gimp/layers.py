@@ -210,11 +210,12 @@ def layer_hash(layer: Gimp.Layer, role: Role, *, mask: str = "") -> str:
 
 
 def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
-    """Return the position above the source and above its earlier results, where a new result is visible."""
+    """Return the position above the source and its earlier results but below layers that were placed in it."""
     tattoo = picture.get_tattoo()
     parent = picture.get_parent()
     siblings = parent.get_children() if parent is not None else image.get_layers()
-    made = made_from(record_of(image).readable(), tattoo)
+    entries = [one for one in record_of(image).readable() if one.known is None or not one.known.places]
+    made = made_from(entries, tattoo)
     return next(place for place, layer in enumerate(siblings) if layer.get_tattoo() in made | {tattoo})
 
 

@@ -46,6 +46,7 @@ class PaintingWindow:
         self._strokes = Strokes(self._used)
         self._made = ""  # When the newest result was updated here.
         self._undone = False
+        self._began = b""  # What identifies the pixels that the running update began with.
         self._driver: Driver | None = None
         self._loop = GLib.MainLoop()
         self._window = Gtk.Dialog(title=translated("Edit depth"))
@@ -76,7 +77,11 @@ class PaintingWindow:
 
     def _look(self) -> bool:
         """Follow the strokes if the last one is over; close the window if Edit depth is."""
-        if not depth_editing.is_under_way(self._image) or not self._depth.is_valid():
+        valid = self._depth.is_valid()
+        if self._driver is not None and valid and self._is_taken_back():
+            self._stop()
+            self._say(translated("You took back the stroke, so the result stays as it was."))
+        if not valid or not depth_editing.is_under_way(self._image):
             if self._driver is None:  # An update goes on to the other results of this depth.
                 self._loop.quit()
             return True
@@ -136,7 +141,11 @@ class PaintingWindow:
             self._driver.stop()
             self._driver = None
 
+    def _is_taken_back(self) -> bool:
+        return self._strokes.are_undone(self._began, self._pixels())
+
     def _start(self, steps: Steps[str]) -> None:
+        self._began = self._pixels()
         self._driver = Driver(steps, on_done=self._say, on_error=self._failed, on_step=self._show)
 
     def _follow(self) -> Steps[str]:
@@ -149,10 +158,13 @@ class PaintingWindow:
             snapped = yield from snap_strokes(self._worker, source, self._before, self._may_apply)
             if snapped is None:
                 return ""
-            self._strokes.follow(self._pixels())
+            self._began = self._pixels()
+            self._strokes.follow(self._began)
             Gimp.displays_flush()
             logger.info("Snapped strokes to edges")
-        return (yield from self._update(lambda: self._strokes.rest)) if updates else ""
+        return (
+            (yield from self._update(lambda: self._strokes.rest and not self._is_taken_back())) if updates else ""
+        )
 
     def _may_apply(self) -> bool:
         return not _is_pressed() and self._strokes.knows(self._pixels())

@@ -353,7 +353,7 @@ class Status(Gtk.Box):
         if not words and state.busy:
             words = translated("Computing the preview…")
         if not words:
-            words = hint(marked, self._layer_size)
+            words = hint(state if traits.enlarges(state.operation) else marked, self._layer_size)
             if state.on_canvas:  # The canvas is locked.
                 words = f"{translated('In this small picture:')} {words}"
         self._words.set_text(words)
@@ -365,9 +365,11 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
     if traits.enlarges(state.operation):
         on_map = state.view == views.PLACE
         what = (
-            Message("Click the area to preview.")
+            Message("This is only the middle of it.")
+            if state.fixed
+            else Message("Click the area to preview.")
             if on_map
-            else Message("Choose the area to preview in the “Whole layer” view.")
+            else Message("This is only a part of it; choose another in the “Whole layer” view.")
         )
         width, height = (round(side * state.operation.scale(state.options)) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"

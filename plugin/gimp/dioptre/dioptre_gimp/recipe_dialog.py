@@ -26,7 +26,7 @@ from .on_canvas import OnCanvas
 from .options import scrolled
 from .preview import Preview
 from .previews import Inputs, Previews
-from .sources import Source, check_still_there
+from .sources import Source, check_still_there, left_out
 from .tiles import PICTURE_PX, Tiles
 from .toolkit import (
     MOST_PX,
@@ -173,12 +173,14 @@ class RecipeDialog:
         try:
             recipe = arguments.chosen_recipe(self._config)
             source = self._source_of(as_operation(recipe)[0])
-            if _layers(source) != _layers(self._source):
+            others = _layers(source) != _layers(self._source)
+            if others:
                 self._use(source)
-                self._picture_all()
             if name == arguments.FROM_FILE and recipe.title:
                 self._tiles.describe(name, recipe.title, recipe.description)
             self._follow(recipe)
+            if others:
+                self._picture_all()  # Once the layers are read.
         except DioptreError as error:
             self._recipe = None
             self._previews.forget()
@@ -190,11 +192,7 @@ class RecipeDialog:
     def _follow(self, recipe: Recipe, *, shown: Shown | None = None) -> None:
         """Preview `recipe`, and show `shown` until then."""
         preview = preview_of(recipe)
-        part = Message(
-            "The result is {scale} times wider and taller. The preview shows a part of it.",
-            scale=f"{recipes.scale(recipe):g}",
-        )
-        words = (recipe.description, preview.note if preview.shown else part)
+        words = (recipe.description, preview.note if preview.shown else "", left_out(self._source))
         self._words.set_text(" ".join(translated(one) for one in words if one))
         view = views.AFTER if self._recipe is None else self._store.state.view
         self._recipe = recipe

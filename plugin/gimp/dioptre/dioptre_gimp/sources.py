@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from dioptre_link.editing import refusals, traits
 from dioptre_link.errors import RefusedError
+from dioptre_link.language import Message
 from dioptre_link.operation import Input, Operation, Role
-from dioptre_link.records import GROUP, Entry, depth_links
+from dioptre_link.records import GROUP, Entry, depth_links, made_from
 
 from .document import (
     Gimp,
@@ -163,6 +164,23 @@ def depth_candidates(source: Source) -> list[Gimp.Layer]:
     return chosen + sorted(others, key=lambda layer: DEPTH_NAME.lower() not in layer.get_name().lower())
 
 
+def left_out(source: Source) -> str:
+    """Return a message that names the layers placed in the picture and seen, which no result of it contains."""
+    record, tattoo = record_of(source.image), source.picture.get_tattoo()
+    entries = record.readable()
+    under = {tattoo} | made_from(entries, tattoo)
+    placed = [
+        one for one in entries if one.known is not None and one.known.places and one.inputs["picture"].id in under
+    ]
+    seen = [one for one in placed if record.layers(one) and record.top(one).get_visible()]
+    if not seen:
+        return ""
+    names = ", ".join(f"“{one.inputs['layer'].name}”" for one in seen)
+    return Message(
+        "Placed layers are left out: {names}. To include them, choose Layer ▸ New from Visible first.", names=names
+    )
+
+
 def _check_image(image: Gimp.Image) -> None:
     if is_indexed(image):
         raise RefusedError(
@@ -190,7 +208,7 @@ def _original(
     """Return the picture to work on and its depth if `layer` is a Dioptre result.
 
     GIMP selects new layers. After Depth, the next operation should work on the photo instead of its depth; after a
-    blur, the next blur should work on the original photo instead of the blurred one.
+    blur or a placed layer, the next blur should work on the original photo.
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
@@ -204,8 +222,10 @@ def _original(
             continue
         picture = find_linked(image, entry.inputs["picture"])
         if picture is not None:
+            if is_blur:
+                return _original(image, entries, picture, operation)
             takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
-            return picture, layer if takes and is_depth else None
+            return picture, layer if takes else None
     return layer, None
 
 

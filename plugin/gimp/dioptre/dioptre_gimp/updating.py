@@ -77,17 +77,21 @@ def run_change(worker: Worker, change: Change) -> Steps[Outcome]:
 def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Steps[Outcome]:
     """Replace the result with inputs that are already sent; only the last step changes the document."""
     source, entry = change.source, change.entry
+    before = _recorded(change)
     result = yield from transfer.work(worker, change.operation, change.options, source, sent)
     try:
         check_still_there(source)
         filled = yield from layers.fill(source, result)
-        while change.rests is not None and not change.rests():
-            yield Step(fraction=1.0, phase="Creating layers", waiting=True)
     finally:
         result.delete()
     used: set[int] = set()  # Ids of the layers in `filled` that now belong to the document.
+    paints = change.rests is not None
     try:
+        while change.rests is not None and not change.rests():
+            yield Step(fraction=1.0, phase="Creating layers", waiting=True)
         check_still_there(source)
+        if _recorded(change) != before or (not paints and (yield from transfer.changed(source, sent))):
+            raise refusals.changed_meanwhile()  # Such as by an undo.
         with undo_step(source.image), nothing_selected(source.image):
             outputs, kept = _replace(change, filled, used)
             if change.renews:
@@ -106,12 +110,17 @@ def run_sent_change(worker: Worker, change: Change, sent: transfer.Sent) -> Step
                 models=dict(result.models),
                 when=datetime.now().isoformat(timespec="seconds"),
             )
-            paints = change.rests is not None
             depth_editing.end(source.image, entry, record_of(source.image).top(entry), paints=paints)
     finally:
         layers.discard([one for one in filled if one.layer.is_valid() and one.layer.get_id() not in used])
     messages = (*entry.notes, *sent.messages, *result.messages, *kept)
     return Outcome(layer=record_of(source.image).top(entry), messages=messages)
+
+
+def _recorded(change: Change) -> Entry | None:
+    """Return the record of the result as it is now; None if an undo has removed it."""
+    entries = record_of(change.source.image).readable()
+    return next((one for one in entries if one.id == change.entry.id), None)
 
 
 def is_painted(layer: Gimp.Layer, role: Role, link: Link) -> bool:

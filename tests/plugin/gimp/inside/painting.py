@@ -29,6 +29,16 @@ def check_undo_takes_back_an_update_and_a_stroke():
         expect("all again", native(parts("redone")[get]), native(parts("second")[get]))
 
 
+def check_a_stroke_that_is_taken_back_updates_nothing():
+    for get in (1, 2):
+        expect("as before", native(parts("taken_back")[get]), native(parts("redone")[get]))
+
+
+def check_update_after_an_undo_changes_nothing():
+    expect("the result", native(parts("refused")[2]), native(parts("unchanged")[2]))
+    expect("a stroke is left", native(parts("refused")[1]) != native(parts("unchanged")[1]), True)
+
+
 def check_update_ends_it():
     image, depth, result = parts("ended")
     facts = depth.get_visible(), depth.get_opacity(), depth.get_filters(), result.get_visible()

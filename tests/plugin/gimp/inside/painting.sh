@@ -4,10 +4,13 @@
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
 . "${0%/*}/gui.sh"
-stroke() {    # stroke Y: draw a stroke over the canvas, which must update the result once
-    mark 'Updated: '
+draw() {    # draw Y: begin a stroke over the canvas
     xdotool windowactivate --sync "$window" mousemove 420 "$1" mousedown 1
     for x in $(seq 425 5 620); do xdotool mousemove "$x" "$1" sleep 0.01; done
+}
+stroke() {    # stroke Y: draw a stroke, which must update the result once
+    mark 'Updated: '
+    draw "$1"
     sleep 1.5    # A pause with the button down ends no stroke.
     [[ $(logged 'Updated: ' | head -n 1) == "$marked" ]] || stop 'the result changes during the stroke'
     scrot -o "$OUT/stroke.png"
@@ -60,6 +63,25 @@ sleep 2
 [[ $(logged 'Updated: ' | head -n 1) == $((marked + 1)) ]] || stop 'an undo or redo updates the result'
 save_as redone
 
+# A stroke that is taken back while its update runs ends the update. Redo brings it back with its update.
+pkill -STOP -f 'dioptre[.]worker'
+mark 'Updated: '
+draw 520
+xdotool mouseup 1
+sleep 2
+xdotool key ctrl+z
+sleep 1
+scrot -o "$OUT/taken_back.png"
+pkill -CONT -f 'dioptre[.]worker'
+sleep 4
+[[ $(logged 'Updated: ' | head -n 1) == "$marked" ]] || stop 'a stroke that was taken back updates the result'
+save_as taken_back
+xdotool windowactivate --sync "$window" key ctrl+y
+wait_new 'Updated: '
+sleep 1
+xdotool key --delay 500 ctrl+z ctrl+z
+sleep 1
+
 # The button ends it.
 press alt+u
 closed 60
@@ -96,4 +118,28 @@ closed 10
 sleep 1
 [[ $(logged 'Updated: ' | head -n 1) == "$marked" ]] || stop 'closing the window updates what nobody has changed'
 save_as unchanged
-quit_gimp
+
+# Update while a stroke is taken back: nothing changes but the stroke, and Update works again.
+edit_depth
+press alt+s
+press alt+e
+for y in 300 480; do draw "$y"; xdotool mouseup 1; sleep 1; done
+updates=$(logged 'Updated: ' | head -n 1)
+mark 'Read '
+press alt+u
+until [[ $(logged 'Read ' | head -n 1) -gt $marked ]]; do sleep 0.05; done
+pkill -STOP -f 'dioptre[.]worker'
+mark 'Made '
+xdotool windowactivate --sync "$window" key ctrl+z
+sleep 1
+pkill -CONT -f 'dioptre[.]worker'
+wait_new 'Made '
+sleep 2
+scrot -o "$OUT/refused.png"
+[[ $(logged 'Updated: ' | head -n 1) == "$updates" && -n $(dialog) ]] || stop 'an update goes on after an undo'
+save_as refused
+mark 'Updated: '
+press alt+u
+wait_new 'Updated: '
+closed 10
+quit_gimp discard

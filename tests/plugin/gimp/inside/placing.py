@@ -165,6 +165,18 @@ def check_a_shadow_and_several_layers_in_one_photo():
     expect("order", names(image.get_layers())[:4], ["Place at depth", "Blue", "Place at depth", "Red"])
 
 
+def check_a_blur_of_the_photo_leaves_what_is_placed_in_sight():
+    image, red, _ = scene()
+    group = placed(image, red)
+    blurred = succeed("dioptre-lens-blur", image, [group], focal_disparity=0.9, max_radius=8.0)
+    expect("order", names(image.get_layers()), ["Place at depth", "Red", "Lens blur", "Photo", "Depth"])
+    expect_red("far", shown(image), 40, FAR)
+    above = placed(image, coloured(image, colour=(0.0, 0.0, 1.0, 1.0), name="Blue"))
+    succeed("dioptre-lens-blur", image, [above], focal_disparity=0.5, max_radius=8.0)
+    blurs = [layer for layer in image.get_layers() if layer.get_name().startswith("Lens blur")]
+    expect("the newest above the older one", [layer.get_tattoo() for layer in blurs][1:], [blurred.get_tattoo()])
+
+
 def check_text_is_placed_again_after_it_was_retyped_and_moved():
     image, photo = new_image(WIDTH, HEIGHT)
     new_depth(image, photo)

@@ -29,7 +29,19 @@ wait_title 20 '[*]start*6 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*6 layers)*'
 grep -aqE '"focus": ?\[[0-9]' "$OUT/start.xcf" || stop 'the result has no clicked focus'
-xdotool key ctrl+z
+
+# Another recipe (Large print) takes this result, which is selected, as its picture.
+mark 'Preview by portrait'
+open_dialog 'Recipe' c
+wait_new 'Preview by portrait'
+sleep 8    # All tiles have their pictures.
+mark 'Preview by super_resolution'
+xdotool key Right
+wait_new 'Preview by super_resolution'
+scrot -o "$OUT/recipe-other.png"
+press Escape
+closed 10
+xdotool windowactivate --sync "$window" key ctrl+z
 wait_title 10 '[*]start*1 layer)*'
 
 # A recipe from a file is previewed, too.
