@@ -190,9 +190,8 @@ class OperationDialog:
             side.pack_start(chooser, False, False, 0)
         adds = Role.RESULT in self._operation.outputs and not self._operation.places
         if adds and (words := sources.left_out(source)):
-            told = Gtk.Label(
-                label=translated(words), xalign=0.0, wrap=True, max_width_chars=1
-            )  # As wide as the rest.
+            # As wide as the rest.
+            told = Gtk.Label(label=translated(words), xalign=0.0, wrap=True, max_width_chars=1)
             side.pack_start(told, False, False, 0)
         ticks = Gtk.Box(spacing=18)
         if self._on_canvas is not None:

@@ -162,9 +162,9 @@ class PaintingWindow:
             self._strokes.follow(self._began)
             Gimp.displays_flush()
             logger.info("Snapped strokes to edges")
-        return (
-            (yield from self._update(lambda: self._strokes.rest and not self._is_taken_back())) if updates else ""
-        )
+        if not updates:
+            return ""
+        return (yield from self._update(lambda: self._strokes.rest and not self._is_taken_back()))
 
     def _may_apply(self) -> bool:
         return not _is_pressed() and self._strokes.knows(self._pixels())
