@@ -17,6 +17,7 @@ import pytest
 import tifffile
 
 from dioptre.checkpoints import locate
+from dioptre.cli import findings
 from dioptre.models import loading
 
 Dioptre = Callable[..., tuple[int, str, str]]
@@ -150,8 +151,7 @@ def test_bad_weights_are_named_and_nothing_is_written(
     assert message in err.splitlines()[0]
     assert "Hint: " in err
     assert not (tmp_path / "out.png").exists()
-    _, out, _ = dioptre("doctor", "--json")
-    errors = {line["code"] for line in map(json.loads, out.splitlines()) if line.get("level") == "error"}
+    errors = {finding.code for finding in findings.weights() if finding.level == findings.ERROR}
     assert errors == (
         set() if spoil is foreign else {"weights-missing"} if spoil is missing else {"weights-damaged"}
     )

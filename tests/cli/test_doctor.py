@@ -140,5 +140,5 @@ def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, diop
     for private in ("Eva", "eva", "quiet", str(Path.home()) + "/", str(private_home)):
         assert private not in everything
     assert "dioptre/photo/decode/loading.py:53" in parts["worker-log.txt"]
-    code, _, err = dioptre("doctor", "--report", file)
-    assert (code, "already exists" in err) == (1, True)
+    code, out, err = dioptre("doctor", "--report", file)
+    assert (code, out, "already exists" in err) == (1, "", True)

@@ -27,18 +27,17 @@ def published() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def randomised() -> Callable[[nnx.Module], dict[str, np.ndarray]]:
-    """A function that fills a network with random weights and returns them by path."""
+def randomised() -> Callable[[Callable[[nnx.Rngs], nnx.Module]], tuple[Any, dict[str, np.ndarray]]]:
+    """A function that returns a network with random weights, and these by path."""
 
-    def fill(network: nnx.Module) -> dict[str, np.ndarray]:
+    def fill(make: Callable[[nnx.Rngs], nnx.Module]) -> tuple[Any, dict[str, np.ndarray]]:
         rng = np.random.default_rng(3)
-        state: Any = nnx.state(network)
+        graph, state = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))
         arrays = {}
         for path, variable in nnx.to_flat_state(state):
             values = rng.normal(0, 0.1, variable.shape).astype(np.float32)
             variable.set_value(jax.numpy.asarray(values))
             arrays[".".join(map(str, path))] = values
-        nnx.update(network, state)
-        return arrays
+        return nnx.merge(graph, state), arrays
 
     return fill

@@ -21,8 +21,7 @@ SMALL = RrdbConfig(channels=6, growth=4, blocks=1)
 
 
 def test_equals_plain_layers(randomised) -> None:
-    network = Rrdb(SMALL, rngs=nnx.Rngs(0))
-    w = randomised(network)
+    network, w = randomised(lambda rngs: Rrdb(SMALL, rngs=rngs))
 
     def conv(name: str, x: np.ndarray) -> np.ndarray:
         return convolve(x, w[f"{name}.kernel"], w[f"{name}.bias"])
@@ -42,8 +41,7 @@ def test_equals_plain_layers(randomised) -> None:
 
 
 def test_reach_is_as_stated(randomised) -> None:
-    network = Rrdb(SMALL, rngs=nnx.Rngs(0))
-    randomised(network)
+    network, _ = randomised(lambda rngs: Rrdb(SMALL, rngs=rngs))
     picture = np.tile(pattern(1, 48), (5, 1, 1))
     changed = picture.copy()
     # This change is large, so that its effect is far above rounding differences between processors.

@@ -20,8 +20,7 @@ SMALL = SrvggConfig(scale=3, channels=8, convolutions=2)
 
 
 def test_equals_plain_layers(randomised) -> None:
-    network = Srvgg(SMALL, rngs=nnx.Rngs(0))
-    w = randomised(network)
+    network, w = randomised(lambda rngs: Srvgg(SMALL, rngs=rngs))
     x = pattern(9, 11)
     features = x
     for i in range(3):

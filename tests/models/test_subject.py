@@ -78,13 +78,14 @@ def test_the_changes_of_the_backbone_are_not_left_in_it(checkout: Path) -> None:
 
 
 def test_the_chance_is_linear_in_the_direction_of_the_tokens() -> None:
-    head = SubjectHead(CONFIG, rngs=nnx.Rngs(0))
+    head = nnx.eval_shape(lambda: SubjectHead(CONFIG, rngs=nnx.Rngs(0)))
     random = np.random.default_rng(0)
     tokens = random.normal(size=(4, 2, CONFIG.backbone.width)).astype(np.float32)
     kernel, bias = (
         random.normal(size=size).astype(np.float32) for size in ((4 * CONFIG.backbone.width + 1, 1), (1,))
     )
-    head.chance.kernel[...], head.chance.bias[...] = jnp.asarray(kernel), jnp.asarray(bias)
+    head.chance.kernel.set_value(jnp.asarray(kernel))
+    head.chance.bias.set_value(jnp.asarray(bias))
     whole = np.concatenate(tokens, axis=-1)
     expected = (
         whole / np.linalg.norm(whole, axis=1, keepdims=True) @ kernel[:-1] + kernel[-1] * np.float32(0.3) + bias

@@ -30,8 +30,12 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
 
     Each finding has a code, explained in docs/troubleshooting.md, and a fix if there is a problem.
     """
+    from dioptre.photo.publish import check_free
+
     from .findings import examine
 
+    if report is not None:
+        check_free(report, force=force)
     findings: list[Finding] = []
     for finding in examine():
         findings.append(finding)

@@ -18,5 +18,5 @@ def made(krita: Krita, followed: Followed) -> dict[str, recipes.Made]:
 
 
 @pytest.mark.parametrize("name", recipes.SEVERAL_STEPS)
-def test_the_same_as_on_the_command_line(name: str, followed: Followed, made: dict[str, recipes.Made]) -> None:
+def test_the_same_as_on_the_command_line(name: str, made: dict[str, recipes.Made], followed: Followed) -> None:
     recipes.check_same(name, followed.here[name], made[name])
