@@ -245,7 +245,7 @@ def check_a_click_in_the_preview_places_the_layer():
     layer = yield from add_layer(document, RED["U8"] * (size[0] * size[1]), "Red", rect)
     yield from person.maximize()
     yield from person.choose_in_menu("Filter", "Dioptre", "Place at depth…")
-    yield from until(docker().isVisible, "the docker")
+    yield from until(lambda: docker().isVisible() and state().operation.name == "place", "the docker")
     yield from ready()
     person.screenshot("krita-place.png")
     behind = state().decided["layer_depth"]

@@ -47,7 +47,7 @@ def check_the_subject_is_selected_from_the_docker():
     document, _node = yield from open_photo()
     yield from person.maximize()
     yield from person.choose_in_menu("Filter", "Dioptre", "Select subject…")
-    yield from until(docker().isVisible, "the docker")
+    yield from until(lambda: docker().isVisible() and state().operation.name == "select_subject", "the docker")
     yield from ready()
     person.screenshot("krita-select.png")
     expect("the face is red", state().shown.selection.at(0.44, 0.2) > 240, True)
