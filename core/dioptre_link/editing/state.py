@@ -249,10 +249,15 @@ def changed_all(state: State, values: Mapping[str, Any]) -> State:
     return _with(state, options=options)
 
 
-def of_next_picture(state: State) -> State:
-    """Switch to another picture: keep the style, but reset focus, strokes and estimated values."""
+def of_next_picture(state: State, chosen: Mapping[str, Any] | None = None) -> State:
+    """Switch to another picture: keep the style; focus, strokes and estimated values are those chosen or reset."""
     own = {one.name: one.default for one in state.operation.parameters if one.of_one_picture}
-    return replace(state, options={**state.options, **own})
+    return replace(state, options={**state.options, **own, **(chosen or {})})
+
+
+def of_this_picture(state: State) -> dict[str, Any]:
+    """Return the options that concern the picture alone, such as focus and strokes."""
+    return {one.name: state.options[one.name] for one in state.operation.parameters if one.of_one_picture}
 
 
 def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: Click = Click.CHOOSE) -> State:

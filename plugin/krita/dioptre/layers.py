@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -290,13 +290,16 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
 def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ...]:
     """Return messages for the user if another group hides the result, and on the size of an enlargement."""
     found: list[str] = []
-    if (cover := hidden_by(document, entry)) is not None:
+    above = list(_above_from_same(document, entry))
+    if (cover := next((node for node, places in above if not places), None)) is not None:
         found.append(
             Message(
                 "“{name}” hides the result below it. To work on the contents of “{name}”, select that group.",
                 name=cover.name(),
             )
         )
+    if any(places for _, places in above) and not _places(entry):
+        found.append(Message("What is placed in the photo stays as it is, above the result."))
     size, was = built[0].rect[2:], entry.inputs["picture"].rect[2:]
     if size != was:
         found.append(size_told(*size))
@@ -305,17 +308,23 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
     return tuple(found)
 
 
-def hidden_by(document: Document, entry: Entry) -> Node | None:
-    """Return the visible group above `entry` that belongs to another result from the same source, if any."""
+def _places(entry: Entry) -> bool:
+    return entry.known is not None and entry.known.places
+
+
+def _above_from_same(document: Document, entry: Entry) -> Iterator[tuple[Node, bool]]:
+    """Yield visible groups above `entry` of other results from the same source, and whether these place a layer."""
     top = find_linked(document, entry.outputs.get(GROUP))
     if top is None or top.parentNode() is None:
-        return None
+        return
     others = {
-        one.outputs[GROUP].id
+        one.outputs[GROUP].id: _places(one)
         for one in record_of(document).readable()
         if GROUP in one.outputs and one.id != entry.id and one.inputs["picture"].id == entry.inputs["picture"].id
     }
-    return next((one for one in _above(top) if one.visible() and node_id(document, one) in others), None)
+    for node in _above(top):
+        if node.visible() and (own := node_id(document, node)) in others:
+            yield node, others[own]
 
 
 def _above(node: Node) -> list[Node]:

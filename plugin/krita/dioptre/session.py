@@ -117,6 +117,7 @@ class Session(QObject):
         self._canvas: tuple[object, ...] = ()  # The latest mark since the latest choice; see `follow_canvas`.
         # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
         self._looked: tuple[Any, ...] = ()
+        self._left: dict[tuple[str, str], dict[str, Any]] = {}  # By operation and picture: what was chosen there.
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
@@ -484,12 +485,14 @@ class Session(QObject):
                 self._follow(self.recipes[panel.recipe])
             return
         state, entry, adds = self.state, target.entry, panel.adds
+        if moves:
+            self._left[state.operation.name, self._looked[1]] = states.of_this_picture(state)
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
             state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
             self._selects, self._adds_set = self._has_selection(target.document), False
             adds = self._selects and not target.chosen
         elif moves:
-            state = states.of_next_picture(state)
+            state = states.of_next_picture(state, self._left.get((state.operation.name, target.place[1])))
         self._set(state, entry=entry, replaced=target.replaced, adds=adds and entry is not None)
 
     def _has_selection(self, document: Document) -> bool:

@@ -95,6 +95,8 @@ def test_the_next_picture_keeps_the_style_and_nothing_of_the_last_picture() -> N
         state = states.changed(state, name, value)
     options = states.of_next_picture(state).options
     assert options == states.changed(shown_state(), "f_number", 1.4).options
+    back = states.of_next_picture(states.of_next_picture(state), states.of_this_picture(state))
+    assert back.options == state.options
 
 
 def test_setting_the_same_values_requests_no_preview() -> None:

@@ -3,6 +3,7 @@
 import array
 
 import person
+from dioptre.dioptre_link.catalogue import OPERATIONS
 from dioptre.dioptre_link.errors import RefusedError
 from dioptre.document import record_of
 from kinds import SVG
@@ -88,6 +89,20 @@ def check_the_near_covers_the_layer_and_the_far_does_not():
         kept = layer.visible(), pixel(pixels(layer), 40, FAR)
         expect("the layer is kept", kept, (False, RED[document.colorDepth()]))
         expect("order", names(document.rootNode())[-3:], ["Depth", "Red", "Place at depth"])
+
+
+def check_an_effect_after_placing_takes_the_photo():
+    """Krita selects what was placed; a blur then is one of the photo, below what was placed."""
+    document, node, depth, layer, _before = yield from scene()
+    group = yield from placed(document, layer, depth)
+    for chosen in (group, child(group, "Placed layer"), node):
+        found = updating.find_target(OPERATIONS["lens_blur"], document, chosen)
+        expect("picture", found.picture.uniqueId(), node.uniqueId())
+    blurred = dioptre.run("lens_blur", document=document, node=group, focal_disparity=0.9, max_radius=3.0)
+    yield from settle(document)
+    expect("order", names(document.rootNode())[-1], group.name())
+    expect("size", blurred.bounds(), node.bounds())
+    expect("the layer stays", pixel(shown(document), 40, FAR), RED["U8"])
 
 
 def check_layers_beyond_the_canvas():
