@@ -117,7 +117,7 @@ class Session(QObject):
         self._canvas: tuple[object, ...] = ()  # The latest mark since the latest choice; see `follow_canvas`.
         # Place of the latest target, which the focus, points and strokes belong to; see `follow_active`.
         self._looked: tuple[Any, ...] = ()
-        self._left: dict[tuple[str, str], dict[str, Any]] = {}  # By operation and picture: what was chosen there.
+        self._left: dict[str, dict[str, Any]] = {}  # By picture: what was chosen there since the operation is open.
         # Document and layer that could not be read, and whether that may change while they stay active.
         self._refused: tuple[Document | None, str] | None = None
         self._passes = False
@@ -180,7 +180,7 @@ class Session(QObject):
             whole: Whether to enlarge the whole document.
         """
         self._forget()
-        self._looked = ()
+        self._looked, self._left = (), {}
         state = replace(fetching.carried(states.opened(operation), self.state), more=more)
         self.store.set(Panel(state=state, whole=whole))
 
@@ -486,13 +486,13 @@ class Session(QObject):
             return
         state, entry, adds = self.state, target.entry, panel.adds
         if moves:
-            self._left[state.operation.name, self._looked[1]] = states.of_this_picture(state)
+            self._left[self._looked[1]] = states.of_this_picture(state)
         if entry is not None and (moves or not same_entry(panel.entry, entry)):
             state = replace(state, options=state.operation.check(dict(entry.chosen_options)))
             self._selects, self._adds_set = self._has_selection(target.document), False
             adds = self._selects and not target.chosen
         elif moves:
-            state = states.of_next_picture(state, self._left.get((state.operation.name, target.place[1])))
+            state = states.of_next_picture(state, self._left.get(target.place[1]))
         self._set(state, entry=entry, replaced=target.replaced, adds=adds and entry is not None)
 
     def _has_selection(self, document: Document) -> bool:

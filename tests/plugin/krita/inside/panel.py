@@ -117,8 +117,8 @@ def check_the_menu_outlives_a_collection_of_garbage():
 
 
 def check_nothing_hidden_takes_part():
-    """The contents of a closed docker and a point clicked in an earlier document must have no effect."""
-    yield from open_photo()
+    """The contents of a closed docker must have no effect, and a point clicked in a document none in others."""
+    first, _node = yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
     yield from changing(click(*at(0.3, 0.75)))
@@ -130,6 +130,11 @@ def check_nothing_hidden_takes_part():
     yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
     yield from ready()
     expect("no point of the other document", (state().point, state().options["f_number"]), (None, 0.7))
+    person.show_tab(first)
+    yield from soon("the point of this document", lambda: state().point is not None, True)
+    yield from ready()
+    person.show_tab(second)
+    yield from soon("no point again", lambda: state().point, None)
     docker().close()
     yield from until(lambda: not docker().isVisible(), "the docker closed")
     yield from opened("dioptre_portrait")
