@@ -299,7 +299,7 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
             )
         )
     if any(places for _, places in above) and not _places(entry):
-        found.append(Message("What is placed in the photo stays as it is, above the result."))
+        found.append(Message("A layer placed in the photo stays as it is, above the result."))
     size, was = built[0].rect[2:], entry.inputs["picture"].rect[2:]
     if size != was:
         found.append(size_told(*size))
