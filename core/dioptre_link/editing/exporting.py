@@ -19,6 +19,11 @@ def suggested(opened: str | None, ending: str = "depth.jpg") -> Path:
     return near.with_name(f"{near.stem}-{ending}")
 
 
+def saved(name: str, file: Path) -> Message:
+    """Return the message that the picture called `name` was written with its depth to `file`."""
+    return Message("Saved “{name}” with its depth as {file}.", name=name, file=str(file))
+
+
 def with_suffix(file: Path) -> Path:
     """Return a chosen file, with a JPEG's suffix if the user entered none.
 

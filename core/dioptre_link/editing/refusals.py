@@ -60,6 +60,14 @@ def nothing_below(name: str) -> RefusedError:
     )
 
 
+def covers_photo(name: str) -> RefusedError:
+    return RefusedError(
+        "“{name}” is a result of the photo below it and covers all of it.",
+        hint="Select the layer to place in the photo: text, a cut-out or another picture.",
+        name=name,
+    )
+
+
 def changed_meanwhile() -> RefusedError:
     return RefusedError(
         "The result was not updated, because it or its layers were changed in the meantime.", hint="Try again."

@@ -51,7 +51,8 @@ class Results(Record, ABC, Generic[L]):
 
         It is the uppermost one that is not much smaller than the largest, as other texts would be. Earlier placed
         layers are passed over, so that several can be placed in one photo, and so is depth. A result that a mask
-        limits stands for the picture that it was computed from.
+        limits stands for the picture that it was computed from. A group of results of that picture is no layer to
+        place in it: it would cover all of it.
         """
         placed = {
             link.id
@@ -67,8 +68,33 @@ class Results(Record, ABC, Generic[L]):
         largest = max(map(self.area_of, found), default=0)
         for each in found:
             if self.area_of(each) >= _LEAST_PHOTO * largest > 0:
-                return self._unlimited(each)
+                photo = self._unlimited(each)
+                if self._is_result_of(layer, photo):
+                    raise refusals.covers_photo(name)
+                return photo
         raise refusals.nothing_below(name)
+
+    def _is_result_of(self, layer: L, photo: L) -> bool:
+        return any(
+            GROUP in entry.outputs
+            and not (entry.known is not None and entry.known.places)
+            and entry.inputs[Input.PICTURE.value].id == self.id_of(photo)
+            and self.belongs(entry, layer)
+            for entry in self.readable()
+        )
+
+    def unplaced(self, layer: L) -> L:
+        """Return the picture in which a layer was placed if `layer` is or belongs to that result, or else `layer`.
+
+        Editors select what was placed, but the next effect is one of the photo.
+
+        Raises:
+            RefusedError: The picture was deleted.
+        """
+        for entry in reversed(self.readable()):
+            if entry.known is not None and entry.known.places and self.belongs(entry, layer):
+                return self.picture(entry)
+        return layer
 
     def _unlimited(self, layer: L) -> L:
         for entry in self.readable():

@@ -9,8 +9,7 @@ from typing import Any
 
 from .dioptre_link.catalogue.lens_blur import OPERATION as BLUR
 from .dioptre_link.client import Worker
-from .dioptre_link.editing.exporting import TITLE
-from .dioptre_link.language import Message
+from .dioptre_link.editing.exporting import TITLE, saved
 from .document import Document, Node
 from .jobs import JobManager, Run
 from .sources import IN_KRITA, Found, Source, find
@@ -43,6 +42,6 @@ def start(manager: JobManager, inputs: Found, file: Path) -> Run:
 
     def end(messages: tuple[str, ...]) -> Generator[None, None, tuple[Any, tuple[str, ...]]]:
         yield
-        return inputs.picture, (Message("Saved as {file}.", file=str(file)), *messages)
+        return inputs.picture, (saved(inputs.picture.name(), file), *messages)
 
     return manager.put(TITLE, inputs.read(), work, end)

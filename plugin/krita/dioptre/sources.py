@@ -367,18 +367,9 @@ def photo_and_depth(document: Document, node: Node | None) -> tuple[Node, Node |
     Raises:
         RefusedError: It stands for none.
     """
-    layer = unplaced(document, _layer(node))
+    layer = record_of(document).unplaced(_layer(node))
     photo = picture_of(document, record_of(document).readable(), layer)
     return (layer, None) if photo is None else (photo, layer)
-
-
-def unplaced(document: Document, node: Node) -> Node:
-    """Return the picture in which a layer was placed if `node` is or belongs to that result, or else `node`."""
-    record = record_of(document)
-    for entry in reversed(record.readable()):
-        if entry.known is not None and entry.known.places and record.belongs(entry, node):
-            return record.picture(entry)
-    return node
 
 
 def canvas_of(document: Document) -> Rect:

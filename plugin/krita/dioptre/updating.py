@@ -39,7 +39,7 @@ from .document import (
 )
 from .jobs import JobManager, Run, order_for
 from .painting import WAITING
-from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, photo_and_depth, snapshot, unplaced
+from .sources import Found, Picture, Source, depth_place, find, layer_and_photo, photo_and_depth, snapshot
 from .transfer import DATA_ROLES, Outcome, Report, Ticket, compute, in_part
 from .undo_sync import UndoSync
 
@@ -100,7 +100,7 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
         raise refusals.no_layer()
     record = record_of(document)
     entries = record.readable()
-    node = node if operation.places else unplaced(document, node)
+    node = node if operation.places else record.unplaced(node)
     for entry in reversed(entries):
         if entry.operation == operation.name and record.belongs(entry, node) and record.layers(entry):
             return replace(_behind(document, entry), chosen=True)

@@ -127,6 +127,21 @@ def test_a_layer_is_placed_in_the_visible_picture_below_it_but_not_in_depth_or_a
     assert Document(entry(outputs="depth")).photo_below("result", "Result") == "other"
 
 
+def test_a_result_is_not_placed_in_its_own_picture() -> None:
+    document = Document(entry(picture="other", outputs=f"result {GROUP}"))
+    with pytest.raises(RefusedError, match="“Blur” is a result of the photo below it"):
+        document.photo_below("group", "Blur")
+    assert Document(entry(picture="other", outputs="result")).photo_below("group", "Cut-out") == "other"
+
+
+def test_a_placed_layer_stands_for_its_picture() -> None:
+    document = Document(entry(operation="place", picture="other", outputs=f"result {GROUP}"))
+    assert [document.unplaced(layer) for layer in ("group", "depth", "photo")] == ["other", "other", "photo"]
+    document.gone.add("other")
+    with pytest.raises(RefusedError, match="picture layer “Other” was deleted"):
+        document.unplaced("group")
+
+
 @pytest.mark.parametrize("outputs", ["result", f"result {GROUP}"])
 def test_a_result_that_a_mask_limits_stands_for_its_picture(outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     document = Document(entry(operation="haze", picture="other", outputs=outputs))

@@ -13,6 +13,7 @@ from dioptre_link.catalogue.lens_blur import OPERATION as BLUR
 from dioptre_link.client import Worker
 from dioptre_link.editing import events
 from dioptre_link.editing.events import Steps
+from dioptre_link.editing.exporting import saved
 
 from . import jobs, sources, transfer
 from .document import Gimp, unrecorded
@@ -44,4 +45,4 @@ def run(worker: Worker, source: Source, file: Path) -> Steps[Outcome]:
         job = worker.export(file, picture, disparity, depth_metres=transfer.depth_metres(source))
         start = transfer.SHARE_SENDING
         result = yield from transfer.within(events.follow(job), start, 1 - start)
-    return Outcome(layer=source.picture, messages=result.messages)
+    return Outcome(layer=source.picture, messages=(saved(source.picture.get_name(), file), *result.messages))

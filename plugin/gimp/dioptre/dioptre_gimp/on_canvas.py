@@ -63,6 +63,7 @@ class OnCanvas:
         self._hidden: list[Gimp.Layer] = []
         self._place: object = None  # Where the layer is.
         self._written: object = None  # What the layer's pixels show.
+        self._stood: tuple[int, int] | None = None  # Where the window was before it stood beside the canvas.
         self._seen: object = (False, None)  # What the canvas shows.
         self.switch = dialog.get_widget(arguments.ON_CANVAS, GObject.TYPE_NONE)
         config.connect(f"notify::{arguments.ON_CANVAS}", lambda *_: self._switched(config))
@@ -89,7 +90,13 @@ class OnCanvas:
                     isinstance(one, Gtk.Button) for one in row.get_children()
                 ):
                     row.set_visible(not on)
-            make_tall(window) if on else window.resize(1, 1)
+            if on:
+                self._stood = window.get_position() if window.get_visible() else None
+                make_tall(window)
+            else:
+                window.resize(1, 1)
+                if self._stood is not None:
+                    window.move(*self._stood)
 
         self._store.observe(render)
         render(None, self._store.state)

@@ -80,11 +80,13 @@ def find(
         RefusedError: The operation cannot work on these layers.
     """
     _check_image(image)
-    picture = only_layer(drawables)
-    entries = record_of(image).readable()
-    if operation.places and layer is None:
+    picture, record = only_layer(drawables), record_of(image)
+    entries = record.readable()
+    if not operation.places:
+        picture = only_layer([record.unplaced(picture)])
+    elif layer is None:
         layer = picture
-        picture = only_layer([record_of(image).photo_below(layer, layer.get_name())])
+        picture = only_layer([record.photo_below(layer, layer.get_name())])
     origin = picture
     if depth is None:
         origin, depth = _original(image, entries, picture, operation)

@@ -43,10 +43,20 @@ wait_new "$full"
 scrot -o "$OUT/off.png"
 [[ $(seen) == "$photo" ]] || stop 'the canvas shows a preview that nobody asked for'
 [[ $(xdotool getwindowname "$(dialog)") == 'Portrait blur: Background' ]] || stop 'the title does not name the layer'
+eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+stood=$X
 press alt+v
 wait_unseen "$photo" 'the canvas shows no preview'
 beside
 scrot -o "$OUT/on.png"
+
+# Off, the dialog is where it was.
+press alt+v
+wait_seen "$photo" 'the canvas keeps the preview'
+eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+[[ $((X - stood)) -le 2 && $((stood - X)) -le 2 ]] || stop "the dialog was at $stood px, and is at $X"
+press alt+v
+wait_unseen "$photo" 'the canvas shows no preview again'
 [[ $(title) != *'*'* ]] || stop 'the preview counts as a change'
 sleep 3
 result=$(seen)

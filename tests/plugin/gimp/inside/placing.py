@@ -177,6 +177,15 @@ def check_a_blur_of_the_photo_leaves_what_is_placed_in_sight():
     expect("the newest above the older one", [layer.get_tattoo() for layer in blurs][1:], [blurred.get_tattoo()])
 
 
+def check_an_effect_after_placing_is_one_of_the_photo():
+    image, red, _ = scene()
+    group = placed(image, red)
+    balanced = succeed("dioptre-white-balance", image, [group])
+    expect("order", names(image.get_layers()), ["Place at depth", "Red", "White balance", "Photo", "Depth"])
+    expect("size", (balanced.get_width(), balanced.get_height()), (WIDTH, HEIGHT))
+    expect_red("far", shown(image), 40, FAR)
+
+
 def check_text_is_placed_again_after_it_was_retyped_and_moved():
     image, photo = new_image(WIDTH, HEIGHT)
     new_depth(image, photo)
@@ -242,6 +251,8 @@ def check_what_cannot_be_placed_is_refused():
     refuse("dioptre-place", image, [photo], CALLING, "no photo below the layer “Photo”")
     new_depth(image, photo)
     refuse("dioptre-place", image, [photo], CALLING, "no photo below the layer “Photo”")
+    blurred = succeed("dioptre-lens-blur", image, [photo], focal_disparity=0.9, max_radius=8.0)
+    refuse("dioptre-place", image, [blurred], CALLING, "“Lens blur” is a result of the photo below it")
     red = coloured(image)
     group = placed(image, red)
     image.remove_layer(red)
