@@ -51,8 +51,8 @@ class Results(Record, ABC, Generic[L]):
 
         It is the uppermost one that is not much smaller than the largest, as other texts would be. Earlier placed
         layers are passed over, so that several can be placed in one photo, and so is depth. A result that a mask
-        limits stands for the picture that it was computed from. A group of results of that picture is no layer to
-        place in it: it would cover all of it.
+        limits stands for the picture that it was computed from. A group of results of that picture cannot be
+        placed in it, because it would cover all of it.
         """
         placed = {
             link.id
