@@ -5,7 +5,7 @@ set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
 . "${0%/*}/gui.sh"
 full='Preview by portrait'
-aside() { xdotool windowmove "$(dialog)" 1240 60; sleep 0.5; }    # Drag the dialog off the canvas.
+aside() { xdotool windowmove "$(dialog)" 840 60; sleep 0.5; }    # Drag the dialog off the canvas.
 beside() {    # The window leaves most of the canvas in sight: it is narrow, and at the screen's right edge.
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
     [[ $WIDTH -le 540 && $((X + WIDTH)) -ge 1915 ]] || stop "the window is over the canvas: $(geometry)"
