@@ -107,6 +107,11 @@ class Entry:
             return None
 
     @property
+    def places(self) -> bool:
+        """Whether the result is a layer placed in a picture; False if this version of Dioptre cannot repeat it."""
+        return self.known is not None and self.known.places
+
+    @property
     def chosen_options(self) -> Mapping[str, Any]:
         """The options as the user chose them: "best" where `options` names the network that it stood for."""
         network = self.values.get(BEST_NETWORK)

@@ -51,14 +51,14 @@ class Results(Record, ABC, Generic[L]):
 
         It is the uppermost one that is not much smaller than the largest, as other texts would be. Earlier placed
         layers are passed over, so that several can be placed in one photo, and so is depth. A result that a mask
-        limits stands for the picture that it was computed from. A group of results of that picture cannot be
-        placed in it, because it would cover all of it.
+        limits stands for the picture that it was computed from. A result without a mask cannot be placed in its own
+        picture, because it would cover all of it.
         """
         placed = {
             link.id
             for entry in self.readable()
             for role, link in entry.outputs.items()
-            if role == Role.DEPTH.value or (entry.known is not None and entry.known.places)
+            if role == Role.DEPTH.value or entry.places
         }
         found: list[L] = []
         at: L | None = layer
@@ -69,19 +69,20 @@ class Results(Record, ABC, Generic[L]):
         for each in found:
             if self.area_of(each) >= _LEAST_PHOTO * largest > 0:
                 photo = self._unlimited(each)
-                if self._is_result_of(layer, photo):
+                if self._covers(layer, photo):
                     raise refusals.covers_photo(name)
                 return photo
         raise refusals.nothing_below(name)
 
-    def _is_result_of(self, layer: L, photo: L) -> bool:
-        return any(
-            GROUP in entry.outputs
-            and not (entry.known is not None and entry.known.places)
-            and entry.inputs[Input.PICTURE.value].id == self.id_of(photo)
-            and self.belongs(entry, layer)
-            for entry in self.readable()
-        )
+    def _covers(self, layer: L, photo: L) -> bool:
+        """Return whether the layer is all of a result of this photo, not a part of it such as a subject's layer."""
+        for entry in self.readable():
+            if GROUP in entry.outputs and not entry.places and entry.inputs["picture"].id == self.id_of(photo):
+                result = self.find(entry.outputs.get(Role.RESULT.value))
+                whole = {link.id for role, link in entry.outputs.items() if role in (GROUP, Role.RESULT.value)}
+                if result is not None and self.id_of(layer) in whole and not self.is_masked(result):
+                    return True
+        return False
 
     def unplaced(self, layer: L) -> L:
         """Return the picture in which a layer was placed if `layer` is or belongs to that result, or else `layer`.
@@ -92,7 +93,7 @@ class Results(Record, ABC, Generic[L]):
             RefusedError: The picture was deleted.
         """
         for entry in reversed(self.readable()):
-            if entry.known is not None and entry.known.places and self.belongs(entry, layer):
+            if entry.places and self.belongs(entry, layer):
                 return self.picture(entry)
         return layer
 

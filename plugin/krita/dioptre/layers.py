@@ -298,7 +298,7 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
                 name=cover.name(),
             )
         )
-    if any(places for _, places in above) and not _places(entry):
+    if any(places for _, places in above) and not entry.places:
         found.append(Message("A layer placed in the photo stays as it is, above the result."))
     size, was = built[0].rect[2:], entry.inputs["picture"].rect[2:]
     if size != was:
@@ -308,17 +308,13 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
     return tuple(found)
 
 
-def _places(entry: Entry) -> bool:
-    return entry.known is not None and entry.known.places
-
-
 def _above_from_same(document: Document, entry: Entry) -> Iterator[tuple[Node, bool]]:
     """Yield visible groups above `entry` of other results from the same source, and whether these place a layer."""
     top = find_linked(document, entry.outputs.get(GROUP))
     if top is None or top.parentNode() is None:
         return
     others = {
-        one.outputs[GROUP].id: _places(one)
+        one.outputs[GROUP].id: one.places
         for one in record_of(document).readable()
         if GROUP in one.outputs and one.id != entry.id and one.inputs["picture"].id == entry.inputs["picture"].id
     }

@@ -131,7 +131,17 @@ def test_a_result_is_not_placed_in_its_own_picture() -> None:
     document = Document(entry(picture="other", outputs=f"result {GROUP}"))
     with pytest.raises(RefusedError, match="“Blur” is a result of the photo below it"):
         document.photo_below("group", "Blur")
+    document.areas["depth"] = 0
+    with pytest.raises(RefusedError, match="“Result” is a result of the photo below it"):
+        document.photo_below("result", "Result")
+    document.masked = {"result"}
+    assert document.photo_below("group", "Part") == "other"
     assert Document(entry(picture="other", outputs="result")).photo_below("group", "Cut-out") == "other"
+
+
+def test_a_part_of_a_result_is_placed_in_its_picture() -> None:
+    """A layer inside of the group, such as the subject that is cut out."""
+    assert Document(entry(picture="other", outputs=f"result {GROUP}")).photo_below("depth", "Subject") == "other"
 
 
 def test_a_placed_layer_stands_for_its_picture() -> None:

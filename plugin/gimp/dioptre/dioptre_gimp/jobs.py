@@ -73,7 +73,8 @@ def run_sent(
         layers.discard([one for one in filled if one.layer.is_valid()])
         raise
     source.image.set_selected_layers([top])
-    messages, own = [*sent.messages, *result.messages], {top.get_tattoo(), source.picture.get_tattoo()}
+    messages = [*sent.messages, *result.messages]
+    own = {top.get_tattoo(), source.picture.get_tattoo()}
     if size_of(source.image) != before and any(one.get_tattoo() not in own for one in source.image.get_layers()):
         messages.append(_GROWN)  # First, because the status bar may cut off the rest.
     if (size := size_of(filled[0].layer)) != size_of(source.picture):

@@ -214,7 +214,7 @@ def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
     tattoo = picture.get_tattoo()
     parent = picture.get_parent()
     siblings = parent.get_children() if parent is not None else image.get_layers()
-    entries = [one for one in record_of(image).readable() if one.known is None or not one.known.places]
+    entries = [one for one in record_of(image).readable() if not one.places]
     made = made_from(entries, tattoo)
     return next(place for place, layer in enumerate(siblings) if layer.get_tattoo() in made | {tattoo})
 

@@ -171,9 +171,7 @@ def left_out(source: Source) -> str:
     record, tattoo = record_of(source.image), source.picture.get_tattoo()
     entries = record.readable()
     under = {tattoo} | made_from(entries, tattoo)
-    placed = [
-        one for one in entries if one.known is not None and one.known.places and one.inputs["picture"].id in under
-    ]
+    placed = [one for one in entries if one.places and one.inputs["picture"].id in under]
     seen = [one for one in placed if record.layers(one) and record.top(one).get_visible()]
     if not seen:
         return ""
@@ -210,7 +208,7 @@ def _original(
     """Return the picture to work on and its depth if `layer` is a Dioptre result.
 
     GIMP selects new layers. After Depth, the next operation should work on the photo instead of its depth; after a
-    blur or a placed layer, the next blur should work on the original photo.
+    blur, the next blur should work on the original photo.
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
